@@ -1,0 +1,42 @@
+"""The nouns of the pipeline: frozen, validated at birth, JSON both ways, free of torch."""
+
+from nas.spec.axes import Choice, Member, Scalar, Space, Subset
+from nas.spec.base import Noun
+from nas.spec.candidate import Assignment, Candidate, Pick, Role
+from nas.spec.duration import format_duration, parse_duration
+from nas.spec.outcome import Epoch, ExpertScore, Outcome, Status
+from nas.spec.probe import Conditions, Cost, Probe
+from nas.spec.problem import Problem, ProblemError, did_you_mean
+from nas.spec.recipe import Recipe, Task
+from nas.spec.record import Phase, Record
+from nas.spec.trial import Trial
+
+__all__ = [
+    "Assignment",
+    "Candidate",
+    "Choice",
+    "Conditions",
+    "Cost",
+    "Epoch",
+    "ExpertScore",
+    "Member",
+    "Noun",
+    "Outcome",
+    "Phase",
+    "Pick",
+    "Probe",
+    "Problem",
+    "ProblemError",
+    "Recipe",
+    "Record",
+    "Role",
+    "Scalar",
+    "Space",
+    "Status",
+    "Subset",
+    "Task",
+    "Trial",
+    "did_you_mean",
+    "format_duration",
+    "parse_duration",
+]

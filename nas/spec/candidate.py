@@ -1,0 +1,140 @@
+"""A candidate: one point of a space, with everything that decides what its training gives."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Self
+
+from pydantic import field_validator
+
+from nas.spec.axes import Member, Scalar, Space
+from nas.spec.base import Noun
+from nas.spec.recipe import Recipe, Task
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pick:
+    """A family and the member (a timm model's name) that stands for it."""
+
+    family: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A value for every axis. Canonical: picks sorted by family, choices by name."""
+
+    picks: tuple[Pick, ...] = ()
+    choices: tuple[tuple[str, Scalar], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "picks", tuple(sorted(self.picks)))
+        object.__setattr__(self, "choices", tuple(sorted(self.choices, key=lambda c: c[0])))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return tuple(pick.family for pick in self.picks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: `{"picks": [[family, model], …], "choices": {name: value}}`."""
+        return {
+            "picks": [[pick.family, pick.model] for pick in self.picks],
+            "choices": dict(self.choices),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        return cls(
+            picks=tuple(Pick(family, model) for family, model in data["picks"]),
+            choices=tuple(data["choices"].items()),
+        )
+
+
+class Role(StrEnum):
+    """Why a candidate is trained."""
+
+    SEARCH = "search"
+    CONTROL = "control"  # one member alone, at equal epochs
+    CONFIRM = "confirm"  # a leader again, with a new seed
+
+
+class Expert(Noun):
+    """A family's member as a template needs it."""
+
+    family: str
+    member: Member
+
+
+class Candidate(Noun):
+    """One model to train. Equal content gives an equal key, whatever the order it was given in."""
+
+    template: str
+    template_hash: str
+    image_size: int
+    channels: int = 3
+    experts: tuple[Expert, ...] = ()
+    choices: dict[str, Scalar] = {}
+    recipe: Recipe
+    task: Task
+    replicate: int = 0
+    """Repeats of one candidate differ in this number alone, and so in their training seed."""
+
+    @field_validator("experts")
+    @classmethod
+    def _sorted(cls, experts: tuple[Expert, ...]) -> tuple[Expert, ...]:
+        return tuple(sorted(experts, key=lambda e: (e.family, e.member.model)))
+
+    @classmethod
+    def of(
+        cls,
+        space: Space,
+        assignment: Assignment,
+        task: Task,
+        template_hash: str,
+        *,
+        recipe: Recipe | None = None,
+        replicate: int = 0,
+    ) -> Self:
+        """The candidate at a point of a space; KeyError for a family or member it lacks."""
+        axis = space.experts
+        experts = tuple(
+            Expert(family=pick.family, member=axis.member(pick.family, pick.model))
+            for pick in assignment.picks
+            if axis is not None
+        )
+        return cls(
+            template=space.template,
+            template_hash=template_hash,
+            image_size=space.image_size,
+            channels=space.channels,
+            experts=experts,
+            choices=dict(assignment.choices),
+            recipe=recipe or space.recipe,
+            task=task,
+            replicate=replicate,
+        )
+
+    @cached_property
+    def assignment(self) -> Assignment:
+        return Assignment(
+            picks=tuple(Pick(e.family, e.member.model) for e in self.experts),
+            choices=tuple(self.choices.items()),
+        )
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return self.assignment.families
+
+    @cached_property
+    def key(self) -> str:
+        """16 hexadecimal digits: SHA-256 over the canonical JSON of every field."""
+        data = self.model_dump(mode="json")
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def seed(self) -> int:
+        """The training seed, 0 ≤ seed < 2³¹: a function of the key, so of the replicate too."""
+        return int(self.key, 16) % 2**31

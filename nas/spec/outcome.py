@@ -1,0 +1,88 @@
+"""What training reports: an Epoch after each, one Outcome at the end."""
+
+from enum import StrEnum
+
+from nas.spec.base import Noun
+
+
+class Status(StrEnum):
+    """How an attempt ended."""
+
+    OK = "ok"
+    INVALID = "invalid"  # refused before any training: does not build, or does not fit
+    OOM = "oom"
+    TIMEOUT = "timeout"
+    NAN = "nan"
+    CRASH = "crash"
+    KILLED = "killed"  # its process died under it
+    PRUNED = "pruned"
+    INTERRUPTED = "interrupted"  # the budget's end or Ctrl-C: goes on from its checkpoint
+
+    @property
+    def failed(self) -> bool:
+        """True where the candidate, not the campaign's owner, is the reason for the end."""
+        return self not in (Status.OK, Status.PRUNED, Status.INTERRUPTED)
+
+
+class Epoch(Noun):
+    """One epoch's figures. Losses in nats, accuracies and shares in [0, 1], sizes in bytes."""
+
+    epoch: int
+    """Counts from 1."""
+    train_loss: float
+    """The whole objective, auxiliary losses included."""
+    balance_loss: float | None = None
+    train_acc: float
+    val_loss: float
+    val_acc: float
+    lr: float
+    gate_lr: float | None = None
+    temperature: float | None = None
+    gate_entropy: float | None = None
+    """Mean entropy of the gate's weights on validation, in nats: between 0 and ln E."""
+    usage: tuple[float, ...] = ()
+    """Mean gate weight of each expert on validation, in the experts' order; sums to 1."""
+    images_per_second: float
+    seconds: float
+    peak_memory_bytes: int
+
+
+class ExpertScore(Noun):
+    """One expert inside the trained mixture, by its own logits."""
+
+    family: str
+    model: str
+    val_acc: float
+    test_acc: float
+    usage: float
+    """Mean gate weight on validation."""
+
+
+class Outcome(Noun):
+    """How an attempt ended, and what it measured when it ended well."""
+
+    status: Status
+    stage: str = ""
+    """Where a failure happened: render, build, data, fit, train, evaluate, measure, save."""
+    message: str = ""
+    """One line for a person."""
+    detail: str = ""
+    """The traceback, or the figures behind a refusal."""
+    epochs: int = 0
+    val_acc: float | None = None
+    val_loss: float | None = None
+    test_acc: float | None = None
+    uniform_val_acc: float | None = None
+    uniform_test_acc: float | None = None
+    """The unweighted mean of the experts' logits."""
+    oracle_val_acc: float | None = None
+    oracle_test_acc: float | None = None
+    """Share of images that at least one expert gets right: the bound of any top-1 router."""
+    experts: tuple[ExpertScore, ...] = ()
+    seconds: float = 0.0
+    """Wall time of this attempt in its worker."""
+    peak_memory_bytes: int = 0
+    params: int | None = None
+    weights: str | None = None
+    """File name of the saved weights inside the attempt's folder."""
+    rung: int | None = None

@@ -1,0 +1,37 @@
+"""Expected failure as a value: what is wrong, where, and what to do about it."""
+
+import difflib
+from collections.abc import Iterable
+
+from nas.spec.base import Noun
+
+
+class Problem(Noun):
+    """One thing that is wrong, in words for the person who can mend it."""
+
+    what: str
+    where: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text} — {self.fix}" if self.fix else text
+
+
+class ProblemError(Exception):
+    """Carries a Problem up to the one place that prints it (`nas.cli`)."""
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        self.problem = Problem(what=what, where=where, fix=fix)
+        super().__init__(str(self.problem))
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """A suggestion that ends an error line: the nearest right names, or all of a few."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(wrong, names, n=3, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    if 0 < len(names) <= 12:
+        return f"choose from {', '.join(names)}"
+    return ""

@@ -1,0 +1,39 @@
+"""How a candidate is trained, and on what."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from nas.spec.base import Noun
+
+
+class Recipe(Noun):
+    """Training settings; the defaults follow the published MoE4 recipe (arXiv 2606.23739)."""
+
+    procedure: str = Field("joint", pattern=r"^[a-z][a-z0-9_]*$")
+    epochs: int = Field(2, ge=1, le=10_000)
+    batch_size: int = Field(32, ge=2, le=65_536)
+    lr: float = Field(1e-3, gt=0, le=10)
+    weight_decay: float = Field(5e-4, ge=0, le=10)
+    gate_lr_multiplier: float = Field(2.0, gt=0, le=1000)
+    gate_weight_decay: float = Field(2.5e-4, ge=0, le=10)
+    clip_norm: float = Field(1.0, gt=0)
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    mixup_alpha: float = Field(0.2, ge=0)
+    """0 switches mixup off."""
+    balance_weight: float = Field(0.01, ge=0)
+    """Weight of the load-balancing loss; its gradient reaches the gate."""
+    warmup: float = Field(0.1, ge=0, lt=1)
+    """Share of all steps spent warming up from 0.1·lr to lr; cosine to 0 after it."""
+    augment: Literal["none", "light", "standard"] = "light"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 autocast on CUDA, fp32 on CPU."""
+
+
+class Task(Noun):
+    """The data a campaign trains and selects on."""
+
+    dataset: str = "digits"
+    """`digits`, `cifar10`, `cifar100`, `tiny-imagenet`, `synthetic` or `folder:PATH`."""
+    split_seed: int = 0
+    """Fixes which images are for training, validation and test."""

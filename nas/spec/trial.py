@@ -1,0 +1,32 @@
+"""What travels to a worker: all it needs to train one candidate, once."""
+
+from nas.spec.base import Noun
+from nas.spec.candidate import Candidate
+
+
+class Trial(Noun):
+    """One attempt at one candidate, as a worker sees it."""
+
+    attempt: int
+    """The attempt's row in the ledger: unique for ever, so it fences off older workers."""
+    candidate: Candidate
+    code: str
+    """The rendered module: `build(num_classes) → nn.Module`."""
+    folder: str
+    """Where this attempt alone may write: checkpoint and weights."""
+    resume_from: str | None = None
+    """An earlier attempt's checkpoint to go on from."""
+    stop_file: str
+    """When this file appears, the running epoch is finished and checkpointed."""
+    data_root: str
+    device: str = "cpu"
+    memory_fraction: float | None = None
+    """Share of the GPU's memory this trial may take."""
+    micro_batches: int = 1
+    """Splits each step's batch so that it fits; the effective batch stays the recipe's."""
+    threads: int = 1
+    time_limit: float | None = None
+    """Seconds of wall time, the whole attempt."""
+    checkpoint_seconds: float = 60.0
+    """A checkpoint is written at an epoch's end if the last one is older than this."""
+    keep_weights: bool = True
