@@ -1,0 +1,10 @@
+"""Questions to the ledger: each file of `analysis/` answers one with a DataFrame.
+
+import nas
+nas.table("family_yield", nas.Ledger("runs.db"))
+"""
+
+from nas.analyse.frames import Frames
+from nas.analyse.tables import question, table, tables
+
+__all__ = ["Frames", "question", "table", "tables"]

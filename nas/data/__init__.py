@@ -1,0 +1,37 @@
+"""Data sets: found by name, checked cheaply, loaded as three splits that live on the device.
+
+Nothing here imports torch until `load` is called, so that the CLI can check a name at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.data.catalog import DataSet, canonical, check, describe, download, num_classes
+from nas.spec import Task
+
+if TYPE_CHECKING:
+    import torch
+
+    from nas.data.split import Data
+
+__all__ = ["DataSet", "canonical", "check", "describe", "download", "load", "num_classes"]
+
+
+def load(task: Task, *, image_size: int, channels: int, root: Path, device: torch.device) -> Data:
+    """The data set of a task as `(N, channels, image_size, image_size)` images on `device`.
+
+    Equal arguments give equal splits, on every machine. Raises ProblemError for a set that is
+    unknown, missing or damaged, or for channels other than 1 and 3.
+    """
+    from nas.data.loading import load as load_now
+
+    return load_now(
+        task.dataset,
+        split_seed=task.split_seed,
+        image_size=image_size,
+        channels=channels,
+        root=root,
+        device=device,
+    )

@@ -1,0 +1,7 @@
+"""The only room that speaks SQL: tables, migrations, and what a campaign writes and reads."""
+
+from nas.ledger.ledger import Ledger, probe_digest
+from nas.ledger.owner import Owner
+from nas.ledger.store import CampaignStore, Claim, Drawn
+
+__all__ = ["CampaignStore", "Claim", "Drawn", "Ledger", "Owner", "probe_digest"]

@@ -1,0 +1,23 @@
+"""What a network needs, measured before it is trained: members once, candidates by sums."""
+
+from nas.preflight.candidate import check_candidate
+from nas.preflight.conditions import conditions
+from nas.preflight.cost import Overhead, cost, device_memory, overhead, too_large
+from nas.preflight.meta import meta_cost
+from nas.preflight.probe import probe
+from nas.preflight.propose import candidates, parse_count, proposed_space
+
+__all__ = [
+    "Overhead",
+    "candidates",
+    "check_candidate",
+    "conditions",
+    "cost",
+    "device_memory",
+    "meta_cost",
+    "overhead",
+    "parse_count",
+    "probe",
+    "proposed_space",
+    "too_large",
+]

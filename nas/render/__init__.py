@@ -1,0 +1,13 @@
+"""Candidate → readable PyTorch source, from the Jinja templates in `templates/`.
+
+A template sees `experts` (each with `family`, `model` and `args`), `channels`, `image_size`,
+`axis(name, default, …)` to read a choice and `refuse(why)`. Whatever it prints must have passed
+`| literal` (a Python literal) or `| word` (bare, for docstrings). What the file it renders must
+offer is said in `templates/_mixture.py.j2`.
+"""
+
+from nas.render.axes import Axis, axes
+from nas.render.engine import check_space, render
+from nas.render.library import template_hash, templates
+
+__all__ = ["Axis", "axes", "check_space", "render", "template_hash", "templates"]

@@ -116,6 +116,11 @@ class Candidate(Noun):
             replicate=replicate,
         )
 
+    def again(self, replicate: int) -> Self:
+        """The same candidate with another training seed."""
+        # Not model_copy: it would carry the cached key over.
+        return self.model_validate(self.model_dump() | {"replicate": replicate})
+
     @cached_property
     def assignment(self) -> Assignment:
         return Assignment(

@@ -1,0 +1,86 @@
+"""Is the draw fair: has everything been drawn about equally often?
+
+One row a level of the space; candidates of the search, whatever became of them. Counts are of
+draws; a pair's is of candidates with both families.
+
+level                 family, pair, member, gate_<name>, or subset (a set of k families)
+values                how many of them the space has
+drawn                 how many were drawn at least once
+covered               drawn / values, in [0, 1]
+mean                  draws of one, on average over all values: what a fair draw aims at
+min, max              of the counts, never drawn ones included
+spread                largest difference between counts that ought to be equal: among families,
+                      among pairs, among settings; for members, within one family; none for subsets
+least                 the least drawn values, up to three
+
+Families that were benched or fail their probes are drawn less on purpose.
+"""
+
+from itertools import combinations
+
+import pandas as pd
+
+from nas.analyse import Frames
+from nas.analyse.measures import by_family
+
+COLUMNS = ["level", "values", "drawn", "covered", "mean", "min", "max", "spread", "least"]
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    space = frames.space
+    drawn = frames.candidates[frames.candidates["role"] == "search"]
+    rows = []
+    if space.experts:
+        long = by_family(drawn)
+        rows.append(_level("family", _counts(long["family"], space.families)))
+        pairs = long[["candidate", "family"]].merge(long[["candidate", "family"]], on="candidate")
+        pairs = pairs[pairs["family_x"] < pairs["family_y"]]
+        named = pairs["family_x"] + "+" + pairs["family_y"]
+        every = ["+".join(pair) for pair in combinations(space.families, 2)]
+        rows.append(_level("pair", _counts(named, every)))
+        members = _counts(long["model"], [member.model for _, member in space.members])
+        within = members.groupby([family for family, _ in space.members])
+        spread = int((within.max() - within.min()).max())
+        rows.append(_level("member", members) | {"spread": spread})
+        rows.append(_subsets(drawn, space.subsets))
+    for choice in space.choices:
+        settings = [str(value) for value in choice.values]
+        counts = _counts(drawn[f"gate_{choice.name}"].astype(str), settings)
+        rows.append(_level(f"gate_{choice.name}", counts))
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return frame.astype({"spread": "Int64", "min": "int64", "max": "int64"})
+
+
+def _counts(values: pd.Series, every) -> pd.Series:
+    return values.value_counts().reindex(pd.Index(every), fill_value=0)
+
+
+def _level(level: str, counts: pd.Series) -> dict:
+    low, high = (int(counts.min()), int(counts.max())) if len(counts) else (0, 0)
+    return {
+        "level": level,
+        "values": len(counts),
+        "drawn": int((counts > 0).sum()),
+        "covered": float((counts > 0).mean()),
+        "mean": float(counts.mean()),
+        "min": low,
+        "max": high,
+        "spread": high - low,
+        "least": ", ".join(counts.sort_values(kind="stable").index[:3]),
+    }
+
+
+def _subsets(drawn: pd.DataFrame, subsets: int) -> dict:
+    """Counted without listing them: there may be millions."""
+    counts = drawn["families"].value_counts()
+    return {
+        "level": "subset",
+        "values": subsets,
+        "drawn": len(counts),
+        "covered": len(counts) / subsets,
+        "mean": len(drawn) / subsets,
+        "min": int(counts.min()) if len(counts) == subsets else 0,
+        "max": int(counts.max()) if len(counts) else 0,
+        "spread": None,
+        "least": "",
+    }

@@ -1,0 +1,59 @@
+"""What fails, where, and what does it cost?
+
+One row an outcome × stage × family, costliest first; attempts of every role, retried ones too. A
+failed attempt counts for each of its families: the one at fault stands out by its share.
+
+outcome               invalid, oom, timeout, nan, crash, killed; or `benched`, an event
+stage                 render, build, data, fit, train, evaluate, measure or save
+family
+attempts              that ended so with the family in them
+share                 of all ended attempts with the family, in [0, 1]
+message               of the latest
+candidates            how many different ones
+seconds               worker time lost in them
+"""
+
+import pandas as pd
+
+from nas.analyse import Frames
+from nas.analyse.measures import FAILED, by_family
+
+COLUMNS = [
+    *("outcome", "stage", "family", "attempts", "share", "message", "candidates", "seconds"),
+]
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    ended = by_family(frames.attempts[frames.attempts["outcome"].notna()])
+    failed = ended[ended["outcome"].isin(FAILED)]
+    answer = (
+        failed.groupby(["outcome", "stage", "family"])
+        .agg(
+            attempts=("attempt", "count"),
+            candidates=("candidate", "nunique"),
+            seconds=("seconds", "sum"),
+            message=("message", "last"),
+        )
+        .reset_index()
+    )
+    ended_with = answer["family"].map(ended.groupby("family").size()).astype("float64")
+    answer["share"] = answer["attempts"] / ended_with
+    answer = answer.sort_values(["seconds", "attempts"], ascending=False, kind="stable")
+    benched = [_benched(event) for event in frames.events.itertuples() if event.kind == "benched"]
+    if benched:
+        answer = pd.concat([answer, pd.DataFrame(benched, columns=COLUMNS)])
+    return answer[COLUMNS].reset_index(drop=True)
+
+
+def _benched(event) -> dict:
+    """A benching as a row: it is no attempt and cost nothing by itself."""
+    return {
+        "outcome": "benched",
+        "stage": "",
+        "family": event.family,
+        "attempts": 0,
+        "share": float("nan"),
+        "candidates": 0,
+        "seconds": 0.0,
+        "message": f"after {event.data.get('after', '?')} failed candidates in a row",
+    }

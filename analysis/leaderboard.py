@@ -1,0 +1,97 @@
+"""Which candidates are best, and is it the mixture that makes them so?
+
+One row a successful candidate of the search, best validation accuracy first. Accuracies are shares
+in [0, 1]; a figure that was not measured is missing.
+
+rank                  1 is best; ranking uses validation alone
+key                   the candidate, for `nas show` and `nas export`
+families              joined by +
+gate_<name>           its setting of the gate's axes
+val_acc               validation accuracy
+test_acc              test accuracy
+lift_over_alone       test_acc less alone_test_acc; missing until all its members' controls ended
+lift_over_uniform     test_acc less uniform_test_acc: what the gate adds to plain averaging
+val_se                binomial standard error of val_acc, √(p(1−p)/n): leaders closer than that
+                      are tied; missing where the campaign did not record the number of images
+confirm_val_acc       mean of its retrainings with new seeds (`nas confirm`), this run left out:
+                      it was chosen for its luck, they were not
+confirm_sd            their standard deviation (n − 1)
+confirm_n             how many
+confirm_test_acc      their mean on test
+params                parameters
+seconds               worker time, all its attempts
+alone_model           the member that is best alone, by validation
+alone_val_acc         of that member trained alone at equal epochs
+alone_test_acc        of the same one
+uniform_val_acc       of the unweighted mean of the experts' logits
+uniform_test_acc
+oracle_val_acc        share of images any of its experts gets right: no top-1 router beats it
+oracle_test_acc
+members               timm models, in the families' order
+number                its place in the sequence of draws, from 0
+macs                  multiply-accumulates of one image, forward
+peak_memory_bytes     of training
+epochs                trained
+"""
+
+import numpy as np
+import pandas as pd
+
+from nas.analyse import Frames
+from nas.analyse.measures import alone, by_family, finals, seconds_of
+
+COLUMNS = [
+    *("val_acc", "test_acc", "lift_over_alone", "lift_over_uniform", "val_se"),
+    *("confirm_val_acc", "confirm_sd", "confirm_n", "confirm_test_acc", "params", "seconds"),
+    *("alone_model", "alone_val_acc", "alone_test_acc", "uniform_val_acc", "uniform_test_acc"),
+    *("oracle_val_acc", "oracle_test_acc", "members", "number", "macs"),
+    *("peak_memory_bytes", "epochs"),
+]
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    rows = finals(frames)
+    rows = rows[rows["outcome"] == "ok"].sort_values(
+        ["val_acc", "number"], ascending=[False, True], ignore_index=True
+    )
+    rows = rows.assign(
+        rank=np.arange(1, len(rows) + 1),
+        val_se=np.sqrt(rows["val_acc"] * (1 - rows["val_acc"]) / _validation_images(frames)),
+        seconds=rows["candidate"].map(seconds_of(frames)),
+    )
+    rows = rows.join(_best_alone(frames, rows), on="candidate")
+    rows = rows.join(_confirmed(frames), on="base_key")
+    rows["confirm_n"] = rows["confirm_n"].fillna(0).astype("int64")
+    rows["lift_over_alone"] = rows["test_acc"] - rows["alone_test_acc"]
+    rows["lift_over_uniform"] = rows["test_acc"] - rows["uniform_test_acc"]
+    gates = [name for name in rows.columns if name.startswith("gate_")]
+    return rows[["rank", "key", "families", *gates, *COLUMNS]]
+
+
+def _validation_images(frames: Frames) -> float:
+    return float(frames.config.get("val_images") or "nan")
+
+
+def _best_alone(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:
+    """By candidate, its member that is best alone; nothing while a control is still to come."""
+    members = by_family(rows)[["candidate", "model"]].merge(alone(frames), on="model", how="left")
+    ended = members["outcome"].notna().groupby(members["candidate"]).all()
+    best = members.sort_values("alone_val_acc", ascending=False).drop_duplicates("candidate")
+    best = best.rename(columns={"model": "alone_model"}).set_index("candidate")
+    best = best[["alone_model", "alone_val_acc", "alone_test_acc"]]
+    return best[best["alone_val_acc"].notna() & ended.reindex(best.index)]
+
+
+def _confirmed(frames: Frames) -> pd.DataFrame:
+    """By base key, the retrainings with new seeds."""
+    rows = finals(frames, "confirm")
+    return (
+        rows[rows["outcome"] == "ok"]
+        .groupby("base_key")
+        .agg(
+            confirm_val_acc=("val_acc", "mean"),
+            confirm_sd=("val_acc", "std"),
+            confirm_n=("val_acc", "count"),
+            confirm_test_acc=("test_acc", "mean"),
+        )
+    )

@@ -1,0 +1,59 @@
+"""What an analysis reads: one campaign's tidy DataFrames, each read when it is first asked for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from nas.ledger import Ledger
+from nas.spec import Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Frames:
+    """One campaign of a ledger. `nas.ledger.frames` documents the columns and their units."""
+
+    ledger: Ledger
+    campaign: str
+
+    @cached_property
+    def candidates(self) -> "pd.DataFrame":
+        """One row a candidate: search, controls and confirmations."""
+        return self.ledger.candidates(self.campaign)
+
+    @cached_property
+    def attempts(self) -> "pd.DataFrame":
+        """One row an attempt, failed ones too, with its candidate's columns."""
+        return self.ledger.attempts(self.campaign)
+
+    @cached_property
+    def epochs(self) -> "pd.DataFrame":
+        """One row an epoch of an attempt."""
+        return self.ledger.epochs(self.campaign)
+
+    @cached_property
+    def experts(self) -> "pd.DataFrame":
+        """One row an expert inside a finished mixture."""
+        return self.ledger.experts(self.campaign)
+
+    @cached_property
+    def events(self) -> "pd.DataFrame":
+        """One row an event: benchings, phases."""
+        return self.ledger.events(self.campaign)
+
+    @cached_property
+    def probes(self) -> "pd.DataFrame":
+        """One row a cached probe, of every campaign."""
+        return self.ledger.probes()
+
+    @cached_property
+    def space(self) -> Space:
+        """The space as it was when the campaign began."""
+        return Space.model_validate(self.ledger.campaign(self.campaign).space)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What the campaign was asked to do."""
+        return self.ledger.campaign(self.campaign).config

@@ -1,0 +1,94 @@
+"""Finding, loading and running the files of `analysis/`."""
+
+import ast
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from nas import resources
+from nas.analyse.frames import Frames
+from nas.ledger import Ledger
+from nas.spec import ProblemError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def tables() -> dict[str, Path]:
+    """Every analysis by name, with its file; those of the working directory win."""
+    return resources.files("analysis", ".py")
+
+
+def question(name: str) -> str:
+    """The question an analysis answers: the first line of its docstring. Runs none of its code."""
+    path = _path(name)
+    try:
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    except (SyntaxError, ValueError) as error:
+        raise _problem(path, error) from error
+    if not docstring:
+        raise ProblemError(
+            "an analysis opens with its question", where=str(path), fix="give the file a docstring"
+        )
+    return docstring.splitlines()[0]
+
+
+def table(name: str, ledger: Ledger, campaign: str | None = None) -> "pd.DataFrame":
+    """An analysis' answer for a campaign, the latest by default.
+
+    Its columns and their units stand in the docstring of `analysis/<name>.py`. Raises
+    ProblemError for an unknown name or campaign, and for an analysis that fails, naming its line.
+    """
+    import pandas as pd
+
+    path = _path(name)
+    frames = Frames(ledger, ledger.campaign(campaign).name)
+    try:
+        answer = _function(path)(frames)
+    except ProblemError:
+        raise
+    except Exception as error:  # an analysis is anybody's code
+        raise _problem(path, error) from error
+    if not isinstance(answer, pd.DataFrame):
+        raise ProblemError(
+            f"table(frames) gave a {type(answer).__name__}",
+            where=str(path),
+            fix="return a DataFrame",
+        )
+    return answer
+
+
+def _path(name: str) -> Path:
+    known = tables()
+    if name not in known:
+        raise ProblemError(f"no analysis is named {name!r}", fix=did_you_mean(name, known))
+    return known[name]
+
+
+def _function(path: Path) -> "Callable[[Frames], pd.DataFrame]":
+    module = ModuleType(f"analysis.{path.stem}")
+    module.__file__ = str(path)
+    # Compiled from its text, not imported: an import would write a __pycache__ into a folder
+    # that is shipped as it lies.
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    function = getattr(module, "table", None)
+    if not callable(function):
+        raise ProblemError(
+            "an analysis needs a function table(frames) → DataFrame", where=str(path)
+        )
+    return function  # type: ignore[no-any-return]
+
+
+def _problem(path: Path, error: Exception) -> ProblemError:
+    """An analysis' failure, with the last of its own lines that was running."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    for step in traceback.extract_tb(sys.exc_info()[2]):
+        if step.filename == str(path):
+            line = step.lineno
+    where = f"{path}:{line}" if line else str(path)
+    return ProblemError(
+        f"this analysis fails: {type(error).__name__}: {error}", where=where, fix="mend the file"
+    )

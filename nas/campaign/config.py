@@ -1,0 +1,60 @@
+"""What a campaign was asked to do: stored in the ledger, so that `resume` needs only a name."""
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from nas.spec import Noun, Space, Task
+
+
+class CampaignConfig(Noun):
+    """Everything but the space that decides how a campaign goes."""
+
+    dataset: str = "digits"
+    split_seed: int = 0
+    sampler: str = "stratified"
+    seed: int = 0
+    scheduler: Literal["fifo", "asha"] = "fifo"
+    budget_seconds: float | None = None
+    """Working time over all resumes; None: no limit."""
+    trials: int | None = Field(None, ge=1)
+    """Candidates of the search, invalid ones included; None: no limit."""
+    controls: bool = True
+    executor: str = "ray"
+    workers: int = Field(1, ge=1)
+    gpus: int = Field(0, ge=0)
+    time_limit: float | None = Field(3600.0, gt=0)
+    """Seconds an attempt may take; None: no limit."""
+    keep_weights: str = "best:20"
+    max_deaths: int = Field(3, ge=0)
+    """Attempts of one candidate that may die with their process before it ends `killed`."""
+    bench_after: int = Field(6, ge=1)
+    """Failed candidates in a row after which a family is no longer drawn."""
+    data_root: str = "data"
+
+    @field_validator("keep_weights")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if not re.fullmatch(r"all|none|best:[1-9]\d*", value):
+            raise ValueError(f"{value!r} is not all, none or best:N")
+        return value
+
+    @property
+    def task(self) -> Task:
+        return Task(dataset=self.dataset, split_seed=self.split_seed)
+
+    @property
+    def device(self) -> str:
+        """Where trials run: `cuda` (an executor picks which) or `cpu`."""
+        return "cuda" if self.gpus else "cpu"
+
+
+def default_name(space: Space, dataset: str, taken: list[str]) -> str:
+    """`moe4-cifar10`, `moe4-cifar10-2`, …: the first that no campaign has."""
+    base = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{space.name}-{dataset.rsplit('/', 1)[-1]}")
+    name, n = base, 1
+    while name in taken:
+        n += 1
+        name = f"{base}-{n}"
+    return name

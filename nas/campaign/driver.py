@@ -1,0 +1,333 @@
+"""The campaign's loop, as executors call it: propose → evaluate → record."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nas.campaign import weights
+from nas.campaign.asha import Asha
+from nas.campaign.benching import benched
+from nas.campaign.clock import Clock
+from nas.campaign.config import CampaignConfig
+from nas.campaign.controls import control, due
+from nas.campaign.proposals import Proposer
+from nas.execute import CONTEXT_BYTES, Idle, share
+from nas.ledger import CampaignStore, Claim, Drawn
+from nas.ledger.store import Earlier
+from nas.preflight import too_large
+from nas.spec import Epoch, Outcome, Pick, Problem, Role, Status, Trial
+
+CHECKPOINT = "checkpoint.pt"
+HEARTBEAT_SECONDS = 5.0
+NOT_THE_CANDIDATES = ("data", "save")
+"""Stages whose failure every other candidate would share: the campaign stops instead."""
+
+
+@dataclass
+class Running:
+    """A trial that an executor has."""
+
+    claim: Claim
+    trial: Trial
+    begun: float
+    last: Epoch | None = None
+
+
+class CampaignDriver:
+    """Decides what runs next and records what comes of it; one thread, one writer.
+
+    `say` is told, in one line each, what a campaign's owner would want to know at once; `beat` is
+    called about once a second, for a display.
+    """
+
+    def __init__(
+        self,
+        config: CampaignConfig,
+        store: CampaignStore,
+        proposer: Proposer,
+        clock: Clock,
+        *,
+        environment_id: int,
+        device_bytes: int,
+        say: Callable[[str], None] = lambda line: None,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.proposer = proposer
+        self.clock = clock
+        self.environment_id = environment_id
+        self.device_bytes = device_bytes
+        self.say = say
+        self.beat = beat
+        self.abort = False
+        self.stopping: str | None = None
+        """Why no new trial is started; None while the campaign goes on."""
+        self.files = store.ledger.files
+        self.interrupted = False
+        self.fault: str | None = None
+        """What went wrong outside of any candidate: unreadable data, a full disk."""
+        self.stop_file = self.files / f"stop-{store.owner.rsplit('/', 1)[-1]}"
+        self._running: dict[int, Running] = {}
+        self._retries: list[Claim] = []
+        self._benched: frozenset[str] = frozenset()
+        self._controls_due = True
+        self._asked: str | None = None
+        self._next_look = 0.0
+        self._last_beat = 0.0
+        self._last_heartbeat = time.monotonic()
+        self._asha = Asha(proposer.space.recipe.epochs) if config.scheduler == "asha" else None
+
+    # The Driver protocol of nas.execute
+
+    def next(self) -> Trial | Idle:
+        """The next trial, cheapest promise first: retries, orphans, controls, a new draw."""
+        self._check_budget()
+        while not self.stopping:
+            claim = self._claim()
+            if claim is None:
+                break
+            trial = self._launch(claim)
+            if trial is not None:
+                return trial
+        if self.stopping or not (self._running or self.store.open_elsewhere()):
+            return Idle.DONE
+        return Idle.WAIT
+
+    def started(self, attempt: int) -> None:
+        """The first trial's start is the budget's."""
+        self.clock.start()
+
+    def epoch(self, attempt: int, epoch: Epoch) -> bool:
+        """Records an epoch; False where early stopping ends the trial here."""
+        running = self._running[attempt]
+        running.last = epoch
+        self.store.epoch(attempt, epoch)
+        if self._asha is None or running.claim.role is not Role.SEARCH:
+            return True
+        rung = self._asha.rung_at(epoch.epoch)
+        if rung is None:
+            return True
+        promoted = self._asha.promote(epoch.val_acc, self.store.rung_values(rung, running.claim))
+        self.store.put_rung(running.claim, rung, epoch.epoch, epoch.val_acc, promoted)
+        if not promoted:
+            self.done(
+                attempt,
+                Outcome(
+                    status=Status.PRUNED,
+                    stage="train",
+                    message=f"stopped at rung {rung} (epoch {epoch.epoch})",
+                    epochs=epoch.epoch,
+                    val_acc=epoch.val_acc,
+                    val_loss=epoch.val_loss,
+                    seconds=time.monotonic() - running.begun,
+                    peak_memory_bytes=epoch.peak_memory_bytes,
+                    rung=rung,
+                ),
+            )
+        return promoted
+
+    def done(self, attempt: int, outcome: Outcome) -> None:
+        """Records an attempt's end and decides whether its candidate is tried again."""
+        running = self._running.pop(attempt)
+        claim = running.claim
+        micro_batches = claim.micro_batches
+        final = True
+        if outcome.status is Status.INTERRUPTED:
+            final = False
+        elif outcome.status is Status.CRASH and outcome.stage in NOT_THE_CANDIDATES:
+            final = False
+            self.fault = outcome.message
+            self.stop("the campaign cannot go on")
+        elif outcome.status is Status.OOM and claim.micro_batches == 1:
+            final, micro_batches = False, 2
+        elif outcome.status is Status.KILLED:
+            final = claim.deaths >= self.config.max_deaths
+        taken = self.store.finish(claim, attempt, outcome, final=final, micro_batches=micro_batches)
+        if not taken:
+            self.say(f"{_title(claim)}: another driver took this candidate over; result dropped")
+            return
+        if final:
+            self._tidy(claim, running.trial, outcome)
+        elif not (self.fault or outcome.status is Status.INTERRUPTED):
+            self._retries.append(
+                replace(
+                    claim,
+                    micro_batches=micro_batches,
+                    deaths=claim.deaths + (outcome.status is Status.KILLED),
+                    earlier=(self._earlier(running.trial), *claim.earlier),
+                )
+            )
+        self._controls_due = True
+        self.say(_line(claim, outcome, final))
+        self._note_benching()
+
+    def tick(self) -> None:
+        """Heartbeat, budget, display."""
+        self.clock.advance()
+        now = time.monotonic()
+        if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
+            self._last_heartbeat = now
+            self.store.heartbeat(self.clock.unsaved())
+        if self._asked is not None and self.stopping is None:
+            self.stop(self._asked)
+        self._check_budget()
+        if now - self._last_beat >= 1.0:
+            self._last_beat = now
+            self.beat()
+
+    # What the campaign's owner can do
+
+    def stop(self, why: str) -> None:
+        """Starts no new trial and ends the running ones at their epoch, checkpointed."""
+        if self.stopping is None:
+            self.stopping = why
+            self.files.mkdir(parents=True, exist_ok=True)
+            self.stop_file.touch()
+            if self._running:
+                self.say(f"{why}: the running epoch is finished, then kept for `nas resume`")
+
+    def interrupt(self, signal_name: str) -> None:
+        """As `stop`; safe in a signal handler, for it touches no database and no terminal."""
+        self.interrupted = True
+        if self.stopping is None:
+            self._asked = signal_name
+
+    def close(self) -> None:
+        """Records the last working seconds and gives up every lease."""
+        self.clock.advance()
+        self.store.release_all()
+        self.store.heartbeat(self.clock.unsaved())
+        self.stop_file.unlink(missing_ok=True)
+
+    # Choosing
+
+    def _claim(self) -> Claim | None:
+        if self._retries:
+            return self._retries.pop(0)
+        now = time.monotonic()
+        if now >= self._next_look:
+            claim = self.store.reclaim(max_deaths=self.config.max_deaths)
+            if claim is not None:
+                return claim
+            self._next_look = now + HEARTBEAT_SECONDS
+            self._controls_due = True  # another driver's results may call for some
+        return self._control() or self.store.draw(self.proposer, limit=self.config.trials)
+
+    def _control(self) -> Claim | None:
+        if not (self.config.controls and self._controls_due):
+            return None
+        have = self.store.controls()
+        for pick in due(self.store.records(), have):
+            claim = self.store.add(Role.CONTROL, self._drawn_control(pick))
+            if claim is not None:
+                return claim
+        self._controls_due = False
+        return None
+
+    def _drawn_control(self, pick: Pick) -> Drawn:
+        return self.proposer.ready(control(self.proposer.space, pick, self.proposer.task))
+
+    # Launching
+
+    def _launch(self, claim: Claim) -> Trial | None:
+        """The trial for a claim; None where the candidate is refused before any training."""
+        fraction = self._share(claim)
+        device = self.config.device
+        resumed = self._resumable(claim)
+        attempt, folder = self.store.start(
+            claim,
+            environment_id=self.environment_id,
+            device=device,
+            memory_fraction=fraction,
+            resumed_from=resumed.attempt if resumed else None,
+        )
+        trial = Trial(
+            attempt=attempt,
+            candidate=claim.candidate,
+            code=claim.code,
+            folder=str(self.files / folder),
+            resume_from=str(self.files / resumed.folder / CHECKPOINT) if resumed else None,
+            stop_file=str(self.stop_file),
+            data_root=self.config.data_root,
+            device=device,
+            memory_fraction=fraction,
+            micro_batches=claim.micro_batches,
+            time_limit=self.config.time_limit,
+            keep_weights=self.config.keep_weights != "none",
+        )
+        self._running[attempt] = Running(claim, trial, time.monotonic())
+        problem = self._does_not_fit(claim)
+        if problem:
+            self.done(
+                attempt,
+                Outcome(
+                    status=Status.INVALID,
+                    stage="fit",
+                    message=str(problem),
+                    detail=str(claim.cost),
+                    params=claim.cost.params if claim.cost else None,
+                ),
+            )
+            return None
+        return trial
+
+    def _does_not_fit(self, claim: Claim) -> Problem | None:
+        if claim.cost is None:
+            return None
+        room = self.device_bytes - (CONTEXT_BYTES if self.config.gpus else 0)
+        return too_large(claim.cost, room)
+
+    def _share(self, claim: Claim) -> float | None:
+        """The quantised share of a GPU a candidate gets; a whole one after an out-of-memory."""
+        if not self.config.gpus:
+            return None
+        need = claim.cost.memory_bytes if claim.cost else None
+        if claim.micro_batches > 1 or need is None:
+            return 1.0
+        return share(need, self.device_bytes)
+
+    def _resumable(self, claim: Claim) -> Earlier | None:
+        for earlier in claim.earlier:
+            if (self.files / earlier.folder / CHECKPOINT).exists():
+                return earlier
+        return None
+
+    def _earlier(self, trial: Trial) -> Earlier:
+        return Earlier(trial.attempt, str(Path(trial.folder).relative_to(self.files)))
+
+    # After an end
+
+    def _tidy(self, claim: Claim, trial: Trial, outcome: Outcome) -> None:
+        """Checkpoints have served; weights stay while their rule keeps them."""
+        for earlier in claim.earlier:
+            weights.clear(self.files / earlier.folder)
+        weights.clear(Path(trial.folder), keep=outcome.weights)
+        if outcome.weights and self.config.keep_weights != "all":
+            weights.keep_best(self.config.keep_weights, self.store.weight_files())
+
+    def _note_benching(self) -> None:
+        now = benched(self.store.records(), self.config.bench_after)
+        for family in sorted(now - self._benched):
+            self.store.event("benched", family=family, after=self.config.bench_after)
+            self.say(f"{family} is benched: its last {self.config.bench_after} candidates failed")
+        self._benched = now
+
+    def _check_budget(self) -> None:
+        if self.clock.spent and not self.stopping:
+            self.stop("the budget is used up")
+
+
+def _title(claim: Claim) -> str:
+    name = {Role.SEARCH: "#", Role.CONTROL: "control ", Role.CONFIRM: "confirm "}[claim.role]
+    return f"{name}{claim.number} {'+'.join(claim.candidate.families)}"
+
+
+def _line(claim: Claim, outcome: Outcome, final: bool) -> str:
+    if outcome.status in (Status.OK, Status.PRUNED) and outcome.val_acc is not None:
+        value = f"val {outcome.val_acc:.4f}"
+    else:
+        value = outcome.message
+    again = "" if final or outcome.status is Status.INTERRUPTED else " (tried again)"
+    return f"{_title(claim)}: {outcome.status}{again} {value} {outcome.seconds:.1f}s"

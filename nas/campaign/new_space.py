@@ -1,0 +1,37 @@
+"""Writing a search space by asking timm what it has and probing every answer for real."""
+
+from collections.abc import Callable
+
+from nas.campaign.probing import probe_members
+from nas.preflight import candidates, conditions, proposed_space
+from nas.spec import Member, Probe, Space
+
+CLASSES = 10
+
+
+def new_space(
+    name: str,
+    image_size: int,
+    max_params: int,
+    *,
+    gpus: int = 0,
+    watch: Callable[[str], None] = lambda text: None,
+) -> Space:
+    """A space of every timm family that trains at that size, up to three members each.
+
+    Takes minutes: each of timm's models within `max_params` is built, and what is chosen is
+    stepped once in a killable process. `watch` is told what is being done.
+    """
+    found: list[tuple[str, Member]] = []
+    for family, member, params in candidates(image_size, max_params, num_classes=CLASSES):
+        watch(f"found {len(found) + 1} models; {member.model}, {params / 1e6:.1f} M parameters")
+        found.append((family, member))
+
+    def probed(done: int, total: int, probe: Probe) -> None:
+        state = "ok" if probe.ok else probe.problem
+        watch(f"probing {done}/{total}: {probe.member.model} {state}")
+
+    under = conditions(image_size, 3, CLASSES, "cuda" if gpus else "cpu", "auto")
+    probes = probe_members(None, [member for _, member in found], under, watch=probed)
+    sound = [(family, member) for family, member in found if probes[member.model].ok]
+    return proposed_space(name, image_size, sound)

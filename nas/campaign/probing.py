@@ -1,0 +1,76 @@
+"""Pre-flight of every member a campaign may draw: probed once, remembered in the ledger."""
+
+from collections.abc import Callable, Mapping
+
+from nas.campaign.config import CampaignConfig
+from nas.data import num_classes
+from nas.execute import Sandbox
+from nas.ledger import Ledger, probe_digest
+from nas.preflight import conditions, probe
+from nas.spec import Conditions, Member, Probe, ProblemError, Space
+
+PROBE_SECONDS = 300.0
+"""How long one member's probe may take before its process is killed."""
+
+Watch = Callable[[int, int, Probe], None]
+"""Called after each probe with (done, total, probe)."""
+
+
+def conditions_for(space: Space, config: CampaignConfig, classes: int) -> Conditions:
+    """What a campaign's probes are taken under."""
+    return conditions(
+        space.image_size, space.channels, classes, config.device, space.recipe.precision
+    )
+
+
+def probe_members(
+    ledger: Ledger | None,
+    members: list[Member],
+    under: Conditions,
+    *,
+    watch: Watch = lambda done, total, probe: None,
+) -> dict[str, Probe]:
+    """A probe for each member, by model name: from the cache, or taken now in a killable child.
+
+    Without a ledger nothing is cached.
+    """
+    cached = ledger.probes_under(under) if ledger else {}
+    found = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
+    missing = [m for m in members if m.model not in found]
+    if not missing:
+        return found
+    with Sandbox() as sandbox:
+        for done, member in enumerate(missing, start=1):
+            taken = sandbox.call(probe, member, under, timeout=PROBE_SECONDS)
+            result = (
+                taken.value if taken.ok else Probe(member=member, ok=False, problem=taken.problem)
+            )
+            found[member.model] = result
+            if ledger:
+                ledger.put_probes(under, [result])
+            watch(done, len(missing), result)
+    return found
+
+
+def feasible(space: Space, probes: Mapping[str, Probe]) -> Space:
+    """The space less the members whose probe failed.
+
+    Raises ProblemError when fewer families than experts remain, with the reasons.
+    """
+    bad = {model: p.problem for model, p in probes.items() if not p.ok}
+    try:
+        return space.without(bad)
+    except ValueError as error:
+        reasons = "; ".join(f"{model}: {problem}" for model, problem in sorted(bad.items()))
+        raise ProblemError(
+            f"too few families pass their pre-flight ({reasons})",
+            where=space.name,
+            fix="mend or replace those members in the space file",
+        ) from error
+
+
+def classes_of(config: CampaignConfig) -> int:
+    """Classes of the campaign's data set."""
+    from pathlib import Path
+
+    return num_classes(config.dataset, Path(config.data_root))

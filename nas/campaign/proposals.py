@@ -1,0 +1,56 @@
+"""From a sampler's assignment to a candidate ready for the ledger: rendered and costed."""
+
+from collections.abc import Mapping, Sequence
+
+from nas.campaign.benching import benched
+from nas.ledger import Drawn
+from nas.preflight import Overhead, cost, overhead
+from nas.render import render, template_hash
+from nas.sample import Sampler
+from nas.spec import Assignment, Candidate, Phase, Probe, Record, Space, Task
+
+
+class Proposer:
+    """Draws the next candidate of a campaign: a function of the records it is shown."""
+
+    def __init__(
+        self,
+        space: Space,
+        task: Task,
+        sampler: Sampler,
+        probes: Mapping[str, Probe],
+        *,
+        num_classes: int,
+        bench_after: int | None = None,
+    ) -> None:
+        self.space = space
+        self.task = task
+        self.sampler = sampler
+        self.probes = probes
+        self.num_classes = num_classes
+        self.bench_after = bench_after
+        self._hash = template_hash(space.template)
+        self._overheads: dict[tuple[object, ...], Overhead] = {}
+
+    def __call__(self, records: Sequence[Record]) -> Drawn | None:
+        """The next candidate; None when nothing is left to draw."""
+        excluded = benched(records, self.bench_after) if self.bench_after else frozenset()
+        assignment = self.sampler.propose(records, Phase(excluded=excluded))
+        return None if assignment is None else self.drawn(assignment)
+
+    def drawn(self, assignment: Assignment) -> Drawn:
+        """An assignment's candidate, its source text and what it will need."""
+        return self.ready(Candidate.of(self.space, assignment, self.task, self._hash))
+
+    def ready(self, candidate: Candidate) -> Drawn:
+        """A candidate with its source text and its cost."""
+        code = render(candidate)
+        need = cost(candidate, self.probes, self.num_classes, self._overhead(candidate, code))
+        return Drawn(candidate=candidate, code=code, cost=need)
+
+    def _overhead(self, candidate: Candidate, code: str) -> Overhead:
+        """What the template adds to its experts; the same for equal choices."""
+        key = (candidate.template, len(candidate.experts), candidate.assignment.choices)
+        if key not in self._overheads:
+            self._overheads[key] = overhead(code, candidate.image_size, candidate.channels)
+        return self._overheads[key]

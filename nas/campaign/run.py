@@ -1,0 +1,135 @@
+"""Starting, resuming and confirming campaigns: everything around the driver's loop."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from nas import data
+from nas.campaign.clock import Clock
+from nas.campaign.config import CampaignConfig, default_name
+from nas.campaign.driver import CampaignDriver
+from nas.campaign.probing import Watch, classes_of, conditions_for, feasible, probe_members
+from nas.campaign.proposals import Proposer
+from nas.execute import check_gpus, device_bytes, environment, make_executor
+from nas.ledger import CampaignStore, Ledger, Owner
+from nas.render import check_space
+from nas.sample import make_sampler
+from nas.spec import Probe, ProblemError, Space
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a run speaks to the person who started it."""
+
+    say: Callable[[str], None] = lambda line: None
+    beat: Callable[[], None] = lambda: None
+    probed: Watch = lambda done, total, probe: None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run came to its end."""
+
+    why: str | None
+    """What stopped it; None when nothing was left to do."""
+    interrupted: bool = False
+    """By a person or a signal, rather than by the budget."""
+    fault: str | None = None
+    """What outside of any candidate went wrong."""
+
+
+def prepare_campaign(ledger: Ledger, space: Space, config: CampaignConfig, name: str | None) -> str:
+    """Adds a campaign to the ledger after checking that it can run; its name."""
+    check(space, config)
+    chosen = name or default_name(space, config.dataset, ledger.campaign_names())
+    ledger.create_campaign(chosen, space, config.model_dump(mode="json"))
+    return chosen
+
+
+def check(space: Space, config: CampaignConfig) -> None:
+    """What can be known before any work is done.
+
+    Raises ProblemError for a missing data set, missing GPUs, or a space its template refuses.
+    """
+    data.check(config.dataset, Path(config.data_root))
+    check_gpus(config.gpus)
+    check_space(space)
+
+
+def prepare(
+    ledger: Ledger | None, space: Space, config: CampaignConfig, watch: Watch
+) -> tuple[Space, dict[str, Probe], int]:
+    """The feasible space, every member's probe by model name, and the number of classes."""
+    check(space, config)
+    classes = classes_of(config)
+    members = [member for _, member in space.members]
+    probes = probe_members(ledger, members, conditions_for(space, config, classes), watch=watch)
+    return feasible(space, probes), probes, classes
+
+
+def run(ledger: Ledger, name: str, config: CampaignConfig, voice: Voice) -> Ended:
+    """Works on a campaign until its budget or its trials are used up, or someone stops it."""
+    row = ledger.campaign(name)
+    whole = Space.model_validate(row.space)
+    space, probes, classes = prepare(ledger, whole, config, voice.probed)
+    _say_probes(probes, voice)
+    store = CampaignStore(ledger, row.id, Owner.me())
+    digest, facts = environment()
+    # On a CPU the workers share one memory; on GPUs shares are dealt out by the driver.
+    room = device_bytes(config.gpus) // (1 if config.gpus else config.workers)
+    driver = CampaignDriver(
+        config,
+        store,
+        Proposer(
+            space,
+            config.task,
+            make_sampler(config.sampler, space, config.seed),
+            probes,
+            num_classes=classes,
+            bench_after=config.bench_after,
+        ),
+        Clock(row.worked_seconds, config.budget_seconds),
+        environment_id=store.environment(digest, facts),
+        device_bytes=room,
+        say=voice.say,
+        beat=voice.beat,
+    )
+    if driver.clock.spent:
+        raise ProblemError(
+            f"the budget of {name} is used up", fix="give it more, as in `nas resume --budget 8m`"
+        )
+    executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
+    store.set_state("running")
+    try:
+        with _signals(driver):
+            executor.run(driver)
+    finally:
+        driver.close()
+        store.set_state("stopped" if driver.stopping else "done")
+    return Ended(driver.stopping, interrupted=driver.interrupted, fault=driver.fault)
+
+
+def _say_probes(probes: dict[str, Probe], voice: Voice) -> None:
+    for model, probe in sorted(probes.items()):
+        if not probe.ok:
+            voice.say(f"{model} fails its pre-flight and is left out: {probe.problem}")
+
+
+@contextmanager
+def _signals(driver: CampaignDriver) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM stops cleanly; the second stops at once."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if driver.interrupted:
+            driver.abort = True
+        driver.interrupt(signal.Signals(number).name)
+
+    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,81 @@
+"""`nas doctor`: what is installed, which devices there are, whether the ledger is sound."""
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nas.cli import options
+from nas.cli.console import console
+from nas.spec import ProblemError
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "optuna",
+    "sqlalchemy",
+    "pandas",
+    "jinja2",
+    "ray",
+)
+
+
+def doctor(
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Bring an older ledger up to date first.")
+    ] = False,
+    db: options.Db = "runs.db",
+    as_json: options.Json = False,
+) -> None:
+    """Say what is installed, which devices are seen, and whether the ledger is sound.
+
+    Example: `nas doctor --db runs.db`
+    """
+    from nas.execute import gpus_available
+
+    found: dict[str, Any] = {
+        "nas": _version("nas-moe"),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+        "gpus": [f"{gpu.name}, {gpu.total_bytes / 2**30:.0f} GiB" for gpu in gpus_available()],
+        "ledger": _ledger(db, migrate),
+    }
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        for name, value in found.items():
+            shown = ", ".join(value) or "none" if isinstance(value, list) else value or "missing"
+            console.print(f"[bold]{name:<12}[/] {shown}", highlight=False)
+    if found["ledger"].startswith("unsound"):
+        raise typer.Exit(1)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _ledger(db: str, migrate: bool) -> str:
+    from nas.ledger import Ledger
+
+    if "://" not in db and not Path(db).exists():
+        return f"none at {db}"
+    try:
+        ledger = Ledger(db, read_only=not migrate)
+        problems = ledger.check()
+    except ProblemError as error:
+        return f"unsound: {error}"
+    if problems:
+        return f"unsound: {'; '.join(problems)}"
+    return f"sound: {db}, {len(ledger.campaign_names())} campaigns"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's command."""
+    app.command()(doctor)

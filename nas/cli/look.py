@@ -1,0 +1,123 @@
+"""`nas status`, `nas report`, `nas show`, `nas export`: what came of it."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from nas.cli import options
+from nas.cli.console import console
+from nas.ledger import Ledger
+
+Candidate = Annotated[str, typer.Argument(help="A key, the beginning of one, or #NUMBER.")]
+
+
+def status(
+    campaign: options.Campaign = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
+    db: options.Db = "runs.db",
+    as_json: options.Json = False,
+) -> None:
+    """Say how a campaign is doing: budget, running trials, best so far, failures.
+
+    Example: `nas status --watch`
+    """
+    from nas.ledger.summary import summary
+    from nas.report.live import panel
+
+    ledger = Ledger(db)
+    if as_json:
+        typer.echo(summary(ledger, campaign).model_dump_json())
+        return
+    if not watch:
+        console.print(panel(summary(ledger, campaign)))
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            live.update(panel(summary(ledger, campaign)), refresh=True)
+            time.sleep(1.0)
+
+
+def report(
+    name: Annotated[
+        str | None, typer.Argument(help="A table; without one, those there are are listed.")
+    ] = None,
+    campaign: options.Campaign = None,
+    form: Annotated[
+        Literal["table", "csv", "json", "md"], typer.Option("--format", "-f", help="How.")
+    ] = "table",
+    output: options.Output = None,
+    db: options.Db = "runs.db",
+) -> None:
+    """Answer one question about a campaign from its ledger.
+
+    Example: `nas report family_yield --format md -o yield.md`
+    """
+    from nas.analyse import question, table, tables
+    from nas.report import render
+
+    if name is None:
+        for known in tables():
+            typer.echo(f"{known:<16} {question(known)}")
+        return
+    ledger = Ledger(db)
+    answer = table(name, ledger, campaign)
+    note = ledger.campaign(campaign).name
+    text = render(answer, form, title=question(name), note=note)
+    if isinstance(text, str):
+        output.write_text(text) if output else typer.echo(text, nl=False)
+        return
+    if output is None:
+        console.print(text)
+        return
+    with output.open("w") as file:
+        Console(file=file, width=200).print(text)
+
+
+def show(
+    candidate: Candidate,
+    campaign: options.Campaign = None,
+    code: Annotated[bool, typer.Option("--code", help="Print the rendered file alone.")] = False,
+    db: options.Db = "runs.db",
+    as_json: options.Json = False,
+) -> None:
+    """Show one candidate: its metrics, baselines, attempts and code.
+
+    Example: `nas show "#0"`
+    """
+    from nas.report.show import details, shown
+
+    found = details(Ledger(db), candidate, campaign)
+    if as_json:
+        typer.echo(json.dumps(found))
+    elif code:
+        typer.echo(found["code"])
+    else:
+        console.print(shown(found))
+
+
+def export(
+    candidate: Candidate,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder to write to.")],
+    campaign: options.Campaign = None,
+    code_only: Annotated[bool, typer.Option("--code-only", help="Leave the weights out.")] = False,
+    db: options.Db = "runs.db",
+) -> None:
+    """Write a finished candidate as files that need torch and timm alone.
+
+    Example: `nas export "#0" -o best/`
+    """
+    from nas.report.export import export as write
+
+    for path in write(Ledger(db), candidate, output, campaign, code_only=code_only):
+        typer.echo(path)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's commands."""
+    for command in (status, report, show, export):
+        app.command()(command)

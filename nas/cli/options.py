@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Db = Annotated[
+    str,
+    typer.Option(
+        "--db", envvar="NAS_DB", help="The ledger: a path or an SQLAlchemy URL.", show_default=True
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Campaign = Annotated[
+    str | None,
+    typer.Option("--campaign", "-c", help="A campaign's name; the latest one if left out."),
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write here instead of to the screen.")
+]

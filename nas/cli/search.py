@@ -1,0 +1,232 @@
+"""`nas search`, `nas resume`, `nas confirm`: what trains."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from nas.cli import ending, options
+from nas.spec import ProblemError, Space, parse_duration
+
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", "-b", help="Working time: 90s, 30m, 12h, 28d. Downtime is free."),
+]
+Trials = Annotated[
+    int | None, typer.Option("--trials", "-n", min=1, help="Stop after this many candidates.")
+]
+ExecutorName = Annotated[
+    str | None,
+    typer.Option("--executor", "-e", help="ray, local (no Ray needed) or inline (for debugging)."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", "-w", min=1, help="Trials at once; by default one a CPU core."),
+]
+Gpus = Annotated[int | None, typer.Option("--gpus", "-g", min=0, help="GPUs to use.")]
+
+
+def search(
+    space: Annotated[str, typer.Argument(help="A space's name or a YAML file.")] = "tiny",
+    dataset: Annotated[
+        str, typer.Option("--dataset", "-d", help="See `nas data`; folder:PATH for your own.")
+    ] = "digits",
+    budget: Budget = None,
+    trials: Trials = None,
+    sampler: Annotated[
+        str, typer.Option("--sampler", "-s", help="stratified, uniform, lexicographic or tpe.")
+    ] = "stratified",
+    seed: Annotated[int, typer.Option(help="Fixes the draws and every training seed.")] = 0,
+    name: Annotated[str | None, typer.Option(help="The campaign's name.")] = None,
+    executor: ExecutorName = None,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    scheduler: Annotated[str, typer.Option(help="fifo, or asha: stop poor trials early.")] = "fifo",
+    controls: Annotated[
+        bool, typer.Option(help="Train each member alone too, within the budget.")
+    ] = True,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the space's own.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=2, help="Instead of the space's own.")
+    ] = None,
+    time_limit: Annotated[
+        str, typer.Option(help="Longest time for one attempt; `none` for no limit.")
+    ] = "1h",
+    retries: Annotated[
+        int, typer.Option(min=0, help="After how many deaths of its process a candidate is tried.")
+    ] = 3,
+    bench_after: Annotated[
+        int, typer.Option(min=1, help="Failures in a row after which a family is not drawn.")
+    ] = 6,
+    keep_weights: Annotated[str, typer.Option(help="best:N, all or none.")] = "best:20",
+    data_root: Annotated[Path, typer.Option(help="Where data sets lie.")] = Path("data"),
+    split_seed: Annotated[int, typer.Option(help="Fixes train, validation and test.")] = 0,
+    db: options.Db = "runs.db",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be drawn; write to no ledger.")
+    ] = False,
+    render: Annotated[
+        Path | None, typer.Option(help="With --dry-run: write each candidate's file here.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Draw, render, train and rank heterogeneous mixtures of experts.
+
+    Example: `nas search moe4 --dataset cifar10 --budget 28d --gpus 1`
+    """
+    from nas.data import canonical
+    from nas.space import load
+
+    chosen = _with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    config = _config(
+        dataset=canonical(dataset),
+        split_seed=split_seed,
+        sampler=sampler,
+        seed=seed,
+        scheduler=scheduler,
+        budget_seconds=parse_duration(budget) if budget else None,
+        trials=trials,
+        controls=controls,
+        executor=executor or "ray",
+        workers=workers or _cores(),
+        gpus=gpus or 0,
+        time_limit=None if time_limit == "none" else parse_duration(time_limit),
+        max_deaths=retries,
+        bench_after=bench_after,
+        keep_weights=keep_weights,
+        data_root=str(data_root.absolute()),
+    )
+    if dry_run:
+        _print_draws(chosen, config, name, db, trials or 10, render, as_json)
+        return
+    if render:
+        raise typer.BadParameter("--render goes with --dry-run")
+    if budget is None and trials is None:
+        config = config.model_copy(update={"budget_seconds": 240.0})
+    from nas.campaign.run import prepare_campaign
+    from nas.ledger import Ledger
+
+    ledger = Ledger(db, read_only=False)
+    campaign = prepare_campaign(ledger, chosen, config, name)
+    ending.work(ledger, campaign, config)
+
+
+def resume(
+    name: Annotated[str | None, typer.Argument(help="A campaign; the latest if left out.")] = None,
+    budget: Budget = None,
+    trials: Trials = None,
+    executor: ExecutorName = None,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    db: options.Db = "runs.db",
+) -> None:
+    """Go on with a campaign, exactly as if it had not stopped.
+
+    Options given here replace the campaign's own from now on; --budget is the new total.
+
+    Example: `nas resume --budget 8m`
+    """
+    from nas.ledger import Ledger
+
+    ledger = Ledger(db, read_only=False)
+    row = ledger.campaign(name)
+    changes = {
+        "budget_seconds": parse_duration(budget) if budget else None,
+        "trials": trials,
+        "executor": executor,
+        "workers": workers,
+        "gpus": gpus,
+    }
+    config = _config(**row.config | {k: v for k, v in changes.items() if v is not None})
+    ledger.update_config(row.id, config.model_dump(mode="json"))
+    ending.work(ledger, row.name, config)
+
+
+def confirm(
+    top: Annotated[int, typer.Option(min=1, help="How many leaders.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="New seeds for each.")] = 3,
+    campaign: options.Campaign = None,
+    executor: ExecutorName = None,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    db: options.Db = "runs.db",
+) -> None:
+    """Retrain the leaders with new seeds: the maximum of a leaderboard is biased.
+
+    Example: `nas confirm --top 5 --seeds 3`
+    """
+    from nas.ledger import Ledger
+
+    ledger = Ledger(db, read_only=False)
+    row = ledger.campaign(campaign)
+    changes = {"executor": executor, "workers": workers, "gpus": gpus}
+    config = _config(**row.config | {k: v for k, v in changes.items() if v is not None})
+    ending.work(ledger, row.name, config, confirm=(top, seeds))
+
+
+def _config(**values: Any) -> Any:
+    from nas.campaign import CampaignConfig
+    from nas.execute import EXECUTORS
+    from nas.sample import SAMPLERS
+    from nas.spec import did_you_mean
+
+    for option, known in (("sampler", SAMPLERS), ("executor", EXECUTORS)):
+        if values[option] not in known:
+            raise ProblemError(
+                f"no {option} is called {values[option]!r}",
+                fix=did_you_mean(values[option], known),
+            )
+    try:
+        return CampaignConfig(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise typer.BadParameter(first["msg"], param_hint=f"--{option}") from None
+
+
+def _with_recipe(space: Space, **changes: int | None) -> Space:
+    given = {name: value for name, value in changes.items() if value is not None}
+    return space.model_copy(update={"recipe": space.recipe.model_copy(update=given)})
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _print_draws(
+    space: Space,
+    config: Any,
+    name: str | None,
+    db: str,
+    trials: int,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
+    from nas.campaign.dry_run import as_json as plain
+    from nas.campaign.dry_run import dry_run
+    from nas.cli.console import open_if_there
+
+    ledger = open_if_there(db)
+    known = ledger is not None and name in ledger.campaign_names()
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    for drawn in dry_run(space, config, trials, ledger=ledger, after=name if known else None):
+        data = plain(drawn)
+        if folder:
+            (folder / f"{data['key']}.py").write_text(drawn.code)
+        if as_json:
+            typer.echo(json.dumps(data))
+        else:
+            gate = " ".join(f"{k}={v}" for k, v in data["gate"].items())
+            members = " + ".join(data["members"])
+            typer.echo(f"{data['key']}  {data['params'] / 1e6:7.2f} M  {gate}  {members}")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's commands."""
+    app.command()(search)
+    app.command()(resume)
+    app.command()(confirm)

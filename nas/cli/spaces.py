@@ -1,0 +1,211 @@
+"""`nas spaces`, `nas families`, `nas data`: what there is to search in and train on."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from nas.cli import options
+from nas.cli.console import console, open_if_there
+from nas.spec import ProblemError
+
+
+def spaces(
+    new: Annotated[
+        str | None, typer.Option("--new", help="Write search_spaces/NAME.yaml by probing timm.")
+    ] = None,
+    img_size: Annotated[int, typer.Option(min=8, help="With --new: pixels a side.")] = 64,
+    max_params: Annotated[
+        str, typer.Option(help="With --new: the largest member, as in 12M or 500k.")
+    ] = "12M",
+    gpus: Annotated[int, typer.Option(min=0, help="With --new: probe on a GPU.")] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """List the search spaces, or write a new one.
+
+    Example: `nas spaces --new mine --img-size 64 --max-params 12M`
+    """
+    from nas.space import available, load
+
+    if new is not None:
+        _write_new(new, img_size, max_params, gpus)
+        return
+    rows: list[dict[str, object]] = []
+    for name, path in available().items():
+        try:
+            space = load(name)
+        except ProblemError as error:
+            rows.append({"space": name, "file": str(path), "problem": str(error)})
+            continue
+        rows.append(
+            {
+                "space": name,
+                "families": len(space.families),
+                "members": len(space.members),
+                "experts": space.experts.k if space.experts else 0,
+                "sets": space.subsets,
+                "image_size": space.image_size,
+                "template": space.template,
+                "description": space.description,
+                "file": str(path),
+            }
+        )
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("space", "families", "members", "sets", "pixels", "template", ""):
+        table.add_column(column, justify="right" if column in _NUMBERS else "left")
+    for row in rows:
+        if "problem" in row:
+            table.add_row(str(row["space"]), "", "", "", "", "", f"[red]{row['problem']}")
+            continue
+        table.add_row(
+            str(row["space"]),
+            str(row["families"]),
+            str(row["members"]),
+            f"{row['sets']:,}",
+            str(row["image_size"]),
+            str(row["template"]),
+            str(row["description"]),
+        )
+    console.print(table)
+
+
+_NUMBERS = ("families", "members", "sets", "pixels")
+
+
+def families(
+    space: Annotated[str, typer.Argument(help="A space's name or a YAML file.")] = "tiny",
+    dataset: Annotated[
+        str, typer.Option("--dataset", "-d", help="Fixes the number of classes.")
+    ] = "digits",
+    gpus: Annotated[int, typer.Option(min=0, help="Probe on a GPU.")] = 0,
+    data_root: Annotated[Path, typer.Option(help="Where data sets lie.")] = Path("data"),
+    db: options.Db = "runs.db",
+    as_json: options.Json = False,
+) -> None:
+    """Probe a space's members and show what each costs.
+
+    Every member is built and stepped once in a process of its own; results are kept in the ledger
+    if there is one.
+
+    Example: `nas families moe4 --dataset cifar10`
+    """
+    from nas.campaign import CampaignConfig
+    from nas.campaign.probing import classes_of, conditions_for, probe_members
+    from nas.execute import check_gpus
+    from nas.ledger import Ledger
+    from nas.space import check_models, load
+    from nas.space import find as find_space
+    from nas.spec import Probe
+
+    chosen = load(space)
+    check_models(chosen, find_space(space))
+    check_gpus(gpus)
+    config = CampaignConfig(dataset=dataset, gpus=gpus, data_root=str(data_root))
+    under = conditions_for(chosen, config, classes_of(config))
+    ledger = Ledger(db, read_only=False) if open_if_there(db) else None
+    members = [member for _, member in chosen.members]
+    with console.status("probing…") as status:
+
+        def watch(done: int, total: int, probe: Probe) -> None:
+            status.update(f"probing {done}/{total}: {probe.member.model}")
+
+        probes = probe_members(ledger, members, under, watch=watch)
+    rows = [
+        {
+            "family": family,
+            "member": member.model,
+            "args": member.args,
+            "ok": probes[member.model].ok,
+            "params": probes[member.model].params,
+            "macs": probes[member.model].macs,
+            "saved_bytes_per_image": probes[member.model].saved_bytes,
+            "step_seconds": probes[member.model].seconds,
+            "step_batch": probes[member.model].batch,
+            "problem": probes[member.model].problem,
+        }
+        for family, member in chosen.members
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("family", "member", "M params", "M MACs", "MiB/image", "s/step", "probe"):
+        table.add_column(column, justify="right" if "/" in column or "M " in column else "left")
+    for family, member in chosen.members:
+        probe = probes[member.model]
+        table.add_row(
+            family,
+            member.model,
+            f"{probe.params / 1e6:.2f}",
+            f"{probe.macs / 1e6:.1f}",
+            f"{probe.saved_bytes / 2**20:.2f}",
+            f"{probe.seconds:.3f}",
+            "[green]ok" if probe.ok else f"[red]{probe.problem}",
+        )
+    console.print(table)
+
+
+data = typer.Typer(help="List the data sets, or download one.", invoke_without_command=True)
+
+
+@data.callback()
+def _list(context: typer.Context) -> None:
+    """List the data sets and how to get each.
+
+    Example: `nas data`
+    """
+    from nas.data import describe
+
+    if context.invoked_subcommand is not None:
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("data set", "what", "how to get it"):
+        table.add_column(column)
+    for known in describe():
+        table.add_row(known.name, known.about, known.how)
+    console.print(table)
+
+
+@data.command()
+def get(
+    name: Annotated[str, typer.Argument(help="cifar10, cifar100 or tiny-imagenet.")],
+    data_root: Annotated[Path, typer.Option(help="Where data sets lie.")] = Path("data"),
+) -> None:
+    """Download a data set and verify it.
+
+    Example: `nas data get cifar10`
+    """
+    from nas.data import download
+
+    download(name, data_root)
+    console.print(f"{name} is in {data_root}")
+
+
+def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
+    from nas.campaign.new_space import new_space
+    from nas.preflight import parse_count
+    from nas.space import dump
+
+    path = Path("search_spaces") / f"{name}.yaml"
+    if path.exists():
+        raise ProblemError("this space exists already", where=str(path), fix="choose another name")
+    largest = parse_count(max_params)
+    with console.status("asking timm for its models…") as status:
+        space = new_space(
+            name, image_size, largest, gpus=gpus, watch=lambda text: status.update(text)
+        )
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(dump(space))
+    console.print(f"{path}: {len(space.families)} families, {len(space.members)} members")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's commands."""
+    app.command()(spaces)
+    app.command()(families)
+    app.add_typer(data, name="data")

@@ -1,0 +1,115 @@
+"""Which data sets there are. Torch-free: a source's module is imported when its name is used."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from nas.data.raw import Raw
+from nas.spec import ProblemError, did_you_mean
+
+FOLDER = "folder:"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """One data set as a person chooses it."""
+
+    name: str
+    about: str
+    how: str
+    """How to get it: what to type, or that there is nothing to do."""
+
+
+_BUILT_IN = "nothing to get"
+
+_SETS = {
+    "digits": DataSet("digits", "1,797 handwritten digits, 8×8, from scikit-learn", _BUILT_IN),
+    "synthetic": DataSet(
+        "synthetic", "16 procedural classes in 4 domains, for ground truth", _BUILT_IN
+    ),
+    "cifar10": DataSet("cifar10", "60,000 photographs, 32×32, 10 classes", "nas data get cifar10"),
+    "cifar100": DataSet(
+        "cifar100", "60,000 photographs, 32×32, 100 classes", "nas data get cifar100"
+    ),
+    "tiny-imagenet": DataSet(
+        "tiny-imagenet", "110,000 photographs, 64×64, 200 classes", "nas data get tiny-imagenet"
+    ),
+    "folder:PATH": DataSet(
+        "folder:PATH",
+        "your own images: PATH/CLASS/*.jpg, or PATH/train, PATH/val and PATH/test of that form",
+        "put the images there",
+    ),
+}
+
+
+class Source(Protocol):
+    """What a module of `nas.data.sources` offers. `where` is the folder the set lies in."""
+
+    def check(self, where: Path) -> None:
+        """Raises ProblemError when the set is not there; reads no image."""
+
+    def num_classes(self, where: Path) -> int:
+        """Classes, without reading an image."""
+
+    def read(self, where: Path) -> Raw:
+        """The set; ProblemError where it is damaged."""
+
+
+def describe() -> list[DataSet]:
+    """Every data set and how to get it."""
+    return list(_SETS.values())
+
+
+def canonical(dataset: str) -> str:
+    """The name that means the same from any working directory: a folder's path made absolute."""
+    if dataset.startswith(FOLDER):
+        return FOLDER + str(Path(dataset.removeprefix(FOLDER)).expanduser().resolve())
+    return dataset
+
+
+def check(dataset: str, root: Path) -> None:
+    """Raises ProblemError when a data set is unknown, missing or empty. Reads no image."""
+    source, where = find(dataset, root)
+    source.check(where)
+
+
+def num_classes(dataset: str, root: Path) -> int:
+    """How many classes a data set has, without reading an image; ProblemError as `check`."""
+    source, where = find(dataset, root)
+    return source.num_classes(where)
+
+
+def download(name: str, root: Path) -> None:
+    """Fetches a data set into `root` and verifies its checksum; does nothing if it is there.
+
+    Raises ProblemError for a set that cannot be downloaded, and when the network fails.
+    """
+    source, where = find(name, root)
+    fetch = getattr(source, "download", None)
+    if fetch is None:
+        raise ProblemError(f"{name} needs no download", fix=f"nas search --dataset {name}")
+    try:
+        fetch(where)
+    except (OSError, RuntimeError) as error:
+        raise ProblemError(
+            f"the download of {name} failed: {error}",
+            where=str(root),
+            fix="check the network and the space on the disk, then try again",
+        ) from error
+
+
+def find(dataset: str, root: Path) -> tuple[Source, Path]:
+    """A data set's source and the folder it reads."""
+    if dataset.startswith(FOLDER):
+        path = dataset.removeprefix(FOLDER)
+        if not path:
+            raise ProblemError("folder: names no path", fix="write folder:PATH")
+        return _source("folder"), Path(path).expanduser()
+    if dataset not in _SETS or dataset == "folder:PATH":
+        raise ProblemError(f"unknown data set {dataset!r}", fix=did_you_mean(dataset, _SETS))
+    return _source(dataset.replace("-", "_")), root
+
+
+def _source(module: str) -> Source:
+    return cast(Source, import_module(f"nas.data.sources.{module}"))

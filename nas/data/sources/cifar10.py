@@ -1,0 +1,28 @@
+"""CIFAR-10 (Krizhevsky 2009)."""
+
+from pathlib import Path
+
+from nas.data.raw import Raw
+from nas.data.sources import _cifar
+
+FOLDER = "cifar-10-batches-py"
+
+
+def check(where: Path) -> None:
+    _cifar.check(where, "cifar10", FOLDER)
+
+
+def num_classes(where: Path) -> int:
+    return 10
+
+
+def read(where: Path) -> Raw:
+    from torchvision.datasets import CIFAR10
+
+    return _cifar.read(where, "cifar10", CIFAR10)
+
+
+def download(where: Path) -> None:
+    from torchvision.datasets import CIFAR10
+
+    CIFAR10(where, download=True)

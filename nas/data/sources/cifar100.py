@@ -1,0 +1,28 @@
+"""CIFAR-100 (Krizhevsky 2009)."""
+
+from pathlib import Path
+
+from nas.data.raw import Raw
+from nas.data.sources import _cifar
+
+FOLDER = "cifar-100-python"
+
+
+def check(where: Path) -> None:
+    _cifar.check(where, "cifar100", FOLDER)
+
+
+def num_classes(where: Path) -> int:
+    return 100
+
+
+def read(where: Path) -> Raw:
+    from torchvision.datasets import CIFAR100
+
+    return _cifar.read(where, "cifar100", CIFAR100)
+
+
+def download(where: Path) -> None:
+    from torchvision.datasets import CIFAR100
+
+    CIFAR100(where, download=True)

@@ -1,0 +1,71 @@
+"""Tiny-ImageNet-200 in its real directory format.
+
+    tiny-imagenet-200/train/<wnid>/images/*.JPEG
+    tiny-imagenet-200/val/images/*.JPEG
+    tiny-imagenet-200/val/val_annotations.txt      file, wnid, box; tab-separated
+
+The published test images have no labels, so the labelled validation images are the test set and
+validation is split off the training images.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from nas.data.raw import Pool, Raw
+from nas.spec import ProblemError
+
+_FOLDER = "tiny-imagenet-200"
+_URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
+_MD5 = "90528d7ca1a48142e341f4ef8d21d0de"
+_GET = "type: nas data get tiny-imagenet"
+
+
+def check(where: Path) -> None:
+    base = where / _FOLDER
+    for needed in (base / "train", base / "val" / "val_annotations.txt"):
+        if not needed.exists():
+            raise ProblemError("tiny-imagenet is not here", where=str(needed), fix=_GET)
+
+
+def num_classes(where: Path) -> int:
+    check(where)
+    return len(_wnids(where / _FOLDER))
+
+
+def read(where: Path) -> Raw:
+    check(where)
+    base = where / _FOLDER
+    wnids = _wnids(base)
+    number = {wnid: label for label, wnid in enumerate(wnids)}
+    train = [
+        (path, number[wnid])
+        for wnid in wnids
+        for path in sorted((base / "train" / wnid / "images").glob("*.JPEG"))
+    ]
+    notes = base / "val" / "val_annotations.txt"
+    test = []
+    for line, text in enumerate(notes.read_text().splitlines(), start=1):
+        name, wnid, *_ = (*text.split("\t"), "")
+        if wnid not in number:
+            raise ProblemError(f"{wnid!r} is not a class", where=f"{notes}:{line}", fix=_GET)
+        test.append((base / "val" / "images" / name, number[wnid]))
+    if not train or not test:
+        raise ProblemError("tiny-imagenet has no images", where=str(base), fix=_GET)
+    return Raw(class_names=wnids, train=_pool(train), test=_pool(test), mirror=True, native=64)
+
+
+def download(where: Path) -> None:
+    from torchvision.datasets.utils import download_and_extract_archive
+
+    if not (where / _FOLDER).is_dir():
+        where.mkdir(parents=True, exist_ok=True)
+        download_and_extract_archive(_URL, str(where), md5=_MD5)
+
+
+def _wnids(base: Path) -> tuple[str, ...]:
+    return tuple(sorted(entry.name for entry in (base / "train").iterdir() if entry.is_dir()))
+
+
+def _pool(pairs: list[tuple[Path, int]]) -> Pool:
+    return Pool(tuple(path for path, _ in pairs), np.asarray([n for _, n in pairs], dtype=np.int64))

@@ -1,0 +1,116 @@
+"""What training sees: three splits that give normalised batches on the device."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nas.data.augment import Augment, crop, erase, jitter
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How stored images become a model's input."""
+
+    size: int
+    """Side in pixels of what a model gets; stored images may be smaller."""
+    mean: Tensor
+    """`(1, C, 1, 1)`, of training images in [0, 1], on the device."""
+    std: Tensor
+    mirror: bool
+
+    def __call__(
+        self, images: Tensor, index: Tensor, augment: Augment, generator: torch.Generator | None
+    ) -> Tensor:
+        """uint8 `(N, C, H, W)`, `(B,)` → normalised floats `(B, C, size, size)`."""
+        if augment == "none" or generator is None:
+            picked = images.index_select(0, index)
+        else:
+            shift = min(images.shape[-2:]) // 8
+            picked = crop(images, index, shift=shift, mirror=self.mirror, generator=generator)
+        x = picked.float().div_(255)
+        if x.shape[-1] != self.size:
+            x = functional.interpolate(x, size=(self.size, self.size), mode="bilinear")
+        if augment == "standard" and generator is not None:
+            x = jitter(x, generator=generator)
+        x = (x - self.mean) / self.std
+        if augment == "standard" and generator is not None:
+            x = erase(x, generator=generator)
+        return x
+
+
+class Split(ABC):
+    """Labelled images in batches."""
+
+    labels: Tensor
+    """int64 `(N,)` on the device."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def steps(self, batch_size: int) -> int:
+        """How many batches one pass has."""
+        return ceil(len(self) / batch_size)
+
+    @abstractmethod
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        generator: torch.Generator | None = None,
+        augment: Augment = "none",
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One pass: normalised float images `(B, C, H, W)` and int64 labels `(B,)`.
+
+        Every image comes once. Batches differ in size by one at most and never exceed
+        `batch_size`, so that no small remainder disturbs BatchNorm. A CPU `generator` shuffles
+        and draws the augmentation; without one the order is fixed and nothing is augmented.
+        """
+
+
+class TensorSplit(Split):
+    """All images as one uint8 tensor on the device: no loader between them and the model."""
+
+    def __init__(self, images: Tensor, labels: Tensor, prepare: Preparation) -> None:
+        self.images = images
+        """uint8 `(N, C, H, W)` on the device, stored no larger than a model's input."""
+        self.labels = labels
+        self._prepare = prepare
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        generator: torch.Generator | None = None,
+        augment: Augment = "none",
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        for index in order(len(self), batch_size, generator):
+            here = index.to(self.images.device)
+            yield self._prepare(self.images, here, augment, generator), self.labels[here]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A data set ready for training."""
+
+    train: Split
+    val: Split
+    test: Split
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    """Of each channel over the training images in [0, 1]; inputs are (x − mean) / std."""
+    std: tuple[float, ...]
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+
+def order(count: int, batch_size: int, generator: torch.Generator | None) -> tuple[Tensor, ...]:
+    """0…count-1, shuffled by `generator` if there is one, in evenly sized batches."""
+    index = torch.arange(count) if generator is None else torch.randperm(count, generator=generator)
+    return index.tensor_split(ceil(count / batch_size))

@@ -1,0 +1,94 @@
+"""The two sides of execution: a driver that decides, an executor that runs.
+
+The executor pulls trials from the driver and pushes back what they report, all in the thread that
+called `run`; so a driver needs no locks and is the ledger's only writer.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from enum import Enum
+from typing import Protocol
+
+from nas.spec import Epoch, Outcome, Trial
+
+EVALUATE = "nas.execute.evaluate:evaluate"
+"""What workers run: `evaluate(trial) → Iterator[Epoch | Outcome]`, its Outcome last."""
+
+
+class Idle(Enum):
+    """Why a driver has no trial to give."""
+
+    WAIT = "wait"
+    """Nothing now; ask again soon."""
+    DONE = "done"
+    """Nothing any more; finish what runs."""
+
+
+class Driver(Protocol):
+    """What an executor needs of a campaign.
+
+    What any of these raises ends `Executor.run`, which raises it again after its workers are gone.
+    """
+
+    @property
+    def abort(self) -> bool:
+        """True when everything is to be killed at once."""
+
+    def next(self) -> Trial | Idle:
+        """The next trial to run; its attempt is in the ledger already."""
+
+    def started(self, attempt: int) -> None:
+        """A worker has taken the trial up."""
+
+    def epoch(self, attempt: int, epoch: Epoch) -> bool:
+        """An epoch ended. False: stop this trial here; its outcome is the driver's own."""
+
+    def done(self, attempt: int, outcome: Outcome) -> None:
+        """The attempt ended by itself, by its death, by a time limit, or by an abort.
+
+        Called exactly once for every trial taken from `next`, except those `epoch` stopped.
+        """
+
+    def tick(self) -> None:
+        """Called at least once a second while `run` lasts: heartbeats, displays, deadlines."""
+
+
+class Executor(ABC):
+    """Runs trials until the driver is DONE and nothing is running any more.
+
+    Obligations: at most `workers` trials at once; on a GPU, shares (`Trial.memory_fraction`) on
+    one device never add up to more than 1; a worker that dies, hangs past its time limit plus
+    `GRACE`, or cannot start ends as an Outcome, never as an exception; no process of its own
+    outlives `run`. `InlineExecutor`, which has no worker to lose, keeps only what it can.
+    """
+
+    GRACE = 30.0
+    """Seconds a worker gets beyond its time limit to end by itself before it is killed."""
+
+    def __init__(self, *, workers: int = 1, gpus: int = 0, evaluate: str = EVALUATE) -> None:
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}")
+        self.workers = workers
+        self.gpus = gpus
+        self.evaluate = evaluate
+        """The worker's function as `module:name`, looked up in the worker."""
+
+    @abstractmethod
+    def run(self, driver: Driver) -> None:
+        """Blocks until the driver is DONE and every trial has ended, or the driver aborts."""
+
+
+class Ticker:
+    """Calls `driver.tick` about four times a second, however often it is beaten."""
+
+    PERIOD = 0.25
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._due = 0.0
+
+    def beat(self) -> None:
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + self.PERIOD
+            self._driver.tick()

@@ -1,0 +1,215 @@
+"""A spawned process that answers one call at a time: both its own side and its parent's.
+
+The parent asks with a function and its arguments. The child says Started when it has imported
+what it needs, then Returned or Raised; a function that returns an iterator is answered by an Item
+each, and after each the parent says whether to go on. So a trial stops exactly where its driver
+wants, and a worker's imports are paid once.
+"""
+
+import ctypes
+import faulthandler
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from nas.execute.running import one_line
+
+TAIL_BYTES = 4000
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The call has been understood and begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The iterator gave this; the child waits to be told whether to go on."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The call is over; None for an iterator."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The call is over, by an exception."""
+
+    problem: str
+    """`ValueError: what it says`."""
+    detail: str
+    """The traceback."""
+
+
+Message = Started | Item | Returned | Raised
+
+
+class Child:
+    """The parent's handle. Not for sharing between threads.
+
+    On Linux the child dies with the *thread* that made it (prctl(2)), so make it in one that
+    lives as long as it is needed.
+    """
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        # Its own output goes to a file: a candidate's prints would tear the live display, and
+        # what a dying process says last (faulthandler's stack) belongs in the ledger.
+        number, path = tempfile.mkstemp(prefix="nas-worker-")
+        self._log = os.fdopen(number, "r+b")
+        # A daemon: if an owner forgets it, the interpreter ends it instead of waiting for it.
+        self._process = context.Process(
+            target=_serve, args=(theirs, os.getpid(), path), name="nas-worker", daemon=True
+        )
+        # Blocked in the child from its first instruction on: a Ctrl-C reaches the whole group.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    @property
+    def sentinel(self) -> int:
+        """Ready, for `multiprocessing.connection.wait`, when the process has ended."""
+        return self._process.sentinel
+
+    def ask(self, function: Callable[..., Any] | str, *args: Any) -> None:
+        """Sends a call. A str is `module:name`, imported in the child alone.
+
+        Raises what pickle raises for arguments that cannot travel; a dead child is found out by
+        the next `hear`.
+        """
+        data = pickle.dumps((function, args))
+        self._log.truncate(0)
+        self._send(data)
+
+    def go_on(self, more: bool) -> None:
+        """Answers an Item: the next one, or an end."""
+        self._send(pickle.dumps(more))
+
+    def hear(self) -> Message | None:
+        """The next message, waiting for it; None when the process has died."""
+        try:
+            message: Message = self.connection.recv()
+        except (EOFError, OSError, pickle.UnpicklingError):
+            # A half-written message is a death too: the rest of it will never come.
+            self.kill(after=5.0)
+            return None
+        return message
+
+    @property
+    def exitcode(self) -> int | None:
+        """None while it lives, −n if signal n ended it."""
+        return self._process.exitcode
+
+    def tail(self) -> str:
+        """The last of what it printed during this call, its fatal stack trace included."""
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size - TAIL_BYTES))
+        return self._log.read().decode(errors="replace")
+
+    def kill(self, *, after: float = 0.0) -> None:
+        """Ends the process and waits until it is gone; a dead one is left as it is.
+
+        `after` gives it that many seconds to be gone by itself, so that it keeps its exit code.
+        """
+        self._process.join(after)
+        if self._process.exitcode is None:
+            self._process.kill()
+        self._process.join()
+
+    def close(self) -> None:
+        """Kills it and gives back its pipe and file."""
+        self.kill()
+        self.connection.close()
+        self._log.close()
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self.connection.send_bytes(data)
+        except OSError:
+            self.kill(after=5.0)
+
+
+def die_with_parent(parent: int) -> None:
+    """Ends this process when `parent` ends, however it ends.
+
+    On Linux the kernel sees to it, even inside a C call that never returns. Elsewhere a thread
+    looks once a second.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="nas-parent-watch", daemon=True).start()
+
+
+def _serve(connection: "Connection[Any, Any]", parent: int, log: str) -> None:
+    """The child's whole life."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the driver's business
+    die_with_parent(parent)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
+    number = os.open(log, os.O_WRONLY | os.O_APPEND)
+    Path(log).unlink()
+    os.dup2(number, 1)
+    os.dup2(number, 2)
+    faulthandler.enable(file=2)
+    while True:
+        try:
+            data = connection.recv_bytes()
+        except EOFError:
+            return
+        _answer(connection, data)
+
+
+def _answer(connection: "Connection[Any, Any]", data: bytes) -> None:
+    try:
+        function, args = pickle.loads(data)
+        call = resolve_name(function) if isinstance(function, str) else function
+        connection.send(Started())
+        value = call(*args)
+        if isinstance(value, Iterator):
+            _stream(connection, value)
+            value = None
+        connection.send(Returned(value))
+    except BaseException as error:  # SystemExit too: a candidate's exit() must not end the worker
+        connection.send(Raised(one_line(error), traceback.format_exc()))
+
+
+def _stream(connection: "Connection[Any, Any]", items: Iterator[Any]) -> None:
+    try:
+        for item in items:
+            connection.send(Item(item))
+            if not connection.recv():
+                return
+    finally:
+        if hasattr(items, "close"):
+            items.close()

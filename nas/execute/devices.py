@@ -1,0 +1,120 @@
+"""What this machine has: GPUs, memory, versions. torch is imported only where it is asked."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import nas
+from nas.spec import ProblemError
+
+SHARES = (0.25, 0.5, 1.0)
+"""What a candidate may take of a GPU. Few sizes, so that workers can be used again."""
+
+CONTEXT_BYTES = 512 * 2**20
+"""What every process on a GPU takes beside its tensors: CUDA context, cuDNN and cuBLAS handles.
+torch's memory fraction does not count it."""
+
+PACKAGES = ("torch", "torchvision", "timm", "ray", "optuna", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One device that torch sees."""
+
+    name: str
+    total_bytes: int
+
+
+@cache
+def gpus_available() -> tuple[Gpu, ...]:
+    """The GPUs torch sees, in CUDA's order."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return ()
+    found = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
+    return tuple(Gpu(device.name, device.total_memory) for device in found)
+
+
+def check_gpus(wanted: int) -> None:
+    """Raises ProblemError when the machine has fewer GPUs than wanted."""
+    if wanted == 0:
+        return
+    have = gpus_available()
+    if len(have) < wanted:
+        names = ", ".join(gpu.name for gpu in have) or "no GPU that torch can use"
+        raise ProblemError(
+            f"{wanted} GPU{'s' if wanted > 1 else ''} wanted; this machine has {names}",
+            where="--gpus",
+            fix=f"take --gpus {len(have)}" + ("" if have else ", or see what `nas doctor` says"),
+        )
+
+
+def device_bytes(gpus: int) -> int:
+    """Memory of the device trials run on: the smallest GPU's, or the machine's without any."""
+    if gpus == 0:
+        return psutil.virtual_memory().total
+    return min(gpu.total_bytes for gpu in gpus_available()[:gpus])
+
+
+def share(memory_bytes: int | None, total_bytes: int) -> float | None:
+    """The smallest share of a GPU that holds a trial: ¼, ½ or 1; None if it does not fit at all.
+
+    A trial takes its tensors' `memory_bytes` and CONTEXT_BYTES. Without an estimate it gets all.
+    """
+    if memory_bytes is None:
+        return 1.0
+    need = memory_bytes + CONTEXT_BYTES
+    return next((part for part in SHARES if need <= part * total_bytes), None)
+
+
+def environment() -> tuple[str, dict[str, Any]]:
+    """(digest, facts) of what results depend on beside their candidate; equal facts, equal digest.
+
+    Facts: `nas`, `python`, each of PACKAGES (None where missing), `platform`, `cpus`, `gpus`
+    (names), and `commit` (None outside a checkout, `-dirty` behind it for one with changes).
+    """
+    facts: dict[str, Any] = {
+        "nas": nas.__version__,
+        "python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "gpus": [gpu.name for gpu in gpus_available()],
+        "commit": _commit(Path(nas.__file__).resolve().parent.parent),
+    }
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16], facts
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit(checkout: Path) -> str | None:
+    # Only a checkout of its own: site-packages may lie inside somebody else's repository.
+    if not (checkout / ".git").exists():
+        return None
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=checkout,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return described.stdout.strip() or None

@@ -1,0 +1,237 @@
+"""One attempt at one candidate, from its trial to its outcome, in this process."""
+
+import gc
+import traceback
+from collections.abc import Generator, Iterator
+from functools import lru_cache
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import torch
+from torch import nn
+
+import nas.data
+from nas.data.split import Data
+from nas.spec import Epoch, ExpertScore, Outcome, ProblemError, Status, Task, Trial
+from nas.train import BuildError, NonFiniteLossError, Procedure, load_model, procedure, score
+from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
+from nas.train.compute import Compute, peak_memory, reset_peak_memory
+from nas.train.seeding import seed_everything
+
+CHECKPOINT = "checkpoint.pt"
+WEIGHTS = "weights.safetensors"
+"""Files an attempt leaves in its folder."""
+
+
+class TimeLimitReached(Exception):  # noqa: N818 - the end of a trial, not a mistake
+    """The attempt used up its `time_limit`."""
+
+
+def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
+    """Trains and measures a candidate: an Epoch after each, then exactly one Outcome.
+
+    Never raises for what a candidate, its data or its disk does: that is in the Outcome's
+    status, stage and message, with the traceback in `detail`. The consumer may close the
+    iterator after an epoch; nothing is measured then. Sets this process's torch threads, seeds
+    and share of GPU memory. Frees the model's memory before the Outcome is yielded.
+    """
+    attempt = _Attempt(trial)
+    try:
+        outcome = yield from attempt.run()
+    except Exception as error:
+        outcome = attempt.failed(error)
+    finally:
+        attempt.release()
+    yield outcome
+
+
+class _Attempt:
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.recipe = trial.candidate.recipe
+        self.device = torch.device(trial.device)
+        self.folder = Path(trial.folder)
+        self.start = self.saved = monotonic()
+        self.stage = "build"
+        self.notes: list[str] = []
+        self.epochs = 0
+        self.params: int | None = None
+        self.procedure: Procedure | None = None
+
+    def run(self) -> Generator[Epoch, None, Outcome]:
+        """Goes through the stages; `self.stage` names the one an exception comes from."""
+        self._prepare_process()
+        self.stage = "data"
+        data = _data(
+            self.trial.candidate.task,
+            self.trial.candidate.image_size,
+            self.trial.candidate.channels,
+            self.trial.data_root,
+            str(self.device),
+        )
+        self.stage = "build"
+        seed_everything(self.trial.candidate.seed, epoch=0)
+        model = load_model(self.trial.code, data.num_classes)
+        self.params = sum(p.numel() for p in model.parameters())
+        self.stage = "train"
+        self.procedure = training = procedure(self.recipe.procedure)(
+            model,
+            data,
+            self.recipe,
+            device=self.device,
+            seed=self.trial.candidate.seed,
+            micro_batches=self.trial.micro_batches,
+            tick=self._tick,
+        )
+        state = self._resumed()
+        self.epochs = state["epoch"] if state else 0
+        for epoch in training.events(state):
+            self.epochs = epoch.epoch
+            stop = Path(self.trial.stop_file).exists()
+            if stop or monotonic() - self.saved > self.trial.checkpoint_seconds:
+                self._checkpoint(training)
+            yield epoch
+            if stop and epoch.epoch < self.recipe.epochs:
+                return self._outcome(Status.INTERRUPTED, "stopped after an epoch")
+        self.stage = "measure"
+        measured = self._measure(training, data)
+        self.stage = "save"
+        weights = self._save_weights(training.model) if self.trial.keep_weights else None
+        return self._outcome(Status.OK, stage="", weights=weights, **measured)
+
+    def failed(self, error: Exception) -> Outcome:
+        """The outcome an exception stands for."""
+        message = " ".join(str(error).split()) or type(error).__name__
+        status = _status(error)
+        if status is Status.CRASH and not isinstance(error, ProblemError):
+            message = f"{type(error).__name__}: {message}"
+        if status is Status.TIMEOUT:
+            message = f"reached its time limit of {self.trial.time_limit:g} s"
+        return self._outcome(
+            status, message, detail="".join(traceback.format_exception(error)), stage=self.stage
+        )
+
+    def release(self) -> None:
+        """Frees what this attempt holds, so that the process can take the next trial."""
+        self.procedure = None
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _prepare_process(self) -> None:
+        torch.set_num_threads(self.trial.threads)
+        reset_peak_memory(self.device)
+        if self.device.type == "cuda":
+            # Also when there is no share: a reused worker must lose the last trial's.
+            torch.cuda.set_per_process_memory_fraction(
+                self.trial.memory_fraction or 1.0, self.device
+            )
+
+    def _tick(self) -> None:
+        limit = self.trial.time_limit
+        if limit is not None and monotonic() - self.start > limit:
+            raise TimeLimitReached
+
+    def _resumed(self) -> dict[str, Any] | None:
+        if self.trial.resume_from is None:
+            return None
+        try:
+            return load_checkpoint(Path(self.trial.resume_from), self.trial.candidate.key)
+        except CheckpointError as error:
+            self.notes.append(f"started from scratch: {error}")
+            return None
+
+    def _checkpoint(self, training: Procedure) -> None:
+        try:
+            save_checkpoint(
+                self.folder / CHECKPOINT, self.trial.candidate.key, training.state_dict()
+            )
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+            self.notes.append(f"no checkpoint after epoch {self.epochs}: {error}")
+        self.saved = monotonic()
+
+    def _save_weights(self, model: nn.Module) -> str | None:
+        try:
+            save_weights(self.folder / WEIGHTS, model)
+        except Exception as error:  # whatever a disk does, the measurements are worth keeping
+            self.notes.append(f"weights not saved: {error}")
+            return None
+        return WEIGHTS
+
+    def _measure(self, training: Procedure, data: Data) -> dict[str, Any]:
+        compute = Compute.of(self.recipe, self.device)
+        val, test = (
+            score(
+                training.model,
+                split,
+                training.evaluation_batch,
+                compute=compute,
+                tick=self._tick,
+            )
+            for split in (data.val, data.test)
+        )
+        experts = self.trial.candidate.experts if val.expert_accs else ()
+        return {
+            "val_acc": val.acc,
+            "val_loss": val.loss,
+            "test_acc": test.acc,
+            "uniform_val_acc": val.uniform_acc,
+            "uniform_test_acc": test.uniform_acc,
+            "oracle_val_acc": val.oracle_acc,
+            "oracle_test_acc": test.oracle_acc,
+            "experts": tuple(
+                ExpertScore(
+                    family=expert.family,
+                    model=expert.member.model,
+                    val_acc=val_acc,
+                    test_acc=test_acc,
+                    usage=usage,
+                )
+                for expert, val_acc, test_acc, usage in zip(
+                    experts, val.expert_accs, test.expert_accs, val.usage, strict=True
+                )
+            ),
+        }
+
+    def _outcome(self, status: Status, message: str = "", **fields: Any) -> Outcome:
+        return Outcome(
+            status=status,
+            message="; ".join(filter(None, (message, *self.notes))),
+            epochs=self.epochs,
+            params=self.params,
+            seconds=monotonic() - self.start,
+            peak_memory_bytes=peak_memory(self.device),
+            **fields,
+        )
+
+
+@lru_cache(maxsize=1)
+def _data(task: Task, image_size: int, channels: int, root: str, device: str) -> Data:
+    """A campaign's trials share one data set, so a warm worker finds it on its device."""
+    return nas.data.load(
+        task,
+        image_size=image_size,
+        channels=channels,
+        root=Path(root),
+        device=torch.device(device),
+    )
+
+
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+
+
+def _status(error: Exception) -> Status:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return Status.OOM
+    if isinstance(error, RuntimeError) and any(
+        words in str(error).lower() for words in _OUT_OF_MEMORY
+    ):
+        return Status.OOM
+    if isinstance(error, NonFiniteLossError):
+        return Status.NAN
+    if isinstance(error, TimeLimitReached):
+        return Status.TIMEOUT
+    if isinstance(error, BuildError):
+        return Status.INVALID
+    return Status.CRASH

@@ -1,0 +1,58 @@
+"""Trials in this process, one after another: for tests and debuggers."""
+
+import time
+import traceback
+from contextlib import closing
+from pkgutil import resolve_name
+
+from nas.execute.base import Driver, Executor, Idle, Ticker
+from nas.execute.running import Running, one_line
+from nas.spec import Epoch, Outcome, Trial
+
+
+class InlineExecutor(Executor):
+    """Runs `evaluate` here. What kills a process kills this one; a hang hangs.
+
+    `workers` is taken as 1, and `tick` comes between epochs only.
+    """
+
+    IDLE_SECONDS = 0.05
+
+    def run(self, driver: Driver) -> None:
+        ticker = Ticker(driver)
+        while not driver.abort:
+            ticker.beat()
+            given = driver.next()
+            if given is Idle.DONE:
+                return
+            if isinstance(given, Trial):
+                self._one(given, driver, ticker)
+            else:
+                time.sleep(self.IDLE_SECONDS)
+
+    def _one(self, trial: Trial, driver: Driver, ticker: Ticker) -> None:
+        running = Running(trial)
+        running.begin()
+        driver.started(trial.attempt)
+        outcome: Outcome | None = None
+        # Driver's faults must pass, the candidate's must not: so `next` alone is guarded.
+        with closing(resolve_name(self.evaluate)(trial)) as events:
+            while outcome is None:
+                try:
+                    event = next(events)
+                except StopIteration:
+                    outcome = running.silent()
+                    break
+                except Exception as error:
+                    outcome = running.raised(one_line(error), traceback.format_exc())
+                    break
+                ticker.beat()
+                if isinstance(event, Epoch):
+                    running.note(event)
+                    if not driver.epoch(trial.attempt, event):
+                        return
+                    if driver.abort:
+                        outcome = running.interrupted()
+                else:
+                    outcome = event
+        driver.done(trial.attempt, outcome)

@@ -1,0 +1,104 @@
+"""A private, local and silent Ray: started for one run, gone after it."""
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+OBJECT_STORE_BYTES = 80 * 2**20
+"""Ray's least is 75 MiB; only small messages travel. Containers often have 64 MiB of /dev/shm."""
+
+SOCKET_PATH_LIMIT = 40
+"""Longest root for Ray's folder: under it Ray makes UNIX sockets of some 65 characters more, and
+such a path must stay below 108."""
+
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ctrl-C belongs to the campaign: Tune's own handler ends trials without telling anyone.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # Records are the ledger's: no CSV, JSON or TensorBoard files, no snapshots, no tables.
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    # The raylet announces each dead worker on the terminal, whatever log_to_driver says; a line
+    # that matches here is not printed. Read when ray is imported.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+    "RAY_ROTATION_MAX_BYTES": str(10 * 2**20),
+    "RAY_ROTATION_BACKUP_COUNT": "1",
+    # Trials write where they are told, relative to where the campaign was started.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    # Workers without a GPU must see none; the default now warns of a coming change.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    # One thread a trial: two on a busy machine are tens of times slower, not faster.
+    "OMP_NUM_THREADS": "1",
+}
+
+
+@contextmanager
+def ray_session(*, workers: int, gpus: int) -> Iterator[Path]:
+    """A Ray of `workers` CPUs and `gpus` GPUs on this machine alone; yields a folder for files.
+
+    One that is up already is used and left up. Otherwise every process and file of it is gone at
+    the end. Environment variables are set back too.
+    """
+    with _environment():
+        import ray
+
+        root = Path(tempfile.mkdtemp(prefix="nas-", dir=_short_root()))
+        ours = not ray.is_initialized()
+        try:
+            if ours:
+                _start(root, workers, gpus)
+            yield root
+        finally:
+            if ours:
+                ray.shutdown()
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def _start(root: Path, workers: int, gpus: int) -> None:
+    import ray
+
+    ray.init(
+        address="local",  # never a cluster that RAY_ADDRESS happens to name
+        num_cpus=workers,
+        num_gpus=gpus,
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        _temp_dir=str(root),
+    )
+    # What Tune has to say of a failing trial is told as its Outcome.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+
+
+def _short_root() -> str | None:
+    """A temporary folder with a short path; None for the system's own choice."""
+    system = tempfile.gettempdir()
+    if len(system) <= SOCKET_PATH_LIMIT or not os.access("/tmp", os.W_OK):
+        return None
+    return "/tmp"
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """Ray reads its settings from the environment, and its workers inherit it."""
+    # As multiprocessing does: a worker imports what this process can, nas in a bare checkout too.
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    changes = {**SETTINGS, "PYTHONPATH": path}
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,89 @@
+"""The worker's side of Ray: one actor, reused, that takes a trial's generator a step at a time."""
+
+import faulthandler
+import os
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import IO, Any
+
+from ray import tune
+
+from nas.execute.child import die_with_parent
+from nas.execute.running import one_line
+from nas.spec import Epoch, Outcome, Status, Trial
+
+
+class Parcel:
+    """A trial on its way through Tune, which copies and prints whatever it finds in a config."""
+
+    def __init__(self, trial: Trial, evaluate: str, last_words: Path) -> None:
+        self.trial = trial
+        self.evaluate = evaluate
+        self.last_words = last_words
+        """Where faulthandler writes if the process dies of a signal: Ray does not say of which."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Parcel":
+        return self
+
+    def __repr__(self) -> str:
+        return f"attempt {self.trial.attempt}"
+
+
+class TuneWorker(tune.Trainable):  # type: ignore[misc]
+    """`step` is `next` on the trial's generator; a new config is the next trial."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        die_with_parent(os.getppid())  # the raylet, which dies with the driver
+        self._words: IO[bytes] | None = None
+        self._begin(config["parcel"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._end()
+        self._begin(new_config["parcel"])
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """{"epoch": Epoch as JSON}, or at the end {"outcome": Outcome as JSON, "done": True}."""
+        try:
+            event = next(self._events, None)
+            if event is None:
+                event = Outcome(status=Status.CRASH, message="ended without an outcome")
+        except BaseException as error:  # returned, not raised: a raised one costs the actor
+            event = Outcome(
+                status=Status.CRASH, message=one_line(error), detail=traceback.format_exc()
+            )
+        if isinstance(event, Epoch):
+            return {"epoch": event.model_dump_json()}
+        self._end()
+        return {"outcome": event.model_dump_json(), "done": True}
+
+    def cleanup(self) -> None:
+        self._end()
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> Any:
+        """One CPU, and of a GPU the trial's share: Ray adds shares up to 1 a device."""
+        trial: Trial = config["parcel"].trial
+        bundle = {"CPU": 1.0}
+        if trial.device != "cpu":
+            bundle["GPU"] = 1.0 if trial.memory_fraction is None else trial.memory_fraction
+        return tune.PlacementGroupFactory([bundle])
+
+    def _begin(self, parcel: Parcel) -> None:
+        self._words = parcel.last_words.open("wb")
+        faulthandler.enable(file=self._words)
+        # Ray shows a worker only the GPU that is its own, so its "cuda" is the right one.
+        self._events: Iterator[Epoch | Outcome] = resolve_name(parcel.evaluate)(parcel.trial)
+
+    def _end(self) -> None:
+        """Closes the trial, whether or not it came to its end."""
+        close = getattr(self._events, "close", None)
+        if close is not None:
+            close()
+        self._events = iter(())
+        if self._words is not None:
+            faulthandler.enable()
+            self._words.close()
+            self._words = None

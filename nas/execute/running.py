@@ -1,0 +1,110 @@
+"""A trial under way, and the outcomes an executor writes for those that cannot write their own."""
+
+import math
+import signal
+import time
+from dataclasses import dataclass, field
+
+from nas.spec import Epoch, Outcome, Status, Trial
+
+CRASHES = (
+    signal.SIGSEGV,
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGTRAP,
+    signal.SIGSYS,
+)
+"""Signals a process brings on itself; the others come from outside."""
+
+
+def one_line(error: BaseException) -> str:
+    """`ValueError: the first line of what it says`, of bearable length."""
+    said = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {said}".rstrip(": ")[:500]
+
+
+@dataclass
+class Running:
+    """A trial that an executor has taken from its driver and not reported yet."""
+
+    trial: Trial
+    begun: float | None = None
+    """`time.monotonic()` when a worker took it up."""
+    epochs: int = 0
+    peak_memory_bytes: int = 0
+    _taken: float = field(default_factory=time.monotonic)
+
+    @property
+    def attempt(self) -> int:
+        return self.trial.attempt
+
+    def begin(self) -> None:
+        self.begun = time.monotonic()
+
+    def note(self, epoch: Epoch) -> None:
+        self.epochs = epoch.epoch
+        self.peak_memory_bytes = max(self.peak_memory_bytes, epoch.peak_memory_bytes)
+
+    def deadline(self, grace: float) -> float:
+        """When (`time.monotonic()`) its worker is to be killed; inf without a time limit."""
+        if self.begun is None or self.trial.time_limit is None:
+            return math.inf
+        return self.begun + self.trial.time_limit + grace
+
+    def ended(self, status: Status, message: str, detail: str = "") -> Outcome:
+        """An outcome with what is known from outside: epochs, seconds, peak memory.
+
+        Its stage is `start` where no worker had begun: not the candidate's fault.
+        """
+        return Outcome(
+            status=status,
+            stage="start" if self.begun is None and status.failed else "",
+            message=message,
+            detail=detail,
+            epochs=self.epochs,
+            seconds=time.monotonic() - (self._taken if self.begun is None else self.begun),
+            peak_memory_bytes=self.peak_memory_bytes,
+        )
+
+    def timed_out(self) -> Outcome:
+        return self.ended(
+            Status.TIMEOUT,
+            f"still busy after its time limit of {self.trial.time_limit:g} s; killed",
+        )
+
+    def interrupted(self) -> Outcome:
+        return self.ended(Status.INTERRUPTED, "killed at once, as asked")
+
+    def silent(self) -> Outcome:
+        return self.ended(Status.CRASH, "ended without an outcome")
+
+    def raised(self, problem: str, detail: str) -> Outcome:
+        """Its function raised, which it should not; `problem` as `one_line` gives it."""
+        return self.ended(Status.CRASH, problem, detail)
+
+    def died(self, exitcode: int | None, detail: str = "") -> Outcome:
+        """Its process ended under it; `exitcode` as `death` takes it."""
+        status, message = death(exitcode)
+        return self.ended(status if self.begun else Status.KILLED, message, detail)
+
+
+def death(exitcode: int | None) -> tuple[Status, str]:
+    """What a process's end says; `exitcode` as multiprocessing gives it, −n for signal n.
+
+    A signal of the process's own making, or an exit, is a crash. SIGKILL, which the kernel sends
+    when the machine runs out of memory, SIGTERM and the unexplained are `killed`.
+    """
+    if exitcode is None:
+        return Status.KILLED, "its process vanished"
+    if exitcode >= 0:
+        return Status.CRASH, f"its process exited with code {exitcode} before an outcome"
+    try:
+        number = signal.Signals(-exitcode)
+    except ValueError:
+        return Status.KILLED, f"its process died of signal {-exitcode}"
+    if number in CRASHES:
+        return Status.CRASH, f"its process crashed with {number.name}"
+    hint = ": perhaps the machine is out of memory" if number is signal.SIGKILL else ""
+    return Status.KILLED, f"its process was killed by {number.name}{hint}"

@@ -1,0 +1,107 @@
+"""Plain function calls in a killable process: a crash or a hang there is an answer here."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast
+
+from nas.execute.child import Child, Raised, Returned, Started
+from nas.execute.running import death
+
+T = TypeVar("T")
+
+
+class Failure(Enum):
+    """Why a call has no value."""
+
+    RAISED = "raised"
+    DIED = "died"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What came of a call."""
+
+    _value: T | None = None
+    failure: Failure | None = None
+    problem: str = ""
+    """One line; empty when ok."""
+    detail: str = ""
+    """The traceback, or the last the process printed."""
+
+    @property
+    def ok(self) -> bool:
+        return self.failure is None
+
+    @property
+    def value(self) -> T:
+        """What the function returned; RuntimeError if it returned nothing."""
+        if self.failure is not None:
+            raise RuntimeError(self.problem)
+        return cast(T, self._value)
+
+
+class Sandbox:
+    """One child that takes calls in turn. It is made at the first call, and again after a death.
+
+    Use it as a context manager, in one thread: the child goes at its end.
+    """
+
+    START_SECONDS = 300.0
+    """How long a child may take to start and to import what a function needs."""
+
+    def __init__(self) -> None:
+        self._child: Child | None = None
+
+    def call(
+        self, function: Callable[..., T], *args: Any, timeout: float = 300.0, **kwargs: Any
+    ) -> Answer[T]:
+        """Calls a function that its module defines, with arguments that pickle, in the child.
+
+        `timeout`, in seconds, counts from when the child has imported the function's module. Only
+        a function or arguments that cannot be sent raise here.
+        """
+        if self._child is None:
+            self._child = Child()
+        child = self._child
+        child.ask(_call, function, args, kwargs)
+        until = time.monotonic() + self.START_SECONDS
+        while child.connection.poll(max(0.0, until - time.monotonic())):
+            message = child.hear()
+            if isinstance(message, Started):
+                until = time.monotonic() + timeout
+            elif isinstance(message, Returned):
+                return Answer(message.value)
+            elif isinstance(message, Raised):
+                return Answer(None, Failure.RAISED, message.problem, message.detail)
+            else:
+                exitcode, detail = child.exitcode, child.tail()
+                self.close()
+                return Answer(None, Failure.DIED, death(exitcode)[1], detail)
+        detail = child.tail()
+        self.close()
+        return Answer(None, Failure.TIMEOUT, f"no answer after {timeout:g} s; killed", detail)
+
+    def close(self) -> None:
+        """Kills the child; the next call makes a new one."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _call(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    return function(*args, **kwargs)

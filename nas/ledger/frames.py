@@ -1,0 +1,252 @@
+"""The ledger as tidy pandas DataFrames: one row a thing, columns whose names do not change.
+
+In every frame: accuracies, shares and rates in [0, 1]; losses and entropies in nats; lengths in
+seconds; sizes in bytes; times are UTC timestamps; a figure that was not measured is missing
+(NaN, NaT or <NA>), never 0. Columns `gate_<name>` hold a candidate's value on each of its space's
+other axes, such as `gate_mixing`. An empty ledger gives empty frames with the same columns and
+dtypes. Rendered code and tracebacks are not in the frames: `nas show` prints them.
+
+Identifiers: `campaign` is a campaign's name, `key` a candidate's hash (unique within a campaign),
+`candidate` its row and `attempt` an attempt's row, both unique in the ledger.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy.orm import Session
+
+from nas.ledger import columns as c
+from nas.ledger import models as m
+from nas.ledger.ledger import Ledger
+
+_SHARED: dict[str, Any] = {
+    "attempt": m.Attempt.id,
+    "candidate": m.Candidate.id,
+    "campaign": m.Campaign.name,
+    "key": m.Candidate.key,
+    "role": m.Candidate.role,
+    "number": m.Candidate.number,
+    "phase": m.Candidate.phase,
+    "families": m.Candidate.families,
+    "final": func.coalesce(m.Candidate.final_attempt == m.Attempt.id, False),
+}
+_FROM_SPEC = (
+    *("base_key", "replicate", "members", "template"),
+    *("dataset", "image_size", "planned_epochs"),
+)
+"""What a candidate's JSON tells; the other columns are plain SQL."""
+
+
+def campaigns(ledger: Ledger) -> pd.DataFrame:
+    """One row a campaign, oldest first.
+
+    `campaign`; `state` (running, stopped, done); `space`, `dataset`, `sampler`, `seed`: what was
+    asked; `budget_seconds` and `trials`, missing where not limited; `worked_seconds`, over all
+    resumes; `created_at`; `heartbeat_at`, when a driver last gave a sign of life.
+    """
+    with ledger.session() as session:
+        rows = session.scalars(select(m.Campaign).order_by(m.Campaign.id)).all()
+    asked = ("dataset", "sampler", "seed", "budget_seconds", "trials")
+    return c.frame(
+        (
+            (
+                *(r.name, r.state, r.space.get("name")),
+                *(r.config.get(name) for name in asked),
+                *(r.worked_seconds, r.created_at, r.heartbeat_at),
+            )
+            for r in rows
+        ),
+        c.CAMPAIGNS,
+    )
+
+
+def candidates(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
+    """One row a candidate, of one campaign or of all, in the order they were drawn.
+
+    `candidate`, `campaign`, `key`; `base_key`: the key of the same candidate with the lowest
+    replicate number; `role` (search, control, confirm); `number`: its place in its role's
+    sequence, from 0; `phase`; `replicate`; `families` and `members`: `a+b+c+d`, sorted by family;
+    `template`, `dataset`, `image_size` (pixels), `planned_epochs`; `outcome`: the final one,
+    missing while the candidate is open; `val_acc`: its final validation accuracy; `params`,
+    `macs` (of one image, forward), `memory_bytes` (of one training step): estimates from probes;
+    `attempts`: how many so far; `deaths`: how many of them died with their process; `drawn_at`,
+    `finished_at`; `final_attempt`: the attempt its result came from; `gate_<name>`.
+    """
+    mine = _of(ledger, campaign)
+    with ledger.session() as session:
+        return _candidates(session, mine)
+
+
+def attempts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
+    """One row an attempt, of one campaign or of all, oldest first, with its candidate's columns.
+
+    `attempt`, `candidate`, `campaign`, `key`, `base_key`, `role`, `number`, `phase`, `replicate`,
+    `families`, `members`; `attempt_number`: counts a candidate's attempts from 1; `final`: True
+    where the candidate's result came from it; `outcome`: missing while it runs; `stage`,
+    `message`: where and why it failed; `epochs` trained, of `planned_epochs`; `val_acc`,
+    `val_loss`, `test_acc`; `uniform_val_acc`, `uniform_test_acc`: of the unweighted mean of the
+    experts; `oracle_val_acc`, `oracle_test_acc`: share of images that any expert gets right;
+    `seconds`: wall time in its worker; `peak_memory_bytes`; `params`: measured, or else the
+    estimate; `macs`, `memory_bytes`: estimates; `rung`: where it was pruned; `dataset`,
+    `image_size`; `device`, `memory_fraction` (share of a GPU), `micro_batches`; `environment`: a
+    row of versions; `resumed_from`: the attempt it went on from; `folder`, and `weights`: a file in
+    it; `started_at`, `ended_at`; `gate_<name>`.
+    """
+    a = m.Attempt
+    special = {
+        "attempt_number": a.number,
+        "environment": a.environment_id,
+        "params": func.coalesce(a.params, m.Candidate.params),
+        "macs": m.Candidate.macs,
+        "memory_bytes": m.Candidate.memory_bytes,
+    }
+    plain = {name: kind for name, kind in c.ATTEMPTS.items() if name not in _FROM_SPEC}
+    mine = _of(ledger, campaign)
+    with ledger.session() as session:
+        query = _select(a, plain, special).join(m.Candidate, m.Candidate.id == a.candidate_id)
+        frame = c.frame(session.execute(_mine(query, mine).order_by(a.id)).all(), plain)
+        of = _candidates(session, mine).set_index("candidate")
+    gates = [name for name in of.columns if name.startswith("gate_")]
+    told = [*(name for name in _FROM_SPEC if name in c.ATTEMPTS), *gates]
+    return frame.join(of[told], on="candidate")[[*c.ATTEMPTS, *gates]]
+
+
+def epochs(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
+    """One row an epoch of an attempt, in order.
+
+    `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `epoch`: counts from 1, over
+    resumes; `train_loss`: the whole objective; `balance_loss`: its load-balancing part, unweighted;
+    `train_acc`, `val_loss`, `val_acc`; `lr`, `gate_lr`; `temperature` of the gate;
+    `gate_entropy`: mean over validation, between 0 and ln E; `usage`: a list, the mean gate weight
+    of each expert in the order of `families`; `images_per_second`, `seconds`, `peak_memory_bytes`.
+    """
+    return _of_attempts(ledger, campaign, m.Epoch, c.EPOCHS, m.Epoch.epoch)
+
+
+def experts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
+    """One row an expert inside a mixture that was trained to its end.
+
+    `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `final`: as in `attempts`;
+    `position`: its place among the experts, from 0; `family`, `model`; `val_acc`, `test_acc`: of
+    its own logits, inside the mixture; `usage`: its mean gate weight on validation.
+    """
+    return _of_attempts(ledger, campaign, m.Expert, c.EXPERTS, m.Expert.position)
+
+
+def probes(ledger: Ledger) -> pd.DataFrame:
+    """One row a cached pre-flight of a member under one set of conditions.
+
+    `model` and `args` (JSON): the member; `ok`, and `problem` where not; `image_size` (pixels),
+    `channels`, `num_classes`, `torch`, `timm`, `device`, `precision`, `memory_format`: the
+    conditions; `params`; `buffers_bytes`; `macs` and `saved_bytes` (kept from forward to backward):
+    of one image; `seconds`: one training step of `batch` images; `probed_at`.
+    """
+    with ledger.session() as session:
+        rows = session.scalars(select(m.Probe).order_by(m.Probe.model, m.Probe.probed_at)).all()
+
+    def cells(row: m.Probe) -> list[Any]:
+        args = json.dumps(row.probe["member"].get("args", {}), sort_keys=True)
+        known = {**row.conditions, **row.probe, "model": row.model, "args": args}
+        known["probed_at"] = row.probed_at
+        return [known[name] for name in c.PROBES]
+
+    return c.frame(map(cells, rows), c.PROBES)
+
+
+def events(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
+    """One row an event a campaign noted for its owner, oldest first.
+
+    `campaign`; `at`; `kind`: `benched`, `phase` and others; `family`: where it is about one;
+    `data`: all that was noted, a dict.
+    """
+    e = m.Event
+    query = select(m.Campaign.name, e.at, e.kind, e.data)
+    query = query.join(m.Campaign, m.Campaign.id == e.campaign_id).where(_of(ledger, campaign))
+    with ledger.session() as session:
+        rows = session.execute(query.order_by(e.id)).all()
+    return c.frame(((*row[:3], row.data.get("family"), row.data) for row in rows), c.EVENTS)
+
+
+def _of(ledger: Ledger, campaign: str | None) -> ColumnElement[bool]:
+    """The condition that a row is of this campaign; ProblemError if there is no such campaign."""
+    return true() if campaign is None else m.Campaign.id == ledger.campaign(campaign).id
+
+
+def _select(
+    table: type[m.Base], columns: Mapping[str, str], special: Mapping[str, Any]
+) -> Select[Any]:
+    known = {**_SHARED, **special}
+    return select(*(known[n] if n in known else getattr(table, n) for n in columns)).select_from(
+        table
+    )
+
+
+def _mine(query: Select[Any], mine: ColumnElement[bool]) -> Select[Any]:
+    return query.join(m.Campaign, m.Campaign.id == m.Candidate.campaign_id).where(mine)
+
+
+def _of_attempts(
+    ledger: Ledger,
+    campaign: str | None,
+    table: type[m.Epoch] | type[m.Expert],
+    columns: Mapping[str, str],
+    order: Any,
+) -> pd.DataFrame:
+    mine = _of(ledger, campaign)
+    query = (
+        _select(table, columns, {})
+        .join(m.Attempt, m.Attempt.id == table.attempt_id)
+        .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
+        .order_by(table.attempt_id, order)
+    )
+    with ledger.session() as session:
+        return c.frame(session.execute(_mine(query, mine)).all(), columns)
+
+
+def _candidates(session: Session, mine: ColumnElement[bool]) -> pd.DataFrame:
+    row = m.Candidate
+    tries = (
+        select(m.Attempt.candidate_id, func.count().label("n"))
+        .group_by(m.Attempt.candidate_id)
+        .subquery()
+    )
+    plain = {name: kind for name, kind in c.CANDIDATES.items() if name not in _FROM_SPEC}
+    query = _select(row, plain, {"attempts": func.coalesce(tries.c.n, 0)}).add_columns(row.spec)
+    query = query.outerjoin(tries, tries.c.candidate_id == row.id).order_by(row.id)
+    rows = session.execute(_mine(query, mine)).all()
+    spaces = session.scalars(select(m.Campaign.space).where(mine)).all()
+
+    frame = c.frame((tuple(r)[:-1] for r in rows), plain)
+    specs = [r.spec for r in rows]
+    told = {name: c.CANDIDATES[name] for name in _FROM_SPEC}
+    frame = frame.join(c.frame(map(_told, _base_keys(frame["key"], specs), specs), told))
+    frame = frame[list(c.CANDIDATES)]
+    for name in sorted({choice["name"] for space in spaces for choice in space["choices"]}):
+        values = pd.Series([spec["choices"].get(name) for spec in specs], dtype="object")
+        frame[f"gate_{name}"] = values.infer_objects()
+    return frame
+
+
+def _told(base_key: str, spec: dict[str, Any]) -> tuple[Any, ...]:
+    """The values of _FROM_SPEC."""
+    members = "+".join(expert["member"]["model"] for expert in spec["experts"])
+    task, recipe = spec["task"], spec["recipe"]
+    return (
+        *(base_key, spec["replicate"], members, spec["template"]),
+        *(task["dataset"], spec["image_size"], recipe["epochs"]),
+    )
+
+
+def _base_keys(keys: Iterable[str], specs: list[dict[str, Any]]) -> Iterable[str]:
+    """For each candidate the key of its lowest replicate here; its own, where it has no others."""
+    if not any(spec["replicate"] for spec in specs):
+        return keys
+    points = [json.dumps({**spec, "replicate": 0}, sort_keys=True) for spec in specs]
+    lowest: dict[str, tuple[int, str]] = {}
+    for point, key, spec in zip(points, keys, specs, strict=True):
+        here = (spec["replicate"], key)
+        lowest[point] = min(lowest.get(point, here), here)
+    return [lowest[point][1] for point in points]

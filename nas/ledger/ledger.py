@@ -1,0 +1,229 @@
+"""The ledger: campaigns, cached probes, and the tidy tables for pandas."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from nas.ledger import models as m
+from nas.ledger.database import database_url, migrate, open_engine, plain_errors
+from nas.spec import Conditions, Member, Probe, ProblemError, Space, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Ledger:
+    """`runs.db`, or any database SQLAlchemy can reach.
+
+    Opened for reading it neither creates, migrates nor locks anything. Every method raises
+    ProblemError where the database cannot do what is asked.
+    """
+
+    def __init__(
+        self, where: str | Path = "runs.db", *, read_only: bool = True, timeout: float = 30.0
+    ) -> None:
+        """Opens, or when not `read_only` creates; waits `timeout` seconds for others' locks."""
+        self.url = database_url(where)
+        self.read_only = read_only
+        self._engine = open_engine(self.url, read_only=read_only, timeout=timeout)
+        with plain_errors(self.url):
+            if read_only:
+                self._check_version()
+            else:
+                migrate(self._engine)
+
+    def _check_version(self) -> None:
+        from nas.ledger.database import HEAD, schema_version
+
+        version = schema_version(self._engine)
+        if version is None:
+            raise ProblemError(
+                "this ledger is empty", where=self.place, fix="start a campaign with `nas search`"
+            )
+        if version > HEAD:
+            raise ProblemError(
+                f"this ledger was written by a newer nas (schema {version}; this one knows {HEAD})",
+                where=self.place,
+                fix="upgrade nas, or name another file with --db",
+            )
+        if version < HEAD:
+            raise ProblemError(
+                f"this ledger is of an older nas (schema {version})",
+                where=self.place,
+                fix="bring it up to date with `nas doctor --migrate`",
+            )
+
+    @property
+    def place(self) -> str:
+        """The file, or the URL without its password."""
+        return str(self._engine.url.database or self._engine.url.render_as_string())
+
+    @property
+    def files(self) -> Path:
+        """The folder for checkpoints and weights: beside a SQLite file, else in the cwd."""
+        database = self._engine.url.database
+        if self._engine.url.get_backend_name() == "sqlite" and database:
+            return Path(database).with_suffix(".files")
+        return Path.cwd() / "runs.files"
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on an exception."""
+        with plain_errors(self.url), Session(self._engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    def check(self) -> list[str]:
+        """What is wrong inside: damage SQLite finds, and broken promises of ours. Empty: sound."""
+        problems: list[str] = []
+        with self.session() as session:
+            if self._engine.dialect.name == "sqlite":
+                said = session.execute(text("PRAGMA integrity_check(5)")).scalars().all()
+                problems += [line for line in said if line != "ok"]
+                orphans = session.execute(text("PRAGMA foreign_key_check")).all()
+                problems += [f"{len(orphans)} rows refer to nothing"] if orphans else []
+            unbacked = session.scalar(
+                select(func.count())
+                .select_from(m.Candidate)
+                .outerjoin(m.Attempt, m.Attempt.id == m.Candidate.final_attempt)
+                .where(m.Candidate.outcome.is_not(None), m.Attempt.outcome.is_(None))
+            )
+            if unbacked:
+                problems.append(f"{unbacked} candidates have a result without an ended attempt")
+        return problems
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # Campaigns
+
+    def create_campaign(self, name: str, space: Space, config: dict[str, Any]) -> int:
+        """A new campaign's id; ProblemError if the name is taken."""
+        with self.session() as session:
+            if session.scalar(select(m.Campaign.id).where(m.Campaign.name == name)) is not None:
+                raise ProblemError(
+                    f"a campaign named {name!r} is in this ledger already",
+                    where=self.place,
+                    fix=f"go on with it by `nas resume {name}`, or choose another --name",
+                )
+            row = m.Campaign(
+                name=name,
+                created_at=time.time(),
+                config=config,
+                space=space.model_dump(mode="json"),
+            )
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def campaign(self, name: str | None = None) -> m.Campaign:
+        """A campaign by name, or the latest; ProblemError if there is none."""
+        with self.session() as session:
+            query = select(m.Campaign).order_by(m.Campaign.id.desc())
+            if name is not None:
+                query = query.where(m.Campaign.name == name)
+            row = session.scalars(query).first()
+            if row is None and name is None:
+                raise ProblemError(
+                    "no campaign is in this ledger yet",
+                    where=self.place,
+                    fix="start one with `nas search`",
+                )
+            if row is None:
+                names = session.scalars(select(m.Campaign.name)).all()
+                raise ProblemError(
+                    f"no campaign is named {name!r}",
+                    where=self.place,
+                    fix=did_you_mean(str(name), names),
+                )
+            return row
+
+    def update_config(self, campaign_id: int, config: dict[str, Any]) -> None:
+        """Replaces what a campaign is asked to do from now on."""
+        with self.session() as session:
+            session.get_one(m.Campaign, campaign_id).config = config
+
+    def campaign_names(self) -> list[str]:
+        """All campaigns' names, oldest first."""
+        with self.session() as session:
+            return list(session.scalars(select(m.Campaign.name).order_by(m.Campaign.id)))
+
+    # Probes
+
+    def probes_under(self, conditions: Conditions) -> dict[str, Probe]:
+        """The cached probes taken under these conditions, by digest (`probe_digest`)."""
+        wanted = conditions.model_dump(mode="json")
+        with self.session() as session:
+            rows = session.scalars(select(m.Probe)).all()
+        return {r.digest: Probe(**r.probe) for r in rows if r.conditions == wanted}
+
+    def put_probes(self, conditions: Conditions, probes: Iterable[Probe]) -> None:
+        """Caches probes, replacing older ones of the same member and conditions."""
+        with self.session() as session:
+            for probe in probes:
+                session.merge(
+                    m.Probe(
+                        digest=probe_digest(conditions, probe.member),
+                        model=probe.member.model,
+                        conditions=conditions.model_dump(mode="json"),
+                        probe=probe.model_dump(mode="json"),
+                        probed_at=time.time(),
+                    )
+                )
+
+    # Tables for pandas: see nas.ledger.frames for the columns
+
+    def campaigns(self) -> "pd.DataFrame":
+        """One row a campaign."""
+        from nas.ledger import frames
+
+        return frames.campaigns(self)
+
+    def candidates(self, campaign: str | None = None) -> "pd.DataFrame":
+        """One row a candidate, of one campaign or of all."""
+        from nas.ledger import frames
+
+        return frames.candidates(self, campaign)
+
+    def attempts(self, campaign: str | None = None) -> "pd.DataFrame":
+        """One row an attempt, with its candidate's columns."""
+        from nas.ledger import frames
+
+        return frames.attempts(self, campaign)
+
+    def epochs(self, campaign: str | None = None) -> "pd.DataFrame":
+        """One row an epoch of an attempt."""
+        from nas.ledger import frames
+
+        return frames.epochs(self, campaign)
+
+    def experts(self, campaign: str | None = None) -> "pd.DataFrame":
+        """One row an expert inside a finished mixture."""
+        from nas.ledger import frames
+
+        return frames.experts(self, campaign)
+
+    def probes(self) -> "pd.DataFrame":
+        """One row a cached probe."""
+        from nas.ledger import frames
+
+        return frames.probes(self)
+
+    def events(self, campaign: str | None = None) -> "pd.DataFrame":
+        """One row an event: benchings, phases."""
+        from nas.ledger import frames
+
+        return frames.events(self, campaign)
+
+
+def probe_digest(conditions: Conditions, member: Member) -> str:
+    """The cache key of a member's probe: SHA-256 in hexadecimal digits."""
+    data = [conditions.model_dump(mode="json"), member.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,123 @@
+"""Finding one candidate by what a person types, with all the ledger knows about it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from nas.ledger import models as m
+from nas.ledger.ledger import Ledger
+from nas.spec import ProblemError, Role
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Found:
+    """A candidate with its rows."""
+
+    campaign: m.Campaign
+    candidate: m.Candidate
+    attempts: Sequence[m.Attempt]
+    """Oldest first."""
+    epochs: Sequence[m.Epoch]
+    """Of all attempts, in order; one that was resumed goes on counting."""
+    experts: Sequence[m.Expert]
+    """Of the final attempt, in the families' order."""
+    controls: dict[str, m.Attempt]
+    """Final attempts of the controls of its members, by timm model."""
+    environment: dict[str, Any]
+    """Machine and versions of the last attempt."""
+
+    @property
+    def final(self) -> m.Attempt | None:
+        """The attempt the result came from."""
+        return next((a for a in self.attempts if a.id == self.candidate.final_attempt), None)
+
+
+def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
+    """A candidate by its key, the beginning of one, or its number in the search (`12`, `#12`).
+
+    Looks in one campaign, the latest by default; a key is also sought in all others. Raises
+    ProblemError when nothing, or more than one candidate, is meant.
+    """
+    here = ledger.campaign(campaign)
+    with ledger.session() as session:
+        found = _matches(session, ident, m.Candidate.campaign_id == here.id)
+        if not found and campaign is None:
+            found = _matches(session, ident, m.Candidate.campaign_id != here.id, number=False)
+        if not found:
+            raise ProblemError(
+                f"no candidate is named {ident!r}",
+                where=f"{ledger.place}, campaign {here.name}",
+                fix="`nas report leaderboard` lists keys; #12 means the 13th drawn",
+            )
+        if len({row.key for row in found}) > 1:
+            names = ", ".join(f"{row.key} (#{row.number})" for row in found[:_SHOWN])
+            raise ProblemError(
+                f"{ident!r} fits several candidates", fix=f"write more of the key: {names}"
+            )
+        return _found(session, found[0])
+
+
+def _matches(
+    session: Session, ident: str, where: ColumnElement[bool], *, number: bool = True
+) -> Sequence[m.Candidate]:
+    """Candidates a name may mean, the latest first."""
+    row = m.Candidate
+    meant = []
+    if re.fullmatch(r"[0-9a-f]+", ident):
+        meant.append(row.key.startswith(ident))
+    if number and re.fullmatch(r"#?\d{1,9}", ident):
+        meant.append((row.role == Role.SEARCH) & (row.number == int(ident.removeprefix("#"))))
+    found: list[m.Candidate] = []
+    for condition in meant:
+        query = select(row).where(where, condition).order_by(row.id.desc()).limit(_SHOWN + 1)
+        found += session.scalars(query)
+    return found
+
+
+def _found(session: Session, candidate: m.Candidate) -> Found:
+    attempts = session.scalars(
+        select(m.Attempt).where(m.Attempt.candidate_id == candidate.id).order_by(m.Attempt.id)
+    ).all()
+    epochs = session.scalars(
+        select(m.Epoch)
+        .join(m.Attempt, m.Attempt.id == m.Epoch.attempt_id)
+        .where(m.Attempt.candidate_id == candidate.id)
+        .order_by(m.Epoch.attempt_id, m.Epoch.epoch)
+    ).all()
+    experts = session.scalars(
+        select(m.Expert)
+        .where(m.Expert.attempt_id == candidate.final_attempt)
+        .order_by(m.Expert.position)
+    ).all()
+    environment = attempts and session.get_one(m.Environment, attempts[-1].environment_id).data
+    return Found(
+        campaign=session.get_one(m.Campaign, candidate.campaign_id),
+        candidate=candidate,
+        attempts=attempts,
+        epochs=epochs,
+        experts=experts,
+        controls=_controls(session, candidate),
+        environment=environment or {},
+    )
+
+
+def _controls(session: Session, candidate: m.Candidate) -> dict[str, m.Attempt]:
+    row = m.Candidate
+    members = {expert["member"]["model"] for expert in candidate.spec["experts"]}
+    rows = session.execute(
+        select(row.spec, m.Attempt)
+        .join(m.Attempt, m.Attempt.id == row.final_attempt)
+        .where(
+            row.campaign_id == candidate.campaign_id,
+            row.role == Role.CONTROL,
+            row.families.in_(candidate.families.split("+")),
+        )
+    )
+    controls = {spec["experts"][0]["member"]["model"]: attempt for spec, attempt in rows}
+    return {model: attempt for model, attempt in controls.items() if model in members}

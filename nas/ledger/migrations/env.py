@@ -1,0 +1,14 @@
+"""Alembic's entry: runs migrations on the connection `nas.ledger.database.migrate` opened."""
+
+from alembic import context
+
+from nas.ledger.models import Base
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+context.run_migrations()

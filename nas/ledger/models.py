@@ -1,0 +1,199 @@
+"""The tables of `runs.db`. A change here needs a migration in `migrations/versions`.
+
+Times are seconds since 1970-01-01 UTC; lengths are seconds; sizes are bytes; accuracies are
+shares in [0, 1].
+"""
+
+import zlib
+from typing import Any
+
+from sqlalchemy import JSON, Double, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class CompressedText(TypeDecorator[str]):
+    """Text kept as zlib bytes: rendered code shrinks about five times."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else zlib.compress(value.encode())
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else zlib.decompress(value).decode()
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {dict[str, Any]: JSON, float: Double}
+
+
+class Environment(Base):
+    """The machine and versions an attempt ran with."""
+
+    __tablename__ = "environments"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    data: Mapped[dict[str, Any]]
+
+
+class Campaign(Base):
+    """One search: what was asked, and how long it has worked."""
+
+    __tablename__ = "campaigns"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[float]
+    config: Mapped[dict[str, Any]]
+    space: Mapped[dict[str, Any]]
+    """The space as it was: a later edit of the YAML changes no running campaign."""
+    state: Mapped[str] = mapped_column(default="running")
+    """running, stopped (resumable) or done."""
+    worked_seconds: Mapped[float] = mapped_column(default=0.0)
+    heartbeat_at: Mapped[float | None]
+
+
+class Candidate(Base):
+    """One model to train, and its one final result."""
+
+    __tablename__ = "candidates"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "key"),
+        UniqueConstraint("campaign_id", "role", "number"),
+        Index("ix_candidates_open", "campaign_id", "outcome"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    role: Mapped[str]
+    number: Mapped[int]
+    """Its place in the role's sequence, from 0."""
+    phase: Mapped[int] = mapped_column(default=0)
+    key: Mapped[str] = mapped_column(index=True)
+    families: Mapped[str]
+    """Joined by `+`, sorted."""
+    spec: Mapped[dict[str, Any]]
+    code: Mapped[str] = mapped_column(CompressedText)
+    params: Mapped[int | None]
+    macs: Mapped[int | None]
+    memory_bytes: Mapped[int | None]
+    """Estimated need of one training step."""
+    drawn_at: Mapped[float]
+    owner: Mapped[str | None]
+    """The driver that holds it; None when it is free."""
+    lease_until: Mapped[float | None]
+    micro_batches: Mapped[int] = mapped_column(default=1)
+    deaths: Mapped[int] = mapped_column(default=0)
+    """Attempts that died with their process."""
+    outcome: Mapped[str | None]
+    """The final result; None while it is open. Written once."""
+    val_acc: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    final_attempt: Mapped[int | None]
+
+
+class Attempt(Base):
+    """One go at a candidate. Its id is the fencing token of everything it writes."""
+
+    __tablename__ = "attempts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id"), index=True)
+    environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"))
+    number: Mapped[int]
+    """Counts a candidate's attempts from 1."""
+    owner: Mapped[str]
+    device: Mapped[str]
+    memory_fraction: Mapped[float | None]
+    micro_batches: Mapped[int] = mapped_column(default=1)
+    resumed_from: Mapped[int | None]
+    """The earlier attempt whose checkpoint it went on from."""
+    folder: Mapped[str]
+    """Relative to the ledger's files folder."""
+    started_at: Mapped[float]
+    ended_at: Mapped[float | None]
+    outcome: Mapped[str | None] = mapped_column(index=True)
+    stage: Mapped[str] = mapped_column(default="")
+    message: Mapped[str] = mapped_column(default="")
+    detail: Mapped[str] = mapped_column(default="")
+    epochs: Mapped[int] = mapped_column(default=0)
+    val_acc: Mapped[float | None]
+    val_loss: Mapped[float | None]
+    test_acc: Mapped[float | None]
+    uniform_val_acc: Mapped[float | None]
+    uniform_test_acc: Mapped[float | None]
+    oracle_val_acc: Mapped[float | None]
+    oracle_test_acc: Mapped[float | None]
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    peak_memory_bytes: Mapped[int] = mapped_column(default=0)
+    params: Mapped[int | None]
+    weights: Mapped[str | None]
+    rung: Mapped[int | None]
+
+
+class Epoch(Base):
+    """One epoch of one attempt."""
+
+    __tablename__ = "epochs"
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    train_loss: Mapped[float]
+    balance_loss: Mapped[float | None]
+    train_acc: Mapped[float]
+    val_loss: Mapped[float]
+    val_acc: Mapped[float]
+    lr: Mapped[float]
+    gate_lr: Mapped[float | None]
+    temperature: Mapped[float | None]
+    gate_entropy: Mapped[float | None]
+    usage: Mapped[list[float]] = mapped_column(JSON)
+    images_per_second: Mapped[float]
+    seconds: Mapped[float]
+    peak_memory_bytes: Mapped[int]
+
+
+class Expert(Base):
+    """One expert inside one finished mixture."""
+
+    __tablename__ = "experts"
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    family: Mapped[str] = mapped_column(index=True)
+    model: Mapped[str]
+    val_acc: Mapped[float]
+    test_acc: Mapped[float]
+    usage: Mapped[float]
+
+
+class Rung(Base):
+    """A candidate's value at a rung of early stopping, and what was decided on it."""
+
+    __tablename__ = "rungs"
+    candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id"), primary_key=True)
+    rung: Mapped[int] = mapped_column(primary_key=True)
+    epoch: Mapped[int]
+    value: Mapped[float]
+    promoted: Mapped[bool]
+
+
+class Probe(Base):
+    """A cached pre-flight of one member under one set of conditions."""
+
+    __tablename__ = "probes"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 over conditions and member."""
+    model: Mapped[str] = mapped_column(index=True)
+    conditions: Mapped[dict[str, Any]]
+    probe: Mapped[dict[str, Any]]
+    probed_at: Mapped[float]
+
+
+class Event(Base):
+    """Something a campaign's owner should be able to read later: a benching, a new phase."""
+
+    __tablename__ = "events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    at: Mapped[float]
+    kind: Mapped[str]
+    data: Mapped[dict[str, Any]]

@@ -1,0 +1,50 @@
+"""Who holds a lease: one driver process, recognisable after its death."""
+
+import os
+import socket
+import uuid
+from dataclasses import dataclass
+from typing import Self
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A driver: host, process and when that process started; a pid alone comes again."""
+
+    host: str
+    pid: int
+    started: int
+    nonce: str
+
+    @classmethod
+    def me(cls) -> Self:
+        """This process; every call gives a new owner."""
+        pid = os.getpid()
+        started = round(psutil.Process(pid).create_time() * 100)
+        return cls(socket.gethostname(), pid, started, uuid.uuid4().hex[:8])
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        host, pid, started, nonce = text.rsplit("/", 3)
+        return cls(host, int(pid), int(started), nonce)
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.pid}/{self.started}/{self.nonce}"
+
+    def surely_dead(self) -> bool:
+        """True if it ran on this host and its process is gone; False when in doubt."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            # Create times are known to 10 ms and drift with the clock's corrections.
+            return (
+                process.status() == psutil.STATUS_ZOMBIE
+                or abs(process.create_time() * 100 - self.started) > 200
+            )
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.AccessDenied:
+            return False

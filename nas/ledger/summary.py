@@ -1,0 +1,226 @@
+"""A campaign at a glance, by a few aggregated queries: for `nas status` and the live display.
+
+Free of pandas, torch and ray, and quick at any size: it reads counts, not rows.
+"""
+
+import time
+from collections import Counter
+from typing import Any
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
+
+from nas.ledger import models as m
+from nas.ledger.ledger import Ledger
+from nas.ledger.owner import Owner
+from nas.spec import Noun, Role, Space, Status
+
+SILENCE_SECONDS = 60.0
+"""A driver that has not given a sign of life for so long is taken for gone: a lease's length."""
+
+
+class Running(Noun):
+    """An attempt at work."""
+
+    attempt: int
+    key: str
+    role: str
+    number: int
+    families: str
+    epoch: int
+    """The last finished one; 0 before the first."""
+    epochs: int
+    """How many the recipe asks for."""
+    val_acc: float | None
+    """Of the last finished epoch."""
+    since: float
+    """Seconds since 1970-01-01 UTC."""
+
+
+class Best(Noun):
+    """The leader of a campaign."""
+
+    key: str
+    number: int
+    families: str
+    val_acc: float
+
+
+class Summary(Noun):
+    """What a campaign was asked, how far it is, and how it goes. Lengths in seconds."""
+
+    campaign: str
+    state: str
+    """running, stopped (resumable) or done."""
+    alive: bool
+    """Whether a driver works on it now."""
+    silent_seconds: float | None
+    """Since a driver's last sign of life; None before the first."""
+    space: str
+    dataset: str | None
+    sampler: str | None
+    budget_seconds: float | None
+    trials: int | None
+    worked_seconds: float
+    drawn: int
+    """Candidates of the search so far."""
+    subsets: int
+    """How many sets of families the space has."""
+    counts: dict[str, dict[str, int]]
+    """Candidates by role, then by final outcome; `open` are those without one."""
+    failures: dict[str, int]
+    """Failed attempts of all roles by outcome, retried ones too."""
+    benched: tuple[str, ...]
+    """Families benched so far."""
+    success_rate: float | None
+    """ok / (ok + failed), of the search."""
+    running: tuple[Running, ...]
+    best: Best | None
+    per_hour: float | None
+    """Candidates of the search that came to a final result, per working hour."""
+    eta_seconds: float | None
+    """Until the budget is used up or the last trial is done, whichever is first, if known."""
+
+
+def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
+    """A campaign's summary, the latest's by default; ProblemError if there is none."""
+    row = ledger.campaign(campaign)
+    with ledger.session() as session:
+        counts = _counts(session, row.id)
+        failures = _failures(session, row.id)
+        benched = _benched(session, row.id)
+        running = _running(session, row.id)
+        best = _best(session, row.id)
+        leases = _leases(session, row.id)
+    search = counts[Role.SEARCH]
+    drawn = sum(search.values())
+    finished = drawn - search.get("open", 0)
+    ok, failed = search.get(Status.OK, 0), sum(n for s, n in search.items() if _failed(s))
+    silent = None if row.heartbeat_at is None else max(0.0, time.time() - row.heartbeat_at)
+    rate = finished / row.worked_seconds if finished and row.worked_seconds > 0 else None
+    return Summary(
+        campaign=row.name,
+        state=row.state,
+        alive=row.state == "running" and _alive(silent, leases),
+        silent_seconds=silent,
+        space=str(row.space.get("name", "")),
+        dataset=row.config.get("dataset"),
+        sampler=row.config.get("sampler"),
+        budget_seconds=row.config.get("budget_seconds"),
+        trials=row.config.get("trials"),
+        worked_seconds=row.worked_seconds,
+        drawn=drawn,
+        subsets=Space.model_validate(row.space).subsets,
+        counts=counts,
+        failures=failures,
+        benched=benched,
+        success_rate=ok / (ok + failed) if ok + failed else None,
+        running=running,
+        best=best,
+        per_hour=None if rate is None else 3600 * rate,
+        eta_seconds=_eta(row.config, row.worked_seconds, finished, rate),
+    )
+
+
+def _failed(outcome: str) -> bool:
+    return outcome != "open" and Status(outcome).failed
+
+
+def _alive(silent: float | None, leases: list[tuple[str, float]]) -> bool:
+    """Whether a driver that is not known to be dead holds a lease, or beat just now."""
+    holders = [Owner.parse(owner) for owner, until in leases if until >= time.time()]
+    if holders:
+        return not all(holder.surely_dead() for holder in holders)
+    return silent is not None and silent <= SILENCE_SECONDS and not leases
+
+
+def _eta(config: dict[str, Any], worked: float, finished: int, rate: float | None) -> float | None:
+    ends = []
+    if (budget := config.get("budget_seconds")) is not None:
+        ends.append(max(0.0, budget - worked))
+    if (trials := config.get("trials")) is not None and rate is not None:
+        ends.append(max(0, trials - finished) / rate)
+    return min(ends) if ends else None
+
+
+def _counts(session: Session, campaign: int) -> dict[str, dict[str, int]]:
+    row = m.Candidate
+    found: dict[str, dict[str, int]] = {role.value: {} for role in Role}
+    for role, outcome, n in session.execute(
+        select(row.role, row.outcome, func.count())
+        .where(row.campaign_id == campaign)
+        .group_by(row.role, row.outcome)
+    ):
+        found[role][outcome or "open"] = n
+    return found
+
+
+def _failures(session: Session, campaign: int) -> dict[str, int]:
+    rows = session.execute(
+        select(m.Attempt.outcome, func.count())
+        .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
+        .where(m.Candidate.campaign_id == campaign, m.Attempt.outcome.is_not(None))
+        .group_by(m.Attempt.outcome)
+    )
+    return dict(Counter({o: n for o, n in rows if o and _failed(o)}).most_common())
+
+
+def _benched(session: Session, campaign: int) -> tuple[str, ...]:
+    rows = session.scalars(
+        select(m.Event.data).where(m.Event.campaign_id == campaign, m.Event.kind == "benched")
+    )
+    return tuple(sorted({data["family"] for data in rows if "family" in data}))
+
+
+def _running(session: Session, campaign: int) -> tuple[Running, ...]:
+    a, c, e = m.Attempt, m.Candidate, m.Epoch
+    rows = session.execute(
+        select(a.id, a.started_at, a.epochs, c.key, c.role, c.number, c.families, c.spec, e.val_acc)
+        .join(c, c.id == a.candidate_id)
+        .outerjoin(e, and_(e.attempt_id == a.id, e.epoch == a.epochs))
+        .where(c.campaign_id == campaign, c.outcome.is_(None), a.outcome.is_(None))
+        .order_by(a.id)
+    )
+    return tuple(
+        Running(
+            attempt=r.id,
+            key=r.key,
+            role=r.role,
+            number=r.number,
+            families=r.families,
+            epoch=r.epochs,
+            epochs=r.spec["recipe"]["epochs"],
+            val_acc=r.val_acc,
+            since=r.started_at,
+        )
+        for r in rows
+    )
+
+
+def _best(session: Session, campaign: int) -> Best | None:
+    c = m.Candidate
+    found = session.execute(
+        select(c.key, c.number, c.families, c.val_acc)
+        .where(
+            c.campaign_id == campaign,
+            c.role == Role.SEARCH,
+            c.outcome == Status.OK,
+            c.val_acc.is_not(None),
+        )
+        .order_by(c.val_acc.desc(), c.number)
+        .limit(1)
+    ).first()
+    return found and Best(
+        key=found.key, number=found.number, families=found.families, val_acc=found.val_acc
+    )
+
+
+def _leases(session: Session, campaign: int) -> list[tuple[str, float]]:
+    """(driver, when its last lease ends) of open candidates."""
+    c = m.Candidate
+    rows = session.execute(
+        select(c.owner, func.max(c.lease_until))
+        .where(c.campaign_id == campaign, c.outcome.is_(None), c.owner.is_not(None))
+        .group_by(c.owner)
+    )
+    return [(owner, until or 0.0) for owner, until in rows if owner is not None]

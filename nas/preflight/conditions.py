@@ -1,0 +1,40 @@
+"""The circumstances a probe's figures hold for."""
+
+import timm
+import torch
+
+from nas.spec import Conditions, ProblemError
+
+
+def conditions(
+    image_size: int,
+    channels: int,
+    num_classes: int,
+    device: str = "cpu",
+    precision: str = "auto",
+) -> Conditions:
+    """Conditions of training on `device` (`cpu`, `cuda`, `cuda:1`) with this torch and timm.
+
+    `precision` is a recipe's: auto means bf16 autocast on CUDA and fp32 on the CPU. The memory
+    format is the training loop's: channels_last on CUDA. Raises ProblemError for a device that
+    this machine does not have.
+    """
+    on_gpu = device.startswith("cuda")
+    if on_gpu and not torch.cuda.is_available():
+        raise ProblemError(
+            f"no device {device}: torch sees no GPU", fix="use the CPU, or run `nas doctor`"
+        )
+    if not on_gpu and device != "cpu":
+        raise ProblemError(f"no device {device}", fix="use cpu or cuda")
+    if precision == "auto":
+        precision = "bf16" if on_gpu else "fp32"
+    return Conditions(
+        image_size=image_size,
+        channels=channels,
+        num_classes=num_classes,
+        torch=str(torch.__version__),
+        timm=timm.__version__,
+        device=torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        precision=precision,
+        memory_format="channels_last" if on_gpu else "contiguous",
+    )

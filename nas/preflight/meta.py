@@ -1,0 +1,57 @@
+"""Building on the meta device: shapes without numbers, so that a wrong network fails cheaply."""
+
+import warnings
+from functools import lru_cache
+from typing import cast
+
+import timm
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from nas.preflight.faults import stage
+from nas.spec import Member
+
+
+def create(member: Member, num_classes: int, channels: int) -> nn.Module:
+    """The untrained model, on the default device. Raises whatever timm raises."""
+    model = timm.create_model(
+        member.model, pretrained=False, num_classes=num_classes, in_chans=channels, **member.args
+    )
+    return cast(nn.Module, model)
+
+
+def count_macs(model: nn.Module, x: torch.Tensor) -> int:
+    """Multiply-accumulates of one evaluation pass over `x`: matrix products and convolutions.
+
+    torch counts two FLOPs for one multiply-accumulate; its FLOPs of ResNet-18 at 224 px are
+    2 × 1,814,073,344.
+    """
+    was_training = model.training
+    model.eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(x)
+    model.train(was_training)
+    return int(counter.get_total_flops()) // 2
+
+
+def meta_cost(
+    member: Member, image_size: int, channels: int = 3, num_classes: int = 10
+) -> tuple[int, int]:
+    """(parameters, MACs of one image) of a member, without computing anything; remembered.
+
+    Raises ProblemError for a member that does not build, or refuses images of that size.
+    """
+    return _meta_cost(member.model_dump_json(), image_size, channels, num_classes)
+
+
+@lru_cache(maxsize=4096)
+def _meta_cost(member: str, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
+    # Keyed by JSON: a Member holds a dict, and 1, 1.0 and True are one key to Python.
+    with warnings.catch_warnings(), torch.device("meta"):
+        warnings.simplefilter("ignore")
+        with stage("does not build"):
+            model = create(Member.model_validate_json(member), num_classes, channels)
+        with stage(f"refuses {image_size}×{image_size} images"):
+            macs = count_macs(model, torch.empty(1, channels, image_size, image_size))
+    return sum(p.numel() for p in model.parameters()), macs

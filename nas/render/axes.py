@@ -1,0 +1,108 @@
+"""The choices a template reads, found without rendering it.
+
+A template declares a choice where it reads it, with constants alone:
+
+    {% set mixing = axis("mixing", "soft", values=["soft", "top1"]) %}
+    {% set width = axis("gate_width", 64, minimum=8, maximum=512) %}
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import nodes
+
+from nas.render.library import parsed
+from nas.spec import ProblemError, Scalar, did_you_mean
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One choice: a default, and either the allowed values or bounds that are allowed too."""
+
+    name: str
+    default: Scalar
+    values: tuple[Scalar, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(self.values))
+        self.check(self.default)
+
+    def check(self, value: Scalar, where: str = "") -> Scalar:
+        """The value, in the default's type.
+
+        Raises ProblemError for another type (an int may stand for a float), a value that is
+        not among `values`, or one out of bounds.
+        """
+        what = f"{value!r} is not a value of {self.name}"
+        if type(self.default) is float and type(value) is int:
+            value = float(value)
+        if type(value) is not type(self.default):
+            kind = type(self.default).__name__
+            raise ProblemError(what, where=where, fix=f"expected {kind}")
+        if self.values and value not in self.values:
+            near = did_you_mean(str(value), map(str, self.values))
+            raise ProblemError(what, where=where, fix=near)
+        if isinstance(value, int | float):
+            low = -math.inf if self.minimum is None else self.minimum
+            high = math.inf if self.maximum is None else self.maximum
+            if not low <= value <= high or math.isinf(value):  # nan too
+                raise ProblemError(what, where=where, fix=f"expected {low:g} to {high:g}")
+        return value
+
+
+def axes(template: str) -> dict[str, Axis]:
+    """The choice axes of a template and its partials, by name, sorted.
+
+    Raises ProblemError for an unknown or broken template, a declaration that is not constant,
+    and two declarations of one axis that differ.
+    """
+    found: dict[str, Axis] = {}
+    for part in parsed(template):
+        for call in part.tree.find_all(nodes.Call):
+            if not (isinstance(call.node, nodes.Name) and call.node.name == "axis"):
+                continue
+            where = f"{part.path}:{call.lineno}"
+            axis = _declared(call, where)
+            if found.setdefault(axis.name, axis) != axis:
+                raise ProblemError(f"axis {axis.name} is declared twice, differently", where=where)
+    return dict(sorted(found.items()))
+
+
+def check_choices(template: str, choices: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """A value for every axis of the template, defaults filled in.
+
+    Raises ProblemError for an axis the template does not read, or a value it does not allow.
+    """
+    known = axes(template)
+    where = f"template {template}"
+    for name in choices:
+        if name not in known:
+            raise ProblemError(
+                f"{name!r} is not an axis of this template",
+                where=where,
+                fix=did_you_mean(name, known) or "it has no axes",
+            )
+    return {
+        name: axis.check(choices.get(name, axis.default), where) for name, axis in known.items()
+    }
+
+
+def _declared(call: nodes.Call, where: str) -> Axis:
+    try:
+        args = [node.as_const() for node in call.args]
+        named: dict[str, Any] = {pair.key: pair.value.as_const() for pair in call.kwargs}
+        return Axis(*args, **named)
+    except nodes.Impossible:
+        raise ProblemError("axis() takes constants alone", where=where) from None
+    except TypeError as error:
+        raise ProblemError(
+            f"axis() was called wrongly: {error}",
+            where=where,
+            fix="axis(name, default, values=[…]) or axis(name, default, minimum=…, maximum=…)",
+        ) from None
+    except ProblemError as error:
+        raise ProblemError(error.problem.what, where=where, fix=error.problem.fix) from None

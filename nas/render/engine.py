@@ -1,0 +1,132 @@
+"""Candidate → source text."""
+
+import ast
+import traceback
+from typing import Any, NoReturn
+
+from jinja2 import TemplateError
+
+from nas.render.axes import check_choices
+from nas.render.library import SUFFIX, environment, parsed
+from nas.render.values import UnsafeValueError, literal, word
+from nas.spec import Assignment, Candidate, Pick, ProblemError, Scalar, Space, Task
+
+RESERVED = {
+    "model_name",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "checkpoint_path",
+    "cache_dir",
+    "num_classes",
+    "in_chans",
+}
+"""Arguments of `timm.create_model` that are a template's to give, or that would read files."""
+
+
+def render(candidate: Candidate) -> str:
+    """The candidate's model as one Python file that needs torch and timm alone.
+
+    Equal candidates give equal text. Raises ProblemError, naming the template and the line
+    where there is one, for an unknown template or axis, a value that is not allowed or not
+    safe, an undefined variable, and text that turns out not to be a module with `build`.
+    """
+    name = candidate.template
+    parsed(name)  # unknown names and syntax errors, in partials too, before anything runs
+    choices = check_choices(name, candidate.choices)
+
+    def axis(name: str, *_: Any, **__: Any) -> Any:
+        return choices[name]
+
+    context = {
+        "axis": axis,
+        "refuse": _refuse,
+        "experts": _experts(candidate),
+        "channels": candidate.channels,
+        "image_size": candidate.image_size,
+    }
+    template = environment().get_template(name + SUFFIX)
+    try:
+        source = template.render(context)
+    except ProblemError as error:
+        problem = error.problem
+        raise ProblemError(problem.what, where=_place(error, name), fix=problem.fix) from None
+    except Exception as error:  # whatever the template's own expressions raise
+        what = str(error)
+        if not isinstance(error, (TemplateError, UnsafeValueError)):
+            what = f"{type(error).__name__}: {what}"
+        raise ProblemError(what, where=_place(error, name)) from error
+    _check_module(source, name)
+    return source
+
+
+def check_space(space: Space) -> None:
+    """Refuses a space that its template cannot render, before any run.
+
+    Renders a sample for every value of every choice and for every member, so an unknown axis,
+    a value that is not allowed and an unsafe value are all found. Raises ProblemError.
+    """
+    base = {choice.name: choice.values[0] for choice in space.choices}
+    variants = [base | {c.name: value} for c in space.choices for value in c.values]
+    samples: list[tuple[tuple[Pick, ...], dict[str, Scalar]]]
+    if space.experts is None:
+        samples = [((), variant) for variant in variants]
+    else:
+        k, members = space.experts.k, space.experts.families
+        first = {family: Pick(family, members[family][0].model) for family in space.families}
+        quartet = tuple(first.values())[:k]
+        samples = [(quartet, variant) for variant in variants]
+        for family, member in space.members:
+            others = [first[other] for other in space.families if other != family]
+            samples.append(((Pick(family, member.model), *others)[:k], base))
+    for picks, choices in samples:
+        assignment = Assignment(picks, tuple(choices.items()))
+        render(Candidate.of(space, assignment, Task(), template_hash=""))
+
+
+def _experts(candidate: Candidate) -> list[dict[str, Any]]:
+    """What a template sees of the experts, in the candidate's order, arguments by name."""
+    for expert in candidate.experts:
+        where = f"family {expert.family!r}, member {expert.member.model!r}"
+        try:
+            word(expert.family), word(expert.member.model), literal(expert.member.args)
+        except ValueError as error:  # unsafe, or an int too long to write
+            raise ProblemError(str(error), where=where) from None
+        for name in expert.member.args:
+            if name in RESERVED:
+                raise ProblemError(
+                    f"{name} is not for a space to give", where=where, fix="leave it out"
+                )
+    return [
+        {
+            "family": expert.family,
+            "model": expert.member.model,
+            "args": dict(sorted(expert.member.args.items())),
+        }
+        for expert in candidate.experts
+    ]
+
+
+def _refuse(message: str) -> NoReturn:
+    """For templates: says why a combination of choices makes no model."""
+    raise ProblemError(message)
+
+
+def _place(error: BaseException, template: str) -> str:
+    """`path:line` of the innermost template frame; Jinja rewrites tracebacks to name them."""
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if frame.filename.endswith(SUFFIX)]
+    return f"{inside[-1].filename}:{inside[-1].lineno}" if inside else f"template {template}"
+
+
+def _check_module(source: str, template: str) -> None:
+    where = f"template {template}"
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        raise ProblemError(
+            f"it renders text that is not Python: {error.msg}, in {line!r}", where=where
+        ) from None
+    if not any(isinstance(n, ast.FunctionDef) and n.name == "build" for n in tree.body):
+        raise ProblemError("it renders no function build(num_classes)", where=where)

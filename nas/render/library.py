@@ -1,0 +1,122 @@
+"""Finding templates and what they are made of."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import (
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    meta,
+    nodes,
+)
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from nas import resources
+from nas.render.values import literal, only_code, word
+from nas.spec import ProblemError, did_you_mean
+
+SUFFIX = ".py.j2"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A template, or a partial it includes."""
+
+    path: Path
+    source: str
+    tree: nodes.Template
+
+
+def templates() -> dict[str, Path]:
+    """Every template by its name; the working directory's own win over the shipped ones."""
+    return dict(sorted(resources.files("templates", SUFFIX).items()))
+
+
+def environment() -> ImmutableSandboxedEnvironment:
+    """The Jinja environment over the template folders, the working directory's first."""
+    return _environment(tuple(resources.folders("templates")))
+
+
+@lru_cache(maxsize=8)
+def _environment(folders: tuple[Path, ...]) -> ImmutableSandboxedEnvironment:
+    env = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(folders),
+        undefined=StrictUndefined,
+        finalize=only_code,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        # A partial may be importable Python: its Jinja then stands in such comments.
+        line_statement_prefix="# jinja:",
+    )
+    env.globals["imported_as_python"] = False
+    env.filters |= {"literal": literal, "word": word}
+    return env
+
+
+def parsed(template: str) -> list[Part]:
+    """The template, then every partial it includes, imports or extends, through partials too.
+
+    Raises ProblemError for an unknown template or partial, a syntax error (with its line), and
+    an include whose name is not constant: it could not be hashed.
+    """
+    known = templates()
+    if template not in known:
+        raise ProblemError(f"there is no template {template!r}", fix=did_you_mean(template, known))
+    env = environment()
+    parts: dict[str, Part] = {}
+    waiting = [(template + SUFFIX, f"template {template}")]
+    while waiting:
+        name, wanted_by = waiting.pop(0)
+        if name in parts:
+            continue
+        part = parts[name] = _load(env, name, wanted_by)
+        for other in meta.find_referenced_templates(part.tree):
+            if other is None:
+                raise ProblemError(
+                    "a template is included by a name that is not constant",
+                    where=str(part.path),
+                    fix="write out each include, under an if",
+                )
+            waiting.append((other, str(part.path)))
+    return list(parts.values())
+
+
+def template_hash(template: str) -> str:
+    """16 hexadecimal digits over the text of a template and of every partial it uses.
+
+    Raises ProblemError as `parsed` does.
+    """
+    digest = hashlib.sha256()
+    for part in parsed(template):
+        for text in (part.path.name, part.source):
+            digest.update(hashlib.sha256(text.encode()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _load(env: ImmutableSandboxedEnvironment, name: str, wanted_by: str) -> Part:
+    assert env.loader is not None
+    try:
+        source, path, _ = env.loader.get_source(env, name)
+    except TemplateNotFound:
+        raise ProblemError(
+            f"there is no partial {name!r}",
+            where=wanted_by,
+            fix=did_you_mean(name, env.list_templates()),
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProblemError(f"cannot be read: {error}", where=name) from None
+    try:
+        return Part(Path(path or name), source, _tree(env, name, source))
+    except TemplateSyntaxError as error:
+        raise ProblemError(str(error.message), where=f"{path}:{error.lineno}") from None
+
+
+@lru_cache(maxsize=256)
+def _tree(env: ImmutableSandboxedEnvironment, name: str, source: str) -> nodes.Template:
+    env.compile(source, name)  # finds what parsing does not: unknown filters and tests
+    return env.parse(source, name)

@@ -1,0 +1,79 @@
+"""The only ways for a value to reach rendered code: `| literal` and `| word`.
+
+What a template prints must have passed one of them; `only_code`, the environment's finalizer,
+refuses the rest. So a template that forgets a filter fails on its first rendering, with any
+value, rather than one day with a hostile one.
+"""
+
+import math
+import re
+from typing import Any
+
+from jinja2 import Undefined
+
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", re.ASCII)
+LONGEST = 200
+
+
+class UnsafeValueError(ValueError):
+    """A value that may not stand in rendered code; the message says which, and why."""
+
+
+class Code(str):
+    """Text that is fit to stand in Python source. Joined with other text it is `str` again."""
+
+    __slots__ = ()
+
+
+def quote(value: bool | int | float | str) -> str:
+    """The Python literal of any scalar, as ruff would write it."""
+    text = repr(value)
+    return f'"{text[1:-1]}"' if text.startswith("'") and '"' not in text else text
+
+
+def literal(value: Any) -> Code:
+    """A scalar, or a dict of scalars, as a Python literal.
+
+    bool, int and finite float, of exactly these types, and text that is empty or one word:
+    no name of a model, or of a choice, needs quotes, newlines, braces or brackets.
+    """
+    _defined(value)
+    if type(value) is dict:
+        return Code("{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}")
+    if type(value) is str:
+        return Code(quote(_one_word(value) if value else value))
+    if type(value) in (bool, int) or (type(value) is float and math.isfinite(value)):
+        return Code(quote(value))
+    if type(value) is float:
+        raise UnsafeValueError(f"{value!r} is not a finite number")
+    raise UnsafeValueError(f"{value!r} is not a truth value, a number or text")
+
+
+def word(value: Any) -> Code:
+    """Text that is one word, bare, for a docstring or a comment."""
+    _defined(value)
+    if type(value) is not str:
+        raise UnsafeValueError(f"{value!r} is not text")
+    return Code(_one_word(value))
+
+
+def only_code(value: Any) -> Code:
+    """Refuses to print what no filter has passed."""
+    _defined(value)
+    if type(value) is not Code:
+        raise UnsafeValueError(f"{value!r} is printed without | literal or | word")
+    return value
+
+
+def _one_word(text: str) -> str:
+    if len(text) > LONGEST or not WORD.fullmatch(text):
+        raise UnsafeValueError(
+            f"{text[:LONGEST]!r} is not a word of A-Z a-z 0-9 _ . + - that begins with a letter "
+            f"or digit, at most {LONGEST} long"
+        )
+    return text
+
+
+def _defined(value: Any) -> None:
+    if isinstance(value, Undefined):
+        str(value)  # StrictUndefined raises UndefinedError here, with the variable's name

@@ -1,0 +1,85 @@
+"""The model card of an exported candidate."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nas.report.cells import cell
+
+_LOAD = """\
+import json
+from pathlib import Path
+
+import torch
+from model import build
+from safetensors.torch import load_file
+
+config = json.loads(Path("config.json").read_text())
+model = build(config["num_classes"])
+model.load_state_dict(load_file("weights.safetensors"))
+model.eval()
+"""
+_USE = """\
+mean = torch.tensor(config["mean"]).view(1, -1, 1, 1)
+std = torch.tensor(config["std"]).view(1, -1, 1, 1)
+# images: floats in [0, 1], (B, {channels}, {size}, {size})
+logits = model((images - mean) / std)  # (B, {classes})
+"""
+
+
+def card(config: Mapping[str, Any], weights: bool) -> str:
+    """Markdown: what it is, how it was trained, what it scores beside its baselines, its use."""
+    candidate = config["candidate"]
+    task, recipe = candidate["task"], candidate["recipe"]
+    count = len(candidate["experts"])
+    what = f"A mixture of {count} timm networks" if count > 1 else "One timm network"
+    lines = [
+        f"# {config['families'].replace('+', ' + ') or config['key']}",
+        "",
+        f"{what}, from nas {config['nas']} (candidate `{config['key']}`)"
+        + (", trained." if weights else ": the code alone, untrained."),
+        "",
+        "| expert | timm model | val acc % | test acc % | gate weight % | alone, test acc % |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for e in config["experts"]:
+        figures = (
+            cell(name, e[name]) for name in ("val_acc", "test_acc", "usage", "alone_test_acc")
+        )
+        lines.append(f"| {e['family']} | `{e['model']}` | {' | '.join(figures)} |")
+    gate = ", ".join(f"{name} {value}" for name, value in config["gate"].items())
+    lines += [
+        "",
+        f"Gate: {gate or 'as the template has it'}."
+        f" Parameters: {cell('params', config['metrics']['params'])}.",
+        "",
+        "## Training",
+        "",
+        f"Data: {task['dataset']}, split seed {task['split_seed']}, {config['image_size']} px,"
+        f" {config['num_classes']} classes. {recipe['epochs']} epochs of batch"
+        f" {recipe['batch_size']}, learning rate {recipe['lr']}; the whole recipe is in"
+        " `config.json`. Selected on validation; the test set was read once.",
+        "",
+        "| | val acc % | test acc % |",
+        "| --- | ---: | ---: |",
+        _row("this mixture", config["metrics"]),
+        _row("its best member trained alone", config["baselines"]["alone"]),
+        _row("uniform average of its experts", config["baselines"]["uniform"]),
+        _row("top-1 oracle over its experts", config["baselines"]["oracle"]),
+        "",
+        "## Use",
+        "",
+        "Needs torch, timm and safetensors. In this folder:",
+        "",
+        "```python",
+        "".join(line for line in _LOAD.splitlines(True) if weights or "load_" not in line)
+        + _USE.format(
+            channels=config["channels"], size=config["image_size"], classes=config["num_classes"]
+        )
+        + "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, figures: Mapping[str, float | None]) -> str:
+    val, test = (cell(column, figures[column]) for column in ("val_acc", "test_acc"))
+    return f"| {name} | {val} | {test} |"

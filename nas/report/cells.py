@@ -1,0 +1,94 @@
+"""How a column is headed and its values written for a person, decided by the column's name.
+
+Shares become percent, differences of shares percent points, and large counts get a unit. Scripts
+read csv or json, where everything is as the analysis gave it.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from nas.spec import format_duration
+
+MISSING = "–"
+
+
+def header(column: str) -> str:
+    """`val_acc` → `val acc %`, `families` → `families`."""
+    writer = _writer(column)
+    unit = " %" if writer is _percent else " pt" if writer in (_points, _spread) else ""
+    return column.removeprefix("gate_").replace("_", " ") + unit
+
+
+def cell(column: str, value: Any) -> str:
+    """A value of a column as text."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    return _writer(column)(value)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f}"
+
+
+def _points(value: float) -> str:
+    return f"{round(100 * value, 2) + 0.0:+.2f}"  # + 0.0: no "-0.00"
+
+
+def _spread(value: float) -> str:
+    return f"{100 * value:.2f}"
+
+
+def _bytes(value: float) -> str:
+    return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.1f} MiB"
+
+
+def _count(value: float) -> str:
+    """Three digits and a unit: `84.5 k`, `11.2 M`, `8.46 G`."""
+    if value < 1000:
+        return f"{value:.0f}"
+    power = min(3, int(math.log10(value) / 3))
+    scaled = value / 1000**power
+    return f"{scaled:.{max(0, 2 - int(math.log10(scaled)))}f} {' kMG'[power]}"
+
+
+def _key(value: str) -> str:
+    return str(value)[:8]
+
+
+def _families(value: str) -> str:
+    return str(value).replace("+", " ")
+
+
+def _other(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}"
+    return f"{value:%Y-%m-%d %H:%M:%S}" if hasattr(value, "strftime") else str(value)
+
+
+_WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
+    (("lift", "difference", "excess"), _points),
+    (("val_se", "confirm_sd"), _spread),
+    (("families", "members"), _families),
+    (("key", "base_key"), _key),
+    (("seconds",), format_duration),
+    (("params", "macs"), _count),
+)
+_ENDINGS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
+    (("_acc", "_rate", "_low", "_high", "share", "covered", "usage"), _percent),
+    (("_bytes",), _bytes),
+)
+
+
+def _writer(column: str) -> Callable[[Any], str]:
+    for starts, writer in _WRITERS:
+        if column.startswith(starts):
+            return writer
+    for ends, writer in _ENDINGS:
+        if column.endswith(ends):
+            return writer
+    return _other

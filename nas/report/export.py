@@ -1,0 +1,98 @@
+"""`nas export`: a finished candidate as files that need torch, timm and safetensors alone."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nas
+from nas import data
+from nas.ledger import Ledger
+from nas.ledger.lookup import Found, find
+from nas.report.card import card
+from nas.report.show import details
+from nas.spec import Candidate, ProblemError
+
+KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
+
+
+def export(
+    ledger: Ledger,
+    ident: str,
+    out: Path,
+    campaign: str | None = None,
+    *,
+    code_only: bool = False,
+) -> list[Path]:
+    """Writes model.py, weights.safetensors, config.json and README.md into a new folder.
+
+    Returns the files written. Raises ProblemError for a candidate that has not been trained to
+    its end, for weights that were not kept or are gone, and for a folder that holds something;
+    nothing is left behind then. `code_only` leaves the weights out.
+    """
+    found = find(ledger, ident, campaign)
+    weights = None if code_only else _weights(ledger, found)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ProblemError("this is not an empty folder", where=str(out), fix="name a new one")
+    config = _config(ledger, found)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Written beside, then renamed: a full disk leaves no half of an export.
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+        made = Path(temporary) / "export"
+        made.mkdir()
+        (made / "model.py").write_text(found.candidate.code, encoding="utf-8")
+        (made / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        (made / "README.md").write_text(card(config, weights is not None), encoding="utf-8")
+        if weights is not None:
+            shutil.copyfile(weights, made / "weights.safetensors")
+        if out.exists():
+            out.rmdir()
+        made.rename(out)
+    return sorted(out.iterdir())
+
+
+def _weights(ledger: Ledger, found: Found) -> Path:
+    row, final = found.candidate, found.final
+    if final is None or row.outcome != "ok":
+        raise ProblemError(
+            f"{row.key} has not been trained to its end: {row.outcome or 'it is still open'}",
+            fix="`nas export --code-only` writes its code",
+        )
+    again = "`nas confirm` trains leaders again; `nas export --code-only` writes the code alone"
+    if final.weights is None:
+        raise ProblemError(f"the weights of {row.key} were not kept", fix=again)
+    path = ledger.files / final.folder / final.weights
+    if not path.is_file():
+        raise ProblemError(
+            f"the weights of {row.key} are gone", where=str(path), fix=f"--keep-weights; {again}"
+        )
+    return path
+
+
+def _config(ledger: Ledger, found: Found) -> dict[str, Any]:
+    """Everything a process without nas needs to build, feed and judge the model."""
+    import torch
+
+    candidate = Candidate.model_validate(found.candidate.spec)
+    loaded = data.load(
+        candidate.task,
+        image_size=candidate.image_size,
+        channels=candidate.channels,
+        root=Path(found.campaign.config.get("data_root", "data")),
+        device=torch.device("cpu"),
+    )
+    known = details(ledger, found.candidate.key, found.campaign.name)
+    return {
+        "nas": nas.__version__,
+        "key": candidate.key,
+        "num_classes": loaded.num_classes,
+        "class_names": list(loaded.class_names),
+        "image_size": candidate.image_size,
+        "channels": candidate.channels,
+        "mean": list(loaded.mean),
+        "std": list(loaded.std),
+        "metrics": {name: known[name] for name in ("val_acc", "test_acc", "epochs", "params")},
+        **{name: known[name] for name in KEPT},
+        "candidate": candidate.model_dump(mode="json"),
+    }

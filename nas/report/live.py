@@ -1,0 +1,175 @@
+"""A campaign while it works: a panel on a terminal, plain lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from nas.ledger import Ledger
+from nas.ledger.summary import Running, Summary, summary
+from nas.spec import Probe, format_duration
+
+QUIET_SECONDS = 60.0
+"""Where there is no terminal, how often a line says that work goes on."""
+SHOWN = 12
+"""Running trials that have a line of their own."""
+
+
+def panel(s: Summary) -> RenderableType:
+    """The campaign at a glance."""
+    head = Text.assemble(
+        (s.campaign, "bold"),
+        f"  {s.space} on {s.dataset}, {s.sampler}  ",
+        (_state(s), "green" if s.alive else "yellow"),
+    )
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", style="dim")
+    grid.add_column()
+    for name, row in (
+        ("budget", _budget(s)),
+        ("trials", _trials(s)),
+        ("done", _counts(s)),
+        ("failures", _failures(s)),
+        ("best", _best(s)),
+    ):
+        if row is not None:
+            grid.add_row(name, row)
+    parts: list[RenderableType] = [head, grid]
+    if s.running:
+        parts += [Text(""), _running(s)]
+    return Panel(Group(*parts), border_style="dim", padding=(0, 1))
+
+
+def _state(s: Summary) -> str:
+    if s.state == "running" and not s.alive:
+        return "not running: go on with `nas resume`"
+    return s.state
+
+
+def _bar(done: float, total: float, words: str) -> RenderableType:
+    row = Table.grid(padding=(0, 2))
+    row.add_row(ProgressBar(total=total, completed=min(done, total), width=30), words)
+    return row
+
+
+def _budget(s: Summary) -> RenderableType:
+    worked = format_duration(s.worked_seconds)
+    if s.budget_seconds is None:
+        return Text(f"{worked} worked, no limit")
+    left = format_duration(s.budget_seconds - s.worked_seconds)
+    words = f"{worked} of {format_duration(s.budget_seconds)}, {left} left"
+    return _bar(s.worked_seconds, s.budget_seconds, words)
+
+
+def _trials(s: Summary) -> RenderableType | None:
+    if s.trials is None:
+        return None
+    finished = s.drawn - s.counts["search"].get("open", 0)
+    eta = f", ends in {format_duration(s.eta_seconds)}" if s.eta_seconds is not None else ""
+    return _bar(finished, s.trials, f"{finished} of {s.trials}{eta}")
+
+
+def _counts(s: Summary) -> RenderableType:
+    words = []
+    for role, counts in s.counts.items():
+        finished = sum(n for outcome, n in counts.items() if outcome != "open")
+        if finished:
+            noun = {"search": "candidates", "control": "controls", "confirm": "confirmations"}
+            words.append(f"{finished} {noun[role]}")
+    text = ", ".join(words) or "nothing yet"
+    if s.per_hour is not None:
+        text += f", {s.per_hour:.0f} candidates an hour"
+    if s.success_rate is not None:
+        text += f", {s.success_rate:.0%} successful"
+    return Text(text)
+
+
+def _failures(s: Summary) -> RenderableType | None:
+    words = [f"{n} {kind}" for kind, n in s.failures.items()]
+    words += [f"{family} benched" for family in s.benched]
+    return Text(", ".join(words), style="red") if words else None
+
+
+def _best(s: Summary) -> RenderableType | None:
+    if s.best is None:
+        return None
+    return Text.assemble(
+        (f"{s.best.val_acc:.2%}", "bold green"), f"  #{s.best.number}  {s.best.families}"
+    )
+
+
+def _running(s: Summary) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for run in s.running[:SHOWN]:
+        table.add_row(
+            Text(title(run), style="cyan"),
+            ProgressBar(total=run.epochs, completed=run.epoch, width=16),
+            f"{run.epoch}/{run.epochs}",
+            f"{run.val_acc:.2%}" if run.val_acc is not None else "",
+            format_duration(time.time() - run.since),
+            Text(run.families, style="dim"),
+        )
+    if len(s.running) > SHOWN:
+        table.add_row(f"and {len(s.running) - SHOWN} more")
+    return table
+
+
+def title(run: Running) -> str:
+    """`#12` for a candidate of the search, its role and number for the others."""
+    return f"#{run.number}" if run.role == "search" else f"{run.role} {run.number}"
+
+
+class Display:
+    """Shows a campaign while `with` lasts; the console's width and kind decide how."""
+
+    def __init__(self, console: Console, ledger: Ledger, campaign: str) -> None:
+        self._console = console
+        self._ledger = ledger
+        self._campaign = campaign
+        self._live: Live | None = None
+        self._last = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def say(self, line: str) -> None:
+        """One event, kept on the screen."""
+        self._last = time.monotonic()
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def beat(self) -> None:
+        """About once a second."""
+        if self._live:
+            self._live.update(panel(summary(self._ledger, self._campaign)), refresh=True)
+        elif time.monotonic() - self._last > QUIET_SECONDS:
+            s = summary(self._ledger, self._campaign)
+            self.say(
+                f"{format_duration(s.worked_seconds)} worked, {len(s.running)} running, "
+                f"{s.drawn} drawn"
+            )
+
+    def probed(self, done: int, total: int, probe: Probe) -> None:
+        """One member's pre-flight."""
+        if self._live:
+            words = f"pre-flight {done} of {total}: {probe.member.model}"
+            self._live.update(_bar(done, total, words), refresh=True)
+        elif done == total:
+            self.say(f"{total} members probed")

@@ -1,0 +1,128 @@
+"""A DataFrame as a terminal's table, CSV, JSON or Markdown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType, RenderResult
+from rich.table import Table
+
+from nas.report.cells import cell, header
+from nas.spec import ProblemError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("table", "csv", "json", "md")
+WIDEST = 30
+"""Characters a column may take before its text wraps."""
+
+
+def render(
+    frame: "pd.DataFrame", format: str, *, title: str = "", note: str = "", limit: int | None = None
+) -> RenderableType:
+    """A DataFrame for a person (`table`, `md`) or for a script (`csv`, `json`).
+
+    Scripts get every column and full precision; JSON is a list of records with null for what is
+    missing. A terminal gets the first columns that fit its width, shares in percent, and says how
+    many it left out. `note` stands below; `limit` shows no more rows than that, to people alone.
+    """
+    if format == "csv":
+        return frame.to_csv(index=False, lineterminator="\n")
+    if format == "json":
+        text = frame.to_json(
+            orient="records", date_format="iso", date_unit="us", double_precision=15, indent=1
+        )
+        return str(text) + "\n"
+    if format not in FORMATS:
+        raise ProblemError(f"no format {format!r}", fix=did_you_mean(format, FORMATS))
+    page = _Page.of(frame, title, note, limit)
+    return page if format == "table" else _markdown(page)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A table's text, as wide as it comes; fitted when it is printed."""
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: Sequence[Sequence[str]]
+    total: int
+    """Rows before the limit."""
+
+    @classmethod
+    def of(cls, frame: "pd.DataFrame", title: str, note: str, limit: int | None) -> "_Page":
+        shown = frame if limit is None else frame.head(limit)
+        columns = [[cell(name, value) for value in _plain(shown[name])] for name in shown.columns]
+        return cls(
+            title=title,
+            note=note,
+            columns=tuple(header(name) for name in frame.columns),
+            numeric=tuple(frame[name].dtype.kind in "iuf" for name in frame.columns),
+            rows=list(zip(*columns, strict=True)),
+            total=len(frame),
+        )
+
+    def widths(self) -> list[int]:
+        """Characters of each column: a header may break between words, a cell at WIDEST."""
+        return [
+            max(
+                *(len(word) for word in name.split(" ")),
+                min(WIDEST, max((len(row[n]) for row in self.rows), default=0)),
+            )
+            for n, name in enumerate(self.columns)
+        ]
+
+    def footer(self, columns: int) -> str:
+        rows = f"{self.total:,} row{'s'[: self.total != 1]}"
+        if len(self.rows) < self.total:
+            rows = f"{len(self.rows)} of {rows}"
+        parts = [self.note, rows] if self.note else [rows]
+        if hidden := len(self.columns) - columns:
+            more = f"{hidden} more column{'s'[: hidden != 1]}"
+            parts.append(f"{more} with --format csv, or on a wider terminal")
+        return "; ".join(parts)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        widths = self.widths()
+        needed = accumulate(width + 3 for width in widths)
+        count = max(1, sum(so_far <= options.max_width for so_far in needed))
+        table = Table(
+            title=self.title or None,
+            title_justify="left",
+            caption=self.footer(count),
+            caption_justify="left",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+        )
+        for n in range(count):
+            justify: JustifyMethod = "right" if self.numeric[n] else "left"
+            table.add_column(self.columns[n], justify=justify, width=widths[n], overflow="fold")
+        for row in self.rows:
+            table.add_row(*row[:count])
+        yield table
+
+
+def _plain(values: "pd.Series[Any]") -> list[Any]:
+    """A column's values as Python's own, None where missing."""
+    return [
+        None if missing else value
+        for value, missing in zip(values.tolist(), values.isna(), strict=True)
+    ]
+
+
+def _markdown(page: _Page) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return (
+            "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in cells) + " |"
+        )
+
+    lines = [f"## {page.title}", ""] if page.title else []
+    lines += [line(page.columns), line(["---:" if n else "---" for n in page.numeric])]
+    lines += [line(row) for row in page.rows]
+    lines += ["", page.footer(len(page.columns))]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,152 @@
+"""`nas show`: everything about one candidate, as plain data and for a terminal."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from nas.ledger import Ledger
+from nas.ledger.lookup import Found, find
+from nas.report.cells import cell, header
+
+_BARS = "▁▂▃▄▅▆▇█"
+_RESULT = ("val_acc", "val_loss", "test_acc", "epochs", "params", "peak_memory_bytes", "rung")
+_ATTEMPT = (
+    *("id", "number", "outcome", "stage", "message", "detail", "epochs", "val_acc", "seconds"),
+    *("device", "memory_fraction", "micro_batches", "resumed_from", "started_at", "ended_at"),
+)
+_EXPERT = (*("family", "model", "val_acc", "test_acc", "usage", "alone_val_acc", "alone_test_acc"),)
+_EPOCH = (
+    *("attempt_id", "epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr"),
+    *("temperature", "gate_entropy", "usage", "images_per_second", "seconds"),
+)
+
+
+def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str, Any]:
+    """A candidate as plain data: metrics, baselines, experts, attempts, epochs, code.
+
+    `ident` is a key, the beginning of one, or a number. Accuracies in [0, 1], lengths in seconds,
+    times in seconds since 1970-01-01 UTC; None for what was not measured. Raises ProblemError
+    where `nas.ledger.lookup.find` does.
+    """
+    found = find(ledger, ident, campaign)
+    row, final = found.candidate, found.final
+    return {
+        "key": row.key,
+        "campaign": found.campaign.name,
+        "role": row.role,
+        "number": row.number,
+        "replicate": row.spec["replicate"],
+        "families": row.families,
+        "members": "+".join(expert["member"]["model"] for expert in row.spec["experts"]),
+        "gate": row.spec["choices"],
+        "template": row.spec["template"],
+        "dataset": row.spec["task"]["dataset"],
+        "image_size": row.spec["image_size"],
+        "outcome": row.outcome,
+        **{name: getattr(final, name, None) for name in _RESULT},
+        "seconds": sum(attempt.seconds for attempt in found.attempts),
+        "macs": row.macs,
+        "memory_bytes": row.memory_bytes,
+        "baselines": _baselines(found),
+        "experts": _experts(found),
+        "recipe": row.spec["recipe"],
+        "attempts": [{n: getattr(a, n) for n in _ATTEMPT} for a in found.attempts],
+        "epochs": [{n: getattr(e, n) for n in _EPOCH} for e in found.epochs],
+        "environment": found.environment,
+        "code": row.code,
+    }
+
+
+def _baselines(found: Found) -> dict[str, dict[str, float | None]]:
+    """What a mixture must beat; `alone` is the member best alone by validation."""
+    final = found.final
+    ended = [attempt for attempt in found.controls.values() if attempt.val_acc is not None]
+    alone = max(ended, key=lambda attempt: attempt.val_acc or 0.0, default=None)
+    return {
+        name: {"val_acc": getattr(row, val, None), "test_acc": getattr(row, test, None)}
+        for name, row, val, test in (
+            ("alone", alone, "val_acc", "test_acc"),
+            ("uniform", final, "uniform_val_acc", "uniform_test_acc"),
+            ("oracle", final, "oracle_val_acc", "oracle_test_acc"),
+        )
+    }
+
+
+def _experts(found: Found) -> list[dict[str, Any]]:
+    inside = {expert.model: expert for expert in found.experts}
+    rows = []
+    for expert in found.candidate.spec["experts"]:
+        model = expert["member"]["model"]
+        here, alone = inside.get(model), found.controls.get(model)
+        rows.append(
+            {
+                "family": expert["family"],
+                "model": model,
+                **{name: getattr(here, name, None) for name in ("val_acc", "test_acc", "usage")},
+                "alone_val_acc": getattr(alone, "val_acc", None),
+                "alone_test_acc": getattr(alone, "test_acc", None),
+            }
+        )
+    return rows
+
+
+def shown(found: dict[str, Any]) -> RenderableType:
+    """What `details` found, for a terminal."""
+    name = f"#{found['number']}" if found["role"] == "search" else found["role"]
+    head = Text.assemble(
+        (f"{name} {found['families'].replace('+', ' ')}", "bold"), f"\n{found['key']}"
+    )
+    return Group(
+        head,
+        _facts(found),
+        _rows("accuracy", _accuracies(found), ("", "val_acc", "test_acc")),
+        _rows("inside the mixture", found["experts"], _EXPERT),
+        _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _EPOCH[1:9]),
+        _rows("attempts", found["attempts"], ("number", "outcome", "stage", "message", "seconds")),
+        Syntax(found["code"], "python", background_color="default"),
+    )
+
+
+def _facts(found: dict[str, Any]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    gate = ", ".join(f"{name} {value}" for name, value in found["gate"].items())
+    facts = {
+        "campaign": found["campaign"],
+        "outcome": found["outcome"] or "open",
+        "gate": gate,
+        "data": f"{found['dataset']}, {found['image_size']} px",
+        **{
+            name.replace("_", " "): cell(name, found[name])
+            for name in ("params", "macs", "memory_bytes", "seconds")
+        },
+    }
+    for name, value in facts.items():
+        grid.add_row(Text(name, style="dim"), value)
+    return grid
+
+
+def _accuracies(found: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    yield {"": "mixture", "val_acc": found["val_acc"], "test_acc": found["test_acc"]}
+    names = {"alone": "best member alone", "uniform": "uniform average", "oracle": "top-1 oracle"}
+    for baseline, name in names.items():
+        yield {"": name, **found["baselines"][baseline]}
+
+
+def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        text = name in ("", "family", "model", "outcome", "stage", "message")
+        table.add_column(header(name), justify="left" if text else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell(name, row[name]) for name in columns))
+    return table
+
+
+def _sparkline(epochs: Sequence[dict[str, Any]]) -> str:
+    """Validation accuracy over the epochs, 0 to 1."""
+    return "".join(_BARS[min(7, int(8 * epoch["val_acc"]))] for epoch in epochs)

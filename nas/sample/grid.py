@@ -1,0 +1,110 @@
+"""A space as whole numbers: families, members and values by their index."""
+
+from collections.abc import Collection
+from math import prod
+from typing import NamedTuple
+
+from nas.spec import Assignment, Pick, Space
+
+
+class Point(NamedTuple):
+    """One point of a space."""
+
+    subset: tuple[int, ...]
+    """k ascending indices into `Grid.families`."""
+    digits: tuple[int, ...]
+    """For each family of the subset which member, then for each choice which value."""
+
+
+class Levels(NamedTuple):
+    """What of an assignment is known to a grid; for a point of the grid, all of it."""
+
+    families: tuple[int, ...]
+    members: tuple[int, ...]
+    """Which member of each of those families."""
+    values: tuple[int, ...]
+    """Indices into all values of all choices, laid end to end."""
+
+
+class Grid:
+    """Translates between assignments and indices.
+
+    Attributes:
+        families: names, sorted.
+        sizes: how many members each family has.
+        k: families in a point; 0 for a space without an expert axis.
+        widths: how many values each choice has, choices sorted by name.
+        starts: where each choice's values begin when all are laid end to end.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.families = space.families
+        self.k = space.experts.k if space.experts else 0
+        axis = space.experts.families if space.experts else {}
+        self._models = [[member.model for member in axis[family]] for family in self.families]
+        self._values = [choice.values for choice in space.choices]
+        self._names = [choice.name for choice in space.choices]
+        self.sizes = [len(models) for models in self._models]
+        self.widths = [len(values) for values in self._values]
+        self.starts = [sum(self.widths[:axis]) for axis in range(len(self.widths))]
+        self.settings = prod(self.widths)
+        self._pick_index = {
+            (family, model): (index, digit)
+            for index, family in enumerate(self.families)
+            for digit, model in enumerate(self._models[index])
+        }
+        # By repr, as Choice tells its values apart: 1, 1.0 and True are equal to Python.
+        self._value_index = {
+            (name, repr(value)): start + digit
+            for name, start, values in zip(self._names, self.starts, self._values, strict=True)
+            for digit, value in enumerate(values)
+        }
+
+    def eligible(self, excluded: Collection[str]) -> tuple[int, ...]:
+        """Indices of the families that may be drawn."""
+        return tuple(i for i, family in enumerate(self.families) if family not in excluded)
+
+    def cells(self, subset: tuple[int, ...]) -> int:
+        """How many points share this subset: Π members · Π values."""
+        return prod(self.sizes[i] for i in subset) * self.settings
+
+    def levels(self, assignment: Assignment) -> Levels:
+        """The known part of an assignment, which may come from before the space was restricted."""
+        picks = [
+            self._pick_index[pick.family, pick.model]
+            for pick in assignment.picks
+            if (pick.family, pick.model) in self._pick_index
+        ]
+        values = [
+            self._value_index[name, repr(value)]
+            for name, value in assignment.choices
+            if (name, repr(value)) in self._value_index
+        ]
+        return Levels(tuple(p[0] for p in picks), tuple(p[1] for p in picks), tuple(values))
+
+    def encode(self, assignment: Assignment) -> Point | None:
+        """The assignment's point, or None where it is not one of this grid."""
+        families, members, values = self.levels(assignment)
+        whole = (
+            len(families) == len(assignment.picks) == self.k
+            and len(values) == len(assignment.choices) == len(self.widths)
+            and len(set(families)) == self.k
+        )
+        if not whole:
+            return None
+        digits = (value - start for value, start in zip(values, self.starts, strict=True))
+        return Point(families, (*members, *digits))
+
+    def decode(self, point: Point) -> Assignment:
+        """The assignment at a point."""
+        members, values = point.digits[: self.k], point.digits[self.k :]
+        return Assignment(
+            picks=tuple(
+                Pick(self.families[family], self._models[family][digit])
+                for family, digit in zip(point.subset, members, strict=True)
+            ),
+            choices=tuple(
+                (name, options[digit])
+                for name, options, digit in zip(self._names, self._values, values, strict=True)
+            ),
+        )

@@ -1,0 +1,123 @@
+"""Points as consecutive integers, so that a space need not be written out to draw from it."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+from nas.sample.grid import Grid, Point
+
+
+class Ranks:
+    """Numbers the points over some of a grid's families from 0 to `total` - 1.
+
+    The order is lexicographic: by subset, as `itertools.combinations` gives them, within one by
+    members, then by the choices' values, the last choice fastest. With w(f) the members of family
+    f, the subsets of r families among those from position j on hold e_r(j) choices of members,
+    the elementary symmetric polynomial of their w:
+
+        e_r(j) = w(j) · e_{r-1}(j+1) + e_r(j+1),    e_0 = 1
+
+    so the points that come before a subset are sums of differences e_r(a) - e_r(c). All integers
+    are Python's, and exact at any size.
+    """
+
+    def __init__(self, grid: Grid, eligible: Sequence[int]) -> None:
+        self._grid = grid
+        self._eligible = eligible
+        self._position = {family: position for position, family in enumerate(eligible)}
+        # _below[r][j] = e_r(0) - e_r(j): ascends with j, so it can be bisected.
+        n, k = len(eligible), grid.k
+        symmetric = [[1] * (n + 1)] + [[0] * (n + 1) for _ in range(k)]
+        for r in range(1, k + 1):
+            for j in reversed(range(n)):
+                size = grid.sizes[eligible[j]]
+                symmetric[r][j] = size * symmetric[r - 1][j + 1] + symmetric[r][j + 1]
+        self._below = [[row[0] - value for value in row] for row in symmetric]
+        self.total = symmetric[k][0] * grid.settings
+
+    def rank(self, point: Point) -> int | None:
+        """The point's number, or None where one of its families is not eligible."""
+        grid = self._grid
+        rank, prefix, start = 0, 1, 0
+        for left, family in zip(range(grid.k, 0, -1), point.subset, strict=True):
+            position = self._position.get(family)
+            if position is None:
+                return None
+            rank += prefix * (self._below[left][position] - self._below[left][start])
+            prefix *= grid.sizes[family]
+            start = position + 1
+        cell = 0
+        for digit, base in zip(point.digits, self._bases(point.subset), strict=True):
+            cell = cell * base + digit
+        return rank * grid.settings + cell
+
+    def unrank(self, rank: int) -> Point:
+        """The point of a number in [0, total)."""
+        grid = self._grid
+        left_over, setting = divmod(rank, grid.settings)
+        subset: list[int] = []
+        prefix, start = 1, 0
+        for left in range(grid.k, 0, -1):
+            below = self._below[left]
+            position = bisect_right(below, below[start] + left_over // prefix, lo=start) - 1
+            left_over -= prefix * (below[position] - below[start])
+            subset.append(self._eligible[position])
+            prefix *= grid.sizes[self._eligible[position]]
+            start = position + 1
+        cell = left_over * grid.settings + setting
+        digits: list[int] = []
+        for base in reversed(self._bases(subset)):
+            cell, digit = divmod(cell, base)
+            digits.append(digit)
+        return Point(tuple(subset), tuple(reversed(digits)))
+
+    def _bases(self, subset: Sequence[int]) -> list[int]:
+        return [self._grid.sizes[family] for family in subset] + self._grid.widths
+
+
+class Undrawn:
+    """The points that are left over some families, by their order among those left."""
+
+    def __init__(self, grid: Grid, eligible: Sequence[int]) -> None:
+        self._ranks = Ranks(grid, eligible)
+        self._drawn: list[int] = []  # ascending
+        self._folded = 0
+
+    def fold(self, points: Sequence[Point | None]) -> None:
+        """Takes in the points that were appended since the last call."""
+        for point in points[self._folded :]:
+            rank = None if point is None else self._ranks.rank(point)
+            if rank is not None:
+                at = bisect_left(self._drawn, rank)
+                if self._drawn[at : at + 1] != [rank]:
+                    self._drawn.insert(at, rank)
+        self._folded = len(points)
+
+    @property
+    def left(self) -> int:
+        """How many points are undrawn."""
+        return self._ranks.total - len(self._drawn)
+
+    def at(self, order: int) -> Point:
+        """The undrawn point that `order` undrawn ones come before; 0 ≤ order < left."""
+        # _drawn[i] - i undrawn ranks come before _drawn[i]; it never descends with i.
+        skipped = bisect_right(range(len(self._drawn)), order, key=lambda i: self._drawn[i] - i)
+        return self._ranks.unrank(order + skipped)
+
+
+def points_with(grid: Grid, eligible: Sequence[int]) -> dict[int, int]:
+    """For each eligible family, how many points over the eligible families contain it.
+
+    w(f) · e_{k-1}(the others) · settings; dividing f out of the generating polynomial
+    Π (1 + w·x) gives e_r(the others) = e_r - w(f) · e_{r-1}(the others).
+    """
+    symmetric = [1] + [0] * grid.k
+    for family in eligible:
+        for r in range(grid.k, 0, -1):
+            symmetric[r] += grid.sizes[family] * symmetric[r - 1]
+    points = {}
+    for family in eligible:
+        others = 0
+        for r in range(grid.k):
+            others = symmetric[r] - grid.sizes[family] * others
+        points[family] = grid.sizes[family] * others * grid.settings
+    return points

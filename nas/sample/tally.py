@@ -1,0 +1,35 @@
+"""How often everything was drawn within one phase."""
+
+from typing import Self
+
+import numpy as np
+
+from nas.sample.grid import Grid, Levels
+
+
+class Tally:
+    """Counts of one phase's draws.
+
+    Attributes:
+        pairs: (n, n) draws of each pair of families; its diagonal counts the families.
+        members: for each family, (m,) draws of each member.
+        beside: (n, V) draws of each family together with each value of a choice.
+        values: (V, V) draws of each pair of values; its diagonal counts the values.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        n, total = len(grid.families), sum(grid.widths)
+        self.pairs = np.zeros((n, n), dtype=np.int64)
+        self.members = [np.zeros(size, dtype=np.int64) for size in grid.sizes]
+        self.beside = np.zeros((n, total), dtype=np.int64)
+        self.values = np.zeros((total, total), dtype=np.int64)
+
+    def add(self, levels: Levels) -> Self:
+        """Counts one draw."""
+        families, values = list(levels.families), list(levels.values)
+        self.pairs[np.ix_(families, families)] += 1
+        for family, member in zip(families, levels.members, strict=True):
+            self.members[family][member] += 1
+        self.beside[np.ix_(families, values)] += 1
+        self.values[np.ix_(values, values)] += 1
+        return self

@@ -1,0 +1,85 @@
+"""A space by its name or from its file."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from nas import resources
+from nas.space.errors import refusal
+from nas.space.form import FileSpace
+from nas.space.text import read
+from nas.spec import ProblemError, Space, did_you_mean
+
+_MAX_BYTES = 1_000_000
+_FIXES: dict[str | int, str] = {"choose": "add families or lower choose", "": "add experts"}
+
+
+def available() -> dict[str, Path]:
+    """Space files by name; the working directory's own `search_spaces/` wins over the shipped."""
+    return resources.files("search_spaces", ".yaml")
+
+
+def find(name_or_path: str) -> Path:
+    """The file of a space: a known name, or a path. Raises ProblemError when there is none."""
+    known = available()
+    if name_or_path in known:
+        return known[name_or_path]
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        return path
+    raise ProblemError(
+        f"no search space named {name_or_path!r}", fix=did_you_mean(name_or_path, known)
+    )
+
+
+def load(name_or_path: str) -> Space:
+    """The space of that name in `search_spaces/`, or in a `.yaml` file at that path.
+
+    Raises ProblemError, its `where` the file and the line, for a file that is missing, is not
+    plain YAML, or is not a sound space.
+    """
+    path = find(name_or_path)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ProblemError("is too large for a space file", where=str(path))
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProblemError(
+            f"is not UTF-8 text (byte {error.start})", where=str(path), fix="save it as UTF-8"
+        ) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ProblemError(
+            f"cannot be read: {reason}",
+            where=str(path),
+            fix="give a space's name or the path of its .yaml file",
+        ) from None
+    return parse(text, str(path), path.stem)
+
+
+def parse(text: str, where: str, name: str) -> Space:
+    """YAML text → Space. `where` stands in front of the line in errors; `name` is the space's.
+
+    Raises ProblemError for the first thing that is wrong.
+    """
+    document = read(text, where)
+    if not isinstance(document.data, dict):
+        raise ProblemError(
+            "a space file is a mapping of fields",
+            where=f"{where}:1",
+            fix=f"choose from {', '.join(FileSpace.model_fields)}",
+        )
+    try:
+        form = FileSpace.model_validate(document.data)
+    except ValidationError as error:
+        raise refusal(error, document, where, FileSpace) from None
+    try:
+        return form.to_space(name)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = form.path(first["loc"])
+        raise ProblemError(
+            first["msg"].removeprefix("Value error, "),
+            where=f"{where}:{document.line(path)}",
+            fix=_FIXES.get(path[-1] if path else "", "remove one of the two"),
+        ) from None

@@ -1,0 +1,68 @@
+"""A Space as a space file that a person can go on editing."""
+
+from typing import Any
+
+import yaml
+
+from nas.space.text import CORE_SCHEMA
+from nas.spec import Member, Space
+
+
+class _Flow(list[Any]):
+    """A list written on one line."""
+
+
+class _FlowMap(dict[str, Any]):
+    """A mapping written on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes exactly what the reader would otherwise take for a number, true, false or null."""
+
+    yaml_implicit_resolvers: dict[str | None, list[Any]] = {}
+
+
+for _tag, _pattern in CORE_SCHEMA:
+    _Dumper.add_implicit_resolver(_tag, _pattern, None)
+_Dumper.add_representer(
+    _Flow, lambda d, v: d.represent_sequence("tag:yaml.org,2002:seq", v, flow_style=True)
+)
+_Dumper.add_representer(
+    _FlowMap,
+    lambda d, v: d.represent_mapping("tag:yaml.org,2002:map", v.items(), flow_style=True),
+)
+
+
+def dump(space: Space) -> str:
+    """YAML text that `parse` reads as an equal Space; most default settings are left out."""
+    data: dict[str, Any] = {}
+    if space.description:
+        data["description"] = space.description
+    data |= {"template": space.template, "image_size": space.image_size}
+    if space.channels != 3:
+        data["channels"] = space.channels
+    if space.experts is not None:
+        families = space.experts.families
+        data["experts"] = {
+            "choose": space.experts.k,
+            "families": {name: _Flow(map(_member, families[name])) for name in families},
+        }
+    if space.choices:
+        data["choices"] = {choice.name: _Flow(choice.values) for choice in space.choices}
+    shown = {"epochs", "batch_size", "lr"}
+    data["recipe"] = space.recipe.model_dump(include=shown)
+    data["recipe"] |= space.recipe.model_dump(exclude=shown, exclude_defaults=True)
+    return yaml.dump(
+        data,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=96,
+        default_flow_style=False,
+    )
+
+
+def _member(member: Member) -> Any:
+    if not member.args:
+        return member.model
+    return _FlowMap(model=member.model, args=_FlowMap(member.args))

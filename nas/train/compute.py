@@ -1,0 +1,63 @@
+"""Where and in what precision a model computes, and how much memory that took."""
+
+import gc
+import resource
+import sys
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nas.spec import Recipe
+
+
+class Compute:
+    """A device, a precision and a memory layout."""
+
+    def __init__(self, device: torch.device, precision: str = "auto") -> None:
+        self.device = device
+        self.bf16 = precision == "bf16" or (precision == "auto" and device.type == "cuda")
+        self.layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+
+    @classmethod
+    def of(cls, recipe: Recipe, device: torch.device) -> "Compute":
+        return cls(device, recipe.precision)
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """The model on the device; parameters stay fp32."""
+        model.to(self.device)
+        return model.to(memory_format=self.layout)
+
+    def images(self, x: Tensor) -> Tensor:
+        """A batch in the model's memory layout."""
+        return x.contiguous(memory_format=self.layout)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Starts a new peak, after freeing what earlier trials left behind."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    elif sys.platform == "linux":
+        # Not every container allows it; the peak then counts from the process's start.
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes. On CUDA the most that tensors took on the device since the reset; on a CPU the
+    process's largest resident size, interpreter and libraries included: since the reset on
+    Linux, since the process began elsewhere."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "linux":
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

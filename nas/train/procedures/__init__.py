@@ -1,0 +1,31 @@
+"""How a candidate trains: one file a procedure, named in the recipe by its file's name."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from nas.spec import ProblemError, did_you_mean
+from nas.train.procedures.base import Procedure, Tick
+
+__all__ = ["Procedure", "Tick", "procedure", "procedures"]
+
+
+def procedures() -> tuple[str, ...]:
+    """The names of all procedures: the files here, less the base class's."""
+    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name != "base"))
+
+
+def procedure(name: str) -> type[Procedure]:
+    """The procedure of that name; ProblemError for an unknown one."""
+    if name not in procedures():
+        raise ProblemError(
+            f"unknown training procedure {name!r}", fix=did_you_mean(name, procedures())
+        )
+    module = import_module(f"{__name__}.{name}")
+    [found] = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Procedure)
+        and value.__module__ == module.__name__
+    ]
+    return found

@@ -1,0 +1,47 @@
+"""From rendered source text to a model."""
+
+import linecache
+import sys
+from types import ModuleType
+
+import torch
+from torch import nn
+
+from nas.train.faults import BuildError
+
+_MODULE = "nas_rendered"
+_FILE = "<rendered model>"
+
+
+def load_model(code: str, num_classes: int) -> nn.Module:
+    """Executes a rendered module and calls its `build(num_classes)`.
+
+    Raises BuildError, with the cause chained, when the text does not run, has no `build` or
+    `build` fails; running out of memory passes through. Tracebacks into the module show its
+    lines, those of the module loaded last.
+    """
+    module = ModuleType(_MODULE)
+    module.__file__ = _FILE
+    # One name for all, so that a worker that loads thousands keeps one. Without an entry in
+    # sys.modules, dataclasses and get_type_hints fail inside the module.
+    sys.modules[_MODULE] = module
+    linecache.cache[_FILE] = (len(code), None, code.splitlines(keepends=True), _FILE)
+    try:
+        exec(compile(code, _FILE, "exec"), module.__dict__)
+        model = module.__dict__["build"](num_classes)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except KeyError as error:
+        if "build" in module.__dict__:
+            raise BuildError(f"the model does not build: {_words(error)}") from error
+        raise BuildError("the rendered module has no build(num_classes)") from error
+    except Exception as error:
+        raise BuildError(f"the model does not build: {_words(error)}") from error
+    if not isinstance(model, nn.Module):
+        raise BuildError(f"build() gave a {type(model).__name__}, not an nn.Module")
+    return model
+
+
+def _words(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or ["no message"]
+    return f"{type(error).__name__}: {lines[0]}"

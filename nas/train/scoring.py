@@ -1,0 +1,102 @@
+"""Clean evaluation of a model on a split.
+
+Shapes: B batch, E experts, C classes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas.data.split import Split
+from nas.moe import entropy
+from nas.train.compute import Compute
+from nas.train.faults import NonFiniteLossError
+from nas.train.mixture import mixture_of
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Figures over one split. Losses and entropies in nats, the rest in [0, 1]."""
+
+    loss: float
+    """Plain cross-entropy, without smoothing."""
+    acc: float
+    gate_entropy: float | None = None
+    """Mean over images of the gate's entropy; None without a gate, as are those below."""
+    usage: tuple[float, ...] = ()
+    """Mean mixing weight of each expert."""
+    expert_accs: tuple[float, ...] = ()
+    """Each expert inside the mixture, by its own logits."""
+    uniform_acc: float | None = None
+    """Of the experts' unweighted mean logits."""
+    oracle_acc: float | None = None
+    """Share of images that at least one expert gets right."""
+
+
+def score(
+    model: nn.Module,
+    split: Split,
+    batch_size: int,
+    *,
+    compute: Compute,
+    tick: Callable[[], None] = lambda: None,
+) -> Score:
+    """Evaluates without augmentation, noise or dropout; leaves the model in evaluation mode.
+
+    `tick` is called after each batch and may raise to stop. Raises NonFiniteLossError.
+    """
+    model.eval()
+    totals: list[Tensor] = []
+    with torch.inference_mode():
+        for x, labels in split.batches(batch_size):
+            with compute.autocast():
+                totals.append(_sums(model, compute.images(x), labels))
+            tick()
+        sums = torch.stack(totals).sum(dim=0).tolist()
+    figures = [figure / len(split) for figure in sums]
+    loss, acc, *gate = figures
+    if not isfinite(loss):
+        raise NonFiniteLossError(f"the evaluation loss is {loss}")
+    if not gate:
+        return Score(loss=loss, acc=acc)
+    gate_entropy, uniform, oracle, *each = gate
+    experts = len(each) // 2
+    return Score(
+        loss=loss,
+        acc=acc,
+        gate_entropy=gate_entropy,
+        uniform_acc=uniform,
+        oracle_acc=oracle,
+        usage=tuple(each[:experts]),
+        expert_accs=tuple(each[experts:]),
+    )
+
+
+def _sums(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
+    """Sums over a batch, float64: loss, hits and, of a mixture, entropy, uniform hits, oracle
+    hits, E weights, E experts' hits. One tensor, so that nothing is read back from the device.
+    """
+    mixture = mixture_of(model)
+    if mixture is None:
+        return torch.stack(_plain(model(x), labels))
+    out = mixture.mixture(x)
+    right = out.expert_logits.argmax(dim=2) == labels[:, None]  # (B, E)
+    uniform = out.expert_logits.float().mean(dim=1).argmax(dim=1) == labels
+    sums = [
+        *_plain(out.logits, labels),
+        entropy(out.probs.float()).sum().double(),
+        uniform.sum().double(),
+        right.any(dim=1).sum().double(),
+    ]
+    return torch.cat(
+        [torch.stack(sums), out.weights.sum(dim=0).double(), right.sum(dim=0).double()]
+    )
+
+
+def _plain(logits: Tensor, labels: Tensor) -> list[Tensor]:
+    loss = functional.cross_entropy(logits.float(), labels, reduction="sum")
+    return [loss.double(), (logits.argmax(dim=1) == labels).sum().double()]

@@ -1,0 +1,195 @@
+"""The driver: what it starts, what it records, what it tries again."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from campaign_bench import Bench, ending, epoch, ok, scripts, small_space
+
+from nas.execute import Idle
+from nas.spec import Epoch, Outcome, Status, Trial
+
+Make = Callable[..., Bench]
+
+
+def test_every_candidate_gets_one_result_and_its_epochs(bench: Make) -> None:
+    campaign = bench(trials=5)
+    campaign.run()
+    assert campaign.outcomes() == [(n, "ok") for n in range(5)]
+    assert campaign.attempts() == ["ok"] * 5
+    assert len(campaign.ledger.epochs("c")) == 5 * campaign.space.recipe.epochs
+    assert len({trial.candidate.key for trial in campaign.trials}) == 5
+    assert len({trial.folder for trial in campaign.trials}) == 5
+
+
+def test_an_exhausted_space_ends_the_campaign(bench: Make) -> None:
+    campaign = bench(trials=None, space=small_space(families=3, k=2))
+    campaign.run()
+    assert len(campaign.outcomes()) == 3 * 2  # three pairs of families, two ways of mixing
+
+
+def test_controls_follow_the_successes_that_need_them(bench: Make) -> None:
+    campaign = bench(trials=3, controls=True)
+    campaign.run()
+    members = {pick for t in campaign.trials for pick in t.candidate.assignment.picks}
+    controls = [t.candidate for t in campaign.trials if t.candidate.template == "single"]
+    assert {c.assignment.picks[0] for c in controls} == members
+    assert len(controls) == len(members)
+    assert all(c.recipe == campaign.space.recipe for c in controls)
+    assert {o for _, o in campaign.outcomes("control")} == {"ok"}
+
+
+def test_failures_are_final_and_the_campaign_goes_on(bench: Make) -> None:
+    campaign = bench(trials=4)
+    statuses = [Status.CRASH, Status.NAN, Status.TIMEOUT, Status.INVALID]
+    campaign.run(scripts(*(ending(status, stage="train") for status in statuses)))
+    assert [outcome for _, outcome in campaign.outcomes()] == [str(s) for s in statuses]
+    assert len(campaign.attempts()) == 4
+
+
+def test_out_of_memory_is_tried_again_at_half_the_batch_once(bench: Make) -> None:
+    campaign = bench(trials=2)
+    oom = ending(Status.OOM)
+    campaign.run(scripts(oom, ok, oom, oom))
+    assert campaign.attempts() == ["oom", "ok", "oom", "oom"]
+    assert [trial.micro_batches for trial in campaign.trials] == [1, 2, 1, 2]
+    assert campaign.outcomes() == [(0, "ok"), (1, "oom")]
+
+
+def test_a_death_is_retried_and_the_retries_are_capped(bench: Make) -> None:
+    campaign = bench(trials=1, max_deaths=2)
+    campaign.run(ending(Status.KILLED))
+    assert campaign.attempts() == ["killed"] * 3
+    assert campaign.outcomes() == [(0, "killed")]
+
+
+def test_what_does_not_fit_is_refused_with_its_figures(bench: Make) -> None:
+    campaign = bench(trials=2)
+    campaign.run(driver=campaign.drive(memory_bytes=3 * 2**30, device_bytes=2**30))
+    assert campaign.trials == []  # no worker ever saw them
+    assert campaign.outcomes() == [(0, "invalid"), (1, "invalid")]
+    row = campaign.ledger.attempts("c").iloc[0]
+    assert "3.0 GiB of 1.0 GiB" in row["message"]
+    assert row["memory_bytes"] == 3 * 2**30
+
+
+def test_a_budget_stops_new_trials_and_interrupts_running_ones(bench: Make) -> None:
+    campaign = bench(trials=None, budget_seconds=1e-9)
+    driver = campaign.drive()
+    trial = driver.next()
+    assert isinstance(trial, Trial)
+    driver.started(trial.attempt)
+    driver.tick()
+    assert driver.stopping == "the budget is used up"
+    assert Path(trial.stop_file).exists()
+    assert driver.epoch(trial.attempt, epoch(1))
+    driver.done(trial.attempt, Outcome(status=Status.INTERRUPTED, epochs=1))
+    assert driver.next() is Idle.DONE
+    driver.close()
+    assert not Path(trial.stop_file).exists()
+    assert campaign.outcomes() == [(0, None)]
+
+
+def test_an_interrupted_candidate_goes_on_from_its_checkpoint_first(bench: Make) -> None:
+    campaign = bench(trials=2)
+
+    def interrupted(trial: Trial) -> Iterator[Epoch | Outcome]:
+        driver.stop("test")
+        yield epoch(1)
+        folder = Path(trial.folder)
+        folder.mkdir(parents=True)
+        (folder / "checkpoint.pt").touch()
+        yield Outcome(status=Status.INTERRUPTED, epochs=1)
+
+    driver = campaign.drive()
+    campaign.run(interrupted, driver)
+    first = campaign.trials[0]
+    campaign.run()
+    second = campaign.trials[1]
+    assert second.candidate.key == first.candidate.key
+    assert second.attempt != first.attempt
+    assert second.resume_from == f"{first.folder}/checkpoint.pt"
+    assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
+    assert not Path(first.folder).exists()  # the checkpoint has served
+
+
+def test_a_driver_that_vanished_leaves_work_that_the_next_one_takes_up(bench: Make) -> None:
+    campaign = bench(trials=3)
+    gone = campaign.drive()
+    gone.store.lease_seconds = -1.0  # its leases are over at once
+    lost = gone.next()
+    assert isinstance(lost, Trial)
+    campaign.run()
+    assert campaign.outcomes() == [(n, "ok") for n in range(3)]
+    assert campaign.attempts() == ["killed", "ok", "ok", "ok"]
+    # The old driver comes back to life: what it reports is dropped.
+    gone.say = campaign.said.append
+    gone.done(lost.attempt, Outcome(status=Status.CRASH, message="late"))
+    assert campaign.outcomes() == [(n, "ok") for n in range(3)]
+    assert "another driver took this candidate over" in campaign.said[-1]
+
+
+def test_two_drivers_never_take_the_same_candidate(bench: Make) -> None:
+    campaign = bench(trials=6)
+    drivers = [campaign.drive(), campaign.drive()]
+    trials = [driver.next() for _ in range(3) for driver in drivers]
+    keys = {trial.candidate.key for trial in trials if isinstance(trial, Trial)}
+    assert len(keys) == 6
+    assert drivers[0].next() is Idle.WAIT
+    for driver, trial in zip(drivers * 3, trials, strict=True):
+        assert isinstance(trial, Trial)
+        driver.done(trial.attempt, Outcome(status=Status.OK, val_acc=0.5))
+    assert [driver.next() for driver in drivers] == [Idle.DONE, Idle.DONE]
+
+
+def test_early_stopping_prunes_the_worse_and_remembers_the_rung(bench: Make) -> None:
+    campaign = bench(trials=3, scheduler="asha", space=small_space(epochs=5))
+    values = iter([0.5, 0.4, 0.6])
+    campaign.run(lambda trial: ok(trial, next(values)))
+    assert [o for _, o in campaign.outcomes()] == ["ok", "pruned", "ok"]
+    pruned = campaign.ledger.attempts("c").query("outcome == 'pruned'").iloc[0]
+    assert (pruned["epochs"], pruned["rung"], pruned["val_acc"]) == (1, 0, 0.4)
+    # A new driver finds the rungs in the ledger: a fourth, poor candidate is pruned at once.
+    campaign.config = campaign.config.model_copy(update={"trials": 4})
+    campaign.run(lambda trial: ok(trial, 0.1))
+    assert campaign.outcomes()[-1] == (3, "pruned")
+
+
+def test_a_family_that_keeps_failing_is_benched_visibly(bench: Make) -> None:
+    campaign = bench(trials=12, bench_after=3)
+
+    def script(trial: Trial) -> Iterator[Epoch | Outcome]:
+        bad = "f0" in trial.candidate.families
+        return (ending(Status.CRASH, stage="train") if bad else ok)(trial)
+
+    driver = campaign.drive()
+    from nas.campaign.benching import benched
+    from nas.spec import Phase
+
+    plain = driver.proposer.sampler.propose
+    driver.proposer.sampler.propose = lambda records: plain(  # type: ignore[method-assign]
+        records, Phase(excluded=benched(records, 3))
+    )
+    campaign.run(script, driver)
+    with_f0 = [t for t in campaign.trials if "f0" in t.candidate.families]
+    assert len(with_f0) == 3
+    assert any("f0 is benched" in line for line in campaign.said)
+    assert list(campaign.ledger.events("c")["kind"]) == ["benched"]
+
+
+def test_unreadable_data_stops_the_campaign_and_blames_no_candidate(bench: Make) -> None:
+    campaign = bench(trials=3)
+    broken = ending(Status.CRASH, stage="data")
+    driver = campaign.run(broken)
+    assert driver.fault == "scripted"
+    assert campaign.outcomes() == [(0, None)]
+    campaign.run()
+    assert campaign.outcomes() == [(n, "ok") for n in range(3)]
+
+
+def test_working_time_adds_up_over_drivers(bench: Make) -> None:
+    campaign = bench(trials=2)
+    campaign.run()
+    first = campaign.ledger.campaign("c").worked_seconds
+    campaign.config = campaign.config.model_copy(update={"trials": 4})
+    campaign.run()
+    assert campaign.ledger.campaign("c").worked_seconds > first > 0

@@ -1,0 +1,76 @@
+"""Every command speaks well: help, an example, a place in the README, and no slow imports."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from nas.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def commands() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+
+    def walk(command: typer.core.TyperGroup, path: tuple[str, ...]) -> None:
+        for name, sub in command.commands.items():
+            found.append((*path, name))
+            if hasattr(sub, "commands"):
+                walk(sub, (*path, name))
+
+    walk(typer.main.get_command(app), ())  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_has_help_with_an_example_and_stands_in_the_readme(command: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "120"})
+    assert shown.exit_code == 0, shown.output
+    assert "Example:" in shown.output
+    assert f"nas {' '.join(command)}" in README
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["status", "--json"]])
+def test_looking_imports_neither_torch_nor_ray(arguments: list[str], tmp_path: Path) -> None:
+    """Also not pandas or optuna: `nas status` is asked often."""
+    code = (
+        "import sys, json\n"
+        "from nas.cli.__main__ import main\n"
+        f"sys.argv = ['nas', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'ray', 'timm', 'pandas', 'optuna', 'sklearn'}\n"
+        "print(json.dumps(sorted(heavy & set(sys.modules))))\n"
+    )
+    if arguments[0] == "status":
+        make_ledger(tmp_path / "runs.db")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [], done.stderr
+
+
+def make_ledger(path: Path) -> None:
+    from nas.ledger import Ledger
+    from nas.spec import Choice, Space
+
+    ledger = Ledger(path, read_only=False)
+    ledger.create_campaign("c", Space(name="s", choices=(Choice(name="a", values=(1,)),)), {})
+    ledger.close()
+
+
+def test_completion_knows_the_commands() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "nas.cli"],
+        env={"_NAS_COMPLETE": "complete_bash", "COMP_WORDS": "nas ", "COMP_CWORD": "1", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert {"search", "resume", "report"} <= set(shown.stdout.split()), shown.stderr

@@ -1,0 +1,322 @@
+"""Sets on the disk, read from small files in the real formats."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Load, SmallCifar, make_folder, write_image
+
+import nas.data
+from nas.data.sources import cifar10, cifar100
+from nas.data.split import Data, Split, TensorSplit
+from nas.spec import ProblemError
+
+
+def pixels(split: Split) -> torch.Tensor:
+    assert isinstance(split, TensorSplit)
+    return split.images
+
+
+def every_label_is_painted(data: Data, red_of_class: int) -> None:
+    """The red of an image's top left pixel is `red_of_class` times its label, give or take."""
+    for split in (data.train, data.val, data.test):
+        red = pixels(split)[:, 0, 0, 0].float()
+        assert ((red - red_of_class * split.labels).abs() <= 0.4 * red_of_class).all()
+
+
+class TestCifar:
+    def test_the_official_test_set_is_the_test_set(
+        self,
+        small_cifar: tuple[str, SmallCifar],
+        load_small: Load,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        name, files = small_cifar
+        files.accept(monkeypatch)
+        data = load_small(name)
+        # 20 a class for training, 10 % of them for validation; 4 a class for testing
+        assert len(data.train) == 18 * files.classes
+        assert len(data.val) == 2 * files.classes
+        assert len(data.test) == 4 * files.classes
+        assert data.class_names[1] == "class 1"
+        every_label_is_painted(data, red_of_class=1)
+
+    def test_files_with_other_checksums_are_refused(
+        self, small_cifar: tuple[str, SmallCifar], load_small: Load
+    ) -> None:
+        with pytest.raises(ProblemError, match="damaged.*nas data get cifar"):
+            load_small(small_cifar[0])
+
+    def test_a_truncated_file_is_refused(
+        self,
+        small_cifar: tuple[str, SmallCifar],
+        load_small: Load,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        name, files = small_cifar
+        files.accept(monkeypatch)
+        path = files.folder / files.cls.train_list[0][0]  # type: ignore[attr-defined]
+        path.write_bytes(path.read_bytes()[:-100])
+        with pytest.raises(ProblemError, match="damaged"):
+            load_small(name)
+
+    def test_the_checked_folder_is_the_one_torchvision_reads(
+        self, small_cifar: tuple[str, SmallCifar]
+    ) -> None:
+        name, files = small_cifar
+        source = {"cifar10": cifar10, "cifar100": cifar100}[name]
+        assert source.FOLDER == files.cls.base_folder  # type: ignore[attr-defined]
+
+    def test_above_the_memory_limit_images_are_stored_at_their_own_size(
+        self,
+        small_cifar: tuple[str, SmallCifar],
+        load_small: Load,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        name, files = small_cifar
+        files.accept(monkeypatch)
+        count = 24 * files.classes
+        data = load_small(name, image_size=64, memory_limit=count * 3 * 32 * 32)
+        assert pixels(data.train).shape[-2:] == (32, 32)
+        x, _ = next(iter(data.train.batches(5)))
+        assert x.shape == (5, 3, 64, 64)
+        with pytest.raises(ProblemError, match="memory limit"):
+            load_small(name, image_size=64, memory_limit=count * 3 * 32 * 32 - 1)
+
+
+class TestTinyImageNet:
+    def test_labelled_validation_images_are_the_test_set(
+        self, tiny_imagenet: Path, load_small: Load
+    ) -> None:
+        data = load_small("tiny-imagenet")
+        assert (len(data.train), len(data.val), len(data.test)) == (27, 3, 6)
+        assert data.class_names == ("n01443537", "n01629819", "n02099601")
+        assert nas.data.num_classes("tiny-imagenet", tiny_imagenet) == 3
+        every_label_is_painted(data, red_of_class=80)
+
+    def test_above_the_memory_limit_images_are_stored_at_their_own_size(
+        self, tiny_imagenet: Path, load_small: Load
+    ) -> None:
+        data = load_small("tiny-imagenet", image_size=128, memory_limit=36 * 3 * 64 * 64)
+        assert pixels(data.train).shape[-2:] == (64, 64)
+
+    def test_an_annotation_of_an_unknown_class_is_located(
+        self, tiny_imagenet: Path, load_small: Load
+    ) -> None:
+        notes = tiny_imagenet / "tiny-imagenet-200" / "val" / "val_annotations.txt"
+        notes.write_text(notes.read_text() + "val_9.JPEG\tn00000000\t0\t0\t1\t1\n")
+        with pytest.raises(ProblemError, match=r"val_annotations.txt:7: 'n00000000'"):
+            load_small("tiny-imagenet")
+
+
+class TestFolder:
+    def test_it_is_divided_with_every_class_in_every_split(
+        self, tmp_path: Path, load_small: Load
+    ) -> None:
+        path = make_folder(tmp_path / "pets", {"cat": 20, "dog": 6})
+        data = load_small(f"folder:{path}")
+        assert data.class_names == ("cat", "dog")
+        # 15 % of 20 is 3, of 6 is 1
+        for split in (data.val, data.test):
+            assert split.labels.bincount().tolist() == [3, 1]
+        assert data.train.labels.bincount().tolist() == [14, 4]
+
+    def test_given_parts_are_kept(self, tmp_path: Path, load_small: Load) -> None:
+        path = tmp_path / "pets"
+        make_folder(path / "train", {"cat": 7, "dog": 7})
+        make_folder(path / "val", {"cat": 2, "dog": 3})
+        make_folder(path / "test", {"cat": 4})
+        data = load_small(f"folder:{path}")
+        assert data.train.labels.bincount().tolist() == [7, 7]
+        assert data.val.labels.bincount().tolist() == [2, 3]
+        assert data.test.labels.tolist() == [0] * 4
+
+    def test_a_missing_part_comes_off_train(self, tmp_path: Path, load_small: Load) -> None:
+        path = tmp_path / "pets"
+        make_folder(path / "train", {"cat": 10, "dog": 10})
+        make_folder(path / "test", {"cat": 4, "dog": 4})
+        data = load_small(f"folder:{path}")
+        # 15 % of 10 is 1.5, rounded to 2
+        assert data.val.labels.bincount().tolist() == [2, 2]
+        assert data.train.labels.bincount().tolist() == [8, 8]
+        assert len(data.test) == 8
+
+    def test_images_in_deeper_folders_and_other_files(
+        self, tmp_path: Path, load_small: Load
+    ) -> None:
+        path = make_folder(tmp_path / "pets", {"cat": 5, "dog": 5})
+        write_image(path / "cat" / "black" / "x.png", (9, 9, 9), (5, 5))
+        (path / "cat" / "notes.txt").write_text("not an image")
+        data = load_small(f"folder:{path}")
+        assert len(data.train) + len(data.val) + len(data.test) == 11
+
+    def test_a_wide_image_is_cut_not_squeezed(self, tmp_path: Path, load_small: Load) -> None:
+        from PIL import Image
+
+        path = make_folder(tmp_path / "pets", {"cat": 5, "dog": 5})
+        wide = Image.new("RGB", (96, 32), (255, 0, 0))
+        wide.paste((0, 0, 255), (32, 0, 64, 32))  # blue in the middle third
+        for i in range(5):
+            wide.save(path / "dog" / f"{i}.png")
+            for old in (path / "dog").glob(f"{i:02d}.*"):
+                old.unlink()
+        data = load_small(f"folder:{path}")
+        dogs = pixels(data.train)[data.train.labels == 1]
+        assert (dogs[:, 2] == 255).all()
+        assert (dogs[:, 0] == 0).all()
+
+    @pytest.mark.parametrize("limit", [2**32, 0], ids=["memory", "stream"])
+    def test_a_broken_image_is_named(
+        self, tmp_path: Path, load_small: Load, limit: int
+    ) -> None:
+        path = make_folder(tmp_path / "pets", {"cat": 6, "dog": 6})
+        broken = path / "dog" / "broken.png"
+        broken.write_bytes((path / "dog" / "00.png").read_bytes()[:40])
+        with pytest.raises(ProblemError) as caught:
+            data = load_small(f"folder:{path}", memory_limit=limit)
+            for split in (data.train, data.val, data.test):
+                list(split.batches(4))
+        assert caught.value.problem.where == str(broken)
+        assert "mend or remove" in caught.value.problem.fix
+
+    def test_a_broken_image_met_by_a_loader_process_is_named(self, tmp_path: Path) -> None:
+        from nas.data.files import FileSplit
+        from nas.data.split import Preparation
+
+        path = make_folder(tmp_path / "pets", {"cat": 2}) / "cat"
+        (path / "02.png").write_text("no image")
+        zero, one = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
+        split = FileSplit(
+            sorted(path.iterdir()),
+            torch.zeros(3, dtype=torch.int64),
+            Preparation(8, zero, one, mirror=False),
+            channels=3,
+            workers=1,
+        )
+        with pytest.raises(ProblemError) as caught:
+            list(split.batches(3))
+        assert caught.value.problem.where == str(path / "02.png")
+
+    def test_streamed_and_stored_batches_are_equal(
+        self, tmp_path: Path, load_small: Load
+    ) -> None:
+        path = make_folder(tmp_path / "pets", {"cat": 9, "dog": 9})
+        stored = load_small(f"folder:{path}")
+        streamed = load_small(f"folder:{path}", memory_limit=0)
+        for augment in ("none", "light"):
+            passes = [
+                data.train.batches(
+                    5, generator=torch.Generator().manual_seed(1), augment=augment
+                )
+                for data in (stored, streamed)
+            ]
+            for (x, labels), (y, others) in zip(*passes, strict=True):
+                torch.testing.assert_close(x, y)
+                assert torch.equal(labels, others)
+
+
+class TestCheck:
+    def test_an_unknown_name_gets_the_nearest_right_one(self, tmp_path: Path) -> None:
+        with pytest.raises(ProblemError, match="'cifar-10' — did you mean cifar10"):
+            nas.data.check("cifar-10", tmp_path)
+        with pytest.raises(ProblemError, match="unknown data set"):
+            nas.data.check("folder:PATH".replace(":", ""), tmp_path)
+
+    @pytest.mark.parametrize("name", ["cifar10", "cifar100", "tiny-imagenet"])
+    def test_a_missing_set_says_what_to_type(self, name: str, tmp_path: Path) -> None:
+        for cheap in (nas.data.check, nas.data.num_classes):
+            if name == "tiny-imagenet" or cheap is nas.data.check:
+                with pytest.raises(ProblemError, match=f"type: nas data get {name}"):
+                    cheap(name, tmp_path)
+
+    def test_folders_that_cannot_be_a_data_set(self, tmp_path: Path) -> None:
+        def problem() -> str:
+            with pytest.raises(ProblemError) as caught:
+                nas.data.check(f"folder:{tmp_path / 'pets'}", Path("unused"))
+            return str(caught.value)
+
+        assert "no such folder" in problem()
+        (tmp_path / "pets").mkdir()
+        assert "at least 2 class folders; 0 found" in problem()
+        make_folder(tmp_path / "pets", {"cat": 3})
+        assert "at least 2 class folders; 1 found" in problem()
+        (tmp_path / "pets" / "dog").mkdir()
+        assert f"{tmp_path / 'pets' / 'dog'}: this class has no image" in problem()
+        write_image(tmp_path / "pets" / "dog" / "1.png", (1, 1, 1), (4, 4))
+        nas.data.check(f"folder:{tmp_path / 'pets'}", Path("unused"))
+
+    def test_a_validation_class_without_training_images(self, tmp_path: Path) -> None:
+        make_folder(tmp_path / "train", {"cat": 3, "dog": 3})
+        make_folder(tmp_path / "val", {"cat": 1, "cow": 1})
+        with pytest.raises(ProblemError, match="val/cow: this class has no training images"):
+            nas.data.check(f"folder:{tmp_path}", Path("unused"))
+
+    def test_a_class_too_small_to_divide(self, tmp_path: Path, load_small: Load) -> None:
+        make_folder(tmp_path, {"cat": 9, "dog": 2})
+        with pytest.raises(ProblemError, match="class dog has 2 training images"):
+            load_small(f"folder:{tmp_path}")
+
+    def test_channels_other_than_1_and_3(self, load_small: Load) -> None:
+        with pytest.raises(ProblemError, match="1 or 3 channels, not 4"):
+            load_small("digits", channels=4)
+
+    def test_a_relative_folder_becomes_absolute(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert nas.data.canonical("folder:pets") == f"folder:{tmp_path / 'pets'}"
+        assert nas.data.canonical("digits") == "digits"
+
+    def test_every_described_set_is_found(self, tmp_path: Path) -> None:
+        names = [entry.name for entry in nas.data.describe()]
+        assert names == [
+            "digits",
+            "synthetic",
+            "cifar10",
+            "cifar100",
+            "tiny-imagenet",
+            "folder:PATH",
+        ]
+        assert all(entry.about and entry.how for entry in nas.data.describe())
+
+    def test_checking_imports_no_torch(self, tmp_path: Path) -> None:
+        make_folder(tmp_path, {"cat": 3, "dog": 3})
+        program = (
+            "import sys, pathlib, nas.data\n"
+            "for name in ('digits', 'synthetic', sys.argv[1]):\n"
+            "    nas.data.check(name, pathlib.Path('.'))\n"
+            "    nas.data.num_classes(name, pathlib.Path('.'))\n"
+            "assert 'torch' not in sys.modules and 'sklearn' not in sys.modules\n"
+        )
+        subprocess.run([sys.executable, "-c", program, f"folder:{tmp_path}"], check=True)
+
+
+class TestDownload:
+    def test_a_set_that_needs_none(self, tmp_path: Path) -> None:
+        with pytest.raises(ProblemError, match="digits needs no download"):
+            nas.data.download("digits", tmp_path)
+
+    @pytest.mark.parametrize("name", ["cifar10", "cifar100", "tiny-imagenet"])
+    def test_a_failed_one_says_so(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unreachable(*_: object, **__: object) -> None:
+            raise OSError("no route to host")
+
+        monkeypatch.setattr("torchvision.datasets.utils._urlretrieve", unreachable)
+        with pytest.raises(ProblemError, match=r"download of .* failed: no route to host"):
+            nas.data.download(name, tmp_path)
+
+    def test_a_set_that_is_there_is_left_alone(
+        self,
+        small_cifar: tuple[str, SmallCifar],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        name, files = small_cifar
+        files.accept(monkeypatch)
+        before = sorted(path.name for path in tmp_path.rglob("*"))
+        nas.data.download(name, tmp_path)
+        assert sorted(path.name for path in tmp_path.rglob("*")) == before

@@ -1,0 +1,285 @@
+"""What every executor owes its driver, as a class of tests that each inherits."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nas.execute import Executor, Idle
+from nas.spec import Candidate, Epoch, Outcome, Recipe, Status, Task, Trial
+
+EVALUATE = "fake_evaluate:evaluate"
+CANDIDATE = Candidate(
+    template="moe4", template_hash="0", image_size=32, recipe=Recipe(), task=Task()
+)
+
+
+class ScriptedDriver:
+    """Hands out trials by their scripts and notes everything it is told, in order."""
+
+    def __init__(
+        self,
+        scripts: Sequence[str],
+        folder: Path,
+        *,
+        stop_at: int | None = None,
+        **fields: object,
+    ) -> None:
+        folder.mkdir(exist_ok=True)
+        self.trials = [
+            Trial(
+                attempt=number,
+                candidate=CANDIDATE,
+                code=script,
+                folder=str(folder),
+                stop_file=str(folder / "stop"),
+                data_root="",
+                **fields,  # type: ignore[arg-type]
+            )
+            for number, script in enumerate(scripts, start=1)
+        ]
+        self.stop_at = stop_at
+        self.abort = False
+        self.waits = 0
+        """How many times to say WAIT before each trial."""
+        self.abort_when: Callable[[ScriptedDriver], bool] = lambda driver: False
+        self.events: list[tuple[str, int]] = []
+        self.outcomes: dict[int, Outcome] = {}
+        self.epochs: dict[int, list[Epoch]] = {}
+        self.stopped: set[int] = set()
+        self.running: set[int] = set()
+        self.most = 0
+        self.ticks: list[float] = []
+        self._waited = 0
+
+    def next(self) -> Trial | Idle:
+        if not self.trials:
+            return Idle.DONE
+        if self._waited < self.waits:
+            self._waited += 1
+            return Idle.WAIT
+        self._waited = 0
+        trial = self.trials.pop(0)
+        self.events.append(("next", trial.attempt))
+        return trial
+
+    def started(self, attempt: int) -> None:
+        self.events.append(("started", attempt))
+        self.running.add(attempt)
+        self.most = max(self.most, len(self.running))
+        self._maybe_abort()
+
+    def epoch(self, attempt: int, epoch: Epoch) -> bool:
+        assert attempt in self.running
+        self.epochs.setdefault(attempt, []).append(epoch)
+        self._maybe_abort()
+        if epoch.epoch == self.stop_at:
+            self.stopped.add(attempt)
+            self.running.discard(attempt)
+            return False
+        return True
+
+    def done(self, attempt: int, outcome: Outcome) -> None:
+        assert attempt not in self.outcomes, "reported twice"
+        assert attempt not in self.stopped, "stopped and reported"
+        self.events.append(("done", attempt))
+        self.outcomes[attempt] = outcome
+        self.running.discard(attempt)
+
+    def tick(self) -> None:
+        self.ticks.append(time.monotonic())
+        self._maybe_abort()
+
+    def _maybe_abort(self) -> None:
+        self.abort = self.abort or self.abort_when(self)
+
+    @property
+    def statuses(self) -> list[Status]:
+        """In the order the trials were given out."""
+        return [self.outcomes[attempt].status for attempt in sorted(self.outcomes)]
+
+
+def offspring() -> set[int]:
+    """Processes below this one, without the bookkeeper that multiprocessing keeps till the end."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if "resource_tracker" not in " ".join(process.cmdline()):
+                found.add(process.pid)
+        except psutil.NoSuchProcess:
+            pass
+    return found
+
+
+class ExecutorContract:
+    """Inherit it, and say how to make one."""
+
+    def make(self, workers: int = 1, gpus: int = 0) -> Executor:
+        raise NotImplementedError
+
+    @pytest.fixture(autouse=True)
+    def _leaves_nothing(self) -> Iterator[None]:
+        before = offspring()
+        yield
+        assert offspring() <= before
+
+    def test_every_trial_is_done_exactly_once_and_in_order(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["ok 2", "ok 1", "ok 3"], tmp_path)
+        self.make().run(driver)
+        assert driver.events == [
+            (what, attempt) for attempt in (1, 2, 3) for what in ("next", "started", "done")
+        ]
+        assert driver.statuses == [Status.OK] * 3
+        assert {a: [e.epoch for e in es] for a, es in driver.epochs.items()} == {
+            1: [1, 2],
+            2: [1],
+            3: [1, 2, 3],
+        }
+        assert driver.epochs[3][2].peak_memory_bytes == 3000  # nothing lost on the way
+        assert driver.ticks
+
+    def test_no_trials_at_all(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver([], tmp_path)
+        self.make().run(driver)
+        assert driver.events == []
+
+    def test_waits_when_told_to(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["ok", "ok"], tmp_path)
+        driver.waits = 3
+        self.make().run(driver)
+        assert driver.statuses == [Status.OK] * 2
+
+    def test_a_stopped_trial_ends_there_and_frees_its_worker(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["endless", "ok 1"], tmp_path, stop_at=3)
+        self.make().run(driver)
+        assert driver.stopped == {1}
+        assert [epoch.epoch for epoch in driver.epochs[1]] == [1, 2, 3]
+        assert (tmp_path / "closed-1").exists()  # its generator was closed, not dropped
+        assert driver.statuses == [Status.OK]
+
+    @pytest.mark.parametrize(
+        ("script", "status", "message"),
+        [
+            ("throw", Status.CRASH, "ValueError: as told"),
+            ("oom", Status.OOM, "CUDA out of memory"),
+            ("silent", Status.CRASH, "ended without an outcome"),
+        ],
+    )
+    def test_what_fails_is_an_outcome_and_the_next_runs(
+        self, tmp_path: Path, script: str, status: Status, message: str
+    ) -> None:
+        driver = ScriptedDriver([script, "ok"], tmp_path)
+        self.make().run(driver)
+        assert driver.statuses == [status, Status.OK]
+        assert driver.outcomes[1].message == message
+
+    def test_a_crash_brings_its_traceback(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["throw"], tmp_path)
+        self.make().run(driver)
+        assert "fake_evaluate.py" in driver.outcomes[1].detail
+
+    def test_output_of_any_size_passes(self, tmp_path: Path) -> None:
+        size = 3_000_000
+        driver = ScriptedDriver([f"huge {size}", "ok"], tmp_path)
+        self.make().run(driver)
+        assert driver.statuses == [Status.OK] * 2
+        assert len(driver.outcomes[1].detail) == size
+
+    def test_an_abort_between_epochs_is_reported_as_interrupted(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["endless", "ok"], tmp_path)
+        driver.abort_when = lambda d: len(d.epochs.get(1, [])) >= 2
+        self.make().run(driver)
+        assert driver.outcomes[1].status is Status.INTERRUPTED
+        assert driver.outcomes[1].epochs >= 2
+        assert ("next", 2) not in driver.events
+
+    def test_what_the_driver_raises_comes_out_as_it_is(self, tmp_path: Path) -> None:
+        class Full(Exception):  # noqa: N818
+            pass
+
+        def refuse(attempt: int, outcome: Outcome) -> None:
+            raise Full("disk full")
+
+        driver = ScriptedDriver(["ok", "endless"], tmp_path)
+        driver.done = refuse  # type: ignore[method-assign]
+        with pytest.raises(Full, match="disk full"):
+            self.make().run(driver)
+
+
+class ProcessContract(ExecutorContract):
+    """What those owe that have workers of their own."""
+
+    def test_a_second_worker_runs_at_the_same_time(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["meet a b", "meet b a", "ok", "ok", "ok"], tmp_path)
+        self.make(workers=2).run(driver)
+        assert driver.statuses == [Status.OK] * 5
+        assert driver.most == 2
+
+    def test_a_worker_is_used_again(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["ok", "oom", "throw", "ok", "ok"], tmp_path)
+        self.make().run(driver)
+        pids = {driver.outcomes[a].message.split()[0] for a in (1, 4, 5)}
+        assert len(pids) == 1
+        assert f"pid={psutil.Process().pid}" not in pids
+
+    def test_workers_use_one_thread(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["ok"], tmp_path)
+        self.make().run(driver)
+        assert driver.outcomes[1].message.endswith("threads=1")
+
+    @pytest.mark.slow
+    def test_deaths_are_outcomes_and_the_next_runs(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["segv", "ok", "leave 139", "kill", "quit_python", "ok"], tmp_path)
+        self.make().run(driver)
+        segv, first, left, killed, quit_python, last = (driver.outcomes[a] for a in range(1, 7))
+        assert segv.status is Status.CRASH
+        assert "SIGSEGV" in segv.message
+        assert "fake_evaluate.py" in segv.detail  # faulthandler's stack
+        assert segv.epochs == 1
+        assert segv.peak_memory_bytes == 1000
+        assert left.status in (Status.CRASH, Status.KILLED)  # Ray does not tell
+        assert killed.status is Status.KILLED
+        assert quit_python.status is Status.CRASH
+        assert quit_python.message == "SystemExit: 3"
+        assert first.status is last.status is Status.OK
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("script", ["sleep", "hold_gil"])
+    def test_a_hang_is_killed_after_its_limit(self, tmp_path: Path, script: str) -> None:
+        driver = ScriptedDriver([script, "ok"], tmp_path, time_limit=0.5)
+        executor = self.make()
+        executor.GRACE = 0.5
+        executor.run(driver)
+        assert driver.statuses == [Status.TIMEOUT, Status.OK]
+        assert "time limit of 0.5 s" in driver.outcomes[1].message
+        assert driver.outcomes[1].epochs == 1
+        gaps = [b - a for a, b in zip(driver.ticks, driver.ticks[1:], strict=False)]
+        assert len(gaps) >= 3  # the driver was not forgotten meanwhile
+
+    @pytest.mark.parametrize("script", ["sleep", "hold_gil"])
+    def test_an_abort_kills_what_hangs(self, tmp_path: Path, script: str) -> None:
+        driver = ScriptedDriver([script, script, "ok"], tmp_path)
+        driver.abort_when = lambda d: len(d.epochs) == 2
+        self.make(workers=2).run(driver)
+        assert driver.statuses == [Status.INTERRUPTED] * 2
+        assert ("next", 3) not in driver.events
+
+    def test_an_abort_while_there_is_nothing_to_do(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["ok"], tmp_path)
+        driver.waits = 10**9
+        driver.abort_when = lambda d: len(d.ticks) >= 2
+        self.make().run(driver)
+        assert driver.events == []
+
+    def test_gpu_shares_never_exceed_one(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["alone"] * 3, tmp_path, device="cuda", memory_fraction=1.0)
+        self.make(workers=2, gpus=1).run(driver)
+        assert driver.statuses == [Status.OK] * 3
+
+    def test_halves_share_a_gpu(self, tmp_path: Path) -> None:
+        scripts = ["meet a b", "meet b a"]
+        driver = ScriptedDriver(scripts, tmp_path, device="cuda", memory_fraction=0.5)
+        self.make(workers=2, gpus=1).run(driver)
+        assert driver.statuses == [Status.OK] * 2

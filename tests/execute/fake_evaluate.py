@@ -1,0 +1,173 @@
+"""Stands in for `nas.execute.evaluate` in workers: a trial's `code` says what shall happen."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from nas.spec import Epoch, Outcome, Status, Trial
+
+SOON = 60.0
+"""Seconds a fake waits for another process before it gives up."""
+
+
+def make_epoch(number: int) -> Epoch:
+    return Epoch(
+        epoch=number,
+        train_loss=1.0 / number,
+        train_acc=0.5,
+        val_loss=1.0,
+        val_acc=0.5,
+        lr=0.1,
+        images_per_second=100.0,
+        seconds=0.01,
+        peak_memory_bytes=1000 * number,
+    )
+
+
+def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
+    """`deed [argument]`: some deeds end the process, some never end."""
+    deed, _, argument = trial.code.partition(" ")
+    try:
+        yield from DEEDS[deed](trial, argument)
+    finally:
+        # Where it ended, for tests of stopping: written when the generator is closed, too.
+        folder = Path(trial.folder)
+        if folder.is_dir():
+            (folder / f"closed-{trial.attempt}").write_text(str(os.getpid()))
+
+
+def ok(trial: Trial, epochs: str) -> Iterator[Epoch | Outcome]:
+    for number in range(1, int(epochs or 1) + 1):
+        yield make_epoch(number)
+    # What the worker saw goes back in the message.
+    threads = os.environ.get("OMP_NUM_THREADS")
+    yield Outcome(
+        status=Status.OK,
+        message=f"pid={os.getpid()} device={trial.device} threads={threads}",
+        val_acc=0.5,
+    )
+
+
+def segv(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    yield make_epoch(1)
+    ctypes.string_at(0)
+
+
+def leave(trial: Trial, code: str) -> Iterator[Epoch | Outcome]:
+    yield make_epoch(1)
+    os._exit(int(code))
+
+
+def kill(trial: Trial, number: str) -> Iterator[Epoch | Outcome]:
+    yield make_epoch(1)
+    os.kill(os.getpid(), int(number or signal.SIGKILL))
+    time.sleep(SOON)
+
+
+def sleep(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    yield make_epoch(1)
+    time.sleep(1e6)
+
+
+def hold_gil(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    yield make_epoch(1)
+    ctypes.PyDLL(None).sleep(10**6)  # PyDLL, unlike CDLL, keeps the GIL
+
+
+def throw(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    raise ValueError("as told\nwith a second line")
+    yield
+
+
+def quit_python(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    yield make_epoch(1)
+    sys.exit(3)
+
+
+def oom(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    yield Outcome(status=Status.OOM, stage="train", message="CUDA out of memory")
+
+
+def huge(trial: Trial, size: str) -> Iterator[Epoch | Outcome]:
+    print("x" * int(size))
+    print("y" * int(size), file=sys.stderr)
+    os.write(1, b"z" * int(size))
+    yield make_epoch(1)
+    yield Outcome(status=Status.OK, detail="d" * int(size))
+
+
+def silent(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    yield make_epoch(1)
+
+
+def endless(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    number = 0
+    while True:
+        number += 1
+        yield make_epoch(number)
+        time.sleep(0.01)
+
+
+def meet(trial: Trial, names: str) -> Iterator[Epoch | Outcome]:
+    """`mine theirs`: ends well only while the other one runs too."""
+    mine, theirs = names.split()
+    folder = Path(trial.folder)
+    (folder / mine).touch()
+    until = time.monotonic() + SOON
+    while not (folder / theirs).exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    met = (folder / theirs).exists()
+    yield Outcome(status=Status.OK if met else Status.TIMEOUT, message=f"device={trial.device}")
+
+
+def alone(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    """Ends well only if no other of its kind runs meanwhile."""
+    flag = Path(trial.folder) / "somebody-is-here"
+    try:
+        flag.touch(exist_ok=False)
+    except FileExistsError:
+        yield Outcome(status=Status.CRASH, message="not alone")
+        return
+    time.sleep(0.3)
+    flag.unlink()
+    yield Outcome(status=Status.OK)
+
+
+DEEDS = {
+    deed.__name__: deed
+    for deed in (
+        ok, segv, leave, kill, sleep, hold_gil, throw, quit_python, oom, huge, silent, endless,
+        meet, alone,
+    )
+}  # fmt: skip
+
+
+# Plain functions for the sandbox.
+
+
+def add(a: int, b: int = 1) -> int:
+    return a + b
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+def crash() -> None:
+    ctypes.string_at(0)
+
+
+def hang() -> None:
+    ctypes.PyDLL(None).sleep(10**6)
+
+
+def unpicklable() -> object:
+    return lambda: None

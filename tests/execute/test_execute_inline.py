@@ -1,0 +1,9 @@
+from executor_contract import EVALUATE, ExecutorContract
+
+from nas.execute import Executor
+from nas.execute.inline import InlineExecutor
+
+
+class TestInline(ExecutorContract):
+    def make(self, workers: int = 1, gpus: int = 0) -> Executor:
+        return InlineExecutor(workers=workers, gpus=gpus, evaluate=EVALUATE)

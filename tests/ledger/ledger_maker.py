@@ -1,0 +1,176 @@
+"""Small ledgers with known contents, written through the same API a campaign uses."""
+
+from pathlib import Path
+
+from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
+from nas.spec import (
+    Assignment,
+    Candidate,
+    Choice,
+    Cost,
+    Epoch,
+    ExpertScore,
+    Member,
+    Outcome,
+    Pick,
+    Recipe,
+    Role,
+    Space,
+    Status,
+    Subset,
+    Task,
+)
+
+SPACE = Space(
+    name="toy",
+    experts=Subset(
+        k=2,
+        families={
+            "ant": (Member(model="ant_s"),),
+            "bee": (Member(model="bee_s"), Member(model="bee_m")),
+            "cat": (Member(model="cat_s"),),
+            "dog": (Member(model="dog_s"),),
+        },
+    ),
+    choices=(Choice(name="mixing", values=("soft", "top1")),),
+    recipe=Recipe(epochs=2),
+)
+CODE = '"""A model."""\n\n\ndef build(num_classes):\n    return None\n'
+COST = Cost(params=1000, macs=2000, memory_bytes=3000)
+
+
+def epoch(number: int = 1, val_acc: float = 0.5, seconds: float = 2.0) -> Epoch:
+    return Epoch(
+        epoch=number,
+        train_loss=1.5,
+        balance_loss=0.1,
+        train_acc=0.4,
+        val_loss=1.2,
+        val_acc=val_acc,
+        lr=1e-3,
+        gate_lr=2e-3,
+        temperature=2.0,
+        gate_entropy=0.6,
+        usage=(0.25, 0.75),
+        images_per_second=100.0,
+        seconds=seconds,
+        peak_memory_bytes=4000,
+    )
+
+
+class Maker:
+    """A writable ledger with one campaign, and the verbs that fill it."""
+
+    def __init__(
+        self, path: Path, *, space: Space = SPACE, name: str = "first", **config: object
+    ) -> None:
+        self.path = path
+        self.space = space
+        self.name = name
+        self.ledger = Ledger(path, read_only=False)
+        self.campaign = self.ledger.create_campaign(name, space, config)
+        self.store = CampaignStore(self.ledger, self.campaign, Owner.me())
+        self.environment = self.store.environment("e" * 64, {"python": "3.11"})
+
+    def candidate(self, *models: str, mixing: str = "soft", replicate: int = 0) -> Candidate:
+        family = {member.model: family for family, member in self.space.members}
+        return Candidate.of(
+            self.space,
+            Assignment(
+                picks=tuple(Pick(family[model], model) for model in models),
+                choices=(("mixing", mixing),),
+            ),
+            Task(),
+            "t" * 16,
+            replicate=replicate,
+        )
+
+    def draw(
+        self, *models: str, mixing: str = "soft", replicate: int = 0, role: Role = Role.SEARCH
+    ) -> Claim:
+        candidate = self.candidate(*models, mixing=mixing, replicate=replicate)
+        drawn = Drawn(candidate=candidate, code=CODE, cost=COST)
+        if role is Role.SEARCH:
+            claim = self.store.draw(lambda _: drawn)
+        else:
+            claim = self.store.add(role, drawn)
+        assert claim is not None
+        return claim
+
+    def start(self, claim: Claim) -> int:
+        attempt, folder = self.store.start(
+            claim,
+            environment_id=self.environment,
+            device="cpu",
+            memory_fraction=None,
+            resumed_from=None,
+        )
+        (self.ledger.files / folder).mkdir(parents=True)
+        return attempt
+
+    def finish(self, claim: Claim, outcome: Outcome, *, final: bool = True) -> int:
+        attempt = self.start(claim)
+        assert self.store.finish(claim, attempt, outcome, final=final)
+        return attempt
+
+    def trained(
+        self,
+        *models: str,
+        val: float,
+        test: float | None = None,
+        inside: tuple[float, ...] = (),
+        usage: tuple[float, ...] = (),
+        uniform: float | None = None,
+        oracle: float | None = None,
+        seconds: float = 10.0,
+        mixing: str = "soft",
+        replicate: int = 0,
+        role: Role = Role.SEARCH,
+        weights: str | None = None,
+    ) -> Claim:
+        """A candidate that was trained to its end; `inside` are its experts' accuracies."""
+        claim = self.draw(*models, mixing=mixing, replicate=replicate, role=role)
+        experts = claim.candidate.experts
+        usage = usage or (1 / len(experts),) * len(experts)
+        scores = tuple(
+            ExpertScore(family=e.family, model=e.member.model, val_acc=a, test_acc=a, usage=u)
+            for e, a, u in zip(experts, inside, usage, strict=False)
+        )
+        outcome = Outcome(
+            status=Status.OK,
+            epochs=2,
+            val_acc=val,
+            val_loss=1.0,
+            test_acc=val if test is None else test,
+            uniform_val_acc=uniform,
+            uniform_test_acc=uniform,
+            oracle_val_acc=oracle,
+            oracle_test_acc=oracle,
+            experts=scores,
+            seconds=seconds,
+            params=1234,
+            peak_memory_bytes=5678,
+            weights=weights,
+        )
+        attempt = self.start(claim)
+        for number in (1, 2):
+            self.store.epoch(attempt, epoch(number, val_acc=val * number / 2))
+        assert self.store.finish(claim, attempt, outcome, final=True)
+        return claim
+
+    def control(self, model: str, val: float, test: float | None = None) -> Claim:
+        return self.trained(model, val=val, test=test, role=Role.CONTROL)
+
+    def failed(
+        self,
+        *models: str,
+        status: Status = Status.OOM,
+        stage: str = "train",
+        message: str = "out of memory",
+        seconds: float = 5.0,
+        mixing: str = "soft",
+    ) -> Claim:
+        claim = self.draw(*models, mixing=mixing)
+        outcome = Outcome(status=status, stage=stage, message=message, seconds=seconds)
+        self.finish(claim, outcome)
+        return claim

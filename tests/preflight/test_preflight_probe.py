@@ -1,0 +1,119 @@
+"""One member under the probe."""
+
+import pickle
+
+import pytest
+import timm
+import torch
+
+from nas.preflight import conditions, probe
+from nas.spec import Member, Probe, ProblemError
+
+AT_8 = conditions(8, 3, 10)
+
+
+def test_conditions_name_what_figures_depend_on() -> None:
+    found = conditions(32, 1, 10)
+    assert found.model_dump() == {
+        "image_size": 32,
+        "channels": 1,
+        "num_classes": 10,
+        "torch": str(torch.__version__),
+        "timm": timm.__version__,
+        "device": "cpu",
+        "precision": "fp32",
+        "memory_format": "contiguous",
+    }
+    assert conditions(32, 1, 10, precision="bf16").precision == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("device", "said"), [("cuda", "torch sees no GPU"), ("tpu", "no device tpu — use cpu or cuda")]
+)
+def test_a_device_that_is_not_there(
+    device: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ProblemError, match=said):
+        conditions(32, 3, 10, device)
+
+
+def test_a_sound_network_by_hand(zoo: None) -> None:
+    found = probe(Member(model="zoo_plain"), AT_8, batch=4)
+    # parameters and MACs: see test_preflight_meta. Kept for one image: relu's result, 4·8·8·4 B,
+    # and the head's input, 4·4 B.
+    assert found == Probe(
+        member=Member(model="zoo_plain"),
+        ok=True,
+        params=162,
+        macs=6952,
+        saved_bytes=1024 + 16,
+        buffers_bytes=0,
+        seconds=found.seconds,
+        batch=4,
+    )
+    assert found.seconds > 0
+
+
+FAULTS = {
+    "no_such_model": "does not build: RuntimeError: Unknown model (no_such_model)",
+    "zoo_unused": "no gradient reaches spare.weight, spare.bias",
+    "zoo_tuple": "gives a tuple, not a tensor, in training",
+    "zoo_pixels": "gives (4, 4, 8, 8) instead of (4, 10) in training",
+    "zoo_undefined": "gives infinite or undefined numbers in training",
+    "zoo_undefined_in_evaluation": "gives infinite or undefined numbers in evaluation",
+    "zoo_steep_at_zero": "infinite or undefined gradient in conv.weight, conv.bias, head.weight"
+    " and 1 more",
+    "zoo_constant": "every gradient is zero",
+    "zoo_frozen": "does not train: RuntimeError: element 0 of tensors does not require grad and does"
+    " not have a grad_fn",
+    "zoo_no_batch": "does not train: RuntimeError: shape '[1, 3, 8, 8]' is invalid for input of"
+    " size 384",
+    "zoo_out_of_memory": "does not train: OutOfMemoryError: CUDA out of memory. Tried to allocate"
+    " 17.4 GiB.",
+}
+
+
+@pytest.mark.parametrize("model", FAULTS)
+def test_a_fault_is_a_value(zoo: None, model: str) -> None:
+    member = Member(model=model)
+    found = probe(member, AT_8, batch=4)
+    assert found == Probe(member=member, ok=False, problem=FAULTS[model])
+
+
+def test_too_few_images_are_the_callers_mistake() -> None:
+    with pytest.raises(ValueError, match="at least 4 images"):
+        probe(Member(model="test_resnet"), AT_8, batch=3)
+
+
+def test_a_probe_repeats_and_leaves_no_trace() -> None:
+    before = torch.get_rng_state()
+    first, second = (probe(Member(model="test_byobnet"), conditions(32, 3, 10)) for _ in range(2))
+    assert first.model_copy(update={"seconds": 0.0}) == second.model_copy(update={"seconds": 0.0})
+    assert torch.equal(before, torch.get_rng_state())
+    assert pickle.loads(pickle.dumps(first)) == first
+    assert Probe.model_validate_json(first.model_dump_json()) == first
+    assert pickle.loads(pickle.dumps(AT_8)) == AT_8
+
+
+def test_the_batch_changes_no_figure_of_an_image() -> None:
+    member, at_32 = Member(model="test_resnet"), conditions(32, 3, 10)
+    small, large = (probe(member, at_32, batch=batch) for batch in (4, 9))
+    assert small.saved_bytes == large.saved_bytes
+    assert small.buffers_bytes == large.buffers_bytes
+
+
+def test_autocast_keeps_half_an_image_and_a_copy_of_the_weights() -> None:
+    # Without norm layers, which autocast leaves in fp32: convolutions' inputs are kept in bf16.
+    member = Member(model="test_nfnet")
+    fp32 = probe(member, conditions(32, 3, 10))
+    bf16 = probe(member, conditions(32, 3, 10, precision="bf16"))
+    assert bf16.ok
+    assert 0.45 < bf16.saved_bytes / fp32.saved_bytes < 0.75
+    assert bf16.params == fp32.params
+    assert bf16.buffers_bytes > 0
+
+
+def test_channels_last_is_probed() -> None:
+    at_32 = conditions(32, 3, 10).model_copy(update={"memory_format": "channels_last"})
+    assert probe(Member(model="test_resnet"), at_32).ok

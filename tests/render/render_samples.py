@@ -1,0 +1,82 @@
+"""Candidates to render, and ways to load what comes out."""
+
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from nas.render import axes, render
+from nas.resources import shipped
+from nas.spec import Candidate, Member, ProblemError, Recipe, Task
+from nas.spec.candidate import Expert
+
+CNNS = {
+    "EfficientNet": Member(model="test_efficientnet"),
+    "ByobNet": Member(model="test_byobnet"),
+    "ConvNeXt": Member(model="test_convnext"),
+    "ResNet": Member(model="test_resnet"),
+}
+WITH_VIT = {
+    "ResNet": Member(model="test_resnet", args={"drop_rate": 0.1}),
+    "MambaOut": Member(model="test_mambaout"),
+    "ViT": Member(model="test_vit", args={"img_size": 32, "global_pool": "avg"}),
+}
+
+
+def candidate(
+    template: str = "moe4",
+    experts: dict[str, Member] = CNNS,
+    channels: int = 3,
+    **choices: Any,
+) -> Candidate:
+    return Candidate(
+        template=template,
+        template_hash="",
+        image_size=32,
+        channels=channels,
+        experts=tuple(Expert(family=family, member=m) for family, m in experts.items()),
+        choices=choices,
+        recipe=Recipe(),
+        task=Task(),
+    )
+
+
+GOLDEN = {
+    "moe4_soft": candidate(),
+    "moe4_top1": candidate(mixing="top1"),
+    "moe4_top2": candidate(mixing="top2", gate_width=32, temperature=1, noise=0.0),
+    "moe4_three_experts_with_args": candidate(experts=WITH_VIT),
+    "moe4_one_grey_expert": candidate(experts={"ResNet": CNNS["ResNet"]}, channels=1),
+    "single": candidate("single", experts={"ResNet": CNNS["ResNet"]}),
+    "single_with_args": candidate("single", experts={"ViT": WITH_VIT["ViT"]}),
+}
+
+
+def variants(template: str) -> Iterable[Candidate]:
+    """Candidates that between them take every value of every axis; the bounds, where it has them.
+
+    Templates differ in how many experts they want: four or one, whichever the template takes.
+    """
+    chosen: list[dict[str, Any]] = [{}]
+    for name, axis in axes(template).items():
+        bounds = [value for value in (axis.minimum, axis.maximum) if value is not None]
+        chosen += [{name: value} for value in (axis.values or bounds)]
+    for experts in (CNNS, {"ResNet": CNNS["ResNet"]}, {}):
+        try:
+            render(candidate(template, experts))
+        except ProblemError:
+            continue
+        return [candidate(template, experts, **choices) for choices in chosen]
+    raise AssertionError(f"{template} renders with neither four, one nor no experts")
+
+
+def execute(source: str, name: str = "rendered") -> Any:
+    """Python source as a module."""
+    module = types.ModuleType(name)
+    exec(compile(source, name, "exec"), module.__dict__)
+    return module
+
+
+def partial(name: str) -> Any:
+    """A shipped partial without Jinja in it, as the Python module that it is."""
+    # Not by importlib's file loader: it would write a __pycache__ into templates/.
+    return execute((shipped("templates") / f"{name}.py.j2").read_text("utf-8"), name)

@@ -1,0 +1,223 @@
+"""A wrong file gets its path, its line, what was expected and the nearest right name."""
+
+from pathlib import Path
+
+import pytest
+
+from nas import space
+from nas.spec import ProblemError
+
+GOOD = """\
+description: four lines before the experts
+template: moe4
+image_size: 32
+experts:
+  choose: 2
+  families:
+    resnet: [test_resnet, resnet10t]
+    vit: [{model: test_vit, args: {img_size: 32}}]
+choices:
+  mixing: [soft, top1]
+recipe: {epochs: 2, lr: 1e-3}
+"""
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(ProblemError) as caught:
+        space.parse(text, "my.yaml", "my")
+    return str(caught.value)
+
+
+def changed(old: str, new: str) -> str:
+    assert GOOD.count(old) == 1
+    return GOOD.replace(old, new)
+
+
+def test_the_text_that_the_cases_change_is_good() -> None:
+    assert space.parse(GOOD, "my.yaml", "my").recipe.lr == 0.001
+
+
+MISSPELT = {
+    "top": ("image_size", "imagesize", "3: unknown field 'imagesize' — did you mean image_size?"),
+    "experts": (
+        "choose",
+        "chose",
+        "5: unknown field 'chose' in experts (and 1 more) — did you mean choose?",
+    ),
+    "recipe": (
+        "epochs",
+        "epoch",
+        "11: unknown field 'epoch' in recipe — did you mean epochs?",
+    ),
+    "member": (
+        "args",
+        "arg",
+        "8: unknown field 'arg' in experts.families.vit[0] — did you mean args?",
+    ),
+    "far from any": (
+        "template",
+        "zzz",
+        "2: unknown field 'zzz' — choose from channels, choices, description, experts, image_size,"
+        " recipe, template",
+    ),
+}
+WRONG = {
+    "type": ("32\n", "big\n", "3: image_size should be a valid integer; 'big' given"),
+    "bound": ("32\n", "4\n", "3: image_size should be greater than or equal to 8; 4 given"),
+    "recipe bound": ("1e-3", "-1", "11: recipe.lr should be greater than 0; -1 given"),
+    "recipe choice": (
+        "lr: 1e-3",
+        "augment: lite",
+        "11: recipe.augment is 'lite', not one of none, light, standard — did you mean light?",
+    ),
+    "no list": (
+        "[soft, top1]",
+        "soft",
+        "10: choices.mixing should be a list, [first, second]; 'soft' given",
+    ),
+    "nested": (
+        "[soft, top1]",
+        "[soft, [top1]]",
+        "10: choices.mixing[1] should be text, a number, true or false; a list given",
+    ),
+    "no member": (
+        "[test_resnet, resnet10t]",
+        "[]",
+        "7: experts.families.resnet is empty — give it at least one entry, or remove it",
+    ),
+    "nothing": (
+        "[test_resnet, resnet10t]",
+        "",
+        "7: experts.families.resnet should be a list, [first, second]; nothing given",
+    ),
+    "too few families": (
+        "choose: 2",
+        "choose: 3",
+        "5: 3 experts of different families need at least 3 families; 2 given"
+        " — add families or lower choose",
+    ),
+    "a member twice": (
+        "resnet10t",
+        "test_vit",
+        "8: test_vit stands in resnet and in vit — remove one of the two",
+    ),
+    "a value twice": ("top1", "soft", "10: a value stands twice — remove one of the two"),
+    "a key twice": (
+        "recipe",
+        "template",
+        "11: 'template' stands twice; it is already in line 2 — remove one of the two",
+    ),
+    "number for a name": ("mixing", "3", "10: choices[3] should be text; 3 given"),
+}
+NOT_PLAIN = {
+    "python tag": ("[soft, top1]", "!!python/object/apply:os.system [ls]", "10: tags (!…)"),
+    "own tag": ("[soft, top1]", "!soft [soft]", "10: tags (!…)"),
+    "anchor": ("[soft, top1]", "&a [soft]", "10: anchors and aliases"),
+    "alias": ("[soft, top1]", "*a", "10: anchors and aliases"),
+    "open list": (
+        "[soft, top1]",
+        "[soft, top1",
+        "11: expected ',' or ']', but got ':' while parsing a flow sequence (from line 10)",
+    ),
+    "tab": ("  choose", "\tchoose", "5: found character '\\t'"),
+    "nul": ("choose", "cho\0ose", "5: a character that YAML does not allow — remove it"),
+    "second document": ("recipe:", "---\nrecipe:", "11: a second document begins here"),
+    "list for a name": ("mixing:", "[a, b]:", "10: a field's name must be plain text"),
+    "depth": ("[soft, top1]", "[" * 5000, " nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), MISSPELT.values(), ids=MISSPELT)
+def test_unknown_fields_name_the_nearest(old: str, new: str, said: str) -> None:
+    assert refusal(changed(f"{old}:", f"{new}:")) == f"my.yaml:{said}"
+
+
+@pytest.mark.parametrize(("old", "new", "said"), WRONG.values(), ids=WRONG)
+def test_wrong_values_say_what_was_expected(old: str, new: str, said: str) -> None:
+    assert refusal(changed(old, new)) == f"my.yaml:{said}"
+
+
+@pytest.mark.parametrize(("old", "new", "said"), NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_what_is_not_plain_yaml_is_refused(old: str, new: str, said: str) -> None:
+    assert refusal(changed(old, new)).startswith(f"my.yaml:{said}")
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "text\n", "3\n"])
+def test_a_file_is_a_mapping(text: str) -> None:
+    assert refusal(text).startswith("my.yaml:1: a space file is a mapping of fields — choose from")
+
+
+def test_a_space_needs_an_axis() -> None:
+    assert refusal("template: moe4\n") == "my.yaml:1: a space needs at least one axis — add experts"
+
+
+HOSTILE = [
+    "x'); import os; os.system('ls'); ('",
+    'x"',
+    "x\ny",
+    "{{ 7 * 7 }}",
+    "{% for x in y %}",
+    "x\\",
+    "",
+    " resnet",
+    "résnet",
+    "hf-hub:someone/else",
+    "local-dir:/tmp/x",
+    "../x",
+    "__import__('os')",
+    "x" * 200,
+    "resnet\n",
+]
+
+
+def quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize(
+    ("old", "line"),
+    [("resnet10t", 7), ("resnet", 7), ("test_vit", 8), ("img_size", 8), ("mixing", 10)],
+    ids=["member", "family", "model", "argument", "axis"],
+)
+def test_hostile_names_are_refused_where_they_stand(value: str, old: str, line: int) -> None:
+    for mark in (f"{old}:", f"{old},", f"{old}]"):
+        if mark in GOOD:
+            break
+    text = GOOD.replace(mark, f"{quoted(value)}{mark[-1]}", 1)
+    assert text != GOOD
+    said = refusal(text)
+    assert said.startswith(f"my.yaml:{line}: ")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("value", ["a'b", 'a"b', "a\nb", "{{ x }}", "a\\b", "é", "x" * 300, "(1)"])
+@pytest.mark.parametrize(("old", "line"), [("32}", 8), ("top1]", 10)], ids=["argument", "choice"])
+def test_hostile_texts_are_refused(value: str, old: str, line: int) -> None:
+    said = refusal(changed(old, f"{quoted(value)}{old[-1]}"))
+    assert said.startswith(f"my.yaml:{line}: ")
+    assert "should be one word of letters, digits" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", ["pretrained", "checkpoint_path", "num_classes", "class", "__x"])
+def test_arguments_that_are_the_templates_or_read_files_are_refused(name: str) -> None:
+    assert refusal(changed("img_size", name)).startswith(
+        f"my.yaml:8: experts.families.vit[0].args.{name} "
+    )
+
+
+def test_an_unknown_model_names_the_nearest_and_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(changed("resnet10t", "\n      resnet10x"))
+    with pytest.raises(ProblemError) as caught:
+        space.check_models(space.load(str(path)), path)
+    assert str(caught.value).startswith(f"{path}:8: timm ")
+    assert "no model 'resnet10x' — did you mean resnet10t" in str(caught.value)
+
+
+def test_without_a_file_an_unknown_model_names_its_space_and_family() -> None:
+    wrong = space.parse(changed("test_vit", "tset_vit"), "my.yaml", "my")
+    with pytest.raises(ProblemError, match=r"^space my, family vit: .* did you mean test_vit"):
+        space.check_models(wrong)

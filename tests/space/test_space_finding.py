@@ -1,0 +1,56 @@
+"""From a name or a path to a file."""
+
+from pathlib import Path
+
+import pytest
+
+from nas import space
+from nas.spec import ProblemError
+
+OWN = "description: mine\nchoices: {depth: [1, 2]}\n"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refusal(name: str) -> str:
+    with pytest.raises(ProblemError) as caught:
+        space.load(name)
+    return str(caught.value)
+
+
+def test_an_own_space_is_found_before_the_shipped(here: Path) -> None:
+    (here / "search_spaces").mkdir()
+    own = here / "search_spaces" / "tiny.yaml"
+    own.write_text(OWN)
+    assert space.available()["tiny"] == own
+    assert space.load("tiny").description == "mine"
+    assert "moe4" in space.available()
+
+
+def test_a_path_gives_the_space_its_name(here: Path) -> None:
+    (here / "deep.yaml").write_text(OWN)
+    assert space.load("deep.yaml").name == "deep"
+
+
+def test_an_unknown_name_gets_the_nearest(here: Path) -> None:
+    assert refusal("tny") == "no search space named 'tny' — did you mean tiny?"
+
+
+def test_what_cannot_be_read_says_why(here: Path) -> None:
+    (here / "latin.yaml").write_bytes(b"description: caf\xe9\n")
+    (here / "folder.yaml").mkdir()
+    (here / "big.yaml").write_text("#" * 1_000_001)
+    fix = " — give a space's name or the path of its .yaml file"
+    assert refusal("no.yaml") == f"no.yaml: cannot be read: no such file or directory{fix}"
+    assert refusal("folder.yaml") == f"folder.yaml: cannot be read: is a directory{fix}"
+    assert refusal("latin.yaml") == ("latin.yaml: is not UTF-8 text (byte 16) — save it as UTF-8")
+    assert refusal("big.yaml") == "big.yaml: is too large for a space file"
+
+
+def test_an_error_names_the_file(here: Path) -> None:
+    (here / "wrong.yaml").write_text(f"{OWN}recipe:\n  epochs: 0\n")
+    assert refusal("./wrong.yaml").startswith("wrong.yaml:4: recipe.epochs should be greater")
