@@ -155,6 +155,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--rounds", type=int, default=9, help="how often each is timed")
     options = parser.parse_args()
+    if options.rounds < 2:
+        parser.error("quartiles need at least 2 rounds")
     torch.set_num_threads(1)
     torch.manual_seed(0)
     with torch.inference_mode():

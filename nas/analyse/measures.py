@@ -3,7 +3,6 @@
 from typing import cast
 
 import pandas as pd
-from scipy.stats import binomtest  # type: ignore[import-untyped]
 
 from nas.analyse.frames import Frames
 from nas.ledger.columns import TEXT
@@ -42,6 +41,8 @@ def alone(frames: Frames) -> pd.DataFrame:
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
     """95 % Wilson score interval of a rate (Wilson 1927); missing without trials."""
+    from scipy.stats import binomtest  # type: ignore[import-untyped]  # half a second
+
     if trials == 0:
         return float("nan"), float("nan")
     interval = binomtest(int(successes), int(trials)).proportion_ci(0.95, method="wilson")

@@ -83,7 +83,7 @@ class CampaignDriver:
 
     def next(self) -> Trial | Idle:
         """The next trial, cheapest promise first: retries, orphans, controls, a new draw."""
-        self._check_budget()
+        self._look_for_an_end()
         while not self.stopping:
             claim = self._claim()
             if claim is None:
@@ -170,9 +170,7 @@ class CampaignDriver:
         if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
             self._last_heartbeat = now
             self.store.heartbeat(self.clock.unsaved())
-        if self._asked is not None and self.stopping is None:
-            self.stop(self._asked)
-        self._check_budget()
+        self._look_for_an_end()
         if now - self._last_beat >= 1.0:
             self._last_beat = now
             self.beat()
@@ -191,14 +189,15 @@ class CampaignDriver:
     def interrupt(self, signal_name: str) -> None:
         """As `stop`; safe in a signal handler, for it touches no database and no terminal."""
         self.interrupted = True
-        if self.stopping is None:
-            self._asked = signal_name
+        self._asked = signal_name
 
     def close(self) -> None:
         """Records the last working seconds and gives up every lease."""
         self.clock.advance()
         self.store.release_all()
         self.store.heartbeat(self.clock.unsaved())
+        if not self.store.open_elsewhere():
+            self.store.set_state("stopped" if self.stopping else "done")
         self.stop_file.unlink(missing_ok=True)
 
     # Choosing
@@ -255,7 +254,7 @@ class CampaignDriver:
             memory_fraction=fraction,
             micro_batches=claim.micro_batches,
             time_limit=self.config.time_limit,
-            keep_weights=self.config.keep_weights != "none",
+            keep_weights=self._keeps_weights(claim),
         )
         self._running[attempt] = Running(claim, trial, time.monotonic())
         problem = self._does_not_fit(claim)
@@ -272,6 +271,10 @@ class CampaignDriver:
             )
             return None
         return trial
+
+    def _keeps_weights(self, claim: Claim) -> bool:
+        rule = self.config.keep_weights
+        return rule == "all" or (rule != "none" and claim.role is not Role.CONTROL)
 
     def _does_not_fit(self, claim: Claim) -> Problem | None:
         if claim.cost is None:
@@ -314,8 +317,10 @@ class CampaignDriver:
             self.say(f"{family} is benched: its last {self.config.bench_after} candidates failed")
         self._benched = now
 
-    def _check_budget(self) -> None:
-        if self.clock.spent and not self.stopping:
+    def _look_for_an_end(self) -> None:
+        if self._asked is not None:
+            self.stop(f"stopped by {self._asked}")
+        elif self.clock.spent:
             self.stop("the budget is used up")
 
 

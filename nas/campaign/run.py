@@ -108,7 +108,6 @@ def run(ledger: Ledger, name: str, config: CampaignConfig, voice: Voice) -> Ende
             executor.run(driver)
     finally:
         driver.close()
-        store.set_state("stopped" if driver.stopping else "done")
     return Ended(driver.stopping, interrupted=driver.interrupted, fault=driver.fault)
 
 

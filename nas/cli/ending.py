@@ -35,7 +35,7 @@ def work(
         raise typer.Exit(1)
     if ended.interrupted:
         console.print(f"Stopped. Go on with: nas resume {name}")
-        raise typer.Exit(INTERRUPTED if ended.why == "SIGINT" else STOPPED)
+        raise typer.Exit(INTERRUPTED if "SIGINT" in (ended.why or "") else STOPPED)
 
 
 def _tables(ledger: Ledger, name: str) -> None:

@@ -24,9 +24,9 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from nas.execute.running import one_line
+from nas.execute.running import last_words, one_line
 
-TAIL_BYTES = 4000
+TAIL_BYTES = 64 * 2**10
 _PR_SET_PDEATHSIG = 1
 
 
@@ -74,11 +74,14 @@ class Child:
         self.connection, theirs = context.Pipe()
         # Its own output goes to a file: a candidate's prints would tear the live display, and
         # what a dying process says last (faulthandler's stack) belongs in the ledger.
-        number, path = tempfile.mkstemp(prefix="nas-worker-")
-        self._log = os.fdopen(number, "r+b")
+        number, name = tempfile.mkstemp(prefix="nas-worker-")
+        self._log, self._log_path = os.fdopen(number, "r+b"), Path(name)
         # A daemon: if an owner forgets it, the interpreter ends it instead of waiting for it.
         self._process = context.Process(
-            target=_serve, args=(theirs, os.getpid(), path), name="nas-worker", daemon=True
+            target=_serve,
+            args=(theirs, os.getpid(), self._log_path),
+            name="nas-worker",
+            daemon=True,
         )
         # Blocked in the child from its first instruction on: a Ctrl-C reaches the whole group.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -87,15 +90,6 @@ class Child:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid
-
-    @property
-    def sentinel(self) -> int:
-        """Ready, for `multiprocessing.connection.wait`, when the process has ended."""
-        return self._process.sentinel
 
     def ask(self, function: Callable[..., Any] | str, *args: Any) -> None:
         """Sends a call. A str is `module:name`, imported in the child alone.
@@ -127,10 +121,10 @@ class Child:
         return self._process.exitcode
 
     def tail(self) -> str:
-        """The last of what it printed during this call, its fatal stack trace included."""
+        """The last of what it printed during this call, or the stack it died with."""
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - TAIL_BYTES))
-        return self._log.read().decode(errors="replace")
+        return last_words(self._log.read().decode(errors="replace"))
 
     def kill(self, *, after: float = 0.0) -> None:
         """Ends the process and waits until it is gone; a dead one is left as it is.
@@ -147,6 +141,7 @@ class Child:
         self.kill()
         self.connection.close()
         self._log.close()
+        self._log_path.unlink(missing_ok=True)
 
     def _send(self, data: bytes) -> None:
         try:
@@ -172,16 +167,16 @@ def die_with_parent(parent: int) -> None:
     threading.Thread(target=watch, name="nas-parent-watch", daemon=True).start()
 
 
-def _serve(connection: "Connection[Any, Any]", parent: int, log: str) -> None:
+def _serve(connection: "Connection[Any, Any]", parent: int, log: Path) -> None:
     """The child's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the driver's business
     die_with_parent(parent)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
     number = os.open(log, os.O_WRONLY | os.O_APPEND)
-    Path(log).unlink()
+    log.unlink()  # nothing stays behind even if the parent cannot tidy up
     os.dup2(number, 1)
     os.dup2(number, 2)
-    faulthandler.enable(file=2)
+    faulthandler.enable(file=2, all_threads=False)
     while True:
         try:
             data = connection.recv_bytes()

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,10 +21,11 @@ from ray.tune.search import Searcher
 
 from nas.execute.base import Driver, Executor, Idle, Ticker
 from nas.execute.ray_worker import Parcel
-from nas.execute.running import CRASHES, Running
+from nas.execute.running import CRASHES, Running, last_words
 from nas.spec import Epoch, Outcome, Status, Trial
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Halt(Exception):  # noqa: N818
@@ -66,7 +68,7 @@ class Desk:
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The searcher's answer: a config, None for `ask again`, or FINISHED."""
         while self.left and not (self.over or self.error or self.driver.abort):
-            given: Trial | Idle = self._ask(self.driver.next, Idle.DONE)
+            given = self._ask(self.driver.next, Idle.DONE)
             if isinstance(given, Trial):
                 self.left -= 1
                 words = self.folder / f"attempt-{given.attempt}"
@@ -100,6 +102,10 @@ class Desk:
         attempt = self.slips.pop(trial_id).running.attempt
         self._ask(lambda: self.driver.done(attempt, outcome), None)
 
+    def raised(self, trial_id: str, problem: str, detail: str) -> None:
+        """The trial's function raised or gave no outcome; its actor goes on."""
+        self.done(trial_id, self.slips[trial_id].running.raised(problem, detail))
+
     def failed(self, trial_id: str, error_file: str | None) -> None:
         """The actor died, or could not start."""
         slip = self.slips.get(trial_id)
@@ -118,6 +124,12 @@ class Desk:
             self._abandon()
             raise Halt
 
+    def close(self) -> None:
+        """After the loop: reports what Tune has dropped, as it does on SIGUSR1."""
+        for trial_id in list(self.slips):
+            running = self.slips[trial_id].running
+            self.done(trial_id, running.ended(Status.KILLED, "Ray Tune ended under it"))
+
     def _abandon(self) -> None:
         for slip in self.slips.values():
             if slip.actor is not None:
@@ -125,9 +137,9 @@ class Desk:
         lost = [slip.running for slip in self.slips.values()]
         self.slips.clear()
         for running in lost:
-            self._ask(lambda r=running: self.driver.done(r.attempt, r.interrupted()), None)  # type: ignore[misc]
+            self._ask(partial(self.driver.done, running.attempt, running.interrupted()), None)
 
-    def _ask(self, call: Callable[[], T], otherwise: T) -> T:
+    def _ask(self, call: Callable[[], T], otherwise: U) -> T | U:
         if self.error is not None:
             return otherwise
         try:
@@ -138,23 +150,31 @@ class Desk:
 
 
 def autopsy(slip: Slip, error_file: str | None) -> Outcome:
-    """The outcome of a trial whose actor failed, from Ray's error and the worker's last words."""
+    """The outcome of a trial whose actor failed, from the worker's last words and Ray's error."""
     running = slip.running
     if slip.shot:
         return running.timed_out()
     words = slip.last_words.read_text(errors="replace") if slip.last_words.exists() else ""
-    names = {(signal.strsignal(number) or "").lower(): number for number in CRASHES}
-    for said, number in names.items():
-        if words.lower().replace("-", " ").startswith(f"fatal python error: {said}"):
-            return running.died(-number, words)
+    number = fatal_signal(words)
+    if number is not None:
+        return running.died(-number, last_words(words))
     error = _read_error(error_file)
+    text = str(error).strip()
     if isinstance(error, OutOfMemoryError):
-        return running.ended(Status.OOM, "Ray killed it: the machine is out of memory", str(error))
-    if running.begun is None and "creation task" in str(error):
-        return running.raised("its worker could not start", str(error))
-    return running.ended(
-        Status.KILLED, "its process was killed, perhaps for want of memory", str(error)
-    )
+        return running.ended(Status.OOM, "Ray killed it: the machine is out of memory", text)
+    if running.begun is None and "creation task" in text:
+        return running.raised(f"its worker could not start: {text.splitlines()[-1]}", text)
+    return running.ended(Status.KILLED, "its process was killed, perhaps for want of memory", text)
+
+
+def fatal_signal(words: str) -> signal.Signals | None:
+    """The signal faulthandler wrote about. It names them as strsignal(3) does, but for a hyphen
+    in newer Pythons."""
+    said = words.lower().replace("-", " ")
+    for number in CRASHES:
+        if said.startswith(f"fatal python error: {signal.strsignal(number)}".lower()):
+            return number
+    return None
 
 
 def _read_error(path: str | None) -> Exception | None:
@@ -212,6 +232,8 @@ class DriverCallback(Callback):  # type: ignore[misc]
     ) -> None:
         if "outcome" in result:
             self._desk.done(trial.trial_id, Outcome.model_validate_json(result["outcome"]))
+        elif "raised" in result:
+            self._desk.raised(trial.trial_id, *result["raised"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._desk.failed(trial.trial_id, trial.pickled_error_file)

@@ -9,15 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nas.execute.running import one_line
+from nas.spec import ProblemError
+
 OBJECT_STORE_BYTES = 80 * 2**20
 """Ray's least is 75 MiB; only small messages travel. Containers often have 64 MiB of /dev/shm."""
 
-SOCKET_PATH_LIMIT = 40
-"""Longest root for Ray's folder: under it Ray makes UNIX sockets of some 65 characters more, and
-such a path must stay below 108."""
+TEMPORARY_PATH_LIMIT = 25
+"""Longest temporary folder that Ray fits under: it makes UNIX sockets there whose paths are some
+80 characters longer, and the limit is 107."""
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Despite its name the switch for "this machine alone" everywhere: Ray then listens on the
+    # loopback address only. Nobody outside can reach it, and a change of network cannot end a
+    # long campaign.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # Ctrl-C belongs to the campaign: Tune's own handler ends trials without telling anyone.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     # Records are the ledger's: no CSV, JSON or TensorBoard files, no snapshots, no tables.
@@ -32,7 +39,7 @@ SETTINGS = {
     "RAY_ROTATION_BACKUP_COUNT": "1",
     # Trials write where they are told, relative to where the campaign was started.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    # Workers without a GPU must see none; the default now warns of a coming change.
+    # A worker that was given no GPU sees none; the default differs between versions of Ray.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     # One thread a trial: two on a busy machine are tens of times slower, not faster.
     "OMP_NUM_THREADS": "1",
@@ -44,7 +51,7 @@ def ray_session(*, workers: int, gpus: int) -> Iterator[Path]:
     """A Ray of `workers` CPUs and `gpus` GPUs on this machine alone; yields a folder for files.
 
     One that is up already is used and left up. Otherwise every process and file of it is gone at
-    the end. Environment variables are set back too.
+    the end. Environment variables are set back too. Raises ProblemError when Ray does not start.
     """
     with _environment():
         import ray
@@ -64,16 +71,21 @@ def ray_session(*, workers: int, gpus: int) -> Iterator[Path]:
 def _start(root: Path, workers: int, gpus: int) -> None:
     import ray
 
-    ray.init(
-        address="local",  # never a cluster that RAY_ADDRESS happens to name
-        num_cpus=workers,
-        num_gpus=gpus,
-        object_store_memory=OBJECT_STORE_BYTES,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        _temp_dir=str(root),
-    )
+    try:
+        ray.init(
+            address="local",  # never a cluster that RAY_ADDRESS happens to name
+            num_cpus=workers,
+            num_gpus=gpus,
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _temp_dir=str(root),
+        )
+    except Exception as error:
+        raise ProblemError(
+            f"Ray does not start ({one_line(error)})", where="--executor", fix="take local"
+        ) from error
     # What Tune has to say of a failing trial is told as its Outcome.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
@@ -81,7 +93,7 @@ def _start(root: Path, workers: int, gpus: int) -> None:
 def _short_root() -> str | None:
     """A temporary folder with a short path; None for the system's own choice."""
     system = tempfile.gettempdir()
-    if len(system) <= SOCKET_PATH_LIMIT or not os.access("/tmp", os.W_OK):
+    if len(system) <= TEMPORARY_PATH_LIMIT or not os.access("/tmp", os.W_OK):
         return None
     return "/tmp"
 

@@ -15,7 +15,12 @@ from nas.execute.ray_session import ray_session
 
 
 class RayExecutor(Executor):
-    """`workers` actors, reused between trials that ask for equal shares of a GPU."""
+    """`workers` actors, reused between trials that ask for equal shares of a GPU.
+
+    Ray itself takes some seconds to start, in which the driver is not ticked. Ray does not tell
+    how a process ended: where faulthandler could not write either, as for `os._exit`, a death is
+    `killed`, not `crash`.
+    """
 
     RECYCLE = 500
     """Trials in one `tune.run`."""
@@ -58,6 +63,7 @@ class RayExecutor(Executor):
                 trial_dirname_creator=_folder_name,
                 verbose=0,
             )
+        desk.close()
         shutil.rmtree(folder, ignore_errors=True)
         if desk.error is not None:
             raise desk.error

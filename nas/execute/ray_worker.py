@@ -12,7 +12,7 @@ from ray import tune
 
 from nas.execute.child import die_with_parent
 from nas.execute.running import one_line
-from nas.spec import Epoch, Outcome, Status, Trial
+from nas.spec import Epoch, Outcome, Trial
 
 
 class Parcel:
@@ -45,19 +45,21 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
-        """{"epoch": Epoch as JSON}, or at the end {"outcome": Outcome as JSON, "done": True}."""
+        """{"epoch": JSON}, or at the end {"outcome": JSON, "done": True}; where there is no
+        outcome, {"raised": [problem, detail], "done": True}."""
         try:
             event = next(self._events, None)
-            if event is None:
-                event = Outcome(status=Status.CRASH, message="ended without an outcome")
         except BaseException as error:  # returned, not raised: a raised one costs the actor
-            event = Outcome(
-                status=Status.CRASH, message=one_line(error), detail=traceback.format_exc()
-            )
-        if isinstance(event, Epoch):
-            return {"epoch": event.model_dump_json()}
+            raised = [one_line(error), traceback.format_exc()]
+        else:
+            if isinstance(event, Epoch):
+                return {"epoch": event.model_dump_json()}
+            if event is not None:
+                self._end()
+                return {"outcome": event.model_dump_json(), "done": True}
+            raised = ["ended without an outcome", ""]
         self._end()
-        return {"outcome": event.model_dump_json(), "done": True}
+        return {"raised": raised, "done": True}
 
     def cleanup(self) -> None:
         self._end()
@@ -73,7 +75,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
 
     def _begin(self, parcel: Parcel) -> None:
         self._words = parcel.last_words.open("wb")
-        faulthandler.enable(file=self._words)
+        faulthandler.enable(file=self._words, all_threads=False)
         # Ray shows a worker only the GPU that is its own, so its "cuda" is the right one.
         self._events: Iterator[Epoch | Outcome] = resolve_name(parcel.evaluate)(parcel.trial)
 
@@ -84,6 +86,6 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
             close()
         self._events = iter(())
         if self._words is not None:
-            faulthandler.enable()
+            faulthandler.enable()  # standard error again, before this file is closed
             self._words.close()
             self._words = None

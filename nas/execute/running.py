@@ -19,6 +19,15 @@ CRASHES = (
 """Signals a process brings on itself; the others come from outside."""
 
 
+def last_words(text: str) -> str:
+    """What matters of a dead process's output: faulthandler's stack, or else the end; ≤ 8,000
+    characters."""
+    fatal = text.rfind("Fatal Python error")
+    if fatal >= 0:
+        return text[fatal:].partition("\n\nExtension modules")[0][:8000]
+    return text[-4000:]
+
+
 def one_line(error: BaseException) -> str:
     """`ValueError: the first line of what it says`, of bearable length."""
     said = next(iter(str(error).strip().splitlines()), "")

@@ -25,13 +25,13 @@ def count_macs(model: nn.Module, x: torch.Tensor) -> int:
     """Multiply-accumulates of one evaluation pass over `x`: matrix products and convolutions.
 
     torch counts two FLOPs for one multiply-accumulate; its FLOPs of ResNet-18 at 224 px are
-    2 × 1,814,073,344.
+    2 × 1,814,073,344. Leaves the model frozen and in evaluation mode.
     """
-    was_training = model.training
-    model.eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    # FlopCounterMode follows modules through the gradients of their inputs, and stumbles over
+    # those that are views of parameters.
+    model.eval().requires_grad_(False)
+    with FlopCounterMode(display=False) as counter:
         model(x)
-    model.train(was_training)
     return int(counter.get_total_flops()) // 2
 
 

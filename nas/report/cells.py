@@ -45,11 +45,13 @@ def _bytes(value: float) -> str:
 
 def _count(value: float) -> str:
     """Three digits and a unit: `84.5 k`, `11.2 M`, `8.46 G`."""
-    if value < 1000:
-        return f"{value:.0f}"
-    power = min(3, int(math.log10(value) / 3))
-    scaled = value / 1000**power
-    return f"{scaled:.{max(0, 2 - int(math.log10(scaled)))}f} {' kMG'[power]}"
+    power = next((n for n in range(3) if value < 999.5 * 1000**n), 3)
+    return f"{_three(value / 1000**power)} {' kMG'[power]}" if power else f"{value:.0f}"
+
+
+def _three(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:#.3g}".rstrip(".")
 
 
 def _key(value: str) -> str:
@@ -66,7 +68,7 @@ def _other(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}"
+        return f"{value:,.0f}" if abs(value) >= 1000 else _three(value)
     return f"{value:%Y-%m-%d %H:%M:%S}" if hasattr(value, "strftime") else str(value)
 
 

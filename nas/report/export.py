@@ -92,7 +92,9 @@ def _config(ledger: Ledger, found: Found) -> dict[str, Any]:
         "channels": candidate.channels,
         "mean": list(loaded.mean),
         "std": list(loaded.std),
-        "metrics": {name: known[name] for name in ("val_acc", "test_acc", "epochs", "params")},
+        "metrics": {
+            name: known[name] for name in ("val_acc", "test_acc", "epochs_trained", "params")
+        },
         **{name: known[name] for name in KEPT},
         "candidate": candidate.model_dump(mode="json"),
     }

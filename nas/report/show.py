@@ -14,7 +14,7 @@ from nas.ledger.lookup import Found, find
 from nas.report.cells import cell, header
 
 _BARS = "▁▂▃▄▅▆▇█"
-_RESULT = ("val_acc", "val_loss", "test_acc", "epochs", "params", "peak_memory_bytes", "rung")
+_RESULT = ("val_acc", "val_loss", "test_acc", "params", "peak_memory_bytes", "rung")
 _ATTEMPT = (
     *("id", "number", "outcome", "stage", "message", "detail", "epochs", "val_acc", "seconds"),
     *("device", "memory_fraction", "micro_batches", "resumed_from", "started_at", "ended_at"),
@@ -49,6 +49,7 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
         "image_size": row.spec["image_size"],
         "outcome": row.outcome,
         **{name: getattr(final, name, None) for name in _RESULT},
+        "epochs_trained": final.epochs if final else 0,
         "seconds": sum(attempt.seconds for attempt in found.attempts),
         "macs": row.macs,
         "memory_bytes": row.memory_bytes,

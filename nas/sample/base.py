@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
+from operator import attrgetter, is_
 from typing import ClassVar, final
 
 import numpy as np
@@ -35,10 +36,7 @@ class Sampler(ABC):
         self.space = space
         self.seed = seed
         self.grid = Grid(space)
-        self._folded: list[tuple[Assignment, int]] = []
-        self._points: list[Point | None] = []
-        self._drawn: dict[tuple[int, ...], set[tuple[int, ...]]] = {}
-        self._forget_all()
+        self._start()
 
     @final
     def propose(self, records: Sequence[Record], phase: Phase = FIRST) -> Assignment | None:
@@ -65,44 +63,44 @@ class Sampler(ABC):
     ) -> Point | None:
         """The next point, from the k or more `eligible` families; None if none is left."""
 
-    def _forget(self) -> None:
+    def _forget(self) -> None:  # noqa: B027 (optional)
         """Drops what `_learn` gathered."""
 
-    def _learn(self, record: Record, point: Point | None) -> None:
+    def _learn(self, record: Record, point: Point | None) -> None:  # noqa: B027 (optional)
         """Folds one more record in; `point` is None for one outside the space.
 
         A record's status and value may still change after this, so they are not to be kept.
         """
 
-    def _forget_all(self) -> None:
-        self._folded = []
-        self._points = []
-        self._drawn = defaultdict(set)
-        self._forget()
-
     def _fold(self, records: Sequence[Record]) -> None:
         if not self._continues(records):
-            self._forget_all()
-        for record in records[len(self._folded) :]:
+            self._start()
+        for record in records[len(self._points) :]:
             point = self.grid.encode(record.assignment)
-            self._folded.append((record.assignment, record.phase))
+            self._assignments.append(record.assignment)
+            self._phases.append(record.phase)
             self._points.append(point)
             if point is not None:
                 self._drawn[point.subset].add(point.digits)
             self._learn(record, point)
 
+    def _start(self) -> None:
+        self._assignments: list[Assignment] = []
+        self._phases: list[int] = []
+        self._points: list[Point | None] = []
+        self._drawn: defaultdict[tuple[int, ...], set[tuple[int, ...]]] = defaultdict(set)
+        self._forget()
+
     def _continues(self, records: Sequence[Record]) -> bool:
         """Whether the first of `records` are those already folded."""
-        if len(records) < len(self._folded):
+        old = records[: len(self._points)]
+        if self._phases != list(map(attrgetter("phase"), old)):
             return False
-        for (assignment, phase), record in zip(self._folded, records, strict=False):
-            if record.phase != phase:
-                return False
-            # Identity first: it makes this check of thousands of records cost microseconds.
-            # levels, because equality takes the settings 1, 1.0 and True for the same.
-            if record.assignment is not assignment and (
-                record.assignment != assignment
-                or self.grid.levels(record.assignment) != self.grid.levels(assignment)
-            ):
-                return False
-        return True
+        new = list(map(attrgetter("assignment"), old))
+        # Where the caller kept its records, thousands are checked in a fraction of a millisecond.
+        return all(map(is_, self._assignments, new)) or all(map(_same, self._assignments, new))
+
+
+def _same(a: Assignment, b: Assignment) -> bool:
+    # repr too: equality takes the settings 1, 1.0 and True for one another.
+    return a is b or (a == b and repr(a.choices) == repr(b.choices))

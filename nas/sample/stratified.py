@@ -1,6 +1,7 @@
 """Balanced random sampling: every prefix of a phase covers families and pairs evenly."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
@@ -51,41 +52,73 @@ class Stratified(Sampler):
     ) -> Point | None:
         tally = self._tallies.get(phase.number) or Tally(self.grid)
         if self.grid.k == 0:
-            return self._fill([()], tally, rng)
-        families = np.array(self._open(eligible), dtype=np.int64)
-        if families.size == 0:
+            return self._first([((), 0.0)], {}, tally, rng)
+        families = self._open(eligible)
+        if not families:
             return None
-        counts = tally.pairs.diagonal()[families]
-        pairs = tally.pairs[np.ix_(families, families)]
+        index = np.array(families)
+        counts = tally.pairs.diagonal()[index]
+        pairs = tally.pairs[np.ix_(index, index)]
+        count = dict(zip(families, counts.tolist(), strict=True))
         width = _WIDTH
         while True:
             found = level_subsets(counts, pairs, self.grid.k, width, rng)
-            subsets = [tuple(row) for row in families[found.subsets].tolist()]
-            open_ = [i for i, subset in enumerate(subsets) if self._is_open(subset)]
-            if open_:
-                best = found.imbalance[open_[0]]
-                return self._fill(
-                    [subsets[i] for i in open_ if found.imbalance[i] == best], tally, rng
-                )
+            subsets = map(tuple, index[found.subsets].tolist())
+            ranked = zip(subsets, found.imbalance, strict=True)
+            point = self._first(ranked, count, tally, rng)
+            if point is not None:
+                return point
             width *= 8  # a subset is exhausted by draws, so few widenings pass all that are
 
-    def _fill(
-        self, subsets: Sequence[tuple[int, ...]], tally: Tally, rng: np.random.Generator
+    def _first(
+        self,
+        ranked: Iterable[tuple[tuple[int, ...], float]],
+        count: dict[int, int],
+        tally: Tally,
+        rng: np.random.Generator,
     ) -> Point | None:
-        """The first of equally balanced subsets whose members and values can be balanced too."""
-        best: tuple[int, Point] | None = None
-        for subset in subsets:
-            if not self._is_open(subset):
-                continue
-            cell = level_cell(self.grid, tally, subset, self._drawn.get(subset, ()), rng)
-            if best is None or cell.excess < best[0]:
-                best = cell.excess, Point(subset, cell.digits)
-            if cell.excess == 0:
-                break
-        return best[1] if best else None
+        """Of (subset, imbalance), the best first: one that can balance members and values too.
 
-    def _is_open(self, subset: tuple[int, ...]) -> bool:
-        return len(self._drawn.get(subset, ())) < self.grid.cells(subset)
+        Nor may it strand families. Without such a subset, that of least imbalance which comes
+        nearest; None where every one is exhausted.
+
+        Args:
+            count: draws of each family.
+        """
+        best: tuple[float, tuple[bool, int], Point] | None = None
+        for subset, imbalance in ranked:
+            if best is not None and imbalance > best[0]:
+                break
+            if self._exhausted(subset):
+                continue
+            taken = self._drawn.get(subset, set())
+            cell = level_cell(self.grid, tally, subset, taken, rng)
+            fault = (self._strands(subset, count), cell.excess)
+            if best is None or fault < best[1]:
+                best = imbalance, fault, Point(subset, cell.digits)
+            if fault == (False, 0):
+                break
+        return best[2] if best else None
+
+    def _strands(self, subset: tuple[int, ...], count: dict[int, int]) -> bool:
+        """Whether the next draw could not take all the families that this one leaves behind.
+
+        It should where they are k or fewer, and cannot where all subsets that hold them are
+        exhausted.
+        """
+        after = {family: n + (family in subset) for family, n in count.items()}
+        lowest = min(after.values(), default=0)
+        behind = [family for family, n in after.items() if n == lowest]
+        if len(behind) > self.grid.k:
+            return False
+        others = [family for family, n in after.items() if n > lowest]
+        return all(
+            self._exhausted(tuple(sorted((*behind, *rest))))
+            for rest in combinations(others, self.grid.k - len(behind))
+        )
+
+    def _exhausted(self, subset: tuple[int, ...]) -> bool:
+        return len(self._drawn.get(subset, ())) == self.grid.cells(subset)
 
     def _open(self, eligible: tuple[int, ...]) -> tuple[int, ...]:
         """The eligible families that stand in an undrawn point of eligible families."""

@@ -34,7 +34,7 @@ def level_subsets(
     are broken at random, so any subset that is best can be the first.
 
     A beam search that adds a family at a time. It finds every subset when `width` is at least
-    C(n, k), so widening it comes to an end.
+    C(n, j) for all j ≤ k, so widening it comes to an end.
 
     Args:
         counts: (n,) draws of each family.
@@ -45,6 +45,8 @@ def level_subsets(
     cost = _pair_cost(pairs)
     # One step of imbalance outweighs any k-subset's pairs.
     step = (cost.max(initial=0) + 2) * k * k
+    # A set is told by the sum of its families' random 64-bit names, whatever their order.
+    names = rng.integers(2**64, size=n, dtype=np.uint64)
     subsets = np.empty((1, 0), dtype=np.int64)
     total = np.zeros(1)
     company = np.zeros((1, n))  # what each family would cost beside those already in the subset
@@ -58,15 +60,15 @@ def level_subsets(
         best = best[np.isfinite(noisy[best])]
         best = best[np.argsort(noisy[best])]
         row, added = np.divmod(best, n)
-        new = np.sort(np.column_stack([subsets[row], added]), axis=1)
-        _, first = np.unique(new, axis=0, return_index=True)
+        new = np.column_stack([subsets[row], added])
+        _, first = np.unique(names[new].sum(axis=1), return_index=True)
         first = np.sort(first)[:width]
         subsets, total = new[first], grown.ravel()[best[first]]
         company = company[row[first]] + cost[added[first]]
     imbalance = np.floor(total / step)
     pair_cost = total - step * imbalance + _left_behind(subsets, behind == 0, cost)
     order = np.lexsort((pair_cost + rng.random(len(subsets)), imbalance))
-    return Candidates(subsets[order], imbalance[order])
+    return Candidates(np.sort(subsets[order], axis=1), imbalance[order])
 
 
 def _pair_cost(pairs: Ints) -> Floats:

@@ -1,7 +1,5 @@
 """How often everything was drawn within one phase."""
 
-from typing import Self
-
 import numpy as np
 
 from nas.sample.grid import Grid, Levels
@@ -24,12 +22,12 @@ class Tally:
         self.beside = np.zeros((n, total), dtype=np.int64)
         self.values = np.zeros((total, total), dtype=np.int64)
 
-    def add(self, levels: Levels) -> Self:
+    def add(self, levels: Levels) -> None:
         """Counts one draw."""
-        families, values = list(levels.families), list(levels.values)
-        self.pairs[np.ix_(families, families)] += 1
-        for family, member in zip(families, levels.members, strict=True):
+        families = np.array(levels.families, dtype=np.intp)
+        values = np.array(levels.values, dtype=np.intp)
+        self.pairs[families[:, None], families] += 1
+        for family, member in zip(levels.families, levels.members, strict=True):
             self.members[family][member] += 1
-        self.beside[np.ix_(families, values)] += 1
-        self.values[np.ix_(values, values)] += 1
-        return self
+        self.beside[families[:, None], values] += 1
+        self.values[values[:, None], values] += 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from nas.sample.grid import Grid, Point
 from nas.sample.uniform import Uniform
-from nas.spec import Phase, ProblemError, Record, Space, Status
+from nas.spec import Phase, ProblemError, Record, Space
 
 STARTUP = 10
 """Results to wait for, drawing uniformly, before modelling: Optuna's own default."""
@@ -160,7 +160,7 @@ def _repair(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Optuna's line for every new study, and its 4.x notice that multivariate may change."""
+    """Without Optuna's line for a new study and its 4.x notice that multivariate is new."""
     import optuna
 
     level = optuna.logging.get_verbosity()

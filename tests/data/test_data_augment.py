@@ -1,12 +1,15 @@
 """Augmentation. Shapes: B batch, C channels."""
 
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.data.augment import crop, erase, jitter
-from nas.data.sources import synthetic
+from nas.data.sources import digits, synthetic
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -82,19 +85,14 @@ def test_erasing_takes_one_rectangle_from_a_quarter_of_the_images() -> None:
             assert side.nonzero().flatten().diff().max(0).values <= 1 if side.sum() > 1 else True
 
 
-def test_only_sets_whose_classes_survive_it_are_mirrored(tmp_path: object) -> None:
-    from pathlib import Path
-
-    from nas.data.catalog import find
-
-    for name in ("digits", "synthetic"):
-        source, where = find(name, Path("unused"))
-        assert not source.read(where).mirror
+@pytest.mark.parametrize("source", [digits, synthetic])
+def test_sets_whose_classes_do_not_survive_it_are_not_mirrored(source: ModuleType) -> None:
+    assert not source.read(Path("unused")).mirror
 
 
 def test_a_mirrored_grating_would_change_its_class() -> None:
     # Why `synthetic` is not mirrored: class 1 flipped correlates with class 3's direction.
-    raw = synthetic.read(None)  # type: ignore[arg-type]
+    raw = synthetic.read(Path("unused"))
 
     def slope(label: int, flip: bool) -> float:
         """Mean product of horizontal and vertical gradients: its sign is the diagonal's."""

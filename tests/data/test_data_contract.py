@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Load, make_folder
+from data_files import Load, make_folder
 
 import nas.data
 from nas.data.augment import Augment

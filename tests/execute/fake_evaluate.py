@@ -93,8 +93,8 @@ def oom(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
 
 
 def huge(trial: Trial, size: str) -> Iterator[Epoch | Outcome]:
-    print("x" * int(size))
-    print("y" * int(size), file=sys.stderr)
+    sys.stdout.write("x" * int(size))
+    sys.stderr.write("y" * int(size))
     os.write(1, b"z" * int(size))
     yield make_epoch(1)
     yield Outcome(status=Status.OK, detail="d" * int(size))
@@ -161,13 +161,26 @@ def fail(text: str) -> None:
     raise ValueError(text)
 
 
+def leave_with(code: int) -> None:
+    os._exit(code)
+
+
+def hang() -> None:
+    """Holds the GIL until it is killed."""
+    ctypes.PyDLL(None).sleep(10**6)
+
+
+def quit_now() -> None:
+    sys.exit(4)
+
+
 def crash() -> None:
     ctypes.string_at(0)
 
 
-def hang() -> None:
-    ctypes.PyDLL(None).sleep(10**6)
-
-
 def unpicklable() -> object:
     return lambda: None
+
+
+def wrong_yield(trial: Trial) -> Iterator[str]:
+    yield "neither an Epoch nor an Outcome"

@@ -1,9 +1,83 @@
-from executor_contract import EVALUATE, ProcessContract
+"""LocalExecutor, beyond the contract."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+from executor_contract import EVALUATE, ProcessContract, ScriptedDriver
 
 from nas.execute import Executor
 from nas.execute.local import LocalExecutor
+from nas.spec import Status
 
 
 class TestLocal(ProcessContract):
     def make(self, workers: int = 1, gpus: int = 0) -> Executor:
         return LocalExecutor(workers=workers, gpus=gpus, evaluate=EVALUATE)
+
+    def test_an_exit_code_is_told(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["leave 139", "leave 0"], tmp_path)
+        self.make().run(driver)
+        assert driver.statuses == [Status.CRASH] * 2
+        assert "code 139" in driver.outcomes[1].message
+        assert "code 0" in driver.outcomes[2].message
+
+    def test_sigterm_from_outside_is_no_crash_of_the_candidate(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["kill 15"], tmp_path)
+        self.make().run(driver)
+        assert driver.outcomes[1].status is Status.KILLED
+        assert "SIGTERM" in driver.outcomes[1].message
+
+    def test_each_trial_gets_a_gpu_by_number(self, tmp_path: Path) -> None:
+        scripts = ["meet a b", "meet b a"]
+        driver = ScriptedDriver(scripts, tmp_path, device="cuda", memory_fraction=1.0)
+        self.make(workers=2, gpus=2).run(driver)
+        assert driver.statuses == [Status.OK] * 2
+        devices = {outcome.message for outcome in driver.outcomes.values()}
+        assert devices == {"device=cuda:0", "device=cuda:1"}
+
+    def test_a_worker_stays_with_its_gpu(self, tmp_path: Path) -> None:
+        """A CUDA context on every GPU it has seen would stay there until the worker ends."""
+        driver = ScriptedDriver(["ok"] * 3, tmp_path, device="cuda")
+        self.make(gpus=2).run(driver)
+        assert len({outcome.message for outcome in driver.outcomes.values()}) == 1
+
+    def test_a_trial_that_no_gpu_can_hold_is_refused(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["ok"], tmp_path, device="cuda")
+        self.make(gpus=0).run(driver)
+        assert driver.outcomes[1].status is Status.INVALID
+
+    def test_an_abort_reports_the_trial_that_waits_for_a_gpu(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["sleep", "ok"], tmp_path, device="cuda")
+        driver.abort_when = lambda d: ("next", 2) in d.events and bool(d.epochs)
+        self.make(workers=2, gpus=1).run(driver)
+        assert driver.statuses == [Status.INTERRUPTED] * 2
+        assert ("started", 2) not in driver.events
+
+    def test_a_worker_that_cannot_start_is_an_outcome(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["ok", "ok"], tmp_path)
+        LocalExecutor(evaluate="no_such_module:evaluate").run(driver)
+        assert driver.statuses == [Status.CRASH] * 2
+        assert driver.outcomes[1].stage == "start"
+        assert "no_such_module" in driver.outcomes[1].message
+
+    def test_a_start_that_hangs_is_given_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "slow_import.py").write_text("import time\ntime.sleep(1e6)\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.setattr(LocalExecutor, "START_SECONDS", 0.5)
+        driver = ScriptedDriver(["ok"], tmp_path)
+        LocalExecutor(evaluate="slow_import:evaluate").run(driver)
+        assert driver.outcomes[1].status is Status.KILLED
+        assert driver.outcomes[1].stage == "start"
+
+    def test_something_else_than_an_event_is_the_callers_mistake(self, tmp_path: Path) -> None:
+        with pytest.raises(TypeError, match="wrong_yield"):
+            LocalExecutor(evaluate="fake_evaluate:wrong_yield").run(
+                ScriptedDriver(["ok"], tmp_path)
+            )
+
+    def test_trials_travel_whole(self, tmp_path: Path) -> None:
+        trial = ScriptedDriver(["ok"], tmp_path, time_limit=3.5).trials[0]
+        assert pickle.loads(pickle.dumps(trial)) == trial

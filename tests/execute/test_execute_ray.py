@@ -1,21 +1,100 @@
-from collections.abc import Iterator
+"""RayExecutor: the contract in one shared session, then sessions of its own."""
 
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
 import pytest
-from executor_contract import EVALUATE, ProcessContract
+from executor_contract import EVALUATE, ProcessContract, ScriptedDriver, offspring
 
 from nas.execute import Executor
 from nas.execute.ray_session import ray_session
 from nas.execute.ray_tune import RayExecutor
+from nas.spec import Epoch, Status
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _session() -> Iterator[None]:
+@pytest.fixture(scope="module")
+def session() -> Iterator[None]:
+    before = offspring()
     with ray_session(workers=2, gpus=1):
         yield
+    assert offspring() <= before
 
 
+@pytest.mark.usefixtures("session")
 class TestRay(ProcessContract):
     def make(self, workers: int = 1, gpus: int = 0) -> Executor:
         return RayExecutor(workers=workers, gpus=gpus, evaluate=EVALUATE)
+
+    def leftovers(self) -> set[int]:
+        # The session keeps idle processes; an actor's takes a moment to go.
+        until = time.monotonic() + 20
+        while (left := offspring("TuneWorker")) and time.monotonic() < until:
+            time.sleep(0.1)
+        return left
+
+    def test_recycling_does_not_show(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["ok"] * 5, tmp_path)
+        executor = RayExecutor(evaluate=EVALUATE)
+        executor.RECYCLE = 2
+        executor.run(driver)
+        assert driver.statuses == [Status.OK] * 5
+        assert [attempt for what, attempt in driver.events if what == "next"] == [1, 2, 3, 4, 5]
+
+    def test_a_worker_that_cannot_start_is_an_outcome(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["ok"], tmp_path)
+        RayExecutor(evaluate="no_such_module:evaluate").run(driver)
+        assert driver.outcomes[1].status is Status.CRASH
+        assert driver.outcomes[1].stage == "start"
+        assert "no_such_module" in driver.outcomes[1].message
+
+    def test_a_loop_that_tune_ends_by_itself_loses_no_trial(self, tmp_path: Path) -> None:
+        """Tune takes SIGUSR1, which batch systems send, for the end of its run."""
+
+        class Signalled(ScriptedDriver):
+            def epoch(self, attempt: int, epoch: Epoch) -> bool:
+                if epoch.epoch == 2:
+                    os.kill(os.getpid(), signal.SIGUSR1)
+                return super().epoch(attempt, epoch)
+
+        before = signal.getsignal(signal.SIGUSR1)
+        try:
+            driver = Signalled(["endless", "ok"], tmp_path)
+            RayExecutor(evaluate=EVALUATE).run(driver)
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert driver.statuses == [Status.KILLED, Status.OK]
+
+    def test_ray_listens_to_this_machine_alone(self) -> None:
+        listening = [
+            connection.laddr.ip
+            for pid in offspring()
+            for connection in psutil.Process(pid).net_connections()
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert listening
+        assert all(ip.endswith("127.0.0.1") or ip == "::1" for ip in listening)
+
+
+def test_a_session_of_its_own_is_silent_and_leaves_no_trace(tmp_path: Path) -> None:
+    """Crashes, a failing start and a hang, in a fresh process: nothing on its terminal."""
+    script = Path(__file__).with_name("ray_alone.py")
+    with tempfile.TemporaryDirectory(prefix="n", dir="/tmp") as temporary:  # short: see its limit
+        done = subprocess.run(
+            [sys.executable, str(script), str(tmp_path / "trials")],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            env={**os.environ, "TMPDIR": temporary, "RAY_ADDRESS": "192.0.2.1:6379"},
+        )
+    assert done.stderr == ""
+    assert done.stdout == "crash ok timeout ok; left: none; environment as before: True\n"
+    assert done.returncode == 0

@@ -7,12 +7,14 @@ from nas.spec import (
     Assignment,
     Candidate,
     Choice,
+    Conditions,
     Cost,
     Epoch,
     ExpertScore,
     Member,
     Outcome,
     Pick,
+    Probe,
     Recipe,
     Role,
     Space,
@@ -36,6 +38,17 @@ SPACE = Space(
     recipe=Recipe(epochs=2),
 )
 CODE = '"""A model."""\n\n\ndef build(num_classes):\n    return None\n'
+CONDITIONS = Conditions(
+    image_size=32,
+    channels=3,
+    num_classes=10,
+    torch="2.8",
+    timm="1.0",
+    device="cpu",
+    precision="fp32",
+    memory_format="contiguous",
+)
+PROBE = Probe(member=Member(model="bee_m", args={"img_size": 32}), ok=True, params=7, batch=32)
 COST = Cost(params=1000, macs=2000, memory_bytes=3000)
 
 
@@ -62,14 +75,20 @@ class Maker:
     """A writable ledger with one campaign, and the verbs that fill it."""
 
     def __init__(
-        self, path: Path, *, space: Space = SPACE, name: str = "first", **config: object
+        self,
+        path: Path,
+        *,
+        space: Space = SPACE,
+        name: str = "first",
+        owner: Owner | None = None,
+        **config: object,
     ) -> None:
         self.path = path
         self.space = space
         self.name = name
         self.ledger = Ledger(path, read_only=False)
         self.campaign = self.ledger.create_campaign(name, space, config)
-        self.store = CampaignStore(self.ledger, self.campaign, Owner.me())
+        self.store = CampaignStore(self.ledger, self.campaign, owner or Owner.me())
         self.environment = self.store.environment("e" * 64, {"python": "3.11"})
 
     def candidate(self, *models: str, mixing: str = "soft", replicate: int = 0) -> Candidate:

@@ -65,8 +65,8 @@ FAULTS = {
     "zoo_steep_at_zero": "infinite or undefined gradient in conv.weight, conv.bias, head.weight"
     " and 1 more",
     "zoo_constant": "every gradient is zero",
-    "zoo_frozen": "does not train: RuntimeError: element 0 of tensors does not require grad and does"
-    " not have a grad_fn",
+    "zoo_frozen": "does not train: RuntimeError: element 0 of tensors does not require grad and"
+    " does not have a grad_fn",
     "zoo_no_batch": "does not train: RuntimeError: shape '[1, 3, 8, 8]' is invalid for input of"
     " size 384",
     "zoo_out_of_memory": "does not train: OutOfMemoryError: CUDA out of memory. Tried to allocate"

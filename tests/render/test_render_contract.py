@@ -14,7 +14,9 @@ from nas.spec import Candidate
 CLASSES = 7
 
 VARIANTS = [
-    pytest.param(variant, id="-".join([name, *map(str, variant.choices.values())]))
+    pytest.param(
+        variant, id="-".join([name, *(f"{axis}={v}" for axis, v in variant.choices.items())])
+    )
     for name in templates()
     for variant in variants(name)
 ]

@@ -28,7 +28,6 @@ for path in sys.argv[1:]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     model = module.build(num_classes=5)
-    first = next(p for p in model.parameters() if p.dim() == 4)
     images = torch.randn(6, 1 if "grey" in path else 3, 32, 32)
     logits = model.train()(images)
     torch.nn.functional.cross_entropy(logits, torch.arange(6) % 5).backward()
@@ -38,7 +37,9 @@ for path in sys.argv[1:]:
     results[path] = {
         "shapes": [list(logits.shape), list(evaluated.shape)],
         "finite": bool(logits.isfinite().all() and evaluated.isfinite().all()),
-        "without gradient": [n for n, g in gradients.items() if g is None or not g.isfinite().all()],
+        "without gradient": [
+            name for name, g in gradients.items() if g is None or not g.isfinite().all()
+        ],
         "gate gradient": sum(float(g.abs().sum()) for n, g in gradients.items() if "gate" in n),
     }
 print(json.dumps(results))

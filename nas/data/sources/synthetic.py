@@ -19,7 +19,7 @@ from nas.data.raw import Pool, Raw
 
 DOMAINS = ("orientation", "texture", "shape", "colour")
 CLASSES_PER_DOMAIN = 4
-IMAGES_PER_CLASS = 150
+IMAGES_PER_CLASS = 100
 SIZE = 32
 
 Array = NDArray[np.float64]
@@ -40,10 +40,10 @@ def num_classes(where: Path) -> int:
 
 
 def read(where: Path) -> Raw:
-    """2,400 images `(3, 32, 32)`, the same every time; split 60/20/20 by the task's seed."""
+    """1,600 images `(3, 32, 32)`, the same every time; split 60/20/20 by the task's seed."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(num_classes(where)), IMAGES_PER_CLASS)
-    images = np.stack([_draw(int(label), rng) for label in labels])
+    images = np.concatenate([_draw(label, rng) for label in range(num_classes(where))])
     noisy = images + rng.normal(0, 0.03, images.shape)
     kinds = ("0°", "45°", "90°", "135°"), ("2", "4", "6", "8"), _SHAPES, _HUES
     return Raw(
@@ -58,7 +58,7 @@ def read(where: Path) -> Raw:
 
 
 def _draw(label: int, rng: np.random.Generator) -> Array:
-    """One image `(3, SIZE, SIZE)` with values around [0, 1]."""
+    """All images of a class `(N, 3, SIZE, SIZE)`, values around [0, 1]."""
     kind = label % CLASSES_PER_DOMAIN
     match DOMAINS[domain(label)]:
         case "orientation":
@@ -68,33 +68,39 @@ def _draw(label: int, rng: np.random.Generator) -> Array:
         case "shape":
             return _tint(_shape(kind, rng), rng)
         case _:
-            hue = (kind + rng.uniform(-0.15, 0.15)) / CLASSES_PER_DOMAIN
+            hue = (kind + _uniform(rng, -0.15, 0.15)) / CLASSES_PER_DOMAIN
             luma = 0.5 + 0.4 * _band(1.5, rng)
-            return luma * _rgb(hue)[:, None, None]
+            return luma[:, None] * _rgb(hue)
+
+
+def _uniform(rng: np.random.Generator, low: float, high: float) -> Array:
+    """One number an image, `(N, 1, 1)`."""
+    return rng.uniform(low, high, (IMAGES_PER_CLASS, 1, 1))
 
 
 def _tint(pattern: Array, rng: np.random.Generator) -> Array:
-    """A pattern in [-1, 1] drawn between two random colours at least 0.4 apart in brightness."""
-    dark, light = rng.uniform(0, 0.3, 3), rng.uniform(0.7, 1, 3)
-    ends = (dark, light) if rng.random() < 0.5 else (light, dark)
-    mix = (pattern + 1) / 2
-    return ends[0][:, None, None] * (1 - mix) + ends[1][:, None, None] * mix
+    """Patterns `(N, S, S)` in [-1, 1] between a dark and a bright random colour each."""
+    colours = (IMAGES_PER_CLASS, 3, 1, 1)
+    dark, bright = rng.uniform(0, 0.3, colours), rng.uniform(0.7, 1, colours)
+    mix = (pattern[:, None] + 1) / 2
+    mix = np.where(rng.random((IMAGES_PER_CLASS, 1, 1, 1)) < 0.5, mix, 1 - mix)
+    return dark + (bright - dark) * mix
 
 
 def _grating(angle: float, rng: np.random.Generator) -> Array:
-    angle += rng.uniform(-0.15, 0.15)
-    cycles, phase = rng.uniform(3, 6), rng.uniform(0, 2 * np.pi)
-    wave = np.cos(angle) * _X + np.sin(angle) * _Y
+    angles = angle + _uniform(rng, -0.15, 0.15)
+    cycles, phase = _uniform(rng, 3, 6), _uniform(rng, 0, 2 * np.pi)
+    wave = np.cos(angles) * _X + np.sin(angles) * _Y
     return np.asarray(np.sin(2 * np.pi * cycles * wave + phase))
 
 
 def _band(cycles: float, rng: np.random.Generator) -> Array:
     """Isotropic noise whose energy lies around one spatial frequency, scaled to [-1, 1]."""
     f = np.fft.fftfreq(SIZE, 1 / SIZE)
-    radius = np.hypot(f[:, None], f[None, :])
-    passed = np.exp(-(((radius - cycles) / 0.7) ** 2))
-    noise = np.fft.ifft2(np.fft.fft2(rng.normal(size=(SIZE, SIZE))) * passed).real
-    return np.asarray(noise / np.abs(noise).max())
+    passed = np.exp(-(((np.hypot(f[:, None], f[None, :]) - cycles) / 0.7) ** 2))
+    white = rng.normal(size=(IMAGES_PER_CLASS, SIZE, SIZE))
+    noise = np.fft.ifft2(np.fft.fft2(white) * passed).real
+    return np.asarray(noise / np.abs(noise).max(axis=(1, 2), keepdims=True))
 
 
 _SHAPES = ("disc", "square", "triangle", "cross")
@@ -102,25 +108,24 @@ _HUES = ("red", "yellow-green", "cyan", "violet")
 
 
 def _shape(kind: int, rng: np.random.Generator) -> Array:
-    r = rng.uniform(0.2, 0.35)
-    cx, cy = rng.uniform(-0.5 + r, 0.5 - r, 2)
-    x, y = (_X - cx) / r, (_Y - cy) / r
+    r = _uniform(rng, 0.2, 0.35)
+    x = (_X - _uniform(rng, -1, 1) * (0.5 - r)) / r
+    y = (_Y - _uniform(rng, -1, 1) * (0.5 - r)) / r
+    longer, shorter = np.maximum(np.abs(x), np.abs(y)), np.minimum(np.abs(x), np.abs(y))
     match _SHAPES[kind]:
         case "disc":
             inside = np.hypot(x, y) < 1
         case "square":
-            inside = np.maximum(np.abs(x), np.abs(y)) < 0.9
+            inside = longer < 0.9
         case "triangle":
             inside = (y < 0.8) & (2 * np.abs(x) < y + 1)
         case _:
-            inside = (np.minimum(np.abs(x), np.abs(y)) < 0.3) & (
-                np.maximum(np.abs(x), np.abs(y)) < 1
-            )
+            inside = (shorter < 0.3) & (longer < 1)
     return np.where(inside, 1.0, -1.0)
 
 
-def _rgb(hue: float) -> Array:
-    """Full saturation and value; hue in turns (the usual HSV formula)."""
-    shifted = np.array([hue, hue - 1 / 3, hue - 2 / 3])
+def _rgb(hue: Array) -> Array:
+    """Hues in turns `(N, 1, 1)` → `(N, 3, 1, 1)`, full saturation and value (the HSV formula)."""
+    shifted = hue[:, None] - np.array([0, 1 / 3, 2 / 3])[:, None, None]
     distance = np.abs((shifted + 0.5) % 1 - 0.5) * 6
     return np.asarray((2 - distance).clip(0, 1))

@@ -1,0 +1,189 @@
+"""The five reports on a ledger small enough to work every number out by hand."""
+
+from math import sqrt
+
+import pandas as pd
+import pytest
+from ledger_maker import Maker
+
+import nas
+from nas.analyse import tables
+from nas.spec import Choice, Outcome, Role, Space, Status
+
+
+def rows(maker: Maker, name: str, *index: str) -> pd.DataFrame:
+    return nas.table(name, maker.ledger).set_index(list(index))
+
+
+def test_leaderboard(filled: Maker) -> None:
+    table = nas.table("leaderboard", filled.ledger)
+    assert table["rank"].tolist() == [1, 2]
+    assert table["families"].tolist() == ["ant+bee", "ant+cat"]
+    assert table["gate_mixing"].tolist() == ["soft", "soft"]
+    best, second = table.iloc[0], table.iloc[1]
+    assert (best["val_acc"], best["test_acc"]) == (0.9, 0.88)
+    # √(.9 · .1 / 100) = .03
+    assert best["val_se"] == pytest.approx(0.03)
+    # Alone, bee_s is better than ant_s on validation (.85 > .80); its test accuracy is .83.
+    assert best["alone_model"] == "bee_s"
+    assert best["lift_over_alone"] == pytest.approx(0.88 - 0.83)
+    assert best["lift_over_uniform"] == pytest.approx(0.88 - 0.87)
+    # Retrained: .86 and .88; sd = √(2 · .01² / 1). The .90 it was chosen for is not among them.
+    assert best["confirm_val_acc"] == pytest.approx(0.87)
+    assert best["confirm_sd"] == pytest.approx(sqrt(2) * 0.01)
+    assert best["confirm_n"] == 2
+    assert best["confirm_test_acc"] == pytest.approx(0.85)
+    assert (best["uniform_test_acc"], best["oracle_val_acc"]) == (0.87, 0.95)
+    # cat_s has no control yet, so who is best alone in the second one is not known.
+    assert pd.isna(second["lift_over_alone"])
+    assert pd.isna(second["alone_model"])
+    assert second["confirm_n"] == 0
+
+
+def test_leaderboard_adds_a_candidate_s_attempts_up(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    maker.finish(claim, Outcome(status=Status.OOM, seconds=4.0), final=False)
+    maker.finish(claim, Outcome(status=Status.OK, val_acc=0.5, seconds=6.0))
+    assert nas.table("leaderboard", maker.ledger)["seconds"].tolist() == [10.0]
+
+
+def test_leaderboard_counts_a_failed_control_as_no_rival(maker: Maker) -> None:
+    maker.trained("ant_s", "bee_s", val=0.9)
+    maker.control("ant_s", 0.8)
+    control = maker.draw("bee_s", role=Role.CONTROL)
+    maker.finish(control, Outcome(status=Status.NAN))
+    [best] = nas.table("leaderboard", maker.ledger).itertuples()
+    assert (best.alone_model, best.alone_val_acc) == ("ant_s", 0.8)
+
+
+def test_leaderboard_ties_go_to_the_earlier(maker: Maker) -> None:
+    maker.trained("ant_s", "cat_s", val=0.5)
+    maker.trained("ant_s", "bee_s", val=0.5)
+    assert nas.table("leaderboard", maker.ledger)["number"].tolist() == [0, 1]
+
+
+def test_the_latest_campaign_is_meant(filled: Maker) -> None:
+    filled.ledger.create_campaign("second", filled.space, {})
+    assert nas.table("leaderboard", filled.ledger).empty
+    assert len(nas.table("leaderboard", filled.ledger, "first")) == 2
+
+
+def test_family_yield(filled: Maker) -> None:
+    table = rows(filled, "family_yield", "family")
+    assert table.index.tolist() == ["bee", "ant", "cat", "dog"]
+    assert table["draws"].to_dict() == {"bee": 2, "ant": 2, "cat": 2, "dog": 2}
+    assert table["ok"].to_dict() == {"bee": 1, "ant": 2, "cat": 1, "dog": 0}
+    assert table["failed"].to_dict() == {"bee": 1, "ant": 0, "cat": 0, "dog": 1}
+    assert table["success_rate"].to_dict() == {"bee": 0.5, "ant": 1.0, "cat": 1.0, "dog": 0.0}
+    bee, ant, dog = table.loc["bee"], table.loc["ant"], table.loc["dog"]
+    # Wilson, z = 1.96, 1 of 2: centre (.5 + z²/4)/(1 + z²/2) = .5; half width
+    # z/(1 + z²/2)·√(.25/2 + z²/16) = 1.96/2.9207·√(.125 + .2401) = .4055.
+    assert bee["success_low"] == pytest.approx(0.5 - 0.4055, abs=1e-4)
+    assert bee["success_high"] == pytest.approx(0.5 + 0.4055, abs=1e-4)
+    assert ant["mean_val_acc"] == ant["median_val_acc"] == pytest.approx(0.8)
+    assert ant["best_val_acc"] == 0.9
+    assert bee["difference"] == pytest.approx(0.9 - 0.7)
+    assert pd.isna(ant["difference"])  # no ok candidate is without it
+    assert ant["mean_expert_val_acc"] == pytest.approx((0.8 + 0.6) / 2)
+    assert ant["usage"] == pytest.approx((0.3 + 0.9) / 2)
+    assert ant["alone_val_acc"] == 0.8
+    # test .88 and .68 against .79 alone
+    assert ant["lift_over_alone"] == pytest.approx((0.88 + 0.68) / 2 - 0.79)
+    assert pd.isna(table.loc["cat", "lift_over_alone"])  # no control
+    # 10 s for #0 and 5 s for the failed #2, one success
+    assert (bee["seconds"], bee["seconds_per_success"]) == (15.0, 15.0)
+    assert dog["seconds"] == 5.0
+    assert pd.isna(dog["seconds_per_success"])
+    assert pd.isna(dog["mean_val_acc"])
+    assert table["benched"].to_dict() == {"bee": False, "ant": False, "cat": False, "dog": True}
+    assert table["members"].to_dict() == {"bee": 2, "ant": 1, "cat": 1, "dog": 1}
+
+
+def test_family_yield_leaves_pruned_ones_out_of_the_rate(maker: Maker) -> None:
+    maker.trained("ant_s", "bee_s", val=0.9)
+    maker.failed("ant_s", "cat_s", status=Status.PRUNED)
+    ant = rows(maker, "family_yield", "family").loc["ant"]
+    assert (ant["draws"], ant["ok"], ant["pruned"], ant["failed"]) == (2, 1, 1, 0)
+    assert ant["success_rate"] == 1.0
+
+
+def test_cooccurrence(filled: Maker) -> None:
+    filled.trained("bee_s", "cat_s", val=0.5)
+    table = rows(filled, "cooccurrence", "family_a", "family_b")
+    assert len(table) == 6  # every pair of four, drawn or not
+    pair = table.loc[("ant", "bee")]
+    assert (pair["draws"], pair["ok"], pair["failed"]) == (1, 1, 0)
+    # Means: ant (.9+.7)/2 = .8, bee (.9+.5)/2 = .7, all (.9+.7+.5)/3 = .7 → .8 + .7 − .7 = .8
+    assert pair["expected_val_acc"] == pytest.approx(0.8)
+    assert pair["excess"] == pytest.approx(0.1)
+    assert table.index[0] == ("ant", "bee")
+    failed = table.loc[("bee", "dog")]
+    assert (failed["draws"], failed["ok"], failed["success_rate"]) == (1, 0, 0.0)
+    assert table.loc[("ant", "dog"), "draws"] == 0
+    assert pd.isna(table.loc[("ant", "dog"), "success_rate"])
+
+
+def test_coverage(filled: Maker) -> None:
+    table = rows(filled, "coverage", "level")
+    assert table.index.tolist() == ["family", "pair", "member", "subset", "gate_mixing"]
+    family = table.loc["family"]
+    assert (family["values"], family["drawn"], family["mean"]) == (4, 4, 2.0)
+    assert (family["min"], family["max"], family["spread"]) == (2, 2, 0)
+    pair = table.loc["pair"]  # four of the six pairs, once each
+    assert (pair["values"], pair["drawn"], pair["min"], pair["max"]) == (6, 4, 0, 1)
+    assert pair["mean"] == pytest.approx(4 / 6)
+    assert pair["least"] == "ant+dog, bee+cat, ant+bee"
+    member = table.loc["member"]  # ant_s, cat_s and dog_s twice, bee_s and bee_m once
+    assert (member["values"], member["min"], member["max"], member["spread"]) == (5, 1, 2, 0)
+    assert table.loc["subset", "covered"] == pytest.approx(4 / 6)
+    gate = table.loc["gate_mixing"]  # three soft, one top1
+    assert (gate["min"], gate["max"], gate["spread"], gate["least"]) == (1, 3, 2, "top1, soft")
+
+
+def test_failures(filled: Maker) -> None:
+    filled.failed("ant_s", "dog_s", status=Status.CRASH, stage="build", message="bad", seconds=9)
+    table = nas.table("failures", filled.ledger)
+    assert table["outcome"].tolist() == ["crash", "crash", "oom", "oom", "benched"]
+    table = table.set_index(["outcome", "family"])
+    crash = table.loc[("crash", "ant")]
+    assert (crash["stage"], crash["message"], crash["seconds"]) == ("build", "bad", 9.0)
+    # ant ended six times: #0, #1, the crash, its control and two confirmations
+    assert crash["share"] == pytest.approx(1 / 6)
+    assert table.loc[("oom", "dog"), "share"] == pytest.approx(1 / 2)
+    assert table.loc[("benched", "dog"), "message"] == "after 6 failed candidates in a row"
+
+
+def test_failures_count_attempts_that_were_tried_again(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    maker.finish(claim, Outcome(status=Status.OOM, seconds=4.0), final=False)
+    maker.finish(claim, Outcome(status=Status.OOM, seconds=6.0, message="still"))
+    row = nas.table("failures", maker.ledger).iloc[0]
+    assert (row["attempts"], row["candidates"], row["seconds"]) == (2, 1, 10.0)
+    assert row["message"] == "still"
+
+
+@pytest.mark.parametrize("name", sorted(tables()))
+def test_an_empty_campaign_gives_the_same_columns(maker: Maker, name: str) -> None:
+    empty = nas.table(name, maker.ledger)
+    maker.trained("ant_s", "bee_s", val=0.5)
+    maker.failed("ant_s", "cat_s")
+    full = nas.table(name, maker.ledger)
+    assert list(empty.columns) == list(full.columns)
+    assert not full.empty
+    counted = {"family_yield": 4, "cooccurrence": 6, "coverage": 5}
+    assert len(empty) == counted.get(name, 0)  # what the space has is listed, drawn or not
+
+
+@pytest.mark.parametrize("name", sorted(tables()))
+def test_every_column_is_documented(filled: Maker, name: str) -> None:
+    doc = tables()[name].read_text(encoding="utf-8").split('"""')[1]
+    table = nas.table(name, filled.ledger)
+    for column in table.columns:
+        assert (column if not column.startswith("gate_") else "gate_<name>") in doc
+
+
+@pytest.mark.parametrize("name", sorted(tables()))
+def test_a_space_without_experts(maker: Maker, name: str) -> None:
+    space = Space(name="plain", choices=(Choice(name="depth", values=(1, 2)),))
+    maker.ledger.create_campaign("plain", space, {})
+    assert isinstance(nas.table(name, maker.ledger), pd.DataFrame)

@@ -1,0 +1,24 @@
+"""A driver to be killed, for test_execute_orphans: `orphan.py EXECUTOR SCRIPT FOLDER`."""
+
+import sys
+from pathlib import Path
+
+from executor_contract import EVALUATE, ScriptedDriver
+
+from nas.spec import Epoch
+
+
+class Announcing(ScriptedDriver):
+    def epoch(self, attempt: int, epoch: Epoch) -> bool:
+        sys.stdout.write(f"{attempt}\n")
+        sys.stdout.flush()
+        return super().epoch(attempt, epoch)
+
+
+if __name__ == "__main__":
+    name, script, folder = sys.argv[1:]
+    if name == "ray":
+        from nas.execute.ray_tune import RayExecutor as Chosen
+    else:
+        from nas.execute.local import LocalExecutor as Chosen
+    Chosen(evaluate=EVALUATE).run(Announcing([script], Path(folder)))

@@ -1,0 +1,133 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas.execute import EXECUTORS, check_gpus, device_bytes, devices, environment, make_executor
+from nas.execute.devices import CONTEXT_BYTES, SHARES, Gpu, share
+from nas.execute.shares import Shares
+from nas.spec import ProblemError
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("need", "expected"),
+    [
+        # Of 16 GiB: a quarter is 4 GiB, less 0.5 GiB of context 3.5 GiB, and so on.
+        (0, 0.25),
+        (int(3.5 * GIB), 0.25),
+        (int(3.5 * GIB) + 1, 0.5),
+        (int(7.5 * GIB), 0.5),
+        (int(7.5 * GIB) + 1, 1.0),
+        (int(15.5 * GIB), 1.0),
+        (int(15.5 * GIB) + 1, None),
+        (None, 1.0),
+    ],
+)
+def test_shares_are_quantised(need: int | None, expected: float | None) -> None:
+    assert CONTEXT_BYTES == GIB // 2
+    assert share(need, 16 * GIB) == expected
+
+
+@given(st.integers(0, 200 * GIB), st.integers(1, 200 * GIB))
+def test_a_share_is_the_smallest_that_holds(need: int, total: int) -> None:
+    got = share(need, total)
+    holds = [part for part in SHARES if need + CONTEXT_BYTES <= part * total]
+    assert got == (min(holds) if holds else None)
+
+
+@given(st.integers(1, 4), st.data())
+def test_placed_shares_never_exceed_a_gpu(gpus: int, data: st.DataObject) -> None:
+    shares, placed = Shares(gpus), list[tuple[int, float]]()
+    for _ in range(data.draw(st.integers(0, 30))):
+        if placed and data.draw(st.booleans()):
+            shares.free(*placed.pop(data.draw(st.integers(0, len(placed) - 1))))
+            continue
+        part = data.draw(st.sampled_from(SHARES))
+        gpu = shares.place(part)
+        taken = [sum(p for g, p in placed if g == i) for i in range(gpus)]
+        if gpu is None:
+            assert all(used + part > 1 for used in taken)  # refused only where nothing is free
+        else:
+            assert taken[gpu] + part <= 1
+            placed.append((gpu, part))
+
+
+def test_small_shares_leave_whole_gpus_free() -> None:
+    shares = Shares(2)
+    assert [shares.place(0.25) for _ in range(4)] == [0, 0, 0, 0]
+    assert shares.place(1.0) == 1
+
+
+def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "gpus_available", lambda: ())
+    check_gpus(0)
+    with pytest.raises(ProblemError) as caught:
+        check_gpus(1)
+    assert str(caught.value) == (
+        "--gpus: 1 GPU wanted; this machine has no GPU that torch can use — "
+        "take --gpus 0, or see what `nas doctor` says"
+    )
+
+
+def test_gpus_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    have = (Gpu("Big", 80 * GIB), Gpu("Small", 24 * GIB))
+    monkeypatch.setattr(devices, "gpus_available", lambda: have)
+    check_gpus(2)
+    assert device_bytes(1) == 80 * GIB
+    assert device_bytes(2) == 24 * GIB  # a trial may land on either
+    with pytest.raises(ProblemError, match="3 GPUs wanted; this machine has Big, Small"):
+        check_gpus(3)
+
+
+def test_without_gpus_the_device_is_the_machine() -> None:
+    assert device_bytes(0) > 2**28
+
+
+def test_the_environment_is_plain_data_and_its_digest_is_stable() -> None:
+    digest, facts = environment()
+    assert environment() == (digest, json.loads(json.dumps(facts)))
+    assert len(digest) == 16
+    assert facts["python"].count(".") == 2
+    assert facts["torch"]
+    assert facts["cpus"] >= 1
+
+
+def test_a_commit_is_only_that_of_the_packages_own_checkout(tmp_path: Path) -> None:
+    run = {"cwd": tmp_path, "check": True, "capture_output": True}
+    subprocess.run(["git", "init", "-q"], **run)
+    author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", *author, "commit", "-q", "--allow-empty", "-m", "x"], **run)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], **run).stdout.decode().strip()
+    assert devices._commit(tmp_path) == head
+    inside = tmp_path / "site-packages"
+    inside.mkdir()
+    assert devices._commit(inside) is None
+
+
+def test_executors_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in EXECUTORS:
+        made = make_executor(name, workers=3, gpus=2)
+        assert (made.workers, made.gpus) == (3, 2)
+        assert made.evaluate == "nas.execute.evaluate:evaluate"
+    with pytest.raises(ProblemError, match=r"no executor is called 'locl' — did you mean local\?"):
+        make_executor("locl")
+    with pytest.raises(ValueError, match="workers must be at least 1"):
+        make_executor("local", workers=0)
+    monkeypatch.setattr("nas.execute.find_spec", lambda name: None)
+    with pytest.raises(ProblemError, match=r"Ray is not installed — type .* --executor local"):
+        make_executor("ray")
+
+
+def test_importing_the_room_is_light() -> None:
+    code = (
+        "import sys, nas.execute; nas.execute.make_executor('ray');"
+        "print([m for m in ('torch', 'ray', 'timm', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

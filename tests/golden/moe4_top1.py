@@ -1,0 +1,217 @@
+"""A Mixture of Experts for images: 4 timm models and a gate, mixed top1.
+
+- ByobNet: test_byobnet
+- ConvNeXt: test_convnext
+- EfficientNet: test_efficientnet
+- ResNet: test_resnet
+
+Made for images of 32×32 pixels and 3 channels. Needs torch and timm, nothing else:
+
+    model = build(num_classes=10)
+    logits = model(images)  # (B, 3, 32, 32) → (B, 10)
+
+Shapes: B batch, E experts, K top-k, C classes.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import timm
+import torch
+from torch import nn
+
+EXPERTS: list[tuple[str, str, dict[str, Any]]] = [
+    # family, timm model, its arguments
+    ("ByobNet", "test_byobnet", {}),
+    ("ConvNeXt", "test_convnext", {}),
+    ("EfficientNet", "test_efficientnet", {}),
+    ("ResNet", "test_resnet", {}),
+]
+
+
+def build_expert(model: str, num_classes: int, args: dict[str, Any]) -> nn.Module:
+    """One untrained timm model: (B, 3, H, W) → (B, C)."""
+    return timm.create_model(
+        model,
+        pretrained=False,
+        num_classes=num_classes,
+        in_chans=3,
+        **args,
+    )
+
+
+class Gate(nn.Module):
+    """Scores the experts for each image: (B, channels, H, W) → (B, E) logits over temperature.
+
+    The gate of arXiv 2606.23739: 84,549 parameters for 4 experts and 3 channels, the learned
+    temperature among them. In training, Gaussian noise is added to the logits before they are
+    divided by the temperature.
+    """
+
+    def __init__(
+        self,
+        experts: int,
+        channels: int = 3,
+        width: int = 64,
+        temperature: float = 2.0,
+        noise: float = 0.1,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.noise = noise
+        self.raw_temperature = nn.Parameter(torch.tensor(float(temperature)))
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, width, 3, stride=2, padding=1),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
+            nn.BatchNorm2d(2 * width),
+            nn.ReLU(inplace=True),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+        self.head = nn.Sequential(
+            nn.Linear(2 * width, width),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(width, experts),
+        )
+
+    @property
+    def temperature(self) -> torch.Tensor:
+        """The learned temperature, a scalar held in [0.5, 5]."""
+        return self.raw_temperature.clamp(0.5, 5.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # In fp32 under autocast too: a rounded logit can send an image to another expert.
+        logits = self.head(self.features(x)).float()
+        if self.training and self.noise > 0:
+            logits = logits + self.noise * torch.randn_like(logits)
+        return logits / self.temperature
+
+
+class MixtureOutput(NamedTuple):
+    """What a mixture computed for a batch."""
+
+    logits: torch.Tensor
+    """(B, C): the experts' logits, summed by `weights`."""
+    weights: torch.Tensor
+    """(B, E): the mixing weights; they sum to 1 over E."""
+    probs: torch.Tensor
+    """(B, E): softmax of `gate_logits`, with a gradient to every entry; for balance losses."""
+    gate_logits: torch.Tensor
+    """(B, E): after temperature; in training after noise as well."""
+    expert_logits: torch.Tensor
+    """(B, E, C): each expert's own logits."""
+
+
+class Mixture(nn.Module):
+    """A soft mixture: all experts run, and the gate's softmax weighs their logits."""
+
+    def __init__(
+        self, experts: list[nn.Module], gate: nn.Module, expert_names: list[tuple[str, str]]
+    ) -> None:
+        super().__init__()
+        self.experts = nn.ModuleList(experts)
+        self.gate = gate
+        self.expert_names = expert_names
+
+    def weigh(self, probs: torch.Tensor) -> torch.Tensor:
+        """Gate probabilities (B, E) → mixing weights (B, E)."""
+        return probs
+
+    def mixture(self, x: torch.Tensor) -> MixtureOutput:
+        """Runs every expert on every image."""
+        gate_logits = self.gate(x)
+        probs = gate_logits.softmax(dim=1)
+        weights = self.weigh(probs)
+        expert_logits = torch.stack([expert(x) for expert in self.experts], dim=1)
+        logits = (weights.unsqueeze(2) * expert_logits).sum(dim=1)
+        return MixtureOutput(logits, weights, probs, gate_logits, expert_logits)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.mixture(x).logits
+
+
+def choose(probs: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gate probabilities (B, E) → weights (B, K) and experts (B, K) of the k most probable.
+
+    Weights are renormalised, so they sum to 1 and the only weight of top-1 is 1. The divisor is
+    a constant to the gradient (p / stopgrad(p)): divided by itself, top-1's weight would have
+    no gradient, and the gate would learn nothing from the task. Of equals the first expert wins.
+    """
+    ranked, experts = probs.sort(dim=1, descending=True, stable=True)
+    ranked, experts = ranked[:, :k], experts[:, :k]
+    return ranked / ranked.sum(dim=1, keepdim=True).detach(), experts
+
+
+def dispatch(
+    experts: Sequence[Callable[[torch.Tensor], torch.Tensor]],
+    x: torch.Tensor,
+    weights: torch.Tensor,
+    chosen: torch.Tensor,
+) -> torch.Tensor:
+    """Images (B, …), weights (B, K), chosen experts (B, K) → (B, C) weighted sums of outputs.
+
+    The B·K (image, expert) pairs are sorted by expert, each expert runs once on its own images
+    and the results go back to their places. An expert that nobody chose does not run. The batch
+    is read back from the device once.
+    """
+    batch, k = chosen.shape
+    pairs = chosen.flatten()
+    order = pairs.argsort(stable=True)
+    counts = pairs.bincount(minlength=len(experts)).tolist()
+    # Indexing keeps channels_last strides; index_select would not.
+    shares = x[order // k].split(counts)
+    results = torch.cat(
+        [expert(share) for expert, share in zip(experts, shares, strict=True) if len(share)]
+    )
+    results = torch.empty_like(results).index_copy(0, order, results).unflatten(0, (batch, k))
+    return (weights.unsqueeze(2) * results).sum(dim=1)
+
+
+class TopKMixture(Mixture):
+    """A sparse mixture: each image's logits come from its K most probable experts.
+
+    At evaluation an expert runs on the images that chose it and on no others. In training every
+    expert runs on the whole batch and the weights outside the top K are 0: a routed share of
+    one image would stop BatchNorm, and a share of a few would spoil its statistics.
+    """
+
+    def __init__(
+        self,
+        experts: list[nn.Module],
+        gate: nn.Module,
+        expert_names: list[tuple[str, str]],
+        k: int,
+    ) -> None:
+        super().__init__(experts, gate, expert_names)
+        self.k = k
+
+    def weigh(self, probs: torch.Tensor) -> torch.Tensor:
+        weights, chosen = choose(probs, self.k)
+        return torch.zeros_like(probs).scatter(1, chosen, weights)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            return self.mixture(x).logits
+        weights, chosen = choose(self.gate(x).softmax(dim=1), self.k)
+        return dispatch(self.experts, x, weights, chosen)
+
+
+def build_gate() -> nn.Module:
+    """The gate by itself."""
+    return Gate(
+        experts=4,
+        channels=3,
+        width=64,
+        temperature=2.0,
+        noise=0.1,
+    )
+
+
+def build(num_classes: int) -> nn.Module:
+    """The mixture, untrained: (B, 3, H, W) → (B, num_classes) logits."""
+    experts = [build_expert(model, num_classes, args) for _, model, args in EXPERTS]
+    names = [(family, model) for family, model, _ in EXPERTS]
+    return TopKMixture(experts, build_gate(), names, k=1)

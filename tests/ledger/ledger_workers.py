@@ -1,0 +1,109 @@
+"""Processes that write into a ledger, for tests that run several or kill them."""
+
+import sys
+from collections.abc import Sequence
+from itertools import combinations, product
+from pathlib import Path
+
+from ledger_maker import CODE, epoch
+
+from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
+from nas.spec import (
+    Assignment,
+    Candidate,
+    Choice,
+    Member,
+    Outcome,
+    Pick,
+    Record,
+    Space,
+    Status,
+    Subset,
+    Task,
+)
+
+FAMILIES = tuple("abcdefgh")
+SPACE = Space(
+    name="eight",
+    experts=Subset(k=2, families={f: (Member(model=f"{f}_s"),) for f in FAMILIES}),
+    choices=(Choice(name="mixing", values=("soft", "top1")),),
+)
+POINTS = list(product(combinations(FAMILIES, 2), ("soft", "top1")))
+
+
+def candidate(number: int) -> Candidate:
+    """The candidate at a place in a fixed sequence without end."""
+    replicate, at = divmod(number, len(POINTS))
+    pair, mixing = POINTS[at]
+    picks = tuple(Pick(family, f"{family}_s") for family in pair)
+    assignment = Assignment(picks=picks, choices=(("mixing", mixing),))
+    return Candidate.of(SPACE, assignment, Task(), "t" * 16, replicate=replicate)
+
+
+def propose(records: Sequence[Record]) -> Drawn:
+    return Drawn(candidate=candidate(len(records)), code=CODE)
+
+
+def store(path: Path, lease_seconds: float = 60.0) -> CampaignStore:
+    ledger = Ledger(path, read_only=False)
+    return CampaignStore(ledger, ledger.campaign().id, Owner.me(), lease_seconds=lease_seconds)
+
+
+def start(mine: CampaignStore, claim: Claim) -> int:
+    attempt, _ = mine.start(
+        claim,
+        environment_id=mine.environment("e" * 64, {}),
+        device="cpu",
+        memory_fraction=None,
+        resumed_from=None,
+    )
+    return attempt
+
+
+def finish(mine: CampaignStore, claim: Claim, attempt: int) -> bool:
+    outcome = Outcome(status=Status.OK, epochs=1, val_acc=0.5, seconds=2.0)
+    return mine.finish(claim, attempt, outcome, final=True)
+
+
+def say(what: object) -> None:
+    """One line to the process that started this one."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
+def train_all(path: Path, limit: int) -> None:
+    """Draws and trains until the campaign has `limit` candidates; says each one's number."""
+    mine = store(path)
+    while claim := mine.draw(propose, limit=limit):
+        attempt = start(mine, claim)
+        mine.epoch(attempt, epoch())
+        assert finish(mine, claim, attempt)
+        say(claim.number)
+
+
+def create(path: Path, name: str) -> None:
+    """Opens a ledger that may not be there yet, at a sign, and adds a campaign."""
+    say("ready")
+    sys.stdin.readline()
+    Ledger(path, read_only=False).create_campaign(name, SPACE, {})
+
+
+def hang(path: Path) -> None:
+    """Draws a candidate, trains an epoch of it, says so and never goes on."""
+    mine = store(path)
+    claim = mine.draw(propose)
+    assert claim is not None
+    attempt = start(mine, claim)
+    mine.epoch(attempt, epoch())
+    say(mine.owner)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    _, verb, where, *rest = sys.argv
+    if verb == "train_all":
+        train_all(Path(where), int(rest[0]))
+    elif verb == "create":
+        create(Path(where), rest[0])
+    elif verb == "hang":
+        hang(Path(where))

@@ -1,0 +1,201 @@
+"""Who may write what: leases, heartbeats, fencing, and how often a candidate is tried again."""
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ledger_maker import COST, Maker, epoch
+
+from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
+from nas.spec import Outcome, Role, Status
+
+OK = Outcome(status=Status.OK, epochs=2, val_acc=0.8, test_acc=0.7, seconds=3.0)
+
+
+@pytest.fixture
+def maker(tmp_path: Path) -> Maker:
+    return Maker(tmp_path / "runs.db")
+
+
+def other(maker: Maker) -> CampaignStore:
+    """Another driver of the same campaign."""
+    ledger = Ledger(maker.path, read_only=False)
+    return CampaignStore(ledger, maker.campaign, Owner.me())
+
+
+def start(store: CampaignStore, claim: Claim) -> int:
+    attempt, _ = store.start(
+        claim, environment_id=1, device="cpu", memory_fraction=None, resumed_from=None
+    )
+    return attempt
+
+
+def test_a_lease_holds_and_a_heartbeat_renews_it(maker: Maker) -> None:
+    second = other(maker)
+    maker.store.lease_seconds = -1.0  # over as soon as it is given
+    maker.draw("ant_s", "bee_s")
+    maker.store.lease_seconds = 60.0
+    maker.store.heartbeat(2.5)
+    assert second.reclaim(max_deaths=2) is None
+    assert second.open_elsewhere() == 1
+    maker.store.lease_seconds = -1.0
+    maker.store.heartbeat(1.5)
+    assert second.open_elsewhere() == 0
+    taken = second.reclaim(max_deaths=2)
+    assert taken is not None
+    assert (taken.number, taken.deaths) == (0, 0)  # no attempt of it died
+    assert maker.ledger.campaign().worked_seconds == 4.0
+
+
+def test_a_driver_that_lost_its_lease_is_fenced_off(maker: Maker) -> None:
+    second = other(maker)
+    maker.store.lease_seconds = -1.0
+    claim = maker.draw("ant_s", "bee_s")
+    old = maker.start(claim)
+    taken = second.reclaim(max_deaths=2)
+    assert taken is not None
+    new = start(second, taken)
+    maker.store.epoch(old, epoch(1, val_acc=0.99))
+    second.epoch(new, epoch(1, val_acc=0.5))
+    late = replace_val(OK, 0.99)
+    assert not maker.store.finish(claim, old, late, final=True)
+    assert second.finish(taken, new, OK, final=True)
+    assert not maker.store.finish(claim, old, late, final=True)
+    [candidate] = maker.ledger.candidates().itertuples()
+    assert (candidate.outcome, candidate.val_acc, candidate.final_attempt) == ("ok", 0.8, new)
+    assert maker.ledger.epochs()["attempt"].tolist() == [new]
+    attempts = maker.ledger.attempts()
+    assert attempts["outcome"].tolist() == ["killed", "ok"]
+    assert attempts["final"].tolist() == [False, True]
+
+
+def test_an_attempt_begun_after_the_lease_was_lost_decides_nothing(maker: Maker) -> None:
+    second = other(maker)
+    maker.store.lease_seconds = -1.0
+    claim = maker.draw("ant_s", "bee_s")
+    taken = second.reclaim(max_deaths=2)
+    assert taken is not None
+    new = start(second, taken)
+    stale = maker.start(claim)  # this driver slept and does not know
+    assert not maker.store.finish(claim, stale, replace_val(OK, 0.99), final=True)
+    assert second.finish(taken, new, OK, final=True)
+    [candidate] = maker.ledger.candidates().itertuples()
+    assert (candidate.val_acc, candidate.final_attempt) == (0.8, new)
+
+
+def replace_val(outcome: Outcome, val_acc: float) -> Outcome:
+    return outcome.model_copy(update={"val_acc": val_acc})
+
+
+def test_a_result_is_taken_once(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(claim)
+    assert maker.store.finish(claim, attempt, OK, final=True)
+    assert not maker.store.finish(claim, attempt, replace_val(OK, 0.1), final=True)
+    assert maker.ledger.attempts()["val_acc"].tolist() == [0.8]
+
+
+def test_interrupted_is_free_for_anyone_and_no_death(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    outcome = Outcome(status=Status.INTERRUPTED, epochs=1, seconds=2.0)
+    attempt = maker.finish(claim, outcome, final=False)
+    taken = other(maker).reclaim(max_deaths=0)
+    assert taken is not None
+    assert taken.deaths == 0
+    assert [earlier.attempt for earlier in taken.earlier] == [attempt]
+
+
+def test_a_candidate_that_keeps_dying_ends_killed(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    maker.draw("cat_s", "dog_s")
+    attempts = []
+    for deaths in (0, 1, 2):
+        maker.store.lease_seconds = -1.0
+        maker.store.heartbeat(0.0)
+        second = other(maker)
+        taken = second.reclaim(max_deaths=2)
+        assert taken is not None
+        assert (taken.number, taken.deaths) == (0, deaths)
+        attempts.append(start(second, taken))
+        second.lease_seconds = -1.0
+        second.heartbeat(0.0)
+    third = other(maker)
+    taken = third.reclaim(max_deaths=2)  # the fourth driver passes on to the next candidate
+    assert taken is not None
+    assert taken.number == 1
+    first = maker.ledger.candidates().iloc[0]
+    assert (first["key"], first["outcome"]) == (claim.candidate.key, "killed")
+    assert (first["deaths"], first["final_attempt"]) == (3, attempts[-1])
+
+
+def test_a_retry_keeps_its_lease_and_its_half_batch(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(claim)
+    out_of_memory = Outcome(status=Status.OOM, seconds=1.0)
+    assert maker.store.finish(claim, attempt, out_of_memory, final=False, micro_batches=2)
+    assert other(maker).reclaim(max_deaths=2) is None
+    again = maker.start(replace(claim, micro_batches=2))
+    assert maker.store.finish(claim, again, OK, final=True)
+    attempts = maker.ledger.attempts()
+    assert attempts["outcome"].tolist() == ["oom", "ok"]
+    assert attempts["micro_batches"].tolist() == [1, 2]
+    assert attempts["attempt_number"].tolist() == [1, 2]
+
+
+def test_a_worker_that_died_leaves_what_it_had_reported(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(claim)
+    maker.store.epoch(attempt, epoch(1))
+    maker.store.epoch(attempt, epoch(2))
+    maker.store.finish(claim, attempt, Outcome(status=Status.CRASH), final=True)
+    [row] = maker.ledger.attempts().itertuples()
+    assert row.epochs == 2
+    assert row.seconds > 0
+
+
+def test_what_a_driver_gives_up_is_open_to_others(maker: Maker) -> None:
+    maker.draw("ant_s", "bee_s")
+    maker.draw("cat_s", "dog_s")
+    maker.store.release_all()
+    second = other(maker)
+    taken = [second.reclaim(max_deaths=2), second.reclaim(max_deaths=2)]
+    assert [claim and claim.number for claim in taken] == [0, 1]
+
+
+def test_the_limit_counts_the_search_alone(maker: Maker) -> None:
+    maker.control("ant_s", 0.5)
+    drawn = Drawn(candidate=maker.candidate("ant_s", "bee_s"), code="", cost=COST)
+    assert maker.store.draw(lambda _: drawn, limit=1)
+    assert maker.store.draw(lambda _: drawn, limit=1) is None
+
+
+def test_a_control_is_added_once(maker: Maker) -> None:
+    drawn = Drawn(candidate=maker.candidate("ant_s"), code="", cost=COST)
+    assert maker.store.add(Role.CONTROL, drawn)
+    assert other(maker).add(Role.CONTROL, drawn) is None
+
+
+def test_records_follow_other_drivers(maker: Maker) -> None:
+    second = other(maker)
+    claim = maker.draw("ant_s", "bee_s")
+    assert [r.status for r in second.records()] == [None]
+    maker.store.finish(claim, maker.start(claim), OK, final=True)
+    maker.failed("cat_s", "dog_s")
+    records = second.records()
+    assert [(r.number, r.status, r.value) for r in records] == [
+        (0, Status.OK, 0.8),
+        (1, Status.OOM, None),
+    ]
+    assert records[0].assignment == claim.candidate.assignment
+    assert records == other(maker).records()
+
+
+def test_owners_read_back_and_doubt_other_hosts() -> None:
+    me = Owner.me()
+    assert Owner.parse(str(me)) == me
+    assert me != Owner.me()  # each driver of a process is its own
+    assert not me.surely_dead()
+    assert not Owner("elsewhere", 1, 0, "x").surely_dead()
+    # The same pid, but another process: this one started a minute later.
+    assert Owner(socket.gethostname(), me.pid, me.started - 6000, "x").surely_dead()

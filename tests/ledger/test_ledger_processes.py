@@ -1,0 +1,130 @@
+"""Several processes in one ledger, and processes that are killed while they write."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ledger_workers import SPACE, candidate, start, store
+
+from nas.ledger import Ledger, Owner
+from nas.spec import Status
+
+WORKERS = Path(__file__).with_name("ledger_workers.py")
+
+
+def spawn(verb: str, path: Path, *rest: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(WORKERS), verb, str(path), *map(str, rest)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def campaign(path: Path) -> None:
+    ledger = Ledger(path, read_only=False)
+    ledger.create_campaign("first", SPACE, {})
+    ledger.close()
+
+
+@pytest.mark.slow
+def test_a_fresh_ledger_opened_by_several_processes_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    names = [f"c{n}" for n in range(6)]
+    processes = [spawn("create", path, name) for name in names]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0] * len(names)
+    assert sorted(Ledger(path).campaign_names()) == names
+
+
+@pytest.mark.slow
+def test_several_drivers_draw_and_train_everything_exactly_once(tmp_path: Path) -> None:
+    path, limit = tmp_path / "runs.db", 60
+    campaign(path)
+    processes = [spawn("train_all", path, limit) for _ in range(4)]
+    said = [process.communicate(timeout=120)[0].split() for process in processes]
+    assert all(process.returncode == 0 for process in processes)
+    numbers = sorted(int(number) for lines in said for number in lines)
+    assert numbers == list(range(limit))
+    ledger = Ledger(path)
+    candidates, attempts = ledger.candidates(), ledger.attempts()
+    # The order is the sequence's own, whoever drew: 60 draws as one driver would have made them.
+    assert candidates["key"].tolist() == [candidate(n).key for n in range(limit)]
+    assert candidates["number"].tolist() == list(range(limit))
+    assert (candidates["outcome"] == "ok").all()
+    assert len(attempts) == limit
+    assert attempts["final"].all()
+    assert len(ledger.epochs()) == limit
+
+
+@pytest.mark.slow
+def test_ten_kills_in_mid_write_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    campaign(path)
+    rng = random.Random(0)
+    done: set[int] = set()
+    for _ in range(10):
+        process = spawn("train_all", path, 100_000)
+        assert process.stdout is not None
+        done.add(int(process.stdout.readline()))  # it is at work
+        time.sleep(rng.uniform(0.0, 0.3))
+        process.kill()
+        rest, _ = process.communicate(timeout=30)
+        done.update(int(line) for line in rest.split("\n")[:-1])  # whole lines
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        candidates = Ledger(path).candidates()
+        assert candidates["number"].tolist() == list(range(len(candidates)))
+        finished = set(candidates.loc[candidates["outcome"] == "ok", "number"])
+        assert done <= finished  # what was said to be committed is there
+        assert len(candidates) - len(finished) <= 10  # at most one was open at each kill
+    # The next driver takes up what the dead ones left, each once.
+    mine = store(path)
+    left = int(Ledger(path).candidates()["outcome"].isna().sum())
+    claims = [mine.reclaim(max_deaths=2) for _ in range(left)]
+    assert len({claim.number for claim in claims if claim}) == left
+    assert mine.reclaim(max_deaths=2) is None
+
+
+@pytest.mark.slow
+def test_a_killed_driver_s_candidate_is_taken_over_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    campaign(path)
+    process = spawn("hang", path)
+    assert process.stdout is not None
+    owner = Owner.parse(process.stdout.readline().strip())
+    assert owner.pid == process.pid
+    assert not owner.surely_dead()
+    mine = store(path)
+    assert mine.reclaim(max_deaths=2) is None
+    assert mine.open_elsewhere() == 1
+    os.kill(process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert owner.surely_dead()  # a zombie still
+    process.communicate()
+    assert owner.surely_dead()
+    assert mine.open_elsewhere() == 0
+    claim = mine.reclaim(max_deaths=2)  # its lease had most of a minute to go
+    assert claim is not None
+    assert claim.deaths == 1
+    [old] = claim.earlier
+    [row] = Ledger(path).attempts().itertuples()
+    assert (row.attempt, row.outcome, row.epochs) == (old.attempt, Status.KILLED, 1)
+    assert row.seconds == 2.0  # of the one epoch it reported
+    assert start(mine, claim) != old.attempt

@@ -1,0 +1,97 @@
+"""The schema: migrations make what the models say, and old ledgers stay readable."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from ledger_maker import CONDITIONS, PROBE, Maker
+
+from nas.ledger import CampaignStore, Ledger, Owner, database
+from nas.ledger.lookup import find
+from nas.ledger.models import Base
+from nas.ledger.summary import summary
+from nas.spec import Role, Status
+
+MIGRATIONS = Path(database.__file__).with_name("migrations") / "versions"
+OLD = sorted((Path(__file__).parent / "data").glob("runs-*.sql"))
+"""Ledgers as each schema version wrote them. Never edited: a new version adds a file, made by
+`fill` below and `sqlite3 runs.db .dump`."""
+
+
+def fill(path: Path) -> None:
+    """A ledger with a row in every table."""
+    maker = Maker(path, owner=Owner("host", 1, 2, "nonce"), dataset="digits", trials=9)
+    maker.trained("ant_s", "bee_s", val=0.9, test=0.85, inside=(0.8, 0.7), weights="w")
+    maker.trained("ant_s", "bee_s", val=0.8, test=0.75, replicate=1, role=Role.CONFIRM)
+    maker.control("ant_s", 0.7)
+    maker.failed("bee_m", "cat_s", status=Status.NAN, message="the loss is not a number")
+    maker.store.put_rung(maker.draw("cat_s", "dog_s"), 0, 1, 0.5, promoted=True)
+    maker.store.event("benched", family="cat", after=6)
+    maker.ledger.put_probes(CONDITIONS, [PROBE])
+    maker.store.heartbeat(12.5)
+    maker.ledger.close()
+
+
+def schema(path: Path) -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return set(connection.execute("SELECT name, sql FROM sqlite_master"))
+
+
+def test_migrations_make_the_models(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "runs.db", read_only=False)
+    with ledger._engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_head_is_the_newest_migration() -> None:
+    versions = sorted(path.name.split("_")[0] for path in MIGRATIONS.glob("[0-9]*.py"))
+    assert versions[-1] == database.HEAD
+
+
+def test_every_version_has_an_old_ledger() -> None:
+    assert [path.stem.removeprefix("runs-") for path in OLD] == sorted(
+        path.name.split("_")[0] for path in MIGRATIONS.glob("[0-9]*.py")
+    )
+
+
+@pytest.mark.parametrize("old", OLD, ids=lambda path: path.stem)
+def test_an_old_ledger_is_brought_up_to_date(old: Path, tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(old.read_text(encoding="utf-8"))
+    ledger = Ledger(path, read_only=False)
+    fill(tmp_path / "fresh.db")
+    assert schema(path) == schema(tmp_path / "fresh.db")
+
+    candidates = ledger.candidates()
+    assert candidates["families"].tolist() == ["ant+bee", "ant+bee", "ant", "bee+cat", "cat+dog"]
+    assert candidates["role"].tolist() == ["search", "confirm", "control", "search", "search"]
+    assert candidates["outcome"].tolist()[:4] == ["ok", "ok", "ok", "nan"]
+    assert candidates["base_key"].tolist()[:2] == [candidates["key"][0]] * 2
+    attempts = ledger.attempts()
+    assert attempts["val_acc"].tolist()[:3] == [0.9, 0.8, 0.7]
+    assert attempts["message"].tolist()[3] == "the loss is not a number"
+    assert len(ledger.epochs()) == 6
+    assert ledger.experts()["family"].tolist() == ["ant", "bee"]
+    assert ledger.events()["family"].tolist() == ["cat"]
+    assert ledger.probes()["model"].tolist() == ["bee_m"]
+    assert "def build" in find(ledger, "#0").candidate.code
+    assert summary(ledger).worked_seconds == 12.5
+    # A campaign goes on in it.
+    store = CampaignStore(ledger, ledger.campaign().id, Owner.me())
+    assert [record.status for record in store.records()] == [Status.OK, Status.NAN, None]
+
+
+def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    fill(path)
+    before = path.read_bytes()
+    Ledger(path, read_only=False).close()
+    reader = Ledger(path)
+    reader.attempts()
+    reader.close()
+    assert path.read_bytes() == before

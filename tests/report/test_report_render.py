@@ -1,0 +1,172 @@
+"""Tables for people, and for scripts."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from nas.report import FORMATS, render
+from nas.report.cells import cell, header
+from nas.spec import ProblemError
+
+FRAME = pd.DataFrame(
+    {
+        "key": ["0123456789abcdef", "fedcba9876543210"],
+        "families": ["ant+bee", "cat+dog"],
+        "val_acc": [0.91234, np.nan],
+        "lift_over_alone": [0.0123, -0.00001],
+        "params": pd.array([84_549, None], dtype="Int64"),
+        "seconds": [245.0, 3.0],
+        "benched": [True, False],
+        "at": pd.to_datetime(["2026-01-02 03:04:05", None], utc=True),
+        "note": ["a|b", None],
+    }
+)
+
+
+def printed(renderable: object, width: int = 200) -> str:
+    console = Console(width=width, no_color=True, file=io.StringIO())
+    console.print(renderable)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_a_table_for_a_terminal() -> None:
+    lines = printed(render(FRAME, "table", title="Which?", note="campaign c")).splitlines()
+    assert lines[0].strip() == "Which?"
+    assert lines[-1].strip() == "campaign c; 2 rows"
+    heads = [line for line in lines if "key" in line]
+    assert "families" in heads[0]
+    first = next(line for line in lines if "01234567" in line)
+    assert "89abcdef" not in first  # eight digits do
+    for text in ("ant bee", "91.23", "+1.23", "84.5 k", "4m05s", "yes", "2026-01-02 03:04:05"):
+        assert text in first
+    second = next(line for line in lines if "fedcba98" in line)
+    assert second.count("–") == 4  # four gaps
+    assert "-0.00" not in second
+
+
+def test_numbers_stand_right_and_text_left() -> None:
+    lines = printed(render(FRAME, "table")).splitlines()
+    first = next(line for line in lines if "01234567" in line)
+    second = next(line for line in lines if "fedcba98" in line)
+    assert first.index("ant") == second.index("cat")
+    assert first.index("4m05s") + 5 == second.index("3s") + 2
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_narrow_terminal_gets_the_first_columns_and_is_told(width: int) -> None:
+    text = printed(render(FRAME, "table"), width)
+    assert all(len(line) <= width for line in text.splitlines())
+    assert "01234567" in text
+    assert "note" not in text
+    words = " ".join(text.split())
+    assert "more columns with --format csv" in words
+    assert "families" in words  # headers break between words only
+
+
+def test_a_limit_is_for_people_and_said() -> None:
+    assert "1 of 2 rows" in printed(render(FRAME, "table", limit=1))
+    assert "fedcba98" not in str(render(FRAME, "md", limit=1))
+    assert "fedcba98" in str(render(FRAME, "csv", limit=1))
+
+
+def test_csv_is_the_frame_itself() -> None:
+    rows = list(csv.DictReader(io.StringIO(str(render(FRAME, "csv", title="no title here")))))
+    assert list(rows[0]) == list(FRAME.columns)
+    assert rows[0]["val_acc"] == "0.91234"
+    assert rows[0]["key"] == "0123456789abcdef"
+    assert rows[1]["val_acc"] == ""
+
+
+def test_json_is_plain_records_with_nulls() -> None:
+    rows = json.loads(str(render(FRAME, "json")))
+    assert rows[0] == {
+        "key": "0123456789abcdef",
+        "families": "ant+bee",
+        "val_acc": 0.91234,
+        "lift_over_alone": 0.0123,
+        "params": 84549,
+        "seconds": 245.0,
+        "benched": True,
+        "at": "2026-01-02T03:04:05.000000Z",
+        "note": "a|b",
+    }
+    assert [rows[1][name] for name in ("val_acc", "params", "at", "note")] == [None] * 4
+
+
+def test_markdown() -> None:
+    lines = str(render(FRAME, "md", title="Which?", note="campaign c")).splitlines()
+    assert lines[0] == "## Which?"
+    assert lines[2].startswith("| key | families | val acc % | lift over alone pt |")
+    assert lines[3] == "| --- | --- | ---: | ---: | ---: | ---: | --- | --- | --- |"
+    assert lines[4].endswith(r"| a\|b |")
+    assert lines[-1] == "campaign c; 2 rows"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_empty_frame(format: str) -> None:
+    text = printed(render(FRAME.head(0), format))
+    assert "0 rows" in text or format in ("csv", "json")
+    if format == "json":
+        assert json.loads(text) == []
+
+
+def test_an_unknown_format() -> None:
+    with pytest.raises(ProblemError, match="no format 'yaml'") as caught:
+        render(FRAME, "yaml")
+    assert "choose from csv, json, md, table" in caught.value.problem.fix
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        ("success_rate", 0.5, "50.00"),
+        ("usage", 0.25, "25.00"),
+        ("confirm_sd", 0.0141, "1.41"),
+        ("excess", -0.02, "-2.00"),
+        ("macs", 8.46e9, "8.46 G"),
+        ("params", 999, "999"),
+        ("params", 1000, "1.00 k"),
+        ("params", 999_950, "1.00 M"),
+        ("memory_bytes", 3 * 2**29, "1.50 GiB"),
+        ("seconds_per_success", 3725.0, "1h02m"),
+        ("draws", 1146, "1,146"),
+        ("lr", 0.001, "0.00100"),
+        ("members", "a_s+b_s", "a_s b_s"),
+        ("members", 3, "3"),
+        ("mean", None, "–"),
+    ],
+)
+def test_cells(column: str, value: object, text: str) -> None:
+    assert cell(column, value) == text
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("val_acc", "val acc %"),
+        ("val_se", "val se pt"),
+        ("lift_over_uniform", "lift over uniform pt"),
+        ("gate_mixing", "mixing"),
+        ("draws", "draws"),
+    ],
+)
+def test_headers(column: str, text: str) -> None:
+    assert header(column) == text
+
+
+def test_every_shipped_report_renders_in_every_format(maker: object, tmp_path: Path) -> None:
+    import nas
+    from nas.analyse import question, tables
+
+    maker.trained("ant_s", "bee_s", val=0.9, inside=(0.8, 0.7))  # type: ignore[attr-defined]
+    ledger = nas.Ledger(tmp_path / "runs.db")
+    for name in tables():
+        for format in FORMATS:
+            text = printed(render(nas.table(name, ledger), format, title=question(name)), 100)
+            assert "ant" in text or format == "table" or name == "failures"

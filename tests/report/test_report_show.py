@@ -1,0 +1,136 @@
+"""Finding one candidate, and showing it."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from ledger_maker import CODE, Maker
+from rich.console import Console
+
+from nas.ledger import Ledger
+from nas.ledger.lookup import find
+from nas.report.show import details, shown
+from nas.spec import Outcome, ProblemError, Role, Status
+
+
+def text_of(found: dict[str, object]) -> str:
+    console = Console(width=120, no_color=True, file=io.StringIO())
+    console.print(shown(found))
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_everything_about_a_candidate(maker: Maker) -> None:
+    claim = maker.trained(
+        *("ant_s", "bee_s"),
+        val=0.9,
+        test=0.88,
+        inside=(0.8, 0.86),
+        usage=(0.3, 0.7),
+        uniform=0.87,
+        oracle=0.95,
+    )
+    maker.control("ant_s", 0.8, 0.79)
+    maker.control("bee_s", 0.75, 0.7)
+    maker.control("bee_m", 0.99)  # of the same family, but not the member in it
+    found = details(Ledger(maker.path), claim.candidate.key)
+    assert json.loads(json.dumps(found)) == found
+    assert (found["key"], found["number"]) == (claim.candidate.key, 0)
+    assert (found["families"], found["members"]) == ("ant+bee", "ant_s+bee_s")
+    assert found["gate"] == {"mixing": "soft"}
+    assert (found["outcome"], found["val_acc"], found["test_acc"]) == ("ok", 0.9, 0.88)
+    assert found["baselines"] == {
+        "alone": {"val_acc": 0.8, "test_acc": 0.79},
+        "uniform": {"val_acc": 0.87, "test_acc": 0.87},
+        "oracle": {"val_acc": 0.95, "test_acc": 0.95},
+    }
+    assert found["experts"][1] == {
+        "family": "bee",
+        "model": "bee_s",
+        "val_acc": 0.86,
+        "test_acc": 0.86,
+        "usage": 0.7,
+        "alone_val_acc": 0.75,
+        "alone_test_acc": 0.7,
+    }
+    assert [epoch["val_acc"] for epoch in found["epochs"]] == [0.45, 0.9]
+    assert found["code"] == CODE
+    assert found["environment"] == {"python": "3.11"}
+    text = text_of(found)
+    for part in ("#0 ant bee", "90.00", "top-1 oracle", "95.00", "▄█", "def build(num_classes)"):
+        assert part in text
+
+
+def test_a_failure_and_its_retries(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    maker.finish(claim, Outcome(status=Status.OOM, seconds=4.0), final=False)
+    end = Outcome(status=Status.OOM, stage="train", message="too big", detail="at\nline", seconds=6)
+    maker.finish(claim, end)
+    found = details(maker.ledger, "#0")
+    assert (found["outcome"], found["val_acc"], found["seconds"]) == ("oom", None, 10.0)
+    assert [attempt["message"] for attempt in found["attempts"]] == ["", "too big"]
+    assert found["attempts"][1]["detail"] == "at\nline"
+    assert found["baselines"]["alone"] == {"val_acc": None, "test_acc": None}
+    assert "too big" in text_of(found)
+
+
+def test_an_open_candidate(maker: Maker) -> None:
+    maker.draw("ant_s", "bee_s")
+    found = details(maker.ledger, "0")
+    assert (found["outcome"], found["attempts"], found["environment"]) == (None, [], {})
+    assert "open" in text_of(found)
+
+
+def key_of(maker: Maker, ident: str, campaign: str | None = None) -> str:
+    return find(maker.ledger, ident, campaign).candidate.key
+
+
+def test_names(maker: Maker) -> None:
+    keys = [maker.trained("ant_s", "bee_s", val=0.5, replicate=n).candidate.key for n in range(40)]
+    for number, key in enumerate(keys):
+        assert key_of(maker, key) == key
+        assert key_of(maker, f"#{number}") == key
+        assert key_of(maker, key[:12]) == key
+    with pytest.raises(ProblemError, match="no candidate is named '#40'"):
+        find(maker.ledger, "#40")
+    for nonsense in ("", "#", "xyz", "%", "0x1", "-1", "#1 OR 1"):
+        with pytest.raises(ProblemError, match="no candidate is named"):
+            find(maker.ledger, nonsense)
+
+
+def test_an_ambiguous_name(maker: Maker) -> None:
+    keys = [maker.trained("ant_s", "bee_s", val=0.5, replicate=n).candidate.key for n in range(40)]
+    # 40 keys, 16 first digits: two of them share one that is a letter or a digit.
+    digit = next(d for d in "abcdef" if sum(key.startswith(d) for key in keys) > 1)
+    with pytest.raises(ProblemError, match="fits several candidates") as caught:
+        find(maker.ledger, digit)
+    assert next(key for key in reversed(keys) if key.startswith(digit)) in caught.value.problem.fix
+
+
+def test_a_number_that_is_a_key_s_beginning_too(maker: Maker) -> None:
+    keys = [maker.trained("ant_s", "bee_s", val=0.5, replicate=n).candidate.key for n in range(40)]
+    both = next(n for n in range(40) if any(k.startswith(str(n)) and k != keys[n] for k in keys))
+    with pytest.raises(ProblemError, match="fits several candidates"):
+        find(maker.ledger, str(both))
+    assert key_of(maker, f"#{both}") == keys[both]  # the sign decides
+
+
+def test_numbers_are_the_search_s_and_the_campaign_s(maker: Maker) -> None:
+    maker.control("ant_s", 0.5)
+    claim = maker.trained("ant_s", "bee_s", val=0.5)
+    confirmed = maker.trained("ant_s", "bee_s", val=0.6, replicate=1, role=Role.CONFIRM)
+    assert key_of(maker, "#0") == claim.candidate.key
+    assert details(maker.ledger, confirmed.candidate.key)["role"] == "confirm"
+    maker.ledger.create_campaign("second", maker.space, {})
+    with pytest.raises(ProblemError, match="no candidate"):
+        find(maker.ledger, "#0")  # the latest campaign has none
+    assert key_of(maker, "#0", "first") == claim.candidate.key
+    assert key_of(maker, claim.candidate.key) == claim.candidate.key  # keys are sought everywhere
+    with pytest.raises(ProblemError, match="no candidate"):
+        find(maker.ledger, claim.candidate.key, "second")
+
+
+def test_an_empty_ledger(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "runs.db", read_only=False)
+    with pytest.raises(ProblemError, match="no campaign is in this ledger yet"):
+        details(ledger, "#0")

@@ -1,0 +1,155 @@
+"""BatchNorm after few steps: what gave the published MNASNet its .218."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from nas.data.split import Data, Split
+from nas.spec import Recipe
+from nas.train import load_model, procedure, score
+from nas.train.batchnorm import IMAGES, reestimate
+from nas.train.compute import Compute
+from nas.train.procedures import joint
+from nas.train.seeding import seed_everything
+
+CPU = torch.device("cpu")
+COMPUTE = Compute(CPU)
+
+SLOW_NORMS = """
+from torch import nn
+
+def build(num_classes):
+    layers, width = [], 1
+    for _ in range(3):
+        layers += [
+            nn.Conv2d(width, 12, 3, padding=1, bias=False),
+            nn.BatchNorm2d(12, momentum=3e-4),
+            nn.ReLU(),
+        ]
+        width = 12
+    head = [nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(192, num_classes)]
+    return nn.Sequential(*layers, *head)
+"""
+"""MNASNet's momentum: after 68 steps running statistics have moved 2 % from their initial 0, 1."""
+
+
+def trained(data: Data) -> tuple[nn.Module, float]:
+    """Two epochs on the digits: the model and its validation accuracy."""
+    seed_everything(3, epoch=0)
+    recipe = Recipe(epochs=2, batch_size=32, lr=5e-3, mixup_alpha=0)
+    training = procedure("joint")(load_model(SLOW_NORMS, 10), data, recipe, device=CPU, seed=3)
+    *_, last = training.events()
+    return training.model, last.val_acc
+
+
+@torch.no_grad()
+def accuracy_with_batch_statistics(model: nn.Module, split: Split) -> float:
+    """What the network computes while it trains: every batch normalised by itself."""
+    model.train()
+    hits = sum(int((model(x).argmax(1) == labels).sum()) for x, labels in split.batches(180))
+    return hits / len(split)
+
+
+def test_few_steps_at_a_slow_momentum_evaluate_properly(
+    digits: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, acc = trained(digits)
+    assert acc > 0.85
+    assert acc > accuracy_with_batch_statistics(model, digits.val) - 0.03
+
+    def unguarded(model: nn.Module, *_: Any, **__: Any) -> None:
+        model.eval()
+
+    monkeypatch.setattr(joint, "reestimate", unguarded)
+    control, bad = trained(digits)
+    # The control learnt as well; only its evaluation is wrong.
+    assert accuracy_with_batch_statistics(control, digits.val) > 0.85
+    assert bad < acc - 0.2
+
+
+class _Fixed(Split):
+    """Batches as given, whatever is asked for."""
+
+    def __init__(self, batches: list[torch.Tensor]) -> None:
+        self.given = batches
+        self.labels = torch.zeros(sum(len(x) for x in batches), dtype=torch.int64)
+        self.served = 0
+
+    def batches(self, *_: Any, **__: Any) -> Any:
+        for x in self.given:
+            self.served += 1
+            yield x, torch.zeros(len(x), dtype=torch.int64)
+
+
+def refresh(model: nn.Module, split: Split, batch_size: int = 2) -> None:
+    reestimate(
+        model,
+        split,
+        batch_size,
+        compute=COMPUTE,
+        generator=torch.Generator().manual_seed(0),
+        tick=lambda: None,
+    )
+
+
+def test_statistics_by_hand() -> None:
+    # Two batches of one channel: (0, 2) has mean 1, unbiased variance 2; (4, 10) has 7 and 18.
+    # Their averages: mean 4, variance 10, whatever was there before.
+    norm = nn.BatchNorm2d(1, momentum=3e-4)
+    with torch.no_grad():
+        norm.running_mean.fill_(99)  # type: ignore[union-attr]
+    shape = (2, 1, 1, 1)
+    refresh(
+        norm,
+        _Fixed([torch.tensor([0.0, 2.0]).view(shape), torch.tensor([4.0, 10.0]).view(shape)]),
+    )
+    assert norm.running_mean.tolist() == [4.0]  # type: ignore[union-attr]
+    assert norm.running_var.tolist() == [10.0]  # type: ignore[union-attr]
+    assert norm.momentum == 3e-4
+    assert not norm.training
+
+
+def test_only_batchnorm_runs_in_training_mode() -> None:
+    model = nn.Sequential(nn.Dropout(1.0), nn.BatchNorm2d(1))
+    x = torch.arange(4.0).view(4, 1, 1, 1)
+    refresh(model, _Fixed([x]), batch_size=4)
+    # Dropout of everything would have left mean 0.
+    assert model[1].running_mean.tolist() == [1.5]  # type: ignore[union-attr]
+
+
+def test_a_mixture_s_experts_see_every_image() -> None:
+    class Routed(nn.Module):
+        """At evaluation only the first expert runs."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.experts = nn.ModuleList([nn.BatchNorm2d(1), nn.BatchNorm2d(1)])
+            self.gate = nn.Linear(1, 2)
+
+        def mixture(self, x: torch.Tensor) -> list[torch.Tensor]:
+            return [expert(x) for expert in self.experts]
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.experts[0](x)  # type: ignore[no-any-return]
+
+    model = Routed()
+    refresh(model, _Fixed([torch.full((2, 1, 1, 1), 5.0)]))
+    assert [float(expert.running_mean) for expert in model.experts] == [5.0, 5.0]  # type: ignore[arg-type]
+
+
+def test_its_cost_is_bounded() -> None:
+    batches = _Fixed([torch.ones(64, 1, 1, 1)] * 100)
+    refresh(nn.BatchNorm2d(1), batches, batch_size=64)
+    assert batches.served == IMAGES // 64
+    unused = _Fixed([torch.ones(64, 1, 1, 1)] * 100)
+    refresh(nn.LayerNorm(1), unused, batch_size=64)
+    assert unused.served == 0
+
+
+def test_scores_do_not_depend_on_the_batch_size(digits: Data) -> None:
+    model, _ = trained(digits)
+    one, other = (score(model, digits.test, size, compute=COMPUTE) for size in (17, 359))
+    assert one.acc == other.acc
+    assert one.loss == pytest.approx(other.loss, rel=1e-5)
