@@ -25,7 +25,7 @@ from nas.analyse.measures import FAILED, by_family
 
 def table(frames: Frames) -> pd.DataFrame:
     drawn = frames.candidates[frames.candidates["role"] == "search"]
-    long = by_family(drawn)[["candidate", "family", "outcome", "val_acc"]]
+    long = by_family(drawn, "candidate", "outcome", "val_acc").drop(columns="model")
     ok = long[long["outcome"] == "ok"]
     overall = ok.drop_duplicates("candidate")["val_acc"].mean()
     mean = ok.groupby("family")["val_acc"].mean()

@@ -16,7 +16,9 @@ least                 the least drawn values, up to three
 Families that were benched or fail their probes are drawn less on purpose.
 """
 
+from collections.abc import Iterable
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 
@@ -31,7 +33,7 @@ def table(frames: Frames) -> pd.DataFrame:
     drawn = frames.candidates[frames.candidates["role"] == "search"]
     rows = []
     if space.experts:
-        long = by_family(drawn)
+        long = by_family(drawn, "candidate")
         rows.append(_level("family", _counts(long["family"], space.families)))
         pairs = long[["candidate", "family"]].merge(long[["candidate", "family"]], on="candidate")
         pairs = pairs[pairs["family_x"] < pairs["family_y"]]
@@ -51,11 +53,11 @@ def table(frames: Frames) -> pd.DataFrame:
     return frame.astype({"spread": "Int64", "min": "int64", "max": "int64"})
 
 
-def _counts(values: pd.Series, every) -> pd.Series:
-    return values.value_counts().reindex(pd.Index(every), fill_value=0)
+def _counts(values: pd.Series, every: Iterable[str]) -> pd.Series:
+    return values.value_counts().reindex(list(every), fill_value=0)
 
 
-def _level(level: str, counts: pd.Series) -> dict:
+def _level(level: str, counts: pd.Series) -> dict[str, Any]:
     low, high = (int(counts.min()), int(counts.max())) if len(counts) else (0, 0)
     return {
         "level": level,
@@ -70,7 +72,7 @@ def _level(level: str, counts: pd.Series) -> dict:
     }
 
 
-def _subsets(drawn: pd.DataFrame, subsets: int) -> dict:
+def _subsets(drawn: pd.DataFrame, subsets: int) -> dict[str, Any]:
     """Counted without listing them: there may be millions."""
     counts = drawn["families"].value_counts()
     return {

@@ -13,6 +13,8 @@ candidates            how many different ones
 seconds               worker time lost in them
 """
 
+from typing import Any
+
 import pandas as pd
 
 from nas.analyse import Frames
@@ -24,7 +26,10 @@ COLUMNS = [
 
 
 def table(frames: Frames) -> pd.DataFrame:
-    ended = by_family(frames.attempts[frames.attempts["outcome"].notna()])
+    ended = by_family(
+        frames.attempts[frames.attempts["outcome"].notna()],
+        *("attempt", "candidate", "outcome", "stage", "seconds", "message"),
+    )
     failed = ended[ended["outcome"].isin(FAILED)]
     answer = (
         failed.groupby(["outcome", "stage", "family"])
@@ -45,7 +50,7 @@ def table(frames: Frames) -> pd.DataFrame:
     return answer[COLUMNS].reset_index(drop=True)
 
 
-def _benched(event) -> dict:
+def _benched(event: Any) -> dict[str, Any]:
     """A benching as a row: it is no attempt and cost nothing by itself."""
     return {
         "outcome": "benched",

@@ -26,7 +26,10 @@ benched               True once it was taken out for failing
 members               how many it has in the space
 """
 
+from typing import Any
+
 import pandas as pd
+from pandas.api.typing import SeriesGroupBy
 
 from nas.analyse import Frames
 from nas.analyse.measures import FAILED, alone, by_family, finals, seconds_of, wilson
@@ -42,8 +45,9 @@ COLUMNS = [
 def table(frames: Frames) -> pd.DataFrame:
     drawn = frames.candidates[frames.candidates["role"] == "search"]
     drawn = drawn.assign(seconds=drawn["candidate"].map(seconds_of(frames)).fillna(0.0))
-    drawn = by_family(drawn)
-    ok = by_family(finals(frames).query("outcome == 'ok'"))
+    drawn = by_family(drawn, "outcome", "seconds")
+    ok = finals(frames).query("outcome == 'ok'")
+    ok = by_family(ok, "candidate", "val_acc", "test_acc")
     controls = alone(frames)
     ok = ok.merge(controls[["model", "alone_test_acc"]], on="model", how="left")
     ok["lift"] = ok["test_acc"] - ok["alone_test_acc"]
@@ -59,9 +63,7 @@ def table(frames: Frames) -> pd.DataFrame:
     answer[counts] = answer[counts].fillna(0).astype("int64")
     ended = answer["ok"] + answer["failed"]
     answer["success_rate"] = answer["ok"] / ended.where(ended > 0)
-    bounds = [wilson(*pair) for pair in zip(answer["ok"], ended, strict=True)]
-    answer["success_low"] = [low for low, _ in bounds]
-    answer["success_high"] = [high for _, high in bounds]
+    answer["success_low"], answer["success_high"] = wilson(answer["ok"], ended)
     values = ok.groupby("family")["val_acc"]
     answer["mean_val_acc"] = values.mean()
     answer["median_val_acc"] = values.median()
@@ -82,7 +84,7 @@ def table(frames: Frames) -> pd.DataFrame:
     return answer.reset_index()[COLUMNS]
 
 
-def _difference(values, ok: pd.DataFrame) -> pd.Series:
+def _difference(values: "SeriesGroupBy[Any, Any]", ok: pd.DataFrame) -> pd.Series:
     """Mean with a family less mean without it; missing where either has no candidate."""
     every = ok.drop_duplicates("candidate")["val_acc"]
     n, total = values.count(), values.sum()

@@ -74,7 +74,7 @@ def _validation_images(frames: Frames) -> float:
 
 def _best_alone(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:
     """By candidate, its member that is best alone; nothing while a control is still to come."""
-    members = by_family(rows)[["candidate", "model"]].merge(alone(frames), on="model", how="left")
+    members = by_family(rows, "candidate").merge(alone(frames), on=["family", "model"], how="left")
     ended = members["outcome"].notna().groupby(members["candidate"]).all()
     best = members.sort_values("alone_val_acc", ascending=False).drop_duplicates("candidate")
     best = best.rename(columns={"model": "alone_model"}).set_index("candidate")

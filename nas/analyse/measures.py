@@ -1,5 +1,6 @@
 """What several analyses count in the same way."""
 
+from statistics import NormalDist
 from typing import cast
 
 import pandas as pd
@@ -21,32 +22,36 @@ def finals(frames: Frames, role: str = "search") -> pd.DataFrame:
     return rows[rows["final"] & (rows["role"] == role)].sort_values("number")
 
 
-def by_family(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row a candidate's (or attempt's) expert: columns `family` and `model` are added."""
-    rows = rows[rows["families"] != ""]  # a space may have no experts
+def by_family(rows: pd.DataFrame, *keep: str) -> pd.DataFrame:
+    """One row an expert of each candidate or attempt: `family`, `model`, and columns to keep."""
+    rows = rows.loc[rows["families"] != "", [*keep, "families", "members"]]  # some have no experts
     split = rows.assign(
         family=rows["families"].str.split("+"), model=rows["members"].str.split("+")
     )
     long = split.explode(["family", "model"], ignore_index=True)
-    return long.astype({"family": TEXT, "model": TEXT})  # an empty explode forgets it
+    long = long.astype({"family": TEXT, "model": TEXT})  # an empty explode forgets it
+    return long[[*keep, "family", "model"]]
 
 
 def alone(frames: Frames) -> pd.DataFrame:
     """Controls that came to an end: `family`, `model`, `outcome`, and `alone_val_acc`,
     `alone_test_acc` (missing where the control failed)."""
-    rows = by_family(finals(frames, "control"))
-    rows = rows[["family", "model", "outcome", "val_acc", "test_acc"]]
+    rows = by_family(finals(frames, "control"), "outcome", "val_acc", "test_acc")
     return rows.rename(columns={"val_acc": "alone_val_acc", "test_acc": "alone_test_acc"})
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a rate (Wilson 1927); missing without trials."""
-    from scipy.stats import binomtest  # type: ignore[import-untyped]  # half a second
+def wilson(
+    successes: "pd.Series[int]", trials: "pd.Series[int]"
+) -> tuple["pd.Series[float]", "pd.Series[float]"]:
+    """95 % Wilson score intervals of rates: low and high, missing where there are no trials.
 
-    if trials == 0:
-        return float("nan"), float("nan")
-    interval = binomtest(int(successes), int(trials)).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
+    Wilson (1927). By hand, for importing scipy.stats takes longer than the whole report.
+    """
+    z2 = NormalDist().inv_cdf(0.975) ** 2
+    n = trials.where(trials > 0)
+    centre = (successes + z2 / 2) / (n + z2)
+    half = (z2 * (successes * (n - successes) / n + z2 / 4)) ** 0.5 / (n + z2)
+    return centre - half, centre + half
 
 
 def seconds_of(frames: Frames, role: str = "search") -> "pd.Series[float]":

@@ -20,7 +20,7 @@ from nas.spec import Epoch, Outcome, Pick, Problem, Role, Status, Trial
 
 CHECKPOINT = "checkpoint.pt"
 HEARTBEAT_SECONDS = 5.0
-NOT_THE_CANDIDATES = ("data", "save")
+NOT_THE_CANDIDATES = ("start", "data")
 """Stages whose failure every other candidate would share: the campaign stops instead."""
 
 

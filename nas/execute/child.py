@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -76,12 +77,11 @@ class Child:
         # what a dying process says last (faulthandler's stack) belongs in the ledger.
         number, name = tempfile.mkstemp(prefix="nas-worker-")
         self._log, self._log_path = os.fdopen(number, "r+b"), Path(name)
-        # A daemon: if an owner forgets it, the interpreter ends it instead of waiting for it.
+        # Not a daemon: those may not have children, and a data loader's workers are children.
         self._process = context.Process(
             target=_serve,
             args=(theirs, os.getpid(), self._log_path),
             name="nas-worker",
-            daemon=True,
         )
         # Blocked in the child from its first instruction on: a Ctrl-C reaches the whole group.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -89,6 +89,8 @@ class Child:
             self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # If its owner forgets it, the interpreter ends it at exit instead of waiting for it.
+        weakref.finalize(self, self._process.kill)
         theirs.close()
 
     def ask(self, function: Callable[..., Any] | str, *args: Any) -> None:

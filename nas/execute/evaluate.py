@@ -1,6 +1,5 @@
 """One attempt at one candidate, from its trial to its outcome, in this process."""
 
-import gc
 import traceback
 from collections.abc import Generator, Iterator
 from functools import lru_cache
@@ -16,7 +15,7 @@ from nas.data.split import Data
 from nas.spec import Epoch, ExpertScore, Outcome, ProblemError, Status, Task, Trial
 from nas.train import BuildError, NonFiniteLossError, Procedure, load_model, procedure, score
 from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
-from nas.train.compute import Compute, peak_memory, reset_peak_memory
+from nas.train.compute import Compute, peak_memory, release_memory, reset_peak_memory
 from nas.train.seeding import seed_everything
 
 CHECKPOINT = "checkpoint.pt"
@@ -115,9 +114,7 @@ class _Attempt:
     def release(self) -> None:
         """Frees what this attempt holds, so that the process can take the next trial."""
         self.procedure = None
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(self.device)
 
     def _prepare_process(self) -> None:
         torch.set_num_threads(self.trial.threads)

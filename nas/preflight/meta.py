@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas.preflight.faults import stage
-from nas.spec import Member
+from nas.spec import Member, ProblemError
 
 
 def create(member: Member, num_classes: int, channels: int) -> nn.Module:
@@ -38,7 +38,7 @@ def count_macs(model: nn.Module, x: torch.Tensor) -> int:
 def meta_cost(
     member: Member, image_size: int, channels: int = 3, num_classes: int = 10
 ) -> tuple[int, int]:
-    """(parameters, MACs of one image) of a member, without computing anything; remembered.
+    """(parameters, MACs of one image) of a member, computing nothing where timm allows; remembered.
 
     Raises ProblemError for a member that does not build, or refuses images of that size.
     """
@@ -48,10 +48,24 @@ def meta_cost(
 @lru_cache(maxsize=4096)
 def _meta_cost(member: str, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
     # Keyed by JSON: a Member holds a dict, and 1, 1.0 and True are one key to Python.
-    with warnings.catch_warnings(), torch.device("meta"):
+    built = Member.model_validate_json(member)
+    try:
+        return _count("meta", built, image_size, channels, num_classes)
+    except ProblemError as error:
+        if not isinstance(error.__cause__, RuntimeError):
+            raise
+    # Some networks compute with numbers while being built, those of older timm above all, and
+    # meta tensors have none. What fails on the CPU as well is the member's own fault.
+    return _count("cpu", built, image_size, channels, num_classes)
+
+
+def _count(
+    device: str, member: Member, image_size: int, channels: int, num_classes: int
+) -> tuple[int, int]:
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.device(device):
         warnings.simplefilter("ignore")
         with stage("does not build"):
-            model = create(Member.model_validate_json(member), num_classes, channels)
+            model = create(member, num_classes, channels)
         with stage(f"refuses {image_size}×{image_size} images"):
-            macs = count_macs(model, torch.empty(1, channels, image_size, image_size))
+            macs = count_macs(model, torch.zeros(1, channels, image_size, image_size))
     return sum(p.numel() for p in model.parameters()), macs

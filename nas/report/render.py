@@ -15,19 +15,26 @@ from nas.spec import ProblemError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
+ROWS = 60
+"""Rows a terminal gets."""
 FORMATS = ("table", "csv", "json", "md")
 WIDEST = 30
 """Characters a column may take before its text wraps."""
 
 
 def render(
-    frame: "pd.DataFrame", format: str, *, title: str = "", note: str = "", limit: int | None = None
+    frame: "pd.DataFrame",
+    format: str,
+    *,
+    title: str = "",
+    note: str = "",
+    limit: int | None = ROWS,
 ) -> RenderableType:
     """A DataFrame for a person (`table`, `md`) or for a script (`csv`, `json`).
 
     Scripts get every column and full precision; JSON is a list of records with null for what is
     missing. A terminal gets the first columns that fit its width, shares in percent, and says how
-    many it left out. `note` stands below; `limit` shows no more rows than that, to people alone.
+    many it left out, as of rows beyond `limit`. `note` stands below.
     """
     if format == "csv":
         return frame.to_csv(index=False, lineterminator="\n")
@@ -38,8 +45,9 @@ def render(
         return str(text) + "\n"
     if format not in FORMATS:
         raise ProblemError(f"no format {format!r}", fix=did_you_mean(format, FORMATS))
-    page = _Page.of(frame, title, note, limit)
-    return page if format == "table" else _markdown(page)
+    if format == "md":
+        return _markdown(_Page.of(frame, title, note, limit=None))
+    return _Page.of(frame, title, note, limit)
 
 
 @dataclass(frozen=True)

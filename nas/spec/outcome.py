@@ -63,7 +63,7 @@ class Outcome(Noun):
 
     status: Status
     stage: str = ""
-    """Where a failure happened: render, build, data, fit, train, evaluate, measure, save."""
+    """Where a failure happened: start (no worker had begun), fit, data, build, train, measure, save."""
     message: str = ""
     """One line for a person."""
     detail: str = ""

@@ -5,9 +5,11 @@ from math import sqrt
 import pandas as pd
 import pytest
 from ledger_maker import Maker
+from scipy.stats import binomtest
 
 import nas
 from nas.analyse import tables
+from nas.analyse.measures import wilson
 from nas.spec import Choice, Outcome, Role, Space, Status
 
 
@@ -97,6 +99,14 @@ def test_family_yield(filled: Maker) -> None:
     assert pd.isna(dog["mean_val_acc"])
     assert table["benched"].to_dict() == {"bee": False, "ant": False, "cat": False, "dog": True}
     assert table["members"].to_dict() == {"bee": 2, "ant": 1, "cat": 1, "dog": 1}
+
+
+def test_wilson_is_scipy_s() -> None:
+    pairs = [(k, n) for n in (1, 2, 7, 500) for k in {0, 1, n // 2, n}]
+    low, high = wilson(pd.Series([k for k, _ in pairs]), pd.Series([n for _, n in pairs]))
+    for at, (k, n) in enumerate(pairs):
+        interval = binomtest(k, n).proportion_ci(0.95, method="wilson")
+        assert (low[at], high[at]) == pytest.approx((interval.low, interval.high), abs=1e-12)
 
 
 def test_family_yield_leaves_pruned_ones_out_of_the_rate(maker: Maker) -> None:

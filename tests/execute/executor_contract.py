@@ -220,6 +220,11 @@ class ProcessContract(ExecutorContract):
         assert line.endswith("device=cpu threads=1")
         assert f"pid={psutil.Process().pid} " not in line
 
+    def test_a_worker_may_have_children(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["parent"], tmp_path)
+        self.make().run(driver)
+        assert driver.outcomes[1].message == "exitcode=0", driver.outcomes[1]
+
     @pytest.mark.slow
     def test_deaths_are_outcomes_and_the_next_runs(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["segv", "ok", "leave 139", "kill", "quit_python", "ok"], tmp_path)

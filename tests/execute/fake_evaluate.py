@@ -1,6 +1,7 @@
 """Stands in for `nas.execute.evaluate` in workers: a trial's `code` says what shall happen."""
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -137,11 +138,19 @@ def alone(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     yield Outcome(status=Status.OK)
 
 
+def parent(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    """Has a child of its own, as a data loader has."""
+    child = multiprocessing.get_context("fork").Process(target=os.getpid)
+    child.start()
+    child.join()
+    yield Outcome(status=Status.OK, message=f"exitcode={child.exitcode}")
+
+
 DEEDS = {
     deed.__name__: deed
     for deed in (
         ok, segv, leave, kill, sleep, hold_gil, throw, quit_python, oom, huge, silent, endless,
-        meet, alone,
+        meet, alone, parent,
     )
 }  # fmt: skip
 

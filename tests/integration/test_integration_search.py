@@ -136,38 +136,34 @@ def test_confirm_retrains_the_leaders_with_new_seeds(campaign: Path) -> None:
     assert frame["families"].unique() == [board["families"].iloc[0]]
 
 
-def test_ctrl_c_keeps_the_running_epoch_and_resume_goes_on_from_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+def test_ctrl_c_keeps_the_running_epoch_and_resume_goes_on_from_it(
+    executor: str, tmp_path: Path
+) -> None:
     space = write_space(tmp_path)
-    arguments = [
-        "--trials",
-        "3",
-        "--executor",
-        "local",
-        "-w",
-        "1",
-        "--epochs",
-        "6",
-        "--no-controls",
-    ]
+    arguments = ["--trials", "2", "--executor", executor, "-w", "1", "--epochs", "8"]
     running = subprocess.Popen(
-        command("search", space, *arguments), cwd=tmp_path, env=environment()
+        command("search", space, *arguments, "--no-controls"),
+        cwd=tmp_path,
+        env=environment(),
+        start_new_session=True,
     )
     try:
         wait_for_epochs(tmp_path, 1)
-        running.send_signal(signal.SIGINT)
+        os.killpg(running.pid, signal.SIGINT)  # a terminal's Ctrl-C reaches the whole group
         assert running.wait(60) == 130
     finally:
         running.kill()
     assert "interrupted" in set(package.Ledger(tmp_path / "runs.db").attempts()["outcome"])
-    nas("resume", cwd=tmp_path)
+    nas("resume", "--executor", "local", cwd=tmp_path)
     assert set(results(tmp_path).values()) == {"ok"}
     attempts = package.Ledger(tmp_path / "runs.db").attempts()
     resumed = attempts[attempts["resumed_from"].notna()]
     assert len(resumed) >= 1
-    # No epoch is trained twice: each candidate's epochs, over all its attempts, are 1 to 6.
+    # No epoch is trained twice: each candidate's epochs, over all its attempts, are 1 to 8.
     epochs = package.Ledger(tmp_path / "runs.db").epochs()
     for _, own in epochs.groupby("key"):
-        assert sorted(own["epoch"]) == list(range(1, 7))
+        assert sorted(own["epoch"]) == list(range(1, 9))
 
 
 def wait_for_epochs(folder: Path, count: int, seconds: float = 90) -> None:

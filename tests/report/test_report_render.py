@@ -69,10 +69,11 @@ def test_a_narrow_terminal_gets_the_first_columns_and_is_told(width: int) -> Non
     assert "families" in words  # headers break between words only
 
 
-def test_a_limit_is_for_people_and_said() -> None:
+def test_a_limit_is_for_terminals_and_said() -> None:
     assert "1 of 2 rows" in printed(render(FRAME, "table", limit=1))
-    assert "fedcba98" not in str(render(FRAME, "md", limit=1))
+    assert "fedcba98" in str(render(FRAME, "md", limit=1))
     assert "fedcba98" in str(render(FRAME, "csv", limit=1))
+    assert "60 of 200 rows" in printed(render(pd.concat([FRAME] * 100), "table"))
 
 
 def test_csv_is_the_frame_itself() -> None:

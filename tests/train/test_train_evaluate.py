@@ -1,13 +1,14 @@
 """One attempt from its trial to its outcome."""
 
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
+from sklearn.datasets import load_digits
 from torch import nn
 from train_samples import MIXTURE, SINGLE, TOP_1
 
@@ -46,12 +47,24 @@ def build(num_classes):
 """
 
 
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 digits of each kind as image files: 140 for training, 30 each to validate and test."""
+    where = tmp_path_factory.mktemp("digits")
+    source = load_digits()
+    for label in range(10):
+        (where / str(label)).mkdir()
+        for i, pixels in enumerate(source.images[source.target == label][:20]):
+            Image.fromarray((pixels * 15).astype("uint8")).save(where / str(label) / f"{i}.png")
+    return where
+
+
 @pytest.fixture
-def make_trial(tmp_path: Path) -> Any:
-    """A trial on the digits at 16 px; keyword arguments change the trial or its candidate."""
+def make_trial(tmp_path: Path, image_folder: Path) -> Any:
+    """A trial on a few digits at 16 px; keyword arguments change it or its candidate."""
 
     def make(code: str = MIXTURE, attempt: int = 1, **changes: Any) -> Trial:
-        recipe = {"epochs": 2, "batch_size": 64, "lr": 3e-3} | changes.pop("recipe", {})
+        recipe = {"epochs": 2, "batch_size": 20, "lr": 3e-3} | changes.pop("recipe", {})
         experts = tuple(
             Expert(family=family, member=Member(model=f"model_{family}"))
             for family in (FAMILIES if "experts" in code else FAMILIES[:1])
@@ -63,7 +76,7 @@ def make_trial(tmp_path: Path) -> Any:
             channels=1,
             experts=experts,
             recipe=Recipe(**recipe),
-            task=Task(dataset=changes.pop("dataset", "digits")),
+            task=Task(dataset=changes.pop("dataset", f"folder:{image_folder}")),
             replicate=changes.pop("replicate", 0),
         )
         folder = tmp_path / str(attempt)
@@ -107,7 +120,7 @@ class TestWell:
             accs = [getattr(expert, f"{split}_acc") for expert in outcome.experts]
             oracle = getattr(outcome, f"oracle_{split}_acc")
             assert max(accs) <= oracle <= min(1, sum(accs))
-            assert 0.1 < getattr(outcome, f"uniform_{split}_acc") <= 1
+            assert 0 <= getattr(outcome, f"uniform_{split}_acc") <= 1
         assert tuple(expert.usage for expert in outcome.experts) == epochs[-1].usage
         assert outcome.params == sum(p.numel() for p in load_model(code, 10).parameters())
         assert outcome.seconds >= sum(epoch.seconds for epoch in epochs)
@@ -116,7 +129,7 @@ class TestWell:
         _, outcome = finish(make_trial(SINGLE))
         assert outcome.status is Status.OK
         assert outcome.val_acc is not None
-        assert outcome.val_acc > 0.3
+        assert outcome.val_acc > 0.2
         assert outcome.experts == ()
         assert outcome.oracle_val_acc is outcome.uniform_test_acc is None
 
@@ -141,13 +154,13 @@ class TestWell:
         assert hits / len(data.test) == outcome.test_acc
         assert sorted(p.name for p in Path(trial.folder).iterdir()) == [WEIGHTS]
 
-    def test_weights_shared_between_experts_are_saved_once(self, make_trial: Any) -> None:
+    def test_weights_with_two_names_are_saved_once(self, make_trial: Any) -> None:
         code = MIXTURE + "\n".join(
             (
                 "",
                 "def build(num_classes):",
                 "    model = Mixture(num_classes, k=0)",
-                "    model.experts[2] = model.experts[0]",
+                "    model.gate.twin = model.gate.linear",
                 "    return model",
             )
         )
@@ -155,7 +168,7 @@ class TestWell:
         _, outcome = finish(trial)
         assert outcome.weights == WEIGHTS, outcome.message
         model = load_model(code, 10)
-        assert safetensors.torch.load_model(model, Path(trial.folder) / WEIGHTS) == ([], [])
+        assert safetensors.torch.load_model(model, Path(trial.folder) / WEIGHTS) == (set(), [])
 
     def test_weights_are_not_kept_unless_asked_for(self, make_trial: Any) -> None:
         trial = make_trial(keep_weights=False)
@@ -294,7 +307,7 @@ class TestFaults:
             (fails("torch.empty(2**55)"), Status.OOM, "train", "allocate"),
             (fails("raise MemoryError"), Status.OOM, "train", "MemoryError"),
             (fails("raise MemoryError", where="build"), Status.OOM, "build", "MemoryError"),
-            (fails("y = y @ y"), Status.CRASH, "train", "RuntimeError: mat1 and mat2"),
+            (fails("y = y @ y"), Status.CRASH, "train", "mat1 and mat2 shapes"),
             (fails("raise ValueError('a\\nb')"), Status.CRASH, "train", "ValueError: a b"),
             ("x = 1", Status.INVALID, "build", "no build"),
             (
@@ -319,9 +332,9 @@ class TestFaults:
     def test_a_fault_in_a_later_epoch_keeps_the_earlier_ones(self, make_trial: Any) -> None:
         code = fails(
             "self.calls = getattr(self, 'calls', 0) + self.training\n"
-            "        if self.calls == 20: raise ValueError('late')"
+            "        if self.calls == 10: raise ValueError('late')"
         )
-        epochs, outcome = finish(make_trial(code))  # 17 steps an epoch
+        epochs, outcome = finish(make_trial(code))  # 7 steps an epoch
         assert len(epochs) == outcome.epochs == 1
         assert outcome.status is Status.CRASH
         assert '"<rendered model>", line' in outcome.detail
@@ -377,7 +390,7 @@ def watch_models(monkeypatch: pytest.MonkeyPatch) -> list["weakref.ref[nn.Module
 
 
 @pytest.fixture
-def real_candidate() -> Iterator[Candidate]:
+def real_candidate() -> Candidate:
     """Four small timm networks at 32 px."""
     members = {
         "convnext": Member(model="test_convnext"),
@@ -385,7 +398,7 @@ def real_candidate() -> Iterator[Candidate]:
         "resnet": Member(model="test_resnet"),
         "vit": Member(model="test_vit", args={"img_size": 32}),
     }
-    yield Candidate(
+    return Candidate(
         template="moe4",
         template_hash="0",
         image_size=32,
