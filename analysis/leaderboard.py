@@ -12,7 +12,7 @@ test_acc              test accuracy
 lift_over_alone       test_acc less alone_test_acc; missing until all its members' controls ended
 lift_over_uniform     test_acc less uniform_test_acc: what the gate adds to plain averaging
 val_se                binomial standard error of val_acc, √(p(1−p)/n): leaders closer than that
-                      are tied; missing where the campaign did not record the number of images
+                      are tied
 confirm_val_acc       mean of its retrainings with new seeds (`nas confirm`), this run left out:
                       it was chosen for its luck, they were not
 confirm_sd            their standard deviation (n − 1)
@@ -56,7 +56,7 @@ def table(frames: Frames) -> pd.DataFrame:
     )
     rows = rows.assign(
         rank=np.arange(1, len(rows) + 1),
-        val_se=np.sqrt(rows["val_acc"] * (1 - rows["val_acc"]) / _validation_images(frames)),
+        val_se=np.sqrt(rows["val_acc"] * (1 - rows["val_acc"]) / rows["val_images"].astype(float)),
         seconds=rows["candidate"].map(seconds_of(frames)),
     )
     rows = rows.join(_best_alone(frames, rows), on="candidate")
@@ -66,10 +66,6 @@ def table(frames: Frames) -> pd.DataFrame:
     rows["lift_over_uniform"] = rows["test_acc"] - rows["uniform_test_acc"]
     gates = [name for name in rows.columns if name.startswith("gate_")]
     return rows[["rank", "key", "families", *gates, *COLUMNS]]
-
-
-def _validation_images(frames: Frames) -> float:
-    return float(frames.config.get("val_images") or "nan")
 
 
 def _best_alone(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:

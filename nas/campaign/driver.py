@@ -235,13 +235,17 @@ class CampaignDriver:
         fraction = self._share(claim)
         device = self.config.device
         resumed = self._resumable(claim)
-        attempt, folder = self.store.start(
+        started = self.store.start(
             claim,
             environment_id=self.environment_id,
             device=device,
             memory_fraction=fraction,
             resumed_from=resumed.attempt if resumed else None,
         )
+        if started is None:
+            self.say(f"{_title(claim)}: another driver took this candidate over")
+            return None
+        attempt, folder = started
         trial = Trial(
             attempt=attempt,
             candidate=claim.candidate,

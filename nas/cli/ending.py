@@ -45,4 +45,6 @@ def _tables(ledger: Ledger, name: str) -> None:
     for wanted in ("leaderboard", "family_yield"):
         frame = table(wanted, ledger, name)
         console.print()
-        console.print(render(frame, "table", title=question(wanted), note=name, limit=20))
+        console.print(
+            render(frame, "table", title=question(wanted), note=f"campaign {name}", limit=20)
+        )

@@ -66,7 +66,7 @@ def report(
         return
     ledger = Ledger(db)
     answer = table(name, ledger, campaign)
-    note = ledger.campaign(campaign).name
+    note = f"campaign {ledger.campaign(campaign).name}"
     text = render(answer, form, title=question(name), note=note)
     if isinstance(text, str):
         output.write_text(text) if output else typer.echo(text, nl=False)

@@ -177,6 +177,8 @@ class _Attempt:
             "uniform_test_acc": test.uniform_acc,
             "oracle_val_acc": val.oracle_acc,
             "oracle_test_acc": test.oracle_acc,
+            "val_images": len(data.val),
+            "test_images": len(data.test),
             "experts": tuple(
                 ExpertScore(
                     family=expert.family,

@@ -86,6 +86,8 @@ ATTEMPTS = {
     "uniform_test_acc": "float",
     "oracle_val_acc": "float",
     "oracle_test_acc": "float",
+    "val_images": "int?",
+    "test_images": "int?",
     "seconds": "float",
     "peak_memory_bytes": "int",
     "params": "int?",

@@ -124,6 +124,8 @@ class Attempt(Base):
     uniform_test_acc: Mapped[float | None]
     oracle_val_acc: Mapped[float | None]
     oracle_test_acc: Mapped[float | None]
+    val_images: Mapped[int | None]
+    test_images: Mapped[int | None]
     seconds: Mapped[float] = mapped_column(default=0.0)
     peak_memory_bytes: Mapped[int] = mapped_column(default=0)
     params: Mapped[int | None]

@@ -274,9 +274,14 @@ class CampaignStore:
         device: str,
         memory_fraction: float | None,
         resumed_from: int | None,
-    ) -> tuple[int, str]:
-        """A new attempt's id and its own folder, relative to the ledger's files folder."""
+    ) -> tuple[int, str] | None:
+        """A new attempt's id and its own folder, relative to the ledger's files folder.
+
+        None if the lease was lost meanwhile: the candidate is another driver's, or done.
+        """
         with self.ledger.session() as session:
+            if session.get_one(m.Candidate, claim.id).owner != self.owner:
+                return None
             number = len(self._attempts(session, claim.id)) + 1
             row = m.Attempt(
                 candidate_id=claim.id,

@@ -25,7 +25,7 @@ def probe(member: Member, conditions: Conditions, *, batch: int = 8) -> Probe:
     if batch < 4:
         raise ValueError("a probe needs at least 4 images: BatchNorm sees half of them")
     bench = _Bench.under(conditions)
-    devices = [bench.device.index or 0] if bench.device.type == "cuda" else []
+    devices = [torch.cuda.current_device()] if bench.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
             warnings.simplefilter("ignore")

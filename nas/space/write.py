@@ -45,7 +45,7 @@ def dump(space: Space) -> str:
         families = space.experts.families
         data["experts"] = {
             "choose": space.experts.k,
-            "families": {name: _Flow(map(_member, families[name])) for name in families},
+            "families": {name: _members(families[name]) for name in families},
         }
     if space.choices:
         data["choices"] = {choice.name: _Flow(choice.values) for choice in space.choices}
@@ -60,6 +60,12 @@ def dump(space: Space) -> str:
         width=96,
         default_flow_style=False,
     )
+
+
+def _members(members: tuple[Member, ...]) -> list[Any]:
+    """One line, or a line each where several have arguments."""
+    written = [_member(member) for member in members]
+    return written if len(written) > 1 and any(m.args for m in members) else _Flow(written)
 
 
 def _member(member: Member) -> Any:

@@ -78,6 +78,9 @@ class Outcome(Noun):
     oracle_val_acc: float | None = None
     oracle_test_acc: float | None = None
     """Share of images that at least one expert gets right: the bound of any top-1 router."""
+    val_images: int | None = None
+    test_images: int | None = None
+    """How many images the accuracies are shares of."""
     experts: tuple[ExpertScore, ...] = ()
     seconds: float = 0.0
     """Wall time of this attempt in its worker."""

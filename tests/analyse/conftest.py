@@ -14,7 +14,7 @@ from nas.spec import Role
 
 @pytest.fixture
 def maker(tmp_path: Path) -> Maker:
-    return Maker(tmp_path / "runs.db", val_images=100)
+    return Maker(tmp_path / "runs.db", sampler="uniform")
 
 
 @pytest.fixture

@@ -101,6 +101,6 @@ def test_frames_read_once_and_only_what_is_asked(filled: Maker) -> None:
     assert frames.candidates is frames.candidates
     assert "attempts" not in vars(frames)
     assert frames.space == filled.space
-    assert frames.config == {"val_images": 100}
+    assert frames.config == {"sampler": "uniform"}
     for name in ("attempts", "epochs", "experts", "events", "probes"):
         assert len(getattr(frames, name)) == len(getattr(filled.ledger, name)())

@@ -117,13 +117,15 @@ class Maker:
         return claim
 
     def start(self, claim: Claim) -> int:
-        attempt, folder = self.store.start(
+        started = self.store.start(
             claim,
             environment_id=self.environment,
             device="cpu",
             memory_fraction=None,
             resumed_from=None,
         )
+        assert started is not None
+        attempt, folder = started
         (self.ledger.files / folder).mkdir(parents=True)
         return attempt
 
@@ -165,6 +167,8 @@ class Maker:
             uniform_test_acc=uniform,
             oracle_val_acc=oracle,
             oracle_test_acc=oracle,
+            val_images=100,
+            test_images=200,
             experts=scores,
             seconds=seconds,
             params=1234,

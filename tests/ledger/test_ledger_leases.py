@@ -70,15 +70,17 @@ def test_a_driver_that_lost_its_lease_is_fenced_off(maker: Maker) -> None:
     assert attempts["final"].tolist() == [False, True]
 
 
-def test_an_attempt_begun_after_the_lease_was_lost_decides_nothing(maker: Maker) -> None:
+def test_no_attempt_begins_after_the_lease_was_lost(maker: Maker) -> None:
     second = other(maker)
     maker.store.lease_seconds = -1.0
     claim = maker.draw("ant_s", "bee_s")
     taken = second.reclaim(max_deaths=2)
     assert taken is not None
     new = start(second, taken)
-    stale = maker.start(claim)  # this driver slept and does not know
-    assert not maker.store.finish(claim, stale, replace_val(OK, 0.99), final=True)
+    slept = maker.store.start(
+        claim, environment_id=1, device="cpu", memory_fraction=None, resumed_from=None
+    )
+    assert slept is None
     assert second.finish(taken, new, OK, final=True)
     [candidate] = maker.ledger.candidates().itertuples()
     assert (candidate.val_acc, candidate.final_attempt) == (0.8, new)

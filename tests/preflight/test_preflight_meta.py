@@ -1,6 +1,7 @@
 """Parameters and MACs without computing anything."""
 
 import pytest
+import timm
 
 from nas.preflight import meta_cost
 from nas.spec import Member, ProblemError
@@ -10,6 +11,19 @@ def test_a_small_network_by_hand(zoo: None) -> None:
     # conv 3→4, 3×3: 4·(27 + 1) = 112 parameters, 27·4·8·8 = 6,912 MACs at 8×8
     # head 4→10: 4·10 + 10 = 50 parameters, 40 MACs
     assert meta_cost(Member(model="zoo_plain"), 8) == (162, 6952)
+
+
+@pytest.mark.parametrize("model", ["zoo_needs_numbers", "zoo_needs_numbers_to_run"])
+def test_what_meta_tensors_cannot_count_is_counted_on_the_cpu(zoo: None, model: str) -> None:
+    assert meta_cost(Member(model=model), 8) == (162, 6952)
+
+
+def test_parameters_that_enter_as_views_are_followed() -> None:
+    # A class token, expanded: FlopCounterMode stumbles over it while gradients are recorded.
+    built = timm.create_model("pit_ti_224", num_classes=10, img_size=32)
+    params, macs = meta_cost(Member(model="pit_ti_224", args={"img_size": 32}), 32)
+    assert params == sum(p.numel() for p in built.parameters())
+    assert macs > params  # a weight works on several tokens
 
 
 def test_resnet18_as_published() -> None:

@@ -112,6 +112,8 @@ def upgrade() -> None:
         sa.Column("uniform_test_acc", sa.Double(), nullable=True),
         sa.Column("oracle_val_acc", sa.Double(), nullable=True),
         sa.Column("oracle_test_acc", sa.Double(), nullable=True),
+        sa.Column("val_images", sa.Integer(), nullable=True),
+        sa.Column("test_images", sa.Integer(), nullable=True),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("peak_memory_bytes", sa.Integer(), nullable=False),
         sa.Column("params", sa.Integer(), nullable=True),

@@ -1,0 +1,86 @@
+"""Pre-flight of every quartet of 29 families: 29 probes, then sums.
+
+    python benchmarks/preflight.py [--json]
+
+Takes the smallest member of 29 families spread over moe4, probes each one as a campaign would,
+and adds up parameters, MACs and memory of all C(29, 4) = 23,751 quartets. The published campaign
+built each quartet: 50–500 ms each (arXiv 2606.23739).
+"""
+
+import argparse
+import json
+import platform
+import time
+from itertools import combinations
+
+import torch
+
+from nas import render, space
+from nas.preflight import conditions, device_memory, overhead, probe, too_large
+from nas.spec import Assignment, Candidate, Cost, Pick, Task
+
+FAMILIES = 29
+
+
+def measure() -> dict[str, float | int | str]:
+    """Seconds of each part, and how many quartets fit this machine's memory."""
+    moe4 = space.load("moe4")
+    assert moe4.experts is not None
+    names = [moe4.families[n * len(moe4.families) // FAMILIES] for n in range(FAMILIES)]
+    members = {name: moe4.experts.families[name][0] for name in names}  # the smallest stands first
+
+    at = conditions(moe4.image_size, moe4.channels, 10)
+    start = time.perf_counter()
+    probes = [probe(member, at) for member in members.values()]
+    probing = time.perf_counter() - start
+    failed = [p.member.model for p in probes if not p.ok]
+    assert not failed, f"failed their probe: {failed}"
+
+    picks = tuple(Pick(name, members[name].model) for name in names[:4])
+    example = Candidate.of(
+        moe4, Assignment(picks), Task(dataset="cifar10"), render.template_hash(moe4.template)
+    )
+    start = time.perf_counter()
+    gate = overhead(render.render(example), moe4.image_size, moe4.channels)
+    available = device_memory("cpu")
+    fits = 0
+    for quartet in combinations(probes, 4):
+        needs = Cost.of(
+            quartet,
+            moe4.recipe.batch_size,
+            extra_params=gate.params,
+            extra_macs=gate.macs,
+            extra_saved_bytes=gate.saved_bytes,
+        )
+        fits += too_large(needs, available) is None
+    adding = time.perf_counter() - start
+
+    quartets = sum(1 for _ in combinations(range(FAMILIES), 4))
+    return {
+        "machine": f"{platform.machine()}, torch {torch.__version__}, one thread",
+        "families": FAMILIES,
+        "quartets": quartets,
+        "quartets_that_fit": fits,
+        "probing_s": round(probing, 2),
+        "adding_s": round(adding, 3),
+        "total_s": round(probing + adding, 2),
+        "us_per_quartet": round(1e6 * adding / quartets, 1),
+        "ms_per_quartet_in_all": round(1e3 * (probing + adding) / quartets, 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    figures = measure()
+    if arguments.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:22} {value}")
+
+
+if __name__ == "__main__":
+    main()
