@@ -16,7 +16,7 @@ search: $(VENV)/.installed
 	$(BIN)/nas search --budget 4m
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .

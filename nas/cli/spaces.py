@@ -150,7 +150,7 @@ def families(
     console.print(table)
 
 
-data = typer.Typer(help="List the data sets, or download one.", invoke_without_command=True)
+data = typer.Typer(invoke_without_command=True)
 
 
 @data.callback()

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from nas.data.augment import Augment
 from nas.data.split import Preparation, Split, order
-from nas.spec import ProblemError
+from nas.spec import Problem, ProblemError
 
 _BROKEN = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises for a damaged, truncated or absurdly large file."""
@@ -109,8 +109,6 @@ class FileSplit(Split):
         )
         for batch in loader:
             if isinstance(batch, str):
-                from nas.spec import Problem
-
                 problem = Problem.model_validate_json(batch)
                 raise ProblemError(problem.what, where=problem.where, fix=problem.fix)
             images, index = (part.to(device, non_blocking=True) for part in batch)

@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Generator, Iterator
 from functools import lru_cache
 from pathlib import Path
+from textwrap import shorten
 from time import monotonic
 from typing import Any
 
@@ -13,7 +14,15 @@ from torch import nn
 import nas.data
 from nas.data.split import Data
 from nas.spec import Epoch, ExpertScore, Outcome, ProblemError, Status, Task, Trial
-from nas.train import BuildError, NonFiniteLossError, Procedure, load_model, procedure, score
+from nas.train import (
+    BuildError,
+    NonFiniteLossError,
+    Procedure,
+    is_out_of_memory,
+    load_model,
+    procedure,
+    score,
+)
 from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
 from nas.train.compute import Compute, peak_memory, release_memory, reset_peak_memory
 from nas.train.seeding import seed_everything
@@ -49,7 +58,8 @@ class _Attempt:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.recipe = trial.candidate.recipe
-        self.device = torch.device(trial.device)
+        # `cuda` alone means the first: the allocator's limits need a number.
+        self.device = torch.device("cuda:0" if trial.device == "cuda" else trial.device)
         self.folder = Path(trial.folder)
         self.start = self.saved = monotonic()
         self.stage = "build"
@@ -101,7 +111,7 @@ class _Attempt:
 
     def failed(self, error: Exception) -> Outcome:
         """The outcome an exception stands for."""
-        message = " ".join(str(error).split()) or type(error).__name__
+        message = shorten(str(error), 300, placeholder=" …") or type(error).__name__
         status = _status(error)
         if status is Status.CRASH and not isinstance(error, ProblemError):
             message = f"{type(error).__name__}: {message}"
@@ -217,15 +227,8 @@ def _data(task: Task, image_size: int, channels: int, root: str, device: str) ->
     )
 
 
-_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
-
-
 def _status(error: Exception) -> Status:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return Status.OOM
-    if isinstance(error, RuntimeError) and any(
-        words in str(error).lower() for words in _OUT_OF_MEMORY
-    ):
+    if is_out_of_memory(error):
         return Status.OOM
     if isinstance(error, NonFiniteLossError):
         return Status.NAN

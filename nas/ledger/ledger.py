@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.database import database_url, migrate, open_engine, plain_errors
+from nas.ledger.database import database_url, open_ledger, plain_errors
 from nas.spec import Conditions, Member, Probe, ProblemError, Space, did_you_mean
 
 if TYPE_CHECKING:
@@ -32,33 +32,8 @@ class Ledger:
         """Opens, or when not `read_only` creates; waits `timeout` seconds for others' locks."""
         self.url = database_url(where)
         self.read_only = read_only
-        self._engine = open_engine(self.url, read_only=read_only, timeout=timeout)
         with plain_errors(self.url):
-            if read_only:
-                self._check_version()
-            else:
-                migrate(self._engine)
-
-    def _check_version(self) -> None:
-        from nas.ledger.database import HEAD, schema_version
-
-        version = schema_version(self._engine)
-        if version is None:
-            raise ProblemError(
-                "this ledger is empty", where=self.place, fix="start a campaign with `nas search`"
-            )
-        if version > HEAD:
-            raise ProblemError(
-                f"this ledger was written by a newer nas (schema {version}; this one knows {HEAD})",
-                where=self.place,
-                fix="upgrade nas, or name another file with --db",
-            )
-        if version < HEAD:
-            raise ProblemError(
-                f"this ledger is of an older nas (schema {version})",
-                where=self.place,
-                fix="bring it up to date with `nas doctor --migrate`",
-            )
+            self._engine = open_ledger(self.url, read_only=read_only, timeout=timeout)
 
     @property
     def place(self) -> str:

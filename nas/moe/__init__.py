@@ -2,11 +2,11 @@
 
 Shapes: B batch, E experts. `probs` `(B, E)` is the gate's full softmax; `weights` `(B, E)` is
 what the mixture multiplies its experts' logits by, rows summing to 1: equal to `probs` in a soft
-mixture, zero outside the k chosen experts in a top-k one.
+mixture, zero outside the k chosen experts in a top-k one. Nothing here reads a tensor back from
+its device.
 """
 
 from nas.moe.balance import balance_loss
 from nas.moe.metrics import entropy, usage
 
 __all__ = ["balance_loss", "entropy", "usage"]
-"""Nothing here reads a tensor back from its device."""

@@ -37,7 +37,7 @@ def candidates(
     A family is a module of timm. It gives up to `per_family` members of different sizes: the
     smallest, the largest within `max_params` and the ones between them in equal ratios. Each was
     run on the meta device with images of `image_size`, as it is and with `img_size=`, whichever
-    needs fewer MACs. A real probe may still refuse it. All of timm's models up to `max_params`
+    needs fewer MACs. A real probe may still refuse it. All of timm's models
     are built on the meta device on the way, which takes a few minutes; those that do not build
     there, with timm before 1.0.22 most transformers, are left out.
     """

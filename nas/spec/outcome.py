@@ -63,7 +63,7 @@ class Outcome(Noun):
 
     status: Status
     stage: str = ""
-    """Where a failure happened: start (no worker had begun), fit, data, build, train, measure, save."""
+    """Where a failure happened: start (no worker had begun), fit, data, build, train or measure."""
     message: str = ""
     """One line for a person."""
     detail: str = ""

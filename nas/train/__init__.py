@@ -3,8 +3,8 @@
 Knows no database, no CLI and no campaign.
 """
 
-from nas.train.faults import BuildError, NonFiniteLossError
-from nas.train.procedures import Procedure, procedure, procedures
+from nas.train.faults import BuildError, NonFiniteLossError, is_out_of_memory
+from nas.train.procedures import Procedure, procedure, procedure_names
 from nas.train.rendered import load_model
 from nas.train.scoring import Score, score
 
@@ -13,8 +13,9 @@ __all__ = [
     "NonFiniteLossError",
     "Procedure",
     "Score",
+    "is_out_of_memory",
     "load_model",
     "procedure",
-    "procedures",
+    "procedure_names",
     "score",
 ]

@@ -4,10 +4,9 @@ import linecache
 import sys
 from types import ModuleType
 
-import torch
 from torch import nn
 
-from nas.train.faults import BuildError
+from nas.train.faults import BuildError, is_out_of_memory
 
 _MODULE = "nas_rendered"
 _FILE = "<rendered model>"
@@ -28,14 +27,14 @@ def load_model(code: str, num_classes: int) -> nn.Module:
     linecache.cache[_FILE] = (len(code), None, code.splitlines(keepends=True), _FILE)
     try:
         exec(compile(code, _FILE, "exec"), module.__dict__)
+        if "build" not in module.__dict__:
+            raise BuildError("the rendered module has no build(num_classes)")
         model = module.__dict__["build"](num_classes)
-    except (MemoryError, torch.OutOfMemoryError):
+    except BuildError:
         raise
-    except KeyError as error:
-        if "build" in module.__dict__:
-            raise BuildError(f"the model does not build: {_words(error)}") from error
-        raise BuildError("the rendered module has no build(num_classes)") from error
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise BuildError(f"the model does not build: {_words(error)}") from error
     if not isinstance(model, nn.Module):
         raise BuildError(f"build() gave a {type(model).__name__}, not an nn.Module")

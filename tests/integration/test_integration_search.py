@@ -1,6 +1,7 @@
 """A campaign end to end on real digits, through the command line."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -12,7 +13,7 @@ from real_nas import command, environment, nas, results, write_space
 import nas as package
 from nas.spec import Role
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("campaign")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -305,9 +305,11 @@ class TestFaults:
                 "CUDA out of memory. Tried 2 GiB",
             ),
             (fails("torch.empty(2**55)"), Status.OOM, "train", "allocate"),
+            (fails("torch.empty(2**55)", where="build"), Status.OOM, "build", "allocate"),
             (fails("raise MemoryError"), Status.OOM, "train", "MemoryError"),
             (fails("raise MemoryError", where="build"), Status.OOM, "build", "MemoryError"),
             (fails("y = y @ y"), Status.CRASH, "train", "mat1 and mat2 shapes"),
+            (fails("raise ValueError('long ' * 999)"), Status.CRASH, "train", "long …"),
             (fails("raise ValueError('a\\nb')"), Status.CRASH, "train", "ValueError: a b"),
             ("x = 1", Status.INVALID, "build", "no build"),
             (
@@ -326,6 +328,7 @@ class TestFaults:
         assert (outcome.status, outcome.stage) == (status, stage)
         assert message in outcome.message
         assert "\n" not in outcome.message
+        assert len(outcome.message) < 350
         assert outcome.detail.startswith("Traceback")
         assert outcome.val_acc is None
 
@@ -403,7 +406,7 @@ def real_candidate() -> Candidate:
         template_hash="0",
         image_size=32,
         experts=tuple(Expert(family=f, member=m) for f, m in members.items()),
-        recipe=Recipe(epochs=2, batch_size=32, lr=6e-3),
+        recipe=Recipe(epochs=2, batch_size=32, lr=6e-3, augment="none", mixup_alpha=0),
         task=Task(),
     )
 
@@ -423,7 +426,7 @@ def test_four_timm_networks_read_digits_after_two_epochs(
     epochs, outcome = finish(trial)
     assert outcome.status is Status.OK, outcome.message
     assert outcome.val_acc is not None
-    assert outcome.val_acc > 0.9
+    assert outcome.val_acc > 0.94
     assert outcome.test_acc is not None
-    assert outcome.test_acc > 0.9
+    assert outcome.test_acc > 0.94
     assert epochs[1].train_loss < epochs[0].train_loss

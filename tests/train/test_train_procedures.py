@@ -13,7 +13,7 @@ from train_samples import SOURCES
 
 from nas.data.split import Data, Split, TensorSplit
 from nas.spec import Epoch, ProblemError, Recipe
-from nas.train import NonFiniteLossError, Procedure, load_model, procedure, procedures
+from nas.train import NonFiniteLossError, Procedure, load_model, procedure, procedure_names
 from nas.train.seeding import seed_everything
 
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
-@pytest.fixture(params=procedures())
+@pytest.fixture(params=procedure_names())
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -207,8 +207,8 @@ def test_an_unknown_procedure_gets_the_nearest_right_name() -> None:
 
 
 def test_joint_is_there() -> None:
-    assert "joint" in procedures()
-    assert "base" not in procedures()
+    assert "joint" in procedure_names()
+    assert "base" not in procedure_names()
 
 
 class TestJoint:

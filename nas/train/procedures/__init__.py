@@ -6,19 +6,19 @@ from pkgutil import iter_modules
 from nas.spec import ProblemError, did_you_mean
 from nas.train.procedures.base import Procedure, Tick
 
-__all__ = ["Procedure", "Tick", "procedure", "procedures"]
+__all__ = ["Procedure", "Tick", "procedure", "procedure_names"]
 
 
-def procedures() -> tuple[str, ...]:
+def procedure_names() -> tuple[str, ...]:
     """The names of all procedures: the files here, less the base class's."""
     return tuple(sorted(m.name for m in iter_modules(__path__) if m.name != "base"))
 
 
 def procedure(name: str) -> type[Procedure]:
     """The procedure of that name; ProblemError for an unknown one."""
-    if name not in procedures():
+    if name not in procedure_names():
         raise ProblemError(
-            f"unknown training procedure {name!r}", fix=did_you_mean(name, procedures())
+            f"unknown training procedure {name!r}", fix=did_you_mean(name, procedure_names())
         )
     module = import_module(f"{__name__}.{name}")
     [found] = [

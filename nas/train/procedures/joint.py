@@ -28,7 +28,8 @@ class Joint(Procedure):
 
     Objective: cross-entropy against smoothed, mixed targets, plus `balance_weight` times the
     load-balancing loss of a mixture. With micro-batches the balance loss and BatchNorm see the
-    pieces, the gradient is still the whole batch's.
+    pieces, the gradient is still the whole batch's. The training accuracy is that of the mixed,
+    augmented images as they were trained on, so it lies below the validation accuracy early on.
     """
 
     def __init__(
