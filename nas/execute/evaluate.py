@@ -50,7 +50,8 @@ def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
     except Exception as error:
         outcome = attempt.failed(error)
     finally:
-        attempt.release()
+        # The model went with `run`'s frame, or with the exception that held it.
+        release_memory(attempt.device)
     yield outcome
 
 
@@ -66,7 +67,6 @@ class _Attempt:
         self.notes: list[str] = []
         self.epochs = 0
         self.params: int | None = None
-        self.procedure: Procedure | None = None
 
     def run(self) -> Generator[Epoch, None, Outcome]:
         """Goes through the stages; `self.stage` names the one an exception comes from."""
@@ -84,7 +84,7 @@ class _Attempt:
         model = load_model(self.trial.code, data.num_classes)
         self.params = sum(p.numel() for p in model.parameters())
         self.stage = "train"
-        self.procedure = training = procedure(self.recipe.procedure)(
+        training = procedure(self.recipe.procedure)(
             model,
             data,
             self.recipe,
@@ -120,11 +120,6 @@ class _Attempt:
         return self._outcome(
             status, message, detail="".join(traceback.format_exception(error)), stage=self.stage
         )
-
-    def release(self) -> None:
-        """Frees what this attempt holds, so that the process can take the next trial."""
-        self.procedure = None
-        release_memory(self.device)
 
     def _prepare_process(self) -> None:
         torch.set_num_threads(self.trial.threads)

@@ -160,7 +160,7 @@ class _Four(Split):
     labels = torch.tensor([0, 1, 0, 1])
 
     def batches(self, batch_size: int, **_: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        x = torch.arange(4.0).view(4, 1)
+        x = torch.arange(4.0).view(4, 1, 1, 1)
         return zip(x.split(batch_size), self.labels.split(batch_size), strict=True)
 
 
@@ -183,14 +183,15 @@ class TestScore:
         assert got.loss == pytest.approx(sum(losses) / 4)
 
     def test_a_plain_model_has_no_gate_figures(self) -> None:
-        model = nn.Linear(1, 2)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
         got = score(model, _Four(), 4, compute=Compute(CPU))
         assert got.gate_entropy is got.uniform_acc is got.oracle_acc is None
         assert got.usage == got.expert_accs == ()
 
     def test_a_loss_that_is_not_finite(self) -> None:
-        model = nn.Linear(1, 2)
-        nn.init.constant_(model.bias, float("inf"))
+        linear = nn.Linear(1, 2)
+        nn.init.constant_(linear.bias, float("inf"))
+        model = nn.Sequential(nn.Flatten(), linear)
         with pytest.raises(NonFiniteLossError):
             score(model, _Four(), 4, compute=Compute(CPU))
 
@@ -269,7 +270,6 @@ def test_peak_memory_sees_a_large_tensor() -> None:
 def test_precision_follows_recipe_and_device(precision: str, device: str, bf16: bool) -> None:
     compute = Compute(torch.device(device), precision)
     assert compute.bf16 is bf16
-    assert compute.layout is (torch.channels_last if device == "cuda" else torch.contiguous_format)
 
 
 def test_bf16_on_a_cpu_computes_in_bf16_and_keeps_parameters_fp32() -> None:
