@@ -16,7 +16,8 @@ from itertools import combinations
 import torch
 
 from nas import render, space
-from nas.preflight import conditions, device_memory, overhead, probe, too_large
+from nas.execute import device_bytes
+from nas.preflight import conditions, overhead, probe, too_large
 from nas.spec import Assignment, Candidate, Cost, Pick, Task
 
 FAMILIES = 29
@@ -42,7 +43,7 @@ def measure() -> dict[str, float | int | str]:
     )
     start = time.perf_counter()
     gate = overhead(render.render(example), moe4.image_size, moe4.channels)
-    available = device_memory("cpu")
+    available = device_bytes(gpus=0)
     fits = 0
     for quartet in combinations(probes, 4):
         needs = Cost.of(

@@ -11,8 +11,12 @@ from typing import IO, Any
 from ray import tune
 
 from nas.execute.child import die_with_parent
-from nas.execute.running import one_line
+from nas.execute.running import one_line, spoils_worker
 from nas.spec import Epoch, Outcome, Trial
+
+
+class SpoiledError(Exception):
+    """The trial has its outcome; the process is unfit for another."""
 
 
 class Parcel:
@@ -23,6 +27,11 @@ class Parcel:
         self.evaluate = evaluate
         self.last_words = last_words
         """Where faulthandler writes if the process dies of a signal: Ray does not say of which."""
+
+    @property
+    def outcome(self) -> Path:
+        """Where the outcome is left by a worker that must not be used again."""
+        return self.last_words.with_suffix(".outcome")
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Parcel":
         return self
@@ -56,6 +65,9 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
                 return {"epoch": event.model_dump_json()}
             if event is not None:
                 self._end()
+                if spoils_worker(event):
+                    self._outcome.write_text(event.model_dump_json())
+                    raise SpoiledError("raised to end this process")  # Tune replaces the actor
                 return {"outcome": event.model_dump_json(), "done": True}
             raised = ["ended without an outcome", ""]
         self._end()
@@ -75,6 +87,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
 
     def _begin(self, parcel: Parcel) -> None:
         self._words = parcel.last_words.open("wb")
+        self._outcome = parcel.outcome
         faulthandler.enable(file=self._words, all_threads=False)
         # Ray shows a worker only the GPU that is its own, so its "cuda" is the right one.
         self._events: Iterator[Epoch | Outcome] = resolve_name(parcel.evaluate)(parcel.trial)

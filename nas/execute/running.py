@@ -28,6 +28,12 @@ def last_words(text: str) -> str:
     return text[-4000:]
 
 
+def spoils_worker(outcome: Outcome) -> bool:
+    """Whether a trial left its process unfit for the next: after an error of its own CUDA fails
+    every later call."""
+    return outcome.status is Status.CRASH and "CUDA error" in outcome.message
+
+
 def one_line(error: BaseException) -> str:
     """`ValueError: the first line of what it says`, of bearable length."""
     said = next(iter(str(error).strip().splitlines()), "")

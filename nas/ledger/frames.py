@@ -85,15 +85,15 @@ def attempts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
 
     `attempt`, `candidate`, `campaign`, `key`, `base_key`, `role`, `number`, `phase`, `replicate`,
     `families`, `members`; `attempt_number`: counts a candidate's attempts from 1; `final`: True
-    where the candidate's result came from it; `outcome`: missing while it runs; `stage`,
-    `message`: where and why it failed; `epochs` trained, of `planned_epochs`; `val_acc`,
-    `val_loss`, `test_acc`; `uniform_val_acc`, `uniform_test_acc`: of the unweighted mean of the
-    experts; `oracle_val_acc`, `oracle_test_acc`: share of images that any expert gets right;
-    `val_images`, `test_images`: how many; `seconds`: wall time in its worker;
-    `peak_memory_bytes`; `params`: measured, or else the estimate; `macs`, `memory_bytes`: estimates; `rung`: where it was pruned; `dataset`,
-    `image_size`; `device`, `memory_fraction` (share of a GPU), `micro_batches`; `environment`: a
-    row of versions; `resumed_from`: the attempt it went on from; `folder`, and `weights`: a file in
-    it; `started_at`, `ended_at`; `gate_<name>`.
+    where the candidate's result came from it; `outcome`: missing while it runs; `stage`, `message`:
+    where and why it failed; `epochs` trained, of `planned_epochs`; `val_acc`, `val_loss`,
+    `test_acc`; `uniform_val_acc`, `uniform_test_acc`: of the unweighted mean of the experts;
+    `oracle_val_acc`, `oracle_test_acc`: share of images that any expert gets right; `val_images`,
+    `test_images`: how many; `seconds`: wall time in its worker; `peak_memory_bytes`; `params`:
+    measured, or else the estimate; `macs`, `memory_bytes`: estimates; `rung`: where it was pruned;
+    `dataset`, `image_size`; `device`, `memory_fraction` (share of a GPU), `micro_batches`;
+    `environment`: a row of versions; `resumed_from`: the attempt it went on from; `folder`, and
+    `weights`: a file in it; `started_at`, `ended_at`; `gate_<name>`.
     """
     a = m.Attempt
     special = {

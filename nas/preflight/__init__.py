@@ -2,7 +2,7 @@
 
 from nas.preflight.candidate import check_candidate
 from nas.preflight.conditions import conditions
-from nas.preflight.cost import Overhead, cost, device_memory, overhead, too_large
+from nas.preflight.cost import Overhead, cost, overhead, too_large
 from nas.preflight.meta import meta_cost
 from nas.preflight.probe import probe
 from nas.preflight.propose import candidates, parse_count, proposed_space
@@ -13,7 +13,6 @@ __all__ = [
     "check_candidate",
     "conditions",
     "cost",
-    "device_memory",
     "meta_cost",
     "overhead",
     "parse_count",

@@ -16,7 +16,7 @@ def conditions(
     """Conditions of training on `device` (`cpu`, `cuda`, `cuda:1`) with this torch and timm.
 
     `precision` is a recipe's: auto means bf16 autocast on CUDA and fp32 on the CPU. The memory
-    format is the training loop's: channels_last on CUDA. Raises ProblemError for a device that
+    format is the training loop's: channels_last everywhere. Raises ProblemError for a device that
     this machine does not have.
     """
     on_gpu = device.startswith("cuda")
@@ -36,5 +36,5 @@ def conditions(
         timm=timm.__version__,
         device=torch.cuda.get_device_name(device) if on_gpu else "cpu",
         precision=precision,
-        memory_format="channels_last" if on_gpu else "contiguous",
+        memory_format="channels_last",
     )

@@ -1,6 +1,5 @@
 """What a candidate needs, by adding up what its members were measured to need."""
 
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,13 +73,6 @@ def cost(
         macs=gate.macs + sum(macs for _, macs in counts),
         memory_bytes=None,
     )
-
-
-def device_memory(device: str) -> int:
-    """Bytes of memory in all: the GPU's, or for `cpu` this machine's."""
-    if device == "cpu":
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return int(torch.cuda.get_device_properties(device).total_memory)
 
 
 def too_large(cost: Cost, available: int) -> Problem | None:

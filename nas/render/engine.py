@@ -10,18 +10,7 @@ from nas.render.axes import check_choices
 from nas.render.library import SUFFIX, environment, parsed
 from nas.render.values import UnsafeValueError, literal, word
 from nas.spec import Assignment, Candidate, Pick, ProblemError, Scalar, Space, Task
-
-RESERVED = {
-    "model_name",
-    "pretrained",
-    "pretrained_cfg",
-    "pretrained_cfg_overlay",
-    "checkpoint_path",
-    "cache_dir",
-    "num_classes",
-    "in_chans",
-}
-"""Arguments of `timm.create_model` that are a template's to give, or that would read files."""
+from nas.spec.axes import RESERVED_ARGS
 
 
 def render(candidate: Candidate) -> str:
@@ -93,7 +82,7 @@ def _experts(candidate: Candidate) -> list[dict[str, Any]]:
         except ValueError as error:  # unsafe, or an int too long to write
             raise ProblemError(str(error), where=where) from None
         for name in expert.member.args:
-            if name in RESERVED:
+            if name in RESERVED_ARGS:
                 raise ProblemError(
                     f"{name} is not for a space to give", where=where, fix="leave it out"
                 )

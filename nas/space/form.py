@@ -8,23 +8,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from nas.spec import Noun, Recipe, Scalar, Space
-from nas.spec.axes import NAME
+from nas.spec.axes import NAME, RESERVED_ARGS
 
 _WORD = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.+-]{0,199})?")
-
-# What the template sets itself, and what would read a file or the network.
-RESERVED = frozenset(
-    {
-        "cache_dir",
-        "checkpoint_path",
-        "in_chans",
-        "model_name",
-        "num_classes",
-        "pretrained",
-        "pretrained_cfg",
-        "pretrained_cfg_overlay",
-    }
-)
 
 
 def _scalar(value: Any) -> Scalar:
@@ -41,7 +27,7 @@ def _argument(name: str) -> str:
     plain = name.isascii() and name.isidentifier() and len(name) <= 60
     if not plain or keyword.iskeyword(name):
         raise ValueError("should be an argument of timm.create_model, such as img_size")
-    if name in RESERVED or name.startswith("_"):
+    if name in RESERVED_ARGS or name.startswith("_"):
         raise ValueError("is not for a space file to set")
     return name
 

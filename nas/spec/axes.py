@@ -14,6 +14,20 @@ Scalar = bool | int | float | str
 
 NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 
+RESERVED_ARGS = frozenset(
+    {
+        "cache_dir",
+        "checkpoint_path",
+        "in_chans",
+        "model_name",
+        "num_classes",
+        "pretrained",
+        "pretrained_cfg",
+        "pretrained_cfg_overlay",
+    }
+)
+"""Arguments of `timm.create_model` that a template gives, or that would read files."""
+
 
 class Member(Noun):
     """One timm model that stands for its family."""
@@ -48,7 +62,6 @@ class Choice(Noun):
 class Subset(Noun):
     """A k-subset axis: k different families, each represented by one of its members."""
 
-    name: str = Field("experts", pattern=r"^[a-z][a-z0-9_]*$")
     k: int = Field(ge=1)
     families: dict[str, tuple[Member, ...]]
 
@@ -136,7 +149,6 @@ class Space(Noun):
             for family, members in self.experts.families.items()
         }
         experts = Subset(
-            name=self.experts.name,
             k=self.experts.k,
             families={family: members for family, members in kept.items() if members},
         )

@@ -220,6 +220,13 @@ class ProcessContract(ExecutorContract):
         assert line.endswith("device=cpu threads=1")
         assert f"pid={psutil.Process().pid} " not in line
 
+    def test_a_worker_whose_cuda_is_broken_is_not_used_again(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["spoil", "ok"], tmp_path)
+        self.make().run(driver)
+        assert driver.statuses == [Status.CRASH, Status.OK]
+        pid = driver.outcomes[1].message.split()[-1]
+        assert f"pid={pid} " not in driver.outcomes[2].message
+
     def test_a_worker_may_have_children(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["parent"], tmp_path)
         self.make().run(driver)

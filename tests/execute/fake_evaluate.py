@@ -138,6 +138,11 @@ def alone(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     yield Outcome(status=Status.OK)
 
 
+def spoil(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    """Breaks its process for CUDA, as an illegal memory access does."""
+    yield Outcome(status=Status.CRASH, message=f"CUDA error: in {os.getpid()}")
+
+
 def parent(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     """Has a child of its own, as a data loader has."""
     child = multiprocessing.get_context("fork").Process(target=os.getpid)
@@ -150,7 +155,7 @@ DEEDS = {
     deed.__name__: deed
     for deed in (
         ok, segv, leave, kill, sleep, hold_gil, throw, quit_python, oom, huge, silent, endless,
-        meet, alone, parent,
+        meet, alone, parent, spoil,
     )
 }  # fmt: skip
 

@@ -22,7 +22,7 @@ def test_conditions_name_what_figures_depend_on() -> None:
         "timm": timm.__version__,
         "device": "cpu",
         "precision": "fp32",
-        "memory_format": "contiguous",
+        "memory_format": "channels_last",
     }
     assert conditions(32, 1, 10, precision="bf16").precision == "bf16"
 
