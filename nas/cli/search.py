@@ -24,7 +24,9 @@ ExecutorName = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", "-w", min=1, help="Trials at once; by default one a CPU core."),
+    typer.Option(
+        "--workers", "-w", min=1, help="Trials at once; by default one a CPU core, or four a GPU."
+    ),
 ]
 Gpus = Annotated[int | None, typer.Option("--gpus", "-g", min=0, help="GPUs to use.")]
 
@@ -39,7 +41,7 @@ def search(
     sampler: Annotated[
         str, typer.Option("--sampler", "-s", help="stratified, uniform, lexicographic or tpe.")
     ] = "stratified",
-    seed: Annotated[int, typer.Option(help="Fixes the draws and every training seed.")] = 0,
+    seed: Annotated[int, typer.Option(help="Fixes what is drawn.")] = 0,
     name: Annotated[str | None, typer.Option(help="The campaign's name.")] = None,
     executor: ExecutorName = None,
     workers: Workers = None,
@@ -56,7 +58,8 @@ def search(
         str, typer.Option(help="Longest time for one attempt; `none` for no limit.")
     ] = "1h",
     retries: Annotated[
-        int, typer.Option(min=0, help="After how many deaths of its process a candidate is tried.")
+        int,
+        typer.Option(min=0, help="How often a candidate is tried again after its process died."),
     ] = 3,
     bench_after: Annotated[
         int, typer.Option(min=1, help="Failures in a row after which a family is not drawn.")
@@ -91,7 +94,7 @@ def search(
         trials=trials,
         controls=controls,
         executor=executor or "ray",
-        workers=workers or _cores(),
+        workers=workers or _default_workers(gpus or 0),
         gpus=gpus or 0,
         time_limit=None if time_limit == "none" else parse_duration(time_limit),
         max_deaths=retries,
@@ -192,7 +195,9 @@ def _with_recipe(space: Space, **changes: int | None) -> Space:
     return space.model_copy(update={"recipe": space.recipe.model_copy(update=given)})
 
 
-def _cores() -> int:
+def _default_workers(gpus: int) -> int:
+    if gpus:
+        return 4 * gpus  # the smallest share of a GPU is a quarter
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

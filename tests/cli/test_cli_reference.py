@@ -1,0 +1,78 @@
+"""Docs cannot lie: docs/commands.md is made from the commands, and the README names what there is."""
+
+from pathlib import Path
+
+import pytest
+import typer
+from test_cli_help import ROOT, commands
+
+from nas import resources
+from nas.cli.app import app
+from nas.data import describe
+from nas.execute import EXECUTORS
+from nas.sample import SAMPLERS
+
+REFERENCE = ROOT / "docs" / "commands.md"
+
+
+def reference() -> str:
+    """Every command with its help, arguments and options, in Markdown."""
+    lines = [
+        "# Commands",
+        "",
+        "Made from the commands themselves: `pytest tests/cli --regenerate-golden`.",
+    ]
+    for path in commands():
+        command = typer.main.get_command(app)
+        for name in path:
+            command = command.commands[name]  # type: ignore[attr-defined]
+        lines += ["", f"## nas {' '.join(path)}", "", (command.help or "").strip(), ""]
+        rows = [_row(parameter) for parameter in command.params]
+        rows = [row for row in rows if row]
+        if rows:
+            lines += ["| argument or option | default | what it does |", "|---|---|---|", *rows]
+    return "\n".join(lines) + "\n"
+
+
+def _row(parameter: typer.core.TyperOption | typer.core.TyperArgument) -> str:
+    if parameter.param_type_name == "argument":
+        names = f"`{(parameter.name or '').upper()}`"
+    else:
+        names = ", ".join(f"`{n}`" for n in [*parameter.opts, *parameter.secondary_opts])
+    if "--help" in names:
+        return ""
+    default = parameter.default
+    shown = "" if default in (None, False) or parameter.required else f"`{default}`"
+    return f"| {names} | {shown} | {parameter.help or ''} |"
+
+
+def test_the_reference_is_made_from_the_commands(pytestconfig: pytest.Config) -> None:
+    if pytestconfig.getoption("--regenerate-golden"):
+        REFERENCE.write_text(reference())
+    assert REFERENCE.read_text() == reference()
+
+
+def test_the_readme_names_all_there_is() -> None:
+    readme = (ROOT / "README.md").read_text()
+    names = [
+        *resources.files("search_spaces", ".yaml"),
+        *resources.files("templates", ".py.j2"),
+        *resources.files("analysis", ".py"),
+        *SAMPLERS,
+        *EXECUTORS,
+        *(known.name for known in describe()),
+    ]
+    missing = [name for name in names if f"`{name}`" not in readme]
+    assert missing == []
+
+
+def test_the_readme_prints_the_tree() -> None:
+    readme = (ROOT / "README.md").read_text()
+    rooms = [path.name for path in (ROOT / "nas").iterdir() if (path / "__init__.py").exists()]
+    assert [room for room in rooms if f" {room}/" not in readme] == []
+
+
+def test_every_benchmark_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    found = [path.name for path in Path(ROOT / "benchmarks").glob("*.py")]
+    assert [name for name in found if f"benchmarks/{name}" not in readme] == []
