@@ -1,4 +1,4 @@
-"""Docs cannot lie: docs/commands.md is made from the commands, and the README names what there is."""
+"""Docs cannot lie: commands.md is made from the commands, the README names what there is."""
 
 from pathlib import Path
 
