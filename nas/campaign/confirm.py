@@ -32,6 +32,5 @@ def confirm(
         ),
     )
     voice.say(f"{new} confirmations of {len(leaders)} leaders to train")
-    drawn = len(store.records())
-    only = config.model_copy(update={"trials": drawn, "controls": False, "budget_seconds": None})
-    return run(ledger, name, only, voice)
+    unlimited = config.model_copy(update={"budget_seconds": None})
+    return run(ledger, name, unlimited, voice, only=Role.CONFIRM)

@@ -11,17 +11,14 @@ from nas.campaign.benching import benched
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig
 from nas.campaign.controls import control, due
+from nas.campaign.launch import Launcher
 from nas.campaign.proposals import Proposer
-from nas.execute import CONTEXT_BYTES, Idle, share
-from nas.ledger import CampaignStore, Claim, Drawn
-from nas.ledger.store import Earlier
-from nas.preflight import too_large
-from nas.spec import Epoch, Outcome, Pick, Problem, Role, Status, Trial
+from nas.campaign.verdict import title, told, verdict
+from nas.execute import Idle
+from nas.ledger import CampaignStore, Claim
+from nas.spec import Epoch, Outcome, Role, Status, Trial
 
-CHECKPOINT = "checkpoint.pt"
 HEARTBEAT_SECONDS = 5.0
-NOT_THE_CANDIDATES = ("start", "data")
-"""Stages whose failure every other candidate would share: the campaign stops instead."""
 
 
 @dataclass
@@ -31,14 +28,14 @@ class Running:
     claim: Claim
     trial: Trial
     begun: float
-    last: Epoch | None = None
 
 
 class CampaignDriver:
     """Decides what runs next and records what comes of it; one thread, one writer.
 
-    `say` is told, in one line each, what a campaign's owner would want to know at once; `beat` is
-    called about once a second, for a display.
+    With `only`, it takes up what the ledger has open of that role and adds nothing. `say` is told,
+    in one line each, what a campaign's owner would want to know at once; `beat` is called about
+    once a second, for a display.
     """
 
     def __init__(
@@ -50,6 +47,7 @@ class CampaignDriver:
         *,
         environment_id: int,
         device_bytes: int,
+        only: Role | None = None,
         say: Callable[[str], None] = lambda line: None,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
@@ -57,18 +55,17 @@ class CampaignDriver:
         self.store = store
         self.proposer = proposer
         self.clock = clock
-        self.environment_id = environment_id
-        self.device_bytes = device_bytes
+        self.only = only
         self.say = say
         self.beat = beat
         self.abort = False
         self.stopping: str | None = None
         """Why no new trial is started; None while the campaign goes on."""
-        self.files = store.ledger.files
         self.interrupted = False
         self.fault: str | None = None
         """What went wrong outside of any candidate: unreadable data, a full disk."""
-        self.stop_file = self.files / f"stop-{store.owner.rsplit('/', 1)[-1]}"
+        self.stop_file = store.ledger.files / f"stop-{store.owner.rsplit('/', 1)[-1]}"
+        self._launcher = Launcher(config, store, environment_id, device_bytes, self.stop_file)
         self._running: dict[int, Running] = {}
         self._retries: list[Claim] = []
         self._benched: frozenset[str] = frozenset()
@@ -102,7 +99,6 @@ class CampaignDriver:
     def epoch(self, attempt: int, epoch: Epoch) -> bool:
         """Records an epoch; False where early stopping ends the trial here."""
         running = self._running[attempt]
-        running.last = epoch
         self.store.epoch(attempt, epoch)
         if self._asha is None or running.claim.role is not Role.SEARCH:
             return True
@@ -132,35 +128,28 @@ class CampaignDriver:
         """Records an attempt's end and decides whether its candidate is tried again."""
         running = self._running.pop(attempt)
         claim = running.claim
-        micro_batches = claim.micro_batches
-        final = True
-        if outcome.status is Status.INTERRUPTED:
-            final = False
-        elif outcome.status is Status.CRASH and outcome.stage in NOT_THE_CANDIDATES:
-            final = False
+        result = verdict(outcome, claim, self.config)
+        if not self.store.finish(
+            claim, attempt, outcome, final=result.final, micro_batches=result.micro_batches
+        ):
+            self.say(f"{title(claim)}: another driver took this candidate over; result dropped")
+            return
+        if result.fault:
             self.fault = outcome.message
             self.stop("the campaign cannot go on")
-        elif outcome.status is Status.OOM and claim.micro_batches == 1:
-            final, micro_batches = False, 2
-        elif outcome.status is Status.KILLED:
-            final = claim.deaths >= self.config.max_deaths
-        taken = self.store.finish(claim, attempt, outcome, final=final, micro_batches=micro_batches)
-        if not taken:
-            self.say(f"{_title(claim)}: another driver took this candidate over; result dropped")
-            return
-        if final:
+        if result.final:
             self._tidy(claim, running.trial, outcome)
-        elif not (self.fault or outcome.status is Status.INTERRUPTED):
+        if result.retry:
             self._retries.append(
                 replace(
                     claim,
-                    micro_batches=micro_batches,
+                    micro_batches=result.micro_batches,
                     deaths=claim.deaths + (outcome.status is Status.KILLED),
-                    earlier=(self._earlier(running.trial), *claim.earlier),
+                    earlier=(self._launcher.earlier(running.trial), *claim.earlier),
                 )
             )
         self._controls_due = True
-        self.say(_line(claim, outcome, final))
+        self.say(told(claim, outcome, result))
         self._note_benching()
 
     def tick(self) -> None:
@@ -181,7 +170,7 @@ class CampaignDriver:
         """Starts no new trial and ends the running ones at their epoch, checkpointed."""
         if self.stopping is None:
             self.stopping = why
-            self.files.mkdir(parents=True, exist_ok=True)
+            self.stop_file.parent.mkdir(parents=True, exist_ok=True)
             self.stop_file.touch()
             if self._running:
                 self.say(f"{why}: the running epoch is finished, then kept for `nas resume`")
@@ -197,7 +186,8 @@ class CampaignDriver:
         self.store.release_all()
         self.store.heartbeat(self.clock.unsaved())
         if not self.store.open_elsewhere():
-            self.store.set_state("stopped" if self.stopping else "done")
+            unfinished = self.stopping or self.store.open_candidates()
+            self.store.set_state("stopped" if unfinished else "done")
         self.stop_file.unlink(missing_ok=True)
 
     # Choosing
@@ -207,11 +197,13 @@ class CampaignDriver:
             return self._retries.pop(0)
         now = time.monotonic()
         if now >= self._next_look:
-            claim = self.store.reclaim(max_deaths=self.config.max_deaths)
+            claim = self.store.reclaim(max_deaths=self.config.max_deaths, only=self.only)
             if claim is not None:
                 return claim
             self._next_look = now + HEARTBEAT_SECONDS
             self._controls_due = True  # another driver's results may call for some
+        if self.only is not None:
+            return None
         return self._control() or self.store.draw(self.proposer, limit=self.config.trials)
 
     def _control(self) -> Claim | None:
@@ -219,97 +211,32 @@ class CampaignDriver:
             return None
         have = self.store.controls()
         for pick in due(self.store.records(), have):
-            claim = self.store.add(Role.CONTROL, self._drawn_control(pick))
+            candidate = control(self.proposer.space, pick, self.proposer.task)
+            claim = self.store.add(Role.CONTROL, self.proposer.ready(candidate))
             if claim is not None:
                 return claim
         self._controls_due = False
         return None
 
-    def _drawn_control(self, pick: Pick) -> Drawn:
-        return self.proposer.ready(control(self.proposer.space, pick, self.proposer.task))
-
-    # Launching
-
     def _launch(self, claim: Claim) -> Trial | None:
-        """The trial for a claim; None where the candidate is refused before any training."""
-        fraction = self._share(claim)
-        device = self.config.device
-        resumed = self._resumable(claim)
-        started = self.store.start(
-            claim,
-            environment_id=self.environment_id,
-            device=device,
-            memory_fraction=fraction,
-            resumed_from=resumed.attempt if resumed else None,
-        )
-        if started is None:
-            self.say(f"{_title(claim)}: another driver took this candidate over")
+        """The trial for a claim; None where there is nothing for a worker to do."""
+        trial = self._launcher.trial(claim)
+        if trial is None:
+            self.say(f"{title(claim)}: another driver took this candidate over")
             return None
-        attempt, folder = started
-        trial = Trial(
-            attempt=attempt,
-            candidate=claim.candidate,
-            code=claim.code,
-            folder=str(self.files / folder),
-            resume_from=str(self.files / resumed.folder / CHECKPOINT) if resumed else None,
-            stop_file=str(self.stop_file),
-            data_root=self.config.data_root,
-            device=device,
-            memory_fraction=fraction,
-            micro_batches=claim.micro_batches,
-            time_limit=self.config.time_limit,
-            keep_weights=self._keeps_weights(claim),
-        )
-        self._running[attempt] = Running(claim, trial, time.monotonic())
-        problem = self._does_not_fit(claim)
-        if problem:
-            self.done(
-                attempt,
-                Outcome(
-                    status=Status.INVALID,
-                    stage="fit",
-                    message=str(problem),
-                    detail=str(claim.cost),
-                    params=claim.cost.params if claim.cost else None,
-                ),
-            )
+        self._running[trial.attempt] = Running(claim, trial, time.monotonic())
+        refusal = self._launcher.refusal(claim)
+        if refusal is not None:
+            self.done(trial.attempt, refusal)
             return None
         return trial
-
-    def _keeps_weights(self, claim: Claim) -> bool:
-        rule = self.config.keep_weights
-        return rule == "all" or (rule != "none" and claim.role is not Role.CONTROL)
-
-    def _does_not_fit(self, claim: Claim) -> Problem | None:
-        if claim.cost is None:
-            return None
-        room = self.device_bytes - (CONTEXT_BYTES if self.config.gpus else 0)
-        return too_large(claim.cost, room)
-
-    def _share(self, claim: Claim) -> float | None:
-        """The quantised share of a GPU a candidate gets; a whole one after an out-of-memory."""
-        if not self.config.gpus:
-            return None
-        need = claim.cost.memory_bytes if claim.cost else None
-        if claim.micro_batches > 1 or need is None:
-            return 1.0
-        return share(need, self.device_bytes)
-
-    def _resumable(self, claim: Claim) -> Earlier | None:
-        for earlier in claim.earlier:
-            if (self.files / earlier.folder / CHECKPOINT).exists():
-                return earlier
-        return None
-
-    def _earlier(self, trial: Trial) -> Earlier:
-        return Earlier(trial.attempt, str(Path(trial.folder).relative_to(self.files)))
 
     # After an end
 
     def _tidy(self, claim: Claim, trial: Trial, outcome: Outcome) -> None:
         """Checkpoints have served; weights stay while their rule keeps them."""
         for earlier in claim.earlier:
-            weights.clear(self.files / earlier.folder)
+            weights.clear(self._launcher.files / earlier.folder)
         weights.clear(Path(trial.folder), keep=outcome.weights)
         if outcome.weights and self.config.keep_weights != "all":
             weights.keep_best(self.config.keep_weights, self.store.weight_files())
@@ -326,17 +253,3 @@ class CampaignDriver:
             self.stop(f"stopped by {self._asked}")
         elif self.clock.spent:
             self.stop("the budget is used up")
-
-
-def _title(claim: Claim) -> str:
-    name = {Role.SEARCH: "#", Role.CONTROL: "control ", Role.CONFIRM: "confirm "}[claim.role]
-    return f"{name}{claim.number} {'+'.join(claim.candidate.families)}"
-
-
-def _line(claim: Claim, outcome: Outcome, final: bool) -> str:
-    if outcome.status in (Status.OK, Status.PRUNED) and outcome.val_acc is not None:
-        value = f"val {outcome.val_acc:.4f}"
-    else:
-        value = outcome.message
-    again = "" if final or outcome.status is Status.INTERRUPTED else " (tried again)"
-    return f"{_title(claim)}: {outcome.status}{again} {value} {outcome.seconds:.1f}s"

@@ -17,7 +17,7 @@ from nas.execute import check_gpus, device_bytes, environment, make_executor
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.render import check_space
 from nas.sample import make_sampler
-from nas.spec import Probe, ProblemError, Space
+from nas.spec import Probe, ProblemError, Role, Space
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,13 @@ def prepare(
     return feasible(space, probes), probes, classes
 
 
-def run(ledger: Ledger, name: str, config: CampaignConfig, voice: Voice) -> Ended:
-    """Works on a campaign until its budget or its trials are used up, or someone stops it."""
+def run(
+    ledger: Ledger, name: str, config: CampaignConfig, voice: Voice, *, only: Role | None = None
+) -> Ended:
+    """Works on a campaign until its budget or its trials are used up, or someone stops it.
+
+    With `only`, until nothing of that role is open any more.
+    """
     row = ledger.campaign(name)
     whole = Space.model_validate(row.space)
     space, probes, classes = prepare(ledger, whole, config, voice.probed)
@@ -94,6 +99,7 @@ def run(ledger: Ledger, name: str, config: CampaignConfig, voice: Voice) -> Ende
         Clock(row.worked_seconds, config.budget_seconds),
         environment_id=store.environment(digest, facts),
         device_bytes=room,
+        only=only,
         say=voice.say,
         beat=voice.beat,
     )

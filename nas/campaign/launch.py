@@ -1,0 +1,96 @@
+"""From a leased candidate to a trial for a worker."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.campaign.config import CampaignConfig
+from nas.execute import CONTEXT_BYTES, share
+from nas.ledger import CampaignStore, Claim, Earlier
+from nas.preflight import too_large
+from nas.spec import Outcome, Role, Status, Trial
+
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Opens attempts in the ledger and says what a worker needs to run them."""
+
+    config: CampaignConfig
+    store: CampaignStore
+    environment_id: int
+    device_bytes: int
+    """Memory of the device a trial may have: a GPU, or a worker's part of the machine's."""
+    stop_file: Path
+
+    @property
+    def files(self) -> Path:
+        return self.store.ledger.files
+
+    def trial(self, claim: Claim) -> Trial | None:
+        """A new attempt at a candidate; None if its lease was lost."""
+        fraction = self._share(claim)
+        resumed = self._resumable(claim)
+        started = self.store.start(
+            claim,
+            environment_id=self.environment_id,
+            device=self.config.device,
+            memory_fraction=fraction,
+            resumed_from=resumed.attempt if resumed else None,
+        )
+        if started is None:
+            return None
+        attempt, folder = started
+        return Trial(
+            attempt=attempt,
+            candidate=claim.candidate,
+            code=claim.code,
+            folder=str(self.files / folder),
+            resume_from=str(self.files / resumed.folder / CHECKPOINT) if resumed else None,
+            stop_file=str(self.stop_file),
+            data_root=self.config.data_root,
+            device=self.config.device,
+            memory_fraction=fraction,
+            micro_batches=claim.micro_batches,
+            time_limit=self.config.time_limit,
+            keep_weights=self._keeps_weights(claim),
+        )
+
+    def refusal(self, claim: Claim) -> Outcome | None:
+        """The outcome of a candidate that cannot fit the device; None where it may."""
+        if claim.cost is None:
+            return None
+        room = self.device_bytes - (CONTEXT_BYTES if self.config.gpus else 0)
+        problem = too_large(claim.cost, room)
+        if problem is None:
+            return None
+        return Outcome(
+            status=Status.INVALID,
+            stage="fit",
+            message=str(problem),
+            detail=f"{claim.cost}, room {room} bytes",
+            params=claim.cost.params,
+        )
+
+    def earlier(self, trial: Trial) -> Earlier:
+        """A trial of this launcher as a later attempt sees it."""
+        return Earlier(trial.attempt, str(Path(trial.folder).relative_to(self.files)))
+
+    def _keeps_weights(self, claim: Claim) -> bool:
+        rule = self.config.keep_weights
+        return rule == "all" or (rule != "none" and claim.role is not Role.CONTROL)
+
+    def _share(self, claim: Claim) -> float | None:
+        """The quantised share of a GPU a candidate gets; a whole one after an out-of-memory."""
+        if not self.config.gpus:
+            return None
+        need = claim.cost.memory_bytes if claim.cost else None
+        if claim.micro_batches > 1 or need is None:
+            return 1.0
+        return share(need, self.device_bytes)
+
+    def _resumable(self, claim: Claim) -> Earlier | None:
+        for earlier in claim.earlier:
+            if (self.files / earlier.folder / CHECKPOINT).exists():
+                return earlier
+        return None

@@ -1,0 +1,54 @@
+"""What an attempt's end means for its candidate, and how it is told."""
+
+from dataclasses import dataclass
+
+from nas.campaign.config import CampaignConfig
+from nas.ledger import Claim
+from nas.spec import Outcome, Role, Status
+
+NOT_THE_CANDIDATES = ("start", "data")
+"""Stages whose failure every other candidate would share: the campaign stops instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a candidate's result is final, and if not, how it goes on."""
+
+    final: bool = True
+    retry: bool = False
+    """At once, by this driver; otherwise a later one takes it up."""
+    micro_batches: int = 1
+    """Of the retry."""
+    fault: bool = False
+    """The campaign, not the candidate, is at fault."""
+
+
+def verdict(outcome: Outcome, claim: Claim, config: CampaignConfig) -> Verdict:
+    """Out of memory is retried once at half the batch, a death up to `max_deaths` times."""
+    pieces = claim.micro_batches
+    if outcome.status is Status.INTERRUPTED:
+        return Verdict(final=False, micro_batches=pieces)
+    if outcome.status is Status.CRASH and outcome.stage in NOT_THE_CANDIDATES:
+        return Verdict(final=False, micro_batches=pieces, fault=True)
+    if outcome.status is Status.OOM and pieces == 1:
+        return Verdict(final=False, retry=True, micro_batches=2)
+    if outcome.status is Status.KILLED and claim.deaths < config.max_deaths:
+        return Verdict(final=False, retry=True, micro_batches=pieces)
+    return Verdict(micro_batches=pieces)
+
+
+def title(claim: Claim) -> str:
+    """`#12 resnet+vit` for a candidate of the search, its role and number for the others."""
+    name = {Role.SEARCH: "#", Role.CONTROL: "control ", Role.CONFIRM: "confirm "}[claim.role]
+    return f"{name}{claim.number} {'+'.join(claim.candidate.families)}"
+
+
+def told(claim: Claim, outcome: Outcome, result: Verdict) -> str:
+    """One line about an attempt's end."""
+    words = [f"{title(claim)}: {outcome.status}"]
+    if result.retry:
+        words.append("(tried again)")
+    if outcome.status in (Status.OK, Status.PRUNED) and outcome.val_acc is not None:
+        words.append(f"val {outcome.val_acc:.4f}")
+    words += [outcome.message, f"{outcome.seconds:.1f}s"]
+    return " ".join(word for word in words if word)

@@ -1,0 +1,125 @@
+"""Attempts at candidates: begun, reported on, closed once."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ScalarSelect, case, func, select, update
+
+from nas.ledger import models as m
+from nas.ledger.claims import Claim, end
+from nas.ledger.notes import Notes
+from nas.spec import Epoch, Outcome, Status
+
+
+class Attempts(Notes):
+    """The attempts of one driver. Their ids are fencing tokens."""
+
+    def start(
+        self,
+        claim: Claim,
+        *,
+        environment_id: int,
+        device: str,
+        memory_fraction: float | None,
+        resumed_from: int | None,
+    ) -> tuple[int, str] | None:
+        """A new attempt's id and its own folder, relative to the ledger's files folder.
+
+        None if the lease was lost meanwhile: the candidate is another driver's, or done.
+        """
+        with self.ledger.session() as session:
+            if session.get_one(m.Candidate, claim.id).owner != self.owner:
+                return None
+            number = len(self._attempts(session, claim.id)) + 1
+            row = m.Attempt(
+                candidate_id=claim.id,
+                environment_id=environment_id,
+                number=number,
+                owner=self.owner,
+                device=device,
+                memory_fraction=memory_fraction,
+                micro_batches=claim.micro_batches,
+                resumed_from=resumed_from,
+                folder="",
+                started_at=time.time(),
+            )
+            session.add(row)
+            session.flush()
+            row.folder = f"{self.campaign_id}/{claim.candidate.key}/{row.id}"
+            return row.id, row.folder
+
+    def epoch(self, attempt: int, epoch: Epoch) -> None:
+        """Records an epoch, unless the attempt was closed by another driver."""
+        with self.ledger.session() as session:
+            if session.scalar(
+                select(m.Attempt.id).where(m.Attempt.id == attempt, m.Attempt.outcome.is_(None))
+            ):
+                session.merge(m.Epoch(attempt_id=attempt, **epoch.model_dump()))
+                session.execute(
+                    update(m.Attempt).where(m.Attempt.id == attempt).values(epochs=epoch.epoch)
+                )
+
+    def finish(
+        self, claim: Claim, attempt: int, outcome: Outcome, *, final: bool, micro_batches: int = 1
+    ) -> bool:
+        """Closes an attempt and, when final, its candidate; False if it was fenced off.
+
+        An attempt that is not final leaves its candidate open: `interrupted` frees the lease,
+        anything else keeps it for the retry, which runs with `micro_batches`.
+        """
+        now = time.time()
+        values = outcome.model_dump(exclude={"status", "experts"})
+        # A worker that died could not say how far and how long it ran.
+        values["epochs"] = case(
+            (m.Attempt.epochs > outcome.epochs, m.Attempt.epochs), else_=outcome.epochs
+        )
+        values["seconds"] = outcome.seconds or now - m.Attempt.started_at
+        with self.ledger.session() as session:
+            closed = session.execute(
+                update(m.Attempt)
+                .where(
+                    m.Attempt.id == attempt,
+                    m.Attempt.owner == self.owner,
+                    m.Attempt.outcome.is_(None),
+                )
+                .values(outcome=outcome.status, ended_at=now, **values)
+            )
+            if closed.rowcount == 0:  # type: ignore[attr-defined]
+                return False
+            session.add_all(
+                m.Expert(attempt_id=attempt, position=position, **expert.model_dump())
+                for position, expert in enumerate(outcome.experts)
+            )
+            row = session.get_one(m.Candidate, claim.id)
+            if row.owner != self.owner or row.outcome is not None:
+                return False  # the lease was lost before this attempt was even begun
+            if final:
+                end(row, outcome.status, attempt, now, outcome.val_acc)
+            elif outcome.status is Status.INTERRUPTED:
+                row.owner = row.lease_until = None
+            else:
+                row.micro_batches = micro_batches
+                row.deaths += outcome.status is Status.KILLED
+            return True
+
+    def weight_files(self) -> list[tuple[float, Path]]:
+        """(validation accuracy, weights file) of finished candidates, oldest first."""
+        query = (
+            select(m.Attempt.val_acc, m.Attempt.folder, m.Attempt.weights)
+            .join(m.Candidate, m.Candidate.final_attempt == m.Attempt.id)
+            .where(self._mine(), m.Attempt.weights.is_not(None))
+            .order_by(m.Attempt.id)
+        )
+        with self.ledger.session() as session:
+            return [
+                (value or 0.0, self.ledger.files / folder / name)
+                for value, folder, name in session.execute(query)
+                if name
+            ]
+
+
+def recorded_seconds() -> ScalarSelect[Any]:
+    """Of an attempt that cannot tell any more: its epochs' seconds."""
+    seconds = func.coalesce(func.sum(m.Epoch.seconds), 0.0)
+    return select(seconds).where(m.Epoch.attempt_id == m.Attempt.id).scalar_subquery()

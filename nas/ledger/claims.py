@@ -1,0 +1,81 @@
+"""Candidates between the ledger's rows and the campaign's nouns."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas.ledger import models as m
+from nas.spec import Assignment, Candidate, Cost, Role, Status
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A candidate on its way into the ledger."""
+
+    candidate: Candidate
+    code: str
+    cost: Cost | None = None
+    phase: int = 0
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A previous attempt at a candidate, whose checkpoint may be gone on from."""
+
+    attempt: int
+    folder: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A candidate this driver holds the lease of."""
+
+    id: int
+    role: Role
+    number: int
+    candidate: Candidate
+    code: str
+    cost: Cost | None
+    micro_batches: int = 1
+    deaths: int = 0
+    earlier: tuple[Earlier, ...] = field(default=())
+    """Newest first."""
+
+
+def assignment_of(spec: dict[str, Any]) -> Assignment:
+    """Straight from the JSON: thousands of rows are read when a campaign is resumed."""
+    picks = [[e["family"], e["member"]["model"]] for e in spec["experts"]]
+    return Assignment.from_json({"picks": picks, "choices": spec["choices"]})
+
+
+def claim_of(row: m.Candidate, attempts: Iterable[m.Attempt] = ()) -> Claim:
+    """A leased row, with its attempts newest first."""
+    return Claim(
+        id=row.id,
+        role=Role(row.role),
+        number=row.number,
+        candidate=Candidate.model_validate(row.spec),
+        code=row.code,
+        cost=cost_of(row),
+        micro_batches=row.micro_batches or 1,
+        deaths=row.deaths or 0,
+        earlier=tuple(Earlier(a.id, a.folder) for a in attempts),
+    )
+
+
+def cost_of(row: m.Candidate) -> Cost | None:
+    """What pre-flight said it needs."""
+    if row.params is None or row.macs is None:
+        return None
+    return Cost(params=row.params, macs=row.macs, memory_bytes=row.memory_bytes)
+
+
+def end(
+    row: m.Candidate, status: Status, attempt: int | None, now: float, value: float | None = None
+) -> None:
+    """Gives a candidate its one final result, and its lease back."""
+    row.outcome = status
+    row.val_acc = value
+    row.finished_at = now
+    row.final_attempt = attempt
+    row.owner = row.lease_until = None

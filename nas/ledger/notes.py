@@ -1,0 +1,88 @@
+"""What a driver writes beside candidates: rungs, events, the campaign's state."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from nas.ledger import models as m
+from nas.ledger.claims import Claim
+from nas.ledger.ledger import Ledger
+from nas.ledger.owner import Owner
+from nas.spec import Role
+
+
+class Notes:
+    """One driver's hold on one campaign, and the small things it writes there."""
+
+    def __init__(
+        self, ledger: Ledger, campaign_id: int, owner: Owner, *, lease_seconds: float = 60.0
+    ) -> None:
+        self.ledger = ledger
+        self.campaign_id = campaign_id
+        self.owner = str(owner)
+        self.lease_seconds = lease_seconds
+
+    def rung_values(self, rung: int, but: Claim) -> list[float]:
+        """Values the other candidates of this campaign's search had at a rung."""
+        with self.ledger.session() as session:
+            return list(
+                session.scalars(
+                    select(m.Rung.value)
+                    .join(m.Candidate, m.Candidate.id == m.Rung.candidate_id)
+                    .where(
+                        self._mine(),
+                        m.Candidate.role == Role.SEARCH,
+                        m.Candidate.id != but.id,
+                        m.Rung.rung == rung,
+                    )
+                )
+            )
+
+    def put_rung(self, claim: Claim, rung: int, epoch: int, value: float, promoted: bool) -> None:
+        """Records a candidate's value at a rung and what was decided."""
+        with self.ledger.session() as session:
+            session.merge(
+                m.Rung(
+                    candidate_id=claim.id, rung=rung, epoch=epoch, value=value, promoted=promoted
+                )
+            )
+
+    def event(self, kind: str, **data: Any) -> None:
+        """Notes something for the campaign's owner."""
+        with self.ledger.session() as session:
+            session.add(m.Event(campaign_id=self.campaign_id, at=time.time(), kind=kind, data=data))
+
+    def set_state(self, state: str) -> None:
+        """`running`, `stopped` or `done`."""
+        with self.ledger.session() as session:
+            session.get_one(m.Campaign, self.campaign_id).state = state
+
+    def environment(self, digest: str, data: dict[str, Any]) -> int:
+        """The id of an environment, recorded once."""
+        with self.ledger.session() as session:
+            found = session.scalar(select(m.Environment.id).where(m.Environment.digest == digest))
+            if found is not None:
+                return found
+            row = m.Environment(digest=digest, data=data)
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def _mine(self) -> ColumnElement[bool]:
+        return m.Candidate.campaign_id == self.campaign_id
+
+    @staticmethod
+    def _open() -> ColumnElement[bool]:
+        return m.Candidate.outcome.is_(None)
+
+    @staticmethod
+    def _attempts(session: Session, candidate_id: int) -> Sequence[m.Attempt]:
+        """Newest first."""
+        return session.scalars(
+            select(m.Attempt)
+            .where(m.Attempt.candidate_id == candidate_id)
+            .order_by(m.Attempt.id.desc())
+        ).all()
