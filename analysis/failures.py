@@ -4,7 +4,7 @@ One row an outcome × stage × family, costliest first; attempts of every role, 
 failed attempt counts for each of its families: the one at fault stands out by its share.
 
 outcome               invalid, oom, timeout, nan, crash, killed; or `benched`, an event
-stage                 render, build, data, fit, train, evaluate, measure or save
+stage                 start, fit, data, build, train or measure
 family
 attempts              that ended so with the family in them
 share                 of all ended attempts with the family, in [0, 1]

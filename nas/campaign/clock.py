@@ -25,6 +25,10 @@ class Clock:
             self._unsaved += now - self._last
             self._last = now
 
+    def adopt(self, total: float) -> None:
+        """Takes over the ledger's sum, in which other drivers' time is counted too."""
+        self._worked = total + self._unsaved
+
     def unsaved(self) -> float:
         """Working seconds since the last call of this: what to add to the ledger."""
         seconds, self._unsaved = self._unsaved, 0.0

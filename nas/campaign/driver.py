@@ -19,6 +19,7 @@ from nas.ledger import CampaignStore, Claim
 from nas.spec import Epoch, Outcome, Role, Status, Trial
 
 HEARTBEAT_SECONDS = 5.0
+SPENT = "the budget is used up"
 
 
 @dataclass
@@ -62,13 +63,15 @@ class CampaignDriver:
         self.stopping: str | None = None
         """Why no new trial is started; None while the campaign goes on."""
         self.interrupted = False
+        self.finished = False
+        """True once there is nothing left to do."""
         self.fault: str | None = None
         """What went wrong outside of any candidate: unreadable data, a full disk."""
         self.stop_file = store.ledger.files / f"stop-{store.owner.rsplit('/', 1)[-1]}"
         self._launcher = Launcher(config, store, environment_id, device_bytes, self.stop_file)
         self._running: dict[int, Running] = {}
         self._retries: list[Claim] = []
-        self._benched: frozenset[str] = frozenset()
+        self._benched = benched(store.records(), config.bench_after)
         self._controls_due = True
         self._asked: str | None = None
         self._next_look = 0.0
@@ -88,25 +91,35 @@ class CampaignDriver:
             trial = self._launch(claim)
             if trial is not None:
                 return trial
-        if self.stopping or not (self._running or self.store.open_elsewhere()):
-            return Idle.DONE
-        return Idle.WAIT
+        if not self.stopping and (self._running or not self._exhausted()):
+            return Idle.WAIT
+        self.finished = self.stopping is None
+        return Idle.DONE
 
     def started(self, attempt: int) -> None:
         """The first trial's start is the budget's."""
         self.clock.start()
+        self._running[attempt].begun = time.monotonic()
+        self.store.begun(attempt)
 
     def epoch(self, attempt: int, epoch: Epoch) -> bool:
         """Records an epoch; False where early stopping ends the trial here."""
         running = self._running[attempt]
-        self.store.epoch(attempt, epoch)
+        if not self.store.epoch(attempt, epoch):
+            del self._running[attempt]
+            self.say(f"{title(running.claim)}: another driver took this candidate over; stopped")
+            return False
         if self._asha is None or running.claim.role is not Role.SEARCH:
             return True
         rung = self._asha.rung_at(epoch.epoch)
         if rung is None:
             return True
-        promoted = self._asha.promote(epoch.val_acc, self.store.rung_values(rung, running.claim))
-        self.store.put_rung(running.claim, rung, epoch.epoch, epoch.val_acc, promoted)
+        # A resumed trial comes by rungs that were decided before: they stay decided.
+        promoted = self.store.decided(running.claim, rung)
+        if promoted is None:
+            others = self.store.rung_values(rung, running.claim)
+            promoted = self._asha.promote(epoch.val_acc, others)
+            self.store.put_rung(running.claim, rung, epoch.epoch, epoch.val_acc, promoted)
         if not promoted:
             self.done(
                 attempt,
@@ -158,7 +171,7 @@ class CampaignDriver:
         now = time.monotonic()
         if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
             self._last_heartbeat = now
-            self.store.heartbeat(self.clock.unsaved())
+            self._heartbeat()
         self._look_for_an_end()
         if now - self._last_beat >= 1.0:
             self._last_beat = now
@@ -183,18 +196,31 @@ class CampaignDriver:
     def close(self) -> None:
         """Records the last working seconds and gives up every lease."""
         self.clock.advance()
+        self._heartbeat()
         self.store.release_all()
-        self.store.heartbeat(self.clock.unsaved())
+        if self.stopping is None and self._asked is not None:
+            self.stopping = f"stopped by {self._asked}"
         if not self.store.open_elsewhere():
-            unfinished = self.stopping or self.store.open_candidates()
-            self.store.set_state("stopped" if unfinished else "done")
+            done = self.finished and not self.store.open_candidates()
+            self.store.set_state("done" if done else "stopped")
         self.stop_file.unlink(missing_ok=True)
+
+    def _heartbeat(self) -> None:
+        # Confirming is not searching: it costs the search's budget nothing.
+        spent = self.clock.unsaved()
+        self.clock.adopt(self.store.heartbeat(spent if self.only is None else 0.0))
 
     # Choosing
 
     def _claim(self) -> Claim | None:
-        if self._retries:
-            return self._retries.pop(0)
+        """What to do next, if it fits beside what is running."""
+        claim = self._retries.pop(0) if self._retries else self._next_claim()
+        if claim is not None and not self._fits_beside(claim):
+            self._retries.insert(0, claim)
+            return None
+        return claim
+
+    def _next_claim(self) -> Claim | None:
         now = time.monotonic()
         if now >= self._next_look:
             claim = self.store.reclaim(max_deaths=self.config.max_deaths, only=self.only)
@@ -205,6 +231,32 @@ class CampaignDriver:
         if self.only is not None:
             return None
         return self._control() or self.store.draw(self.proposer, limit=self.config.trials)
+
+    def _fits_beside(self, claim: Claim) -> bool:
+        """On a CPU trials share one memory; a GPU's shares are the executor's to deal out."""
+        if self.config.gpus or not self._running:
+            return True
+        needs = [claim, *(running.claim for running in self._running.values())]
+        sizes = [(need.cost and need.cost.memory_bytes) or 0 for need in needs]
+        return sum(sizes) <= self._launcher.device_bytes
+
+    def _exhausted(self) -> bool:
+        """Nothing is left to do, here or with another driver.
+
+        A campaign that ran out of families to draw has not come to its end.
+        """
+        if self._retries or self.store.open_elsewhere(self.only):
+            return False
+        space = self.proposer.space
+        if self.only is None and self._benched and not self._all_drawn():
+            left = len(space.families) - len(self._benched)
+            if space.experts and left < space.experts.k:
+                names = ", ".join(sorted(self._benched))
+                self.stop(f"too few families are left: {names} are benched for failing")
+        return True
+
+    def _all_drawn(self) -> bool:
+        return self.config.trials is not None and len(self.store.records()) >= self.config.trials
 
     def _control(self) -> Claim | None:
         if not (self.config.controls and self._controls_due):
@@ -252,4 +304,4 @@ class CampaignDriver:
         if self._asked is not None:
             self.stop(f"stopped by {self._asked}")
         elif self.clock.spent:
-            self.stop("the budget is used up")
+            self.stop(SPENT)

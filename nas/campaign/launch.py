@@ -7,9 +7,7 @@ from nas.campaign.config import CampaignConfig
 from nas.execute import CONTEXT_BYTES, share
 from nas.ledger import CampaignStore, Claim, Earlier
 from nas.preflight import too_large
-from nas.spec import Outcome, Role, Status, Trial
-
-CHECKPOINT = "checkpoint.pt"
+from nas.spec import CHECKPOINT, Outcome, Role, Status, Trial
 
 
 @dataclass(frozen=True)

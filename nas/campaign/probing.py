@@ -46,7 +46,8 @@ def probe_members(
                 taken.value if taken.ok else Probe(member=member, ok=False, problem=taken.problem)
             )
             found[member.model] = result
-            if ledger:
+            # A death or a hang may be this moment's: it counts for now, and is not remembered.
+            if ledger and taken.ok:
                 ledger.put_probes(under, [result])
             watch(done, len(missing), result)
     return found

@@ -10,7 +10,7 @@ from types import FrameType
 from nas import data
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig, default_name
-from nas.campaign.driver import CampaignDriver
+from nas.campaign.driver import SPENT, CampaignDriver
 from nas.campaign.probing import Watch, classes_of, conditions_for, feasible, probe_members
 from nas.campaign.proposals import Proposer
 from nas.execute import check_gpus, device_bytes, environment, make_executor
@@ -37,6 +37,8 @@ class Ended:
     """What stopped it; None when nothing was left to do."""
     interrupted: bool = False
     """By a person or a signal, rather than by the budget."""
+    spent: bool = False
+    """By its budget: an end that was asked for."""
     fault: str | None = None
     """What outside of any candidate went wrong."""
 
@@ -56,6 +58,7 @@ def check(space: Space, config: CampaignConfig) -> None:
     """
     data.check(config.dataset, Path(config.data_root))
     check_gpus(config.gpus)
+    make_executor(config.executor, workers=config.workers, gpus=config.gpus)
     check_space(space)
 
 
@@ -83,8 +86,6 @@ def run(
     _say_probes(probes, voice)
     store = CampaignStore(ledger, row.id, Owner.me())
     digest, facts = environment()
-    # On a CPU the workers share one memory; on GPUs shares are dealt out by the driver.
-    room = device_bytes(config.gpus) // (1 if config.gpus else config.workers)
     driver = CampaignDriver(
         config,
         store,
@@ -98,7 +99,7 @@ def run(
         ),
         Clock(row.worked_seconds, config.budget_seconds),
         environment_id=store.environment(digest, facts),
-        device_bytes=room,
+        device_bytes=device_bytes(config.gpus),
         only=only,
         say=voice.say,
         beat=voice.beat,
@@ -114,7 +115,12 @@ def run(
             executor.run(driver)
     finally:
         driver.close()
-    return Ended(driver.stopping, interrupted=driver.interrupted, fault=driver.fault)
+    return Ended(
+        driver.stopping,
+        interrupted=driver.interrupted,
+        spent=driver.stopping == SPENT,
+        fault=driver.fault,
+    )
 
 
 def _say_probes(probes: dict[str, Probe], voice: Voice) -> None:

@@ -33,9 +33,10 @@ def work(
     if ended.fault:
         typer.echo(f"nas: {ended.fault}", err=True)
         raise typer.Exit(1)
-    if ended.interrupted:
-        console.print(f"Stopped. Go on with: nas resume {name}")
-        raise typer.Exit(INTERRUPTED if "SIGINT" in (ended.why or "") else STOPPED)
+    if ended.why and not ended.spent:
+        again = f"nas confirm --campaign {name}" if confirm else f"nas resume {name}"
+        console.print(f"Stopped: {ended.why}. Go on with: {again}", highlight=False)
+        raise typer.Exit(INTERRUPTED if "SIGINT" in ended.why else STOPPED)
 
 
 def _tables(ledger: Ledger, name: str) -> None:

@@ -28,6 +28,14 @@ Workers = Annotated[
         "--workers", "-w", min=1, help="Trials at once; by default one a CPU core, or four a GPU."
     ),
 ]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option("--time-limit", help="Longest time for one attempt; `none` for no limit. [1h]"),
+]
+BenchAfter = Annotated[
+    int | None,
+    typer.Option(min=1, help="Failures in a row after which a family is not drawn. [6]"),
+]
 Gpus = Annotated[int | None, typer.Option("--gpus", "-g", min=0, help="GPUs to use.")]
 
 
@@ -42,7 +50,10 @@ def search(
         str, typer.Option("--sampler", "-s", help="stratified, uniform, lexicographic or tpe.")
     ] = "stratified",
     seed: Annotated[int, typer.Option(help="Fixes what is drawn.")] = 0,
-    name: Annotated[str | None, typer.Option(help="The campaign's name.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="The campaign's name; with --dry-run, one whose sequence goes on."),
+    ] = None,
     executor: ExecutorName = None,
     workers: Workers = None,
     gpus: Gpus = None,
@@ -54,16 +65,12 @@ def search(
     batch_size: Annotated[
         int | None, typer.Option(min=2, help="Instead of the space's own.")
     ] = None,
-    time_limit: Annotated[
-        str, typer.Option(help="Longest time for one attempt; `none` for no limit.")
-    ] = "1h",
+    time_limit: TimeLimit = None,
     retries: Annotated[
         int,
         typer.Option(min=0, help="How often a candidate is tried again after its process died."),
     ] = 3,
-    bench_after: Annotated[
-        int, typer.Option(min=1, help="Failures in a row after which a family is not drawn.")
-    ] = 6,
+    bench_after: BenchAfter = None,
     keep_weights: Annotated[str, typer.Option(help="best:N, all or none.")] = "best:20",
     data_root: Annotated[Path, typer.Option(help="Where data sets lie.")] = Path("data"),
     split_seed: Annotated[int, typer.Option(help="Fixes train, validation and test.")] = 0,
@@ -81,7 +88,7 @@ def search(
     Example: `nas search moe4 --dataset cifar10 --budget 28d --gpus 1`
     """
     from nas.data import canonical
-    from nas.space import load
+    from nas.space import check_models, find, load
 
     chosen = _with_recipe(load(space), epochs=epochs, batch_size=batch_size)
     config = _config(
@@ -96,12 +103,13 @@ def search(
         executor=executor or "ray",
         workers=workers or _default_workers(gpus or 0),
         gpus=gpus or 0,
-        time_limit=None if time_limit == "none" else parse_duration(time_limit),
+        time_limit=_seconds(time_limit or "1h"),
         max_deaths=retries,
-        bench_after=bench_after,
+        bench_after=bench_after or 6,
         keep_weights=keep_weights,
         data_root=str(data_root.absolute()),
     )
+    check_models(chosen, find(space))
     if dry_run:
         _print_draws(chosen, config, name, db, trials or 10, render, as_json)
         return
@@ -124,6 +132,8 @@ def resume(
     executor: ExecutorName = None,
     workers: Workers = None,
     gpus: Gpus = None,
+    time_limit: TimeLimit = None,
+    bench_after: BenchAfter = None,
     db: options.Db = "runs.db",
 ) -> None:
     """Go on with a campaign, exactly as if it had not stopped.
@@ -132,6 +142,7 @@ def resume(
 
     Example: `nas resume --budget 8m`
     """
+    from nas.campaign.run import check
     from nas.ledger import Ledger
 
     ledger = Ledger(db, read_only=False)
@@ -142,8 +153,13 @@ def resume(
         "executor": executor,
         "workers": workers,
         "gpus": gpus,
+        "bench_after": bench_after,
     }
-    config = _config(**row.config | {k: v for k, v in changes.items() if v is not None})
+    given: dict[str, Any] = {k: v for k, v in changes.items() if v is not None}
+    if time_limit:
+        given["time_limit"] = _seconds(time_limit)
+    config = _config(**row.config | given)
+    check(Space.model_validate(row.space), config)
     ledger.update_config(row.id, config.model_dump(mode="json"))
     ending.work(ledger, row.name, config)
 
@@ -190,6 +206,10 @@ def _config(**values: Any) -> Any:
         raise typer.BadParameter(first["msg"], param_hint=f"--{option}") from None
 
 
+def _seconds(time_limit: str) -> float | None:
+    return None if time_limit == "none" else parse_duration(time_limit)
+
+
 def _with_recipe(space: Space, **changes: int | None) -> Space:
     given = {name: value for name, value in changes.items() if value is not None}
     return space.model_copy(update={"recipe": space.recipe.model_copy(update=given)})
@@ -213,12 +233,17 @@ def _print_draws(
     from nas.campaign.dry_run import as_json as plain
     from nas.campaign.dry_run import dry_run
     from nas.cli.console import open_if_there
+    from nas.ledger import Ledger
 
     ledger = open_if_there(db)
-    known = ledger is not None and name in ledger.campaign_names()
+    if name is not None:
+        # A campaign's sequence is its own space's, sampler's and seed's.
+        ledger = ledger or Ledger(db)
+        row = ledger.campaign(name)
+        space, config = Space.model_validate(row.space), _config(**row.config)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    for drawn in dry_run(space, config, trials, ledger=ledger, after=name if known else None):
+    for drawn in dry_run(space, config, trials, ledger=ledger, after=name):
         data = plain(drawn)
         if folder:
             (folder / f"{data['key']}.py").write_text(drawn.code)

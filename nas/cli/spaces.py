@@ -1,6 +1,7 @@
 """`nas spaces`, `nas families`, `nas data`: what there is to search in and train on."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -191,6 +192,10 @@ def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
     from nas.preflight import parse_count
     from nas.space import dump
 
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise ProblemError(
+            f"{name!r} is not a name for a space", fix="use letters, digits, - and _"
+        )
     path = Path("search_spaces") / f"{name}.yaml"
     if path.exists():
         raise ProblemError("this space exists already", where=str(path), fix="choose another name")

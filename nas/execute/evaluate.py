@@ -13,7 +13,18 @@ from torch import nn
 
 import nas.data
 from nas.data.split import Data
-from nas.spec import Epoch, ExpertScore, Outcome, ProblemError, Status, Task, Trial
+from nas.execute.devices import CONTEXT_BYTES
+from nas.spec import (
+    CHECKPOINT,
+    WEIGHTS,
+    Epoch,
+    ExpertScore,
+    Outcome,
+    ProblemError,
+    Status,
+    Task,
+    Trial,
+)
 from nas.train import (
     BuildError,
     NonFiniteLossError,
@@ -26,10 +37,6 @@ from nas.train import (
 from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
 from nas.train.compute import Compute, peak_memory, release_memory, reset_peak_memory
 from nas.train.seeding import seed_everything
-
-CHECKPOINT = "checkpoint.pt"
-WEIGHTS = "weights.safetensors"
-"""Files an attempt leaves in its folder."""
 
 
 class TimeLimitReached(Exception):  # noqa: N818 - the end of a trial, not a mistake
@@ -63,13 +70,15 @@ class _Attempt:
         self.device = torch.device("cuda:0" if trial.device == "cuda" else trial.device)
         self.folder = Path(trial.folder)
         self.start = self.saved = monotonic()
-        self.stage = "build"
+        self.stage = "start"
         self.notes: list[str] = []
         self.epochs = 0
         self.params: int | None = None
 
     def run(self) -> Generator[Epoch, None, Outcome]:
         """Goes through the stages; `self.stage` names the one an exception comes from."""
+        if Path(self.trial.stop_file).exists():
+            return self._outcome(Status.INTERRUPTED, "stopped before its first epoch")
         self._prepare_process()
         self.stage = "data"
         data = _data(
@@ -126,9 +135,14 @@ class _Attempt:
         reset_peak_memory(self.device)
         if self.device.type == "cuda":
             # Also when there is no share: a reused worker must lose the last trial's.
-            torch.cuda.set_per_process_memory_fraction(
-                self.trial.memory_fraction or 1.0, self.device
-            )
+            torch.cuda.set_per_process_memory_fraction(self._cap(), self.device)
+
+    def _cap(self) -> float:
+        """What torch may take of the GPU: the share less the context, which torch does not count,
+        so that workers side by side stay within their shares."""
+        total = torch.cuda.get_device_properties(self.device).total_memory
+        share = self.trial.memory_fraction or 1.0
+        return share if share == 1.0 else max(0.01, share - CONTEXT_BYTES / total)
 
     def _tick(self) -> None:
         limit = self.trial.time_limit

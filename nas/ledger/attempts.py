@@ -49,16 +49,25 @@ class Attempts(Notes):
             row.folder = f"{self.campaign_id}/{claim.candidate.key}/{row.id}"
             return row.id, row.folder
 
-    def epoch(self, attempt: int, epoch: Epoch) -> None:
-        """Records an epoch, unless the attempt was closed by another driver."""
+    def begun(self, attempt: int) -> None:
+        """A worker has taken the attempt up."""
         with self.ledger.session() as session:
-            if session.scalar(
+            session.execute(
+                update(m.Attempt).where(m.Attempt.id == attempt).values(begun_at=time.time())
+            )
+
+    def epoch(self, attempt: int, epoch: Epoch) -> bool:
+        """Records an epoch; False if the attempt was closed by another driver."""
+        with self.ledger.session() as session:
+            if not session.scalar(
                 select(m.Attempt.id).where(m.Attempt.id == attempt, m.Attempt.outcome.is_(None))
             ):
-                session.merge(m.Epoch(attempt_id=attempt, **epoch.model_dump()))
-                session.execute(
-                    update(m.Attempt).where(m.Attempt.id == attempt).values(epochs=epoch.epoch)
-                )
+                return False
+            session.merge(m.Epoch(attempt_id=attempt, **epoch.model_dump()))
+            session.execute(
+                update(m.Attempt).where(m.Attempt.id == attempt).values(epochs=epoch.epoch)
+            )
+            return True
 
     def finish(
         self, claim: Claim, attempt: int, outcome: Outcome, *, final: bool, micro_batches: int = 1
@@ -94,13 +103,13 @@ class Attempts(Notes):
             row = session.get_one(m.Candidate, claim.id)
             if row.owner != self.owner or row.outcome is not None:
                 return False  # the lease was lost before this attempt was even begun
+            row.deaths += outcome.status is Status.KILLED
             if final:
                 end(row, outcome.status, attempt, now, outcome.val_acc)
             elif outcome.status is Status.INTERRUPTED:
                 row.owner = row.lease_until = None
             else:
                 row.micro_batches = micro_batches
-                row.deaths += outcome.status is Status.KILLED
             return True
 
     def weight_files(self) -> list[tuple[float, Path]]:

@@ -111,6 +111,8 @@ class Attempt(Base):
     folder: Mapped[str]
     """Relative to the ledger's files folder."""
     started_at: Mapped[float]
+    begun_at: Mapped[float | None]
+    """When a worker took it up; None while it waits for one."""
     ended_at: Mapped[float | None]
     outcome: Mapped[str | None] = mapped_column(index=True)
     stage: Mapped[str] = mapped_column(default="")

@@ -41,6 +41,12 @@ class Notes:
                 )
             )
 
+    def decided(self, claim: Claim, rung: int) -> bool | None:
+        """Whether a candidate was promoted at a rung; None if it has not been there."""
+        with self.ledger.session() as session:
+            row = session.get(m.Rung, (claim.id, rung))
+            return None if row is None else row.promoted
+
     def put_rung(self, claim: Claim, rung: int, epoch: int, value: float, promoted: bool) -> None:
         """Records a candidate's value at a rung and what was decided."""
         with self.ledger.session() as session:

@@ -147,8 +147,9 @@ class CampaignStore(Attempts):
 
     # Leases
 
-    def heartbeat(self, worked_seconds: float) -> None:
-        """Extends this driver's leases and adds to the campaign's working time."""
+    def heartbeat(self, worked_seconds: float) -> float:
+        """Extends this driver's leases and adds to the campaign's working time; its sum, other
+        drivers' time included."""
         now = time.time()
         with self.ledger.session() as session:
             session.execute(
@@ -161,6 +162,7 @@ class CampaignStore(Attempts):
                 .where(m.Campaign.id == self.campaign_id)
                 .values(worked_seconds=m.Campaign.worked_seconds + worked_seconds, heartbeat_at=now)
             )
+            return session.get_one(m.Campaign, self.campaign_id).worked_seconds
 
     def reclaim(self, *, max_deaths: int, only: Role | None = None) -> Claim | None:
         """Leases an open candidate that nobody holds: its driver ended, died or lost it.
@@ -188,9 +190,10 @@ class CampaignStore(Attempts):
                         message="the driver that ran this attempt is gone",
                     )
                 )
-                if killed.rowcount:  # type: ignore[attr-defined]
-                    row.deaths += 1
                 last = self._attempts(session, row.id)
+                # An attempt that still waited for a worker did not die of its candidate.
+                if killed.rowcount and last[0].begun_at is not None:  # type: ignore[attr-defined]
+                    row.deaths += 1
                 if row.deaths > max_deaths:
                     end(row, Status.KILLED, last[0].id if last else None, now)
                     continue
@@ -211,10 +214,13 @@ class CampaignStore(Attempts):
             query = select(func.count()).select_from(m.Candidate).where(self._mine(), self._open())
             return session.scalar(query) or 0
 
-    def open_elsewhere(self) -> int:
-        """Open candidates that another driver holds."""
+    def open_elsewhere(self, only: Role | None = None) -> int:
+        """Open candidates that another driver holds, of one role or of all."""
+        wanted = [self._mine(), self._open()]
+        if only is not None:
+            wanted.append(m.Candidate.role == only)
         with self.ledger.session() as session:
-            rows = session.scalars(select(m.Candidate).where(self._mine(), self._open()))
+            rows = session.scalars(select(m.Candidate).where(*wanted))
             now = time.time()
             return sum(r.owner != self.owner and self._held(r, now) for r in rows)
 

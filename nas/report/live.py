@@ -1,6 +1,7 @@
 """A campaign while it works: a panel on a terminal, plain lines elsewhere."""
 
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -153,7 +154,8 @@ class Display:
     def say(self, line: str) -> None:
         """One event, kept on the screen."""
         self._last = time.monotonic()
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        with suppress(BrokenPipeError):  # nobody reads any more; the campaign goes on
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def beat(self) -> None:
         """About once a second."""

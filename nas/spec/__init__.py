@@ -9,9 +9,11 @@ from nas.spec.probe import Conditions, Cost, Probe
 from nas.spec.problem import Problem, ProblemError, did_you_mean
 from nas.spec.recipe import Recipe, Task
 from nas.spec.record import Phase, Record
-from nas.spec.trial import Trial
+from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
 
 __all__ = [
+    "CHECKPOINT",
+    "WEIGHTS",
     "Assignment",
     "Candidate",
     "Choice",

@@ -3,6 +3,10 @@
 from nas.spec.base import Noun
 from nas.spec.candidate import Candidate
 
+CHECKPOINT = "checkpoint.pt"
+WEIGHTS = "weights.safetensors"
+"""Files an attempt leaves in its folder."""
+
 
 class Trial(Noun):
     """One attempt at one candidate, as a worker sees it."""

@@ -8,6 +8,7 @@ from typing import Any
 from nas.campaign import CampaignConfig
 from nas.campaign.clock import Clock
 from nas.campaign.driver import CampaignDriver
+from nas.campaign.proposals import Proposer
 from nas.execute import Idle
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner
 from nas.sample import make_sampler
@@ -66,20 +67,15 @@ def ending(status: Status, **fields: Any) -> Script:
     return script
 
 
-class PlainProposer:
-    """Candidates without rendering or probing; one cost for all."""
+class PlainProposer(Proposer):
+    """The real one, but for rendering and probing: one cost for all."""
 
     def __init__(self, space: Space, config: CampaignConfig, memory_bytes: int = 1) -> None:
-        self.space = space
-        self.task = config.task
-        self.sampler = make_sampler(config.sampler, space, config.seed)
+        sampler = make_sampler(config.sampler, space, config.seed)
+        super().__init__(
+            space, config.task, sampler, {}, num_classes=10, bench_after=config.bench_after
+        )
         self.memory_bytes = memory_bytes
-
-    def __call__(self, records: Any) -> Drawn | None:
-        assignment = self.sampler.propose(records)
-        if assignment is None:
-            return None
-        return self.ready(Candidate.of(self.space, assignment, self.task, "hash"))
 
     def ready(self, candidate: Candidate) -> Drawn:
         cost = Cost(params=1, macs=1, memory_bytes=self.memory_bytes)
@@ -103,7 +99,7 @@ class Bench:
         return CampaignDriver(
             self.config,
             store,
-            PlainProposer(self.space, self.config, memory_bytes),  # type: ignore[arg-type]
+            PlainProposer(self.space, self.config, memory_bytes),
             Clock(row.worked_seconds, self.config.budget_seconds),
             environment_id=store.environment("digest", {}),
             device_bytes=device_bytes,

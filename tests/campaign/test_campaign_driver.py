@@ -161,19 +161,89 @@ def test_a_family_that_keeps_failing_is_benched_visibly(bench: Make) -> None:
         bad = "f0" in trial.candidate.families
         return (ending(Status.CRASH, stage="train") if bad else ok)(trial)
 
-    driver = campaign.drive()
-    from nas.campaign.benching import benched
-    from nas.spec import Phase
-
-    plain = driver.proposer.sampler.propose
-    driver.proposer.sampler.propose = lambda records: plain(  # type: ignore[method-assign]
-        records, Phase(excluded=benched(records, 3))
-    )
-    campaign.run(script, driver)
+    campaign.run(script)
     with_f0 = [t for t in campaign.trials if "f0" in t.candidate.families]
     assert len(with_f0) == 3
     assert any("f0 is benched" in line for line in campaign.said)
     assert list(campaign.ledger.events("c")["kind"]) == ["benched"]
+
+
+def test_a_campaign_without_families_left_stops_and_can_go_on(bench: Make) -> None:
+    campaign = bench(trials=100, bench_after=2)
+    driver = campaign.run(ending(Status.TIMEOUT))
+    assert "too few families are left" in (driver.stopping or "")
+    assert campaign.ledger.campaign("c").state == "stopped"
+    assert 0 < len(campaign.outcomes()) < 100
+    again = campaign.drive()
+    assert list(campaign.ledger.events("c")["family"]) == sorted(
+        set(campaign.ledger.events("c")["family"]),
+        key=list(campaign.ledger.events("c")["family"]).index,
+    )
+    assert again.next() is Idle.DONE  # and benches nobody anew
+    campaign.config = campaign.config.model_copy(update={"trials": 40, "bench_after": 99})
+    campaign.run()
+    assert len(campaign.outcomes()) == 30  # 15 pairs of 6 families, two ways of mixing: all
+
+
+def test_a_trial_whose_lease_was_lost_is_stopped_at_its_epoch(bench: Make) -> None:
+    campaign = bench(trials=1)
+    slept = campaign.drive()
+    slept.store.lease_seconds = -1.0
+    trial = slept.next()
+    assert isinstance(trial, Trial)
+    slept.started(trial.attempt)
+    campaign.run()
+    assert not slept.epoch(trial.attempt, epoch(1))
+    assert campaign.outcomes() == [(0, "ok")]
+
+
+def test_a_rung_stays_decided_when_a_trial_is_resumed(bench: Make) -> None:
+    campaign = bench(trials=2, scheduler="asha", space=small_space(epochs=5))
+    gone = campaign.drive()
+    gone.store.lease_seconds = -1.0
+    first = gone.next()
+    assert isinstance(first, Trial)
+    gone.started(first.attempt)
+    assert gone.epoch(first.attempt, epoch(1, 0.2))  # the first at its rung goes on
+    values = {first.candidate.key: 0.2}
+    campaign.run(lambda trial: ok(trial, values.get(trial.candidate.key, 0.9)))
+    assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
+
+
+def test_a_death_counts_only_once_a_worker_had_begun(bench: Make) -> None:
+    campaign = bench(trials=1, max_deaths=0)
+    waiting = campaign.drive()
+    waiting.store.lease_seconds = -1.0
+    assert isinstance(waiting.next(), Trial)  # given to an executor, taken up by no worker
+    campaign.run()
+    assert campaign.outcomes() == [(0, "ok")]
+
+
+def test_candidates_wait_for_memory_beside_each_other(bench: Make) -> None:
+    campaign = bench(trials=2)
+    driver = campaign.drive(memory_bytes=60, device_bytes=100)
+    first = driver.next()
+    assert isinstance(first, Trial)
+    assert driver.next() is Idle.WAIT
+    driver.started(first.attempt)
+    driver.done(first.attempt, Outcome(status=Status.OK, val_acc=0.5))
+    assert isinstance(driver.next(), Trial)
+
+
+def test_confirming_costs_the_search_no_budget(bench: Make) -> None:
+    from nas.spec import Role
+
+    campaign = bench(trials=1)
+    campaign.run()
+    before = campaign.ledger.campaign("c").worked_seconds
+    driver = campaign.drive()
+    driver.only = Role.CONFIRM
+    leader = driver.store.leaders(1)[0]
+    again = leader.candidate.again(1)
+    driver.store.plan(Role.CONFIRM, [driver.proposer.ready(again)])
+    campaign.run(driver=driver)
+    assert campaign.outcomes("confirm") == [(0, "ok")]
+    assert campaign.ledger.campaign("c").worked_seconds == before
 
 
 def test_unreadable_data_stops_the_campaign_and_blames_no_candidate(bench: Make) -> None:

@@ -53,6 +53,10 @@ experts:
         (["search", "--db", "text.db"], 1, ["text.db", "not a database"]),
         (["search", "--db", "other.db"], 1, ["other.db", "something else than a ledger"]),
         (["search", "--db", "no/such/folder.db"], 1, ["folder.db", "cannot be opened"]),
+        (["search", "unknown.yaml"], 1, ["unknown.yaml:4", "test_resnett", "did you mean"]),
+        (["search", "--dry-run", "--name", "nonesuch", "--db", "ledger.db"], 1, ["nonesuch"]),
+        (["spaces", "--new", "a/../b"], 1, ["a/../b", "letters"]),
+        (["report", "failures", "--db", "ledger.db", "-f", "md", "-o", "no/x.md"], 1, ["no/x.md"]),
         (["status"], 1, ["no ledger", "nas search"]),
         (["status", "--db", "text.db"], 1, ["not a database"]),
         (["resume", "--db", "ledger.db", "nonesuch"], 1, ["nonesuch"]),
@@ -64,6 +68,7 @@ experts:
 )
 def test_one_clear_line(arguments: list[str], code: int, words: list[str], tmp_path: Path) -> None:
     (tmp_path / "few.yaml").write_text(SPACE)
+    (tmp_path / "unknown.yaml").write_text(SPACE.replace("4", "2").replace("resnet]", "resnett]"))
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.db").write_text("no database at all, but a text of some length\n" * 50)
     with sqlite3.connect(tmp_path / "other.db") as other:
@@ -83,3 +88,17 @@ def test_one_clear_line(arguments: list[str], code: int, words: list[str], tmp_p
         assert len(done.stderr.strip().splitlines()) == 1, said
     for path in ("text.db", "other.db"):
         assert (tmp_path / path).read_bytes() == before[tmp_path / path]
+
+
+def test_a_refused_resume_changes_nothing(tmp_path: Path) -> None:
+    from nas.campaign import CampaignConfig
+    from nas.ledger import Ledger
+    from nas.space import load
+
+    config = CampaignConfig(trials=1).model_dump(mode="json")
+    ledger = Ledger(tmp_path / "runs.db", read_only=False)
+    ledger.create_campaign("c", load("tiny"), config)
+    done = nas("resume", "--gpus", "8", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "8 GPUs wanted" in done.stderr
+    assert ledger.campaign("c").config == config

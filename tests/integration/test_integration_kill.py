@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from real_nas import command, environment, nas, results, write_space
 
+from nas.ledger import Ledger
+from nas.spec import ProblemError
+
 KILLS = 5
 
 
@@ -46,12 +49,11 @@ def test_a_campaign_killed_five_times_ends_like_one_that_never_was(tmp_path: Pat
     nas("resume", cwd=tmp_path)
     assert results(tmp_path) == results(tmp_path, "calm.db")
     assert set(results(tmp_path).values()) == {"ok"}
+    attempts = Ledger(tmp_path / "runs.db").attempts()
+    assert (attempts["outcome"] == "killed").sum() > 0, "no kill hit a trial at work"
 
 
 def _has_campaign(folder: Path) -> bool:
-    from nas.ledger import Ledger
-    from nas.spec import ProblemError
-
     try:
         return bool(Ledger(folder / "runs.db").campaign_names())
     except ProblemError:

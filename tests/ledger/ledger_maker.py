@@ -126,6 +126,7 @@ class Maker:
         )
         assert started is not None
         attempt, folder = started
+        self.store.begun(attempt)
         (self.ledger.files / folder).mkdir(parents=True)
         return attempt
 

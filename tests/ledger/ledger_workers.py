@@ -57,6 +57,7 @@ def start(mine: CampaignStore, claim: Claim) -> int:
         memory_fraction=None,
         resumed_from=None,
     )
+    mine.begun(attempt)
     return attempt
 
 

@@ -28,6 +28,7 @@ def start(store: CampaignStore, claim: Claim) -> int:
     attempt, _ = store.start(
         claim, environment_id=1, device="cpu", memory_fraction=None, resumed_from=None
     )
+    store.begun(attempt)
     return attempt
 
 

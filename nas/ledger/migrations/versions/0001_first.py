@@ -99,6 +99,7 @@ def upgrade() -> None:
         sa.Column("resumed_from", sa.Integer(), nullable=True),
         sa.Column("folder", sa.String(), nullable=False),
         sa.Column("started_at", sa.Double(), nullable=False),
+        sa.Column("begun_at", sa.Double(), nullable=True),
         sa.Column("ended_at", sa.Double(), nullable=True),
         sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("stage", sa.String(), nullable=False),
