@@ -221,19 +221,29 @@ class TestStopping:
 
         seen: list[Epoch] = []
         resume_from = None
-        for attempt in range(2, 6):  # stopped after every epoch
+        for attempt in range(2, 5):  # stopped in every second epoch
             trial = make_trial(attempt=attempt, recipe=recipe, resume_from=resume_from)
-            Path(trial.stop_file).touch()
-            epochs, outcome = finish(trial)
+            Path(trial.stop_file).unlink(missing_ok=True)
+            events = []
+            for event in evaluate(trial):
+                events.append(event)
+                Path(trial.stop_file).touch()
+            *epochs, outcome = events
             seen += epochs
             if outcome.status is Status.OK:
                 break
             assert outcome.status is Status.INTERRUPTED
-            assert len(epochs) == 1
+            assert len(epochs) == 2
             assert outcome.epochs == len(seen)
             resume_from = str(Path(trial.folder) / CHECKPOINT)
         assert figures(outcome) == figures(whole)
         assert [figures(e) for e in seen] == [figures(e) for e in whole_epochs]
+
+    def test_nothing_is_trained_once_the_campaign_stops(self, make_trial: Any) -> None:
+        trial = make_trial()
+        Path(trial.stop_file).touch()
+        [outcome] = evaluate(trial)
+        assert (outcome.status, outcome.epochs) == (Status.INTERRUPTED, 0)
 
     def test_a_checkpoint_is_there_before_its_epoch_is_reported(self, make_trial: Any) -> None:
         trial = make_trial(checkpoint_seconds=0)
