@@ -1,7 +1,6 @@
 """A campaign while it works: a panel on a terminal, plain lines elsewhere."""
 
 import time
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -81,8 +80,8 @@ def _counts(s: Summary) -> RenderableType:
     for role, counts in s.counts.items():
         finished = sum(n for outcome, n in counts.items() if outcome != "open")
         if finished:
-            noun = {"search": "candidates", "control": "controls", "confirm": "confirmations"}
-            words.append(f"{finished} {noun[role]}")
+            noun = {"search": "candidate", "control": "control", "confirm": "confirmation"}[role]
+            words.append(f"{finished} {noun}{'' if finished == 1 else 's'}")
     text = ", ".join(words) or "nothing yet"
     if s.per_hour is not None:
         text += f", {s.per_hour:.0f} candidates an hour"
@@ -154,8 +153,7 @@ class Display:
     def say(self, line: str) -> None:
         """One event, kept on the screen."""
         self._last = time.monotonic()
-        with suppress(BrokenPipeError):  # nobody reads any more; the campaign goes on
-            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def beat(self) -> None:
         """About once a second."""

@@ -137,6 +137,19 @@ def test_confirm_retrains_the_leaders_with_new_seeds(campaign: Path) -> None:
     assert frame["families"].unique() == [board["families"].iloc[0]]
 
 
+def test_a_campaign_outlives_the_reader_of_its_output(tmp_path: Path) -> None:
+    space = write_space(tmp_path)
+    search = command("search", space, "--trials", "2", "--executor", "local", "--no-controls")
+    running = subprocess.Popen(
+        search, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline()
+    running.stdout.close()
+    assert running.wait(200) == 0
+    assert set(results(tmp_path).values()) == {"ok"}
+
+
 @pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.ray)])
 def test_ctrl_c_keeps_the_running_epoch_and_resume_goes_on_from_it(
     executor: str, tmp_path: Path
