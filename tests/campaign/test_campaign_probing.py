@@ -1,0 +1,70 @@
+"""Probes: taken once, remembered in the ledger; a death is not remembered."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.campaign import probing
+from nas.campaign.config import CampaignConfig
+from nas.campaign.probing import conditions_for, feasible, probe_members
+from nas.execute import Answer, Failure
+from nas.ledger import Ledger
+from nas.spec import Member, Probe, ProblemError, Space, Subset
+
+MEMBERS = [Member(model="test_resnet"), Member(model="test_vit"), Member(model="test_nfnet")]
+
+
+class FakeSandbox:
+    """Answers at once: one member is sound, one fails, one kills its process."""
+
+    calls: list[str] = []
+
+    def __enter__(self) -> "FakeSandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def call(self, function: Any, member: Member, under: Any, timeout: float) -> Answer[Probe]:
+        self.calls.append(member.model)
+        if member.model == "test_nfnet":
+            return Answer(None, Failure.DIED, "its process crashed with SIGSEGV")
+        sound = member.model == "test_resnet"
+        return Answer(Probe(member=member, ok=sound, problem="" if sound else "does not build"))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    FakeSandbox.calls = []
+    monkeypatch.setattr(probing, "Sandbox", FakeSandbox)
+    return Ledger(tmp_path / "runs.db", read_only=False)
+
+
+def space() -> Space:
+    families = {m.model.removeprefix("test_"): (m,) for m in MEMBERS}
+    return Space(name="s", experts=Subset(k=2, families=families))
+
+
+def test_a_member_is_probed_once_but_a_death_is_looked_at_again(ledger: Ledger) -> None:
+    under = conditions_for(space(), CampaignConfig(), 10)
+    seen: list[tuple[int, int]] = []
+    first = probe_members(ledger, MEMBERS, under, watch=lambda n, of, _: seen.append((n, of)))
+    assert [first[m.model].ok for m in MEMBERS] == [True, False, False]
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    FakeSandbox.calls.clear()
+    second = probe_members(ledger, MEMBERS, under)
+    assert FakeSandbox.calls == ["test_nfnet"]
+    assert second == first
+
+
+def test_other_conditions_are_other_probes(ledger: Ledger) -> None:
+    for classes in (10, 100):
+        probe_members(ledger, MEMBERS[:1], conditions_for(space(), CampaignConfig(), classes))
+    assert FakeSandbox.calls == ["test_resnet"] * 2
+
+
+def test_too_few_sound_families_say_why(ledger: Ledger) -> None:
+    probes = probe_members(ledger, MEMBERS, conditions_for(space(), CampaignConfig(), 10))
+    with pytest.raises(ProblemError, match=r"too few families pass.*SIGSEGV.*does not build"):
+        feasible(space(), probes)
