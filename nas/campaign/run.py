@@ -131,14 +131,17 @@ def _say_probes(probes: dict[str, Probe], voice: Voice) -> None:
 
 @contextmanager
 def _signals(driver: CampaignDriver) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM stops cleanly; the second stops at once."""
+    """The first Ctrl-C, SIGTERM or closed terminal stops cleanly; the second stops at once."""
 
     def stop(number: int, _: FrameType | None) -> None:
         if driver.interrupted:
             driver.abort = True
         driver.interrupt(signal.Signals(number).name)
 
-    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` asks
+        wanted.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in wanted}
     try:
         yield
     finally:

@@ -1,5 +1,7 @@
 """Running a campaign from the command line: display while it works, tables and exit code after."""
 
+from contextlib import suppress
+
 import typer
 
 from nas.campaign import CampaignConfig
@@ -29,13 +31,15 @@ def work(
             ended = confirm_leaders(ledger, name, config, voice, top=top, seeds=seeds)
         else:
             ended = run(ledger, name, config, voice)
-    _tables(ledger, name)
+    with suppress(OSError):  # the terminal may be gone
+        _tables(ledger, name)
     if ended.fault:
         typer.echo(f"nas: {ended.fault}", err=True)
         raise typer.Exit(1)
     if ended.why and not ended.spent:
         again = f"nas confirm --campaign {name}" if confirm else f"nas resume {name}"
-        console.print(f"Stopped: {ended.why}. Go on with: {again}", highlight=False)
+        with suppress(OSError):
+            console.print(f"Stopped: {ended.why}. Go on with: {again}", highlight=False)
         raise typer.Exit(INTERRUPTED if "SIGINT" in ended.why else STOPPED)
 
 

@@ -1,6 +1,7 @@
 """A campaign while it works: a panel on a terminal, plain lines elsewhere."""
 
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -148,17 +149,21 @@ class Display:
         trace: TracebackType | None,
     ) -> None:
         if self._live:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
 
     def say(self, line: str) -> None:
         """One event, kept on the screen."""
         self._last = time.monotonic()
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        with suppress(OSError):  # the terminal is gone; the campaign is not
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def beat(self) -> None:
         """About once a second."""
         if self._live:
-            self._live.update(panel(summary(self._ledger, self._campaign)), refresh=True)
+            shown = panel(summary(self._ledger, self._campaign))
+            with suppress(OSError):
+                self._live.update(shown, refresh=True)
         elif time.monotonic() - self._last > QUIET_SECONDS:
             s = summary(self._ledger, self._campaign)
             self.say(

@@ -2,8 +2,10 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -137,6 +139,31 @@ def test_confirm_retrains_the_leaders_with_new_seeds(campaign: Path) -> None:
     assert frame["families"].unique() == [board["families"].iloc[0]]
 
 
+def test_a_closed_terminal_stops_the_campaign_cleanly(tmp_path: Path) -> None:
+    space = write_space(tmp_path)
+    search = command("search", space, "--trials", "2", "--executor", "local", "--epochs", "8")
+    master, slave = os.openpty()
+    running = subprocess.Popen(
+        search, cwd=tmp_path, env=environment(), stdin=slave, stdout=slave, stderr=slave
+    )
+    os.close(slave)
+    closing = threading.Event()
+    reader = threading.Thread(target=read_until, args=(master, closing))
+    reader.start()
+    try:
+        wait_for_epochs(tmp_path, 1)
+        closing.set()
+        reader.join()
+        os.close(master)
+        running.send_signal(signal.SIGHUP)
+        assert running.wait(60) == 75
+    finally:
+        running.kill()
+    ledger = package.Ledger(tmp_path / "runs.db")
+    assert ledger.campaign().state == "stopped"
+    assert set(ledger.attempts()["outcome"]) <= {"ok", "interrupted"}
+
+
 def test_a_campaign_outlives_the_reader_of_its_output(tmp_path: Path) -> None:
     space = write_space(tmp_path)
     search = command("search", space, "--trials", "2", "--executor", "local", "--no-controls")
@@ -178,6 +205,13 @@ def test_ctrl_c_keeps_the_running_epoch_and_resume_goes_on_from_it(
     epochs = package.Ledger(tmp_path / "runs.db").epochs()
     for _, own in epochs.groupby("key"):
         assert sorted(own["epoch"]) == list(range(1, 9))
+
+
+def read_until(terminal: int, end: threading.Event) -> None:
+    """Reads what a terminal would show: unread, it would block the writer."""
+    while not end.is_set():
+        if select.select([terminal], [], [], 0.1)[0]:
+            os.read(terminal, 65536)
 
 
 def wait_for_epochs(folder: Path, count: int, seconds: float = 90) -> None:
