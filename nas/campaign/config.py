@@ -24,7 +24,7 @@ class CampaignConfig(Noun):
     executor: str = "ray"
     workers: int = Field(1, ge=1)
     gpus: int = Field(0, ge=0)
-    time_limit: float | None = Field(3600.0, gt=0)
+    time_limit: float | None = Field(21600.0, gt=0)
     """Seconds an attempt may take; None: no limit."""
     keep_weights: str = "best:20"
     max_deaths: int = Field(3, ge=0)

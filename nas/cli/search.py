@@ -30,7 +30,7 @@ Workers = Annotated[
 ]
 TimeLimit = Annotated[
     str | None,
-    typer.Option("--time-limit", help="Longest time for one attempt; `none` for no limit. [1h]"),
+    typer.Option("--time-limit", help="Longest time for one attempt; `none` for no limit. [6h]"),
 ]
 BenchAfter = Annotated[
     int | None,
@@ -103,7 +103,7 @@ def search(
         executor=executor or "ray",
         workers=workers or _default_workers(gpus or 0),
         gpus=gpus or 0,
-        time_limit=_seconds(time_limit or "1h"),
+        time_limit=_seconds(time_limit or "6h"),
         max_deaths=retries,
         bench_after=bench_after or 6,
         keep_weights=keep_weights,
