@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nas.campaign import weights
+from nas.campaign.agenda import Agenda
 from nas.campaign.asha import Asha
 from nas.campaign.benching import benched
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig
-from nas.campaign.controls import control, due
 from nas.campaign.launch import Launcher
 from nas.campaign.proposals import Proposer
 from nas.campaign.verdict import title, told, verdict
@@ -68,13 +68,11 @@ class CampaignDriver:
         self.fault: str | None = None
         """What went wrong outside of any candidate: unreadable data, a full disk."""
         self.stop_file = store.ledger.files / f"stop-{store.owner.rsplit('/', 1)[-1]}"
+        self._agenda = Agenda(config, store, proposer, only)
         self._launcher = Launcher(config, store, environment_id, device_bytes, self.stop_file)
         self._running: dict[int, Running] = {}
-        self._retries: list[Claim] = []
         self._benched = benched(store.records(), config.bench_after)
-        self._controls_due = True
         self._asked: str | None = None
-        self._next_look = 0.0
         self._last_beat = 0.0
         self._last_heartbeat = time.monotonic()
         self._asha = Asha(proposer.space.recipe.epochs) if config.scheduler == "asha" else None
@@ -153,7 +151,7 @@ class CampaignDriver:
         if result.final:
             self._tidy(claim, running.trial, outcome)
         if result.retry:
-            self._retries.append(
+            self._agenda.waiting.append(
                 replace(
                     claim,
                     micro_batches=result.micro_batches,
@@ -161,7 +159,7 @@ class CampaignDriver:
                     earlier=(self._launcher.earlier(running.trial), *claim.earlier),
                 )
             )
-        self._controls_due = True
+        self._agenda.note_result()
         self.say(told(claim, outcome, result))
         self._note_benching()
 
@@ -214,23 +212,11 @@ class CampaignDriver:
 
     def _claim(self) -> Claim | None:
         """What to do next, if it fits beside what is running."""
-        claim = self._retries.pop(0) if self._retries else self._next_claim()
+        claim = self._agenda.next()
         if claim is not None and not self._fits_beside(claim):
-            self._retries.insert(0, claim)
+            self._agenda.waiting.insert(0, claim)
             return None
         return claim
-
-    def _next_claim(self) -> Claim | None:
-        now = time.monotonic()
-        if now >= self._next_look:
-            claim = self.store.reclaim(max_deaths=self.config.max_deaths, only=self.only)
-            if claim is not None:
-                return claim
-            self._next_look = now + HEARTBEAT_SECONDS
-            self._controls_due = True  # another driver's results may call for some
-        if self.only is not None:
-            return None
-        return self._control() or self.store.draw(self.proposer, limit=self.config.trials)
 
     def _fits_beside(self, claim: Claim) -> bool:
         """On a CPU trials share one memory; a GPU's shares are the executor's to deal out."""
@@ -241,34 +227,13 @@ class CampaignDriver:
         return sum(sizes) <= self._launcher.device_bytes
 
     def _exhausted(self) -> bool:
-        """Nothing is left to do, here or with another driver.
-
-        A campaign that ran out of families to draw has not come to its end.
-        """
-        if self._retries or self.store.open_elsewhere(self.only):
+        """Nothing is left to do. Running out of families to draw is a stop, not an end."""
+        if not self._agenda.empty:
             return False
-        space = self.proposer.space
-        if self.only is None and self._benched and not self._all_drawn():
-            left = len(space.families) - len(self._benched)
-            if space.experts and left < space.experts.k:
-                names = ", ".join(sorted(self._benched))
-                self.stop(f"too few families are left: {names} are benched for failing")
+        if self._agenda.lacks_families(self._benched):
+            names = ", ".join(sorted(self._benched))
+            self.stop(f"too few families are left: {names} are benched for failing")
         return True
-
-    def _all_drawn(self) -> bool:
-        return self.config.trials is not None and len(self.store.records()) >= self.config.trials
-
-    def _control(self) -> Claim | None:
-        if not (self.config.controls and self._controls_due):
-            return None
-        have = self.store.controls()
-        for pick in due(self.store.records(), have):
-            candidate = control(self.proposer.space, pick, self.proposer.task)
-            claim = self.store.add(Role.CONTROL, self.proposer.ready(candidate))
-            if claim is not None:
-                return claim
-        self._controls_due = False
-        return None
 
     def _launch(self, claim: Claim) -> Trial | None:
         """The trial for a claim; None where there is nothing for a worker to do."""

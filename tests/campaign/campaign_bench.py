@@ -20,6 +20,7 @@ from nas.spec import (
     Member,
     Outcome,
     Recipe,
+    Role,
     Space,
     Status,
     Subset,
@@ -93,7 +94,9 @@ class Bench:
         self.said: list[str] = []
         self.trials: list[Trial] = []
 
-    def drive(self, *, memory_bytes: int = 1, device_bytes: int = 100) -> CampaignDriver:
+    def drive(
+        self, *, memory_bytes: int = 1, device_bytes: int = 100, only: Role | None = None
+    ) -> CampaignDriver:
         store = CampaignStore(self.ledger, self.id, Owner.me())
         row = self.ledger.campaign("c")
         return CampaignDriver(
@@ -103,6 +106,7 @@ class Bench:
             Clock(row.worked_seconds, self.config.budget_seconds),
             environment_id=store.environment("digest", {}),
             device_bytes=device_bytes,
+            only=only,
             say=self.said.append,
         )
 

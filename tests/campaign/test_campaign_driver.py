@@ -236,8 +236,7 @@ def test_confirming_costs_the_search_no_budget(bench: Make) -> None:
     campaign = bench(trials=1)
     campaign.run()
     before = campaign.ledger.campaign("c").worked_seconds
-    driver = campaign.drive()
-    driver.only = Role.CONFIRM
+    driver = campaign.drive(only=Role.CONFIRM)
     leader = driver.store.leaders(1)[0]
     again = leader.candidate.again(1)
     driver.store.plan(Role.CONFIRM, [driver.proposer.ready(again)])

@@ -1,0 +1,78 @@
+"""What a campaign does next: retries, orphans, controls, then a new draw."""
+
+import time
+
+from nas.campaign.config import CampaignConfig
+from nas.campaign.controls import control, due
+from nas.campaign.proposals import Proposer
+from nas.ledger import CampaignStore, Claim
+from nas.spec import Role
+
+LOOK_SECONDS = 5.0
+"""How often to look for candidates that other drivers left."""
+
+
+class Agenda:
+    """Leases one candidate after another. With `only`, what is open of that role; adds nothing."""
+
+    def __init__(
+        self,
+        config: CampaignConfig,
+        store: CampaignStore,
+        proposer: Proposer,
+        only: Role | None = None,
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.proposer = proposer
+        self.only = only
+        self.waiting: list[Claim] = []
+        """Leased already: to be tried again, or too large beside what is running."""
+        self._controls_due = True
+        self._next_look = 0.0
+
+    def next(self) -> Claim | None:
+        """The next candidate, leased; None when there is none now."""
+        if self.waiting:
+            return self.waiting.pop(0)
+        now = time.monotonic()
+        if now >= self._next_look:
+            claim = self.store.reclaim(max_deaths=self.config.max_deaths, only=self.only)
+            if claim is not None:
+                return claim
+            self._next_look = now + LOOK_SECONDS
+            self._controls_due = True  # another driver's results may call for some
+        if self.only is not None:
+            return None
+        return self._control() or self.store.draw(self.proposer, limit=self.config.trials)
+
+    def note_result(self) -> None:
+        """A success may call for controls."""
+        self._controls_due = True
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is left, here or with another driver."""
+        return not self.waiting and not self.store.open_elsewhere(self.only)
+
+    def lacks_families(self, benched: frozenset[str]) -> bool:
+        """True where draws are still wanted and benching left too few families for one."""
+        experts = self.proposer.space.experts
+        if self.only is not None or not benched or experts is None:
+            return False
+        trials = self.config.trials
+        if trials is not None and len(self.store.records()) >= trials:
+            return False
+        return len(experts.families) - len(benched) < experts.k
+
+    def _control(self) -> Claim | None:
+        if not (self.config.controls and self._controls_due):
+            return None
+        have = self.store.controls()
+        for pick in due(self.store.records(), have):
+            candidate = control(self.proposer.space, pick, self.proposer.task)
+            claim = self.store.add(Role.CONTROL, self.proposer.ready(candidate))
+            if claim is not None:
+                return claim
+        self._controls_due = False
+        return None
