@@ -19,6 +19,8 @@ from nas.ledger import CampaignStore, Claim
 from nas.spec import Epoch, Outcome, Role, Status, Trial
 
 HEARTBEAT_SECONDS = 5.0
+LOCK_SECONDS = 5.0
+"""How long a locked ledger is waited for without a word."""
 SPENT = "the budget is used up"
 
 
@@ -74,6 +76,7 @@ class CampaignDriver:
         self._benched = benched(store.records(), config.bench_after)
         self._asked: str | None = None
         self._last_beat = 0.0
+        self._lock_told = False
         self._last_heartbeat = time.monotonic()
         self._asha = Asha(proposer.space.recipe.epochs) if config.scheduler == "asha" else None
 
@@ -191,11 +194,22 @@ class CampaignDriver:
         self.interrupted = True
         self._asked = signal_name
 
+    def wait_for_ledger(self, seconds: float) -> bool:
+        """Patience with a ledger that another program keeps locked: workers go on meanwhile, and
+        what they report waits for its turn. A second Ctrl-C ends it."""
+        if seconds < LOCK_SECONDS:
+            self._lock_told = False
+        elif not self._lock_told:
+            self._lock_told = True
+            self.say("another program keeps the ledger locked: waiting for it, nothing is lost")
+        return not self.abort
+
     def close(self) -> None:
         """Records the last working seconds and gives up every lease."""
         self.clock.advance()
         self._heartbeat()
         self.store.release_all()
+        weights.sweep(self.store.settled())
         if self.stopping is None and self._asked is not None:
             self.stopping = f"stopped by {self._asked}"
         if not self.store.open_elsewhere():

@@ -85,7 +85,6 @@ def run(
     space, probes, classes = prepare(ledger, whole, config, voice.probed)
     _say_probes(probes, voice)
     store = CampaignStore(ledger, row.id, Owner.me())
-    digest, facts = environment()
     driver = CampaignDriver(
         config,
         store,
@@ -98,7 +97,7 @@ def run(
             bench_after=config.bench_after,
         ),
         Clock(row.worked_seconds, config.budget_seconds),
-        environment_id=store.environment(digest, facts),
+        environment_id=store.environment(environment()),
         device_bytes=device_bytes(config.gpus),
         only=only,
         say=voice.say,
@@ -109,6 +108,7 @@ def run(
             f"the budget of {name} is used up", fix="give it more, as in `nas resume --budget 8m`"
         )
     executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
+    ledger.patience = driver.wait_for_ledger
     store.set_state("running")
     try:
         with _signals(driver):

@@ -1,7 +1,8 @@
 """Which files of finished attempts stay: weights by rule, checkpoints only while they serve."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -25,7 +26,16 @@ def clear(folder: Path, keep: str | None = None) -> None:
         return
     if keep is None or not (folder / keep).exists():
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # another attempt's folder is in it
+            folder.parent.rmdir()
         return
     for path in folder.iterdir():
         if path.name != keep:
             path.unlink(missing_ok=True)
+
+
+def sweep(settled: Mapping[Path, str | None]) -> None:
+    """Empties the folders of finished candidates' attempts that their drivers did not live to
+    empty: those that were killed, or lost their lease. Each maps to the file it keeps."""
+    for folder, keep in settled.items():
+        clear(folder, keep)

@@ -1,8 +1,6 @@
 """`nas doctor`: what is installed, which devices there are, whether the ledger is sound."""
 
 import json
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,17 +9,6 @@ import typer
 from nas.cli import options
 from nas.cli.console import console
 from nas.spec import ProblemError
-
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "timm",
-    "optuna",
-    "sqlalchemy",
-    "pandas",
-    "jinja2",
-    "ray",
-)
 
 
 def doctor(
@@ -35,12 +22,10 @@ def doctor(
 
     Example: `nas doctor --db runs.db`
     """
-    from nas.execute import gpus_available
+    from nas.execute import gpus_available, versions
 
     found: dict[str, Any] = {
-        "nas": _version("nas-moe"),
-        "python": platform.python_version(),
-        **{name: _version(name) for name in PACKAGES},
+        **versions(),
         "gpus": [f"{gpu.name}, {gpu.total_bytes / 2**30:.0f} GiB" for gpu in gpus_available()],
         "ledger": _ledger(db, migrate),
     }
@@ -52,13 +37,6 @@ def doctor(
             console.print(f"[bold]{name:<12}[/] {shown}", highlight=False)
     if found["ledger"].startswith("unsound"):
         raise typer.Exit(1)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _ledger(db: str, migrate: bool) -> str:
@@ -73,7 +51,8 @@ def _ledger(db: str, migrate: bool) -> str:
         return f"unsound: {error}"
     if problems:
         return f"unsound: {'; '.join(problems)}"
-    return f"sound: {db}, {len(ledger.campaign_names())} campaigns"
+    count = len(ledger.campaign_names())
+    return f"sound: {ledger.place}, {count} campaign{'' if count == 1 else 's'}"
 
 
 def register(app: typer.Typer) -> None:

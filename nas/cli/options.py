@@ -8,7 +8,10 @@ import typer
 Db = Annotated[
     str,
     typer.Option(
-        "--db", envvar="NAS_DB", help="The ledger: a path or an SQLAlchemy URL.", show_default=True
+        "--db",
+        envvar="NAS_DB",
+        help="The ledger: a path, or the SQLAlchemy URL of a PostgreSQL database.",
+        show_default=True,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

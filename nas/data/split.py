@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nas.data.augment import Augment, crop, erase, jitter
+from nas.spec import Inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,18 @@ class Data:
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+    @property
+    def inputs(self) -> Inputs:
+        """All that somebody needs to feed a model that was trained on this."""
+        return Inputs(
+            class_names=self.class_names,
+            mean=self.mean,
+            std=self.std,
+            train_images=len(self.train),
+            val_images=len(self.val),
+            test_images=len(self.test),
+        )
 
 
 def order(count: int, batch_size: int, generator: torch.Generator | None) -> tuple[Tensor, ...]:

@@ -11,6 +11,7 @@ from nas.execute.devices import (
     environment,
     gpus_available,
     share,
+    versions,
 )
 from nas.execute.sandbox import Answer, Failure, Sandbox
 from nas.spec import ProblemError, did_you_mean
@@ -31,6 +32,7 @@ __all__ = [
     "gpus_available",
     "make_executor",
     "share",
+    "versions",
 ]
 
 EXECUTORS = ("ray", "local", "inline")

@@ -92,3 +92,22 @@ class Ticker:
         if now >= self._due:
             self._due = now + self.PERIOD
             self._driver.tick()
+
+
+class Attention:
+    """How long a watchdog looked away: its process was stopped, or waited for a locked ledger.
+
+    No trial is to be killed for that time, in which nobody took its reports.
+    """
+
+    ALLOWED = 2.0
+    """Seconds between two looks that need no reason."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def away(self) -> float:
+        """Seconds since the last look, or since this was made, if they are too many; else 0."""
+        now = time.monotonic()
+        seconds, self._last = now - self._last, now
+        return seconds if seconds > self.ALLOWED else 0.0

@@ -25,7 +25,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from nas.execute.running import last_words, one_line
+from nas.execute.running import last_words
+from nas.spec import one_line
 
 TAIL_BYTES = 64 * 2**10
 _PR_SET_PDEATHSIG = 1

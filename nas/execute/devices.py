@@ -1,7 +1,5 @@
 """What this machine has: GPUs, memory, versions. torch is imported only where it is asked."""
 
-import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -23,7 +21,10 @@ CONTEXT_BYTES = 512 * 2**20
 """What every process on a GPU takes beside its tensors: CUDA context, cuDNN and cuBLAS handles.
 torch's memory fraction does not count it."""
 
-PACKAGES = ("torch", "torchvision", "timm", "ray", "optuna", "numpy", "scikit-learn")
+PACKAGES = (
+    *("torch", "torchvision", "timm", "ray", "optuna", "numpy", "scikit-learn"),
+    *("sqlalchemy", "pandas", "jinja2"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +78,28 @@ def share(memory_bytes: int | None, total_bytes: int) -> float | None:
     return next((part for part in SHARES if need <= part * total_bytes), None)
 
 
-def environment() -> tuple[str, dict[str, Any]]:
-    """(digest, facts) of what results depend on beside their candidate; equal facts, equal digest.
-
-    Facts: `nas`, `python`, each of PACKAGES (None where missing), `platform`, `cpus`, `gpus`
-    (names), and `commit` (None outside a checkout, `-dirty` behind it for one with changes).
-    """
-    facts: dict[str, Any] = {
+def versions() -> dict[str, str | None]:
+    """Of nas, Python and each of PACKAGES; None where one is missing."""
+    return {
         "nas": nas.__version__,
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
+    }
+
+
+def environment() -> dict[str, Any]:
+    """What results depend on beside their candidate.
+
+    `versions`, `platform`, `cpus`, `gpus` (names), and `commit` (None outside a checkout, `-dirty`
+    behind it for one with changes).
+    """
+    return {
+        **versions(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
         "gpus": [gpu.name for gpu in gpus_available()],
         "commit": _commit(Path(nas.__file__).resolve().parent.parent),
     }
-    text = json.dumps(facts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16], facts
 
 
 def _version(package: str) -> str | None:

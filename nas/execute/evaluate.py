@@ -19,6 +19,7 @@ from nas.spec import (
     WEIGHTS,
     Epoch,
     ExpertScore,
+    Inputs,
     Outcome,
     ProblemError,
     Status,
@@ -74,6 +75,7 @@ class _Attempt:
         self.notes: list[str] = []
         self.epochs = 0
         self.params: int | None = None
+        self.inputs: Inputs | None = None
 
     def run(self) -> Generator[Epoch, None, Outcome]:
         """Goes through the stages; `self.stage` names the one an exception comes from."""
@@ -88,6 +90,7 @@ class _Attempt:
             self.trial.data_root,
             str(self.device),
         )
+        self.inputs = data.inputs
         self.stage = "build"
         seed_everything(self.trial.candidate.seed, epoch=0)
         model = load_model(self.trial.code, data.num_classes)
@@ -109,7 +112,11 @@ class _Attempt:
             stop = Path(self.trial.stop_file).exists()
             if stop or monotonic() - self.saved > self.trial.checkpoint_seconds:
                 self._checkpoint(training)
+            reported = monotonic()
             yield epoch
+            self.start += (
+                monotonic() - reported
+            )  # a driver may keep it waiting; that is not its time
             if stop and epoch.epoch < self.recipe.epochs:
                 return self._outcome(Status.INTERRUPTED, "stopped after an epoch")
         self.stage = "measure"
@@ -218,6 +225,7 @@ class _Attempt:
             message="; ".join(filter(None, (message, *self.notes))),
             epochs=self.epochs,
             params=self.params,
+            inputs=self.inputs,
             seconds=monotonic() - self.start,
             peak_memory_bytes=peak_memory(self.device),
             **fields,

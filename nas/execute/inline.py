@@ -6,8 +6,8 @@ from contextlib import closing
 from pkgutil import resolve_name
 
 from nas.execute.base import Driver, Executor, Idle, Ticker
-from nas.execute.running import Running, one_line
-from nas.spec import Epoch, Outcome, Trial
+from nas.execute.running import Running
+from nas.spec import Epoch, Outcome, Trial, one_line
 
 
 class InlineExecutor(Executor):

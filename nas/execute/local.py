@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 
-from nas.execute.base import Driver, Executor, Idle, Ticker
+from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
 from nas.execute.child import Child, Item, Raised, Returned, Started
 from nas.execute.running import Running, spoils_worker
 from nas.execute.shares import Shares
@@ -59,6 +59,7 @@ class _Crew:
         self.settings = settings
         self.driver = driver
         self.ticker = Ticker(driver)
+        self.attention = Attention()
         self.workers: list[_Worker] = []
         self.shares = Shares(settings.gpus)
         self.waiting: Trial | None = None
@@ -182,7 +183,11 @@ class _Crew:
 
     def _watch(self) -> None:
         """Kills what is past its limit."""
-        now = time.monotonic()
+        away, now = self.attention.away(), time.monotonic()
+        for worker in self.workers:
+            worker.limit += away
+            if worker.running is not None:
+                worker.running.pardon(away)
         for worker in [w for w in self.workers if w.busy and now >= w.limit]:
             running, tail = worker.running, worker.child.tail()
             self._dismiss(worker)

@@ -19,7 +19,7 @@ from ray.tune import Callback
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from nas.execute.base import Driver, Executor, Idle, Ticker
+from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
 from nas.execute.ray_worker import Parcel
 from nas.execute.running import CRASHES, Running, last_words
 from nas.spec import Epoch, Outcome, Status, Trial
@@ -64,6 +64,7 @@ class Desk:
         """The driver is DONE."""
         self.error: Exception | None = None
         self._ticker = Ticker(driver)
+        self._attention = Attention()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The searcher's answer: a config, None for `ask again`, or FINISHED."""
@@ -115,8 +116,9 @@ class Desk:
     def step(self) -> None:
         """Between Tune's steps, some ten times a second: display, watchdog, abort."""
         self._ask(self._ticker.beat, None)
-        now = time.monotonic()
+        away, now = self._attention.away(), time.monotonic()
         for slip in self.slips.values():
+            slip.running.pardon(away)
             if now >= slip.running.deadline(self.settings.GRACE) and not slip.shot:
                 slip.shot = True
                 ray.kill(slip.actor)

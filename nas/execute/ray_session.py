@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nas.execute.running import one_line
-from nas.spec import ProblemError
+from nas.spec import ProblemError, one_line
 
 OBJECT_STORE_BYTES = 80 * 2**20
 """Ray's least is 75 MiB; only small messages travel. Containers often have 64 MiB of /dev/shm."""

@@ -11,8 +11,8 @@ from typing import IO, Any
 from ray import tune
 
 from nas.execute.child import die_with_parent
-from nas.execute.running import one_line, spoils_worker
-from nas.spec import Epoch, Outcome, Trial
+from nas.execute.running import spoils_worker
+from nas.spec import Epoch, Outcome, Trial, one_line
 
 
 class SpoiledError(Exception):

@@ -34,12 +34,6 @@ def spoils_worker(outcome: Outcome) -> bool:
     return outcome.status is Status.CRASH and "CUDA error" in outcome.message
 
 
-def one_line(error: BaseException) -> str:
-    """`ValueError: the first line of what it says`, of bearable length."""
-    said = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}: {said}".rstrip(": ")[:500]
-
-
 @dataclass
 class Running:
     """A trial that an executor has taken from its driver and not reported yet."""
@@ -67,6 +61,11 @@ class Running:
         if self.begun is None or self.trial.time_limit is None:
             return math.inf
         return self.begun + self.trial.time_limit + grace
+
+    def pardon(self, seconds: float) -> None:
+        """Takes time off its account that its watchdog was away."""
+        if self.begun is not None:
+            self.begun = min(time.monotonic(), self.begun + seconds)
 
     def ended(self, status: Status, message: str, detail: str = "") -> Outcome:
         """An outcome with what is known from outside: epochs, seconds, peak memory.

@@ -8,7 +8,7 @@ from sqlalchemy import ScalarSelect, case, func, select, update
 
 from nas.ledger import models as m
 from nas.ledger.claims import Claim, end
-from nas.ledger.notes import Notes
+from nas.ledger.notes import Notes, once
 from nas.spec import Epoch, Outcome, Status
 
 
@@ -78,13 +78,17 @@ class Attempts(Notes):
         anything else keeps it for the retry, which runs with `micro_batches`.
         """
         now = time.time()
-        values = outcome.model_dump(exclude={"status", "experts"})
+        values = outcome.model_dump(exclude={"status", "experts", "inputs"})
         # A worker that died could not say how far and how long it ran.
         values["epochs"] = case(
             (m.Attempt.epochs > outcome.epochs, m.Attempt.epochs), else_=outcome.epochs
         )
         values["seconds"] = outcome.seconds or now - m.Attempt.started_at
         with self.ledger.session() as session:
+            if outcome.inputs:
+                values["inputs_id"] = once(
+                    session, m.Inputs, outcome.inputs.model_dump(mode="json")
+                )
             closed = session.execute(
                 update(m.Attempt)
                 .where(
@@ -126,6 +130,20 @@ class Attempts(Notes):
                 for value, folder, name in session.execute(query)
                 if name
             ]
+
+    def settled(self) -> dict[Path, str | None]:
+        """Folders of the attempts at finished candidates: the weights file in each that the
+        result is from, None for the others."""
+        query = (
+            select(m.Attempt.id, m.Attempt.folder, m.Attempt.weights, m.Candidate.final_attempt)
+            .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
+            .where(self._mine(), m.Candidate.outcome.is_not(None))
+        )
+        with self.ledger.session() as session:
+            return {
+                self.ledger.files / folder: weights if attempt == final else None
+                for attempt, folder, weights, final in session.execute(query)
+            }
 
 
 def recorded_seconds() -> ScalarSelect[Any]:

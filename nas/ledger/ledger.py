@@ -3,16 +3,19 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.database import database_url, open_ledger, plain_errors
+from nas.ledger.database import database_url, open_ledger
+from nas.ledger.engine import place
+from nas.ledger.trouble import patiently, plain_errors
 from nas.spec import Conditions, Member, Probe, ProblemError, Space, did_you_mean
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Ledger:
-    """`runs.db`, or any database SQLAlchemy can reach.
+    """`runs.db`: a SQLite file, or a PostgreSQL database by its SQLAlchemy URL.
 
     Opened for reading it neither creates, migrates nor locks anything. Every method raises
     ProblemError where the database cannot do what is asked.
@@ -32,13 +35,17 @@ class Ledger:
         """Opens, or when not `read_only` creates; waits `timeout` seconds for others' locks."""
         self.url = database_url(where)
         self.read_only = read_only
+        self.patience: Callable[[float], bool] = lambda waited: waited < timeout
+        """Told the seconds another program has kept the ledger locked; whether to wait on."""
         with plain_errors(self.url):
-            self._engine = open_ledger(self.url, read_only=read_only, timeout=timeout)
+            self._engine = patiently(
+                lambda: open_ledger(self.url, read_only=read_only), self.patience
+            )
 
     @property
     def place(self) -> str:
         """The file, or the URL without its password."""
-        return str(self._engine.url.database or self._engine.url.render_as_string())
+        return place(self.url)
 
     @property
     def files(self) -> Path:
@@ -52,6 +59,8 @@ class Ledger:
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an exception."""
         with plain_errors(self.url), Session(self._engine, expire_on_commit=False) as session:
+            # A transaction begins with its connection: whoever has that, has the lock it needs.
+            patiently(lambda: _begin(session), self.patience)
             yield session
             session.commit()
 
@@ -192,7 +201,7 @@ class Ledger:
         return frames.probes(self)
 
     def events(self, campaign: str | None = None) -> "pd.DataFrame":
-        """One row an event: benchings, phases."""
+        """One row an event: benchings."""
         from nas.ledger import frames
 
         return frames.events(self, campaign)
@@ -202,3 +211,11 @@ def probe_digest(conditions: Conditions, member: Member) -> str:
     """The cache key of a member's probe: SHA-256 in hexadecimal digits."""
     data = [conditions.model_dump(mode="json"), member.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _begin(session: Session) -> None:
+    try:
+        session.connection()
+    except DatabaseError:
+        session.rollback()  # or the next try finds a transaction that failed
+        raise

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
-from nas.spec import ProblemError, Role
+from nas.spec import Inputs, ProblemError, Role
 
 _SHOWN = 5
 
@@ -31,6 +31,8 @@ class Found:
     """Final attempts of the controls of its members, by timm model."""
     environment: dict[str, Any]
     """Machine and versions of the last attempt."""
+    inputs: Inputs | None
+    """What it was fed, or would have been: its campaign's; None before any attempt read data."""
 
     @property
     def final(self) -> m.Attempt | None:
@@ -104,7 +106,22 @@ def _found(session: Session, candidate: m.Candidate) -> Found:
         experts=experts,
         controls=_controls(session, candidate),
         environment=environment or {},
+        inputs=_inputs(session, candidate),
     )
+
+
+def _inputs(session: Session, candidate: m.Candidate) -> Inputs | None:
+    # A campaign has one data set; an older ledger's attempts have none recorded.
+    own = m.Candidate.id == candidate.id
+    data = session.scalar(
+        select(m.Inputs.data)
+        .join(m.Attempt, m.Attempt.inputs_id == m.Inputs.id)
+        .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
+        .where(m.Candidate.campaign_id == candidate.campaign_id)
+        .order_by(own.desc(), m.Attempt.id.desc())
+        .limit(1)
+    )
+    return None if data is None else Inputs(**data)
 
 
 def _controls(session: Session, candidate: m.Candidate) -> dict[str, m.Attempt]:

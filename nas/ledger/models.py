@@ -5,12 +5,25 @@ shares in [0, 1].
 """
 
 import zlib
-from typing import Any
+from typing import Annotated, Any
 
-from sqlalchemy import JSON, Double, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+Big = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"))]
+"""Bytes, parameters, operations: beyond 32 bits, which SQLite's integers are anyway."""
 
 
 class CompressedText(TypeDecorator[str]):
@@ -34,6 +47,15 @@ class Environment(Base):
     """The machine and versions an attempt ran with."""
 
     __tablename__ = "environments"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    data: Mapped[dict[str, Any]]
+
+
+class Inputs(Base):
+    """What attempts were fed: see nas.spec.Inputs."""
+
+    __tablename__ = "inputs"
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     data: Mapped[dict[str, Any]]
@@ -75,9 +97,9 @@ class Candidate(Base):
     """Joined by `+`, sorted."""
     spec: Mapped[dict[str, Any]]
     code: Mapped[str] = mapped_column(CompressedText)
-    params: Mapped[int | None]
-    macs: Mapped[int | None]
-    memory_bytes: Mapped[int | None]
+    params: Mapped[Big | None]
+    macs: Mapped[Big | None]
+    memory_bytes: Mapped[Big | None]
     """Estimated need of one training step."""
     drawn_at: Mapped[float]
     owner: Mapped[str | None]
@@ -100,6 +122,7 @@ class Attempt(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id"), index=True)
     environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"))
+    inputs_id: Mapped[int | None] = mapped_column(ForeignKey("inputs.id"))
     number: Mapped[int]
     """Counts a candidate's attempts from 1."""
     owner: Mapped[str]
@@ -129,8 +152,8 @@ class Attempt(Base):
     val_images: Mapped[int | None]
     test_images: Mapped[int | None]
     seconds: Mapped[float] = mapped_column(default=0.0)
-    peak_memory_bytes: Mapped[int] = mapped_column(default=0)
-    params: Mapped[int | None]
+    peak_memory_bytes: Mapped[Big] = mapped_column(default=0)
+    params: Mapped[Big | None]
     weights: Mapped[str | None]
     rung: Mapped[int | None]
 
@@ -153,7 +176,7 @@ class Epoch(Base):
     usage: Mapped[list[float]] = mapped_column(JSON)
     images_per_second: Mapped[float]
     seconds: Mapped[float]
-    peak_memory_bytes: Mapped[int]
+    peak_memory_bytes: Mapped[Big]
 
 
 class Expert(Base):
@@ -193,7 +216,7 @@ class Probe(Base):
 
 
 class Event(Base):
-    """Something a campaign's owner should be able to read later: a benching, a new phase."""
+    """Something a campaign's owner should be able to read later: a benching."""
 
     __tablename__ = "events"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,5 +1,7 @@
 """What a driver writes beside candidates: rungs, events, the campaign's state."""
 
+import hashlib
+import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -66,16 +68,10 @@ class Notes:
         with self.ledger.session() as session:
             session.get_one(m.Campaign, self.campaign_id).state = state
 
-    def environment(self, digest: str, data: dict[str, Any]) -> int:
+    def environment(self, data: dict[str, Any]) -> int:
         """The id of an environment, recorded once."""
         with self.ledger.session() as session:
-            found = session.scalar(select(m.Environment.id).where(m.Environment.digest == digest))
-            if found is not None:
-                return found
-            row = m.Environment(digest=digest, data=data)
-            session.add(row)
-            session.flush()
-            return row.id
+            return once(session, m.Environment, data)
 
     def _mine(self) -> ColumnElement[bool]:
         return m.Candidate.campaign_id == self.campaign_id
@@ -92,3 +88,17 @@ class Notes:
             .where(m.Attempt.candidate_id == candidate_id)
             .order_by(m.Attempt.id.desc())
         ).all()
+
+
+def once(
+    session: Session, table: type[m.Environment] | type[m.Inputs], data: dict[str, Any]
+) -> int:
+    """The id of the row that holds `data`, added if there was none."""
+    digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+    found = session.scalar(select(table.id).where(table.digest == digest))
+    if found is not None:
+        return found
+    row = table(digest=digest, data=data)
+    session.add(row)
+    session.flush()
+    return row.id

@@ -7,6 +7,6 @@ its device.
 """
 
 from nas.moe.balance import balance_loss
-from nas.moe.metrics import entropy, usage
+from nas.moe.metrics import entropy
 
-__all__ = ["balance_loss", "entropy", "usage"]
+__all__ = ["balance_loss", "entropy"]

@@ -1,6 +1,5 @@
 """What a network needs, measured before it is trained: members once, candidates by sums."""
 
-from nas.preflight.candidate import check_candidate
 from nas.preflight.conditions import conditions
 from nas.preflight.cost import Overhead, cost, overhead, too_large
 from nas.preflight.meta import meta_cost
@@ -10,7 +9,6 @@ from nas.preflight.propose import candidates, parse_count, proposed_space
 __all__ = [
     "Overhead",
     "candidates",
-    "check_candidate",
     "conditions",
     "cost",
     "meta_cost",

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from nas.spec import ProblemError
+from nas.spec import ProblemError, one_line
 
 _SHOWN = 3
 
@@ -20,13 +20,6 @@ def stage(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ProblemError(f"{what}: {one_line(error)}") from error
-
-
-def one_line(error: BaseException) -> str:
-    """An exception's type and the first line of its text, at most 200 characters."""
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return line if len(line) <= 200 else f"{line[:199]}…"
 
 
 def check_logits(logits: object, batch: int, num_classes: int, when: str) -> None:

@@ -12,7 +12,7 @@ from nas.ledger import Ledger
 from nas.ledger.lookup import Found, find
 from nas.report.card import card
 from nas.report.show import details
-from nas.spec import Candidate, ProblemError
+from nas.spec import Candidate, Inputs, ProblemError
 
 KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
 
@@ -72,29 +72,34 @@ def _weights(ledger: Ledger, found: Found) -> Path:
 
 def _config(ledger: Ledger, found: Found) -> dict[str, Any]:
     """Everything a process without nas needs to build, feed and judge the model."""
-    import torch
-
     candidate = Candidate.model_validate(found.candidate.spec)
-    loaded = data.load(
-        candidate.task,
-        image_size=candidate.image_size,
-        channels=candidate.channels,
-        root=Path(found.campaign.config.get("data_root", "data")),
-        device=torch.device("cpu"),
-    )
+    inputs = found.inputs or _read_inputs(candidate, found.campaign.config)
     known = details(ledger, found.candidate.key, found.campaign.name)
     return {
         "nas": nas.__version__,
         "key": candidate.key,
-        "num_classes": loaded.num_classes,
-        "class_names": list(loaded.class_names),
+        "num_classes": inputs.num_classes,
+        "class_names": list(inputs.class_names),
         "image_size": candidate.image_size,
         "channels": candidate.channels,
-        "mean": list(loaded.mean),
-        "std": list(loaded.std),
+        "mean": list(inputs.mean),
+        "std": list(inputs.std),
         "metrics": {
             name: known[name] for name in ("val_acc", "test_acc", "epochs_trained", "params")
         },
         **{name: known[name] for name in KEPT},
         "candidate": candidate.model_dump(mode="json"),
     }
+
+
+def _read_inputs(candidate: Candidate, config: dict[str, Any]) -> Inputs:
+    """From the data set itself, where no attempt of the campaign has recorded them."""
+    import torch
+
+    return data.load(
+        candidate.task,
+        image_size=candidate.image_size,
+        channels=candidate.channels,
+        root=Path(config.get("data_root", "data")),
+        device=torch.device("cpu"),
+    ).inputs

@@ -4,9 +4,9 @@ from nas.spec.axes import Choice, Member, Scalar, Space, Subset
 from nas.spec.base import Noun
 from nas.spec.candidate import Assignment, Candidate, Pick, Role
 from nas.spec.duration import format_duration, parse_duration
-from nas.spec.outcome import Epoch, ExpertScore, Outcome, Status
+from nas.spec.outcome import Epoch, ExpertScore, Inputs, Outcome, Status
 from nas.spec.probe import Conditions, Cost, Probe
-from nas.spec.problem import Problem, ProblemError, did_you_mean
+from nas.spec.problem import Problem, ProblemError, did_you_mean, one_line
 from nas.spec.recipe import Recipe, Task
 from nas.spec.record import Phase, Record
 from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
@@ -21,6 +21,7 @@ __all__ = [
     "Cost",
     "Epoch",
     "ExpertScore",
+    "Inputs",
     "Member",
     "Noun",
     "Outcome",
@@ -40,5 +41,6 @@ __all__ = [
     "Trial",
     "did_you_mean",
     "format_duration",
+    "one_line",
     "parse_duration",
 ]

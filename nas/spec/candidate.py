@@ -94,7 +94,6 @@ class Candidate(Noun):
         task: Task,
         template_hash: str,
         *,
-        recipe: Recipe | None = None,
         replicate: int = 0,
     ) -> Self:
         """The candidate at a point of a space; KeyError for a family or member it lacks."""
@@ -111,7 +110,7 @@ class Candidate(Noun):
             channels=space.channels,
             experts=experts,
             choices=dict(assignment.choices),
-            recipe=recipe or space.recipe,
+            recipe=space.recipe,
             task=task,
             replicate=replicate,
         )

@@ -58,6 +58,23 @@ class ExpertScore(Noun):
     """Mean gate weight on validation."""
 
 
+class Inputs(Noun):
+    """What a model was fed: all that one needs beside its code and weights to use it."""
+
+    class_names: tuple[str, ...]
+    """In the order of the logits."""
+    mean: tuple[float, ...]
+    """Of each channel over the training images in [0, 1]; inputs are (x − mean) / std."""
+    std: tuple[float, ...]
+    train_images: int
+    val_images: int
+    test_images: int
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+
 class Outcome(Noun):
     """How an attempt ended, and what it measured when it ended well."""
 
@@ -86,6 +103,8 @@ class Outcome(Noun):
     """Wall time of this attempt in its worker."""
     peak_memory_bytes: int = 0
     params: int | None = None
+    inputs: Inputs | None = None
+    """None where the data was never read."""
     weights: str | None = None
     """File name of the saved weights inside the attempt's folder."""
     rung: int | None = None

@@ -26,6 +26,13 @@ class ProblemError(Exception):
         super().__init__(str(self.problem))
 
 
+def one_line(error: BaseException) -> str:
+    """An exception's type and the first line of its text, of bearable length."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return line if len(line) <= 300 else f"{line[:299]}…"
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """A suggestion that ends an error line: the nearest right names, or all of a few."""
     names = sorted(set(known))

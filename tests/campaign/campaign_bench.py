@@ -104,7 +104,7 @@ class Bench:
             store,
             PlainProposer(self.space, self.config, memory_bytes),
             Clock(row.worked_seconds, self.config.budget_seconds),
-            environment_id=store.environment("digest", {}),
+            environment_id=store.environment({}),
             device_bytes=device_bytes,
             only=only,
             say=self.said.append,

@@ -219,6 +219,39 @@ def test_a_death_counts_only_once_a_worker_had_begun(bench: Make) -> None:
     assert campaign.outcomes() == [(0, "ok")]
 
 
+def test_folders_that_a_dead_driver_left_are_cleared(bench: Make) -> None:
+    campaign = bench(trials=2, max_deaths=0)
+    left = []
+    for _ in range(2):
+        gone = campaign.drive()
+        gone.store.lease_seconds = -1.0
+        trial = gone.next()
+        assert isinstance(trial, Trial)
+        Path(trial.folder).mkdir(parents=True)
+        Path(trial.folder, "checkpoint.pt").touch()
+        left.append(Path(trial.folder))
+        if len(left) == 1:
+            gone.started(trial.attempt)  # dies in training, and may die only so often
+    campaign.run()
+    assert campaign.outcomes() == [(0, "killed"), (1, "ok")]
+    assert [folder for folder in left if folder.exists()] == []
+    assert not list(campaign.ledger.files.glob("1/*"))
+
+
+def test_a_locked_ledger_is_waited_for_until_the_second_interrupt(bench: Make) -> None:
+    driver = bench().drive()
+    said: list[str] = []
+    driver.say = said.append
+    assert all(driver.wait_for_ledger(seconds) for seconds in (1.0, 6.0, 7.0))
+    assert len(said) == 1
+    assert "locked" in said[0]
+    driver.interrupt("SIGINT")
+    assert driver.wait_for_ledger(8.0)  # it ends cleanly, as soon as it may
+    driver.abort = True
+    assert not driver.wait_for_ledger(9.0)
+    assert len(said) == 1
+
+
 def test_candidates_wait_for_memory_beside_each_other(bench: Make) -> None:
     campaign = bench(trials=2)
     driver = campaign.drive(memory_bytes=60, device_bytes=100)

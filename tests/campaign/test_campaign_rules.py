@@ -90,12 +90,12 @@ def test_keep_weights_keeps_the_best_and_the_earlier_of_equals(tmp_path: Path) -
 
 
 def test_clear_keeps_one_file_or_nothing(tmp_path: Path) -> None:
-    folder = tmp_path / "attempt"
-    folder.mkdir()
+    folder = tmp_path / "candidate" / "attempt"
+    folder.mkdir(parents=True)
     for name in ("checkpoint.pt", "weights.safetensors"):
         (folder / name).touch()
     clear(folder, keep="weights.safetensors")
     assert [p.name for p in folder.iterdir()] == ["weights.safetensors"]
     clear(folder)
     clear(folder)
-    assert not folder.exists()
+    assert not folder.parent.exists()  # nothing else was in it

@@ -43,6 +43,8 @@ class ScriptedDriver:
         ]
         self.stop_at = stop_at
         self.abort = False
+        self.holds_up = 0.0
+        """Seconds the driver is lost to the world when the first epoch comes."""
         self.waits = 0
         """How many times to say WAIT before each trial."""
         self.abort_when: Callable[[ScriptedDriver], bool] = lambda driver: False
@@ -76,6 +78,8 @@ class ScriptedDriver:
         assert attempt in self.running
         self.epochs.setdefault(attempt, []).append(epoch)
         self._maybe_abort()
+        seconds, self.holds_up = self.holds_up, 0.0
+        time.sleep(seconds)
         if epoch.epoch == self.stop_at:
             self.stopped.add(attempt)
             self.running.discard(attempt)
@@ -259,6 +263,15 @@ class ProcessContract(ExecutorContract):
         assert driver.outcomes[1].epochs == 1
         assert driver.outcomes[1].seconds >= 1.0  # limit and grace
         assert len(driver.ticks) >= 4  # the driver was not forgotten meanwhile
+
+    def test_time_in_which_the_driver_was_held_up_is_nobody_s(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["ok 3"], tmp_path, time_limit=0.5)
+        driver.holds_up = 3.0
+        executor = self.make()
+        executor.GRACE = 0.5
+        executor.run(driver)
+        assert driver.statuses == [Status.OK]
+        assert len(driver.epochs[1]) == 3
 
     def test_an_abort_kills_what_hangs(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["sleep", "hold_gil", "ok"], tmp_path)

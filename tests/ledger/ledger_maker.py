@@ -11,6 +11,7 @@ from nas.spec import (
     Cost,
     Epoch,
     ExpertScore,
+    Inputs,
     Member,
     Outcome,
     Pick,
@@ -48,6 +49,14 @@ CONDITIONS = Conditions(
     precision="fp32",
     memory_format="contiguous",
 )
+INPUTS = Inputs(
+    class_names=tuple("0123456789"),
+    mean=(0.3, 0.3, 0.3),
+    std=(0.4, 0.4, 0.4),
+    train_images=700,
+    val_images=100,
+    test_images=200,
+)
 PROBE = Probe(member=Member(model="bee_m", args={"img_size": 32}), ok=True, params=7, batch=32)
 COST = Cost(params=1000, macs=2000, memory_bytes=3000)
 
@@ -76,7 +85,7 @@ class Maker:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str,
         *,
         space: Space = SPACE,
         name: str = "first",
@@ -89,7 +98,7 @@ class Maker:
         self.ledger = Ledger(path, read_only=False)
         self.campaign = self.ledger.create_campaign(name, space, config)
         self.store = CampaignStore(self.ledger, self.campaign, owner or Owner.me())
-        self.environment = self.store.environment("e" * 64, {"python": "3.11"})
+        self.environment = self.store.environment({"python": "3.11"})
 
     def candidate(self, *models: str, mixing: str = "soft", replicate: int = 0) -> Candidate:
         family = {member.model: family for family, member in self.space.members}
@@ -174,6 +183,7 @@ class Maker:
             seconds=seconds,
             params=1234,
             peak_memory_bytes=5678,
+            inputs=INPUTS,
             weights=weights,
         )
         attempt = self.start(claim)

@@ -44,7 +44,7 @@ def propose(records: Sequence[Record]) -> Drawn:
     return Drawn(candidate=candidate(len(records)), code=CODE)
 
 
-def store(path: Path, lease_seconds: float = 60.0) -> CampaignStore:
+def store(path: Path | str, lease_seconds: float = 60.0) -> CampaignStore:
     ledger = Ledger(path, read_only=False)
     return CampaignStore(ledger, ledger.campaign().id, Owner.me(), lease_seconds=lease_seconds)
 
@@ -52,7 +52,7 @@ def store(path: Path, lease_seconds: float = 60.0) -> CampaignStore:
 def start(mine: CampaignStore, claim: Claim) -> int:
     attempt, _ = mine.start(
         claim,
-        environment_id=mine.environment("e" * 64, {}),
+        environment_id=mine.environment({}),
         device="cpu",
         memory_fraction=None,
         resumed_from=None,
@@ -72,7 +72,7 @@ def say(what: object) -> None:
     sys.stdout.flush()
 
 
-def train_all(path: Path, limit: int) -> None:
+def train_all(path: Path | str, limit: int) -> None:
     """Draws and trains until the campaign has `limit` candidates; says each one's number."""
     mine = store(path)
     while claim := mine.draw(propose, limit=limit):
@@ -82,14 +82,14 @@ def train_all(path: Path, limit: int) -> None:
         say(claim.number)
 
 
-def create(path: Path, name: str) -> None:
+def create(path: Path | str, name: str) -> None:
     """Opens a ledger that may not be there yet, at a sign, and adds a campaign."""
     say("ready")
     sys.stdin.readline()
     Ledger(path, read_only=False).create_campaign(name, SPACE, {})
 
 
-def hang(path: Path) -> None:
+def hang(path: Path | str) -> None:
     """Draws a candidate, trains an epoch of it, says so and never goes on."""
     mine = store(path)
     claim = mine.draw(propose)
@@ -103,8 +103,8 @@ def hang(path: Path) -> None:
 if __name__ == "__main__":
     _, verb, where, *rest = sys.argv
     if verb == "train_all":
-        train_all(Path(where), int(rest[0]))
+        train_all(where, int(rest[0]))
     elif verb == "create":
-        create(Path(where), rest[0])
+        create(where, rest[0])
     elif verb == "hang":
-        hang(Path(where))
+        hang(where)

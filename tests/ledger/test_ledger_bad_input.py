@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -92,15 +92,23 @@ def test_an_empty_ledger_to_read(tmp_path: Path) -> None:
 
 def test_a_url_that_means_nothing() -> None:
     with pytest.raises(ProblemError, match="neither a path nor a database URL"):
-        Ledger("nonsense://///?")
+        Ledger("no such://///?")
+
+
+def test_another_kind_of_database() -> None:
+    with pytest.raises(ProblemError, match="SQLite or PostgreSQL, not in mysql") as caught:
+        Ledger("mysql://user:secret@host/database")
+    assert "--db" in caught.value.problem.fix
+    assert "secret" not in str(caught.value)
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[Callable[[], None]]:
+    """Another program's lock; call what it gives to end it early."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        yield
-        other.execute("ROLLBACK")
+        yield lambda: other.rollback()
+        other.rollback()
 
 
 def test_a_locked_ledger(maker: Maker) -> None:
@@ -122,6 +130,25 @@ def test_locked_while_a_campaign_runs(maker: Maker) -> None:
     assert rows(maker.path) == before
     writer.create_campaign("second", maker.space, {})
     assert writer.campaign_names() == ["first", "second"]
+
+
+def test_a_campaign_waits_as_long_as_its_patience_lasts(maker: Maker) -> None:
+    ledger = Ledger(maker.path, read_only=False)
+    waited: list[float] = []
+
+    with locked(maker.path) as unlock:
+
+        def patience(seconds: float) -> bool:
+            waited.append(seconds)
+            if len(waited) == 2:
+                unlock()
+            return True
+
+        ledger.patience = patience
+        ledger.create_campaign("second", maker.space, {})
+    assert len(waited) == 2
+    assert 0 < waited[0] < waited[1]
+    assert ledger.campaign_names() == ["first", "second"]
 
 
 def test_a_reader_is_not_held_up_by_a_writer(maker: Maker) -> None:

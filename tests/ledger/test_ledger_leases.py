@@ -1,6 +1,7 @@
 """Who may write what: leases, heartbeats, fencing, and how often a candidate is tried again."""
 
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ OK = Outcome(status=Status.OK, epochs=2, val_acc=0.8, test_acc=0.7, seconds=3.0)
 
 
 @pytest.fixture
-def maker(tmp_path: Path) -> Maker:
-    return Maker(tmp_path / "runs.db")
+def maker(where: str | Path) -> Iterator[Maker]:
+    made = Maker(where)
+    yield made
+    made.ledger.close()
 
 
 def other(maker: Maker) -> CampaignStore:

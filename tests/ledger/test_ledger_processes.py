@@ -19,7 +19,7 @@ from nas.spec import Status
 WORKERS = Path(__file__).with_name("ledger_workers.py")
 
 
-def spawn(verb: str, path: Path, *rest: object) -> subprocess.Popen[str]:
+def spawn(verb: str, path: Path | str, *rest: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, str(WORKERS), verb, str(path), *map(str, rest)],
         stdin=subprocess.PIPE,
@@ -28,17 +28,16 @@ def spawn(verb: str, path: Path, *rest: object) -> subprocess.Popen[str]:
     )
 
 
-def campaign(path: Path) -> None:
+def campaign(path: Path | str) -> None:
     ledger = Ledger(path, read_only=False)
     ledger.create_campaign("first", SPACE, {})
     ledger.close()
 
 
 @pytest.mark.slow
-def test_a_fresh_ledger_opened_by_several_processes_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "runs.db"
+def test_a_fresh_ledger_opened_by_several_processes_at_once(where: Path | str) -> None:
     names = [f"c{n}" for n in range(6)]
-    processes = [spawn("create", path, name) for name in names]
+    processes = [spawn("create", where, name) for name in names]
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -49,19 +48,19 @@ def test_a_fresh_ledger_opened_by_several_processes_at_once(tmp_path: Path) -> N
     for process in processes:
         process.communicate(timeout=60)
     assert [process.returncode for process in processes] == [0] * len(names)
-    assert sorted(Ledger(path).campaign_names()) == names
+    assert sorted(Ledger(where).campaign_names()) == names
 
 
 @pytest.mark.slow
-def test_several_drivers_draw_and_train_everything_exactly_once(tmp_path: Path) -> None:
-    path, limit = tmp_path / "runs.db", 60
-    campaign(path)
-    processes = [spawn("train_all", path, limit) for _ in range(4)]
+def test_several_drivers_draw_and_train_everything_exactly_once(where: Path | str) -> None:
+    limit = 60
+    campaign(where)
+    processes = [spawn("train_all", where, limit) for _ in range(4)]
     said = [process.communicate(timeout=120)[0].split() for process in processes]
     assert all(process.returncode == 0 for process in processes)
     numbers = sorted(int(number) for lines in said for number in lines)
     assert numbers == list(range(limit))
-    ledger = Ledger(path)
+    ledger = Ledger(where)
     candidates, attempts = ledger.candidates(), ledger.attempts()
     # The order is the sequence's own, whoever drew: 60 draws as one driver would have made them.
     assert candidates["key"].tolist() == [candidate(n).key for n in range(limit)]

@@ -21,7 +21,7 @@ OLD = sorted((Path(__file__).parent / "data").glob("runs-*.sql"))
 `fill` below and `sqlite3 runs.db .dump`."""
 
 
-def fill(path: Path) -> None:
+def fill(path: Path | str) -> None:
     """A ledger with a row in every table."""
     maker = Maker(path, owner=Owner("host", 1, 2, "nonce"), dataset="digits", trials=9)
     maker.trained("ant_s", "bee_s", val=0.9, test=0.85, inside=(0.8, 0.7), weights="w")
@@ -40,11 +40,12 @@ def schema(path: Path) -> set[tuple[str, str]]:
         return set(connection.execute("SELECT name, sql FROM sqlite_master"))
 
 
-def test_migrations_make_the_models(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "runs.db", read_only=False)
+def test_migrations_make_the_models(where: Path | str) -> None:
+    ledger = Ledger(where, read_only=False)
     with ledger._engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+    ledger.close()
 
 
 def test_head_is_the_newest_migration() -> None:

@@ -1,4 +1,4 @@
-"""Gate entropy and usage. Shapes: B batch, E experts."""
+"""Gate entropy. Shapes: B batch, E experts."""
 
 from math import log
 
@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.moe import entropy, usage
+from nas.moe import entropy
 
 
 def test_entropy_by_hand() -> None:
@@ -30,8 +30,3 @@ def test_entropy_lies_between_0_and_ln_e(seed: int, experts: int) -> None:
     assert (entropy(probs) <= log(experts) + 1e-6).all()
     even = torch.full((1, experts), 1 / experts)
     assert entropy(even).item() == pytest.approx(log(experts))
-
-
-def test_usage_by_hand() -> None:
-    weights = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 1.0]])
-    assert usage(weights).tolist() == [0.375, 0.625]

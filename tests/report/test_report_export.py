@@ -14,7 +14,7 @@ from torch import nn
 
 from nas.ledger import Drawn, Ledger
 from nas.report.export import export
-from nas.spec import Outcome, ProblemError, Status
+from nas.spec import Inputs, Outcome, ProblemError, Status
 
 CODE = '''"""A model that needs torch alone."""
 
@@ -146,7 +146,28 @@ def test_a_folder_that_holds_something(maker: Maker, tmp_path: Path) -> None:
     assert len(export(maker.ledger, key, out)) == 4  # an empty one will do
 
 
-def test_data_that_is_gone(maker: Maker, tmp_path: Path) -> None:
+def test_a_copied_ledger_needs_no_data(maker: Maker, tmp_path: Path) -> None:
+    gone = maker.candidate("ant_s", "bee_s")
+    task = gone.task.model_copy(update={"dataset": f"folder:{tmp_path / 'gone'}"})
+    drawn = Drawn(candidate=gone.model_copy(update={"task": task}), code=CODE)
+    claim = maker.store.draw(lambda _: drawn)
+    assert claim is not None
+    inputs = Inputs(
+        class_names=("cat", "dog"),
+        mean=(0.5, 0.5, 0.5),
+        std=(0.2, 0.2, 0.2),
+        train_images=7,
+        val_images=2,
+        test_images=1,
+    )
+    maker.finish(claim, Outcome(status=Status.OK, val_acc=0.5, inputs=inputs))
+    export(maker.ledger, "#0", tmp_path / "best", code_only=True)
+    config = json.loads((tmp_path / "best" / "config.json").read_text())
+    assert config["class_names"] == ["cat", "dog"]
+    assert (config["num_classes"], config["mean"], config["std"]) == (2, [0.5] * 3, [0.2] * 3)
+
+
+def test_data_that_is_gone_and_was_never_read(maker: Maker, tmp_path: Path) -> None:
     gone = maker.candidate("ant_s", "bee_s")
     task = gone.task.model_copy(update={"dataset": f"folder:{tmp_path / 'gone'}"})
     drawn = Drawn(candidate=gone.model_copy(update={"task": task}), code=CODE)

@@ -1,5 +1,6 @@
 """One attempt from its trial to its outcome."""
 
+import time
 import weakref
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,11 @@ class TestWell:
         assert tuple(expert.usage for expert in outcome.experts) == epochs[-1].usage
         assert outcome.params == sum(p.numel() for p in load_model(code, 10).parameters())
         assert outcome.seconds >= sum(epoch.seconds for epoch in epochs)
+        assert outcome.inputs is not None
+        assert outcome.inputs.class_names == tuple("0123456789")
+        assert len(outcome.inputs.mean) == len(outcome.inputs.std) == 1
+        images = ("train_images", "val_images", "test_images")
+        assert [getattr(outcome.inputs, name) for name in images] == [140, 30, 30]
 
     def test_a_control_is_trained_and_measured(self, make_trial: Any) -> None:
         _, outcome = finish(make_trial(SINGLE))
@@ -359,6 +365,18 @@ class TestFaults:
         assert outcome.status is Status.TIMEOUT
         assert outcome.stage == "train"
         assert outcome.message == f"reached its time limit of {limit:g} s"
+
+    def test_a_driver_that_keeps_it_waiting_costs_it_no_time(self, make_trial: Any) -> None:
+        seen: list[Epoch | Outcome] = []
+        begun = time.monotonic()
+        for event in evaluate(make_trial(time_limit=20.0)):
+            seen.append(event)
+            if len(seen) == 1:
+                time.sleep(2.0)
+        outcome = seen[-1]
+        assert isinstance(outcome, Outcome)
+        assert outcome.status is Status.OK
+        assert outcome.seconds <= time.monotonic() - begun - 2.0
 
     def test_data_that_is_not_there(self, make_trial: Any, tmp_path: Path) -> None:
         _, outcome = finish(make_trial(dataset=f"folder:{tmp_path / 'none'}"))

@@ -1,0 +1,102 @@
+"""What a database driver raises, in plain words."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TypeVar
+
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from nas.ledger.engine import place
+from nas.spec import ProblemError
+
+T = TypeVar("T")
+
+_LOCKED = ("locked", "lock timeout")
+_SIGNS = (
+    (
+        "not a database",
+        "this file is not a database",
+        "name another with --db, or move it away to start a new ledger",
+    ),
+    (
+        "malformed",
+        "this database is damaged",
+        "try `sqlite3 FILE .recover`, or go on in a new ledger with --db",
+    ),
+    *(
+        (
+            sign,
+            "another program keeps the ledger locked",
+            "close it (a database browser, perhaps) and run the command again",
+        )
+        for sign in _LOCKED
+    ),
+    *(
+        (
+            sign,
+            "the ledger cannot be written",
+            "check the permissions of the file and of its folder",
+        )
+        for sign in ("readonly", "read-only", "permission denied")
+    ),
+    *(
+        (
+            sign,
+            what,
+            "free some room and run `nas resume`: nothing recorded is lost",
+        )
+        for sign, what in (
+            ("disk i/o error", "the disk refuses to write (is it full?)"),
+            ("is full", "the disk is full"),
+            ("no space left", "the disk is full"),
+        )
+    ),
+    (
+        "unable to open",
+        "the ledger cannot be opened",
+        "check that its folder exists and may be written",
+    ),
+    *(
+        (
+            sign,
+            "the database server lets nobody in",
+            "check the user, password and database name in --db",
+        )
+        for sign in ("authentication failed", 'role "', 'database "', "no password")
+    ),
+    (
+        "connection",
+        "the database server does not answer",
+        "check that it runs, and the host and port in --db; `nas resume` goes on",
+    ),
+)
+"""Sign in the driver's message, what it means, what to do; the first that fits is told."""
+
+
+@contextmanager
+def plain_errors(url: str) -> Iterator[None]:
+    """Turns what a database driver raises into a ProblemError that says what to do."""
+    try:
+        yield
+    except (OperationalError, DatabaseError) as error:
+        said = str(error.orig or error).lower()
+        for sign, what, fix in _SIGNS:
+            if sign in said:
+                raise ProblemError(what, where=place(url), fix=fix) from error
+        raise ProblemError(f"the ledger cannot be used: {said}", where=place(url)) from error
+
+
+def patiently(work: Callable[[], T], patience: Callable[[float], bool]) -> T:
+    """What `work` gives, tried again while another program keeps the ledger locked.
+
+    `patience` is told the seconds waited so far and says whether to go on waiting.
+    """
+    begun = monotonic()
+    while True:
+        try:
+            return work()
+        except OperationalError as error:
+            said = str(error.orig or error).lower()
+            if not any(sign in said for sign in _LOCKED) or not patience(monotonic() - begun):
+                raise
