@@ -7,12 +7,12 @@ from pathlib import Path
 
 from nas.campaign import weights
 from nas.campaign.agenda import Agenda
-from nas.campaign.asha import Asha
 from nas.campaign.benching import benched
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig
 from nas.campaign.launch import Launcher
 from nas.campaign.proposals import Proposer
+from nas.campaign.rungs import Rungs
 from nas.campaign.verdict import title, told, verdict
 from nas.execute import Idle
 from nas.ledger import CampaignStore, Claim
@@ -78,7 +78,8 @@ class CampaignDriver:
         self._last_beat = 0.0
         self._lock_told = False
         self._last_heartbeat = time.monotonic()
-        self._asha = Asha(proposer.space.recipe.epochs) if config.scheduler == "asha" else None
+        asha = config.scheduler == "asha"
+        self._rungs = Rungs(store, proposer.space.recipe.epochs) if asha else None
 
     # The Driver protocol of nas.execute
 
@@ -110,33 +111,12 @@ class CampaignDriver:
             del self._running[attempt]
             self.say(f"{title(running.claim)}: another driver took this candidate over; stopped")
             return False
-        if self._asha is None or running.claim.role is not Role.SEARCH:
+        if self._rungs is None:
             return True
-        rung = self._asha.rung_at(epoch.epoch)
-        if rung is None:
-            return True
-        # A resumed trial comes by rungs that were decided before: they stay decided.
-        promoted = self.store.decided(running.claim, rung)
-        if promoted is None:
-            others = self.store.rung_values(rung, running.claim)
-            promoted = self._asha.promote(epoch.val_acc, others)
-            self.store.put_rung(running.claim, rung, epoch.epoch, epoch.val_acc, promoted)
-        if not promoted:
-            self.done(
-                attempt,
-                Outcome(
-                    status=Status.PRUNED,
-                    stage="train",
-                    message=f"stopped at rung {rung} (epoch {epoch.epoch})",
-                    epochs=epoch.epoch,
-                    val_acc=epoch.val_acc,
-                    val_loss=epoch.val_loss,
-                    seconds=time.monotonic() - running.begun,
-                    peak_memory_bytes=epoch.peak_memory_bytes,
-                    rung=rung,
-                ),
-            )
-        return promoted
+        pruned = self._rungs.verdict(running.claim, epoch, time.monotonic() - running.begun)
+        if pruned is not None:
+            self.done(attempt, pruned)
+        return pruned is None
 
     def done(self, attempt: int, outcome: Outcome) -> None:
         """Records an attempt's end and decides whether its candidate is tried again."""

@@ -1,0 +1,42 @@
+"""Early stopping as a campaign does it: rungs in the ledger, decided once."""
+
+from nas.campaign.asha import Asha
+from nas.ledger import CampaignStore, Claim
+from nas.spec import Epoch, Outcome, Role, Status
+
+
+class Rungs:
+    """Says after an epoch whether a candidate of the search stops there, and writes it down."""
+
+    def __init__(self, store: CampaignStore, epochs: int) -> None:
+        self._store = store
+        self._asha = Asha(epochs)
+
+    def verdict(self, claim: Claim, epoch: Epoch, seconds: float) -> Outcome | None:
+        """The outcome of a candidate that is stopped at this epoch; None where it goes on.
+
+        Controls and confirmations go on: they are compared at equal epochs. `seconds` is what the
+        attempt has taken so far.
+        """
+        rung = self._asha.rung_at(epoch.epoch)
+        if rung is None or claim.role is not Role.SEARCH:
+            return None
+        # A resumed trial comes by rungs that were decided before: they stay decided.
+        promoted = self._store.decided(claim, rung)
+        if promoted is None:
+            others = self._store.rung_values(rung, claim)
+            promoted = self._asha.promote(epoch.val_acc, others)
+            self._store.put_rung(claim, rung, epoch.epoch, epoch.val_acc, promoted)
+        if promoted:
+            return None
+        return Outcome(
+            status=Status.PRUNED,
+            stage="train",
+            message=f"stopped at rung {rung} (epoch {epoch.epoch})",
+            epochs=epoch.epoch,
+            val_acc=epoch.val_acc,
+            val_loss=epoch.val_loss,
+            seconds=seconds,
+            peak_memory_bytes=epoch.peak_memory_bytes,
+            rung=rung,
+        )
