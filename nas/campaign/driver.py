@@ -50,6 +50,7 @@ class CampaignDriver:
         *,
         environment_id: int,
         device_bytes: int,
+        data_bytes: int = 0,
         only: Role | None = None,
         say: Callable[[str], None] = lambda line: None,
         beat: Callable[[], None] = lambda: None,
@@ -71,7 +72,9 @@ class CampaignDriver:
         """What went wrong outside of any candidate: unreadable data, a full disk."""
         self.stop_file = store.ledger.files / f"stop-{store.owner.rsplit('/', 1)[-1]}"
         self._agenda = Agenda(config, store, proposer, only)
-        self._launcher = Launcher(config, store, environment_id, device_bytes, self.stop_file)
+        self._launcher = Launcher(
+            config, store, environment_id, device_bytes, data_bytes, self.stop_file
+        )
         self._running: dict[int, Running] = {}
         self._benched = benched(store.records(), config.bench_after)
         self._asked: str | None = None
@@ -218,7 +221,7 @@ class CampaignDriver:
             return True
         needs = [claim, *(running.claim for running in self._running.values())]
         sizes = [(need.cost and need.cost.memory_bytes) or 0 for need in needs]
-        return sum(sizes) <= self._launcher.device_bytes
+        return sum(sizes) + len(needs) * self._launcher.data_bytes <= self._launcher.device_bytes
 
     def _exhausted(self) -> bool:
         """Nothing is left to do. Running out of families to draw is a stop, not an end."""

@@ -19,6 +19,8 @@ class Launcher:
     environment_id: int
     device_bytes: int
     """Memory of the device a trial may have: a GPU, or a worker's part of the machine's."""
+    data_bytes: int
+    """Of that, what the data set takes beside every candidate."""
     stop_file: Path
 
     @property
@@ -58,7 +60,8 @@ class Launcher:
         """The outcome of a candidate that cannot fit the device; None where it may."""
         if claim.cost is None:
             return None
-        room = self.device_bytes - (CONTEXT_BYTES if self.config.gpus else 0)
+        room = self.device_bytes - self.data_bytes
+        room -= CONTEXT_BYTES if self.config.gpus else 0
         problem = too_large(claim.cost, room)
         if problem is None:
             return None
@@ -85,7 +88,7 @@ class Launcher:
         need = claim.cost.memory_bytes if claim.cost else None
         if claim.micro_batches > 1 or need is None:
             return 1.0
-        return share(need, self.device_bytes)
+        return share(need + self.data_bytes, self.device_bytes)
 
     def _resumable(self, claim: Claim) -> Earlier | None:
         for earlier in claim.earlier:

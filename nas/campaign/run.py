@@ -99,6 +99,12 @@ def run(
         Clock(row.worked_seconds, config.budget_seconds),
         environment_id=store.environment(environment()),
         device_bytes=device_bytes(config.gpus),
+        data_bytes=data.memory_bytes(
+            config.dataset,
+            Path(config.data_root),
+            image_size=space.image_size,
+            channels=space.channels,
+        ),
         only=only,
         say=voice.say,
         beat=voice.beat,

@@ -8,7 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.data.catalog import DataSet, canonical, check, describe, download, num_classes
+from nas.data.catalog import (
+    DataSet,
+    canonical,
+    check,
+    describe,
+    download,
+    memory_bytes,
+    num_classes,
+)
 from nas.spec import Task
 
 if TYPE_CHECKING:
@@ -16,7 +24,16 @@ if TYPE_CHECKING:
 
     from nas.data.split import Data
 
-__all__ = ["DataSet", "canonical", "check", "describe", "download", "load", "num_classes"]
+__all__ = [
+    "DataSet",
+    "canonical",
+    "check",
+    "describe",
+    "download",
+    "load",
+    "memory_bytes",
+    "num_classes",
+]
 
 
 def load(task: Task, *, image_size: int, channels: int, root: Path, device: torch.device) -> Data:

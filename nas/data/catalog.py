@@ -9,6 +9,8 @@ from nas.data.raw import Raw
 from nas.spec import ProblemError, did_you_mean
 
 FOLDER = "folder:"
+MEMORY_LIMIT = 4 * 2**30
+"""Bytes of uint8 pixels above which images are stored smaller, or stay on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ class Source(Protocol):
     def num_classes(self, where: Path) -> int:
         """Classes, without reading an image."""
 
+    def num_images(self, where: Path) -> int:
+        """Images of all parts, without reading one."""
+
     def read(self, where: Path) -> Raw:
         """The set; ProblemError where it is damaged."""
 
@@ -78,6 +83,13 @@ def num_classes(dataset: str, root: Path) -> int:
     """How many classes a data set has, without reading an image; ProblemError as `check`."""
     source, where = find(dataset, root)
     return source.num_classes(where)
+
+
+def memory_bytes(dataset: str, root: Path, *, image_size: int, channels: int) -> int:
+    """The most its images take on a device, where they are kept as uint8 of a model's size, or
+    smaller, or not at all beyond MEMORY_LIMIT. Reads no image; ProblemError as `check`."""
+    source, where = find(dataset, root)
+    return min(source.num_images(where) * channels * image_size**2, MEMORY_LIMIT)
 
 
 def download(name: str, root: Path) -> None:

@@ -8,15 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nas.data.catalog import find
+from nas.data.catalog import MEMORY_LIMIT, find
 from nas.data.divide import divide
 from nas.data.files import FileSplit, decode_all
 from nas.data.raw import Pool, Raw
 from nas.data.split import Data, Preparation, Split, TensorSplit
 from nas.spec import ProblemError
-
-MEMORY_LIMIT = 4 * 2**30
-"""Bytes of uint8 pixels above which images are stored smaller, or stay on the disk."""
 
 _SAMPLE = 4096
 """Training images that mean and deviation are taken from."""

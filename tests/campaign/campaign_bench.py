@@ -87,6 +87,7 @@ class Bench:
     """One campaign in one ledger; `drive()` makes a new driver, as a new process would."""
 
     def __init__(self, folder: Path, space: Space | None = None, **config: Any) -> None:
+        folder.mkdir(exist_ok=True)
         self.ledger = Ledger(folder / "runs.db", read_only=False)
         self.space = space or small_space()
         self.config = CampaignConfig(**{"trials": 4, "controls": False, **config})
@@ -95,7 +96,12 @@ class Bench:
         self.trials: list[Trial] = []
 
     def drive(
-        self, *, memory_bytes: int = 1, device_bytes: int = 100, only: Role | None = None
+        self,
+        *,
+        memory_bytes: int = 1,
+        device_bytes: int = 100,
+        data_bytes: int = 0,
+        only: Role | None = None,
     ) -> CampaignDriver:
         store = CampaignStore(self.ledger, self.id, Owner.me())
         row = self.ledger.campaign("c")
@@ -106,6 +112,7 @@ class Bench:
             Clock(row.worked_seconds, self.config.budget_seconds),
             environment_id=store.environment({}),
             device_bytes=device_bytes,
+            data_bytes=data_bytes,
             only=only,
             say=self.said.append,
         )

@@ -263,6 +263,21 @@ def test_candidates_wait_for_memory_beside_each_other(bench: Make) -> None:
     assert isinstance(driver.next(), Trial)
 
 
+def test_the_data_set_takes_its_part_of_the_device(bench: Make, tmp_path: Path) -> None:
+    gib = 2**30
+    shares = []
+    for data_bytes in (0, gib):
+        campaign = Bench(tmp_path / str(data_bytes), gpus=1)
+        driver = campaign.drive(memory_bytes=gib, device_bytes=8 * gib, data_bytes=data_bytes)
+        trial = driver.next()
+        assert isinstance(trial, Trial)
+        shares.append(trial.memory_fraction)
+    assert shares == [0.25, 0.5]
+    campaign = bench(trials=1)
+    campaign.run(driver=campaign.drive(memory_bytes=60, device_bytes=100, data_bytes=50))
+    assert campaign.outcomes() == [(0, "invalid")]
+
+
 def test_confirming_costs_the_search_no_budget(bench: Make) -> None:
     from nas.spec import Role
 

@@ -106,9 +106,14 @@ def test_channels_and_size_follow_the_request(load_small: Load) -> None:
     assert len(data.mean) == 1
 
 
-def test_num_classes_agrees_with_the_loaded_set(load_small: Load, tmp_path: Path) -> None:
+def test_what_is_cheap_to_know_agrees_with_the_loaded_set(load_small: Load, tmp_path: Path) -> None:
     for name in ("digits", "synthetic"):
-        assert nas.data.num_classes(name, tmp_path) == load_small(name).num_classes
+        data = load_small(name)
+        assert nas.data.num_classes(name, tmp_path) == data.num_classes
+        images = sum(len(split) for split in (data.train, data.val, data.test))
+        most = nas.data.memory_bytes(name, tmp_path, image_size=10, channels=3)
+        assert most == images * 3 * 10 * 10
+    assert nas.data.memory_bytes("cifar10", tmp_path, image_size=224, channels=3) == 4 * 2**30
 
 
 def test_load_by_task(tmp_path: Path) -> None:

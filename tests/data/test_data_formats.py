@@ -95,6 +95,8 @@ class TestTinyImageNet:
         assert (len(data.train), len(data.val), len(data.test)) == (27, 3, 6)
         assert data.class_names == ("n01443537", "n01629819", "n02099601")
         assert nas.data.num_classes("tiny-imagenet", tiny_imagenet) == 3
+        need = nas.data.memory_bytes("tiny-imagenet", tiny_imagenet, image_size=64, channels=3)
+        assert need == (27 + 3 + 6) * 3 * 64 * 64
         every_label_is_painted(data, red_of_class=80)
 
     def test_above_the_memory_limit_images_are_stored_at_their_own_size(
@@ -133,6 +135,8 @@ class TestFolder:
         assert data.train.labels.bincount().tolist() == [7, 7]
         assert data.val.labels.bincount().tolist() == [2, 3]
         assert data.test.labels.tolist() == [0] * 4
+        need = nas.data.memory_bytes(f"folder:{path}", path, image_size=8, channels=1)
+        assert need == (14 + 5 + 4) * 8 * 8
 
     def test_a_missing_part_comes_off_train(self, tmp_path: Path, load_small: Load) -> None:
         path = tmp_path / "pets"

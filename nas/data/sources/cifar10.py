@@ -16,6 +16,10 @@ def num_classes(where: Path) -> int:
     return 10
 
 
+def num_images(where: Path) -> int:
+    return 60_000
+
+
 def read(where: Path) -> Raw:
     from torchvision.datasets import CIFAR10
 

@@ -15,6 +15,10 @@ def num_classes(where: Path) -> int:
     return 10
 
 
+def num_images(where: Path) -> int:
+    return 1_797
+
+
 def read(where: Path) -> Raw:
     """1,797 images `(1, 8, 8)`, grey levels 0…16 stretched to 0…255; split 60/20/20."""
     from sklearn.datasets import load_digits

@@ -48,6 +48,12 @@ def num_classes(where: Path) -> int:
     return len(_classes(_part(where, "train") or where))
 
 
+def num_images(where: Path) -> int:
+    check(where)
+    parts = [_part(where, name) for name in ("train", "val", "test")]
+    return sum(1 for part in (parts if parts[0] else [where]) if part for _ in _images(part))
+
+
 def read(where: Path) -> Raw:
     check(where)
     train = _part(where, "train")

@@ -39,6 +39,10 @@ def num_classes(where: Path) -> int:
     return len(DOMAINS) * CLASSES_PER_DOMAIN
 
 
+def num_images(where: Path) -> int:
+    return num_classes(where) * IMAGES_PER_CLASS
+
+
 def read(where: Path) -> Raw:
     """1,600 images `(3, 32, 32)`, the same every time; split 60/20/20 by the task's seed."""
     rng = np.random.default_rng(0)

@@ -33,6 +33,12 @@ def num_classes(where: Path) -> int:
     return len(_wnids(where / _FOLDER))
 
 
+def num_images(where: Path) -> int:
+    check(where)
+    base = where / _FOLDER
+    return sum(1 for part in ("train", "val") for _ in (base / part).rglob("*.JPEG"))
+
+
 def read(where: Path) -> Raw:
     check(where)
     base = where / _FOLDER
