@@ -87,12 +87,12 @@ def search(
 
     Example: `nas search moe4 --dataset cifar10 --budget 28d --gpus 1`
     """
-    from nas.data import canonical
+    from nas import data
     from nas.space import check_models, find, load
 
     chosen = _with_recipe(load(space), epochs=epochs, batch_size=batch_size)
     config = _config(
-        dataset=canonical(dataset),
+        dataset=data.canonical(dataset),
         split_seed=split_seed,
         sampler=sampler,
         seed=seed,
@@ -109,6 +109,7 @@ def search(
         keep_weights=keep_weights,
         data_root=str(data_root.absolute()),
     )
+    data.check(config.dataset, data_root)  # at once: what follows imports timm
     check_models(chosen, find(space))
     if dry_run:
         _print_draws(chosen, config, name, db, trials or 10, render, as_json)
