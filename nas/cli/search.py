@@ -109,7 +109,8 @@ def search(
         keep_weights=keep_weights,
         data_root=str(data_root.absolute()),
     )
-    data.check(config.dataset, data_root)  # at once: what follows imports timm
+    if not dry_run:
+        data.check(config.dataset, data_root)  # at once: what follows imports timm
     check_models(chosen, find(space))
     if dry_run:
         _print_draws(chosen, config, name, db, trials or 10, render, as_json)
