@@ -1,10 +1,12 @@
 """What a campaign does next: retries, orphans, controls, then a new draw."""
 
 import time
+from collections.abc import Callable
 
 from nas.campaign.config import CampaignConfig
 from nas.campaign.controls import control, due
 from nas.campaign.proposals import Proposer
+from nas.campaign.verdict import given_up
 from nas.ledger import CampaignStore, Claim
 from nas.spec import Role
 
@@ -21,11 +23,13 @@ class Agenda:
         store: CampaignStore,
         proposer: Proposer,
         only: Role | None = None,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.config = config
         self.store = store
         self.proposer = proposer
         self.only = only
+        self._say = say
         self.waiting: list[Claim] = []
         """Leased already: to be tried again, or too large beside what is running."""
         self._controls_due = True
@@ -37,7 +41,11 @@ class Agenda:
             return self.waiting.pop(0)
         now = time.monotonic()
         if now >= self._next_look:
-            claim = self.store.reclaim(max_deaths=self.config.max_deaths, only=self.only)
+            claim = self.store.reclaim(
+                max_deaths=self.config.max_deaths,
+                only=self.only,
+                given_up=lambda claim: self._say(given_up(claim)),
+            )
             if claim is not None:
                 return claim
             self._next_look = now + LOOK_SECONDS

@@ -71,7 +71,7 @@ class CampaignDriver:
         self.fault: str | None = None
         """What went wrong outside of any candidate: unreadable data, a full disk."""
         self.stop_file = store.ledger.files / f"stop-{store.owner.rsplit('/', 1)[-1]}"
-        self._agenda = Agenda(config, store, proposer, only)
+        self._agenda = Agenda(config, store, proposer, only, say)
         self._launcher = Launcher(
             config, store, environment_id, device_bytes, data_bytes, self.stop_file
         )

@@ -43,6 +43,14 @@ def title(claim: Claim) -> str:
     return f"{name}{claim.number} {'+'.join(claim.candidate.families)}"
 
 
+def given_up(claim: Claim) -> str:
+    """One line about a candidate that died too often to be tried once more."""
+    return (
+        f"{title(claim)}: killed (given up: {claim.deaths} attempts died with their driver and got"
+        " no further than those before)"
+    )
+
+
 def told(claim: Claim, outcome: Outcome, result: Verdict) -> str:
     """One line about an attempt's end."""
     words = [f"{title(claim)}: {outcome.status}"]

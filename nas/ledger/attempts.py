@@ -1,15 +1,16 @@
 """Attempts at candidates: begun, reported on, closed once."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import ScalarSelect, case, func, select, update
+from sqlalchemy import case, func, select, update
+from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
 from nas.ledger.claims import Claim, end
 from nas.ledger.notes import Notes, once
-from nas.spec import Epoch, Outcome, Status
+from nas.spec import DRIVER, Epoch, Outcome, Status
 
 
 class Attempts(Notes):
@@ -146,7 +147,19 @@ class Attempts(Notes):
             }
 
 
-def recorded_seconds() -> ScalarSelect[Any]:
-    """Of an attempt that cannot tell any more: its epochs' seconds."""
-    seconds = func.coalesce(func.sum(m.Epoch.seconds), 0.0)
-    return select(seconds).where(m.Epoch.attempt_id == m.Attempt.id).scalar_subquery()
+def orphan(session: Session, attempt: m.Attempt, last_sign: float) -> None:
+    """Closes an attempt whose driver is gone; it gave its last sign of life at `last_sign`."""
+    attempt.outcome = Status.KILLED
+    attempt.ended_at = time.time()
+    attempt.stage = DRIVER
+    attempt.message = "its driver was killed, or lost the machine"
+    if attempt.begun_at is not None:
+        recorded = select(func.sum(m.Epoch.seconds)).where(m.Epoch.attempt_id == attempt.id)
+        attempt.seconds = max(session.scalar(recorded) or 0.0, last_sign - attempt.begun_at)
+
+
+def died_of_itself(attempts: Sequence[m.Attempt]) -> bool:
+    """Whether the newest of a candidate's attempts had begun and got no further than the others."""
+    newest, *others = attempts
+    furthest = max((attempt.epochs for attempt in others), default=0)
+    return newest.begun_at is not None and newest.epochs <= furthest

@@ -64,9 +64,10 @@ class Notes:
             session.add(m.Event(campaign_id=self.campaign_id, at=time.time(), kind=kind, data=data))
 
     def set_state(self, state: str) -> None:
-        """`running`, `stopped` or `done`."""
+        """`running`, `stopped` or `done`; a sign of life too."""
         with self.ledger.session() as session:
-            session.get_one(m.Campaign, self.campaign_id).state = state
+            row = session.get_one(m.Campaign, self.campaign_id)
+            row.state, row.heartbeat_at = state, time.time()
 
     def environment(self, data: dict[str, Any]) -> int:
         """The id of an environment, recorded once."""

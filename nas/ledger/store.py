@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.attempts import Attempts, recorded_seconds
+from nas.ledger.attempts import Attempts, died_of_itself, orphan
 from nas.ledger.claims import Claim, Drawn, assignment_of, claim_of, cost_of, end
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner
@@ -164,12 +164,20 @@ class CampaignStore(Attempts):
             )
             return session.get_one(m.Campaign, self.campaign_id).worked_seconds
 
-    def reclaim(self, *, max_deaths: int, only: Role | None = None) -> Claim | None:
+    def reclaim(
+        self,
+        *,
+        max_deaths: int,
+        only: Role | None = None,
+        given_up: Callable[[Claim], None] = lambda claim: None,
+    ) -> Claim | None:
         """Leases an open candidate that nobody holds: its driver ended, died or lost it.
 
-        An attempt that was running is recorded `killed`; a candidate whose attempts died more
-        than `max_deaths` times ends `killed`, and the next one is looked at. `only` leaves
-        candidates of other roles alone.
+        An attempt that was running is recorded `killed`. That is a death of its candidate if no
+        epoch came of it that was not there before: a candidate may take its driver with it, but
+        one that gets on is not to blame. After more than `max_deaths` of them it ends `killed`,
+        `given_up` is told, and the next one is looked at. `only` leaves candidates of other roles
+        alone.
         """
         now = time.time()
         with self.ledger.session() as session:
@@ -179,28 +187,22 @@ class CampaignStore(Attempts):
             for row in session.scalars(select(m.Candidate).where(*wanted).order_by(m.Candidate.id)):
                 if row.owner == self.owner or self._held(row, now):
                     continue
-                killed = session.execute(
-                    update(m.Attempt)
-                    .where(m.Attempt.candidate_id == row.id, m.Attempt.outcome.is_(None))
-                    .values(
-                        outcome=Status.KILLED,
-                        ended_at=now,
-                        seconds=recorded_seconds(),
-                        stage="train",
-                        message="the driver that ran this attempt is gone",
-                    )
-                )
-                last = self._attempts(session, row.id)
-                # An attempt that still waited for a worker did not die of its candidate.
-                if killed.rowcount and last[0].begun_at is not None:  # type: ignore[attr-defined]
-                    row.deaths += 1
+                attempts = self._attempts(session, row.id)
+                if attempts and attempts[0].outcome is None:
+                    orphan(session, attempts[0], self._last_sign(row, now))
+                    row.deaths += died_of_itself(attempts)
                 if row.deaths > max_deaths:
-                    end(row, Status.KILLED, last[0].id if last else None, now)
+                    end(row, Status.KILLED, attempts[0].id if attempts else None, now)
+                    given_up(claim_of(row, attempts))
                     continue
                 row.owner = self.owner
                 row.lease_until = now + self.lease_seconds
-                return claim_of(row, last)
+                return claim_of(row, attempts)
         return None
+
+    def _last_sign(self, row: m.Candidate, now: float) -> float:
+        """When the driver that held a candidate last said so."""
+        return now if row.lease_until is None else min(now, row.lease_until - self.lease_seconds)
 
     @staticmethod
     def _held(row: m.Candidate, now: float) -> bool:

@@ -7,13 +7,13 @@ import time
 from collections import Counter
 from typing import Any
 
-from sqlalchemy import and_, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, case, func, select
+from sqlalchemy.orm import Session, aliased
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner
-from nas.spec import Noun, Role, Space, Status
+from nas.spec import DRIVER, Noun, Role, Space, Status
 
 SILENCE_SECONDS = 60.0
 """A driver that has not given a sign of life for so long is taken for gone: a lease's length."""
@@ -69,7 +69,7 @@ class Summary(Noun):
     counts: dict[str, dict[str, int]]
     """Candidates by role, then by final outcome; `open` are those without one."""
     failures: dict[str, int]
-    """Failed attempts of all roles by outcome, retried ones too."""
+    """Failed attempts of all roles by outcome, retried ones too; not those whose driver died."""
     benched: tuple[str, ...]
     """Families benched so far."""
     success_rate: float | None
@@ -159,7 +159,11 @@ def _failures(session: Session, campaign: int) -> dict[str, int]:
     rows = session.execute(
         select(m.Attempt.outcome, func.count())
         .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
-        .where(m.Candidate.campaign_id == campaign, m.Attempt.outcome.is_not(None))
+        .where(
+            m.Candidate.campaign_id == campaign,
+            m.Attempt.outcome.is_not(None),
+            m.Attempt.stage != DRIVER,
+        )
         .group_by(m.Attempt.outcome)
     )
     return dict(Counter({o: n for o, n in rows if o and _failed(o)}).most_common())
@@ -174,10 +178,18 @@ def _benched(session: Session, campaign: int) -> tuple[str, ...]:
 
 def _running(session: Session, campaign: int) -> tuple[Running, ...]:
     a, c, e = m.Attempt, m.Candidate, m.Epoch
+    before = aliased(m.Attempt)
+    # A resumed attempt stands where its checkpoint does until its own first epoch.
+    epochs = case((a.epochs > 0, a.epochs), else_=func.coalesce(before.epochs, 0))
+    source = case((a.epochs > 0, a.id), else_=before.id)
     rows = session.execute(
-        select(a.id, a.started_at, a.epochs, c.key, c.role, c.number, c.families, c.spec, e.val_acc)
+        select(
+            *(a.id, a.started_at, epochs.label("epochs"), e.val_acc),
+            *(c.key, c.role, c.number, c.families, c.spec),
+        )
         .join(c, c.id == a.candidate_id)
-        .outerjoin(e, and_(e.attempt_id == a.id, e.epoch == a.epochs))
+        .outerjoin(before, before.id == a.resumed_from)
+        .outerjoin(e, and_(e.attempt_id == source, e.epoch == epochs))
         .where(c.campaign_id == campaign, c.outcome.is_(None), a.outcome.is_(None))
         .order_by(a.id)
     )

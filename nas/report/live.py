@@ -106,6 +106,9 @@ def _best(s: Summary) -> RenderableType | None:
 
 
 def _running(s: Summary) -> RenderableType:
+    now = time.time()
+    if not s.alive:  # what a dead driver left has not run since its last sign of life
+        now -= s.silent_seconds or 0.0
     table = Table.grid(padding=(0, 2))
     for run in s.running[:SHOWN]:
         table.add_row(
@@ -113,7 +116,7 @@ def _running(s: Summary) -> RenderableType:
             ProgressBar(total=run.epochs, completed=run.epoch, width=16),
             f"{run.epoch}/{run.epochs}",
             f"{run.val_acc:.2%}" if run.val_acc is not None else "",
-            format_duration(time.time() - run.since),
+            format_duration(max(0.0, now - run.since)),
             Text(run.families, style="dim"),
         )
     if len(s.running) > SHOWN:

@@ -4,7 +4,7 @@ from nas.spec.axes import Choice, Member, Scalar, Space, Subset
 from nas.spec.base import Noun
 from nas.spec.candidate import Assignment, Candidate, Pick, Role
 from nas.spec.duration import format_duration, parse_duration
-from nas.spec.outcome import Epoch, ExpertScore, Inputs, Outcome, Status
+from nas.spec.outcome import DRIVER, Epoch, ExpertScore, Inputs, Outcome, Status
 from nas.spec.probe import Conditions, Cost, Probe
 from nas.spec.problem import Problem, ProblemError, did_you_mean, one_line
 from nas.spec.recipe import Recipe, Task
@@ -13,6 +13,7 @@ from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
 
 __all__ = [
     "CHECKPOINT",
+    "DRIVER",
     "WEIGHTS",
     "Assignment",
     "Candidate",

@@ -24,6 +24,10 @@ class Status(StrEnum):
         return self not in (Status.OK, Status.PRUNED, Status.INTERRUPTED)
 
 
+DRIVER = "driver"
+"""The stage of an attempt that ended with the driver that ran it: not its candidate's failure."""
+
+
 class Epoch(Noun):
     """One epoch's figures. Losses in nats, accuracies and shares in [0, 1], sizes in bytes."""
 
@@ -80,7 +84,8 @@ class Outcome(Noun):
 
     status: Status
     stage: str = ""
-    """Where a failure happened: start (no worker had begun), fit, data, build, train or measure."""
+    """Where a failure happened: start (no worker had begun), fit, data, build, train, measure, or
+    DRIVER."""
     message: str = ""
     """One line for a person."""
     detail: str = ""

@@ -9,6 +9,7 @@ import pytest
 from ledger_maker import COST, Maker, epoch
 
 from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
+from nas.ledger.summary import summary
 from nas.spec import Outcome, Role, Status
 
 OK = Outcome(status=Status.OK, epochs=2, val_acc=0.8, test_acc=0.7, seconds=3.0)
@@ -133,6 +134,32 @@ def test_a_candidate_that_keeps_dying_ends_killed(maker: Maker) -> None:
     first = maker.ledger.candidates().iloc[0]
     assert (first["key"], first["outcome"]) == (claim.candidate.key, "killed")
     assert (first["deaths"], first["final_attempt"]) == (3, attempts[-1])
+
+
+def test_who_gets_further_at_every_attempt_is_not_given_up(maker: Maker) -> None:
+    maker.draw("ant_s", "bee_s")
+    given_up: list[int] = []
+
+    def attempt_that_reaches(last: int) -> int:
+        maker.store.lease_seconds = -1.0
+        maker.store.heartbeat(0.0)
+        driver = other(maker)
+        taken = driver.reclaim(max_deaths=1, given_up=lambda claim: given_up.append(claim.number))
+        if taken is None:
+            return -1
+        attempt = start(driver, taken)
+        for number in range(1, last + 1):
+            driver.epoch(attempt, epoch(number))
+        driver.lease_seconds = -1.0
+        driver.heartbeat(0.0)
+        return taken.deaths
+
+    assert [attempt_that_reaches(last) for last in (1, 2, 3, 3, 3)] == [0, 0, 0, 0, 1]
+    assert given_up == []
+    assert attempt_that_reaches(3) == -1  # the second time that it got no further
+    assert given_up == [0]
+    assert set(maker.ledger.attempts()["stage"]) == {"driver"}
+    assert summary(maker.ledger).failures == {}  # it is not the candidates that failed
 
 
 def test_a_retry_keeps_its_lease_and_its_half_batch(maker: Maker) -> None:
