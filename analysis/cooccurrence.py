@@ -4,14 +4,14 @@ One row a pair of the space's families, largest excess first; candidates of the 
 over few candidates are noise: look at `ok` before at `excess`.
 
 family_a, family_b    sorted by name
-draws                 candidates drawn with both
-ok                    of those, trained to their end
-failed                of those, failed
-success_rate          ok / (ok + failed)
-mean_val_acc          of the ok candidates with both, in [0, 1]
+excess                mean_val_acc − expected_val_acc
+ok                    candidates with both, trained to their end
+mean_val_acc          of those, in [0, 1]
 expected_val_acc      mean_a + mean_b − overall mean of the ok candidates: what the pair would score
                       if its families' effects simply added up
-excess                mean_val_acc − expected_val_acc
+draws                 candidates drawn with both
+failed                of those, failed
+success_rate          ok / (ok + failed)
 best_val_acc
 """
 
@@ -21,6 +21,11 @@ import pandas as pd
 
 from nas.analyse import Frames
 from nas.analyse.measures import FAILED, by_family
+
+COLUMNS = [
+    *("family_a", "family_b", "excess", "ok", "mean_val_acc", "expected_val_acc"),
+    *("draws", "failed", "success_rate", "best_val_acc"),
+]
 
 
 def table(frames: Frames) -> pd.DataFrame:
@@ -53,4 +58,5 @@ def table(frames: Frames) -> pd.DataFrame:
     answer["expected_val_acc"] = mean.reindex(a).to_numpy() + mean.reindex(b).to_numpy() - overall
     answer["excess"] = answer["mean_val_acc"] - answer["expected_val_acc"]
     answer["best_val_acc"] = succeeded["val_acc"].max()
-    return answer.sort_values("excess", ascending=False, kind="stable").reset_index()
+    answer = answer.sort_values("excess", ascending=False, kind="stable").reset_index()
+    return answer[COLUMNS]

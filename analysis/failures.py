@@ -1,10 +1,12 @@
 """What fails, where, and what does it cost?
 
 One row an outcome × stage × family, costliest first; attempts of every role, retried ones too. A
-failed attempt counts for each of its families: the one at fault stands out by its share.
+failed attempt counts for each of its families: the one at fault stands out by its share. An attempt
+that only lost its driver and was taken up again is no failure.
 
 outcome               invalid, oom, timeout, nan, crash, killed; or `benched`, an event
-stage                 start, fit, data, build, train or measure
+stage                 start, fit, data, build, train or measure; driver: the campaign's own process
+                      died, time after time without a further epoch
 family
 attempts              that ended so with the family in them
 share                 of all ended attempts with the family, in [0, 1]
@@ -19,6 +21,7 @@ import pandas as pd
 
 from nas.analyse import Frames
 from nas.analyse.measures import FAILED, by_family
+from nas.spec import DRIVER
 
 COLUMNS = [
     *("outcome", "stage", "family", "attempts", "share", "message", "candidates", "seconds"),
@@ -26,8 +29,10 @@ COLUMNS = [
 
 
 def table(frames: Frames) -> pd.DataFrame:
+    attempts = frames.attempts
+    lost = (attempts["stage"] == DRIVER) & ~attempts["final"]
     ended = by_family(
-        frames.attempts[frames.attempts["outcome"].notna()],
+        attempts[attempts["outcome"].notna() & ~lost],
         *("attempt", "candidate", "outcome", "stage", "seconds", "message"),
     )
     failed = ended[ended["outcome"].isin(FAILED)]

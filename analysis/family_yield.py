@@ -1,22 +1,24 @@
 """Which families earn their place?
 
 One row a family of the space, best mean first; candidates of the search only. Accuracies, rates
-and shares in [0, 1]; a candidate counts for each of its families.
+and shares in [0, 1]; a candidate counts for each of its families. Means are over the ok candidates:
+where `pruned` is not 0 (early stopping), those are the survivors, and families are not comparable.
 
 family
 draws                 candidates drawn with it
 ok                    of those, trained to their end
+pruned                stopped early by the scheduler: neither a success nor a failure
 success_rate          ok / (ok + failed)
 mean_val_acc          of the ok candidates with it
 difference            mean_val_acc less the mean of the ok candidates without it
 alone_val_acc         of its members trained alone at equal epochs, mean over their controls
-lift_over_alone       mean over its ok candidates of test_acc less that member's alone: what being
-                      mixed with others gives the family
+lift_over_own         mean over its ok candidates of test_acc less that of the family's own member
+                      alone: what being mixed with others gives it
 best_val_acc
 mean_expert_val_acc   of the family's own logits inside the mixtures
 usage                 mean gate weight on validation; 1/k is an even share
 failed                failed: invalid, oom, timeout, nan, crash or killed
-pruned                stopped early by the scheduler: neither a success nor a failure
+open                  without a final result yet: running, interrupted, or to be tried again
 success_low           95 % Wilson interval of success_rate
 success_high
 median_val_acc
@@ -35,9 +37,9 @@ from nas.analyse import Frames
 from nas.analyse.measures import FAILED, alone, by_family, finals, seconds_of, wilson
 
 COLUMNS = [
-    *("family", "draws", "ok", "success_rate", "mean_val_acc", "difference"),
-    *("alone_val_acc", "lift_over_alone", "best_val_acc", "mean_expert_val_acc", "usage"),
-    *("failed", "pruned", "success_low", "success_high", "median_val_acc", "seconds"),
+    *("family", "draws", "ok", "pruned", "success_rate", "mean_val_acc", "difference"),
+    *("alone_val_acc", "lift_over_own", "usage", "best_val_acc", "mean_expert_val_acc"),
+    *("failed", "open", "success_low", "success_high", "median_val_acc", "seconds"),
     *("seconds_per_success", "benched", "members"),
 ]
 
@@ -59,7 +61,8 @@ def table(frames: Frames) -> pd.DataFrame:
     answer["ok"] = drawn[drawn["outcome"] == "ok"].groupby("family").size()
     answer["failed"] = drawn[drawn["outcome"].isin(FAILED)].groupby("family").size()
     answer["pruned"] = drawn[drawn["outcome"] == "pruned"].groupby("family").size()
-    counts = ["draws", "ok", "failed", "pruned"]
+    answer["open"] = drawn[drawn["outcome"].isna()].groupby("family").size()
+    counts = ["draws", "ok", "failed", "pruned", "open"]
     answer[counts] = answer[counts].fillna(0).astype("int64")
     ended = answer["ok"] + answer["failed"]
     answer["success_rate"] = answer["ok"] / ended.where(ended > 0)
@@ -71,7 +74,7 @@ def table(frames: Frames) -> pd.DataFrame:
     answer["difference"] = _difference(values, ok)
     answer["mean_expert_val_acc"] = inside.groupby("family")["val_acc"].mean()
     answer["alone_val_acc"] = controls.groupby("family")["alone_val_acc"].mean()
-    answer["lift_over_alone"] = ok.groupby("family")["lift"].mean()
+    answer["lift_over_own"] = ok.groupby("family")["lift"].mean()
     answer["usage"] = inside.groupby("family")["usage"].mean()
     answer["seconds"] = drawn.groupby("family")["seconds"].sum()
     answer["seconds"] = answer["seconds"].fillna(0.0)

@@ -3,14 +3,17 @@
 One row a successful candidate of the search, best validation accuracy first. Accuracies are shares
 in [0, 1]; a figure that was not measured is missing.
 
-rank                  1 is best; ranking uses validation alone
-key                   the candidate, for `nas show` and `nas export`
+number                its place in the sequence of draws, from 0; for `nas show` and `nas export`
+key                   the candidate's own, in every campaign
 families              joined by +
 gate_<name>           its setting of the gate's axes
-val_acc               validation accuracy
-test_acc              test accuracy
+val_acc               validation accuracy, by which alone it is ranked
 lift_over_alone       test_acc less alone_test_acc; missing until all its members' controls ended
-lift_over_uniform     test_acc less uniform_test_acc: what the gate adds to plain averaging
+experts_used          exp of the entropy of the experts' mean gate weights: 1 where one expert does
+                      everything, k where all weigh the same
+lift_over_uniform     test_acc less uniform_test_acc: what the gate adds to plain averaging of these
+                      experts, which were trained together; one the gate never used learned nothing
+test_acc              test accuracy; for the report, not for choosing
 val_se                binomial standard error of val_acc, √(p(1−p)/n): leaders closer than that
                       are tied
 confirm_val_acc       mean of its retrainings with new seeds (`nas confirm`), this run left out:
@@ -28,7 +31,7 @@ uniform_test_acc
 oracle_val_acc        share of images any of its experts gets right: no top-1 router beats it
 oracle_test_acc
 members               timm models, in the families' order
-number                its place in the sequence of draws, from 0
+rank                  1 is best
 macs                  multiply-accumulates of one image, forward
 peak_memory_bytes     of training
 epochs                trained
@@ -41,10 +44,10 @@ from nas.analyse import Frames
 from nas.analyse.measures import alone, by_family, finals, seconds_of
 
 COLUMNS = [
-    *("val_acc", "test_acc", "lift_over_alone", "lift_over_uniform", "val_se"),
+    *("val_acc", "lift_over_alone", "experts_used", "lift_over_uniform", "test_acc", "val_se"),
     *("confirm_val_acc", "confirm_sd", "confirm_n", "confirm_test_acc", "params", "seconds"),
     *("alone_model", "alone_val_acc", "alone_test_acc", "uniform_val_acc", "uniform_test_acc"),
-    *("oracle_val_acc", "oracle_test_acc", "members", "number", "macs"),
+    *("oracle_val_acc", "oracle_test_acc", "members", "rank", "macs"),
     *("peak_memory_bytes", "epochs"),
 ]
 
@@ -58,6 +61,7 @@ def table(frames: Frames) -> pd.DataFrame:
         rank=np.arange(1, len(rows) + 1),
         val_se=np.sqrt(rows["val_acc"] * (1 - rows["val_acc"]) / rows["val_images"].astype(float)),
         seconds=rows["candidate"].map(seconds_of(frames)),
+        experts_used=rows["candidate"].map(_experts_used(frames)),
     )
     rows = rows.join(_best_alone(frames, rows), on="candidate")
     rows = rows.join(_confirmed(frames), on="base_key")
@@ -65,7 +69,16 @@ def table(frames: Frames) -> pd.DataFrame:
     rows["lift_over_alone"] = rows["test_acc"] - rows["alone_test_acc"]
     rows["lift_over_uniform"] = rows["test_acc"] - rows["uniform_test_acc"]
     gates = [name for name in rows.columns if name.startswith("gate_")]
-    return rows[["rank", "key", "families", *gates, *COLUMNS]]
+    return rows[["number", "key", "families", *gates, *COLUMNS]]
+
+
+def _experts_used(frames: Frames) -> pd.Series:
+    """By candidate, the perplexity of its mean gate weights."""
+    inside = frames.experts[frames.experts["final"]]
+    share = inside["usage"] / inside.groupby("attempt")["usage"].transform("sum")
+    surprise = -share * np.log(share.where(share > 0, 1.0))
+    by_candidate: pd.Series = surprise.groupby(inside["candidate"]).sum()
+    return by_candidate.map(np.exp)
 
 
 def _best_alone(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:

@@ -170,7 +170,8 @@ class CampaignDriver:
             self.stop_file.parent.mkdir(parents=True, exist_ok=True)
             self.stop_file.touch()
             if self._running:
-                self.say(f"{why}: the running epoch is finished, then kept for `nas resume`")
+                again = "; Ctrl-C again stops at once" if self.interrupted else ""
+                self.say(f"{why}: the running epoch is finished and kept for `nas resume`{again}")
 
     def interrupt(self, signal_name: str) -> None:
         """As `stop`; safe in a signal handler, for it touches no database and no terminal."""

@@ -16,11 +16,13 @@ def new_space(
     *,
     gpus: int = 0,
     watch: Callable[[str], None] = lambda text: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Space:
     """A space of every timm family that trains at that size, up to three members each.
 
     Takes minutes: each of timm's models within `max_params` is built, and what is chosen is
-    stepped once in a killable process. `watch` is told what is being done.
+    stepped once in a killable process. `watch` is told what is being done, `say` which models fail
+    their probe and why.
     """
     found: list[tuple[str, Member]] = []
     for family, member, params in candidates(image_size, max_params, num_classes=CLASSES):
@@ -30,6 +32,8 @@ def new_space(
     def probed(done: int, total: int, probe: Probe) -> None:
         state = "ok" if probe.ok else probe.problem
         watch(f"probing {done}/{total}: {probe.member.model} {state}")
+        if not probe.ok:
+            say(f"{probe.member.model} is left out: {probe.problem}")
 
     under = conditions(image_size, 3, CLASSES, "cuda" if gpus else "cpu", "auto")
     probes = probe_members(None, [member for _, member in found], under, watch=probed)

@@ -17,7 +17,7 @@ from nas.execute import check_gpus, device_bytes, environment, make_executor
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.render import check_space
 from nas.sample import make_sampler
-from nas.spec import Probe, ProblemError, Role, Space
+from nas.spec import Probe, ProblemError, Role, Space, format_duration
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,17 @@ def check(space: Space, config: CampaignConfig) -> None:
     check_gpus(config.gpus)
     make_executor(config.executor, workers=config.workers, gpus=config.gpus)
     check_space(space)
+
+
+def check_budget(name: str, worked_seconds: float, config: CampaignConfig) -> None:
+    """Raises ProblemError where a campaign has worked as long as it may."""
+    budget = config.budget_seconds
+    if budget is not None and worked_seconds >= budget:
+        raise ProblemError(
+            f"{name} has worked for {format_duration(worked_seconds)} of"
+            f" {format_duration(budget)}: its budget is used up",
+            fix=f"give it more, as in `nas resume {name} --budget 8m`",
+        )
 
 
 def prepare(
@@ -109,10 +120,6 @@ def run(
         say=voice.say,
         beat=voice.beat,
     )
-    if driver.clock.spent:
-        raise ProblemError(
-            f"the budget of {name} is used up", fix="give it more, as in `nas resume --budget 8m`"
-        )
     executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
     ledger.patience = driver.wait_for_ledger
     store.set_state("running")

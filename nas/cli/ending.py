@@ -1,13 +1,22 @@
 """Running a campaign from the command line: display while it works, tables and exit code after."""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import typer
 
 from nas.campaign import CampaignConfig
 from nas.cli.console import console
 from nas.ledger import Ledger
+from nas.spec import Role, format_duration
 
+if TYPE_CHECKING:
+    from nas.campaign.run import Ended
+
+CONFIRMED = [
+    *("number", "key", "families", "val_acc", "confirm_val_acc", "confirm_sd", "confirm_n"),
+    "confirm_test_acc",
+]
 STOPPED = 75
 INTERRUPTED = 130
 
@@ -32,24 +41,66 @@ def work(
         else:
             ended = run(ledger, name, config, voice)
     with suppress(OSError):  # the terminal may be gone
-        _tables(ledger, name)
+        _tables(ledger, name, confirmed=bool(confirm))
     if ended.fault:
         typer.echo(f"nas: {ended.fault}", err=True)
         raise typer.Exit(1)
+    with suppress(OSError):
+        console.print(_verdict(ledger, name, ended, confirmed=bool(confirm)), highlight=False)
     if ended.why and not ended.spent:
-        again = f"nas confirm --campaign {name}" if confirm else f"nas resume {name}"
-        with suppress(OSError):
-            console.print(f"Stopped: {ended.why}. Go on with: {again}", highlight=False)
-        raise typer.Exit(INTERRUPTED if "SIGINT" in ended.why else STOPPED)
+        raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
 
 
-def _tables(ledger: Ledger, name: str) -> None:
+def _verdict(ledger: Ledger, name: str, ended: "Ended", *, confirmed: bool) -> str:
+    """How it ended, and what one would type next."""
+    from nas.ledger.summary import summary
+
+    s = summary(ledger, name)
+    parts = [
+        f"{n} {outcome}"
+        for outcome, n in sorted(s.counts[Role.SEARCH].items())
+        if outcome != "open"
+    ]
+    if waiting := s.counts[Role.SEARCH].get("open"):
+        parts.append(f"{waiting} to go on with")
+    told = ", ".join(parts) or "nothing drawn"
+    worked = format_duration(s.worked_seconds)
+    why = ended.why or "done"
+    if confirmed:
+        again = (
+            f"nas confirm --campaign {name}" if ended.why else f"nas report leaderboard -c {name}"
+        )
+    elif ended.spent:
+        again = f"nas resume {name} --budget {_as_option(2 * (s.budget_seconds or 0.0))}"
+    elif ended.why:
+        again = f"nas resume {name}"
+    else:
+        again = f"nas confirm --campaign {name}"
+    return f"\n{name}: {why}. {told}; {worked} worked. Next: {again}"
+
+
+def _as_option(seconds: float) -> str:
+    """A length of time as --budget takes it."""
+    whole = max(1, round(seconds))
+    size, unit = next(
+        (n, u) for n, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if whole % n == 0
+    )
+    return f"{whole // size}{unit}"
+
+
+def _tables(ledger: Ledger, name: str, *, confirmed: bool) -> None:
     from nas.analyse import question, table
     from nas.report import render
 
-    for wanted in ("leaderboard", "family_yield"):
-        frame = table(wanted, ledger, name)
+    board = table("leaderboard", ledger, name)
+    if board.empty:
+        return
+    if confirmed:
+        board = board.loc[board["confirm_n"] > 0, CONFIRMED]
+        tables = [(board, "What do the leaders score with new seeds?")]
+    else:
+        tables = [(board, question("leaderboard"))]
+        tables.append((table("family_yield", ledger, name), question("family_yield")))
+    for frame, title in tables:
         console.print()
-        console.print(
-            render(frame, "table", title=question(wanted), note=f"campaign {name}", limit=20)
-        )
+        console.print(render(frame, "table", title=title, note=f"campaign {name}", limit=20))

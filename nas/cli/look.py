@@ -12,6 +12,7 @@ from rich.live import Live
 from nas.cli import options
 from nas.cli.console import console
 from nas.ledger import Ledger
+from nas.spec import ProblemError
 
 Candidate = Annotated[str, typer.Argument(help="A key, the beginning of one, or #NUMBER.")]
 
@@ -48,7 +49,8 @@ def report(
     ] = None,
     campaign: options.Campaign = None,
     form: Annotated[
-        Literal["table", "csv", "json", "md"], typer.Option("--format", "-f", help="How.")
+        Literal["table", "csv", "json", "md"],
+        typer.Option("--format", "-f", help="For a person, or for a program."),
     ] = "table",
     output: options.Output = None,
     db: options.Db = "runs.db",
@@ -62,7 +64,11 @@ def report(
 
     if name is None:
         for known in tables():
-            typer.echo(f"{known:<16} {question(known)}")
+            try:
+                said = question(known)
+            except ProblemError as error:  # one's own, half written
+                said = str(error)
+            typer.echo(f"{known:<16} {said}")
         return
     ledger = Ledger(db)
     answer = table(name, ledger, campaign)

@@ -20,7 +20,9 @@ Trials = Annotated[
 ]
 ExecutorName = Annotated[
     str | None,
-    typer.Option("--executor", "-e", help="ray, local (no Ray needed) or inline (for debugging)."),
+    typer.Option(
+        "--executor", "-e", help="ray, local (no Ray needed) or inline (for debugging). [ray]"
+    ),
 ]
 Workers = Annotated[
     int | None,
@@ -44,7 +46,14 @@ def search(
     dataset: Annotated[
         str, typer.Option("--dataset", "-d", help="See `nas data`; folder:PATH for your own.")
     ] = "digits",
-    budget: Budget = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget",
+            "-b",
+            help="Working time: 90s, 30m, 12h, 28d. Downtime is free. [4m, without --trials]",
+        ),
+    ] = None,
     trials: Trials = None,
     sampler: Annotated[
         str, typer.Option("--sampler", "-s", help="stratified, uniform, lexicographic or tpe.")
@@ -97,7 +106,7 @@ def search(
         sampler=sampler,
         seed=seed,
         scheduler=scheduler,
-        budget_seconds=parse_duration(budget) if budget else None,
+        budget_seconds=_budget(budget),
         trials=trials,
         controls=controls,
         executor=executor or "ray",
@@ -115,8 +124,9 @@ def search(
     if dry_run:
         _print_draws(chosen, config, name, db, trials or 10, render, as_json)
         return
-    if render:
-        raise typer.BadParameter("--render goes with --dry-run")
+    for option, given in (("--render", render), ("--json", as_json)):
+        if given:
+            raise typer.BadParameter(f"{option} goes with --dry-run")
     if budget is None and trials is None:
         config = config.model_copy(update={"budget_seconds": 240.0})
     from nas.campaign.run import prepare_campaign
@@ -144,13 +154,13 @@ def resume(
 
     Example: `nas resume --budget 8m`
     """
-    from nas.campaign.run import check
+    from nas.campaign.run import check, check_budget
     from nas.ledger import Ledger
 
     ledger = Ledger(db, read_only=False)
     row = ledger.campaign(name)
     changes = {
-        "budget_seconds": parse_duration(budget) if budget else None,
+        "budget_seconds": _budget(budget),
         "trials": trials,
         "executor": executor,
         "workers": workers,
@@ -162,6 +172,7 @@ def resume(
         given["time_limit"] = _seconds(time_limit)
     config = _config(**row.config | given)
     check(Space.model_validate(row.space), config)
+    check_budget(row.name, row.worked_seconds, config)
     ledger.update_config(row.id, config.model_dump(mode="json"))
     ending.work(ledger, row.name, config)
 
@@ -205,11 +216,16 @@ def _config(**values: Any) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")
-        raise typer.BadParameter(first["msg"], param_hint=f"--{option}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise typer.BadParameter(said, param_hint=f"--{option}") from None
 
 
 def _seconds(time_limit: str) -> float | None:
-    return None if time_limit == "none" else parse_duration(time_limit)
+    return None if time_limit == "none" else parse_duration(time_limit, "--time-limit")
+
+
+def _budget(text: str | None) -> float | None:
+    return parse_duration(text, "--budget") if text else None
 
 
 def _with_recipe(space: Space, **changes: int | None) -> Space:

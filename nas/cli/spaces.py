@@ -202,7 +202,10 @@ def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
     largest = parse_count(max_params)
     with console.status("asking timm for its models…") as status:
         space = new_space(
-            name, image_size, largest, gpus=gpus, watch=lambda text: status.update(text)
+            *(name, image_size, largest),
+            gpus=gpus,
+            watch=lambda text: status.update(text),
+            say=lambda text: console.print(text, highlight=False, markup=False),
         )
     path.parent.mkdir(exist_ok=True)
     path.write_text(dump(space))

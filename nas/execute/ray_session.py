@@ -1,12 +1,13 @@
 """A private, local and silent Ray: started for one run, gone after it."""
 
+import fcntl
 import logging
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nas.spec import ProblemError, one_line
@@ -17,6 +18,10 @@ OBJECT_STORE_BYTES = 80 * 2**20
 TEMPORARY_PATH_LIMIT = 25
 """Longest temporary folder that Ray fits under: it makes UNIX sockets there whose paths are some
 80 characters longer, and the limit is 107."""
+
+PREFIX = "nas-"
+LOCK = "lock"
+"""Held for as long as a session's driver lives."""
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -55,16 +60,28 @@ def ray_session(*, workers: int, gpus: int) -> Iterator[Path]:
     with _environment():
         import ray
 
-        root = Path(tempfile.mkdtemp(prefix="nas-", dir=_short_root()))
+        root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_root()))
+        clear_left_behind(root.parent)
         ours = not ray.is_initialized()
-        try:
-            if ours:
-                _start(root, workers, gpus)
-            yield root
-        finally:
-            if ours:
-                ray.shutdown()
-            shutil.rmtree(root, ignore_errors=True)
+        with (root / "unlocked").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (root / "unlocked").rename(root / LOCK)
+            try:
+                if ours:
+                    _start(root, workers, gpus)
+                yield root
+            finally:
+                if ours:
+                    ray.shutdown()
+                shutil.rmtree(root, ignore_errors=True)
+
+
+def clear_left_behind(folder: Path) -> None:
+    """Removes the folders of sessions whose driver was killed: nobody holds their lock."""
+    for path in folder.glob(f"{PREFIX}*/{LOCK}"):
+        with suppress(OSError), path.open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _start(root: Path, workers: int, gpus: int) -> None:

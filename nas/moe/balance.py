@@ -5,7 +5,8 @@ from torch import Tensor
 
 
 def balance_loss(weights: Tensor, probs: Tensor) -> Tensor:
-    """E · Σᵢ fᵢ Pᵢ over a batch: 1 when balanced, E when one expert takes everything.
+    """E · Σᵢ fᵢ Pᵢ over a batch: 1 when balanced; when one expert takes everything, E in a soft or
+    top-1 mixture and E/k in a top-k one, where somebody has to be second.
 
     `weights` and `probs` `(B, E)` → scalar. Pᵢ is the batch's mean probability of expert i. In
     a top-k mixture fᵢ is the share of slots expert i was chosen for, a constant to the gradient

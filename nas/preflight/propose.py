@@ -44,13 +44,15 @@ def candidates(
     for family in timm.list_modules():
         sizes = _sizes(family, max_params, num_classes, channels)
         taken: set[int] = set()
+        known: set[tuple[int, int]] = set()  # two names may be one network at this size
         for target in _targets(list(sizes), per_family):
             near = sorted(sizes.keys() - taken, key=lambda size: abs(math.log(size / target)))
             for size in near[:_TRIES]:
                 taken.add(size)
                 found = _fitting(sizes[size], image_size, channels, num_classes)
-                if found is not None:
-                    yield family, *found
+                if found is not None and found[1:] not in known:
+                    known.add(found[1:])
+                    yield family, *found[:2]
                     break
 
 
@@ -113,8 +115,8 @@ def _targets(sizes: list[int], count: int) -> list[float]:
 
 def _fitting(
     model: str, image_size: int, channels: int, num_classes: int
-) -> tuple[Member, int] | None:
-    """The model as a member for images of that size, with its parameters; None if it refuses."""
+) -> tuple[Member, int, int] | None:
+    """The model as a member for images of that size, parameters and MACs; None if it refuses."""
     found = []
     for args in ({}, {"img_size": image_size}):
         member = Member(model=model, args=args)
@@ -122,8 +124,7 @@ def _fitting(
             params, macs = meta_cost(member, image_size, channels, num_classes)
         except ProblemError:
             continue
-        found.append((macs, member, params))
+        found.append((member, params, macs))
     if not found:
         return None
-    _, member, params = min(found, key=lambda f: f[0])  # the plain one where they are equal
-    return member, params
+    return min(found, key=lambda f: f[2])  # the plain one where they are equal

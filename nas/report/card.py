@@ -21,7 +21,7 @@ model.eval()
 _USE = """\
 mean = torch.tensor(config["mean"]).view(1, -1, 1, 1)
 std = torch.tensor(config["std"]).view(1, -1, 1, 1)
-# images: floats in [0, 1], (B, {channels}, {size}, {size})
+# images: floats in [0, 1], (B, {channels}, {size}, {size}), resized bilinearly
 logits = model((images - mean) / std)  # (B, {classes})
 """
 
@@ -57,7 +57,7 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
         f"Data: {task['dataset']}, split seed {task['split_seed']}, {config['image_size']} px,"
         f" {config['num_classes']} classes. {recipe['epochs']} epochs of batch"
         f" {recipe['batch_size']}, learning rate {recipe['lr']}; the whole recipe is in"
-        " `config.json`. Selected on validation; the test set was read once.",
+        " `config.json`. Selected on validation; the test set was measured once, after training.",
         "",
         "| | val acc % | test acc % |",
         "| --- | ---: | ---: |",

@@ -17,7 +17,8 @@ def header(column: str) -> str:
     """`val_acc` → `val acc %`, `families` → `families`."""
     writer = _writer(column)
     unit = " %" if writer is _percent else " pt" if writer in (_points, _spread) else ""
-    return column.removeprefix("gate_").replace("_", " ") + unit
+    measured_on = "test " if column.startswith("lift") else ""
+    return measured_on + column.removeprefix("gate_").replace("_", " ") + unit
 
 
 def cell(column: str, value: Any) -> str:
@@ -58,6 +59,10 @@ def _key(value: str) -> str:
     return str(value)[:8]
 
 
+def _number(value: int) -> str:
+    return f"#{value}"
+
+
 def _families(value: str) -> str:
     return str(value).replace("+", " ")
 
@@ -77,6 +82,7 @@ _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("val_se", "confirm_sd"), _spread),
     (("families", "members"), _families),
     (("key", "base_key"), _key),
+    (("number",), _number),
     (("seconds",), format_duration),
     (("params", "macs"), _count),
 )

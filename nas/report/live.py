@@ -35,6 +35,7 @@ def panel(s: Summary) -> RenderableType:
     for name, row in (
         ("budget", _budget(s)),
         ("trials", _trials(s)),
+        ("confirm", _confirming(s)),
         ("done", _counts(s)),
         ("failures", _failures(s)),
         ("best", _best(s)),
@@ -74,6 +75,15 @@ def _trials(s: Summary) -> RenderableType | None:
     finished = s.drawn - s.counts["search"].get("open", 0)
     eta = f", ends in {format_duration(s.eta_seconds)}" if s.eta_seconds is not None else ""
     return _bar(finished, s.trials, f"{finished} of {s.trials}{eta}")
+
+
+def _confirming(s: Summary) -> RenderableType | None:
+    counts = s.counts["confirm"]
+    if not counts.get("open"):
+        return None
+    total = sum(counts.values())
+    done = total - counts["open"]
+    return _bar(done, total, f"{done} of {total}")
 
 
 def _counts(s: Summary) -> RenderableType:
@@ -159,7 +169,9 @@ class Display:
         """One event, kept on the screen."""
         self._last = time.monotonic()
         with suppress(OSError):  # the terminal is gone; the campaign is not
-            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+            # A line a fact where a program reads; a terminal breaks it between words.
+            wrap = not self._console.is_terminal
+            self._console.print(line, highlight=False, markup=False, soft_wrap=wrap)
 
     def beat(self) -> None:
         """About once a second."""
@@ -170,8 +182,8 @@ class Display:
         elif time.monotonic() - self._last > QUIET_SECONDS:
             s = summary(self._ledger, self._campaign)
             self.say(
-                f"{format_duration(s.worked_seconds)} worked, {len(s.running)} running, "
-                f"{s.drawn} drawn"
+                f"{self._campaign}: {format_duration(s.worked_seconds)} worked, "
+                f"{len(s.running)} running, {s.drawn} drawn"
             )
 
     def probed(self, done: int, total: int, probe: Probe) -> None:

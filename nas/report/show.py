@@ -25,6 +25,17 @@ _EPOCH = (
     *("temperature", "gate_entropy", "usage", "images_per_second", "seconds"),
 )
 
+_SHOWN_EPOCH = (
+    "epoch",
+    "train_loss",
+    "train_acc",
+    "val_loss",
+    "val_acc",
+    "gate_entropy",
+    "seconds",
+)
+_SHOWN_ATTEMPT = ("attempt", "outcome", "stage", "message", "seconds")
+
 
 def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str, Any]:
     """A candidate as plain data: metrics, baselines, experts, attempts, epochs, code.
@@ -107,9 +118,9 @@ def shown(found: dict[str, Any]) -> RenderableType:
         _facts(found),
         _rows("accuracy", _accuracies(found), ("", "val_acc", "test_acc")),
         _rows("inside the mixture", found["experts"], _EXPERT),
-        _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _EPOCH[1:9]),
-        _rows("attempts", found["attempts"], ("number", "outcome", "stage", "message", "seconds")),
-        Syntax(found["code"], "python", background_color="default"),
+        _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _SHOWN_EPOCH),
+        _rows("attempts", _numbered(found["attempts"]), _SHOWN_ATTEMPT),
+        Syntax(found["code"], "python", background_color="default", word_wrap=True),
     )
 
 
@@ -121,10 +132,11 @@ def _facts(found: dict[str, Any]) -> Table:
         "outcome": found["outcome"] or "open",
         "gate": gate,
         "data": f"{found['dataset']}, {found['image_size']} px",
-        **{
-            name.replace("_", " "): cell(name, found[name])
-            for name in ("params", "macs", "memory_bytes", "seconds")
-        },
+        "params": cell("params", found["params"]),
+        "MACs": cell("macs", found["macs"]),
+        "memory": f"{cell('memory_bytes', found['memory_bytes'])} a training step, estimated; "
+        f"{cell('peak_memory_bytes', found['peak_memory_bytes'])} its worker at the most",
+        "seconds": cell("seconds", found["seconds"]),
     }
     for name, value in facts.items():
         grid.add_row(Text(name, style="dim"), value)
@@ -132,7 +144,8 @@ def _facts(found: dict[str, Any]) -> Table:
 
 
 def _accuracies(found: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    yield {"": "mixture", "val_acc": found["val_acc"], "test_acc": found["test_acc"]}
+    what = "this network" if found["role"] == "control" else "mixture"
+    yield {"": what, "val_acc": found["val_acc"], "test_acc": found["test_acc"]}
     names = {"alone": "best member alone", "uniform": "uniform average", "oracle": "top-1 oracle"}
     for baseline, name in names.items():
         yield {"": name, **found["baselines"][baseline]}
@@ -148,6 +161,13 @@ def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) ->
     return table
 
 
+def _numbered(attempts: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """A candidate's attempts under the number each has, not the ledger's."""
+    return ({**attempt, "attempt": attempt["number"]} for attempt in attempts)
+
+
 def _sparkline(epochs: Sequence[dict[str, Any]]) -> str:
-    """Validation accuracy over the epochs, 0 to 1."""
-    return "".join(_BARS[min(7, int(8 * epoch["val_acc"]))] for epoch in epochs)
+    """Validation accuracy over the epochs, from its lowest to its highest."""
+    values = [epoch["val_acc"] for epoch in epochs]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    return "".join(_BARS[round(7 * (v - low) / (high - low)) if high > low else 3] for v in values)

@@ -8,16 +8,18 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _FORM = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, where: str = "") -> float:
     """Seconds in `90s`, `30m`, `12h`, `28d` or a sum such as `1d12h`.
 
-    Raises ProblemError for anything else, zero and negative lengths included.
+    Raises ProblemError at `where` for anything else, zero and negative lengths included.
     """
     parts = _FORM.findall(text)
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
         raise ProblemError(
-            f"{text!r} is not a length of time", fix="write 90s, 30m, 12h, 28d or 1d12h"
+            f"{text!r} is not a length of time",
+            where=where,
+            fix="write 90s, 30m, 12h, 28d or 1d12h",
         )
     return seconds
 

@@ -30,6 +30,8 @@ def test_leaderboard(filled: Maker) -> None:
     assert best["alone_model"] == "bee_s"
     assert best["lift_over_alone"] == pytest.approx(0.88 - 0.83)
     assert best["lift_over_uniform"] == pytest.approx(0.88 - 0.87)
+    # exp(−.3 ln .3 − .7 ln .7)
+    assert best["experts_used"] == pytest.approx(0.3**-0.3 * 0.7**-0.7)
     # Retrained: .86 and .88; sd = √(2 · .01² / 1). The .90 it was chosen for is not among them.
     assert best["confirm_val_acc"] == pytest.approx(0.87)
     assert best["confirm_sd"] == pytest.approx(sqrt(2) * 0.01)
@@ -77,6 +79,7 @@ def test_family_yield(filled: Maker) -> None:
     assert table["ok"].to_dict() == {"bee": 1, "ant": 2, "cat": 1, "dog": 0}
     assert table["failed"].to_dict() == {"bee": 1, "ant": 0, "cat": 0, "dog": 1}
     assert table["success_rate"].to_dict() == {"bee": 0.5, "ant": 1.0, "cat": 1.0, "dog": 0.0}
+    assert table["open"].to_dict() == {"bee": 0, "ant": 0, "cat": 1, "dog": 1}
     bee, ant, dog = table.loc["bee"], table.loc["ant"], table.loc["dog"]
     # Wilson, z = 1.96, 1 of 2: centre (.5 + z²/4)/(1 + z²/2) = .5; half width
     # z/(1 + z²/2)·√(.25/2 + z²/16) = 1.96/2.9207·√(.125 + .2401) = .4055.
@@ -90,8 +93,8 @@ def test_family_yield(filled: Maker) -> None:
     assert ant["usage"] == pytest.approx((0.3 + 0.9) / 2)
     assert ant["alone_val_acc"] == 0.8
     # test .88 and .68 against .79 alone
-    assert ant["lift_over_alone"] == pytest.approx((0.88 + 0.68) / 2 - 0.79)
-    assert pd.isna(table.loc["cat", "lift_over_alone"])  # no control
+    assert ant["lift_over_own"] == pytest.approx((0.88 + 0.68) / 2 - 0.79)
+    assert pd.isna(table.loc["cat", "lift_over_own"])  # no control
     # 10 s for #0 and 5 s for the failed #2, one success
     assert (bee["seconds"], bee["seconds_per_success"]) == (15.0, 15.0)
     assert dog["seconds"] == 5.0

@@ -49,6 +49,14 @@ def test_one_s_own_is_found_and_wins(own: Path, filled: Maker) -> None:
     ]  # no __pycache__
 
 
+def test_the_guide_s_example_runs(own: Path, filled: Maker) -> None:
+    guide = Path(nas.__file__).parents[1] / "docs" / "extending.md"
+    (own / "settings.py").write_text(guide.read_text().split("```python\n")[1].split("```")[0])
+    assert question("settings") == "Which settings of the gate do best?"
+    [row] = table("settings", filled.ledger).itertuples()
+    assert (row.gate_mixing, row.count) == ("soft", 6)
+
+
 def test_it_must_give_a_frame(own: Path, filled: Maker) -> None:
     (own / "count.py").write_text(QUESTION + "def table(frames):\n    return 7\n")
     with pytest.raises(ProblemError, match="gave a int") as caught:

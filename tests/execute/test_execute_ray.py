@@ -1,5 +1,6 @@
 """RayExecutor: the contract in one shared session, then sessions of its own."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from executor_contract import EVALUATE, ProcessContract, ScriptedDriver, offspring
 
 from nas.execute import Executor
-from nas.execute.ray_session import ray_session
+from nas.execute.ray_session import clear_left_behind, ray_session
 from nas.execute.ray_tune import RayExecutor
 from nas.spec import Epoch, Status
 
@@ -82,6 +83,17 @@ class TestRay(ProcessContract):
         ]
         assert listening
         assert all(ip.endswith("127.0.0.1") or ip == "::1" for ip in listening)
+
+
+def test_folders_of_dead_drivers_are_cleared_and_no_others(tmp_path: Path) -> None:
+    for name in ("nas-dead", "nas-alive", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "lock").touch()
+    (tmp_path / "nas-starting").mkdir()
+    with (tmp_path / "nas-alive" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        clear_left_behind(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["nas-alive", "nas-starting", "other"]
 
 
 def test_a_session_of_its_own_is_silent_and_leaves_no_trace(tmp_path: Path) -> None:

@@ -50,6 +50,14 @@ def test_members_of_some_families(monkeypatch: pytest.MonkeyPatch) -> None:
         assert params == meta_cost(member, 32)[0] <= 6_000_000
 
 
+def test_two_names_of_one_network_are_proposed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # cait's 224 and 384 px models differ in their position embeddings, but not with img_size=64.
+    monkeypatch.setattr(timm, "list_modules", lambda: ["cait"])
+    names = ["cait_xxs24_224", "cait_xxs24_384"]
+    monkeypatch.setattr(timm, "list_models", lambda module: names)
+    assert [member.model for _, member, _ in candidates(64, 13_000_000)] == names[:1]
+
+
 def test_a_proposed_space_is_a_space_file() -> None:
     members = [(f"family{n % 5}", Member(model=f"model{n}")) for n in range(9)]
     members.append(("family4", Member(model="vit", args={"img_size": 64})))

@@ -103,7 +103,7 @@ def test_json_is_plain_records_with_nulls() -> None:
 def test_markdown() -> None:
     lines = str(render(FRAME, "md", title="Which?", note="campaign c")).splitlines()
     assert lines[0] == "## Which?"
-    assert lines[2].startswith("| key | families | val acc % | lift over alone pt |")
+    assert lines[2].startswith("| key | families | val acc % | test lift over alone pt |")
     assert lines[3] == "| --- | --- | ---: | ---: | ---: | ---: | --- | --- | --- |"
     assert lines[4].endswith(r"| a\|b |")
     assert lines[-1] == "campaign c; 2 rows"
@@ -152,7 +152,7 @@ def test_cells(column: str, value: object, text: str) -> None:
     [
         ("val_acc", "val acc %"),
         ("val_se", "val se pt"),
-        ("lift_over_uniform", "lift over uniform pt"),
+        ("lift_over_uniform", "test lift over uniform pt"),
         ("gate_mixing", "mixing"),
         ("draws", "draws"),
     ],

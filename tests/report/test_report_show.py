@@ -57,7 +57,7 @@ def test_everything_about_a_candidate(maker: Maker) -> None:
     assert found["code"] == CODE
     assert found["environment"] == {"python": "3.11"}
     text = text_of(found)
-    for part in ("#0 ant bee", "90.00", "top-1 oracle", "95.00", "▄█", "def build(num_classes)"):
+    for part in ("#0 ant bee", "90.00", "top-1 oracle", "95.00", "▁█", "def build(num_classes)"):
         assert part in text
 
 
