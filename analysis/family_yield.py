@@ -7,13 +7,13 @@ where `pruned` is not 0 (early stopping), those are the survivors, and families 
 family
 draws                 candidates drawn with it
 ok                    of those, trained to their end
-pruned                stopped early by the scheduler: neither a success nor a failure
 success_rate          ok / (ok + failed)
 mean_val_acc          of the ok candidates with it
 difference            mean_val_acc less the mean of the ok candidates without it
 alone_val_acc         of its members trained alone at equal epochs, mean over their controls
 lift_over_own         mean over its ok candidates of test_acc less that of the family's own member
                       alone: what being mixed with others gives it
+pruned                stopped early by the scheduler: neither a success nor a failure
 best_val_acc
 mean_expert_val_acc   of the family's own logits inside the mixtures
 usage                 mean gate weight on validation; 1/k is an even share
@@ -37,8 +37,8 @@ from nas.analyse import Frames
 from nas.analyse.measures import FAILED, alone, by_family, finals, seconds_of, wilson
 
 COLUMNS = [
-    *("family", "draws", "ok", "pruned", "success_rate", "mean_val_acc", "difference"),
-    *("alone_val_acc", "lift_over_own", "usage", "best_val_acc", "mean_expert_val_acc"),
+    *("family", "draws", "ok", "success_rate", "mean_val_acc", "difference"),
+    *("alone_val_acc", "lift_over_own", "pruned", "usage", "best_val_acc", "mean_expert_val_acc"),
     *("failed", "open", "success_low", "success_high", "median_val_acc", "seconds"),
     *("seconds_per_success", "benched", "members"),
 ]

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from nas.cli import options
+from nas.cli import complete, options
 from nas.cli.console import console
 from nas.ledger import Ledger
 from nas.spec import ProblemError
@@ -45,7 +45,11 @@ def status(
 
 def report(
     name: Annotated[
-        str | None, typer.Argument(help="A table; without one, those there are are listed.")
+        str | None,
+        typer.Argument(
+            help="A table; without one, those there are are listed.",
+            autocompletion=complete.reports,
+        ),
     ] = None,
     campaign: options.Campaign = None,
     form: Annotated[

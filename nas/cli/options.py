@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from nas.cli import complete
+
 Db = Annotated[
     str,
     typer.Option(
@@ -17,7 +19,12 @@ Db = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Campaign = Annotated[
     str | None,
-    typer.Option("--campaign", "-c", help="A campaign's name; the latest one if left out."),
+    typer.Option(
+        "--campaign",
+        "-c",
+        help="A campaign's name; the latest one if left out.",
+        autocompletion=complete.campaigns,
+    ),
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write here instead of to the screen.")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from nas.cli import ending, options
+from nas.cli import complete, ending, options
 from nas.spec import ProblemError, Space, parse_duration
 
 Budget = Annotated[
@@ -21,7 +21,10 @@ Trials = Annotated[
 ExecutorName = Annotated[
     str | None,
     typer.Option(
-        "--executor", "-e", help="ray, local (no Ray needed) or inline (for debugging). [ray]"
+        "--executor",
+        "-e",
+        help="ray, local (no Ray needed) or inline (for debugging). [ray]",
+        autocompletion=complete.words("ray", "local", "inline"),
     ),
 ]
 Workers = Annotated[
@@ -42,9 +45,18 @@ Gpus = Annotated[int | None, typer.Option("--gpus", "-g", min=0, help="GPUs to u
 
 
 def search(
-    space: Annotated[str, typer.Argument(help="A space's name or a YAML file.")] = "tiny",
+    space: Annotated[
+        str,
+        typer.Argument(help="A space's name or a YAML file.", autocompletion=complete.spaces),
+    ] = "tiny",
     dataset: Annotated[
-        str, typer.Option("--dataset", "-d", help="See `nas data`; folder:PATH for your own.")
+        str,
+        typer.Option(
+            "--dataset",
+            "-d",
+            help="See `nas data`; folder:PATH for your own.",
+            autocompletion=complete.datasets,
+        ),
     ] = "digits",
     budget: Annotated[
         str | None,
@@ -56,7 +68,13 @@ def search(
     ] = None,
     trials: Trials = None,
     sampler: Annotated[
-        str, typer.Option("--sampler", "-s", help="stratified, uniform, lexicographic or tpe.")
+        str,
+        typer.Option(
+            "--sampler",
+            "-s",
+            help="stratified, uniform, lexicographic or tpe.",
+            autocompletion=complete.words("stratified", "uniform", "lexicographic", "tpe"),
+        ),
     ] = "stratified",
     seed: Annotated[int, typer.Option(help="Fixes what is drawn.")] = 0,
     name: Annotated[
@@ -66,7 +84,13 @@ def search(
     executor: ExecutorName = None,
     workers: Workers = None,
     gpus: Gpus = None,
-    scheduler: Annotated[str, typer.Option(help="fifo, or asha: stop poor trials early.")] = "fifo",
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            help="fifo, or asha: stop poor trials early.",
+            autocompletion=complete.words("fifo", "asha"),
+        ),
+    ] = "fifo",
     controls: Annotated[
         bool, typer.Option(help="Train each member alone too, within the budget.")
     ] = True,
@@ -138,7 +162,12 @@ def search(
 
 
 def resume(
-    name: Annotated[str | None, typer.Argument(help="A campaign; the latest if left out.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="A campaign; the latest if left out.", autocompletion=complete.campaigns
+        ),
+    ] = None,
     budget: Budget = None,
     trials: Trials = None,
     executor: ExecutorName = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from nas.cli import options
+from nas.cli import complete, options
 from nas.cli.console import console, open_if_there
 from nas.spec import ProblemError
 
@@ -79,9 +79,18 @@ _NUMBERS = ("families", "members", "sets", "pixels")
 
 
 def families(
-    space: Annotated[str, typer.Argument(help="A space's name or a YAML file.")] = "tiny",
+    space: Annotated[
+        str,
+        typer.Argument(help="A space's name or a YAML file.", autocompletion=complete.spaces),
+    ] = "tiny",
     dataset: Annotated[
-        str, typer.Option("--dataset", "-d", help="Fixes the number of classes.")
+        str,
+        typer.Option(
+            "--dataset",
+            "-d",
+            help="Fixes the number of classes.",
+            autocompletion=complete.datasets,
+        ),
     ] = "digits",
     gpus: Annotated[int, typer.Option(min=0, help="Probe on a GPU.")] = 0,
     data_root: Annotated[Path, typer.Option(help="Where data sets lie.")] = Path("data"),

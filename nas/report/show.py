@@ -155,7 +155,12 @@ def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) ->
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         text = name in ("", "family", "model", "outcome", "stage", "message")
-        table.add_column(header(name), justify="left" if text else "right", overflow="fold")
+        table.add_column(
+            header(name),
+            justify="left" if text else "right",
+            overflow="fold",
+            no_wrap=name in ("family", "model"),
+        )
     for row in rows:
         table.add_row(*(cell(name, row[name]) for name in columns))
     return table

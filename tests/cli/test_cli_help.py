@@ -64,13 +64,35 @@ def make_ledger(path: Path) -> None:
     ledger.close()
 
 
-def test_completion_knows_the_commands() -> None:
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("nas ", {"search", "resume", "report"}),
+        ("nas search m", {"moe4"}),
+        ("nas search --dataset ci", {"cifar10", "cifar100"}),
+        ("nas search --sampler u", {"uniform"}),
+        ("nas report c", {"cooccurrence", "coverage"}),
+        ("nas report --campaign c", {"c"}),
+        ("nas resume c", {"c"}),
+        ("nas status --campaign nonesuch", set()),
+    ],
+)
+def test_completion_knows_the_names(typed: str, offered: set[str], tmp_path: Path) -> None:
+    make_ledger(tmp_path / "runs.db")
     shown = subprocess.run(
-        [sys.executable, "-m", "nas.cli"],
-        env={"_NAS_COMPLETE": "complete_bash", "COMP_WORDS": "nas ", "COMP_CWORD": "1", "PATH": ""},
+        [Path(sys.executable).with_name("nas")],
+        env={
+            "_NAS_COMPLETE": "complete_bash",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(typed.count(" ")),
+            "PATH": "",
+        },
         capture_output=True,
         text=True,
         check=False,
-        cwd=ROOT,
+        cwd=tmp_path,
     )
-    assert {"search", "resume", "report"} <= set(shown.stdout.split()), shown.stderr
+    found = set(shown.stdout.split())
+    assert offered <= found, shown.stderr
+    assert bool(found) == bool(offered)
+    assert shown.stderr == ""
