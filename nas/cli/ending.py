@@ -33,13 +33,17 @@ def work(
     from nas.campaign.run import Voice, run
     from nas.report.live import Display
 
-    with Display(console, ledger, name) as display:
-        voice = Voice(say=display.say, beat=display.beat, probed=display.probed)
-        if confirm:
-            top, seeds = confirm
-            ended = confirm_leaders(ledger, name, config, voice, top=top, seeds=seeds)
-        else:
-            ended = run(ledger, name, config, voice)
+    try:
+        with Display(console, ledger, name) as display:
+            voice = Voice(say=display.say, beat=display.beat, probed=display.probed)
+            if confirm:
+                top, seeds = confirm
+                ended = confirm_leaders(ledger, name, config, voice, top=top, seeds=seeds)
+            else:
+                ended = run(ledger, name, config, voice)
+    except KeyboardInterrupt:  # in pre-flight: later, the campaign takes signals itself
+        typer.echo(f"Interrupted before a trial began. Go on with: nas resume {name}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     with suppress(OSError):  # the terminal may be gone
         _tables(ledger, name, confirmed=bool(confirm))
     if ended.fault:
