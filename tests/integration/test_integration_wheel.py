@@ -36,7 +36,7 @@ def test_the_wheel_lists_spaces_and_runs_a_trial(tmp_path: Path) -> None:
     assert "moe4" in spaces
     search = [nas, "search", "--trials", "1", "--executor", "local", "--no-controls", "-w", "1"]
     assert "ok val" in _run(search, elsewhere)
-    assert "rank" in _run([nas, "report", "leaderboard"], elsewhere)
+    assert "number" in _run([nas, "report", "leaderboard"], elsewhere)
 
 
 def _run(command: list[str], cwd: Path) -> str:
