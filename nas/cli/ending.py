@@ -50,7 +50,8 @@ def work(
         typer.echo(f"nas: {ended.fault}", err=True)
         raise typer.Exit(1)
     with suppress(OSError):
-        console.print(_verdict(ledger, name, ended, confirmed=bool(confirm)), highlight=False)
+        said = _verdict(ledger, name, ended, confirmed=bool(confirm))
+        console.print(said, highlight=False, soft_wrap=True)
     if ended.why and not ended.spent:
         raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
 

@@ -73,7 +73,7 @@ def _trials(s: Summary) -> RenderableType | None:
     if s.trials is None:
         return None
     finished = s.drawn - s.counts["search"].get("open", 0)
-    eta = f", ends in {format_duration(s.eta_seconds)}" if s.eta_seconds is not None else ""
+    eta = f", ends in {format_duration(s.eta_seconds)}" if s.eta_seconds else ""
     return _bar(finished, s.trials, f"{finished} of {s.trials}{eta}")
 
 
