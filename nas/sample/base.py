@@ -28,6 +28,8 @@ class Sampler(ABC):
     name: ClassVar[str]
     uses_results: ClassVar[bool] = False
     """False where proposals depend on which points were drawn, and not on how they ended."""
+    can_prefer: ClassVar[bool] = False
+    """Whether families that a phase prefers are drawn more often."""
 
     def __init__(self, space: Space, seed: int) -> None:
         """Raises ProblemError for a negative seed."""

@@ -5,6 +5,7 @@ from itertools import combinations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.sample.base import Sampler
 from nas.sample.cells import level_cell
@@ -27,9 +28,12 @@ class Stratified(Sampler):
     Values are spread over families, and over each other, as evenly as that allows. Where drawn
     points leave no such draw, families come before members and values, and those before pairs;
     a family whose every point is drawn no longer counts.
+
+    A preferred family's draw weighs half of another's, so level weights draw it twice as often.
     """
 
     name: ClassVar[str] = "stratified"
+    can_prefer: ClassVar[bool] = True
 
     def _forget(self) -> None:
         self._tallies: dict[int, Tally] = {}
@@ -52,20 +56,22 @@ class Stratified(Sampler):
     ) -> Point | None:
         tally = self._tallies.get(phase.number) or Tally(self.grid)
         if self.grid.k == 0:
-            return self._first([((), 0.0)], {}, tally, rng)
+            return self._first([((), 0.0)], {}, {}, tally, rng)
         families = self._open(eligible)
         if not families:
             return None
         index = np.array(families)
-        counts = tally.pairs.diagonal()[index]
-        pairs = tally.pairs[np.ix_(index, index)]
+        weight = self._weights(index, phase)
+        counts = tally.pairs.diagonal()[index] * weight
+        pairs = tally.pairs[np.ix_(index, index)] * np.outer(weight, weight)
         count = dict(zip(families, counts.tolist(), strict=True))
+        added = dict(zip(families, weight.tolist(), strict=True))
         width = _WIDTH
         while True:
             found = level_subsets(counts, pairs, self.grid.k, width, rng)
             subsets = map(tuple, index[found.subsets].tolist())
             ranked = zip(subsets, found.imbalance, strict=True)
-            point = self._first(ranked, count, tally, rng)
+            point = self._first(ranked, count, added, tally, rng)
             if point is not None:
                 return point
             width *= 8  # a subset is exhausted by draws, so few widenings pass all that are
@@ -74,6 +80,7 @@ class Stratified(Sampler):
         self,
         ranked: Iterable[tuple[tuple[int, ...], float]],
         count: dict[int, int],
+        added: dict[int, int],
         tally: Tally,
         rng: np.random.Generator,
     ) -> Point | None:
@@ -83,7 +90,8 @@ class Stratified(Sampler):
         nearest; None where every one is exhausted.
 
         Args:
-            count: draws of each family.
+            count: draws of each family, times `added`.
+            added: what one more draw adds to that.
         """
         best: tuple[float, tuple[bool, int], Point] | None = None
         for subset, imbalance in ranked:
@@ -93,20 +101,22 @@ class Stratified(Sampler):
                 continue
             taken = self._drawn.get(subset, set())
             cell = level_cell(self.grid, tally, subset, taken, rng)
-            fault = (self._strands(subset, count), cell.excess)
+            fault = (self._strands(subset, count, added), cell.excess)
             if best is None or fault < best[1]:
                 best = imbalance, fault, Point(subset, cell.digits)
             if fault == (False, 0):
                 break
         return best[2] if best else None
 
-    def _strands(self, subset: tuple[int, ...], count: dict[int, int]) -> bool:
+    def _strands(
+        self, subset: tuple[int, ...], count: dict[int, int], added: dict[int, int]
+    ) -> bool:
         """Whether the next draw could not take all the families that this one leaves behind.
 
         It should where they are k or fewer, and cannot where all subsets that hold them are
         exhausted.
         """
-        after = {family: n + (family in subset) for family, n in count.items()}
+        after = {family: n + added[family] * (family in subset) for family, n in count.items()}
         lowest = min(after.values(), default=0)
         behind = [family for family, n in after.items() if n == lowest]
         if len(behind) > self.grid.k:
@@ -116,6 +126,11 @@ class Stratified(Sampler):
             self._exhausted(tuple(sorted((*behind, *rest))))
             for rest in combinations(others, self.grid.k - len(behind))
         )
+
+    def _weights(self, families: NDArray[np.int64], phase: Phase) -> NDArray[np.int64]:
+        """(n,) what a draw of each family counts: 1, or where some are preferred, 2 for others."""
+        preferred = np.array([self.grid.families[f] in phase.preferred for f in families])
+        return np.where(preferred | ~preferred.any(), 1, 2)
 
     def _exhausted(self, subset: tuple[int, ...]) -> bool:
         return len(self._drawn.get(subset, ())) == self.grid.cells(subset)

@@ -8,7 +8,7 @@ from nas.spec.outcome import DRIVER, Epoch, ExpertScore, Inputs, Outcome, Status
 from nas.spec.probe import Conditions, Cost, Probe
 from nas.spec.problem import Problem, ProblemError, did_you_mean, one_line
 from nas.spec.recipe import Recipe, Task
-from nas.spec.record import Phase, Record
+from nas.spec.record import Phase, Plan, Record
 from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Outcome",
     "Phase",
     "Pick",
+    "Plan",
     "Probe",
     "Problem",
     "ProblemError",

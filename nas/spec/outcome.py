@@ -2,7 +2,10 @@
 
 from enum import StrEnum
 
+from pydantic import ConfigDict, field_validator
+
 from nas.spec.base import Noun
+from nas.spec.problem import printable
 
 
 class Status(StrEnum):
@@ -28,7 +31,13 @@ DRIVER = "driver"
 """The stage of an attempt that ended with the driver that ran it: not its candidate's failure."""
 
 
-class Epoch(Noun):
+class Figures(Noun):
+    """Measurements: finite, for a database keeps no others."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Epoch(Figures):
     """One epoch's figures. Losses in nats, accuracies and shares in [0, 1], sizes in bytes."""
 
     epoch: int
@@ -51,7 +60,7 @@ class Epoch(Noun):
     peak_memory_bytes: int
 
 
-class ExpertScore(Noun):
+class ExpertScore(Figures):
     """One expert inside the trained mixture, by its own logits."""
 
     family: str
@@ -79,13 +88,13 @@ class Inputs(Noun):
         return len(self.class_names)
 
 
-class Outcome(Noun):
+class Outcome(Figures):
     """How an attempt ended, and what it measured when it ended well."""
 
     status: Status
     stage: str = ""
-    """Where a failure happened: start (no worker had begun), fit, data, build, train, measure, or
-    DRIVER."""
+    """Where a failure happened: start (no worker had begun), fit, data, build, train, measure,
+    save, worker (seen from outside: its process died or had to be killed), or DRIVER."""
     message: str = ""
     """One line for a person."""
     detail: str = ""
@@ -113,3 +122,8 @@ class Outcome(Noun):
     weights: str | None = None
     """File name of the saved weights inside the attempt's folder."""
     rung: int | None = None
+
+    @field_validator("message", "detail", mode="before")
+    @classmethod
+    def _kept_as_text(cls, text: str) -> str:
+        return printable(text)

@@ -26,11 +26,16 @@ class ProblemError(Exception):
         super().__init__(str(self.problem))
 
 
+def printable(text: str) -> str:
+    """What any terminal's or database's UTF-8 can hold: an exception's text is anybody's."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+
+
 def one_line(error: BaseException) -> str:
     """An exception's type and the first line of its text, of bearable length."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     line = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return line if len(line) <= 300 else f"{line[:299]}…"
+    return printable(line if len(line) <= 300 else f"{line[:299]}…")
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

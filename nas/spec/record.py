@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from nas.spec.base import Noun
 from nas.spec.candidate import Assignment
 from nas.spec.outcome import Status
 
@@ -26,3 +27,24 @@ class Phase:
     number: int = 0
     excluded: frozenset[str] = frozenset()
     """Families not to draw now: benched, or dropped by the campaign's owner."""
+    preferred: frozenset[str] = frozenset()
+    """Families to draw twice as often as others."""
+
+
+class Plan(Noun):
+    """What a phase of a campaign may draw; another plan is another phase. Names are sorted."""
+
+    drop: tuple[str, ...] = ()
+    """Families that the campaign's owner takes out."""
+    prefer: tuple[str, ...] = ()
+    """Families that the campaign's owner wants twice as often as others."""
+    left_out: tuple[str, ...] = ()
+    """Models that fail their pre-flight."""
+
+    def said(self) -> str:
+        """`drops a, b and prefers c`; empty for a plan without the owner's wishes."""
+        parts = []
+        for verb, families in (("drops", self.drop), ("prefers", self.prefer)):
+            if families:
+                parts.append(f"{verb} {', '.join(families)}")
+        return " and ".join(parts)

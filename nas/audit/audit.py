@@ -1,0 +1,159 @@
+"""Is the draw fair? Looked at after every candidate, and right to be believed at any of them.
+
+A published campaign ran 28 days before anybody saw that every quartet held the same family; this
+sees it at the fourth. Levels that a fair draw would treat alike are tested together: families,
+pairs of families, the members of a family, the settings of a choice. See `nas.audit.bets`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import exp, log
+from typing import Literal
+
+import numpy as np
+
+from nas.audit.bets import Bets, Floats, log_mean
+from nas.audit.failures import Failures
+from nas.audit.levels import Levels
+from nas.audit.supply import Supply
+from nas.spec import Assignment, Space
+
+ALPHA = 0.005
+"""The chance that a fair campaign is ever called biased, however long it runs."""
+_CELLS = 1 << 18
+"""Draws times levels looked at together: bounds the memory."""
+
+Call = Literal["fair", "biased", "adaptive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One draw, and why it need not be fair: a learning sampler, a benched or preferred family."""
+
+    assignment: Assignment
+    adaptive: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the audit says of the draws so far."""
+
+    verdict: Call
+    flagged_at: int | None
+    """The number of draws after which the bias was certain enough."""
+    why: str
+    draws: int
+    failing: tuple[str, ...] = ()
+    """Warnings: families whose candidates fail more often than the rest."""
+
+    @property
+    def line(self) -> str:
+        """One line for a person."""
+        if self.verdict == "biased":
+            return f"The draw is BIASED, certain at draw {self.flagged_at}: {self.why}"
+        return f"The draw is {self.verdict}: {self.why}"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """`line`, and one for each warning."""
+        return (self.line, *(f"Warning: {warning}" for warning in self.failing))
+
+
+class Audit:
+    """Folds a campaign's draws, in their order, into a verdict.
+
+    From the first draw on that is not meant to be fair, all are `adaptive`; what was biased before
+    stays so. Where a space runs out, what is left decides what is drawn: from there on nothing is
+    tested. Each level is tested by itself, and pairs of families; that two settings always come
+    together is not seen.
+    """
+
+    def __init__(self, space: Space) -> None:
+        """`space`: what could be drawn, without the families that fail their pre-flight."""
+        self._levels = Levels(space)
+        self._bets = [Bets(group.low, group.high) for group in self._levels.groups]
+        self._failures = Failures(space.families)
+        self._supply = Supply(space)
+        self._draws = 0
+        self._tested = 0
+        self._flagged: int | None = None
+        self._why = ""
+        self._adaptive = ""
+
+    def add(self, draws: Iterable[Draw]) -> None:
+        """The next draws, in order."""
+        for adaptive, group in groupby(draws, key=lambda draw: draw.adaptive):
+            assignments = [draw.assignment for draw in group]
+            if adaptive and not self._adaptive:
+                self._adaptive = f"{adaptive}, from draw {self._draws + 1} on"
+            if not self._adaptive and self._flagged is None:
+                free = self._supply.free(assignments)
+                self._test(free)
+                self._tested += len(free)
+            self._draws += len(assignments)
+
+    def ended(self, assignments: Sequence[Assignment], failed: Sequence[bool]) -> None:
+        """Candidates that came to an end, in that order, and whether they failed."""
+        self._failures.add(self._levels.families(assignments), np.array(failed, dtype=bool))
+
+    @property
+    def verdict(self) -> Verdict:
+        failing = self._failures.warnings
+        if self._flagged is not None:
+            return Verdict("biased", self._flagged, self._why, self._draws, failing)
+        if self._adaptive:
+            return Verdict("adaptive", None, self._adaptive, self._draws, failing)
+        return Verdict("fair", None, self._calm(), self._draws, failing)
+
+    def _test(self, assignments: Sequence[Assignment]) -> None:
+        step = max(1, _CELLS // max(1, sum(len(group.names) for group in self._levels.groups)))
+        for start in range(0, len(assignments), step):
+            block = assignments[start : start + step]
+            levels = self._levels.of(block)
+            if not levels:
+                return
+            before = [(bets.hits, bets.chances, bets.log_wealth) for bets in self._bets]
+            paths = [
+                bets.add(hit[None], could[None])
+                for bets, (hit, could) in zip(self._bets, levels, strict=True)
+            ]
+            pooled = _pooled(paths)
+            certain = np.flatnonzero(pooled >= -log(ALPHA))
+            if len(certain):
+                at = int(certain[0])
+                # The bets stand where they stood at that draw: what follows is not its reason.
+                for bets, old, (hit, could) in zip(self._bets, before, levels, strict=True):
+                    bets.hits, bets.chances, bets.log_wealth = old
+                    bets.add(hit[None, : at + 1], could[None, : at + 1])
+                self._flagged, self._why = self._draws + start + at + 1, self._worst()
+                return
+
+    def _worst(self) -> str:
+        """The level whose count is least like a fair draw's."""
+        at = int(np.argmax([bets.log_wealth.max() for bets in self._bets]))
+        group, bets = self._levels.groups[at], self._bets[at]
+        level = int(bets.log_wealth[0].argmax())
+        chances = bets.chances[0, level]
+        return (
+            f"{group.kind} {group.names[level]} stands in {bets.hits[0, level]:.0f} of"
+            f" {chances:.0f} draws, where a fair draw gives about"
+            f" {chances * bets.centre[level]:.1f}"
+        )
+
+    def _calm(self) -> str:
+        if not self._draws:
+            return "nothing is drawn yet"
+        rest = "; the space runs out, so later ones are not tested"
+        rest = rest if self._tested < self._draws else ""
+        wealth = _pooled([bets.log_wealth[:, None] for bets in self._bets])[0] if self._bets else 0
+        return (
+            f"in {self._tested:,} draws the evidence of a bias came to {exp(min(wealth, 50)):.2g},"
+            f" and {1 / ALPHA:.0f} would be certain enough{rest}"
+        )
+
+
+def _pooled(paths: Sequence[Floats]) -> Floats:
+    """The logarithm of the mean over groups of their bettors' mean wealth: `(T,)`."""
+    means: Floats = log_mean(np.stack([log_mean(path[0]) for path in paths], axis=-1))
+    return means

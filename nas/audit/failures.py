@@ -1,0 +1,70 @@
+"""Do a family's candidates fail more often than the rest? Right to be believed at any time.
+
+For each family, how well its candidates' failures and the others' are foretold by two rates,
+learned as they come, against one rate for all, chosen afterwards and so at its best (universal
+inference: Wasserman, Ramdas and Balakrishnan 2020). Where one rate is the truth, that ratio reaches
+F/α for any of F families with a chance of at most α, whatever was drawn and in whatever order.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas.audit.bets import Bools, Floats
+
+ALPHA = 0.01
+"""The chance that any family is warned of though all fail alike."""
+
+
+class Failures:
+    """Counts what ended and what failed, with each family and without it."""
+
+    def __init__(self, families: Sequence[str]) -> None:
+        self._families = families
+        self._ended = np.zeros((2, len(families)))
+        self._failed = np.zeros((2, len(families)))
+        self._certain = np.zeros(len(families), dtype=bool)
+
+    def add(self, held: Bools, failed: Bools) -> None:
+        """T more that ended: which families they held `(T, F)`, and which failed `(T,)`."""
+        if not held.size:
+            return
+        groups = np.stack([held, ~held], axis=1)  # (T, 2, F)
+        ended = self._ended + np.cumsum(groups, axis=0)
+        lost = self._failed + np.cumsum(groups & failed[:, None, None], axis=0)
+        ratio = _foretold(lost, ended).sum(axis=1) - _fitted(lost.sum(axis=1), ended.sum(axis=1))
+        rates = lost / np.maximum(ended, 1)
+        worse = rates[:, 0] > rates[:, 1]
+        self._certain |= (worse & (ratio >= np.log(len(self._families) / ALPHA))).any(axis=0)
+        self._ended, self._failed = ended[-1], lost[-1]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A line for each family that is certain to fail more than the rest, with its counts."""
+        return tuple(
+            f"{self._families[f]} fails more than the rest: {self._failed[0, f]:.0f} of"
+            f" {self._ended[0, f]:.0f} candidates with it, {self._failed[1, f]:.0f} of"
+            f" {self._ended[1, f]:.0f} without"
+            for f in np.flatnonzero(self._certain).tolist()
+        )
+
+
+def _foretold(failed: Floats, ended: Floats) -> Floats:
+    """ln of the chance of these failures under a rate that is learned as they come (Krichevsky and
+    Trofimov 1981): their mean under a Beta(½, ½)."""
+    from scipy.special import gammaln
+
+    chance: Floats = (
+        gammaln(failed + 0.5) + gammaln(ended - failed + 0.5) - gammaln(ended + 1) - np.log(np.pi)
+    )
+    return chance
+
+
+def _fitted(failed: Floats, ended: Floats) -> Floats:
+    """ln of their chance under the one rate that makes them likeliest."""
+    from scipy.special import xlogy
+
+    chance: Floats = (
+        xlogy(failed, failed) + xlogy(ended - failed, ended - failed) - xlogy(ended, ended)
+    )
+    return chance

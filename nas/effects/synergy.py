@@ -1,0 +1,98 @@
+"""Which pairs of families do better together than their two effects add up to?"""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.effects.family import CONFIDENCE, SPARE
+from nas.effects.observations import Bools, Floats, Observations
+
+Ints = NDArray[np.int64]
+
+LEAST = 5
+"""Results with both families that an interval needs."""
+_BLOCK = 1 << 22
+"""Results times pairs looked at together: bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Synergies:
+    """One entry a pair of families, in the order of `combinations`; NaN where it cannot be told."""
+
+    pairs: tuple[tuple[str, str], ...]
+    count: Ints
+    """Results that hold both."""
+    synergy: Floats
+    """Accuracy beyond what the two families' effects add up to; `(P,)`."""
+    low: Floats
+    high: Floats
+    p_value: Floats
+    """Of no synergy, two-sided."""
+    q_value: Floats
+    """Among pairs with a q of at most x, no more than the share x is expected to be false
+    (Benjamini and Hochberg 1995), over the pairs that can be told."""
+
+
+def synergies(seen: Observations) -> Synergies:
+    """For each pair, the coefficient of "holds both" beside all families.
+
+    By the theorem of Frisch, Waugh and Lovell: what the families explain is taken out of both sides
+    once for all pairs, which leaves a regression on one column for each of thousands.
+
+    Errors hold where the noise is unequal: HC2, with a t distribution whose degrees of freedom are
+    those of the few results that hold both (Bell and McCaffrey 2002; Imbens and Kolesár 2016, with
+    the residuals' own correlation left out). HC3 with a normal's tails found 12 % false among its
+    discoveries where 5 % were allowed, this finds 4 % (`benchmarks/evidence.py`).
+    """
+    from scipy import stats
+
+    seen = seen.fit_for_errors()
+    names = tuple(combinations(seen.families, 2))
+    first, second = np.triu_indices(len(seen.families), 1)
+    held, basis = seen.held, seen.basis
+    count = (held.T.astype(np.int64) @ held)[first, second]
+    slope, error, freedom = (np.full(len(names), np.nan) for _ in range(3))
+    free = len(held) - basis.shape[1] - 1
+    if free >= SPARE:
+        rest = seen.value - basis @ (basis.T @ seen.value)
+        wanted = np.flatnonzero(count >= LEAST)
+        step = max(1, _BLOCK // len(held))
+        for some in (wanted[n : n + step] for n in range(0, len(wanted), step)):
+            some, column, weight, share = apart(held, basis, first, second, some)
+            slope[some] = rest @ column / weight
+            left = rest[:, None] - column * slope[some]
+            error[some] = np.sqrt((share * left**2).sum(axis=0)) / weight
+            freedom[some] = freedom_of(share)
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error
+    p_value = 2 * stats.t.sf(np.abs(slope) / error, freedom)
+    q_value = np.full(len(names), np.nan)
+    known = np.isfinite(p_value)
+    if known.any():
+        q_value[known] = stats.false_discovery_control(p_value[known])
+    return Synergies(names, count, slope, slope - half, slope + half, p_value, q_value)
+
+
+def apart(
+    held: Bools, basis: Floats, first: Ints, second: Ints, some: Ints
+) -> tuple[Ints, Floats, Floats, Floats]:
+    """What the families leave of "holds both", for the pairs numbered `some`.
+
+    Returns those of them that the families do not determine, their columns (n, P'), the sum of a
+    column's squares (P',), and each result's share in the error, (n, P'): the column's square over
+    one less the result's leverage.
+    """
+    both = (held[:, first[some]] & held[:, second[some]]).astype(np.float64)
+    column = both - basis @ (basis.T @ both)
+    weight = (column**2).sum(axis=0)
+    sound = weight > 1e-6 * both.sum(axis=0)
+    column, weight = column[:, sound], weight[sound]
+    leverage = (basis**2).sum(axis=1)[:, None] + column**2 / weight
+    return some[sound], column, weight, column**2 / np.maximum(1 - leverage, 1e-9)
+
+
+def freedom_of(share: Floats) -> Floats:
+    """Satterthwaite's degrees of freedom of an error with these shares, `(P,)`."""
+    freedom: Floats = share.sum(axis=0) ** 2 / (share**2).sum(axis=0)
+    return freedom

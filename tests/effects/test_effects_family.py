@@ -1,0 +1,192 @@
+"""Family effects: right numbers, honest intervals, and no number where there can be none."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from planted import assignments, design, space, valued
+from scipy.stats import spearmanr
+from statsmodels.regression.linear_model import OLS
+
+from nas.effects import Observations, family_effects
+from nas.effects.family import comparable
+from nas.spec import Assignment, Pick
+
+
+def holding(*families: str, model: int = 0, mixing: str = "soft") -> Assignment:
+    picks = tuple(Pick(family, f"{family}_{model}") for family in families)
+    return Assignment(picks=picks, choices=(("mixing", mixing),))
+
+
+def test_effects_without_noise_are_the_planted_ones() -> None:
+    truth = np.array([0.3, 0.1, 0.0, -0.1, 0.2, -0.5, 0.05])
+    seen = design(space(7, 2), assignments(space(7, 2), 21))
+    found = family_effects(valued(seen, truth, np.random.default_rng(0), sigma=0.0))
+    assert found.effect == pytest.approx(truth - truth.mean())
+    assert found.low == pytest.approx(found.effect, abs=1e-9)
+    assert found.told == ("",) * 7
+    assert found.rank.tolist() == [1, 3, 5, 6, 2, 7, 4]
+
+
+def test_a_family_is_cleared_of_its_partners() -> None:
+    """a always stood beside b, which is bad; its mean is poor and its effect is not."""
+    rng = np.random.default_rng(0)
+    drawn, values = [], []
+    for _ in range(40):
+        for families, value in ((("a", "b"), 0.4), (("a", "c"), 0.6), (("b", "d"), 0.3)):
+            drawn.append(holding(*families))
+            values.append(value + 0.001 * rng.standard_normal())
+        drawn += [holding("c", "d"), holding("b", "c")]
+        values += [0.5 + 0.001 * rng.standard_normal(), 0.4 + 0.001 * rng.standard_normal()]
+    for _ in range(80):
+        drawn.append(holding("a", "b"))
+        values.append(0.4 + 0.001 * rng.standard_normal())
+    found = family_effects(Observations.of(("a", "b", "c", "d"), drawn, values))
+    raw = [
+        np.mean([v for d, v in zip(drawn, values, strict=True) if f in d.families]) for f in "ad"
+    ]
+    assert raw[0] > raw[1] + 0.02  # the raw means say a is better than d by 3 points…
+    # β: a .3, b .1, c .3, d .2.
+    assert found.effect[0] - found.effect[3] == pytest.approx(0.1, abs=2e-3)
+    assert found.effect[2] - found.effect[1] == pytest.approx(0.2, abs=2e-3)
+
+
+def test_members_and_settings_are_held_equal() -> None:
+    """Family a's good member stood mostly with the good setting; its effect is of both members."""
+    rng = np.random.default_rng(1)
+    drawn, values = [], []
+    for _ in range(400):
+        pair = rng.choice(["a", "b", "c", "d"], 2, replace=False)
+        good = bool(rng.random() < 0.8)
+        member = int(good if rng.random() < 0.9 else not good)
+        drawn.append(holding(*pair, model=member, mixing="soft" if good else "top1"))
+        value = 0.5 + 0.1 * good + 0.02 * rng.standard_normal()
+        value += 0.04 * member * ("a" in pair) + 0.06 * ("b" in pair)
+        values.append(value)
+    found = family_effects(Observations.of(("a", "b", "c", "d"), drawn, values))
+    truth = np.array([0.02, 0.06, 0.0, 0.0])  # a: the mean over its two members
+    assert found.effect == pytest.approx(truth - truth.mean(), abs=0.008)
+
+
+def test_the_intervals_are_statsmodels_hc3() -> None:
+    seen = design(space(8, 3), assignments(space(8, 3), 56))
+    seen = valued(seen, np.linspace(0, 1, 8), np.random.default_rng(3), sigma=np.arange(1, 9) / 8)
+    found = family_effects(seen)
+    # Another parametrisation: an intercept and deviations from the mean of all families.
+    deviations = seen.held[:, :7].astype(float) - seen.held[:, 7:]
+    fit = OLS(seen.value, np.column_stack([np.ones(56), deviations])).fit("pinv", "HC3", use_t=True)
+    assert found.effect[:7] == pytest.approx(fit.params[1:])
+    bounds = fit.conf_int()[1:]
+    assert found.low[:7] == pytest.approx(bounds[:, 0])
+    assert found.high[:7] == pytest.approx(bounds[:, 1])
+    assert found.noise == pytest.approx(np.sqrt(fit.scale))
+
+
+def test_what_every_candidate_holds_cannot_be_told() -> None:
+    where = space(29)
+    drawn = assignments(where, 600, "lexicographic")
+    truth = np.linspace(1, -1, 29)
+    found = family_effects(valued(design(where, drawn), truth, np.random.default_rng(0), sigma=0.1))
+    assert found.told[0] == "every candidate holds it: nothing to compare it with"
+    assert np.isnan([found.effect[0], found.low[0], found.rank[0]]).all()
+    assert not np.isnan(found.effect[1:]).any()
+    # A difference between the others is right all the same.
+    assert found.effect[1] - found.effect[28] == pytest.approx(truth[1] - truth[28], abs=0.1)
+
+
+def test_what_was_never_drawn_cannot_be_told() -> None:
+    where = space(29)
+    drawn = [a for a in assignments(where, 300) if "f13" not in a.families]
+    found = family_effects(valued(design(where, drawn), np.zeros(29), np.random.default_rng(0)))
+    assert found.told[13] == "no candidate with it has a result"
+    assert np.isnan(found.effect[13])
+    assert sum(bool(why) for why in found.told) == 1
+
+
+def test_two_islands_are_not_compared() -> None:
+    drawn = [holding("a", "b"), holding("b", "c"), holding("a", "c")] * 20
+    drawn += [holding("d", "e")] * 30  # d and e always together, never with the others
+    rng = np.random.default_rng(0)
+    found = family_effects(Observations.of(tuple("abcde"), drawn, rng.random(len(drawn))))
+    assert [bool(why) for why in found.told] == [False, False, False, True, True]
+    assert found.told[3] == "the draws do not tell it apart from others"
+
+
+@given(st.integers(0, 10**6), st.integers(3, 6), st.integers(1, 3))
+def test_comparable_families_are_those_whose_difference_is_in_the_row_space(
+    seed: int, families: int, k: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    k = min(k, families - 1)
+    held = np.zeros((int(rng.integers(1, 7)), families), dtype=bool)
+    for row in held:
+        row[rng.choice(families, k, replace=False)] = True
+    seen = Observations(
+        tuple(map(str, range(families))), held, np.empty((len(held), 0)), np.zeros(len(held))
+    )
+    group = np.flatnonzero(comparable(seen))
+    matrix = held.astype(float)
+    rank = np.linalg.matrix_rank(matrix)
+
+    def estimable(f: int, g: int) -> bool:
+        row = np.zeros(families)
+        row[f] += 1
+        row[g] -= 1
+        return bool(np.linalg.matrix_rank(np.vstack([matrix, row])) == rank)
+
+    drawn = np.flatnonzero(held.any(axis=0))
+    sizes = [sum(estimable(f, g) for g in drawn) for f in drawn]
+    assert len(group) == (max(sizes) if max(sizes) > 1 else 0)
+    assert all(estimable(f, g) for f in group for g in group)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 14])
+def test_too_few_results_give_no_number(count: int) -> None:
+    where = space(12)
+    found = family_effects(design(where, assignments(where, count)))
+    assert np.isnan(found.effect).all()
+    assert all(found.told)
+
+
+def test_one_family_only() -> None:
+    found = family_effects(Observations.of(("a",), [holding("a")] * 20, np.arange(20.0)))
+    assert found.told == ("every candidate holds it: nothing to compare it with",)
+
+
+def test_equal_values_are_no_error() -> None:
+    where = space(8, 3)
+    found = family_effects(design(where, assignments(where, 50)))
+    assert found.effect == pytest.approx(np.zeros(8))
+
+
+@pytest.mark.slow
+def test_intervals_cover_the_truth_for_every_family() -> None:
+    """At full size in benchmarks/evidence.py: 1,000 campaigns of 300 candidates, 29 families."""
+    where, rng = space(12), np.random.default_rng(0)
+    seen = design(where, assignments(where, 120))
+    truth = rng.normal(0, 1, 12)
+    truth[4] += 6  # an outlying family
+    sigma = np.exp(rng.normal(0, 0.6, 12))
+    covered = np.zeros((300, 12), dtype=bool)
+    for row in covered:
+        found = family_effects(valued(seen, truth, rng, sigma=sigma))
+        at = truth - truth.mean()
+        row[:] = (found.low <= at) & (at <= found.high)
+    assert 0.93 <= covered.mean() <= 0.97
+    # 300 campaigns: a family that covers 95 % falls below 90 % with a chance of 10⁻⁴.
+    assert covered.mean(axis=0).min() >= 0.90
+
+
+def test_on_the_published_order_the_adjusted_ranking_beats_raw_means() -> None:
+    where, rng = space(29), np.random.default_rng(0)
+    seen = design(where, assignments(where, 1146, "lexicographic"))
+    gains = []
+    for _ in range(5):
+        truth = rng.normal(0, 1, 29)
+        trial = valued(seen, truth, rng)
+        found = family_effects(trial)
+        told = ~np.isnan(found.rank)
+        raw = (trial.held.T @ trial.value) / trial.counts
+        adjusted = spearmanr(-found.rank[told], truth[told]).statistic
+        gains.append(adjusted - spearmanr(raw[told], truth[told]).statistic)
+    assert np.mean(gains) > 0
