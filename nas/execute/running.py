@@ -70,11 +70,12 @@ class Running:
     def ended(self, status: Status, message: str, detail: str = "") -> Outcome:
         """An outcome with what is known from outside: epochs, seconds, peak memory.
 
-        Its stage is `start` where no worker had begun: not the candidate's fault.
+        Its stage is `start` where no worker had begun, which is not the candidate's fault, and
+        `worker` where one had.
         """
         return Outcome(
             status=status,
-            stage="start" if self.begun is None and status.failed else "",
+            stage=("start" if self.begun is None else "worker") if status.failed else "",
             message=message,
             detail=detail,
             epochs=self.epochs,

@@ -42,6 +42,11 @@ class Ledger:
                 lambda: open_ledger(self.url, read_only=read_only), self.patience
             )
 
+        database = self._engine.url.database
+        on_disk = self._engine.url.get_backend_name() == "sqlite" and database
+        self._path = Path(str(database)).absolute() if on_disk else None
+        self._file = self._identity()
+
     @property
     def place(self) -> str:
         """The file, or the URL without its password."""
@@ -58,6 +63,13 @@ class Ledger:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an exception."""
+        if self._file != self._identity():
+            # SQLite would go on writing into a file that nobody can find again.
+            raise ProblemError(
+                "the ledger was removed or replaced while in use",
+                where=self.place,
+                fix="open it again; nothing more is written to what was opened before",
+            )
         with plain_errors(self.url), Session(self._engine, expire_on_commit=False) as session:
             # A transaction begins with its connection: whoever has that, has the lock it needs.
             patiently(lambda: _begin(session), self.patience)
@@ -85,6 +97,14 @@ class Ledger:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file it is; None for a server's database, and for a file that is gone."""
+        try:
+            found = self._path.stat() if self._path else None
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino) if found else None
 
     # Campaigns
 

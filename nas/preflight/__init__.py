@@ -1,12 +1,13 @@
 """What a network needs, measured before it is trained: members once, candidates by sums."""
 
 from nas.preflight.conditions import conditions
-from nas.preflight.cost import Overhead, cost, overhead, too_large
+from nas.preflight.cost import NO_OVERHEAD, Overhead, cost, overhead, too_large
 from nas.preflight.meta import meta_cost
 from nas.preflight.probe import probe
 from nas.preflight.propose import candidates, parse_count, proposed_space
 
 __all__ = [
+    "NO_OVERHEAD",
     "Overhead",
     "candidates",
     "conditions",

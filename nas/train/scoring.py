@@ -61,6 +61,8 @@ def score(
     loss, acc, *gate = figures
     if not isfinite(loss):
         raise NonFiniteLossError(f"the evaluation loss is {loss}")
+    if not all(map(isfinite, gate)):
+        raise NonFiniteLossError("the gate's weights are not finite in evaluation")
     if not gate:
         return Score(loss=loss, acc=acc)
     gate_entropy, uniform, oracle, *each = gate

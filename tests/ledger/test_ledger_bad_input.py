@@ -244,6 +244,26 @@ def test_a_full_disk(maker: Maker) -> None:
     assert again.campaign_names()[-1] == "after"
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_ledger_that_is_taken_away_is_not_written_to(maker: Maker, replaced: bool) -> None:
+    """SQLite would not mind: the file lives on without a name, and every result with it is lost."""
+    path = Path(maker.ledger.place)
+    path.unlink()
+    if replaced:
+        Ledger(path, read_only=False).close()
+    with pytest.raises(ProblemError, match="removed or replaced while in use"):
+        maker.trained("bee_s", "dog_s", val=0.5)
+
+
+def test_a_ledger_stays_itself_when_its_reader_goes_elsewhere(
+    maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ledger = Ledger("runs.db")
+    monkeypatch.chdir("/")
+    assert len(ledger.candidates()) == 2
+
+
 def test_an_unknown_campaign(maker: Maker) -> None:
     with pytest.raises(ProblemError, match="no campaign is named 'frist'") as caught:
         maker.ledger.attempts("frist")

@@ -1,0 +1,48 @@
+"""A template's own code never runs in the driver: whatever it does, the campaign hears of it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from nas.campaign import gates
+from nas.campaign.gates import Gates
+from nas.execute import Sandbox
+from nas.preflight import NO_OVERHEAD
+
+GATE = "from torch import nn\ndef build_gate():\n    return nn.Conv2d(3, 8, 3)\n"
+
+
+@pytest.fixture(scope="module")
+def counted() -> Iterator[tuple[Gates, list[str]]]:
+    said: list[str] = []
+    with Sandbox() as sandbox:
+        yield Gates(sandbox, said.append), said
+
+
+def test_a_sound_gate_is_counted(counted: tuple[Gates, list[str]]) -> None:
+    measure, said = counted
+    assert measure(GATE, 8, 3).params == 8 * (3 * 9 + 1)
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise ValueError('no')", "does not import"),
+        ("import sys; sys.exit(3)", "SystemExit"),
+        ("import os; os._exit(7)", "exited with code 7"),
+        ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+        ("while True: pass", "no answer after"),
+    ],
+)
+def test_a_bad_one_is_told_of_and_the_next_is_counted(
+    counted: tuple[Gates, list[str]], monkeypatch: pytest.MonkeyPatch, code: str, reason: str
+) -> None:
+    measure, said = counted
+    said.clear()
+    if "while" in code:
+        monkeypatch.setattr(gates, "GATE_SECONDS", 1.0)
+    assert measure(code, 8, 3) == NO_OVERHEAD
+    assert len(said) == 1
+    assert reason in said[0]
+    assert measure(GATE, 8, 3).params > 0
