@@ -30,7 +30,7 @@ format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 
 golden: $(VENV)/.installed
-	$(BIN)/python -m pytest tests/render --regenerate-golden
+	$(BIN)/python -m pytest tests/render tests/cli/test_cli_reference.py tests/replay tests/docs --regenerate-golden
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -1,18 +1,23 @@
-"""Which pairs of families do better together than each does on average?
+"""Which pairs of families do better together than their effects add up to?
 
-One row a pair of the space's families, largest excess first; candidates of the search only. Means
-over few candidates are noise: look at `ok` before at `excess`.
+One row a pair of the space's families, surest synergy first; candidates of the search only.
 
 family_a, family_b    sorted by name
-excess                mean_val_acc − expected_val_acc
+synergy               validation accuracy beyond what the two families' effects add up to, partners,
+                      members and settings held equal; missing below 5 candidates with both
+synergy_low           its 95 % interval; of many pairs, some exclude zero by chance alone
+synergy_high
+q_value               the share of false ones to expect among pairs with a q_value up to this
+                      (Benjamini and Hochberg): below 0.05 is worth believing
+together              candidates with both that the synergy is estimated from
 ok                    candidates with both, trained to their end
 mean_val_acc          of those, in [0, 1]
-expected_val_acc      mean_a + mean_b − overall mean of the ok candidates: what the pair would score
-                      if its families' effects simply added up
 draws                 candidates drawn with both
 failed                of those, failed
 success_rate          ok / (ok + failed)
 best_val_acc
+
+With early stopping, synergies are on the accuracy at the first rung, where all can be compared.
 """
 
 from itertools import combinations
@@ -21,26 +26,24 @@ import pandas as pd
 
 from nas.analyse import Frames
 from nas.analyse.measures import FAILED, by_family
+from nas.effects import synergies
 
 COLUMNS = [
-    *("family_a", "family_b", "excess", "ok", "mean_val_acc", "expected_val_acc"),
-    *("draws", "failed", "success_rate", "best_val_acc"),
+    *("family_a", "family_b", "synergy", "synergy_low", "synergy_high", "q_value", "together"),
+    *("ok", "mean_val_acc", "draws", "failed", "success_rate", "best_val_acc"),
 ]
 
 
 def table(frames: Frames) -> pd.DataFrame:
     drawn = frames.candidates[frames.candidates["role"] == "search"]
     long = by_family(drawn, "candidate", "outcome", "val_acc").drop(columns="model")
-    ok = long[long["outcome"] == "ok"]
-    overall = ok.drop_duplicates("candidate")["val_acc"].mean()
-    mean = ok.groupby("family")["val_acc"].mean()
-
     pairs = long.merge(long[["candidate", "family"]], on="candidate", suffixes=("_a", "_b"))
     pairs = pairs[pairs["family_a"] < pairs["family_b"]]
     together = pairs.groupby(["family_a", "family_b"])
     succeeded = pairs[pairs["outcome"] == "ok"].groupby(["family_a", "family_b"])
     failed = pairs[pairs["outcome"].isin(FAILED)].groupby(["family_a", "family_b"])
 
+    found = synergies(frames.observed.observations)
     every = (
         pd.MultiIndex.from_tuples(
             list(combinations(frames.space.families, 2)), names=["family_a", "family_b"]
@@ -49,14 +52,18 @@ def table(frames: Frames) -> pd.DataFrame:
         else together.size().index
     )
     answer = pd.DataFrame(index=every)
+    for name in ("synergy", "low", "high", "q_value"):
+        column = name if name in ("synergy", "q_value") else f"synergy_{name}"
+        answer[column] = getattr(found, name)
+    answer["together"] = found.count
     for name, group in (("draws", together), ("ok", succeeded), ("failed", failed)):
         answer[name] = group.size().reindex(every, fill_value=0).astype("int64")
     ended = answer["ok"] + answer["failed"]
     answer["success_rate"] = answer["ok"] / ended.where(ended > 0)
     answer["mean_val_acc"] = succeeded["val_acc"].mean()
-    a, b = (every.get_level_values(level) for level in ("family_a", "family_b"))
-    answer["expected_val_acc"] = mean.reindex(a).to_numpy() + mean.reindex(b).to_numpy() - overall
-    answer["excess"] = answer["mean_val_acc"] - answer["expected_val_acc"]
     answer["best_val_acc"] = succeeded["val_acc"].max()
-    answer = answer.sort_values("excess", ascending=False, kind="stable").reset_index()
-    return answer[COLUMNS]
+    answer = answer.assign(size=answer["synergy"].abs())
+    answer = answer.sort_values(["q_value", "size"], ascending=[True, False], kind="stable")
+    answer = answer.reset_index()[COLUMNS]
+    answer.attrs["note"] = frames.observed.note
+    return answer

@@ -5,8 +5,9 @@ failed attempt counts for each of its families: the one at fault stands out by i
 that only lost its driver and was taken up again is no failure.
 
 outcome               invalid, oom, timeout, nan, crash, killed; or `benched`, an event
-stage                 start, fit, data, build, train or measure; driver: the campaign's own process
-                      died, time after time without a further epoch
+stage                 start, fit, data, build, train, measure or save; worker: its process died, or
+                      hung and was killed; driver: the campaign's own process died, time after time
+                      without a further epoch
 family
 attempts              that ended so with the family in them
 share                 of all ended attempts with the family, in [0, 1]

@@ -1,53 +1,61 @@
 """Which families earn their place?
 
-One row a family of the space, best mean first; candidates of the search only. Accuracies, rates
-and shares in [0, 1]; a candidate counts for each of its families. Means are over the ok candidates:
-where `pruned` is not 0 (early stopping), those are the survivors, and families are not comparable.
+One row a family of the space, best first; candidates of the search only. Accuracies, rates and
+shares in [0, 1]; a candidate counts for each of its families.
 
 family
 draws                 candidates drawn with it
 ok                    of those, trained to their end
 success_rate          ok / (ok + failed)
-mean_val_acc          of the ok candidates with it
-difference            mean_val_acc less the mean of the ok candidates without it
+mean_val_acc          of the ok candidates with it: its partners' worth is in it too
+effect                change in validation accuracy when it stands where an average family stood,
+                      partners, members and settings held equal: least squares on all candidates
+effect_low            its 95 % interval (HC3)
+effect_high
+advice                keep, drop, or needs N more draws: see `reason`
+told                  why there is no effect, where there is none
 alone_val_acc         of its members trained alone at equal epochs, mean over their controls
 lift_over_own         mean over its ok candidates of test_acc less that of the family's own member
                       alone: what being mixed with others gives it
 pruned                stopped early by the scheduler: neither a success nor a failure
+usage                 mean gate weight on validation; 1/k is an even share
 best_val_acc
 mean_expert_val_acc   of the family's own logits inside the mixtures
-usage                 mean gate weight on validation; 1/k is an even share
 failed                failed: invalid, oom, timeout, nan, crash or killed
 open                  without a final result yet: running, interrupted, or to be tried again
 success_low           95 % Wilson interval of success_rate
 success_high
 median_val_acc
-seconds               worker time of all attempts with it, failed ones too
-seconds_per_success   seconds / ok
+device_hours          of all attempts with it, failed ones too; a share of a GPU counts as a share
+device_hours_per_success
 benched               True once it was taken out for failing
 members               how many it has in the space
+rank                  1 is best, by effects shrunken towards none; only among those with an effect
+reason                of the advice: the rule is in `nas.effects.advice`
+
+With early stopping, effects are on the accuracy at the first rung, where all can be compared; means
+are over the survivors. Effects speak of candidates that fit the device.
 """
 
-from typing import Any
-
 import pandas as pd
-from pandas.api.typing import SeriesGroupBy
 
 from nas.analyse import Frames
-from nas.analyse.measures import FAILED, alone, by_family, finals, seconds_of, wilson
+from nas.analyse.measures import FAILED, alone, by_family, device_hours, finals, wilson
+from nas.effects import advise, family_effects
 
 COLUMNS = [
-    *("family", "draws", "ok", "success_rate", "mean_val_acc", "difference"),
+    *("family", "draws", "ok", "success_rate", "mean_val_acc"),
+    *("effect", "effect_low", "effect_high", "advice", "told"),
     *("alone_val_acc", "lift_over_own", "pruned", "usage", "best_val_acc", "mean_expert_val_acc"),
-    *("failed", "open", "success_low", "success_high", "median_val_acc", "seconds"),
-    *("seconds_per_success", "benched", "members"),
+    *("failed", "open", "success_low", "success_high", "median_val_acc", "device_hours"),
+    *("device_hours_per_success", "benched", "members", "rank", "reason"),
 ]
 
 
 def table(frames: Frames) -> pd.DataFrame:
     drawn = frames.candidates[frames.candidates["role"] == "search"]
-    drawn = drawn.assign(seconds=drawn["candidate"].map(seconds_of(frames)).fillna(0.0))
-    drawn = by_family(drawn, "outcome", "seconds")
+    drawn = drawn.assign(hours=drawn["candidate"].map(device_hours(frames)).fillna(0.0))
+    drawn = by_family(drawn, "outcome", "hours")
     ok = finals(frames).query("outcome == 'ok'")
     ok = by_family(ok, "candidate", "val_acc", "test_acc")
     controls = alone(frames)
@@ -71,25 +79,48 @@ def table(frames: Frames) -> pd.DataFrame:
     answer["mean_val_acc"] = values.mean()
     answer["median_val_acc"] = values.median()
     answer["best_val_acc"] = values.max()
-    answer["difference"] = _difference(values, ok)
     answer["mean_expert_val_acc"] = inside.groupby("family")["val_acc"].mean()
     answer["alone_val_acc"] = controls.groupby("family")["alone_val_acc"].mean()
     answer["lift_over_own"] = ok.groupby("family")["lift"].mean()
     answer["usage"] = inside.groupby("family")["usage"].mean()
-    answer["seconds"] = drawn.groupby("family")["seconds"].sum()
-    answer["seconds"] = answer["seconds"].fillna(0.0)
-    answer["seconds_per_success"] = answer["seconds"] / answer["ok"].where(answer["ok"] > 0)
+    answer["device_hours"] = drawn.groupby("family")["hours"].sum()
+    answer["device_hours"] = answer["device_hours"].fillna(0.0)
+    successes = answer["ok"].where(answer["ok"] > 0)
+    answer["device_hours_per_success"] = answer["device_hours"] / successes
     benched = frames.events[frames.events["kind"] == "benched"]["family"]
     answer["benched"] = families.isin(benched)
     members = frames.space.experts.families if frames.space.experts else {}
     answer["members"] = [len(members[family]) for family in families]
-    answer = answer.sort_values(["mean_val_acc", "draws"], ascending=False, kind="stable")
-    return answer.reset_index()[COLUMNS]
+    answer = answer.join(_effects(frames))
+    columns = ("results", "effect", "effect_low", "effect_high", "success_high", "told")
+    said = [
+        advise(results=n, effect=effect, low=low, high=high, success_high=success, told=told)
+        for n, effect, low, high, success, told in zip(
+            *(answer[name].tolist() for name in columns), strict=True
+        )
+    ]
+    answer["advice"] = [str(advice) for advice in said]
+    answer["reason"] = [advice.reason for advice in said]
+    answer = answer.sort_values(
+        ["rank", "mean_val_acc", "draws"], ascending=[True, False, False], kind="stable"
+    )
+    answer = answer.astype(dict.fromkeys(("advice", "told", "reason"), "str"))
+    answer = answer.reset_index()[COLUMNS]
+    answer.attrs["note"] = frames.observed.note
+    return answer
 
 
-def _difference(values: "SeriesGroupBy[Any, Any]", ok: pd.DataFrame) -> pd.Series:
-    """Mean with a family less mean without it; missing where either has no candidate."""
-    every = ok.drop_duplicates("candidate")["val_acc"]
-    n, total = values.count(), values.sum()
-    others = len(every) - n
-    return total / n - (every.sum() - total) / others.where(others > 0)
+def _effects(frames: Frames) -> pd.DataFrame:
+    seen = frames.observed.observations
+    found = family_effects(seen)
+    return pd.DataFrame(
+        {
+            "effect": found.effect,
+            "effect_low": found.low,
+            "effect_high": found.high,
+            "told": found.told,
+            "rank": pd.Series(found.rank, dtype="Int64").array,
+            "results": seen.counts,
+        },
+        index=pd.Index(found.families, name="family"),
+    )

@@ -4,7 +4,9 @@ import nas
 nas.table("family_yield", nas.Ledger("runs.db"))
 """
 
+from nas.analyse.advice import recommended
+from nas.analyse.coverage import verdict
 from nas.analyse.frames import Frames
 from nas.analyse.tables import question, table, tables
 
-__all__ = ["Frames", "question", "table", "tables"]
+__all__ = ["Frames", "question", "recommended", "table", "tables", "verdict"]

@@ -10,6 +10,8 @@ from nas.spec import Space
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nas.analyse.observed import Observed
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -47,6 +49,13 @@ class Frames:
     def probes(self) -> "pd.DataFrame":
         """One row a cached probe, of every campaign."""
         return self.ledger.probes()
+
+    @cached_property
+    def observed(self) -> "Observed":
+        """What effects and synergies are estimated from."""
+        from nas.analyse.observed import observed
+
+        return observed(self)
 
     @cached_property
     def space(self) -> Space:

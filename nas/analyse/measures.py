@@ -54,6 +54,26 @@ def wilson(
     return centre - half, centre + half
 
 
+def mean_interval(values: "pd.Series[float]") -> tuple[float, float, float, int]:
+    """Mean, its 95 % t interval, and of how many; NaN below three."""
+    from scipy import stats
+
+    known = values.dropna().astype(float)
+    if len(known) < 3:
+        return float("nan"), float("nan"), float("nan"), len(known)
+    mean, half = known.mean(), stats.t.ppf(0.975, len(known) - 1) * known.sem()
+    return float(mean), float(mean - half), float(mean + half), len(known)
+
+
+def device_hours(frames: Frames, role: str = "search") -> "pd.Series[float]":
+    """Device-hours of each candidate of a role, all its attempts, by `candidate`: of a GPU that an
+    attempt has a share of, that share of its time; of a CPU worker, all of it."""
+    rows = frames.attempts
+    rows = rows[rows["role"] == role]
+    hours = rows["seconds"] / 3600 * rows["memory_fraction"].fillna(1.0)
+    return cast("pd.Series[float]", hours.groupby(rows["candidate"]).sum())
+
+
 def seconds_of(frames: Frames, role: str = "search") -> "pd.Series[float]":
     """Worker seconds of each candidate of a role, all its attempts, by `candidate`."""
     rows = frames.attempts

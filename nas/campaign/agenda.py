@@ -68,10 +68,11 @@ class Agenda:
         experts = self.proposer.space.experts
         if self.only is not None or not benched or experts is None:
             return False
+        gone = benched.union(self.proposer.plan.drop).intersection(experts.families)
         trials = self.config.trials
         if trials is not None and len(self.store.records()) >= trials:
             return False
-        return len(experts.families) - len(benched) < experts.k
+        return len(experts.families) - len(gone) < experts.k
 
     def _control(self) -> Claim | None:
         if not (self.config.controls and self._controls_due):

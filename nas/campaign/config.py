@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from nas.spec import Noun, Space, Task
+from nas.spec import Noun, ProblemError, Space, Task
 
 
 class CampaignConfig(Noun):
@@ -32,6 +32,13 @@ class CampaignConfig(Noun):
     bench_after: int = Field(6, ge=1)
     """Failed candidates in a row after which a family is no longer drawn."""
     data_root: str = "data"
+    log: str | None = None
+    """What else is told of epochs and ends: see nas.campaign.logs."""
+    drop: tuple[str, ...] = ()
+    prefer: tuple[str, ...] = ()
+    """Families, by the owner's wish; see nas.spec.Plan."""
+    strict_coverage: bool = False
+    """Whether a biased draw stops the campaign."""
 
     @field_validator("keep_weights")
     @classmethod
@@ -48,6 +55,16 @@ class CampaignConfig(Noun):
     def device(self) -> str:
         """Where trials run: `cuda` (an executor picks which) or `cpu`."""
         return "cuda" if self.gpus else "cpu"
+
+
+def check_name(name: str) -> None:
+    """Raises ProblemError for a name that could not be typed back."""
+    if not re.fullmatch(r"\w[\w .:+@/-]{0,99}", name):
+        raise ProblemError(
+            f"{name!r} cannot name a campaign",
+            where="--name",
+            fix="begin with a letter or digit; letters, digits and . : + @ / - follow, to 100",
+        )
 
 
 def default_name(space: Space, dataset: str, taken: list[str]) -> str:

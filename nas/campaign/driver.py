@@ -10,7 +10,9 @@ from nas.campaign.agenda import Agenda
 from nas.campaign.benching import benched
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig
+from nas.campaign.coverage import Coverage
 from nas.campaign.launch import Launcher
+from nas.campaign.logs import Recorder
 from nas.campaign.proposals import Proposer
 from nas.campaign.rungs import Rungs
 from nas.campaign.verdict import title, told, verdict
@@ -51,6 +53,8 @@ class CampaignDriver:
         environment_id: int,
         device_bytes: int,
         data_bytes: int = 0,
+        coverage: Coverage | None = None,
+        recorder: Recorder | None = None,
         only: Role | None = None,
         say: Callable[[str], None] = lambda line: None,
         beat: Callable[[], None] = lambda: None,
@@ -59,6 +63,7 @@ class CampaignDriver:
         self.store = store
         self.proposer = proposer
         self.clock = clock
+        self.recorder = recorder or Recorder()
         self.only = only
         self.say = say
         self.beat = beat
@@ -82,6 +87,7 @@ class CampaignDriver:
         self._lock_told = False
         self._last_heartbeat = time.monotonic()
         asha = config.scheduler == "asha"
+        self._coverage = coverage
         self._rungs = Rungs(store, proposer.space.recipe.epochs) if asha else None
 
     # The Driver protocol of nas.execute
@@ -114,6 +120,7 @@ class CampaignDriver:
             del self._running[attempt]
             self.say(f"{title(running.claim)}: another driver took this candidate over; stopped")
             return False
+        self.recorder.epoch(running.claim, attempt, epoch)
         if self._rungs is None:
             return True
         pruned = self._rungs.verdict(running.claim, epoch, time.monotonic() - running.begun)
@@ -131,6 +138,7 @@ class CampaignDriver:
         ):
             self.say(f"{title(claim)}: another driver took this candidate over; result dropped")
             return
+        self.recorder.done(claim, attempt, outcome)
         if result.fault:
             self.fault = outcome.message
             self.stop("the campaign cannot go on")
@@ -147,7 +155,7 @@ class CampaignDriver:
             )
         self._agenda.note_result()
         self.say(told(claim, outcome, result))
-        self._note_benching()
+        self.look_back()
 
     def tick(self) -> None:
         """Heartbeat, budget, display."""
@@ -256,12 +264,20 @@ class CampaignDriver:
         if outcome.weights and self.config.keep_weights != "all":
             weights.keep_best(self.config.keep_weights, self.store.weight_files())
 
-    def _note_benching(self) -> None:
-        now = benched(self.store.records(), self.config.bench_after)
+    def look_back(self) -> None:
+        """Benches families that keep failing, and asks whether the draw is fair."""
+        records, after = self.store.records(), self.config.bench_after
+        now = benched(records, after)
         for family in sorted(now - self._benched):
-            self.store.event("benched", family=family, after=self.config.bench_after)
-            self.say(f"{family} is benched: its last {self.config.bench_after} candidates failed")
+            self.store.event("benched", family=family, after=after, drawn=len(records))
+            self.say(f"{family} is benched: its last {after} candidates failed")
         self._benched = now
+        if self._coverage is not None:
+            verdict, lines = self._coverage.look(records)
+            for line in lines:
+                self.say(line)
+            if verdict.verdict == "biased" and self.config.strict_coverage:
+                self.stop("the draw is biased, and --strict-coverage is set")
 
     def _look_for_an_end(self) -> None:
         if self._asked is not None:

@@ -3,54 +3,87 @@
 from collections.abc import Iterator
 from typing import Any
 
+from nas.audit import Verdict, audit_of, draws
 from nas.campaign.config import CampaignConfig
+from nas.campaign.plan import check_plan, plan_of
 from nas.campaign.probing import classes_of, conditions_for, feasible
 from nas.campaign.proposals import Proposer
-from nas.ledger import CampaignStore, Drawn, Ledger, Owner, probe_digest
+from nas.ledger import CampaignStore, Drawn, Ledger, Owner, phase_of, probe_digest
 from nas.render import check_space
 from nas.sample import make_sampler
 from nas.spec import Record, Space
 
 
-def dry_run(
-    space: Space,
-    config: CampaignConfig,
-    trials: int,
-    *,
-    ledger: Ledger | None = None,
-    after: str | None = None,
-) -> Iterator[Drawn]:
+class DryRun:
     """The next `trials` candidates, fewer if the space ends; nothing is written.
 
     `ledger`, opened for reading, lends its probe cache; `after` names a campaign in it to go on
     from. The data set need not be there, if its number of classes is known all the same. A sampler
     that learns from results sees the drawn ones as unfinished.
     """
-    check_space(space)
-    classes = classes_of(config)
-    under = conditions_for(space, config, classes)
-    cached = ledger.probes_under(under) if ledger else {}
-    members = [member for _, member in space.members]
-    probes = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
-    allowed = feasible(space, probes)
-    proposer = Proposer(
-        allowed,
-        config.task,
-        make_sampler(config.sampler, allowed, config.seed),
-        probes,
-        num_classes=classes,
-        bench_after=config.bench_after,
-    )
-    records: list[Record] = []
-    if ledger and after:
-        store = CampaignStore(ledger, ledger.campaign(after).id, Owner.me())
-        records = store.records()
-    for _ in range(trials):
-        drawn = proposer(records)
-        if drawn is None:
-            return
-        records.append(Record(len(records), drawn.candidate.assignment, drawn.phase))
-        yield drawn
+
+    def __init__(
+        self,
+        space: Space,
+        config: CampaignConfig,
+        trials: int,
+        *,
+        ledger: Ledger | None = None,
+        after: str | None = None,
+    ) -> None:
+        """Raises ProblemError for a space that its template refuses, and as check_plan does."""
+        check_plan(space, config)
+        check_space(space)
+        classes = classes_of(config)
+        under = conditions_for(space, config, classes)
+        cached = ledger.probes_under(under) if ledger else {}
+        members = [member for _, member in space.members]
+        probes = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
+        allowed = feasible(space, probes)
+        sampler = make_sampler(config.sampler, allowed, config.seed)
+        plan = plan_of(config, probes)
+        self._space = space
+        self._trials = trials
+        self._records: list[Record] = []
+        self._phases: list[dict[str, Any]] = []
+        self._benched: list[dict[str, Any]] = []
+        self._learns = sampler.name if sampler.uses_results else ""
+        if ledger and after:
+            store = CampaignStore(ledger, ledger.campaign(after).id, Owner.me())
+            self._records = store.records()
+            self._phases, self._benched = store.events("phase"), store.events("benched")
+        number = phase_of(self._phases, plan)
+        if number == len(self._phases):
+            drawn = len(self._records)
+            self._phases.append(
+                {"number": number, "drawn": drawn, "plan": plan.model_dump(mode="json")}
+            )
+        self._propose = Proposer(
+            allowed,
+            config.task,
+            sampler,
+            probes,
+            num_classes=classes,
+            bench_after=config.bench_after,
+            plan=plan,
+            phase=number,
+        )
+
+    def __iter__(self) -> Iterator[Drawn]:
+        for _ in range(self._trials):
+            drawn = self._propose(self._records)
+            if drawn is None:
+                return
+            record = Record(len(self._records), drawn.candidate.assignment, drawn.phase)
+            self._records.append(record)
+            yield drawn
+
+    @property
+    def verdict(self) -> Verdict:
+        """The audit of all draws so far, those of the campaign gone on from first."""
+        audit = audit_of(self._space, self._phases)
+        audit.add(draws(self._records, self._learns, self._phases, self._benched))
+        return audit.verdict
 
 
 def as_json(drawn: Drawn) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """From a sampler's assignment to a candidate ready for the ledger: rendered and costed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from nas.campaign.benching import benched
 from nas.ledger import Drawn
 from nas.preflight import Overhead, cost, overhead
 from nas.render import render, template_hash
 from nas.sample import Sampler
-from nas.spec import Assignment, Candidate, Phase, Probe, Record, Space, Task
+from nas.spec import Assignment, Candidate, Phase, Plan, Probe, Record, Space, Task
 
 
 class Proposer:
@@ -22,21 +23,30 @@ class Proposer:
         *,
         num_classes: int,
         bench_after: int | None = None,
+        plan: Plan = Plan(),  # noqa: B008 (frozen)
+        phase: int = 0,
+        measure: Callable[[str, int, int], Overhead] = overhead,
     ) -> None:
+        """`measure` counts what a template adds to its experts: see `nas.preflight.overhead`. It
+        runs the template's code, so a campaign has that done by another process."""
         self.space = space
         self.task = task
         self.sampler = sampler
         self.probes = probes
         self.num_classes = num_classes
         self.bench_after = bench_after
+        self.plan = plan
+        self.phase = phase
+        self._measure = measure
         self._hash = template_hash(space.template)
         self._overheads: dict[tuple[object, ...], Overhead] = {}
 
     def __call__(self, records: Sequence[Record]) -> Drawn | None:
         """The next candidate; None when nothing is left to draw."""
-        excluded = benched(records, self.bench_after) if self.bench_after else frozenset()
-        assignment = self.sampler.propose(records, Phase(excluded=excluded))
-        return None if assignment is None else self.drawn(assignment)
+        out = benched(records, self.bench_after) if self.bench_after else frozenset()
+        phase = Phase(self.phase, out.union(self.plan.drop), frozenset(self.plan.prefer))
+        assignment = self.sampler.propose(records, phase)
+        return None if assignment is None else replace(self.drawn(assignment), phase=self.phase)
 
     def drawn(self, assignment: Assignment) -> Drawn:
         """An assignment's candidate, its source text and what it will need."""
@@ -52,5 +62,5 @@ class Proposer:
         """What the template adds to its experts; the same for equal choices."""
         key = (candidate.template, len(candidate.experts), candidate.assignment.choices)
         if key not in self._overheads:
-            self._overheads[key] = overhead(code, candidate.image_size, candidate.channels)
+            self._overheads[key] = self._measure(code, candidate.image_size, candidate.channels)
         return self._overheads[key]

@@ -9,11 +9,15 @@ from types import FrameType
 
 from nas import data
 from nas.campaign.clock import Clock
-from nas.campaign.config import CampaignConfig, default_name
+from nas.campaign.config import CampaignConfig, check_name, default_name
+from nas.campaign.coverage import Coverage
 from nas.campaign.driver import SPENT, CampaignDriver
+from nas.campaign.gates import Gates
+from nas.campaign.logs import check_log, make_recorder
+from nas.campaign.plan import check_enough, check_plan, plan_of
 from nas.campaign.probing import Watch, classes_of, conditions_for, feasible, probe_members
 from nas.campaign.proposals import Proposer
-from nas.execute import check_gpus, device_bytes, environment, make_executor
+from nas.execute import Sandbox, check_gpus, device_bytes, environment, make_executor
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.render import check_space
 from nas.sample import make_sampler
@@ -46,6 +50,8 @@ class Ended:
 def prepare_campaign(ledger: Ledger, space: Space, config: CampaignConfig, name: str | None) -> str:
     """Adds a campaign to the ledger after checking that it can run; its name."""
     check(space, config)
+    if name is not None:
+        check_name(name)
     chosen = name or default_name(space, config.dataset, ledger.campaign_names())
     ledger.create_campaign(chosen, space, config.model_dump(mode="json"))
     return chosen
@@ -58,7 +64,9 @@ def check(space: Space, config: CampaignConfig) -> None:
     """
     data.check(config.dataset, Path(config.data_root))
     check_gpus(config.gpus)
+    check_log(config.log)
     make_executor(config.executor, workers=config.workers, gpus=config.gpus)
+    check_plan(space, config)
     check_space(space)
 
 
@@ -81,7 +89,9 @@ def prepare(
     classes = classes_of(config)
     members = [member for _, member in space.members]
     probes = probe_members(ledger, members, conditions_for(space, config, classes), watch=watch)
-    return feasible(space, probes), probes, classes
+    left = feasible(space, probes)
+    check_enough(left, config)
+    return left, probes, classes
 
 
 def run(
@@ -96,16 +106,25 @@ def run(
     space, probes, classes = prepare(ledger, whole, config, voice.probed)
     _say_probes(probes, voice)
     store = CampaignStore(ledger, row.id, Owner.me())
+    plan = plan_of(config, probes)
+    phase = store.begin_phase(plan) if only is None else 0
+    sampler = make_sampler(config.sampler, space, config.seed)
+    learns = sampler.name if sampler.uses_results else ""
+    recorder = make_recorder(config.log, ledger, name, voice.say)
+    sandbox = Sandbox()
     driver = CampaignDriver(
         config,
         store,
         Proposer(
             space,
             config.task,
-            make_sampler(config.sampler, space, config.seed),
+            sampler,
             probes,
             num_classes=classes,
             bench_after=config.bench_after,
+            plan=plan,
+            phase=phase,
+            measure=Gates(sandbox, voice.say),
         ),
         Clock(row.worked_seconds, config.budget_seconds),
         environment_id=store.environment(environment()),
@@ -116,6 +135,8 @@ def run(
             image_size=space.image_size,
             channels=space.channels,
         ),
+        coverage=Coverage(store, whole, learns) if only is None else None,
+        recorder=recorder,
         only=only,
         say=voice.say,
         beat=voice.beat,
@@ -125,9 +146,12 @@ def run(
     store.set_state("running")
     try:
         with _signals(driver):
+            driver.look_back()
             executor.run(driver)
     finally:
+        sandbox.close()
         driver.close()
+        recorder.close()
     return Ended(
         driver.stopping,
         interrupted=driver.interrupted,

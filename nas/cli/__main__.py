@@ -1,5 +1,6 @@
 """`nas`: parse, call, print. Exit codes: 0 done, 1 error, 2 usage, 75 stopped, 130 interrupted."""
 
+import io
 import os
 import sys
 
@@ -11,10 +12,17 @@ def main() -> None:
     # Trials get one thread each: more are 20 to 50 times slower on a busy machine. Set before
     # anything loads a maths library, and inherited by every worker.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from nas.cli.app import app
-
+    # A terminal that cannot print a dash gets a question mark, not a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
+        from nas.cli.app import app
+
         app()
+    except KeyboardInterrupt:
+        print("nas: interrupted before anything was begun", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
     except ProblemError as error:
         print(f"nas: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)

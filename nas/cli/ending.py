@@ -79,6 +79,8 @@ def _verdict(ledger: Ledger, name: str, ended: "Ended", *, confirmed: bool) -> s
         again = f"nas resume {name} --budget {_as_option(2 * (s.budget_seconds or 0.0))}"
     elif ended.why:
         again = f"nas resume {name}"
+    elif s.best is None:
+        again = f"nas report failures -c {name}"
     else:
         again = f"nas confirm --campaign {name}"
     return f"\n{name}: {why}. {told}; {worked} worked. Next: {again}"
@@ -94,8 +96,8 @@ def _as_option(seconds: float) -> str:
 
 
 def _tables(ledger: Ledger, name: str, *, confirmed: bool) -> None:
-    from nas.analyse import question, table
-    from nas.report import render
+    from nas.analyse import question, table, verdict
+    from nas.report import audited, render
 
     board = table("leaderboard", ledger, name)
     if board.empty:
@@ -106,6 +108,8 @@ def _tables(ledger: Ledger, name: str, *, confirmed: bool) -> None:
     else:
         tables = [(board, question("leaderboard"))]
         tables.append((table("family_yield", ledger, name), question("family_yield")))
+    console.print()
+    console.print(audited(verdict(ledger, name)))
     for frame, title in tables:
         console.print()
         console.print(render(frame, "table", title=title, note=f"campaign {name}", limit=20))

@@ -57,15 +57,27 @@ def report(
         typer.Option("--format", "-f", help="For a person, or for a program."),
     ] = "table",
     output: options.Output = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write everything as one interactive page, for any browser."),
+    ] = None,
     db: options.Db = "runs.db",
 ) -> None:
-    """Answer one question about a campaign from its ledger.
+    """Answer one question about a campaign from its ledger, or all of them on a page.
 
-    Example: `nas report family_yield --format md -o yield.md`
+    Example: `nas report family_yield --format md -o yield.md`, `nas report --html out.html`
     """
-    from nas.analyse import question, table, tables
-    from nas.report import render
+    from nas.analyse import question, table, tables, verdict
+    from nas.report import audited, escaped, render
 
+    if html is not None:
+        if name is not None or output is not None or form != "table":
+            raise ProblemError(
+                "--html is the whole report as one file",
+                fix="leave out the table's name, --format and --output",
+            )
+        _write_page(html, Ledger(db), campaign)
+        return
     if name is None:
         for known in tables():
             try:
@@ -76,16 +88,29 @@ def report(
         return
     ledger = Ledger(db)
     answer = table(name, ledger, campaign)
-    note = f"campaign {ledger.campaign(campaign).name}"
+    chosen = ledger.campaign(campaign).name
+    note = "; ".join(filter(None, (f"campaign {chosen}", answer.attrs.get("note"))))
     text = render(answer, form, title=question(name), note=note)
+    fair = verdict(ledger, chosen)
     if isinstance(text, str):
+        if form == "md":
+            text = "\n\n".join([*map(escaped, fair.lines), text])
+        elif fair.verdict == "biased":  # a program reads the other stream
+            typer.echo(fair.line, err=True)
         output.write_text(text) if output else typer.echo(text, nl=False)
         return
     if output is None:
-        console.print(text)
+        console.print(audited(fair), text)
         return
     with output.open("w") as file:
-        Console(file=file, width=200).print(text)
+        Console(file=file, width=200).print(audited(fair), text)
+
+
+def _write_page(path: Path, ledger: Ledger, campaign: str | None) -> None:
+    from nas.report.page import page, save
+
+    size = save(page(ledger, campaign), path)
+    typer.echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser and asks nobody for anything")
 
 
 def show(

@@ -41,6 +41,27 @@ BenchAfter = Annotated[
     int | None,
     typer.Option(min=1, help="Failures in a row after which a family is not drawn. [6]"),
 ]
+Log = Annotated[
+    str | None,
+    typer.Option(
+        "--log",
+        help="Log to tensorboard or mlflow too; `none` ends it.",
+        autocompletion=complete.words("tensorboard", "mlflow", "none"),
+    ),
+]
+Prefer = Annotated[
+    str | None,
+    typer.Option(help="Families to draw twice as often, as in a,b; a new phase. `none` ends it."),
+]
+Drop = Annotated[
+    str | None,
+    typer.Option(help="Families not to draw, as in a,b; a new phase. `none` ends it."),
+]
+FROM_REPORT = "--from-report"
+Strict = Annotated[
+    bool | None,
+    typer.Option("--strict-coverage/--lax-coverage", help="Stop when the draw is biased. [lax]"),
+]
 Gpus = Annotated[int | None, typer.Option("--gpus", "-g", min=0, help="GPUs to use.")]
 
 
@@ -76,7 +97,7 @@ def search(
             autocompletion=complete.words("stratified", "uniform", "lexicographic", "tpe"),
         ),
     ] = "stratified",
-    seed: Annotated[int, typer.Option(help="Fixes what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes what is drawn.")] = 0,
     name: Annotated[
         str | None,
         typer.Option(help="The campaign's name; with --dry-run, one whose sequence goes on."),
@@ -105,8 +126,20 @@ def search(
     ] = 3,
     bench_after: BenchAfter = None,
     keep_weights: Annotated[str, typer.Option(help="best:N, all or none.")] = "best:20",
+    log: Log = None,
     data_root: Annotated[Path, typer.Option(help="Where data sets lie.")] = Path("data"),
-    split_seed: Annotated[int, typer.Option(help="Fixes train, validation and test.")] = 0,
+    split_seed: Annotated[int, typer.Option(min=0, help="Fixes train, validation and test.")] = 0,
+    prefer: Prefer = None,
+    drop: Drop = None,
+    from_report: Annotated[
+        str | None,
+        typer.Option(
+            FROM_REPORT,
+            help="Drop and prefer as this campaign's family_yield advises.",
+            autocompletion=complete.campaigns,
+        ),
+    ] = None,
+    strict_coverage: Strict = None,
     db: options.Db = "runs.db",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be drawn; write to no ledger.")
@@ -114,6 +147,9 @@ def search(
     render: Annotated[
         Path | None, typer.Option(help="With --dry-run: write each candidate's file here.")
     ] = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="With --dry-run: end with whether the draw is fair.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Draw, render, train and rank heterogeneous mixtures of experts.
@@ -124,6 +160,9 @@ def search(
     from nas.space import check_models, find, load
 
     chosen = _with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    wishes = {"prefer": prefer, "drop": drop}
+    if from_report is not None:
+        wishes = _advised(db, from_report, wishes)
     config = _config(
         dataset=data.canonical(dataset),
         split_seed=split_seed,
@@ -141,14 +180,18 @@ def search(
         bench_after=bench_after or 6,
         keep_weights=keep_weights,
         data_root=str(data_root.absolute()),
+        prefer=_names(wishes["prefer"]),
+        drop=_names(wishes["drop"]),
+        strict_coverage=bool(strict_coverage),
+        log=_log(log),
     )
     if not dry_run:
         data.check(config.dataset, data_root)  # at once: what follows imports timm
     check_models(chosen, find(space))
     if dry_run:
-        _print_draws(chosen, config, name, db, trials or 10, render, as_json)
+        _print_draws(chosen, config, name, db, trials or 10, render, audit, as_json)
         return
-    for option, given in (("--render", render), ("--json", as_json)):
+    for option, given in (("--render", render), ("--audit", audit), ("--json", as_json)):
         if given:
             raise typer.BadParameter(f"{option} goes with --dry-run")
     if budget is None and trials is None:
@@ -175,6 +218,13 @@ def resume(
     gpus: Gpus = None,
     time_limit: TimeLimit = None,
     bench_after: BenchAfter = None,
+    log: Log = None,
+    prefer: Prefer = None,
+    drop: Drop = None,
+    from_report: Annotated[
+        bool, typer.Option(FROM_REPORT, help="Drop and prefer as its own family_yield advises.")
+    ] = False,
+    strict_coverage: Strict = None,
     db: options.Db = "runs.db",
 ) -> None:
     """Go on with a campaign, exactly as if it had not stopped.
@@ -188,6 +238,9 @@ def resume(
 
     ledger = Ledger(db, read_only=False)
     row = ledger.campaign(name)
+    wishes = {"prefer": prefer, "drop": drop}
+    if from_report:
+        wishes = _advised(db, row.name, wishes)
     changes = {
         "budget_seconds": _budget(budget),
         "trials": trials,
@@ -195,10 +248,14 @@ def resume(
         "workers": workers,
         "gpus": gpus,
         "bench_after": bench_after,
+        **{option: None if w is None else _names(w) for option, w in wishes.items()},
+        "strict_coverage": strict_coverage,
     }
     given: dict[str, Any] = {k: v for k, v in changes.items() if v is not None}
     if time_limit:
         given["time_limit"] = _seconds(time_limit)
+    if log:
+        given["log"] = _log(log)
     config = _config(**row.config | given)
     check(Space.model_validate(row.space), config)
     check_budget(row.name, row.worked_seconds, config)
@@ -213,6 +270,7 @@ def confirm(
     executor: ExecutorName = None,
     workers: Workers = None,
     gpus: Gpus = None,
+    log: Log = None,
     db: options.Db = "runs.db",
 ) -> None:
     """Retrain the leaders with new seeds: the maximum of a leaderboard is biased.
@@ -224,7 +282,10 @@ def confirm(
     ledger = Ledger(db, read_only=False)
     row = ledger.campaign(campaign)
     changes = {"executor": executor, "workers": workers, "gpus": gpus}
-    config = _config(**row.config | {k: v for k, v in changes.items() if v is not None})
+    given: dict[str, Any] = {k: v for k, v in changes.items() if v is not None}
+    if log:
+        given["log"] = _log(log)
+    config = _config(**row.config | given)
     ending.work(ledger, row.name, config, confirm=(top, seeds))
 
 
@@ -253,6 +314,29 @@ def _seconds(time_limit: str) -> float | None:
     return None if time_limit == "none" else parse_duration(time_limit, "--time-limit")
 
 
+def _log(name: str | None) -> str | None:
+    return None if name == "none" else name
+
+
+def _advised(db: str, campaign: str, wishes: dict[str, str | None]) -> dict[str, str | None]:
+    """The wishes that a campaign's report recommends, said aloud."""
+    from nas.analyse import recommended
+    from nas.ledger import Ledger
+
+    if any(wish is not None for wish in wishes.values()):
+        raise typer.BadParameter(f"{FROM_REPORT} takes the place of --prefer and --drop")
+    plan = recommended(Ledger(db), campaign)
+    typer.echo(f"As the report of {campaign} advises: {plan.said()}.", err=True)
+    return {"prefer": ",".join(plan.prefer) or "none", "drop": ",".join(plan.drop) or "none"}
+
+
+def _names(families: str | None) -> tuple[str, ...]:
+    """The families of `a,b`; none for `none`."""
+    if families is None or families.strip() == "none":
+        return ()
+    return tuple(sorted({name.strip() for name in families.split(",") if name.strip()}))
+
+
 def _budget(text: str | None) -> float | None:
     return parse_duration(text, "--budget") if text else None
 
@@ -275,10 +359,11 @@ def _print_draws(
     db: str,
     trials: int,
     folder: Path | None,
+    audit: bool,
     as_json: bool,
 ) -> None:
+    from nas.campaign.dry_run import DryRun
     from nas.campaign.dry_run import as_json as plain
-    from nas.campaign.dry_run import dry_run
     from nas.cli.console import open_if_there
     from nas.ledger import Ledger
 
@@ -290,7 +375,8 @@ def _print_draws(
         space, config = Space.model_validate(row.space), _config(**row.config)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    for drawn in dry_run(space, config, trials, ledger=ledger, after=name):
+    draws = DryRun(space, config, trials, ledger=ledger, after=name)
+    for drawn in draws:
         data = plain(drawn)
         if folder:
             (folder / f"{data['key']}.py").write_text(drawn.code)
@@ -300,6 +386,10 @@ def _print_draws(
             gate = " ".join(f"{k}={v}" for k, v in data["gate"].items())
             members = " + ".join(data["members"])
             typer.echo(f"{data['key']}  {data['params'] / 1e6:7.2f} M  {gate}  {members}")
+    if audit:
+        found = draws.verdict
+        line = {"verdict": found.verdict, "flagged_at": found.flagged_at, "why": found.why}
+        typer.echo(json.dumps(line) if as_json else found.line)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,8 +1,21 @@
 """The only room that speaks SQL: tables, migrations, and what a campaign writes and reads."""
 
 from nas.ledger.claims import Claim, Drawn, Earlier
+from nas.ledger.history import History, history
 from nas.ledger.ledger import Ledger, probe_digest
+from nas.ledger.notes import phase_of
 from nas.ledger.owner import Owner
 from nas.ledger.store import CampaignStore
 
-__all__ = ["CampaignStore", "Claim", "Drawn", "Earlier", "Ledger", "Owner", "probe_digest"]
+__all__ = [
+    "CampaignStore",
+    "Claim",
+    "Drawn",
+    "Earlier",
+    "History",
+    "Ledger",
+    "Owner",
+    "history",
+    "phase_of",
+    "probe_digest",
+]

@@ -10,17 +10,20 @@ Identifiers: `campaign` is a campaign's name, `key` a candidate's hash (unique w
 `candidate` its row and `attempt` an attempt's row, both unique in the ledger.
 """
 
+import gc
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, select, true
 from sqlalchemy.orm import Session
 
 from nas.ledger import columns as c
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
+from nas.ledger.specs import FROM_SPEC, base_keys, parsed, told
 
 _SHARED: dict[str, Any] = {
     "attempt": m.Attempt.id,
@@ -33,11 +36,6 @@ _SHARED: dict[str, Any] = {
     "families": m.Candidate.families,
     "final": func.coalesce(m.Candidate.final_attempt == m.Attempt.id, False),
 }
-_FROM_SPEC = (
-    *("base_key", "replicate", "members", "template"),
-    *("dataset", "image_size", "planned_epochs"),
-)
-"""What a candidate's JSON tells; the other columns are plain SQL."""
 
 
 def campaigns(ledger: Ledger) -> pd.DataFrame:
@@ -76,7 +74,7 @@ def candidates(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     `finished_at`; `final_attempt`: the attempt its result came from; `gate_<name>`.
     """
     mine = _of(ledger, campaign)
-    with ledger.session() as session:
+    with ledger.session() as session, _many_objects():
         return _candidates(session, mine)
 
 
@@ -103,15 +101,17 @@ def attempts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
         "macs": m.Candidate.macs,
         "memory_bytes": m.Candidate.memory_bytes,
     }
-    plain = {name: kind for name, kind in c.ATTEMPTS.items() if name not in _FROM_SPEC}
+    plain = {
+        name: kind for name, kind in c.ATTEMPTS.items() if name not in (*FROM_SPEC, "base_key")
+    }
     mine = _of(ledger, campaign)
-    with ledger.session() as session:
-        query = _select(a, plain, special).join(m.Candidate, m.Candidate.id == a.candidate_id)
-        frame = c.frame(session.execute(_mine(query, mine).order_by(a.id)).all(), plain)
-        of = _candidates(session, mine).set_index("candidate")
+    query = _select(a, plain, special).join(m.Candidate, m.Candidate.id == a.candidate_id)
+    with ledger.session() as session, _many_objects():
+        frame = c.frame(_rows(session, _mine(query, mine).order_by(a.id)), plain)
+    of = ledger.candidates(campaign).set_index("candidate")  # no fewer than the attempts are of
     gates = [name for name in of.columns if name.startswith("gate_")]
-    told = [*(name for name in _FROM_SPEC if name in c.ATTEMPTS), *gates]
-    return frame.join(of[told], on="candidate")[[*c.ATTEMPTS, *gates]]
+    known = [*(name for name in c.ATTEMPTS if name not in frame), *gates]
+    return frame.join(of[known], on="candidate")[[*c.ATTEMPTS, *gates]]
 
 
 def epochs(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
@@ -196,14 +196,24 @@ def _of_attempts(
     order: Any,
 ) -> pd.DataFrame:
     mine = _of(ledger, campaign)
+    own = {n: kind for n, kind in columns.items() if n == "attempt" or n not in _SHARED}
+    common = {n: kind for n, kind in columns.items() if n in _SHARED}
+    # What the rows of one attempt have in common is read once, not once a row.
+    read = {n: cast(getattr(table, n), Text) for n, kind in own.items() if kind == "any"}
     query = (
-        _select(table, columns, {})
+        _select(table, own, {**read, "attempt": table.attempt_id})
         .join(m.Attempt, m.Attempt.id == table.attempt_id)
         .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
         .order_by(table.attempt_id, order)
     )
-    with ledger.session() as session:
-        return c.frame(session.execute(_mine(query, mine)).all(), columns)
+    of = _select(m.Attempt, common, {}).join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
+    with ledger.session() as session, _many_objects():
+        frame = c.frame(_rows(session, _mine(query, mine)), own)
+        shared = c.frame(_rows(session, _mine(of, mine)), common).set_index("attempt")
+    for name in read:
+        frame[name] = pd.Series(list(parsed(frame[name].tolist())), dtype="object")
+    shared = shared.loc[frame["attempt"]].reset_index(drop=True)
+    return frame.join(shared)[list(columns)]
 
 
 def _candidates(session: Session, mine: ColumnElement[bool]) -> pd.DataFrame:
@@ -213,40 +223,43 @@ def _candidates(session: Session, mine: ColumnElement[bool]) -> pd.DataFrame:
         .group_by(m.Attempt.candidate_id)
         .subquery()
     )
-    plain = {name: kind for name, kind in c.CANDIDATES.items() if name not in _FROM_SPEC}
-    query = _select(row, plain, {"attempts": func.coalesce(tries.c.n, 0)}).add_columns(row.spec)
+    apart = (*FROM_SPEC, "base_key")
+    plain = {name: kind for name, kind in c.CANDIDATES.items() if name not in apart}
+    query = _select(row, plain, {"attempts": func.coalesce(tries.c.n, 0)})
+    query = query.add_columns(cast(row.spec, Text))
     query = query.outerjoin(tries, tries.c.candidate_id == row.id).order_by(row.id)
-    rows = session.execute(_mine(query, mine)).all()
+    rows = _rows(session, _mine(query, mine))
     spaces = session.scalars(select(m.Campaign.space).where(mine)).all()
+    names = sorted({choice["name"] for space in spaces for choice in space["choices"]})
 
-    frame = c.frame((tuple(r)[:-1] for r in rows), plain)
-    specs = [r.spec for r in rows]
-    told = {name: c.CANDIDATES[name] for name in _FROM_SPEC}
-    frame = frame.join(c.frame(map(_told, _base_keys(frame["key"], specs), specs), told))
-    frame = frame[list(c.CANDIDATES)]
-    for name in sorted({choice["name"] for space in spaces for choice in space["choices"]}):
-        values = pd.Series([spec["choices"].get(name) for spec in specs], dtype="object")
-        frame[f"gate_{name}"] = values.infer_objects()
-    return frame
-
-
-def _told(base_key: str, spec: dict[str, Any]) -> tuple[Any, ...]:
-    """The values of _FROM_SPEC."""
-    members = "+".join(expert["member"]["model"] for expert in spec["experts"])
-    task, recipe = spec["task"], spec["recipe"]
-    return (
-        *(base_key, spec["replicate"], members, spec["template"]),
-        *(task["dataset"], spec["image_size"], recipe["epochs"]),
+    specs = [r[-1] for r in rows]
+    gates = {f"gate_{name}": "any" for name in names}
+    kinds = {name: c.CANDIDATES[name] for name in FROM_SPEC} | gates
+    frame = c.frame((r[:-1] for r in rows), plain)
+    frame = frame.join(c.frame((told(spec, names) for spec in parsed(specs)), kinds))
+    frame["base_key"] = pd.Series(
+        base_keys(frame["key"].tolist(), frame["replicate"].tolist(), specs), dtype=c.TEXT
     )
+    for name in gates:
+        frame[name] = frame[name].infer_objects()
+    return frame[[*c.CANDIDATES, *gates]]
 
 
-def _base_keys(keys: Iterable[str], specs: list[dict[str, Any]]) -> Iterable[str]:
-    """For each candidate the key of its lowest replicate here; its own, where it has no others."""
-    if not any(spec["replicate"] for spec in specs):
-        return keys
-    points = [json.dumps({**spec, "replicate": 0}, sort_keys=True) for spec in specs]
-    lowest: dict[str, tuple[int, str]] = {}
-    for point, key, spec in zip(points, keys, specs, strict=True):
-        here = (spec["replicate"], key)
-        lowest[point] = min(lowest.get(point, here), here)
-    return [lowest[point][1] for point in points]
+def _rows(session: Session, query: Select[Any]) -> Sequence[Row[Any]]:
+    """Rows of plain columns, without the ORM's way round for each."""
+    return session.connection().execute(query).all()
+
+
+@contextmanager
+def _many_objects() -> Iterator[None]:
+    """Without garbage collection, which walks a growing heap again and again: half the time.
+
+    Rows form no cycles; they are freed by their counts.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

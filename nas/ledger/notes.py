@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
 from nas.ledger.claims import Claim
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner
-from nas.spec import Role
+from nas.spec import Plan, Role
 
 
 class Notes:
@@ -63,6 +63,30 @@ class Notes:
         with self.ledger.session() as session:
             session.add(m.Event(campaign_id=self.campaign_id, at=time.time(), kind=kind, data=data))
 
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """What was noted of one kind, oldest first."""
+        with self.ledger.session() as session:
+            return self._events(session, kind)
+
+    def begin_phase(self, plan: Plan) -> int:
+        """The number of the phase this plan is drawn in: the last one's, if its plan is the same,
+        or that of a new one, noted with the number of draws made before it."""
+        with self.ledger.session() as session:
+            past = self._events(session, "phase")
+            number = phase_of(past, plan)
+            if number < len(past):
+                return number
+            drawn = session.scalar(
+                select(func.count())
+                .select_from(m.Candidate)
+                .where(self._mine(), m.Candidate.role == Role.SEARCH)
+            )
+            data = {"number": number, "drawn": drawn, "plan": plan.model_dump(mode="json")}
+            session.add(
+                m.Event(campaign_id=self.campaign_id, at=time.time(), kind="phase", data=data)
+            )
+            return number
+
     def set_state(self, state: str) -> None:
         """`running`, `stopped` or `done`; a sign of life too."""
         with self.ledger.session() as session:
@@ -73,6 +97,12 @@ class Notes:
         """The id of an environment, recorded once."""
         with self.ledger.session() as session:
             return once(session, m.Environment, data)
+
+    def _events(self, session: Session, kind: str) -> list[dict[str, Any]]:
+        query = select(m.Event.data).where(
+            m.Event.campaign_id == self.campaign_id, m.Event.kind == kind
+        )
+        return list(session.scalars(query.order_by(m.Event.id)))
 
     def _mine(self) -> ColumnElement[bool]:
         return m.Candidate.campaign_id == self.campaign_id
@@ -89,6 +119,13 @@ class Notes:
             .where(m.Attempt.candidate_id == candidate_id)
             .order_by(m.Attempt.id.desc())
         ).all()
+
+
+def phase_of(past: Sequence[dict[str, Any]], plan: Plan) -> int:
+    """The number of the phase a plan is drawn in, after these: the last one's, if its plan is the
+    same, or else the next."""
+    same = past and past[-1]["plan"] == plan.model_dump(mode="json")
+    return len(past) - 1 if same else len(past)
 
 
 def once(

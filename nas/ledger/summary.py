@@ -72,6 +72,10 @@ class Summary(Noun):
     """Failed attempts of all roles by outcome, retried ones too; not those whose driver died."""
     benched: tuple[str, ...]
     """Families benched so far."""
+    biased: str | None
+    """Why the draw is biased, if the running audit is certain of it."""
+    failing: tuple[str, ...]
+    """Families that stand in more failed candidates than chance puts there, with the figures."""
     success_rate: float | None
     """ok / (ok + failed), of the search."""
     running: tuple[Running, ...]
@@ -89,6 +93,7 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         counts = _counts(session, row.id)
         failures = _failures(session, row.id)
         benched = _benched(session, row.id)
+        coverage, failing = _audited(session, row.id)
         running = _running(session, row.id)
         best = _best(session, row.id)
         leases = _leases(session, row.id)
@@ -114,6 +119,8 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         counts=counts,
         failures=failures,
         benched=benched,
+        biased=coverage,
+        failing=failing,
         success_rate=ok / (ok + failed) if ok + failed else None,
         running=running,
         best=best,
@@ -174,6 +181,22 @@ def _benched(session: Session, campaign: int) -> tuple[str, ...]:
         select(m.Event.data).where(m.Event.campaign_id == campaign, m.Event.kind == "benched")
     )
     return tuple(sorted({data["family"] for data in rows if "family" in data}))
+
+
+def _audited(session: Session, campaign: int) -> tuple[str | None, tuple[str, ...]]:
+    """What the running audit noted: why the draw is biased, and which families keep failing."""
+    rows = session.execute(
+        select(m.Event.kind, m.Event.data)
+        .where(m.Event.campaign_id == campaign, m.Event.kind.in_(("coverage", "failing")))
+        .order_by(m.Event.id)
+    ).all()
+    biased = [
+        f"certain at draw {data['flagged_at']}: {data['why']}"
+        for kind, data in rows
+        if kind == "coverage"
+    ]
+    failing = tuple(data["why"] for kind, data in rows if kind == "failing")
+    return (biased[0] if biased else None), failing
 
 
 def _running(session: Session, campaign: int) -> tuple[Running, ...]:

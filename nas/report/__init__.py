@@ -1,5 +1,6 @@
 """The ledger's answers for people and scripts: tables, one candidate, exported files."""
 
-from nas.report.render import FORMATS, render
+from nas.report.audited import audited
+from nas.report.render import FORMATS, escaped, render
 
-__all__ = ["FORMATS", "render"]
+__all__ = ["FORMATS", "audited", "escaped", "render"]

@@ -78,7 +78,7 @@ def _other(value: Any) -> str:
 
 
 _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
-    (("lift", "difference", "excess"), _points),
+    (("lift", "effect", "synergy"), _points),
     (("val_se", "confirm_sd"), _spread),
     (("families", "members"), _families),
     (("key", "base_key"), _key),

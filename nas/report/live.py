@@ -38,6 +38,8 @@ def panel(s: Summary) -> RenderableType:
         ("confirm", _confirming(s)),
         ("done", _counts(s)),
         ("failures", _failures(s)),
+        ("the draw", _biased(s)),
+        ("warning", _failing(s)),
         ("best", _best(s)),
     ):
         if row is not None:
@@ -105,6 +107,14 @@ def _failures(s: Summary) -> RenderableType | None:
     words = [f"{n} {kind}" for kind, n in s.failures.items()]
     words += [f"{family} benched" for family in s.benched]
     return Text(", ".join(words), style="red") if words else None
+
+
+def _biased(s: Summary) -> RenderableType | None:
+    return Text(f"BIASED, {s.biased}", style="bold red") if s.biased else None
+
+
+def _failing(s: Summary) -> RenderableType | None:
+    return Text("\n".join(s.failing), style="red") if s.failing else None
 
 
 def _best(s: Summary) -> RenderableType | None:

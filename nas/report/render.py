@@ -123,11 +123,14 @@ def _plain(values: "pd.Series[Any]") -> list[Any]:
     ]
 
 
+def escaped(text: str) -> str:
+    """For one line of Markdown: names and messages are anybody's."""
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
 def _markdown(page: _Page) -> str:
     def line(cells: Sequence[str]) -> str:
-        return (
-            "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in cells) + " |"
-        )
+        return "| " + " | ".join(map(escaped, cells)) + " |"
 
     lines = [f"## {page.title}", ""] if page.title else []
     lines += [line(page.columns), line(["---:" if n else "---" for n in page.numeric])]

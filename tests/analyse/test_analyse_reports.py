@@ -87,8 +87,10 @@ def test_family_yield(filled: Maker) -> None:
     assert bee["success_high"] == pytest.approx(0.5 + 0.4055, abs=1e-4)
     assert ant["mean_val_acc"] == ant["median_val_acc"] == pytest.approx(0.8)
     assert ant["best_val_acc"] == 0.9
-    assert bee["difference"] == pytest.approx(0.9 - 0.7)
-    assert pd.isna(ant["difference"])  # no ok candidate is without it
+    assert pd.isna(bee["effect"])
+    assert bee["told"] == "only 1 of its candidates have a result that can be compared"
+    assert dog["told"] == "no candidate with it has a result"
+    assert bee["advice"] == "needs more draws"
     assert ant["mean_expert_val_acc"] == pytest.approx((0.8 + 0.6) / 2)
     assert ant["usage"] == pytest.approx((0.3 + 0.9) / 2)
     assert ant["alone_val_acc"] == 0.8
@@ -96,9 +98,9 @@ def test_family_yield(filled: Maker) -> None:
     assert ant["lift_over_own"] == pytest.approx((0.88 + 0.68) / 2 - 0.79)
     assert pd.isna(table.loc["cat", "lift_over_own"])  # no control
     # 10 s for #0 and 5 s for the failed #2, one success
-    assert (bee["seconds"], bee["seconds_per_success"]) == (15.0, 15.0)
-    assert dog["seconds"] == 5.0
-    assert pd.isna(dog["seconds_per_success"])
+    assert bee["device_hours"] == bee["device_hours_per_success"] == pytest.approx(15 / 3600)
+    assert dog["device_hours"] == pytest.approx(5 / 3600)
+    assert pd.isna(dog["device_hours_per_success"])
     assert pd.isna(dog["mean_val_acc"])
     assert table["benched"].to_dict() == {"bee": False, "ant": False, "cat": False, "dog": True}
     assert table["members"].to_dict() == {"bee": 2, "ant": 1, "cat": 1, "dog": 1}
@@ -126,10 +128,8 @@ def test_cooccurrence(filled: Maker) -> None:
     assert len(table) == 6  # every pair of four, drawn or not
     pair = table.loc[("ant", "bee")]
     assert (pair["draws"], pair["ok"], pair["failed"]) == (1, 1, 0)
-    # Means: ant (.9+.7)/2 = .8, bee (.9+.5)/2 = .7, all (.9+.7+.5)/3 = .7 → .8 + .7 − .7 = .8
-    assert pair["expected_val_acc"] == pytest.approx(0.8)
-    assert pair["excess"] == pytest.approx(0.1)
-    assert table.index[0] == ("ant", "bee")
+    assert pair["mean_val_acc"] == pytest.approx(0.9)
+    assert pd.isna(pair["synergy"])  # one candidate tells nothing
     failed = table.loc[("bee", "dog")]
     assert (failed["draws"], failed["ok"], failed["success_rate"]) == (1, 0, 0.0)
     assert table.loc[("ant", "dog"), "draws"] == 0
@@ -183,7 +183,7 @@ def test_an_empty_campaign_gives_the_same_columns(maker: Maker, name: str) -> No
     full = nas.table(name, maker.ledger)
     assert list(empty.columns) == list(full.columns)
     assert not full.empty
-    counted = {"family_yield": 4, "cooccurrence": 6, "coverage": 5}
+    counted = {"family_yield": 4, "cooccurrence": 6, "coverage": 5, "lift": 1}
     assert len(empty) == counted.get(name, 0)  # what the space has is listed, drawn or not
 
 

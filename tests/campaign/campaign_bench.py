@@ -7,7 +7,9 @@ from typing import Any
 
 from nas.campaign import CampaignConfig
 from nas.campaign.clock import Clock
+from nas.campaign.coverage import Coverage
 from nas.campaign.driver import CampaignDriver
+from nas.campaign.plan import plan_of
 from nas.campaign.proposals import Proposer
 from nas.execute import Idle
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner
@@ -71,10 +73,18 @@ def ending(status: Status, **fields: Any) -> Script:
 class PlainProposer(Proposer):
     """The real one, but for rendering and probing: one cost for all."""
 
-    def __init__(self, space: Space, config: CampaignConfig, memory_bytes: int = 1) -> None:
-        sampler = make_sampler(config.sampler, space, config.seed)
+    def __init__(
+        self, space: Space, config: CampaignConfig, phase: int, memory_bytes: int = 1
+    ) -> None:
         super().__init__(
-            space, config.task, sampler, {}, num_classes=10, bench_after=config.bench_after
+            space,
+            config.task,
+            make_sampler(config.sampler, space, config.seed),
+            {},
+            num_classes=10,
+            bench_after=config.bench_after,
+            plan=plan_of(config, {}),
+            phase=phase,
         )
         self.memory_bytes = memory_bytes
 
@@ -105,14 +115,19 @@ class Bench:
     ) -> CampaignDriver:
         store = CampaignStore(self.ledger, self.id, Owner.me())
         row = self.ledger.campaign("c")
+        proposer = PlainProposer(
+            self.space, self.config, store.begin_phase(plan_of(self.config, {})), memory_bytes
+        )
+        learns = self.config.sampler if proposer.sampler.uses_results else ""
         return CampaignDriver(
             self.config,
             store,
-            PlainProposer(self.space, self.config, memory_bytes),
+            proposer,
             Clock(row.worked_seconds, self.config.budget_seconds),
             environment_id=store.environment({}),
             device_bytes=device_bytes,
             data_bytes=data_bytes,
+            coverage=Coverage(store, self.space, learns),
             only=only,
             say=self.said.append,
         )

@@ -165,7 +165,7 @@ def test_a_family_that_keeps_failing_is_benched_visibly(bench: Make) -> None:
     with_f0 = [t for t in campaign.trials if "f0" in t.candidate.families]
     assert len(with_f0) == 3
     assert any("f0 is benched" in line for line in campaign.said)
-    assert list(campaign.ledger.events("c")["kind"]) == ["benched"]
+    assert list(campaign.ledger.events("c")["kind"]) == ["phase", "benched"]
 
 
 def test_a_campaign_without_families_left_stops_and_can_go_on(bench: Make) -> None:

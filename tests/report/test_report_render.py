@@ -129,7 +129,7 @@ def test_an_unknown_format() -> None:
         ("success_rate", 0.5, "50.00"),
         ("usage", 0.25, "25.00"),
         ("confirm_sd", 0.0141, "1.41"),
-        ("excess", -0.02, "-2.00"),
+        ("synergy", -0.02, "-2.00"),
         ("macs", 8.46e9, "8.46 G"),
         ("params", 999, "999"),
         ("params", 1000, "1.00 k"),

@@ -1,0 +1,51 @@
+"""Is a mixture better than its best expert, and than plain averaging?
+
+One row for all ok candidates of the search, then one a family for those that hold it. Lifts are
+differences of test accuracy, means with 95 % t intervals over candidates; missing below three. The
+intervals know of the candidates' scatter, not of the luck in one control's seed, which every lift
+over the same expert shares.
+
+family                `all`, or a family
+lift_over_alone       test_acc less that of its best member trained alone at equal epochs; the
+                      member is chosen by validation
+lift_over_alone_low
+lift_over_alone_high
+n_alone               candidates whose members' controls have all ended
+lift_over_uniform     test_acc less that of the unweighted mean of the same experts' logits, which
+                      were trained together
+lift_over_uniform_low
+lift_over_uniform_high
+n_uniform
+"""
+
+import pandas as pd
+
+from nas.analyse import Frames
+from nas.analyse.measures import by_family, mean_interval
+from nas.analyse.tables import table as other
+
+LIFTS = ("alone", "uniform")
+COLUMNS = [
+    "family",
+    *(
+        name
+        for of in LIFTS
+        for name in (f"lift_over_{of}", f"lift_over_{of}_low", f"lift_over_{of}_high", f"n_{of}")
+    ),
+]
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    board = other("leaderboard", frames.ledger, frames.campaign)
+    lifts = [f"lift_over_{of}" for of in LIFTS]
+    one = board[lifts].assign(family="all")
+    each = by_family(board, *lifts)[["family", *lifts]]
+    rows = []
+    for family, group in [("all", one), *each.groupby("family")]:
+        row: dict[str, object] = {"family": family}
+        for of in LIFTS:
+            name = f"lift_over_{of}"
+            mean, low, high, n = mean_interval(group[name])
+            row |= {name: mean, f"{name}_low": low, f"{name}_high": high, f"n_{of}": n}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS)

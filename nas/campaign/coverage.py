@@ -1,0 +1,51 @@
+"""The audit of a running campaign: looked at whenever a candidate has ended."""
+
+from collections.abc import Sequence
+
+from nas.audit import Verdict, audit_of, draws
+from nas.ledger import CampaignStore
+from nas.spec import Record, Space
+
+
+class Coverage:
+    """Follows a campaign's draws, those of earlier runs first, and notes once what it finds."""
+
+    def __init__(self, store: CampaignStore, space: Space, learns: str) -> None:
+        """`space`: the campaign's whole; `learns`: the sampler's name if it learns from results."""
+        self._store = store
+        self._learns = learns
+        self._phases = store.events("phase")
+        self._audit = audit_of(space, self._phases)
+        self._seen = 0
+        self._ended: set[int] = set()
+        self._told = {event["why"].split()[0] for event in store.events("failing")}
+        self._flagged = bool(store.events("coverage"))
+
+    def look(self, records: Sequence[Record]) -> tuple[Verdict, list[str]]:
+        """The verdict on all draws so far, and what is new in it, a line each."""
+        new = records[self._seen :]
+        if new:
+            self._audit.add(draws(new, self._learns, self._phases, self._store.events("benched")))
+            self._seen = len(records)
+        ended = [r for r in records if r.status and r.number not in self._ended]
+        self._ended.update(record.number for record in ended)
+        self._audit.ended(
+            [record.assignment for record in ended],
+            [bool(record.status and record.status.failed) for record in ended],
+        )
+        verdict = self._audit.verdict
+        return verdict, list(self._note(verdict))
+
+    def _note(self, verdict: Verdict) -> list[str]:
+        lines = []
+        if verdict.verdict == "biased" and not self._flagged:
+            self._flagged = True
+            self._store.event("coverage", flagged_at=verdict.flagged_at, why=verdict.why)
+            lines.append(verdict.line)
+        for why in verdict.failing:
+            family = why.split()[0]
+            if family not in self._told:
+                self._told.add(family)
+                self._store.event("failing", family=family, why=why)
+                lines.append(f"{why}: look at `nas report failures`")
+        return lines

@@ -1,0 +1,120 @@
+"""`nas plan`: what a campaign could tell, before it is paid for."""
+
+import json
+from dataclasses import asdict
+from math import isnan
+from typing import Annotated
+
+import typer
+
+from nas.cli import complete, options
+from nas.spec import ProblemError, parse_duration
+
+
+def plan(
+    space: Annotated[
+        str,
+        typer.Argument(help="A space's name or a YAML file.", autocompletion=complete.spaces),
+    ] = "tiny",
+    trials: Annotated[
+        int | None, typer.Option("--trials", "-n", min=1, help="Candidates to draw.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", "-b", help="Instead: working time, as in 28d.")
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Standard deviation between equal candidates, in points."),
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            help="A campaign, or `latest`, that tells noise, failures and time a candidate.",
+            autocompletion=complete.campaigns,
+        ),
+    ] = None,
+    db: options.Db = "runs.db",
+    as_json: options.Json = False,
+) -> None:
+    """Say which effects a campaign will be able to see: least ones found four times of five.
+
+    Example: `nas plan moe4 --trials 1146 --noise 2`
+    """
+    from nas.analyse.plan import Measured, measured
+    from nas.analyse.plan import plan as look_ahead
+    from nas.ledger import Ledger
+    from nas.space import load
+
+    if (trials is None) == (budget is None):
+        raise typer.BadParameter("give one of --trials and --budget")
+    chosen = load(space)
+    if chosen.experts is None:
+        raise ProblemError(f"{chosen.name} has no families to compare", where=space)
+    before: Measured | None = None
+    if like is not None:
+        before = measured(Ledger(db), None if like == "latest" else like)
+        if before is None:
+            raise ProblemError("no candidate of it has finished", where=like)
+    if trials is None:
+        if before is None:
+            raise typer.BadParameter("--budget needs --like: how long does a candidate take?")
+        trials = max(1, int(parse_duration(str(budget), "--budget") / before.seconds))
+    rate = before.success_rate if before else 1.0
+    found = look_ahead(chosen, trials, success_rate=rate)
+    points = noise
+    if points is None and before is not None and not isnan(before.noise):
+        points = 100 * before.noise
+    if as_json:
+        scale = None if points is None else points
+        typer.echo(
+            json.dumps(
+                {
+                    "space": chosen.name,
+                    "trials": trials,
+                    "noise_points": scale,
+                    "like": asdict(before) if before else None,
+                    "results": found.results,
+                    "together": found.together,
+                    "family_sd": _known(found.family),
+                    "pair_sd": _known(found.pair),
+                    "family_points": _known(found.family, scale),
+                    "pair_points": _known(found.pair, scale),
+                }
+            )
+        )
+        return
+    axis = chosen.experts
+    each = found.results * axis.k / len(axis.families)
+    typer.echo(
+        f"{trials:,} trials of {chosen.name} ({axis.k} of {len(axis.families)} families), "
+        f"{found.results:,} with a result: a family stands in {each:.1f} of them, a pair in "
+        f"{found.together:.1f}."
+    )
+    source = "stated" if noise is not None else f"measured in {before.campaign}" if before else ""
+    if points is not None:
+        typer.echo(f"Noise between equal candidates: {points:.2f} points, {source}.")
+    typer.echo("Found four times out of five, if it is at least as large as")
+    for what, size in (
+        ("a family's effect against the average family", found.family),
+        ("a synergy of one pair, among all pairs, at a false-discovery rate of 5 %", found.pair),
+    ):
+        typer.echo(f"  {_size(size, points):>12}  {what}")
+    if points is None:
+        typer.echo(
+            "sd: the standard deviation between equal candidates; --noise or --like gives it."
+        )
+
+
+def _known(size: float, points: float | None = 1.0) -> float | None:
+    return None if isnan(size) or points is None else size * points
+
+
+def _size(size: float, points: float | None) -> str:
+    if isnan(size):
+        return "too few"
+    return f"{size:.2f} sd" if points is None else f"{size * points:.2f} points"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's command."""
+    app.command()(plan)

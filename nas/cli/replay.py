@@ -1,0 +1,53 @@
+"""`nas replay`: a published campaign, and what nas would have made of its days."""
+
+import json
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from nas.cli import options
+from nas.cli.console import console
+
+
+def replay(
+    campaign: Annotated[
+        Literal["airnet"], typer.Argument(help="Which: the 28 days that never left AirNet.")
+    ] = "airnet",
+    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Campaigns with nas: seconds each.")] = 3,
+    form: Annotated[
+        Literal["table", "csv", "json", "md"],
+        typer.Option("--format", "-f", help="For a person, or for a program."),
+    ] = "table",
+    output: options.Output = None,
+    as_json: options.Json = False,
+) -> None:
+    """Simulate a published campaign, and the same days with nas, side by side.
+
+    Example: `nas replay airnet --seeds 5`
+    """
+    from nas.replay import compare, note, plain, remarks, table
+    from nas.report import render
+
+    found = compare(seed, seeds)
+    if as_json or form == "json":
+        text = json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n"
+        output.write_text(text) if output else typer.echo(text, nl=False)
+        return
+    shown = render(table(found), form, note=note(found), limit=None)
+    said = "\n".join(f"- {remark}" for remark in remarks(found))
+    if isinstance(shown, str):
+        text = f"{shown}\n{said}\n" if form == "md" else shown
+        output.write_text(text) if output else typer.echo(text, nl=False)
+        return
+    if output is None:
+        console.print(shown, said)
+        return
+    with output.open("w") as file:
+        Console(file=file, width=200).print(shown, said)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's commands."""
+    app.command()(replay)

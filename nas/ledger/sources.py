@@ -1,0 +1,39 @@
+"""What the DataFrames leave out, for many candidates at once: rendered code, and versions."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import func, select
+
+from nas.ledger import models as m
+from nas.ledger.ledger import Ledger
+
+_AT_ONCE = 500
+"""Below every database's limit of values in one query."""
+
+
+def codes(ledger: Ledger, candidates: Iterable[int]) -> Iterator[tuple[int, str]]:
+    """(candidate, its rendered file) of each, in the order asked for; unknown ones are left out."""
+    wanted = iter(candidates)
+    while some := list(islice(wanted, _AT_ONCE)):
+        row = m.Candidate
+        with ledger.session() as session:
+            query = select(row.id, row.code).where(row.id.in_(some))
+            found = {found.id: found.code for found in session.execute(query)}
+        yield from ((candidate, found[candidate]) for candidate in some if candidate in found)
+
+
+def environments(ledger: Ledger, campaign: str) -> list[tuple[int, dict[str, Any]]]:
+    """(attempts, machine and versions) of a campaign's environments, the most used first."""
+    a, c, e = m.Attempt, m.Candidate, m.Environment
+    with ledger.session() as session:
+        counted = session.execute(
+            select(a.environment_id, func.count().label("n"))
+            .join(c, c.id == a.candidate_id)
+            .join(m.Campaign, m.Campaign.id == c.campaign_id)
+            .where(m.Campaign.name == campaign)
+            .group_by(a.environment_id)
+            .order_by(func.count().desc(), a.environment_id)
+        ).all()
+        return [(n, session.get_one(e, environment).data) for environment, n in counted]

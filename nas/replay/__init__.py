@@ -1,0 +1,21 @@
+"""The published campaign, replayed, and the same 28 days with nas."""
+
+from nas.replay.airnet import replay
+from nas.replay.compare import Comparison, Row, Spread, compare
+from nas.replay.days import Days
+from nas.replay.ours import our_days
+from nas.replay.text import note, plain, remarks, table
+
+__all__ = [
+    "Comparison",
+    "Days",
+    "Row",
+    "Spread",
+    "compare",
+    "note",
+    "our_days",
+    "plain",
+    "remarks",
+    "replay",
+    "table",
+]

@@ -1,0 +1,152 @@
+"""What was asked and what was run: the facts a reader needs before any figure."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import nas
+from nas.ledger.sources import environments
+from nas.ledger.summary import Summary
+from nas.report.cells import cell
+from nas.report.page.snapshot import Snapshot
+from nas.spec import Role, Space, format_duration
+
+Facts = list[tuple[str, str]]
+_OUTSIDE = ("platform", "cpus", "gpus", "commit", "nas")
+"""What an environment holds beside the versions of packages."""
+
+
+def about(ledger: Snapshot, summary: Summary) -> dict[str, Any]:
+    """`asked`, `run`, `versions`, `recipe`: lists of (name, text)."""
+    row = ledger.campaign(summary.campaign)
+    space = Space.model_validate(row.space)
+    found = environments(ledger, summary.campaign)
+    return {
+        "asked": _asked(space, row.config),
+        "run": _run(ledger, summary, [data for _, data in found]),
+        "versions": _versions(found),
+        "recipe": [(_words(name), str(value)) for name, value in space.recipe],
+    }
+
+
+def _asked(space: Space, config: Mapping[str, Any]) -> Facts:
+    facts: dict[str, Any] = {}
+    if axis := space.experts:
+        facts["Space"] = (
+            f"{space.name}: {axis.k} of {len(space.families)} families,"
+            f" {_many(len(space.members), 'member')}, {_many(space.subsets, 'possible set')}"
+        )
+    else:
+        facts["Space"] = space.name
+    for choice in space.choices:
+        facts[f"Gate: {_words(choice.name)}"] = ", ".join(str(value) for value in choice.values)
+    facts["Template"] = f"{space.template}, {space.image_size} px, {space.channels} channels"
+    facts["Data"] = config.get("dataset")
+    facts["Split seed"] = config.get("split_seed")
+    facts["Sampler"] = config.get("sampler")
+    facts["Seed"] = config.get("seed")
+    facts["Early stopping"] = {"fifo": "none"}.get(str(config.get("scheduler"))) or config.get(
+        "scheduler"
+    )
+    budget, trials = config.get("budget_seconds"), config.get("trials")
+    limits = [format_duration(budget) if budget else "", _many(trials, "trial") if trials else ""]
+    facts["Budget"] = " or ".join(filter(None, limits)) or "no limit"
+    facts["Executor"] = config.get("executor")
+    facts["Keep weights"] = config.get("keep_weights")
+    return _told(facts)
+
+
+def _run(ledger: Snapshot, summary: Summary, machines: list[dict[str, Any]]) -> Facts:
+    attempts = ledger.attempts(summary.campaign)
+    seconds = attempts.groupby("role")["seconds"].sum()
+    created = ledger.campaign(summary.campaign).created_at
+    worked = format_duration(summary.worked_seconds)
+    facts: dict[str, Any] = {
+        "State": _state(summary),
+        "Begun": f"{datetime.fromtimestamp(created, UTC):%Y-%m-%d %H:%M} UTC",
+        "Worked": worked + (" over all resumes" if summary.worked_seconds else ""),
+    }
+    for role in Role:
+        if counts := summary.counts.get(role):
+            parts = (f"{n:,} {outcome}" for outcome, n in ordered(counts))
+            facts[_ROLES[role]] = f"{sum(counts.values()):,}: {', '.join(parts)}"
+    facts["Attempts"] = f"{len(attempts):,}"
+    hours = {role: seconds.get(role, 0.0) / 3600 for role in Role}
+    shares = [f"{_WHAT[role]} {value:,.1f}" for role, value in hours.items() if value]
+    facts["Worker-hours"] = f"{sum(hours.values()):,.1f}" + (
+        f" ({', '.join(shares)})" if len(shares) > 1 else ""
+    )
+    if summary.per_hour:
+        facts["Pace"] = f"{summary.per_hour:,.1f} candidates a working hour"
+    if summary.eta_seconds and summary.state == "running":
+        facts["Left"] = format_duration(summary.eta_seconds)
+    facts["Peak memory"] = (
+        cell("memory_bytes", float(attempts["peak_memory_bytes"].max())) if len(attempts) else None
+    )
+    facts["Benched"] = ", ".join(summary.benched) or None
+    facts["Devices"] = ", ".join(sorted(set(attempts["device"].dropna()))) or None
+    facts["Machine"] = "; ".join(dict.fromkeys(map(_machine, machines))) or None
+    return _told(facts)
+
+
+_ROLES = {
+    Role.SEARCH: "Candidates",
+    Role.CONTROL: "Controls, one member alone",
+    Role.CONFIRM: "Confirmations, with new seeds",
+}
+_WHAT = {Role.SEARCH: "search", Role.CONTROL: "controls", Role.CONFIRM: "confirmations"}
+
+
+def ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Outcomes with their counts: ok first, then the most frequent."""
+    return sorted(counts.items(), key=lambda item: (item[0] != "ok", -item[1], item[0]))
+
+
+def _state(summary: Summary) -> str:
+    if summary.alive:
+        return f"running, {_many(len(summary.running), 'attempt')} at work"
+    if summary.state == "running":
+        return "no driver gives a sign of life: `nas resume` goes on with it"
+    return {"stopped": "stopped; `nas resume` goes on with it"}.get(summary.state, summary.state)
+
+
+def _machine(data: Mapping[str, Any]) -> str:
+    cpus = data.get("cpus")
+    parts = [*data.get("gpus", ()), data.get("platform"), cpus and f"{cpus} CPUs"]
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _versions(found: Iterable[tuple[int, Mapping[str, Any]]]) -> Facts:
+    """Each package's versions, with its attempts where there are several."""
+    counts: dict[str, dict[str, int]] = {}
+    for attempts, data in found:
+        for name in ("nas", *(name for name in data if name not in _OUTSIDE)):
+            if data.get(name):
+                versions = counts.setdefault(name, {})
+                versions[data[name]] = versions.get(data[name], 0) + attempts
+        if data.get("commit"):
+            commits = counts.setdefault("commit", {})
+            commits[data["commit"]] = commits.get(data["commit"], 0) + attempts
+    told = [
+        (
+            name,
+            ", ".join(
+                version if len(versions) == 1 else f"{version} ({_many(n, 'attempt')})"
+                for version, n in versions.items()
+            ),
+        )
+        for name, versions in counts.items()
+    ]
+    return [*told, ("this page", f"nas {nas.__version__}")]
+
+
+def _told(facts: Mapping[str, Any]) -> Facts:
+    return [(name, str(value)) for name, value in facts.items() if value is not None]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'s' if count != 1 else ''}"

@@ -1,0 +1,248 @@
+// Each figure is a function of its section's data, the reader's choice and the palette, and gives
+// { traces, layout, height, label }, or a sentence where there is nothing to draw. Widths in px.
+
+const PALETTES = { // Okabe–Ito, darkened or lightened to stand out from the paper
+  light: { ink: "#1c1f23", muted: "#5a6169", grid: "#e4e7ea", paper: "#ffffff", accent: "#0067a5", soft: "#a9c9de",
+    warm: "#c75400", hues: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8f94"] },
+  dark: { ink: "#e6e8ea", muted: "#a3abb3", grid: "#2e353c", paper: "#15181c", accent: "#6cb8ec", soft: "#2f5873",
+    warm: "#f0a35e", hues: ["#56b4e9", "#f0813a", "#2fc89a", "#e09cc2", "#f0c05a", "#3a8fd0", "#8a9198"] },
+};
+const ROW = 21; // pixels a row of a figure with names at its side
+const NARROW = 560;
+
+// plotly reads a little HTML in its texts: names and messages must not be read so.
+const plain = text => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const short = name => plain(name.length > 24 ? `${name.slice(0, 23)}…` : name); // the rest on hover
+const room = names => 14 + 7 * Math.min(24, Math.max(...names.map(name => name.length))); // px of the longest
+const lines = (...parts) => parts.filter(Boolean).map(plain).join("<br>");
+const percent = values => values.map(v => (v === null ? null : 100 * v));
+const pick = (values, rows) => rows.map(row => values[row]);
+const indices = (n, test = () => true) => Array.from({ length: n }, (_, i) => i).filter(test);
+
+function base(palette, more = {}) {
+  const axis = { gridcolor: palette.grid, zeroline: false, linecolor: palette.grid, automargin: true, title: { standoff: 8 } };
+  const { xaxis = {}, yaxis = {}, ...rest } = more;
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12.5, color: palette.ink },
+    margin: { l: 10, r: 16, t: 10, b: 10 }, hovermode: "closest", showlegend: false,
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
+    hoverlabel: { bgcolor: palette.paper, bordercolor: palette.muted, font: { color: palette.ink } , align: "left" },
+    xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
+  };
+}
+
+// An axis of names, the first on top, and the margin that it needs.
+const named = names => ({
+  tickvals: names.map((_, i) => i), ticktext: names.map(short), range: [names.length - 0.4, -0.6],
+  showgrid: false, tickfont: { size: 12 }, fixedrange: true, automargin: false,
+});
+const beside = names => ({ margin: { l: room(names), r: 16, t: 10, b: 10 } });
+const title = text => ({ title: { text } });
+
+// A long title of an axis in lines that a phone has room for.
+function wrapped(text, width) {
+  const fits = Math.max(20, Math.floor((width - 130) / 6.5));
+  let length = 0;
+  return text.split(" ").map(word => {
+    const breaks = length > 0 && length + word.length > fits;
+    length = (breaks ? 0 : length) + word.length + 1;
+    return (breaks ? "<br>" : "") + word;
+  }).join(" ").replaceAll(" <br>", "<br>");
+}
+
+function intervals(rows, palette, { x, low, high, color, symbol, hover }) {
+  return {
+    type: "scatter", mode: "markers", x, y: rows, hoverinfo: "text", hovertext: hover,
+    marker: { size: 8, color, symbol, line: { width: 1.5, color } },
+    error_x: { type: "data", symmetric: false, thickness: 1.5, width: 0, color: palette.muted,
+      array: high.map((h, i) => h - x[i]), arrayminus: low.map((l, i) => x[i] - l) },
+  };
+}
+const rule = (x, palette, dash = "solid") => ({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, layer: "below",
+  line: { color: palette.muted, width: 1, dash } });
+
+const FIGURES = {
+  coverage({ draws: { values, rows }, mean }, _, palette) {
+    if (!rows) return "This space has no families.";
+    const few = rows <= 30;
+    return {
+      traces: [{ type: "bar", x: indices(rows), y: values.draws, marker: { color: palette.accent }, hoverinfo: "text",
+        hovertext: indices(rows).map(i => lines(values.family[i], `${values.draws[i]} draws, ${values.ok[i]} trained`)) }],
+      layout: base(palette, { bargap: few ? 0.25 : 0.15,
+        xaxis: { tickvals: indices(rows), ticktext: values.family.map(short), tickangle: -90, showgrid: false, automargin: false, tickfont: { size: few ? 12 : 10 } },
+        margin: { l: 50, r: 16, t: 10, b: room(values.family) },
+        yaxis: { ...title("draws"), rangemode: "tozero" },
+        shapes: mean === null ? [] : [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: mean, y1: mean, line: { color: palette.ink, width: 1.5, dash: "dot" } }] }),
+      height: 230 + room(values.family), minWidth: 13 * rows,
+      label: `Bars: draws of ${rows} families, from ${Math.min(...values.draws)} to ${Math.max(...values.draws)}`,
+    };
+  },
+
+  families({ table, lift }, choice, palette) {
+    const [of, name, unit, axis] = {
+      effect: [table, "effect", "points", "adjusted effect on validation accuracy, percent points"],
+      success: [table, "success_rate", "percent", "candidates trained to their end, of those that ended, %"],
+      alone: [lift, "lift_over_alone", "points", "test accuracy over its best expert trained alone, percent points"],
+      uniform: [lift, "lift_over_uniform", "points", "test accuracy over the plain mean of its experts, percent points"],
+    }[choice];
+    const v = of.values, stem = name.replace("_rate", ""), effect = choice === "effect";
+    const x = percent(v[name]), low = percent(v[`${stem}_low`]), high = percent(v[`${stem}_high`]);
+    const known = indices(of.rows, i => v[name][i] !== null);
+    if (!known.length) return effect ? "No family’s effect can be told yet; the table says why." : "There is nothing to measure this by yet.";
+    const order = indices(of.rows);
+    if (!effect) order.sort((a, b) => (v.family[b] === "all") - (v.family[a] === "all") || (x[b] ?? -Infinity) - (x[a] ?? -Infinity));
+    const place = new Map(order.map((row, i) => [row, i]));
+    const how = { keep: [palette.accent, "circle"], drop: [palette.warm, "square"], undecided: [palette.muted, "diamond-open"] };
+    const group = i => (!effect ? "keep" : v.advice[i] in how ? v.advice[i] : "undecided");
+    return {
+      traces: Object.keys(how).map(kind => [kind, known.filter(i => group(i) === kind)]).filter(([, some]) => some.length).map(([kind, some]) => ({
+        name: kind, ...intervals(some.map(i => place.get(i)), palette, { x: pick(x, some), low: pick(low, some), high: pick(high, some), color: how[kind][0], symbol: how[kind][1],
+          hover: some.map(i => lines(v.family[i], `${write(unit, v[name][i])}, 95 % from ${write(unit, v[`${stem}_low`][i])} to ${write(unit, v[`${stem}_high`][i])}`,
+            of === table ? `${v.draws[i]} draws, ${v.ok[i]} trained` : `${v[`n_${choice}`][i]} candidates`, effect && `${v.advice[i]}: ${v.reason[i]}`)) }) })),
+      layout: base(palette, { showlegend: effect, xaxis: title(axis), yaxis: named(pick(v.family, order)), ...beside(v.family), shapes: unit === "points" ? [rule(0, palette)] : [],
+        annotations: !effect ? [] : order.filter(i => v[name][i] === null).map(i => ({ x: 0, xref: "paper", xanchor: "left", y: place.get(i), showarrow: false,
+          text: plain(v.told[i] || "cannot tell"), font: { size: 11, color: palette.muted } })) }),
+      height: ROW * of.rows + 90, label: `${known.length} rows with 95 % intervals: ${axis}`,
+    };
+  },
+
+  pairs({ table: { values: v, rows }, families: names }, choice, palette, width) {
+    if (!rows) return "There are no pairs.";
+    const place = new Map(names.map((name, i) => [name, i])), n = names.length;
+    const grid = fill => names.map(() => names.map(() => fill));
+    const z = grid(null), text = grid("");
+    const marks = { x: [], y: [] };
+    const scale = choice === "draws" ? 1 : 100;
+    for (let i = 0; i < rows; i++) {
+      const a = place.get(v.family_a[i]), b = place.get(v.family_b[i]);
+      const value = v[choice][i];
+      const said = lines(`${v.family_a[i]} with ${v.family_b[i]}`, `${v.draws[i]} draws, ${v.ok[i]} trained`,
+        v.mean_val_acc[i] !== null && `raw mean ${write("percent", v.mean_val_acc[i])} %`,
+        v.synergy[i] !== null && `synergy ${write("points", v.synergy[i])} pt, 95 % from ${write("points", v.synergy_low[i])} to ${write("points", v.synergy_high[i])}, q ${write("probability", v.q_value[i])}`);
+      for (const [row, column] of [[a, b], [b, a]]) {
+        z[row][column] = value === null ? null : scale * value;
+        text[row][column] = said;
+        if (choice === "synergy" && v.q_value[i] !== null && v.q_value[i] <= 0.05) { marks.x.push(column); marks.y.push(row); }
+      }
+    }
+    const found = z.flat().filter(value => value !== null);
+    if (!found.length) return choice === "synergy" ? "No pair’s synergy can be told yet." : "No pair has a trained candidate yet.";
+    const extent = Math.max(...found.map(Math.abs)) || 1;
+    const diverging = choice === "synergy";
+    const side = room(names), cell = Math.max(11, Math.min(26, (width - side - 80) / n));
+    const axis = { ...named(names), tickfont: { size: cell < 14 ? 9 : 11 }, automargin: false };
+    return {
+      traces: [{ type: "heatmap", z, hoverinfo: "text", hovertext: text, xgap: 1, ygap: 1,
+        colorscale: diverging ? [[0, "#0072b2"], [0.5, palette.paper], [1, "#d55e00"]] : "Viridis",
+        ...(diverging ? { zmin: -extent, zmax: extent } : {}),
+        colorbar: { thickness: 10, ...(choice === "draws" ? { dtick: Math.ceil((extent - Math.min(...found)) / 6) || 1 } : {}), outlinewidth: 0, len: Math.min(1, 260 / (cell * n)), y: 1, yanchor: "top",
+          title: { text: { draws: "draws", mean_val_acc: "mean %", synergy: "pt" }[choice], side: "top" } } },
+      { type: "scatter", mode: "markers", ...marks, hoverinfo: "skip", marker: { size: 5, color: palette.ink } }],
+      layout: base(palette, { margin: { l: side, b: side, t: 10, r: 80 },
+        xaxis: { ...axis, range: [-0.5, n - 0.5], tickangle: -90 }, yaxis: { ...axis, range: [n - 0.5, -0.5] } }),
+      height: Math.max(220, cell * n + side + 10), width: cell * n + side + 80,
+      label: `Matrix of ${n} by ${n} families: ${{ draws: "draws together", mean_val_acc: "mean validation accuracy", synergy: "synergy" }[choice]}`,
+    };
+  },
+
+  costs({ table: { values: v, rows }, front, rest, total }, choice, palette, width) {
+    const known = indices(rows, i => v[choice][i] !== null);
+    if (!known.length) return total ? "This was not measured." : "No candidate has been trained to its end yet.";
+    const best = front[choice], on = new Set(best), others = known.filter(i => !on.has(i));
+    const hover = some => some.map(i => lines(`#${v.number[i]} ${v.families[i].replaceAll("+", " ")}`, `${write("percent", v.val_acc[i])} %`,
+      `${write("count", v.params[i])} parameters, ${write("count", v.macs[i])} MACs`,
+      v.train_ms[i] !== null && `${write("float", v.train_ms[i])} ms an image in training`));
+    const dots = (some, marker, extra) => ({ type: "scatter", mode: "markers", x: pick(v[choice], some), y: percent(pick(v.val_acc, some)),
+      hoverinfo: "text", hovertext: hover(some), marker, ...extra });
+    const traces = [];
+    if (rest?.[choice]) traces.push({ type: "heatmap", x: rest[choice].x, y: percent(rest[choice].y), showscale: false, hoverinfo: "skip",
+      z: rest[choice].counts.map(row => row.map(n => n ? Math.log(n) : null)), colorscale: [[0, palette.grid], [1, palette.muted]] });
+    traces.push(dots(others, { size: 5, color: palette.accent, opacity: others.length > 500 ? 0.35 : 0.6 }, { name: "trained" }));
+    traces.push(dots(best, { size: 9, color: palette.warm, symbol: "diamond" }, { name: "Pareto front", mode: "lines+markers", line: { shape: "hv", color: palette.warm, width: 1.5 } }));
+    const axis = { params: "parameters", macs: "MACs of one image, forward", train_ms: "ms an image while training, forward and backward", step_ms: "ms an image at pre-flight, its members’ training steps added up" }[choice];
+    return { traces, height: 440, label: `${known.length} candidates, ${best.length} of them on the Pareto front`,
+      layout: base(palette, { showlegend: true, xaxis: { ...title(axis), type: "log", tickformat: choice.endsWith("_ms") ? "" : "~s", nticks: width < NARROW ? 4 : 9 },
+        yaxis: title("validation accuracy, %") }) };
+  },
+
+  curves({ lines: best, spread }, choice, palette) {
+    const drawn = best.filter(line => line.epoch.length);
+    const share = choice.endsWith("acc"), scale = share ? percent : values => values;
+    const traces = [];
+    const band = spread.values;
+    if (choice === "val_acc" && spread.rows) {
+      const edge = { type: "scatter", mode: "lines", x: band.epoch, hoverinfo: "skip", line: { width: 0 }, showlegend: false };
+      traces.push({ ...edge, y: percent(band.low) },
+        { ...edge, y: percent(band.high), fill: "tonexty", fillcolor: palette.soft + "59", showlegend: true, name: "middle 80 % of all" },
+        { ...edge, y: percent(band.median), line: { width: 1.5, color: palette.muted, dash: "dot" }, showlegend: true, name: "median of all" });
+    }
+    drawn.map((line, i) => [line, i]).reverse().forEach(([line, i]) => traces.push({
+      type: "scatter", mode: line.epoch.length > 1 ? "lines" : "markers", x: line.epoch, y: scale(line[choice]), hoverinfo: "text",
+      hovertext: line.epoch.map((epoch, j) => lines(`#${line.number} ${line.families.replaceAll("+", " ")}`, `epoch ${epoch}: ${share ? write("percent", line[choice][j]) + " %" : write("float", line[choice][j])}`)),
+      line: { width: i < 3 ? 2.5 : 1, color: i < 3 ? palette.hues[i] : palette.muted, dash: ["solid", "dash", "dashdot"][i] ?? "solid" },
+      marker: { color: i < 3 ? palette.hues[i] : palette.muted }, opacity: i < 3 ? 1 : 0.5, showlegend: i < 3, name: `#${line.number}`, legendrank: i + 1 }));
+    if (!traces.length) return "No epoch has been recorded yet.";
+    return { traces, height: 420, label: `Learning curves of the best ${drawn.length} candidates`,
+      layout: base(palette, { showlegend: true, xaxis: { ...title("epoch"), ...(Math.max(...traces.map(t => t.x.length)) <= 10 ? { dtick: 1 } : { nticks: 10 }) },
+        yaxis: title({ val_acc: "validation accuracy, %", train_acc: "training accuracy, %", val_loss: "validation loss, nats", train_loss: "training loss, nats" }[choice]) }) };
+  },
+
+  failures({ by_type, by_family, ended, failed }, choice, palette) {
+    if (!failed) return ended ? `None of ${grouped.format(ended)} ended attempts failed.` : "No attempt has come to an end yet.";
+    if (choice === "family") {
+      const { values: v, rows } = by_family, all = indices(rows);
+      return {
+        traces: [intervals(all, palette, { x: percent(v.share), low: percent(v.low), high: percent(v.high), color: palette.warm, symbol: "square",
+          hover: all.map(i => lines(v.family[i], `${v.failed[i]} of ${v.ended[i]} attempts failed: ${write("percent", v.share[i])} %`, `${seconds(v.seconds[i])} of worker time`)) })],
+        layout: base(palette, { xaxis: { ...title("of its ended attempts, % failed; dotted: of all attempts"), rangemode: "tozero" }, yaxis: named(v.family), ...beside(v.family),
+          shapes: [rule(100 * failed / ended, palette, "dot")] }),
+        height: ROW * rows + 80, label: `Share of failed attempts of ${rows} families`,
+      };
+    }
+    const { values: v, rows } = by_type;
+    const names = [...new Set(v.outcome)], stages = [...new Set(v.stage)];
+    const total = name => v.outcome.reduce((sum, outcome, i) => sum + (outcome === name ? v.attempts[i] : 0), 0);
+    names.sort((a, b) => total(b) - total(a));
+    return {
+      traces: stages.map((stage, s) => {
+        const mine = indices(rows, i => v.stage[i] === stage);
+        return { type: "bar", orientation: "h", name: plain(stage || "no stage"), x: pick(v.attempts, mine), y: mine.map(i => names.indexOf(v.outcome[i])),
+          marker: { color: palette.hues[s % palette.hues.length] }, hoverinfo: "text",
+          hovertext: mine.map(i => lines(`${v.outcome[i]} in ${v.stage[i] || "no stage"}: ${v.attempts[i]} attempts`, `${seconds(v.seconds[i])} of worker time`, v.message[i].slice(0, 120))) };
+      }),
+      layout: base(palette, { barmode: "stack", showlegend: true, bargap: 0.35, xaxis: title("failed attempts, by the stage they failed in"), yaxis: named(names), ...beside(names) }),
+      height: 34 * names.length + 110, label: `${failed} of ${ended} ended attempts failed`,
+    };
+  },
+
+  timeline({ table: { values: v, rows, columns }, events }, _, palette) {
+    if (!rows) return "No attempt has come to an end yet.";
+    const when = v.at.map(at => new Date(1000 * at));
+    const kinds = columns.slice(1, -1).filter(c => v[c.name][rows - 1] > 0);
+    const unit = Math.max(...kinds.map(c => v[c.name][rows - 1])) > 2 * 3600 ? ["hours", 3600] : ["minutes", 60];
+    const color = { trained: 0, failed: 1, "controls and confirmations": 2, pruned: 3, interrupted: 6 };
+    const traces = kinds.map(c => ({ type: "scatter", mode: "lines", stackgroup: "one", name: plain(c.title), x: when, y: v[c.name].map(s => s / unit[1]),
+      line: { width: 0.5, color: palette.hues[color[c.name]] }, hoverinfo: "text", hovertext: v[c.name].map(s => lines(`${c.title}: ${seconds(s)}`)) }));
+    traces.push({ type: "scatter", mode: "lines", x: when, y: percent(v.best), yaxis: "y2", showlegend: false, line: { shape: "hv", color: palette.accent, width: 2 },
+      hoverinfo: "text", hovertext: v.best.map(b => `best so far ${write("percent", b)} %`) });
+    const marks = indices(events.at.length);
+    return { traces, height: 480, label: `Cumulative worker time and best accuracy over ${rows} moments`,
+      layout: base(palette, { showlegend: true, xaxis: { type: "date", anchor: "y2" }, yaxis: { ...title(`worker ${unit[0]}, cumulative`), domain: [0.4, 1], rangemode: "tozero" },
+        yaxis2: { ...base(palette).yaxis, ...title("best val, %"), domain: [0, 0.32] },
+        shapes: marks.map(i => ({ ...rule(new Date(1000 * events.at[i]), palette, "dot") })),
+        annotations: marks.slice(0, 12).map(i => ({ x: new Date(1000 * events.at[i]), y: 1, yref: "paper", textangle: -90, xanchor: "right", yanchor: "top", showarrow: false,
+          text: `${plain(events.kind[i])} ${short(events.family[i] ?? "")}`, font: { size: 11, color: palette.muted } })) }) };
+  },
+
+  gates({ groups, even, mixtures }, choice, palette) {
+    const { values: v, rows } = groups[choice] ?? groups.all;
+    if (!mixtures || !rows) return "No mixture has been trained to its end yet.";
+    return {
+      traces: [{ type: "box", orientation: "h", y: indices(rows), q1: percent(v.q1), median: percent(v.median), q3: percent(v.q3), lowerfence: percent(v.p5), upperfence: percent(v.p95),
+        line: { color: palette.accent, width: 1.5 }, fillcolor: palette.soft, width: 0.6, whiskerwidth: 0, hoverinfo: "x" }],
+      layout: base(palette, { xaxis: { ...title("mean gate weight, %"), rangemode: "tozero" }, yaxis: named(v.family), ...beside(v.family), shapes: even ? [rule(100 * even, palette, "dot")] : [] }),
+      height: ROW * rows + 80, label: `Gate weights of ${rows} families’ experts in ${mixtures} mixtures`,
+    };
+  },
+};

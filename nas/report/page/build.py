@@ -1,0 +1,98 @@
+"""The page's one file: HTML, style, script, plotly and data, with nothing to fetch."""
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from nas.ledger import Ledger
+from nas.report.page.data import page_data
+from nas.spec import ProblemError
+
+_ASSETS = Path(__file__).with_name("assets")
+_SCRIPTS = ("format.js", "tables.js", "figures.js", "page.js")
+
+
+def page(ledger: Ledger, campaign: str | None = None, *, live: str | None = None) -> bytes:
+    """A campaign's report as one UTF-8 HTML file that needs nothing else.
+
+    With `live`, an address relative to the page such as `data.json`, the page asks there for
+    `to_json(page_data(…))` every few seconds and redraws in place; it understands ETag and 304.
+    Raises ProblemError as `page_data` does.
+    """
+    return _filled(page_data(ledger, campaign), live)
+
+
+def save(made: bytes, path: Path) -> int:
+    """Writes a page beside its place, then moves it there: nobody meets half of one. Its bytes.
+
+    Raises ProblemError where there is no folder for it.
+    """
+    if path.exists() and not path.is_file():  # /dev/stdout; a folder, which says so
+        return path.write_bytes(made)
+    if not path.parent.is_dir():
+        raise ProblemError("there is no such folder", where=str(path.parent), fix="make it first")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(made)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return len(made)
+
+
+def to_json(data: Mapping[str, Any]) -> bytes:
+    """Page data as JSON, in ASCII."""
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _filled(data: Mapping[str, Any], live: str | None) -> bytes:
+    """Nothing of a campaign is put into HTML or script: it travels as base64 alone, and the
+    Content-Security-Policy allows our two scripts by their hashes and no other."""
+    script = "\n".join(_asset(name) for name in _SCRIPTS)
+    library, library_hash = _plotly()
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}' '{library_hash}';"
+        " style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none';"
+        + (" connect-src 'self'" if live else "")
+    )
+    parts = {
+        "policy": policy,
+        "style": _asset("page.css"),
+        "script": script,
+        "plotly": library,
+        "data": _packed(to_json({"live": live, "data": data}), level=6),
+    }
+    text = _asset("page.html")
+    for name, value in parts.items():
+        before, mark, after = text.partition("{{" + name + "}}")
+        assert mark, name
+        text = before + value + after
+    return text.encode()
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _plotly() -> tuple[str, str]:
+    """plotly.js packed, and its hash. Shipped inside the Python package: nothing is fetched."""
+    from plotly.offline import get_plotlyjs
+
+    library = get_plotlyjs()
+    return _packed(library.encode(), level=6), _hash(library)
+
+
+def _packed(data: bytes, level: int) -> str:
+    return base64.b64encode(gzip.compress(data, level, mtime=0)).decode()
+
+
+def _hash(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,97 @@
+"""What accuracy costs: parameters, MACs and measured time an image, with the Pareto front."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nas.report.page.plain import Column, table
+from nas.report.page.snapshot import Snapshot
+
+_TITLES = {
+    "params": "parameters",
+    "macs": "MACs",
+    "train_ms": "training",
+    "step_ms": "pre-flight",
+}
+AXES = tuple(_TITLES)
+BINS = (48, 36)
+"""Cells along cost and accuracy that stand for the candidates not drawn one by one."""
+_COLUMNS = (
+    Column("number", "Draw", "number"),
+    Column("families", "Families", "joined"),
+    Column("val_acc", "Val", "percent"),
+    Column("params", "Parameters", "count"),
+    Column("macs", "MACs", "count"),
+    Column("train_ms", "ms an image, training", "float", "measured in its worker, median epoch"),
+    Column("step_ms", "ms an image, pre-flight", "float", "measured: its members' steps added up"),
+    Column("front", "On the front of", "text", "no candidate is both cheaper and better"),
+    Column("key", "Key", "key"),
+)
+
+
+def costs(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> dict[str, Any]:
+    """`table`: the best `limit` candidates and all on a front; `front`: their rows by cost axis,
+    cheapest first; `rest`: by axis, counts of all candidates on a grid, if some are left out."""
+    rows = board.assign(
+        train_ms=board["key"].map(_train_ms(ledger, campaign)),
+        step_ms=board["members"].map(_step_ms(ledger, board)),
+    )
+    fronts = {axis: _front(rows[axis], rows["val_acc"]) for axis in AXES}
+    names: dict[Any, list[str]] = {}
+    for axis, best in fronts.items():
+        for index in best:
+            names.setdefault(index, []).append(_TITLES[axis])
+    rows["front"] = [", ".join(names.get(index, ())) for index in rows.index]
+    chosen = rows[(np.arange(len(rows)) < limit) | (rows["front"] != "")]
+    place = {index: n for n, index in enumerate(chosen.index.tolist())}
+    return {
+        "table": table(chosen, _COLUMNS, "leaderboard"),
+        "front": {axis: [place[index] for index in fronts[axis]] for axis in AXES},
+        "rest": {axis: _grid(rows, axis) for axis in AXES} if len(chosen) < len(rows) else None,
+        "total": len(rows),
+    }
+
+
+def _train_ms(ledger: Snapshot, campaign: str) -> "pd.Series[float]":
+    """By key, milliseconds an image while it was trained: the median over its epochs."""
+    epochs = ledger.epochs(campaign)
+    speed = epochs["images_per_second"].where(epochs["images_per_second"] > 0)
+    return 1000 / speed.groupby(epochs["key"]).median()
+
+
+def _step_ms(ledger: Snapshot, board: pd.DataFrame) -> dict[str, float]:
+    """By members, milliseconds an image of one training step at pre-flight, added up.
+
+    Missing where one of the members has no probe that went well. The latest of each counts.
+    """
+    probes = ledger.probes()
+    probes = probes[probes["ok"] & (probes["seconds"] > 0) & (probes["batch"] > 0)]
+    latest = probes.sort_values("probed_at").drop_duplicates("model", keep="last")
+    ms = dict(zip(latest["model"], 1000 * latest["seconds"] / latest["batch"], strict=True))
+    return {
+        members: sum(ms.get(model, float("nan")) for model in members.split("+"))
+        for members in board["members"].unique()
+    }
+
+
+def _front(cost: "pd.Series[float]", value: "pd.Series[float]") -> list[Any]:
+    """Labels of the rows that no other beats in both: less cost, more value; cheapest first."""
+    known = pd.DataFrame({"cost": cost.astype("float64"), "value": value}).dropna()
+    known = known.sort_values(["cost", "value"], ascending=[True, False], kind="stable")
+    best_before = known["value"].cummax().shift(fill_value=-np.inf)
+    return known.index[known["value"] > best_before].tolist()
+
+
+def _grid(rows: pd.DataFrame, axis: str) -> dict[str, Any] | None:
+    """Counts of all candidates over log cost and accuracy; None where no cost is known."""
+    known = rows[[axis, "val_acc"]].astype("float64").dropna()
+    known = known[known[axis] > 0]
+    if known.empty:
+        return None
+    counts, x, y = np.histogram2d(np.log10(known[axis]), known["val_acc"], bins=BINS)
+    return {
+        "x": np.round(10 ** ((x[1:] + x[:-1]) / 2), 6).tolist(),
+        "y": np.round((y[1:] + y[:-1]) / 2, 5).tolist(),
+        "counts": counts.T.astype(int).tolist(),
+    }

@@ -1,0 +1,59 @@
+"""Is the draw fair? The audit's verdict, and how often each family was drawn."""
+
+from typing import Any
+
+import pandas as pd
+
+from nas.analyse import table as analysis
+from nas.analyse import verdict
+from nas.report.page.plain import Column, need_columns, table
+from nas.report.page.snapshot import Snapshot
+
+_LEVELS = (
+    Column("level", "Level", "text", "family, pair, member, a gate setting, or the whole set"),
+    Column("values", "Values", "int", "how many the space has"),
+    Column("drawn", "Drawn", "int", "how many were drawn at least once"),
+    Column("covered", "Covered", "percent", "drawn / values"),
+    Column("mean", "Mean draws", "float", "what a fair draw aims at"),
+    Column("min", "Least", "int"),
+    Column("max", "Most", "int"),
+    Column("spread", "Spread", "int", "largest difference between counts that ought to be equal"),
+    Column("least", "Least drawn", "text"),
+)
+_DRAWS = (
+    Column("family", "Family", "text"),
+    Column("draws", "Draws", "int"),
+    Column("ok", "Trained", "int"),
+    Column("open", "Open", "int"),
+)
+
+
+def audited(ledger: Snapshot, campaign: str) -> dict[str, Any]:
+    """`verdict` (fair, biased, adaptive or none), `flagged_at`, `why`, `draws`, `line`, `failing`:
+    families whose candidates fail more than the rest."""
+    said = verdict(ledger, campaign)
+    return {
+        "verdict": said.verdict if said.draws else "none",
+        "flagged_at": said.flagged_at,
+        "why": said.why,
+        "draws": said.draws,
+        "line": said.line if said.draws else "Nothing has been drawn yet.",
+        "failing": list(said.failing),
+    }
+
+
+def coverage(ledger: Snapshot, campaign: str, yields: pd.DataFrame) -> dict[str, Any]:
+    """`levels` and `draws`: tables; draws in the space's order, where a bias would show; `mean`:
+    the draws of a family that a fair draw aims at."""
+    draws = yields.sort_values("family", kind="stable")
+    levels = analysis("coverage", ledger, campaign)
+    return {
+        "levels": table(levels, _LEVELS, "coverage"),
+        "draws": table(draws, _DRAWS, "family_yield"),
+        "mean": _mean(need_columns(levels, ["level", "mean"], "coverage")),
+    }
+
+
+def _mean(levels: pd.DataFrame) -> float | None:
+    found = levels.loc[levels["level"] == "family", "mean"]
+    return float(found.iloc[0]) if len(found) else None

@@ -1,0 +1,49 @@
+"""How accuracy grows over the epochs: the best candidates, and everybody's spread."""
+
+from typing import Any
+
+import pandas as pd
+
+from nas.report.page.plain import Column, table, values
+from nas.report.page.snapshot import Snapshot
+
+BEST = 20
+"""Candidates whose curves are drawn one by one."""
+METRICS = ("val_acc", "train_acc", "val_loss", "train_loss")
+_SPREAD = (
+    Column("epoch", "Epoch", "int"),
+    Column("n", "Candidates", "int", "that got so far"),
+    Column("low", "10 %", "percent", "a tenth is below"),
+    Column("median", "Median", "percent"),
+    Column("high", "90 %", "percent", "a tenth is above"),
+)
+
+
+def curves(ledger: Snapshot, campaign: str, board: pd.DataFrame) -> dict[str, Any]:
+    """`lines`: of the best candidates, each with its figures by epoch; `spread`: a table of
+    quantiles of validation accuracy over all candidates of the search."""
+    epochs = ledger.epochs(campaign)
+    epochs = epochs[epochs["role"] == "search"]
+    # A candidate that was tried again did some epochs twice: the last time counts.
+    epochs = epochs.drop_duplicates(["candidate", "epoch"], keep="last")
+    return {
+        "spread": table(_spread(epochs), _SPREAD, "curves"),
+        "lines": [_line(epochs, leader) for leader in board.head(BEST).itertuples()],
+    }
+
+
+def _spread(epochs: pd.DataFrame) -> pd.DataFrame:
+    by_epoch = epochs.groupby("epoch")["val_acc"]
+    quantiles = {"low": 0.1, "median": 0.5, "high": 0.9}
+    found = pd.DataFrame({name: by_epoch.quantile(q) for name, q in quantiles.items()})
+    return found.assign(n=by_epoch.size()).reset_index()
+
+
+def _line(epochs: pd.DataFrame, leader: Any) -> dict[str, Any]:
+    mine = epochs[epochs["key"] == leader.key].sort_values("epoch")
+    return {
+        "number": int(leader.number),
+        "families": leader.families,
+        "epoch": values(mine["epoch"]),
+        **{name: values(mine[name], "float") for name in METRICS},
+    }

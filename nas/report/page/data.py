@@ -1,0 +1,129 @@
+"""All that the page shows, as plain data: each section by its own module."""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import nas
+from nas.ledger import Ledger
+from nas.ledger.sources import codes
+from nas.ledger.summary import Summary, summary
+from nas.report.page.about import about, ordered
+from nas.report.page.codes import pack
+from nas.report.page.costs import costs
+from nas.report.page.coverage import audited, coverage
+from nas.report.page.curves import curves
+from nas.report.page.failures import failures
+from nas.report.page.families import families, yields
+from nas.report.page.gates import gates
+from nas.report.page.leaders import board, leaders
+from nas.report.page.pairs import pairs
+from nas.report.page.snapshot import Snapshot
+from nas.report.page.timeline import timeline
+from nas.spec import ProblemError
+
+WHOLE = 5_000
+"""Attempts up to which every candidate is on the page."""
+BEST = 1_000
+"""Above it, so many of the best are."""
+
+
+def page_data(ledger: Ledger, campaign: str | None = None) -> dict[str, Any]:
+    """Everything on the page as JSON-able data, read in one transaction that blocks no writer.
+
+    `campaign`, `made_at` (seconds since 1970), `nas` (version), `state`, `headline` (sentences),
+    `notes` (what is left out), `verdict`, `about`, `codes` (see `nas.report.page.codes`), and
+    `sections`: each a dict, or `{"problem": one line}` where its analysis fails. A ledger without
+    a campaign gives `empty`: a sentence that says so. Shares in [0, 1], lengths in seconds.
+
+    Raises ProblemError for an unknown campaign and a ledger that cannot be read.
+    """
+    with Snapshot(ledger).open() as snapshot:
+        made = {"made_at": time.time(), "nas": nas.__version__}
+        if campaign is None and not snapshot.campaign_names():
+            return {
+                **made,
+                "campaign": None,
+                "empty": "No campaign is in this ledger yet: `nas search` starts one.",
+            }
+        return {**made, **_campaign(snapshot, summary(snapshot, campaign))}
+
+
+def _campaign(ledger: Snapshot, found: Summary) -> dict[str, Any]:
+    name = found.campaign
+    attempts = ledger.attempts(name)
+    limit = WHOLE if len(attempts) <= WHOLE else BEST
+    best = cache(lambda: board(ledger, name))
+    by_family = cache(lambda: yields(ledger, name))
+    parts = {
+        "coverage": lambda: coverage(ledger, name, by_family()),
+        "leaders": lambda: leaders(best(), limit),
+        "families": lambda: families(ledger, name, by_family()),
+        "pairs": lambda: pairs(ledger, name),
+        "costs": lambda: costs(ledger, name, best(), limit),
+        "curves": lambda: curves(ledger, name, best()),
+        "failures": lambda: failures(ledger, name),
+        "timeline": lambda: timeline(ledger, name),
+        "gates": lambda: gates(ledger, name),
+    }
+    sections = {section: _section(make) for section, make in parts.items()}
+    return {
+        "campaign": name,
+        "state": found.state,
+        "alive": found.alive,
+        "headline": _headline(found),
+        "notes": _notes(len(attempts), limit),
+        "verdict": _section(lambda: audited(ledger, name)),
+        "about": about(ledger, found),
+        "sections": sections,
+        "codes": _codes(ledger, name, sections),
+    }
+
+
+def _section(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A section's data; what is wrong with it takes its place and spoils no other."""
+    try:
+        return make()
+    except ProblemError as error:
+        return {"problem": str(error)}
+
+
+def _headline(found: Summary) -> str:
+    counts = found.counts["search"]
+    if not found.drawn:
+        return "Nothing has been drawn yet."
+    drawn = f"{found.drawn:,} candidate{'s' if found.drawn != 1 else ''} drawn"
+    parts = [f"{n:,} {_WORDS.get(outcome, outcome)}" for outcome, n in ordered(counts)]
+    best = (
+        f" The best reaches {100 * found.best.val_acc:.2f} % on validation"
+        f" ({found.best.families.replace('+', ', ')})."
+        if found.best
+        else " None has been trained to its end."
+    )
+    return f"{drawn}: {', '.join(parts)}.{best}"
+
+
+_WORDS = {"ok": "trained to their end", "open": "still open"}
+
+
+def _notes(attempts: int, limit: int) -> list[str]:
+    if attempts <= WHOLE:
+        return []
+    return [
+        f"{attempts:,} attempts are more than one page can list. Every figure counts all of them;"
+        f" the leaderboard, the points of the cost figure and the code are of the best {limit:,},"
+        " and `nas report leaderboard --format csv` lists the rest."
+    ]
+
+
+def _codes(ledger: Snapshot, campaign: str, sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Of every candidate that a table lists."""
+    keys: set[str] = set()
+    for section, listed in (("leaders", "table"), ("failures", "latest")):
+        if "problem" not in sections[section]:
+            keys.update(sections[section][listed]["values"]["key"])
+    rows = ledger.candidates(campaign)
+    rows = rows[rows["key"].isin(keys)]
+    key_of = dict(zip(rows["candidate"].tolist(), rows["key"], strict=True))
+    return pack((key_of[candidate], code) for candidate, code in codes(ledger, key_of))

@@ -1,0 +1,60 @@
+"""Which families earn their place: effects, success rates and lifts, with their intervals."""
+
+from typing import Any
+
+import pandas as pd
+
+from nas.analyse import table as analysis
+from nas.report.page.plain import Column, need_columns, table
+from nas.report.page.snapshot import Snapshot
+
+_TABLE = (
+    Column("family", "Family", "text"),
+    Column("advice", "Advice", "text"),
+    Column("effect", "Effect", "points", "on validation accuracy, adjusted for its partners"),
+    Column("effect_low", "95 % low", "points"),
+    Column("effect_high", "95 % high", "points"),
+    Column("told", "Not told because", "text"),
+    Column("draws", "Draws", "int"),
+    Column("ok", "Trained", "int"),
+    Column("success_rate", "Success", "percent", "trained / (trained + failed)"),
+    Column("success_low", "95 % low", "percent", "Wilson"),
+    Column("success_high", "95 % high", "percent", "Wilson"),
+    Column("mean_val_acc", "Raw mean", "percent", "of its trained candidates, partners and all"),
+    Column("pruned", "Pruned", "int"),
+    Column("failed", "Failed", "int"),
+    Column("open", "Open", "int"),
+    Column("device_hours_per_success", "Device-hours a success", "float", "failures included"),
+    Column("reason", "Reason", "text"),
+)
+
+
+_LIFT = (
+    Column("family", "Family", "text"),
+    Column("lift_over_alone", "Over best alone", "points", "test: its best member trained alone"),
+    Column("lift_over_alone_low", "95 % low", "points"),
+    Column("lift_over_alone_high", "95 % high", "points"),
+    Column("n_alone", "n", "int", "candidates"),
+    Column(
+        "lift_over_uniform", "Over plain mean", "points", "test: unweighted mean of its experts"
+    ),
+    Column("lift_over_uniform_low", "95 % low", "points"),
+    Column("lift_over_uniform_high", "95 % high", "points"),
+    Column("n_uniform", "n", "int", "candidates"),
+)
+
+
+def yields(ledger: Snapshot, campaign: str) -> pd.DataFrame:
+    """The families' DataFrame, best first; ProblemError if it is one's own and lacks a column."""
+    rows = analysis("family_yield", ledger, campaign)
+    return need_columns(rows, [column.name for column in _TABLE], "family_yield")
+
+
+def families(ledger: Snapshot, campaign: str, rows: pd.DataFrame) -> dict[str, Any]:
+    """`table`: one row a family, in the analysis' ranking; `lift`: one for all, then for each;
+    `note`: what the effects speak of."""
+    return {
+        "table": table(rows, _TABLE, "family_yield"),
+        "lift": table(analysis("lift", ledger, campaign), _LIFT, "lift"),
+        "note": rows.attrs.get("note", ""),
+    }

@@ -1,0 +1,46 @@
+"""Where the worker time went, and when the best was found."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nas.analyse.measures import FAILED
+from nas.report.page.plain import Column, table, values
+from nas.report.page.snapshot import Snapshot
+
+POINTS = 240
+"""Steps of the cumulative curves: finer than any screen."""
+KINDS = ("trained", "pruned", "controls and confirmations", "failed", "interrupted")
+_COLUMNS = (
+    Column("at", "Until (UTC)", "time"),
+    *(Column(kind, kind.capitalize(), "seconds", "worker time, cumulative") for kind in KINDS),
+    Column("best", "Best val so far", "percent"),
+)
+
+
+def timeline(ledger: Snapshot, campaign: str) -> dict[str, Any]:
+    """`table`: cumulative worker seconds by kind at up to POINTS moments; `events`."""
+    rows = ledger.attempts(campaign)
+    rows = rows[rows["outcome"].notna() & rows["ended_at"].notna()].sort_values("ended_at")
+    kind = rows["outcome"].map({"ok": "trained", "pruned": "pruned"}).fillna("interrupted")
+    kind = kind.mask(rows["outcome"].isin(FAILED), "failed")
+    kind = kind.mask((rows["role"] != "search") & (kind == "trained"), KINDS[2])
+    best = rows["val_acc"].where((rows["role"] == "search") & (rows["outcome"] == "ok")).cummax()
+    made = pd.DataFrame({"at": rows["ended_at"]})
+    for name in KINDS:
+        made[name] = rows["seconds"].where(kind == name, 0.0).cumsum()
+    made["best"] = best.ffill()
+    chosen = np.unique(np.linspace(0, len(made) - 1, min(POINTS, len(made))).round().astype(int))
+    improved = np.flatnonzero(made["best"].diff().to_numpy() > 0)  # no step of the best is lost
+    if len(improved) <= POINTS:
+        chosen = np.union1d(chosen, improved)
+    events = ledger.events(campaign)
+    return {
+        "table": table(made.iloc[chosen], _COLUMNS, "timeline"),
+        "events": {
+            "at": values(events["at"], "time"),
+            "kind": values(events["kind"]),
+            "family": values(events["family"]),
+        },
+    }

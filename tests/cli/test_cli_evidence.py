@@ -1,0 +1,104 @@
+"""Audit, phases and advice on the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "ledger"))
+
+from ledger_maker import Maker
+
+
+def nas(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nas.cli", *arguments],
+        cwd=cwd,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def dry(*arguments: str, cwd: Path) -> dict[str, object]:
+    told = nas("search", *arguments, "--dry-run", "--audit", "--json", cwd=cwd)
+    assert told.returncode == 0, told.stderr
+    found: dict[str, object] = json.loads(told.stdout.splitlines()[-1])
+    assert set(found) == {"verdict", "flagged_at", "why"}
+    return found
+
+
+def test_a_dry_run_ends_with_the_audit_s_line(tmp_path: Path) -> None:
+    biased = dry("--sampler", "lexicographic", "--trials", "16", cwd=tmp_path)
+    assert biased["verdict"] == "biased"
+    assert isinstance(biased["flagged_at"], int)
+    assert "byobnet" in str(biased["why"])
+    fair = dry("--trials", "16", cwd=tmp_path)
+    assert (fair["verdict"], fair["flagged_at"]) == ("fair", None)
+    adaptive = dry("--trials", "3", "--prefer", "resnet", cwd=tmp_path)
+    assert (adaptive["verdict"], adaptive["flagged_at"]) == ("adaptive", None)
+    assert "prefers resnet" in str(adaptive["why"])
+
+
+@pytest.fixture
+def lopsided(tmp_path: Path) -> Path:
+    """A short campaign whose candidates all hold ant."""
+    maker = Maker(tmp_path / "runs.db", sampler="uniform")
+    for partner, accuracy in (("bee_s", 0.9), ("cat_s", 0.8), ("dog_s", 0.7)):
+        maker.trained("ant_s", partner, val=accuracy)
+    maker.ledger.close()
+    return tmp_path
+
+
+def test_every_report_begins_with_the_verdict(lopsided: Path) -> None:
+    table = nas("report", "family_yield", cwd=lopsided, COLUMNS="200")
+    assert table.stdout.splitlines()[0].startswith("The draw is fair: in 3 draws")
+    markdown = nas("report", "family_yield", "--format", "md", cwd=lopsided)
+    assert markdown.stdout.splitlines()[0].startswith("The draw is fair")
+    data = nas("report", "family_yield", "--format", "json", cwd=lopsided)
+    assert {row["family"] for row in json.loads(data.stdout)} == {"ant", "bee", "cat", "dog"}
+
+
+def test_a_report_that_advises_nothing_is_not_taken_up(lopsided: Path) -> None:
+    told = nas("resume", "--from-report", cwd=lopsided)
+    assert told.returncode == 1
+    assert "recommends nothing yet" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["plan", "tiny"], 2, "--trials and --budget"),
+        (["plan", "tiny", "--budget", "1d"], 2, "--like"),
+        (["plan", "tiny", "--budget", "1d", "--like", "x"], 1, "runs.db"),
+        (["plan", "tinny", "--trials", "5"], 1, "did you mean tiny"),
+        (["search", "--prefer", "resnett", "--dry-run"], 1, "did you mean resnet"),
+        (["search", "--drop", "resnet", "--from-report", "x", "--dry-run"], 2, "place of"),
+        (["search", "--audit", "--trials", "1"], 2, "--dry-run"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], code: int, words: str, tmp_path: Path) -> None:
+    told = nas(*arguments, cwd=tmp_path, COLUMNS="200")
+    assert told.returncode == code
+    assert words in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_plan_says_what_trials_can_tell(tmp_path: Path) -> None:
+    told = json.loads(nas("plan", "-n", "200", "--noise", "2", "--json", cwd=tmp_path).stdout)
+    assert told["results"] == 200
+    assert told["family_points"] == pytest.approx(2 * told["family_sd"])
+    assert 0 < told["family_points"] < told["pair_points"]
+    words = nas("plan", "-n", "200", "--noise", "2", cwd=tmp_path).stdout
+    assert f"{told['family_points']:.2f} points" in words
+
+
+def test_a_terminal_without_dashes_is_no_error(lopsided: Path) -> None:
+    told = nas("report", "family_yield", cwd=lopsided, PYTHONIOENCODING="ascii")
+    assert told.returncode == 0
+    assert "Traceback" not in told.stderr

@@ -1,0 +1,150 @@
+"""The guide cannot lie: each command and snippet is run, each output and picture compared.
+
+`pytest tests/docs --regenerate-golden` writes outputs and pictures anew.
+"""
+
+import contextlib
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import guide_ledger
+import pytest
+from door_client import ask, running
+from guide import GUIDE, PICTURES, blocks, commands, rewrite
+from pictures import CHROMIUM, browser, plotted, terminal, texts
+from real_nas import nas
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("guide")
+    guide_ledger.make(folder / "runs.db").ledger.close()
+    return folder
+
+
+@pytest.fixture
+def here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The guide's ledger in a working directory of its own."""
+    shutil.copy(made / "runs.db", tmp_path / "runs.db")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def anew(pytestconfig: pytest.Config) -> bool:
+    return bool(pytestconfig.getoption("--regenerate-golden"))
+
+
+def executed(code: str, namespace: dict[str, object]) -> str:
+    """What a snippet prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, GUIDE.name, "exec"), namespace)
+    return printed.getvalue()
+
+
+def test_every_snippet_prints_what_the_guide_says(here: Path, anew: bool) -> None:
+    """One after another in one namespace, as in a notebook; commands between them."""
+    namespace: dict[str, object] = {}
+    ran = []
+    for block in blocks():
+        if block.kind == "python":
+            ran.append((block, executed(block.code, namespace)))
+        elif "export-study" in block.code:
+            nas(*block.code.split()[1:], cwd=here)
+    if anew:
+        rewrite({block.where: said for block, said in ran if block.where[0] >= 0})
+    assert [b.output for b in blocks() if b.kind == "python"] == [said for _, said in ran]
+    assert (here / "effects.html").stat().st_size > 1e6  # plotly is inside
+
+
+@pytest.mark.slow
+def test_its_first_command_searches(tmp_path: Path) -> None:
+    first = commands()[0]
+    assert first.startswith("nas search ")
+    nas(*first.split()[1:], cwd=tmp_path)
+    from nas.ledger import Ledger
+
+    assert Ledger(tmp_path / "runs.db").candidates()["outcome"].tolist() == ["ok", "ok"]
+
+
+def test_its_other_commands_work(here: Path) -> None:
+    rest = [line for line in commands()[1:] if line != "nas dashboard"]
+    assert len(rest) == len(commands()) - 2
+    for line in rest:
+        nas(*line.split()[1:], cwd=here)
+    assert (here / "study.db").exists()
+    assert (here / "report.html").read_bytes().lstrip().lower().startswith(b"<!doctype html>")
+
+
+def test_its_dashboard_opens(here: Path) -> None:
+    assert "nas dashboard" in commands()
+    with running("-m", "nas.cli", "dashboard", "--port", "0", cwd=here) as (_, port):
+        answer, body = ask(port, "/")
+    assert (answer.status, body.lstrip()[:9].lower()) == (200, b"<!doctype")
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("status", "nas status"), ("family_yield", "nas report family_yield")],
+)
+def test_a_terminal_s_picture_shows_what_is_printed(
+    name: str, command: str, here: Path, monkeypatch: pytest.MonkeyPatch, anew: bool
+) -> None:
+    assert command in commands()
+    made = terminal(command, monkeypatch)
+    kept = PICTURES / f"{name}.svg"
+    if anew:
+        kept.write_text(made)
+    assert texts(kept.read_text()) == texts(made)
+    assert "http" not in kept.read_text().replace("http://www.w3.org/2000/svg", "")
+
+
+@needs_chromium
+def test_the_plot_s_picture_shows_the_plot(here: Path, anew: bool) -> None:
+    namespace: dict[str, object] = {}
+    for block in blocks():
+        if block.kind == "python" and "optuna" not in block.code:
+            executed(block.code, namespace)
+    made = plotted(here / "effects.html")
+    kept = PICTURES / "effects.svg"
+    if anew:
+        kept.write_text(made)
+    assert texts(kept.read_text()) == texts(made)
+    assert {"convnext", "xcit"} <= set(texts(made))
+
+
+@needs_chromium
+def test_the_page_s_picture_can_be_made(here: Path, anew: bool) -> None:
+    command = ("-m", "nas.cli", "dashboard", "--port", "0")
+    with running(*command, cwd=here) as (_, port), browser(width=820) as page:
+        page.emulate_media(color_scheme="light")
+        page.goto(f"http://127.0.0.1:{port}/")
+        section = page.locator("section#families")
+        section.locator(".plot .main-svg").first.wait_for()
+        for family in ("convnext", "xcit"):
+            assert family in section.inner_text()
+        picture = section.screenshot()
+    if anew:
+        (PICTURES / "page.png").write_bytes(picture)
+    assert len(picture) < 150_000
+
+
+def test_every_picture_is_there_and_shown() -> None:
+    shown = set(re.findall(r"!\[[^]]+\]\(pictures/([\w.]+)\)", GUIDE.read_text()))
+    assert shown == {path.name for path in PICTURES.iterdir()}
+
+
+@pytest.fixture(autouse=True)
+def _quiet_optuna() -> Iterator[None]:
+    import optuna
+
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(level)

@@ -1,0 +1,89 @@
+"""Pages are tested on ledgers written as a campaign writes them, and in a real Chromium."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "ledger"))
+
+from ledger_maker import Maker
+from page_ledger import SPACE, fill
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from nas.ledger import Ledger
+from nas.report.page import page
+
+
+@pytest.fixture
+def maker(tmp_path: Path) -> Maker:
+    return Maker(tmp_path / "runs.db", sampler="uniform", dataset="digits")
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    """A campaign with everything in it; tests read it only."""
+    path = tmp_path_factory.mktemp("filled") / "runs.db"
+    made = Maker(path, space=SPACE, name="first", sampler="uniform", dataset="digits", seed=3)
+    fill(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def file(filled: Maker, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "out.html"
+    path.write_bytes(page(Ledger(filled.path)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    where = shutil.which("chromium") or shutil.which("chromium-browser")
+    if where is None:
+        why = "no chromium is installed (Debian: apt install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """A browser's page, and all that it said and asked for."""
+
+    page: Page
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def open(self, where: str) -> Page:
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(where)
+        self.page.wait_for_selector("html[data-ready]")
+        return self.page
+
+
+@contextmanager
+def watch(browser: Browser) -> Iterator[Watched]:
+    """A page on whose console nothing may be said."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(60_000)
+    made = Watched(context.new_page())
+    yield made
+    context.close()
+    assert made.said == []
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    with watch(browser) as made:
+        yield made

@@ -1,0 +1,40 @@
+"""The same days with nas, and the audit on both."""
+
+from collections import Counter
+
+import pytest
+
+from nas.audit import Audit, Draw
+from nas.replay import our_days, published, replay
+from nas.replay.ours import CONTROLS
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_short_campaign_with_nas(seed: int) -> None:
+    days = our_days(seed, trainings=429)
+    assert len(days.tried) == 429 - CONTROLS == days.distinct
+    assert days.refused == 6  # then FractalNet is benched
+    assert days.attempts(published.HEAVY) == 0
+    assert days.tries == 1
+    counts = Counter(f for place in days.tried for f in published.QUARTETS[place])
+    assert len(counts) == 28
+    # The sampler keeps draws level; the six refused ones had three partners each.
+    assert max(counts.values()) - min(counts.values()) <= 3
+    assert days.verdict.verdict == "adaptive"
+    assert "FractalNet is benched" in days.verdict.why
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_published_draw_is_flagged_by_the_16th_candidate(seed: int) -> None:
+    verdict = replay(seed).verdict
+    assert verdict.verdict == "biased"
+    assert verdict.flagged_at is not None
+    assert verdict.flagged_at <= 16
+    assert "AirNet" in verdict.why
+
+
+def test_skipping_what_does_not_build_is_not_what_is_flagged() -> None:
+    """The walk over all quartets, collisions too, is as plainly biased."""
+    audit = Audit(published.SPACE)
+    audit.add(Draw(published.assignment(place)) for place in range(16))
+    assert audit.verdict.verdict == "biased"
