@@ -63,7 +63,9 @@ def table(frames: Frames) -> pd.DataFrame:
     answer["mean_val_acc"] = succeeded["val_acc"].mean()
     answer["best_val_acc"] = succeeded["val_acc"].max()
     answer = answer.assign(size=answer["synergy"].abs())
-    answer = answer.sort_values(["q_value", "size"], ascending=[True, False], kind="stable")
+    answer = answer.sort_values(
+        ["q_value", "size", "mean_val_acc"], ascending=[True, False, False], kind="stable"
+    )
     answer = answer.reset_index()[COLUMNS]
     answer.attrs["note"] = frames.observed.note
     return answer

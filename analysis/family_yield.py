@@ -13,7 +13,6 @@ effect                change in validation accuracy when it stands where an aver
 effect_low            its 95 % interval (HC3)
 effect_high
 advice                keep, drop, or needs N more draws: see `reason`
-told                  why there is no effect, where there is none
 alone_val_acc         of its members trained alone at equal epochs, mean over their controls
 lift_over_own         mean over its ok candidates of test_acc less that of the family's own member
                       alone: what being mixed with others gives it
@@ -31,6 +30,7 @@ device_hours_per_success
 benched               True once it was taken out for failing
 members               how many it has in the space
 rank                  1 is best, by effects shrunken towards none; only among those with an effect
+told                  why there is no effect, where there is none
 reason                of the advice: the rule is in `nas.effects.advice`
 
 With early stopping, effects are on the accuracy at the first rung, where all can be compared; means
@@ -45,10 +45,10 @@ from nas.effects import advise, family_effects
 
 COLUMNS = [
     *("family", "draws", "ok", "success_rate", "mean_val_acc"),
-    *("effect", "effect_low", "effect_high", "advice", "told"),
+    *("effect", "effect_low", "effect_high", "advice"),
     *("alone_val_acc", "lift_over_own", "pruned", "usage", "best_val_acc", "mean_expert_val_acc"),
     *("failed", "open", "success_low", "success_high", "median_val_acc", "device_hours"),
-    *("device_hours_per_success", "benched", "members", "rank", "reason"),
+    *("device_hours_per_success", "benched", "members", "rank", "told", "reason"),
 ]
 
 

@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 
 from nas.effects import Observations, family_effects, synergies
 from nas.sample import make_sampler
-from nas.spec import Member, Record, Space, Subset
+from nas.spec import Assignment, Member, Record, Space, Subset
 
 FAMILIES, K = 29, 4
 PLANTED = {(1, 2): 1.5, (5, 9): 1.5, (10, 20): 1.5}
@@ -24,46 +24,64 @@ SPREAD = 0.6
 """Standard deviation of the logarithm of a family's noise."""
 
 
-def design(count: int, sampler: str = "stratified", seed: int = 0) -> Observations:
+def space(families: int = FAMILIES, k: int = K, members: int = 1) -> Space:
+    """Families that differ by their names alone."""
+    names = [f"f{n:02}" for n in range(families)]
+    return Space(
+        name="planted",
+        experts=Subset(
+            k=k,
+            families={
+                name: tuple(Member(model=f"{name}_{m}") for m in range(members)) for name in names
+            },
+        ),
+    )
+
+
+def assignments(
+    where: Space, count: int, sampler: str = "stratified", seed: int = 0
+) -> list[Assignment]:
+    """A sampler's first draws, fewer where the space ends."""
+    draws = make_sampler(sampler, where, seed)
+    records: list[Record] = []
+    while len(records) < count and (point := draws.propose(records)) is not None:
+        records.append(Record(len(records), point))
+    return [record.assignment for record in records]
+
+
+def design(where: Space, drawn: list[Assignment]) -> Observations:
     """A campaign's draws, without values."""
-    names = [f"family{n:02}" for n in range(FAMILIES)]
-    families = {name: (Member(model=name),) for name in names}
-    where = Space(name="planted", experts=Subset(k=K, families=families))
-    draws, records = make_sampler(sampler, where, seed), []
-    for number in range(count):
-        point = draws.propose(records)
-        if point is None:
-            break
-        records.append(Record(number, point))
-    return Observations.of(where.families, [r.assignment for r in records], [0.0] * len(records))
+    return Observations.of(where.families, drawn, [0.0] * len(drawn))
 
 
 def valued(
     seen: Observations,
     effects: np.ndarray,
     rng: np.random.Generator,
+    *,
     sigma: np.ndarray | float = 1.0,
-    planted: dict[tuple[int, int], float] | None = None,
+    synergies: dict[tuple[int, int], float] | None = None,
 ) -> Observations:
-    """The draws with results: effects, synergies, and noise of its families' root mean square."""
-    spread = np.broadcast_to(np.asarray(sigma, dtype=float), FAMILIES)
-    scale = np.sqrt(seen.held @ spread**2 / K)
+    """The same draws with results: effects, synergies in units of the mean noise, and noise whose
+    standard deviation is the root mean square of its families' `sigma`."""
+    spread = np.broadcast_to(np.asarray(sigma, dtype=float), len(effects))
+    scale = np.sqrt(seen.held @ spread**2 / seen.held.sum(axis=1))
     value = seen.held @ effects + scale * rng.standard_normal(len(seen.value))
-    for (a, b), size in (planted or {}).items():
+    for (a, b), size in (synergies or {}).items():
         value = value + size * scale.mean() * (seen.held[:, a] & seen.held[:, b])
     return Observations(seen.families, seen.held, seen.contrasts, value)
 
 
 def coverage(campaigns: int, rng: np.random.Generator) -> tuple[float, float]:
     """How often 95 % intervals hold the truth: all families together, and the worst family."""
-    seen = design(300)
+    seen = design(space(), assignments(space(), 300))
     effects = rng.normal(0, 1, FAMILIES)
     effects[7] += 6
     sigma = np.exp(rng.normal(0, SPREAD, FAMILIES))
     truth = effects - effects.mean()
     covered = []
     for _ in range(campaigns):
-        found = family_effects(valued(seen, effects, rng, sigma))
+        found = family_effects(valued(seen, effects, rng, sigma=sigma))
         covered.append((found.low <= truth) & (truth <= found.high))
     share = np.mean(covered, axis=0)
     return float(share.mean()), float(share.min())
@@ -71,13 +89,13 @@ def coverage(campaigns: int, rng: np.random.Generator) -> tuple[float, float]:
 
 def discoveries(campaigns: int, unequal: bool, rng: np.random.Generator) -> tuple[float, float]:
     """Power, and the mean share of false ones among the pairs with q ≤ 0.05."""
-    seen = design(1146)
+    seen = design(space(), assignments(space(), 1146))
     index = {pair: n for n, pair in enumerate(combinations(range(FAMILIES), 2))}
     planted = {index[pair] for pair in PLANTED}
     found, false = [], []
     for _ in range(campaigns):
         sigma = np.exp(rng.normal(0, SPREAD, FAMILIES)) if unequal else 1.0
-        trial = valued(seen, rng.normal(0, 1, FAMILIES), rng, sigma, PLANTED)
+        trial = valued(seen, rng.normal(0, 1, FAMILIES), rng, sigma=sigma, synergies=PLANTED)
         named = set(np.flatnonzero(synergies(trial).q_value <= 0.05).tolist())
         found.append(len(named & planted) / len(planted))
         false.append(len(named - planted) / max(1, len(named)))
@@ -87,7 +105,7 @@ def discoveries(campaigns: int, unequal: bool, rng: np.random.Generator) -> tupl
 def rankings(campaigns: int, rng: np.random.Generator) -> tuple[float, float, float, int]:
     """Mean rank correlation with the truth, adjusted and raw, how often adjusted is better, and how
     many families cannot be told."""
-    seen = design(1146, "lexicographic")
+    seen = design(space(), assignments(space(), 1146, "lexicographic"))
     adjusted, raw, untold = [], [], 0
     for _ in range(campaigns):
         effects = rng.normal(0, 1, FAMILIES)

@@ -46,7 +46,8 @@ def family_effects(seen: Observations) -> FamilyEffects:
     told = _told(every, seen, group)
     basis = seen.basis
     if count - basis.shape[1] < SPARE or seen.leverage.max() >= DETERMINED:
-        short = f"{len(every.value)} results are too few for {families} families"
+        needed = np.count_nonzero(every.counts) + SPARE
+        short = f"{len(every.value)} results are too few: it takes {needed} or more"
         why = tuple(reason or short for reason in told)
         return FamilyEffects(seen.families, nothing, nothing, nothing, why, nothing, np.nan)
     if not group.any():

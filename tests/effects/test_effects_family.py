@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from evidence import assignments, design, space, valued
 from hypothesis import given
 from hypothesis import strategies as st
-from planted import assignments, design, space, valued
 from scipy.stats import spearmanr
 from statsmodels.regression.linear_model import OLS
 

@@ -5,18 +5,22 @@ from math import nan
 
 import numpy as np
 import pytest
+from evidence import assignments, design, space, valued
 from hypothesis import given
 from hypothesis import strategies as st
-from planted import assignments, design, pair_index, space, valued
 from statsmodels.regression.linear_model import OLS
 
 from nas.effects import Observations, advise, detectable, synergies
 
 
+def pair_index(families: int, a: int, b: int) -> int:
+    return list(combinations(range(families), 2)).index((a, b))
+
+
 def test_a_synergy_is_what_least_squares_finds() -> None:
     seen = design(space(8, 3), assignments(space(8, 3), 56))
     rng = np.random.default_rng(0)
-    seen = valued(seen, np.linspace(0, 1, 8), rng, sigma=0.3, synergies={(1, 4): 2.0})
+    seen = valued(seen, np.linspace(0, 1, 8), rng, sigma=0.3, synergies={(1, 4): 2.0 / 0.3})
     found = synergies(seen)
     assert found.pairs == tuple(combinations(seen.families, 2))
     for at, (a, b) in enumerate(combinations(range(8), 2)):

@@ -1,18 +1,46 @@
-"""The default campaign, as `make search` runs it, but by trials rather than by the clock."""
+"""The default campaign, as `make search` runs it, but by trials rather than by the clock, while
+somebody reads its reports all the time."""
 
+import subprocess
+import time
+from itertools import cycle
 from pathlib import Path
 
 import pytest
-from real_nas import nas, results
+from real_nas import command, environment, nas, results
 
 import nas as package
+
+READS = (["report", "family_yield"], ["report", "--html", "page.html"], ["status", "--json"])
 
 
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(900)
 def test_eight_trials_of_the_default_space(tmp_path: Path) -> None:
-    said = nas("search", "--trials", "8", cwd=tmp_path, timeout=850)
+    campaign = subprocess.Popen(
+        command("search", "--trials", "8"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    reads = 0
+    for asked in cycle(READS):
+        if campaign.poll() is not None:
+            break
+        if (tmp_path / "runs.db").exists() and package.Ledger(
+            tmp_path / "runs.db"
+        ).campaign_names():
+            nas(*asked, cwd=tmp_path)
+            reads += 1
+        time.sleep(4.0)
+    said, _ = campaign.communicate()
+    assert campaign.returncode == 0, said
+    assert reads > len(READS)
+    assert "keeps the ledger locked" not in said
+    assert "The draw is fair" in said
     assert "Which candidates are best" in said
     assert "Which families earn their place" in said
     assert set(results(tmp_path).values()) == {"ok"}
