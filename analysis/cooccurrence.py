@@ -14,7 +14,7 @@ ok                    candidates with both, trained to their end
 mean_val_acc          of those, in [0, 1]
 draws                 candidates drawn with both
 failed                of those, failed
-success_rate          ok / (ok + failed)
+success_rate          share of those that ended which did not fail
 best_val_acc
 
 With early stopping, synergies are on the accuracy at the first rung, where all can be compared.
@@ -25,7 +25,7 @@ from itertools import combinations
 import pandas as pd
 
 from nas.analyse import Frames
-from nas.analyse.measures import FAILED, by_family
+from nas.analyse.measures import FAILED, SOUND, by_family
 from nas.effects import synergies
 
 COLUMNS = [
@@ -51,15 +51,22 @@ def table(frames: Frames) -> pd.DataFrame:
         if len(frames.space.families) > 1
         else together.size().index
     )
-    answer = pd.DataFrame(index=every)
-    for name in ("synergy", "low", "high", "q_value"):
-        column = name if name in ("synergy", "q_value") else f"synergy_{name}"
-        answer[column] = getattr(found, name)
-    answer["together"] = found.count
+    answer = pd.DataFrame(
+        {
+            "synergy": found.synergy,
+            "synergy_low": found.low,
+            "synergy_high": found.high,
+            "q_value": found.q_value,
+            "together": found.count,
+        },
+        index=pd.MultiIndex.from_tuples(found.pairs, names=every.names) if found.pairs else every,
+    ).reindex(every)
     for name, group in (("draws", together), ("ok", succeeded), ("failed", failed)):
         answer[name] = group.size().reindex(every, fill_value=0).astype("int64")
-    ended = answer["ok"] + answer["failed"]
-    answer["success_rate"] = answer["ok"] / ended.where(ended > 0)
+    sound = pairs[pairs["outcome"].isin(SOUND)].groupby(["family_a", "family_b"])
+    answer["sound"] = sound.size().reindex(every, fill_value=0)
+    ended = answer["sound"] + answer["failed"]
+    answer["success_rate"] = answer["sound"] / ended.where(ended > 0)
     answer["mean_val_acc"] = succeeded["val_acc"].mean()
     answer["best_val_acc"] = succeeded["val_acc"].max()
     answer = answer.assign(size=answer["synergy"].abs())

@@ -46,8 +46,8 @@ def table(frames: Frames) -> pd.DataFrame:
         rows.append(_level("member", members) | {"spread": spread})
         rows.append(_subsets(drawn, space.subsets))
     for choice in space.choices:
-        settings = [str(value) for value in choice.values]
-        counts = _counts(drawn[f"gate_{choice.name}"].astype(str), settings)
+        held = drawn[f"gate_{choice.name}"]
+        counts = pd.Series({str(value): int((held == value).sum()) for value in choice.values})
         rows.append(_level(f"gate_{choice.name}", counts))
     frame = pd.DataFrame(rows, columns=COLUMNS)
     return frame.astype({"spread": "Int64", "min": "int64", "max": "int64"})

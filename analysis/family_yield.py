@@ -6,13 +6,15 @@ shares in [0, 1]; a candidate counts for each of its families.
 family
 draws                 candidates drawn with it
 ok                    of those, trained to their end
-success_rate          ok / (ok + failed)
+reason                of the advice
+success_rate          (ok + pruned) / (ok + pruned + failed)
 mean_val_acc          of the ok candidates with it: its partners' worth is in it too
 effect                change in validation accuracy when it stands where an average family stood,
                       partners, members and settings held equal: least squares on all candidates
 effect_low            its 95 % interval (HC3)
 effect_high
-advice                keep, drop, or needs N more draws: see `reason`
+advice                keep, drop, needs N more draws, or cannot tell: on effects less their
+                      median, by the rule in `nas.effects.advice`
 alone_val_acc         of its members trained alone at equal epochs, mean over their controls
 lift_over_own         mean over its ok candidates of test_acc less that of the family's own member
                       alone: what being mixed with others gives it
@@ -31,7 +33,6 @@ benched               True once it was taken out for failing
 members               how many it has in the space
 rank                  1 is best, by effects shrunken towards none; only among those with an effect
 told                  why there is no effect, where there is none
-reason                of the advice: the rule is in `nas.effects.advice`
 
 With early stopping, effects are on the accuracy at the first rung, where all can be compared; means
 are over the survivors. Effects speak of candidates that fit the device.
@@ -41,14 +42,14 @@ import pandas as pd
 
 from nas.analyse import Frames
 from nas.analyse.measures import FAILED, alone, by_family, device_hours, finals, wilson
-from nas.effects import advise, family_effects
+from nas.effects import Advice, advise, family_effects
 
 COLUMNS = [
-    *("family", "draws", "ok", "success_rate", "mean_val_acc"),
-    *("effect", "effect_low", "effect_high", "advice"),
-    *("alone_val_acc", "lift_over_own", "pruned", "usage", "best_val_acc", "mean_expert_val_acc"),
-    *("failed", "open", "success_low", "success_high", "median_val_acc", "device_hours"),
-    *("device_hours_per_success", "benched", "members", "rank", "told", "reason"),
+    *("family", "mean_val_acc", "effect", "effect_low", "effect_high", "advice"),
+    *("draws", "ok", "success_rate", "reason", "alone_val_acc", "lift_over_own", "pruned"),
+    *("usage", "best_val_acc", "mean_expert_val_acc", "failed", "open", "success_low"),
+    *("success_high", "median_val_acc", "device_hours", "device_hours_per_success"),
+    *("benched", "members", "rank", "told"),
 ]
 
 
@@ -72,9 +73,10 @@ def table(frames: Frames) -> pd.DataFrame:
     answer["open"] = drawn[drawn["outcome"].isna()].groupby("family").size()
     counts = ["draws", "ok", "failed", "pruned", "open"]
     answer[counts] = answer[counts].fillna(0).astype("int64")
-    ended = answer["ok"] + answer["failed"]
-    answer["success_rate"] = answer["ok"] / ended.where(ended > 0)
-    answer["success_low"], answer["success_high"] = wilson(answer["ok"], ended)
+    sound = answer["ok"] + answer["pruned"]
+    ended = sound + answer["failed"]
+    answer["success_rate"] = sound / ended.where(ended > 0)
+    answer["success_low"], answer["success_high"] = wilson(sound, ended)
     values = ok.groupby("family")["val_acc"]
     answer["mean_val_acc"] = values.mean()
     answer["median_val_acc"] = values.median()
@@ -92,13 +94,7 @@ def table(frames: Frames) -> pd.DataFrame:
     members = frames.space.experts.families if frames.space.experts else {}
     answer["members"] = [len(members[family]) for family in families]
     answer = answer.join(_effects(frames))
-    columns = ("results", "effect", "effect_low", "effect_high", "success_high", "told")
-    said = [
-        advise(results=n, effect=effect, low=low, high=high, success_high=success, told=told)
-        for n, effect, low, high, success, told in zip(
-            *(answer[name].tolist() for name in columns), strict=True
-        )
-    ]
+    said = _advice(frames, answer)
     answer["advice"] = [str(advice) for advice in said]
     answer["reason"] = [advice.reason for advice in said]
     answer = answer.sort_values(
@@ -108,6 +104,30 @@ def table(frames: Frames) -> pd.DataFrame:
     answer = answer.reset_index()[COLUMNS]
     answer.attrs["note"] = frames.observed.note
     return answer
+
+
+def _advice(frames: Frames, rows: pd.DataFrame) -> list[Advice]:
+    """Against the median family: an outlier moves the mean, and with it every other's effect."""
+    middle = 0.0 if rows["effect"].isna().all() else float(rows["effect"].median())
+    columns = ("results", "effect", "effect_low", "effect_high", "success_rate", "success_high")
+    values = zip(*(rows[name].tolist() for name in columns), strict=True)
+    words = zip(rows.index, rows["told"], rows["hopeless"], strict=True)
+    return [
+        advise(
+            results=results,
+            effect=effect - middle,
+            low=low - middle,
+            high=high - middle,
+            success_rate=rate,
+            success_high=success_high,
+            fails=frames.verdict.failing.get(family, ""),
+            told=told,
+            hopeless=hopeless,
+        )
+        for (results, effect, low, high, rate, success_high), (family, told, hopeless) in zip(
+            values, words, strict=True
+        )
+    ]
 
 
 def _effects(frames: Frames) -> pd.DataFrame:
@@ -121,6 +141,7 @@ def _effects(frames: Frames) -> pd.DataFrame:
             "told": found.told,
             "rank": pd.Series(found.rank, dtype="Int64").array,
             "results": seen.counts,
+            "hopeless": found.hopeless,
         },
         index=pd.Index(found.families, name="family"),
     )

@@ -3,7 +3,7 @@
 One row for all ok candidates of the search, then one a family for those that hold it. Lifts are
 differences of test accuracy, means with 95 % t intervals over candidates; missing below three. The
 intervals know of the candidates' scatter, not of the luck in one control's seed, which every lift
-over the same expert shares.
+over the same expert shares. Where early stopping chose who was trained to the end there is none.
 
 family                `all`, or a family
 lift_over_alone       test_acc less that of its best member trained alone at equal epochs; the
@@ -22,7 +22,8 @@ import pandas as pd
 
 from nas.analyse import Frames
 from nas.analyse.measures import by_family, mean_interval
-from nas.analyse.tables import table as other
+from nas.analyse.observed import first_rung
+from nas.analyse.tables import answer
 
 LIFTS = ("alone", "uniform")
 COLUMNS = [
@@ -36,7 +37,7 @@ COLUMNS = [
 
 
 def table(frames: Frames) -> pd.DataFrame:
-    board = other("leaderboard", frames.ledger, frames.campaign)
+    board = answer("leaderboard", frames)
     lifts = [f"lift_over_{of}" for of in LIFTS]
     one = board[lifts].assign(family="all")
     each = by_family(board, *lifts)[["family", *lifts]]
@@ -48,4 +49,8 @@ def table(frames: Frames) -> pd.DataFrame:
             mean, low, high, n = mean_interval(group[name])
             row |= {name: mean, f"{name}_low": low, f"{name}_high": high, f"n_{of}": n}
         rows.append(row)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    found = pd.DataFrame(rows, columns=COLUMNS)
+    if first_rung(frames) is not None:
+        found[[f"lift_over_{of}_{end}" for of in LIFTS for end in ("low", "high")]] = float("nan")
+        found.attrs["note"] = "of the survivors of early stopping alone, so without intervals"
+    return found

@@ -69,7 +69,7 @@ def valued(
     value = seen.held @ effects + scale * rng.standard_normal(len(seen.value))
     for (a, b), size in (synergies or {}).items():
         value = value + size * scale.mean() * (seen.held[:, a] & seen.held[:, b])
-    return Observations(seen.families, seen.held, seen.contrasts, value)
+    return Observations(seen.families, seen.held, seen.levels, value)
 
 
 def coverage(campaigns: int, rng: np.random.Generator) -> tuple[float, float]:

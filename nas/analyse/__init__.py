@@ -7,6 +7,6 @@ nas.table("family_yield", nas.Ledger("runs.db"))
 from nas.analyse.advice import recommended
 from nas.analyse.coverage import verdict
 from nas.analyse.frames import Frames
-from nas.analyse.tables import question, table, tables
+from nas.analyse.tables import answer, question, table, tables
 
-__all__ = ["Frames", "question", "recommended", "table", "tables", "verdict"]
+__all__ = ["Frames", "answer", "question", "recommended", "table", "tables", "verdict"]

@@ -1,9 +1,14 @@
 """The audit of a campaign, read from its ledger."""
 
+from typing import Any
+
+from nas.analyse.frames import Frames
+from nas.analyse.measures import FAILED
+from nas.analyse.observed import assignments_of
 from nas.audit import Verdict, audit_of, draws
-from nas.ledger import Ledger, history
+from nas.ledger import Ledger
 from nas.sample import SAMPLERS
-from nas.spec import Space
+from nas.spec import Record
 
 
 def verdict(ledger: Ledger, campaign: str | None = None) -> Verdict:
@@ -11,15 +16,31 @@ def verdict(ledger: Ledger, campaign: str | None = None) -> Verdict:
 
     Raises ProblemError if there is no such campaign.
     """
-    row = ledger.campaign(campaign)
-    past = history(ledger, row.name)
-    sampler = SAMPLERS.get(row.config.get("sampler", ""))
+    return audited(Frames(ledger, ledger.campaign(campaign).name))
+
+
+def audited(frames: Frames) -> Verdict:
+    """Whether the draws are fair."""
+    rows = frames.candidates
+    rows = rows[rows["role"] == "search"].sort_values("number", ignore_index=True)
+    assignments = assignments_of(rows)
+    records = [
+        Record(number, assignment, phase)
+        for number, assignment, phase in zip(
+            rows["number"].tolist(), assignments, rows["phase"].tolist(), strict=True
+        )
+    ]
+    sampler = SAMPLERS.get(frames.config.get("sampler", ""))
     learns = sampler.name if sampler and sampler.uses_results else ""
-    audit = audit_of(Space.model_validate(row.space), past.phases)
-    audit.add(draws(past.records, learns, past.phases, past.benched))
-    ended = [past.records[number] for number in past.ended]
+    phases, benched = _noted(frames, "phase"), _noted(frames, "benched")
+    audit = audit_of(frames.space, phases)
+    audit.add(draws(records, learns, phases, benched))
+    ended = rows[rows["outcome"].notna()].sort_values(["finished_at", "number"])
     audit.ended(
-        [record.assignment for record in ended],
-        [bool(record.status and record.status.failed) for record in ended],
+        [assignments[place] for place in ended.index], ended["outcome"].isin(FAILED).tolist()
     )
     return audit.verdict
+
+
+def _noted(frames: Frames, kind: str) -> list[dict[str, Any]]:
+    return list(frames.events.loc[frames.events["kind"] == kind, "data"])

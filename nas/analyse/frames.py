@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nas.analyse.observed import Observed
+    from nas.audit import Verdict
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ class Frames:
         from nas.analyse.observed import observed
 
         return observed(self)
+
+    @cached_property
+    def verdict(self) -> "Verdict":
+        """Whether the draws are fair."""
+        from nas.analyse.coverage import audited
+
+        return audited(self)
 
     @cached_property
     def space(self) -> Space:

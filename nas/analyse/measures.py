@@ -1,8 +1,8 @@
 """What several analyses count in the same way."""
 
-from statistics import NormalDist
 from typing import cast
 
+import numpy as np
 import pandas as pd
 
 from nas.analyse.frames import Frames
@@ -11,6 +11,8 @@ from nas.spec import Status
 
 FAILED = tuple(status.value for status in Status if status.failed)
 """Outcomes that speak against a candidate."""
+SOUND = (Status.OK.value, Status.PRUNED.value)
+"""Outcomes that do not: early stopping takes the weak, not the broken."""
 
 
 def finals(frames: Frames, role: str = "search") -> pd.DataFrame:
@@ -43,15 +45,16 @@ def alone(frames: Frames) -> pd.DataFrame:
 def wilson(
     successes: "pd.Series[int]", trials: "pd.Series[int]"
 ) -> tuple["pd.Series[float]", "pd.Series[float]"]:
-    """95 % Wilson score intervals of rates: low and high, missing where there are no trials.
+    """95 % Wilson score intervals of rates: low and high, missing where there are no trials."""
+    from statsmodels.stats.proportion import proportion_confint
 
-    Wilson (1927). By hand, for importing scipy.stats takes longer than the whole report.
-    """
-    z2 = NormalDist().inv_cdf(0.975) ** 2
-    n = trials.where(trials > 0)
-    centre = (successes + z2 / 2) / (n + z2)
-    half = (z2 * (successes * (n - successes) / n + z2 / 4)) ** 0.5 / (n + z2)
-    return centre - half, centre + half
+    some = trials > 0
+    bounds = (pd.Series(np.nan, index=trials.index), pd.Series(np.nan, index=trials.index))
+    if some.any():
+        known = proportion_confint(successes[some], trials[some], method="wilson")
+        for bound, values in zip(bounds, known, strict=True):
+            bound[some] = np.asarray(values)
+    return bounds
 
 
 def mean_interval(values: "pd.Series[float]") -> tuple[float, float, float, int]:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nas.analyse.frames import Frames
+from nas.analyse.measures import by_family
 from nas.effects import Observations
+from nas.sample import SAMPLERS
 from nas.spec import Assignment, Pick
 
 if TYPE_CHECKING:
@@ -44,8 +48,36 @@ def observed(frames: Frames) -> Observed:
     refused = int((drawn["outcome"] == "invalid").sum())
     if refused:
         note += f"; they speak of what fits the device: {refused} candidates did not"
-    assignments = assignments_of(rows)
-    return Observed(Observations.of(frames.space.families, assignments, values), note)
+    if adaptive := _adaptive(frames):
+        note += f"; intervals do not know that {adaptive}"
+    seen = _observations(frames, rows, values)
+    if seen.adjusts and not seen.fit_for_errors().adjusts:
+        note += "; results are too few to hold members and settings equal"
+    return Observed(seen, note)
+
+
+def _observations(frames: Frames, rows: "pd.DataFrame", values: "pd.Series[float]") -> Observations:
+    picks = by_family(rows.assign(row=range(len(rows))), "row")
+    gates = [name for name in rows.columns if name.startswith("gate_")]
+    return Observations.build(
+        frames.space.families,
+        picks["row"].to_numpy(dtype="int64"),
+        picks["family"].tolist(),
+        picks["model"].tolist(),
+        {name: rows[name].tolist() for name in gates},
+        np.asarray(values, dtype=np.float64),
+    )
+
+
+def _adaptive(frames: Frames) -> str:
+    """What of the results decided what was drawn; empty where nothing did."""
+    sampler = SAMPLERS.get(frames.config.get("sampler", ""))
+    if sampler and sampler.uses_results:
+        return f"{sampler.name} draws what did well"
+    kinds = frames.events["kind"]
+    if (kinds == "phase").sum() > 1:
+        return "phases may follow from results"
+    return "families were benched for failing" if (kinds == "benched").any() else ""
 
 
 def first_rung(frames: Frames) -> int | None:

@@ -42,23 +42,27 @@ def table(name: str, ledger: Ledger, campaign: str | None = None) -> "pd.DataFra
     Its columns and their units stand in the docstring of `analysis/<name>.py`. Raises
     ProblemError for an unknown name or campaign, and for an analysis that fails, naming its line.
     """
+    return answer(name, Frames(ledger, ledger.campaign(campaign).name))
+
+
+def answer(name: str, frames: Frames) -> "pd.DataFrame":
+    """As `table`, from frames that several analyses share."""
     import pandas as pd
 
     path = _path(name)
-    frames = Frames(ledger, ledger.campaign(campaign).name)
     try:
-        answer = _function(path)(frames)
+        found = _function(path)(frames)
     except ProblemError:
         raise
     except Exception as error:  # an analysis is anybody's code
         raise _problem(path, error) from error
-    if not isinstance(answer, pd.DataFrame):
+    if not isinstance(found, pd.DataFrame):
         raise ProblemError(
-            f"table(frames) gave a {type(answer).__name__}",
+            f"table(frames) gave a {type(found).__name__}",
             where=str(path),
             fix="return a DataFrame",
         )
-    return answer
+    return found
 
 
 def _path(name: str) -> Path:

@@ -5,8 +5,8 @@ sees it at the fourth. Levels that a fair draw would treat alike are tested toge
 pairs of families, the members of a family, the settings of a choice. See `nas.audit.bets`.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from math import exp, log
 from typing import Literal
@@ -44,20 +44,22 @@ class Verdict:
     """The number of draws after which the bias was certain enough."""
     why: str
     draws: int
-    failing: tuple[str, ...] = ()
-    """Warnings: families whose candidates fail more often than the rest."""
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """Families whose candidates fail more often than the rest, and the line that says so."""
 
     @property
     def line(self) -> str:
         """One line for a person."""
         if self.verdict == "biased":
             return f"The draw is BIASED, certain at draw {self.flagged_at}: {self.why}"
-        return f"The draw is {self.verdict}: {self.why}"
+        if self.verdict == "adaptive":
+            return f"The draw is adaptive: {self.why}"
+        return f"The draw is fair as far as can be seen: {self.why}"
 
     @property
     def lines(self) -> tuple[str, ...]:
         """`line`, and one for each warning."""
-        return (self.line, *(f"Warning: {warning}" for warning in self.failing))
+        return (self.line, *(f"Warning: {warning}" for warning in self.failing.values()))
 
 
 class Audit:
@@ -148,8 +150,8 @@ class Audit:
         rest = rest if self._tested < self._draws else ""
         wealth = _pooled([bets.log_wealth[:, None] for bets in self._bets])[0] if self._bets else 0
         return (
-            f"in {self._tested:,} draws the evidence of a bias came to {exp(min(wealth, 50)):.2g},"
-            f" and {1 / ALPHA:.0f} would be certain enough{rest}"
+            f"after {self._tested:,} draw{'s'[: self._tested != 1]} the evidence of a bias is"
+            f" {exp(min(wealth, 50)):.2g}; it would be certain at {1 / ALPHA:.0f}{rest}"
         )
 
 

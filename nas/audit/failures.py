@@ -39,14 +39,16 @@ class Failures:
         self._ended, self._failed = ended[-1], lost[-1]
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """A line for each family that is certain to fail more than the rest, with its counts."""
-        return tuple(
-            f"{self._families[f]} fails more than the rest: {self._failed[0, f]:.0f} of"
+    def warnings(self) -> dict[str, str]:
+        """For each family that is certain to fail more than the rest, a line with its counts."""
+        return {
+            self._families[
+                f
+            ]: f"{self._families[f]} fails more than the rest: {self._failed[0, f]:.0f} of"
             f" {self._ended[0, f]:.0f} candidates with it, {self._failed[1, f]:.0f} of"
             f" {self._ended[1, f]:.0f} without"
             for f in np.flatnonzero(self._certain).tolist()
-        )
+        }
 
 
 def _foretold(failed: Floats, ended: Floats) -> Floats:

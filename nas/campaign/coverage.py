@@ -14,18 +14,19 @@ class Coverage:
         """`space`: the campaign's whole; `learns`: the sampler's name if it learns from results."""
         self._store = store
         self._learns = learns
-        self._phases = store.events("phase")
-        self._audit = audit_of(space, self._phases)
+        self._audit = audit_of(space, store.events("phase"))
         self._seen = 0
         self._ended: set[int] = set()
-        self._told = {event["why"].split()[0] for event in store.events("failing")}
+        self._told = {event["family"] for event in store.events("failing")}
         self._flagged = bool(store.events("coverage"))
 
     def look(self, records: Sequence[Record]) -> tuple[Verdict, list[str]]:
         """The verdict on all draws so far, and what is new in it, a line each."""
         new = records[self._seen :]
         if new:
-            self._audit.add(draws(new, self._learns, self._phases, self._store.events("benched")))
+            # Another driver may have begun a phase or benched a family meanwhile.
+            phases, benched = self._store.events("phase"), self._store.events("benched")
+            self._audit.add(draws(new, self._learns, phases, benched))
             self._seen = len(records)
         ended = [r for r in records if r.status and r.number not in self._ended]
         self._ended.update(record.number for record in ended)
@@ -42,8 +43,7 @@ class Coverage:
             self._flagged = True
             self._store.event("coverage", flagged_at=verdict.flagged_at, why=verdict.why)
             lines.append(verdict.line)
-        for why in verdict.failing:
-            family = why.split()[0]
+        for family, why in verdict.failing.items():
             if family not in self._told:
                 self._told.add(family)
                 self._store.event("failing", family=family, why=why)

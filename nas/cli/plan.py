@@ -65,30 +65,30 @@ def plan(
     if points is None and before is not None and not isnan(before.noise):
         points = 100 * before.noise
     if as_json:
-        scale = None if points is None else points
         typer.echo(
             json.dumps(
                 {
                     "space": chosen.name,
                     "trials": trials,
-                    "noise_points": scale,
+                    "noise_points": points,
                     "like": asdict(before) if before else None,
                     "results": found.results,
                     "together": found.together,
                     "family_sd": _known(found.family),
                     "pair_sd": _known(found.pair),
-                    "family_points": _known(found.family, scale),
-                    "pair_points": _known(found.pair, scale),
+                    "family_points": _known(found.family, points),
+                    "pair_points": _known(found.pair, points),
                 }
             )
         )
         return
     axis = chosen.experts
+    short = f" (the space ends at {found.results:,})" if found.results < int(trials * rate) else ""
     each = found.results * axis.k / len(axis.families)
     typer.echo(
-        f"{trials:,} trials of {chosen.name} ({axis.k} of {len(axis.families)} families), "
-        f"{found.results:,} with a result: a family stands in {each:.1f} of them, a pair in "
-        f"{found.together:.1f}."
+        f"{trials:,} stratified trials of {chosen.name}, {axis.k} of {len(axis.families)} families,"
+        f" {found.results:,} with a result{short}: a family stands in {each:.1f} of them, a pair in"
+        f" {found.together:.1f}."
     )
     source = "stated" if noise is not None else f"measured in {before.campaign}" if before else ""
     if points is not None:

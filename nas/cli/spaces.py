@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from nas.cli import complete, options
 from nas.cli.console import console, open_if_there
@@ -61,7 +62,7 @@ def spaces(
         table.add_column(column, justify="right" if column in _NUMBERS else "left")
     for row in rows:
         if "problem" in row:
-            table.add_row(str(row["space"]), "", "", "", "", "", f"[red]{row['problem']}")
+            table.add_row(str(row["space"]), "", "", "", "", "", Text(str(row["problem"]), "red"))
             continue
         table.add_row(
             str(row["space"]),

@@ -14,15 +14,15 @@ FAILS = 0.5
 class Advice:
     """What to do with a family, and why."""
 
-    verdict: Literal["keep", "drop", "draw more"]
+    verdict: Literal["keep", "drop", "draw more", "cannot tell"]
     reason: str
     draws: int | None = None
-    """How many more results would decide it; None where that cannot be said."""
+    """How many more draws would decide it; None where that cannot be said."""
 
     def __str__(self) -> str:
         if self.verdict != "draw more":
             return self.verdict
-        return f"needs {self.draws} more draws" if self.draws else "needs more draws"
+        return f"needs {self.draws:,} more draws" if self.draws else "needs more draws"
 
 
 def advise(
@@ -31,27 +31,36 @@ def advise(
     effect: float,
     low: float,
     high: float,
+    success_rate: float,
     success_high: float,
+    fails: str = "",
     told: str = "",
+    hopeless: bool = False,
     margin: float = MARGIN,
 ) -> Advice:
-    """The rule, on 95 % intervals.
+    """The rule, on 95 % intervals of the effect.
 
-    Drop where the success rate lies below a half or the effect below zero; keep where the effect
-    lies above −`margin`; else draw more, until an interval that shrinks with the square root of the
-    results, around the effect as it stands, would decide one or the other.
+    Drop a family that surely fails more than the rest (`fails` says so) and in more than half of
+    its candidates; else drop where the whole interval lies below −`margin`, keep where all of it
+    lies above, and otherwise draw more: until an interval that shrinks with the square root of the
+    results, around the effect as it stands, would lie on one side.
     """
-    if success_high < FAILS:
-        return Advice("drop", f"succeeds in at most {success_high:.0%} of its candidates")
+    if fails and success_high < FAILS:
+        return Advice("drop", fails)
     if told or isnan(effect):
-        return Advice("draw more", told or "no interval yet")
-    if high < 0:
-        return Advice("drop", f"costs a mixture at least {-100 * high:.1f} points")
+        why = told or "no interval yet"
+        return Advice("cannot tell" if hopeless else "draw more", why)
     if low > -margin:
         if low > 0:
             return Advice("keep", f"adds at least {100 * low:.1f} points")
-        return Advice("keep", f"no worse than average by {100 * margin:.1f} points or more")
+        return Advice("keep", f"costs less than {100 * margin:g} points, if anything")
+    if high < -margin:
+        return Advice("drop", f"costs a mixture at least {-100 * high:.1f} points")
     half = (high - low) / 2
-    wanted = max(effect + margin, -effect)
-    more = max(1, ceil(results * ((half / wanted) ** 2 - 1)))
-    return Advice("draw more", f"between {100 * low:+.1f} and {100 * high:+.1f} points", more)
+    apart = max(abs(effect + margin), margin / 10)  # a tie would never be decided
+    more = results * ((half / apart) ** 2 - 1) / (success_rate or 1.0)
+    return Advice(
+        "draw more",
+        f"between {100 * low:+.1f} and {100 * high:+.1f} points",
+        max(1, ceil(round(more, 6))),
+    )

@@ -8,15 +8,12 @@ worth and everybody's level are one and the same.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nas.effects.observations import DETERMINED, Floats, Observations
+from nas.effects.observations import Bools, Floats, Observations
 
 CONFIDENCE = 0.95
 SPARE = 10
 """Results there must be beyond the coefficients, for an interval to mean anything."""
-_LARGE = 4000
-"""Results above which leverages are too small to matter, and too many to compute."""
 
 
 @dataclass(frozen=True)
@@ -31,40 +28,54 @@ class FamilyEffects:
     high: Floats
     told: tuple[str, ...]
     """Why an effect cannot be told; empty where it can."""
+    hopeless: Bools
+    """Where more draws like these would not tell it either, `(F,)`."""
     rank: Floats
     """1 is best, by effects shrunken towards none: the greatest of many noisy estimates is luck."""
     noise: float
     """Standard deviation of a result that the families do not explain."""
+    adjusted: bool
+    """Whether members and settings were held equal too; False where results were too few for it,
+    or there was nothing to hold equal."""
 
 
-def family_effects(seen: Observations) -> FamilyEffects:
-    """Effects with 95 % intervals that hold where the noise is unequal (HC3, t distribution)."""
-    every, seen = seen, seen.fit_for_errors()
-    count, families = len(seen.value), len(seen.families)
-    nothing = np.full(families, np.nan)
+def family_effects(every: Observations) -> FamilyEffects:
+    """Effects with 95 % intervals that hold where the noise is unequal.
+
+    HC3 errors (MacKinnon and White 1985), from the residuals that a result has when it is left out;
+    a t distribution with the degrees of freedom of the results that decide the error (Bell and
+    McCaffrey 2002, with the residuals' own correlation left out), so that a family with few results
+    gets the wide interval it deserves.
+    """
+    seen = every.fit_for_errors()
     group = comparable(seen)
-    told = _told(every, seen, group)
-    basis = seen.basis
-    if count - basis.shape[1] < SPARE or seen.leverage.max() >= DETERMINED:
+    told, hopeless = _told(every, seen, group)
+    effect, low, high, rank = (np.full(len(seen.families), np.nan) for _ in range(4))
+    noise = np.nan
+    if len(seen.value) - seen.basis.shape[1] < SPARE:
         needed = np.count_nonzero(every.counts) + SPARE
         short = f"{len(every.value)} results are too few: it takes {needed} or more"
-        why = tuple(reason or short for reason in told)
-        return FamilyEffects(seen.families, nothing, nothing, nothing, why, nothing, np.nan)
-    if not group.any():
-        return FamilyEffects(seen.families, nothing, nothing, nothing, told, nothing, np.nan)
-    from statsmodels.regression.linear_model import OLS
+        told = tuple(reason or short for reason in told)
+    elif group.any():
+        from scipy import stats
+        from statsmodels.regression.linear_model import OLS
 
-    kind = "HC3" if count <= _LARGE else "HC1"
-    fitted = OLS(seen.value, basis).fit(cov_type=kind, use_t=True)
-    tested = fitted.t_test(contrasts(group, seen, basis))
-    bounds = tested.conf_int(alpha=1 - CONFIDENCE)
-    effect, low, high, rank = (nothing.copy() for _ in range(4))
-    effect[group], low[group], high[group] = tested.effect, bounds[:, 0], bounds[:, 1]
-    rank[group] = _ranks(_shrunken(seen)[group])
-    return FamilyEffects(seen.families, effect, low, high, told, rank, float(np.sqrt(fitted.scale)))
+        fitted = OLS(seen.value, seen.basis).fit()
+        weights = contrasts(group, seen)
+        shares = (seen.basis @ weights.T) ** 2  # (n, G): of each result in an effect's variance
+        left_out = fitted.get_influence().resid_press[:, None]
+        error = np.sqrt((shares * left_out**2).sum(axis=0))
+        half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom_of(shares / _apart(seen))) * error
+        effect[group] = weights @ fitted.params
+        low[group], high[group] = effect[group] - half, effect[group] + half
+        rank[group] = stats.rankdata(-_shrunken(seen)[group], method="ordinal")
+        noise = float(np.sqrt(fitted.scale))
+    return FamilyEffects(
+        seen.families, effect, low, high, told, hopeless, rank, noise, seen.adjusts
+    )
 
 
-def comparable(seen: Observations) -> NDArray[np.bool_]:
+def comparable(seen: Observations) -> Bools:
     """The largest set of families whose effects the draws can tell from each other, `(F,)`.
 
     A difference β_f − β_g can be estimated if it lies in the row space of the design: if the rows f
@@ -89,33 +100,45 @@ def comparable(seen: Observations) -> NDArray[np.bool_]:
     return found
 
 
-def contrasts(group: NDArray[np.bool_], seen: Observations, basis: Floats) -> Floats:
-    """(G, rank): each of the group's families less their mean, as weights of a basis' coefficients.
+def contrasts(group: Bools, seen: Observations) -> Floats:
+    """(G, r): each of the group's families less their mean, as weights of the basis' coefficients.
 
     With X = QR, what is c·β of the design is (R⁺ᵀc)·γ of its basis.
     """
     wanted = np.zeros((int(group.sum()), seen.matrix.shape[1]))
     place = np.flatnonzero(group)
     wanted[:, place] = np.eye(len(place)) - 1 / len(place)
-    weights: Floats = wanted @ np.linalg.pinv(basis.T @ seen.matrix)
+    weights: Floats = wanted @ np.linalg.pinv(seen.basis.T @ seen.matrix)
     return weights
 
 
-def _told(every: Observations, seen: Observations, group: NDArray[np.bool_]) -> tuple[str, ...]:
-    reasons = []
+def freedom_of(share: Floats) -> Floats:
+    """Satterthwaite's degrees of freedom of errors that results have these shares in, `(n, P)`."""
+    freedom: Floats = share.sum(axis=0) ** 2 / (share**2).sum(axis=0)
+    return freedom
+
+
+def _apart(seen: Observations) -> Floats:
+    """(n, 1): what of a result's noise its residual keeps."""
+    return 1 - seen.leverage[:, None]
+
+
+def _told(every: Observations, seen: Observations, group: Bools) -> tuple[tuple[str, ...], Bools]:
+    reasons, hopeless = [], np.zeros(len(group), dtype=bool)
     counts = zip(every.counts.tolist(), seen.counts.tolist(), group.tolist(), strict=True)
-    for count, used, known in counts:
+    for family, (count, used, known) in enumerate(counts):
         if known:
             reasons.append("")
         elif count == 0:
             reasons.append("no candidate with it has a result")
+        elif count == len(every.value):
+            hopeless[family] = True
+            reasons.append("every candidate holds it: nothing to compare it with")
         elif used == 0:
             reasons.append(f"only {count} of its candidates have a result that can be compared")
-        elif count == len(every.value):
-            reasons.append("every candidate holds it: nothing to compare it with")
         else:
             reasons.append("the draws do not tell it apart from others")
-    return tuple(reasons)
+    return tuple(reasons), hopeless
 
 
 def _shrunken(seen: Observations) -> Floats:
@@ -126,10 +149,3 @@ def _shrunken(seen: Observations) -> Floats:
     model = BayesianRidge().fit(seen.matrix, (seen.value - seen.value.mean()) / spread)
     coefficients: Floats = model.coef_[: len(seen.families)] * spread
     return coefficients
-
-
-def _ranks(values: Floats) -> Floats:
-    from scipy.stats import rankdata
-
-    ranks: Floats = rankdata(-values, method="ordinal").astype(np.float64)
-    return ranks

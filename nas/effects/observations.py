@@ -1,11 +1,12 @@
 """Results as a design matrix: which families, members and settings each candidate held.
 
-Shapes: n results, F families, q further columns.
+Shapes: n results, F families, g groups of levels, q further columns, r the rank, m picks.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,9 @@ from nas.spec import Assignment
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
-FEWEST = 3
+FEWEST = 5
 """Results of a family that an error can be estimated from."""
 DETERMINED = 0.99
 """The leverage of a result that fits itself."""
@@ -23,117 +25,141 @@ DETERMINED = 0.99
 
 @dataclass(frozen=True)
 class Observations:
-    """One row a result.
-
-    The further columns are contrasts that sum to zero over the members of a family, and over the
-    settings of a choice: a family's coefficient is then the mean over its members that have
-    results, at the mean of all settings.
-    """
+    """One row a result."""
 
     families: tuple[str, ...]
     held: Bools
     """`(n, F)`."""
-    contrasts: Floats
-    """`(n, q)`: members and settings."""
+    levels: Ints
+    """`(n, g)`: for each family of several members, and each choice, which one; −1 for none."""
     value: Floats
     """`(n,)`."""
 
     @classmethod
     def of(
-        cls,
-        families: Sequence[str],
-        assignments: Sequence[Assignment],
-        values: Iterable[float],
+        cls, families: Sequence[str], assignments: Sequence[Assignment], values: Iterable[float]
     ) -> Self:
         """From candidates and what came of them, in the same order."""
-        place = {family: n for n, family in enumerate(families)}
-        held = np.zeros((len(assignments), len(place)), dtype=bool)
-        models: dict[str, list[str | None]] = {
-            family: [None] * len(assignments) for family in families
-        }
-        settings: dict[str, list[str | None]] = {}
-        for row, assignment in enumerate(assignments):
-            for pick in assignment.picks:
-                if pick.family in place:
-                    held[row, place[pick.family]] = True
-                    models[pick.family][row] = pick.model
-            for name, value in assignment.choices:
-                settings.setdefault(name, [None] * len(assignments))[row] = repr(value)
-        columns = [_contrasts(levels) for levels in _named(models, settings)]
-        empty = np.empty((len(assignments), 0))
-        return cls(
-            families=tuple(families),
-            held=held,
-            contrasts=np.hstack([empty, *columns]),
-            value=np.fromiter(values, dtype=np.float64, count=len(assignments)),
+        picks = [(row, pick) for row, a in enumerate(assignments) for pick in a.picks]
+        names = {name for assignment in assignments for name, _ in assignment.choices}
+        chosen = [dict(assignment.choices) for assignment in assignments]
+        return cls.build(
+            families,
+            np.array([row for row, _ in picks], dtype=np.int64),
+            [pick.family for _, pick in picks],
+            [pick.model for _, pick in picks],
+            {name: [settings.get(name) for settings in chosen] for name in sorted(names)},
+            np.fromiter(values, dtype=np.float64, count=len(assignments)),
         )
 
-    def alone(self) -> Self:
-        """Without members and settings."""
-        return type(self)(self.families, self.held, self.contrasts[:, :0], self.value)
+    @classmethod
+    def build(
+        cls,
+        families: Sequence[str],
+        row: Ints,
+        family: Sequence[str],
+        model: Sequence[str],
+        settings: Mapping[str, Sequence[Any]],
+        value: Floats,
+    ) -> Self:
+        """From columns.
 
-    @property
+        Args:
+            row, family, model: `(m,)` each: which result a pick belongs to, and what was picked.
+            settings: for each choice `(n,)` values.
+        """
+        place = {name: n for n, name in enumerate(families)}
+        column = np.array([place.get(name, -1) for name in family], dtype=np.int64)
+        known = column >= 0
+        row, column, models = row[known], column[known], np.array(model, dtype=object)[known]
+        held = np.zeros((len(value), len(place)), dtype=bool)
+        held[row, column] = True
+        levels = []
+        for at in range(len(place)):
+            mine = column == at
+            names, codes = np.unique(models[mine].astype(str), return_inverse=True)
+            if len(names) > 1:
+                levels.append(np.full(len(value), -1))
+                levels[-1][row[mine]] = codes
+        for values in settings.values():
+            names, codes = np.unique([repr(v) for v in values], return_inverse=True)
+            if len(names) > 1:
+                levels.append(codes)
+        empty = np.empty((len(value), 0), dtype=np.int64)
+        return cls(tuple(families), held, np.column_stack([empty, *levels]), value)
+
+    @cached_property
+    def contrasts(self) -> Floats:
+        """`(n, q)`: sum to zero over the members of a family, and over the settings of a choice.
+
+        So a family's coefficient is the mean over its members that have results, at the mean of
+        all settings.
+        """
+        empty = np.empty((len(self.value), 0))
+        return np.hstack([empty, *(_contrasts(codes) for codes in self.levels.T)])
+
+    @cached_property
     def matrix(self) -> Floats:
         """`(n, F + q)`. It needs no intercept: every candidate holds k families."""
         return np.hstack([self.held.astype(np.float64), self.contrasts])
 
-    @property
-    def counts(self) -> NDArray[np.int64]:
+    @cached_property
+    def counts(self) -> Ints:
         """Results with each family, `(F,)`."""
-        counts: NDArray[np.int64] = self.held.sum(axis=0)
+        counts: Ints = self.held.sum(axis=0)
         return counts
+
+    @cached_property
+    def basis(self) -> Floats:
+        """An orthonormal basis of the design's columns, `(n, r)`."""
+        if not self.value.size or not self.matrix.size:
+            return np.empty((len(self.value), 0))
+        # Eigenvectors of XᵀX are cheap however many the results; QR mends what squaring lost.
+        scale, vectors = np.linalg.eigh(self.matrix.T @ self.matrix)
+        basis: Floats = np.linalg.qr(self.matrix @ vectors[:, scale > 1e-10 * scale[-1]])[0]
+        return basis
+
+    @cached_property
+    def leverage(self) -> Floats:
+        """The diagonal of X(XᵀX)⁺Xᵀ, `(n,)`: how much each result decides its own fitted value."""
+        leverage: Floats = (self.basis**2).sum(axis=1)
+        return leverage
 
     def fit_for_errors(self) -> Self:
         """These results, as far as errors can be estimated from them.
 
-        Without those of families that have fewer than three results: their coefficients would fit
-        them and leave nothing to judge by. With members and settings where there are at least two
-        results for every coefficient and no result determines one alone; without them otherwise:
-        the draw balances them, so that leaving them out only adds noise.
+        Without the results of families that have too few of them, and without those that a
+        coefficient of their own, a member's perhaps, would fit exactly: they say nothing about the
+        others. And without members and settings where there are fewer than two results for every
+        coefficient (`adjusts` tells).
         """
         seen = self
-        while (rare := (seen.counts > 0) & (seen.counts < FEWEST)).any():
-            kept = ~seen.held[:, rare].any(axis=1)
-            seen = type(self)(
-                seen.families, seen.held[kept], seen.contrasts[kept], seen.value[kept]
-            )
-        coefficients = np.count_nonzero(seen.counts) + seen.contrasts.shape[1]
-        enough = len(seen.value) >= 2 * coefficients and seen.leverage.max(initial=0.0) < DETERMINED
-        return seen if enough else seen.alone()
+        while True:
+            rare = (seen.counts > 0) & (seen.counts < FEWEST)
+            kept: Bools = np.logical_not(seen.held[:, rare].any(axis=1, keepdims=True))[:, 0]
+            if kept.all() and 2 * seen.basis.shape[1] > len(seen.value):
+                seen = seen._only(kept, seen.levels[:, :0])
+            if kept.all():
+                kept = seen.leverage < DETERMINED
+            if kept.all():
+                return seen
+            seen = seen._only(kept, seen.levels)
 
     @property
-    def leverage(self) -> Floats:
-        """The diagonal of X(XᵀX)⁺Xᵀ, `(n,)`: how much each result decides its own fitted value."""
-        basis = self.basis
-        leverage: Floats = (basis**2).sum(axis=1)
-        return leverage
+    def adjusts(self) -> bool:
+        """Whether members and settings are in it, or there were none to tell apart."""
+        return bool(self.levels.shape[1])
 
-    @property
-    def basis(self) -> Floats:
-        """An orthonormal basis of the design's columns, `(n, rank)`."""
-        if not self.value.size or not self.matrix.size:
-            return np.empty((len(self.value), 0))
-        left, scale, _ = np.linalg.svd(self.matrix, full_matrices=False)
-        basis: Floats = left[:, scale > 1e-9 * scale[0]]
-        return basis
+    def _only(self, kept: Bools, levels: Ints) -> Self:
+        return type(self)(self.families, self.held[kept], levels[kept], self.value[kept])
 
 
-def _named(
-    *levels: Mapping[str, Sequence[str | None]],
-) -> Iterable[Sequence[str | None]]:
-    return (column for group in levels for column in group.values())
-
-
-def _contrasts(levels: Sequence[str | None]) -> Floats:
+def _contrasts(codes: Ints) -> Floats:
     """(n, m − 1) for m levels: 1 for the row's level, −1 for the last one, 0 where it has none."""
-    known = sorted({level for level in levels if level is not None})
-    column = {level: n for n, level in enumerate(known)}
-    found = np.zeros((len(levels), max(0, len(known) - 1)))
-    for row, level in enumerate(levels):
-        if level is None:
-            continue
-        if column[level] < len(known) - 1:
-            found[row, column[level]] = 1.0
-        else:
-            found[row] = -1.0
+    known, place = np.unique(codes[codes >= 0], return_inverse=True)
+    found = np.zeros((len(codes), max(0, len(known) - 1)))
+    rows = np.flatnonzero(codes >= 0)
+    last = place == len(known) - 1
+    found[rows[~last], place[~last]] = 1.0
+    found[rows[last]] = -1.0
     return found

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.effects.family import CONFIDENCE, SPARE, comparable, contrasts
+from nas.effects.family import CONFIDENCE, SPARE, comparable, contrasts, freedom_of
 from nas.effects.observations import Observations
-from nas.effects.synergy import LEAST, apart, freedom_of
+from nas.effects.synergy import LEAST, apart, pairs_of
 
 POWER = 0.8
 RATE = 0.05
@@ -37,16 +37,17 @@ def detectable(seen: Observations) -> Detectable:
     """
     from scipy import stats
 
+    together = pairs_of(seen).mean() if len(seen.families) > 1 else 0.0
     seen = seen.fit_for_errors()
     basis, families = seen.basis, len(seen.families)
     first, second = np.triu_indices(families, 1)
-    count = (seen.held.T.astype(np.int64) @ seen.held)[first, second]
+    count = pairs_of(seen)
     free = len(basis) - basis.shape[1] - 1
     family = pair = np.nan
     if free >= SPARE:
         group = comparable(seen)
         if group.any():
-            variance = (contrasts(group, seen, basis) ** 2).sum(axis=1)
+            variance = (contrasts(group, seen) ** 2).sum(axis=1)
             critical = stats.t.ppf((1 + CONFIDENCE) / 2, free)
             family = float((critical + stats.t.ppf(POWER, free)) * np.sqrt(np.median(variance)))
         often = np.flatnonzero(count >= LEAST)
@@ -59,5 +60,4 @@ def detectable(seen: Observations) -> Detectable:
                     POWER, freedom
                 )
                 pair = float(np.median(needed / np.sqrt(weight)))
-    mean = float(count.mean()) if len(count) else 0.0
-    return Detectable(len(basis), family, pair, mean)
+    return Detectable(len(basis), family, pair, float(together))

@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nas.effects.family import CONFIDENCE, SPARE
-from nas.effects.observations import Bools, Floats, Observations
-
-Ints = NDArray[np.int64]
+from nas.effects.family import CONFIDENCE, SPARE, freedom_of
+from nas.effects.observations import Bools, Floats, Ints, Observations
 
 LEAST = 5
 """Results with both families that an interval needs."""
-_BLOCK = 1 << 22
+_BLOCK = 1 << 19
 """Results times pairs looked at together: bounds the memory."""
 
 
@@ -52,7 +49,7 @@ def synergies(seen: Observations) -> Synergies:
     names = tuple(combinations(seen.families, 2))
     first, second = np.triu_indices(len(seen.families), 1)
     held, basis = seen.held, seen.basis
-    count = (held.T.astype(np.int64) @ held)[first, second]
+    count = pairs_of(seen)
     slope, error, freedom = (np.full(len(names), np.nan) for _ in range(3))
     free = len(held) - basis.shape[1] - 1
     if free >= SPARE:
@@ -74,6 +71,13 @@ def synergies(seen: Observations) -> Synergies:
     return Synergies(names, count, slope, slope - half, slope + half, p_value, q_value)
 
 
+def pairs_of(seen: Observations) -> Ints:
+    """Results that hold both families of each pair, `(P,)`."""
+    held = seen.held.astype(np.int64)
+    count: Ints = (held.T @ held)[np.triu_indices(len(seen.families), 1)]
+    return count
+
+
 def apart(
     held: Bools, basis: Floats, first: Ints, second: Ints, some: Ints
 ) -> tuple[Ints, Floats, Floats, Floats]:
@@ -90,9 +94,3 @@ def apart(
     column, weight = column[:, sound], weight[sound]
     leverage = (basis**2).sum(axis=1)[:, None] + column**2 / weight
     return some[sound], column, weight, column**2 / np.maximum(1 - leverage, 1e-9)
-
-
-def freedom_of(share: Floats) -> Floats:
-    """Satterthwaite's degrees of freedom of an error with these shares, `(P,)`."""
-    freedom: Floats = share.sum(axis=0) ** 2 / (share**2).sum(axis=0)
-    return freedom

@@ -1,7 +1,6 @@
 """The only room that speaks SQL: tables, migrations, and what a campaign writes and reads."""
 
 from nas.ledger.claims import Claim, Drawn, Earlier
-from nas.ledger.history import History, history
 from nas.ledger.ledger import Ledger, probe_digest
 from nas.ledger.notes import phase_of
 from nas.ledger.owner import Owner
@@ -12,10 +11,8 @@ __all__ = [
     "Claim",
     "Drawn",
     "Earlier",
-    "History",
     "Ledger",
     "Owner",
-    "history",
     "phase_of",
     "probe_digest",
 ]

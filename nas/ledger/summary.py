@@ -77,7 +77,7 @@ class Summary(Noun):
     failing: tuple[str, ...]
     """Families that stand in more failed candidates than chance puts there, with the figures."""
     success_rate: float | None
-    """ok / (ok + failed), of the search."""
+    """Of the candidates that ended, those that did not fail: ok or stopped early."""
     running: tuple[Running, ...]
     best: Best | None
     per_hour: float | None
@@ -100,7 +100,8 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
     search = counts[Role.SEARCH]
     drawn = sum(search.values())
     finished = drawn - search.get("open", 0)
-    ok, failed = search.get(Status.OK, 0), sum(n for s, n in search.items() if _failed(s))
+    sound = search.get(Status.OK, 0) + search.get(Status.PRUNED, 0)
+    failed = sum(n for s, n in search.items() if _failed(s))
     silent = None if row.heartbeat_at is None else max(0.0, time.time() - row.heartbeat_at)
     rate = finished / row.worked_seconds if finished and row.worked_seconds > 0 else None
     return Summary(
@@ -121,7 +122,7 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         benched=benched,
         biased=coverage,
         failing=failing,
-        success_rate=ok / (ok + failed) if ok + failed else None,
+        success_rate=sound / (sound + failed) if sound + failed else None,
         running=running,
         best=best,
         per_hour=None if rate is None else 3600 * rate,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType, RenderResult
 from rich.table import Table
+from rich.text import Text
 
 from nas.report.cells import cell, header
 from nas.spec import ProblemError, did_you_mean
@@ -111,7 +112,7 @@ class _Page:
             justify: JustifyMethod = "right" if self.numeric[n] else "left"
             table.add_column(self.columns[n], justify=justify, width=widths[n], overflow="fold")
         for row in self.rows:
-            table.add_row(*row[:count])
+            table.add_row(*map(Text, row[:count]))  # what is in brackets is no markup
         yield table
 
 

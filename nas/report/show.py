@@ -162,7 +162,7 @@ def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) ->
             no_wrap=name in ("family", "model"),
         )
     for row in rows:
-        table.add_row(*(cell(name, row[name]) for name in columns))
+        table.add_row(*(Text(cell(name, row[name])) for name in columns))
     return table
 
 

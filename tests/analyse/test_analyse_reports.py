@@ -1,10 +1,11 @@
 """The five reports on a ledger small enough to work every number out by hand."""
 
 from math import sqrt
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from ledger_maker import Maker
+from ledger_maker import SPACE, Maker, epoch
 from scipy.stats import binomtest
 
 import nas
@@ -119,7 +120,7 @@ def test_family_yield_leaves_pruned_ones_out_of_the_rate(maker: Maker) -> None:
     maker.failed("ant_s", "cat_s", status=Status.PRUNED)
     ant = rows(maker, "family_yield", "family").loc["ant"]
     assert (ant["draws"], ant["ok"], ant["pruned"], ant["failed"]) == (2, 1, 1, 0)
-    assert ant["success_rate"] == 1.0
+    assert ant["success_rate"] == 1.0  # stopped early is not failed
 
 
 def test_cooccurrence(filled: Maker) -> None:
@@ -200,3 +201,40 @@ def test_a_space_without_experts(maker: Maker, name: str) -> None:
     space = Space(name="plain", choices=(Choice(name="depth", values=(1, 2)),))
     maker.ledger.create_campaign("plain", space, {})
     assert isinstance(nas.table(name, maker.ledger), pd.DataFrame)
+
+
+def test_early_stopping_is_compared_at_its_first_rung(maker: Maker) -> None:
+    """Survivors alone would say that ant and bee are alike; at the first rung all can be seen."""
+    from nas.analyse import Frames
+
+    maker.trained("ant_s", "bee_s", val=0.9)
+    claim = maker.draw("ant_s", "cat_s")
+    attempt = maker.start(claim)
+    maker.store.epoch(attempt, epoch(1, val_acc=0.3))
+    stopped = Outcome(status=Status.PRUNED, stage="train", epochs=1, val_acc=0.3, rung=0)
+    assert maker.store.finish(claim, attempt, stopped, final=True)
+    frames = Frames(maker.ledger, "first")
+    seen = frames.observed
+    assert seen.observations.value.tolist() == [0.45, 0.3]  # the first one's first epoch, too
+    assert "at epoch 1, the first rung" in seen.note
+    lift = nas.table("lift", maker.ledger)
+    assert lift[["lift_over_uniform_low", "lift_over_alone_low"]].isna().all().all()
+    assert "survivors" in lift.attrs["note"]
+
+
+def test_the_note_says_what_intervals_do_not_know(maker: Maker) -> None:
+    maker.trained("ant_s", "bee_s", val=0.9)
+    maker.failed("ant_s", "cat_s", status=Status.INVALID)
+    maker.store.event("benched", family="dog", after=6, drawn=2)
+    note = nas.table("family_yield", maker.ledger).attrs["note"]
+    assert "1 candidates did not" in note
+    assert "families were benched for failing" in note
+
+
+def test_coverage_knows_settings_that_are_numbers(tmp_path: Path) -> None:
+    space = SPACE.model_copy(update={"choices": (Choice(name="mixing", values=(1, 0.5, 2.0)),)})
+    maker = Maker(tmp_path / "numbers.db", space=space)
+    for at, value in enumerate((1, 0.5, 2.0, 1, 0.5, 2.0)):
+        maker.draw("ant_s", "bee_s", mixing=value, replicate=at)
+    row = rows(maker, "coverage", "level").loc["gate_mixing"]
+    assert (row["drawn"], row["min"], row["max"], row["spread"]) == (3, 2, 2, 0)

@@ -5,12 +5,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from campaign_bench import Bench, ending, ok, small_space
+from sqlalchemy import delete
 
 from nas.analyse import verdict
 from nas.campaign import CampaignConfig
 from nas.campaign.plan import check_plan
+from nas.ledger import Drawn
+from nas.ledger import models as m
 from nas.ledger.summary import summary
-from nas.spec import Epoch, Outcome, ProblemError, Status, Trial
+from nas.sample import make_sampler
+from nas.spec import Candidate, Epoch, Outcome, Plan, ProblemError, Status, Trial
 
 Make = Callable[..., Bench]
 WIDE = small_space(families=12, k=3)
@@ -107,6 +111,41 @@ def test_another_plan_is_another_phase_and_is_kept(bench: Make) -> None:
     said = verdict(campaign.ledger, "c")
     assert said.verdict == "adaptive"
     assert said.why == "phase 1 drops f0 and prefers f1, f2, from draw 25 on"
+
+
+def test_another_driver_s_phase_is_no_bias(bench: Make) -> None:
+    campaign = bench(trials=36, space=WIDE, strict_coverage=True)
+    first = campaign.drive()
+    campaign.config = campaign.config.model_copy(
+        update={"drop": tuple(f"f{n}" for n in range(6)), "trials": 72}
+    )
+    campaign.run()  # a second driver's, whose plan the first one has not seen
+    first.look_back()
+    assert first.stopping is None
+    assert not any("BIASED" in line for line in campaign.said)
+    assert verdict(campaign.ledger, "c").verdict == "adaptive"
+
+
+def test_what_fails_its_pre_flight_is_not_missed(bench: Make) -> None:
+    """A family that was never to be drawn is no sign of a bias; without the note it would be."""
+    campaign = bench(trials=120, space=WIDE)
+    store = campaign.drive().store
+    without = campaign.space.without(["m0"])
+    with campaign.ledger.session() as session:
+        session.execute(delete(m.Event))
+    store.begin_phase(Plan(left_out=("m0",)))
+    draws = make_sampler("stratified", without, 0)
+    for _ in range(120):
+        store.draw(
+            lambda records: Drawn(
+                Candidate.of(without, draws.propose(records), campaign.config.task, "t" * 16),
+                "pass",
+            )
+        )
+    assert verdict(campaign.ledger, "c").verdict == "fair"
+    with campaign.ledger.session() as session:
+        session.execute(delete(m.Event))
+    assert verdict(campaign.ledger, "c").verdict == "biased"
 
 
 def test_what_is_dropped_from_the_start_leaves_a_fair_draw_of_the_rest(bench: Make) -> None:

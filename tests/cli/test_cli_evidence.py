@@ -6,11 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "ledger"))
 
 from ledger_maker import Maker
+
+from nas.campaign import CampaignConfig
+from nas.ledger import Ledger
+from nas.space import load
+from nas.spec import Plan
 
 
 def nas(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +62,7 @@ def lopsided(tmp_path: Path) -> Path:
 
 def test_every_report_begins_with_the_verdict(lopsided: Path) -> None:
     table = nas("report", "family_yield", cwd=lopsided, COLUMNS="200")
-    assert table.stdout.splitlines()[0].startswith("The draw is fair: in 3 draws")
+    assert table.stdout.splitlines()[0].startswith("The draw is fair as far as can be seen: after 3")
     markdown = nas("report", "family_yield", "--format", "md", cwd=lopsided)
     assert markdown.stdout.splitlines()[0].startswith("The draw is fair")
     data = nas("report", "family_yield", "--format", "json", cwd=lopsided)
@@ -102,3 +108,66 @@ def test_a_terminal_without_dashes_is_no_error(lopsided: Path) -> None:
     told = nas("report", "family_yield", cwd=lopsided, PYTHONIOENCODING="ascii")
     assert told.returncode == 0
     assert "Traceback" not in told.stderr
+
+
+SPACE = """\
+image_size: 32
+experts:
+  choose: 2
+  families:
+    byobnet: [test_byobnet]
+    efficientnet: [test_efficientnet]
+    mambaout: [test_mambaout]
+    nfnet: [test_nfnet]
+    resnet: [test_resnet]
+    vit: [{model: test_vit, args: {img_size: 32}}]
+recipe: {epochs: 1, batch_size: 64, lr: 0.003}
+"""
+
+
+@pytest.fixture
+def decided(tmp_path: Path) -> Path:
+    """Sixty planted results in which resnet is good and nfnet is bad."""
+    (tmp_path / "six.yaml").write_text(SPACE)
+    config = CampaignConfig(trials=60, executor="local", controls=False).model_dump(mode="json")
+    maker = Maker(tmp_path / "runs.db", space=load(str(tmp_path / "six.yaml")), **config)
+    maker.store.begin_phase(Plan())
+    rng = np.random.default_rng(0)
+    models = {family: member.model for family, member in maker.space.members}
+    for replicate in range(60):
+        pair = sorted(rng.choice(list(models), 2, replace=False))
+        value = 0.7 + 0.05 * ("resnet" in pair) - 0.06 * ("nfnet" in pair)
+        value += 0.02 * rng.standard_normal()
+        maker.trained(*(models[f] for f in pair), val=value, replicate=replicate)
+    maker.ledger.close()
+    return tmp_path
+
+
+def test_a_new_campaign_takes_a_report_up(decided: Path) -> None:
+    told = nas(
+        *("search", "six.yaml", "--from-report", "first", "--dry-run", "--audit", "--json"),
+        *("--trials", "12"),
+        cwd=decided,
+    )
+    assert told.returncode == 0, told.stderr
+    assert "As the report of first advises: drops nfnet" in told.stderr
+    *draws, audit = map(json.loads, told.stdout.splitlines())
+    assert len(draws) == 10  # all pairs of the five families that are left
+    assert not any("nfnet" in draw["families"] for draw in draws)
+    assert audit["verdict"] in ("fair", "adaptive")
+
+
+@pytest.mark.slow
+def test_a_campaign_goes_on_in_a_phase_of_its_own_report(decided: Path) -> None:
+    told = nas("resume", "--from-report", "--trials", "62", "-w", "1", cwd=decided)
+    assert told.returncode == 0, told.stderr + told.stdout
+    ledger = Ledger(decided / "runs.db")
+    later = ledger.candidates().query("phase == 1")
+    assert later["outcome"].tolist() == ["ok", "ok"]
+    assert not later["families"].str.contains("nfnet").any()
+    told = nas("report", "family_yield", "-f", "md", cwd=decided)
+    assert told.stdout.startswith("The draw is adaptive: phase 1 drops nfnet")
+    again = nas("resume", "--drop", "none", "--prefer", "none", "--trials", "62", cwd=decided)
+    assert again.returncode == 0, again.stderr
+    events = ledger.events().query("kind == 'phase'")["data"].tolist()
+    assert [event["plan"]["drop"] for event in events] == [["nfnet"], []]

@@ -5,7 +5,7 @@ import pytest
 from evidence import assignments, design, space, valued
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
+from scipy.stats import spearmanr, t
 from statsmodels.regression.linear_model import OLS
 
 from nas.effects import Observations, family_effects
@@ -76,9 +76,12 @@ def test_the_intervals_are_statsmodels_hc3() -> None:
     deviations = seen.held[:, :7].astype(float) - seen.held[:, 7:]
     fit = OLS(seen.value, np.column_stack([np.ones(56), deviations])).fit("pinv", "HC3", use_t=True)
     assert found.effect[:7] == pytest.approx(fit.params[1:])
-    bounds = fit.conf_int()[1:]
-    assert found.low[:7] == pytest.approx(bounds[:, 0])
-    assert found.high[:7] == pytest.approx(bounds[:, 1])
+    half = (found.high[:7] - found.low[:7]) / 2
+    assert (found.high[:7] + found.low[:7]) / 2 == pytest.approx(found.effect[:7])
+    # t's quantile: at least that of all 48 free results, at most that of the family's own ~20.
+    quantile = half / fit.bse[1:]
+    assert quantile.min() >= t.ppf(0.975, 48)
+    assert quantile.max() <= t.ppf(0.975, 18)
     assert found.noise == pytest.approx(np.sqrt(fit.scale))
 
 
@@ -122,7 +125,10 @@ def test_comparable_families_are_those_whose_difference_is_in_the_row_space(
     for row in held:
         row[rng.choice(families, k, replace=False)] = True
     seen = Observations(
-        tuple(map(str, range(families))), held, np.empty((len(held), 0)), np.zeros(len(held))
+        tuple(map(str, range(families))),
+        held,
+        np.empty((len(held), 0), dtype=np.int64),
+        np.zeros(len(held)),
     )
     group = np.flatnonzero(comparable(seen))
     matrix = held.astype(float)
@@ -190,3 +196,44 @@ def test_on_the_published_order_the_adjusted_ranking_beats_raw_means() -> None:
         adjusted = spearmanr(-found.rank[told], truth[told]).statistic
         gains.append(adjusted - spearmanr(raw[told], truth[told]).statistic)
     assert np.mean(gains) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [200, 2000])
+def test_a_family_with_few_results_gets_a_wide_interval_and_spoils_no_other(count: int) -> None:
+    where, rng = space(12), np.random.default_rng(0)
+    drawn = assignments(where, 160) * (count // 160 + 1)
+    common = [a for a in drawn if "f03" not in a.families][:count]
+    rare = [a for a in drawn if "f03" in a.families][:5]
+    seen = design(where, [*common, *rare])
+    covered = []
+    for _ in range(300):
+        found = family_effects(valued(seen, np.zeros(12), rng))
+        covered.append((found.low <= 0) & (found.high >= 0))
+    share = np.mean(covered, axis=0)
+    assert share[3] >= 0.92
+    assert share.min() >= 0.90
+    assert share.mean() >= 0.93
+
+
+def test_one_result_of_a_new_member_does_not_end_the_adjustment() -> None:
+    """A setting goes with family a: unadjusted, its four points would be a's."""
+    rng = np.random.default_rng(2)
+    drawn, values = [], []
+    for _ in range(400):
+        pair = rng.choice(["a", "b", "c", "d"], 2, replace=False)
+        soft = rng.random() < (0.9 if "a" in pair else 0.1)
+        drawn.append(holding(*pair, mixing="soft" if soft else "top1"))
+        values.append(0.5 + 0.04 * soft + 0.01 * rng.standard_normal())
+    drawn.append(holding("a", "b", model=1))
+    values.append(0.9)
+    found = family_effects(Observations.of(("a", "b", "c", "d"), drawn, values))
+    assert found.adjusted
+    assert abs(found.effect).max() < 0.005
+
+
+def test_too_few_results_for_members_are_said_so() -> None:
+    where = space(12, members=3)
+    found = family_effects(design(where, assignments(where, 40)))
+    assert not found.adjusted
+    assert not np.isnan(found.effect).any()

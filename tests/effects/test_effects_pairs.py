@@ -2,6 +2,7 @@
 
 from itertools import combinations
 from math import nan
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.regression.linear_model import OLS
 
-from nas.effects import Observations, advise, detectable, synergies
+from nas.effects import Advice, Observations, advise, detectable, synergies
 
 
 def pair_index(families: int, a: int, b: int) -> int:
@@ -73,36 +74,55 @@ def test_planted_synergies_are_found_and_false_ones_are_rare() -> None:
     assert np.mean(false) <= 0.10
 
 
-def rule(effect: float, low: float, high: float, success_high: float = 1.0, told: str = "") -> str:
-    return str(
-        advise(results=40, effect=effect, low=low, high=high, success_high=success_high, told=told)
+def rule(effect: float, low: float, high: float, success_high: float = 1.0, **words: Any) -> Advice:
+    return advise(
+        results=40,
+        effect=effect,
+        low=low,
+        high=high,
+        success_rate=min(0.5, success_high),
+        success_high=success_high,
+        **words,
     )
 
 
 def test_the_rule() -> None:
-    assert rule(0.03, 0.01, 0.05) == "keep"
-    assert rule(0.0, -0.005, 0.005) == "keep"  # surely not a point worse
-    assert rule(-0.03, -0.05, -0.01) == "drop"
-    assert rule(0.03, 0.01, 0.05, success_high=0.4) == "drop"  # it fails
-    assert rule(nan, nan, nan, told="never drawn") == "needs more draws"
-    # Half width .04 around .01: keep once it is below .01 + .01 = .02, at (.04/.02)² = 4 × 40.
-    assert rule(0.01, -0.03, 0.05) == "needs 120 more draws"
-    # Around −.02: drop once the half width is below .02, keep is out of reach.
-    assert rule(-0.02, -0.06, 0.02) == "needs 120 more draws"
+    assert str(rule(0.03, 0.01, 0.05)) == "keep"
+    assert str(rule(0.0, -0.005, 0.005)) == "keep"  # surely not a point worse
+    assert str(rule(-0.005, -0.007, -0.003)) == "keep"  # worse, and too little to care about
+    assert str(rule(-0.03, -0.05, -0.011)) == "drop"
+    assert str(rule(nan, nan, nan, told="never drawn")) == "needs more draws"
+    assert str(rule(nan, nan, nan, told="in all of them", hopeless=True)) == "cannot tell"
+    # Half width .04 around .01, .02 above −.01: (.04/.02)² = 4 × 40 results, half of draws succeed.
+    assert str(rule(0.01, -0.03, 0.05)) == "needs 240 more draws"
+    # Around −.03 it would be dropped once the half width is below .02.
+    assert str(rule(-0.03, -0.07, 0.01)) == "needs 240 more draws"
+
+
+def test_a_family_is_dropped_for_failing_only_where_it_is_to_blame() -> None:
+    assert str(rule(0.03, 0.01, 0.05, 0.4, fails="a fails more than the rest")) == "drop"
+    assert str(rule(0.03, 0.01, 0.05, 0.4)) == "keep"  # its partners failed
+    assert str(rule(0.03, 0.01, 0.05, 0.8, fails="a fails more than the rest")) == "keep"
 
 
 @given(st.floats(-0.2, 0.2), st.floats(0.001, 0.2))
 def test_the_draws_it_asks_for_would_decide(effect: float, half: float) -> None:
-    said = advise(results=50, effect=effect, low=effect - half, high=effect + half, success_high=1)
-    assert said.reason
-    if said.verdict != "draw more":
+    def said(half: float) -> Advice:
+        return advise(
+            results=50,
+            effect=effect,
+            low=effect - half,
+            high=effect + half,
+            success_rate=1.0,
+            success_high=1.0,
+        )
+
+    first = said(half)
+    assert first.reason
+    if first.verdict != "draw more" or abs(effect + 0.01) < 0.001:
         return
-    assert said.draws
-    narrow = half * (50 / (50 + said.draws)) ** 0.5 * (1 - 1e-9)
-    later = advise(
-        results=50, effect=effect, low=effect - narrow, high=effect + narrow, success_high=1
-    )
-    assert later.verdict in ("keep", "drop")
+    assert first.draws
+    assert said(half * (50 / (50 + first.draws)) ** 0.5 * (1 - 1e-9)).verdict in ("keep", "drop")
 
 
 @pytest.mark.slow

@@ -4,8 +4,6 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,8 @@ sys.path.append(str(Path(__file__).parents[1] / "ledger"))
 
 from ledger_maker import Maker
 from page_ledger import SPACE, fill
-from playwright.sync_api import Browser, Page, sync_playwright
+from page_watch import Watched, watch
+from playwright.sync_api import Browser, sync_playwright
 
 from nas.ledger import Ledger
 from nas.report.page import page
@@ -53,34 +52,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
         yield browser
         browser.close()
-
-
-@dataclass
-class Watched:
-    """A browser's page, and all that it said and asked for."""
-
-    page: Page
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    def open(self, where: str) -> Page:
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(where)
-        self.page.wait_for_selector("html[data-ready]")
-        return self.page
-
-
-@contextmanager
-def watch(browser: Browser) -> Iterator[Watched]:
-    """A page on whose console nothing may be said."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(60_000)
-    made = Watched(context.new_page())
-    yield made
-    context.close()
-    assert made.said == []
 
 
 @pytest.fixture

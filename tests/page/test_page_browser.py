@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Watched, watch
 from page_ledger import BOLD, EVIL, MESSAGE, code_of
+from page_watch import Watched, watch
 from playwright.sync_api import Browser, Page
 
 FIGURES = (*("coverage", "families", "pairs", "costs", "curves", "failures", "timeline", "gates"),)
@@ -188,6 +188,7 @@ def test_gate_use_by_setting(page: Page) -> None:
     until(page, f"document.querySelectorAll('#gates .boxlayer .box').length === {len(after)}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_follow_the_system_and_the_button(
     watched: Watched, file: Path, scheme: str
@@ -215,6 +216,7 @@ def test_colours_follow_the_system_and_the_button(
     assert paper_is_dark() == (scheme == "light")  # remembered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 768, 1400])
 def test_nothing_is_wider_than_the_screen(watched: Watched, file: Path, width: int) -> None:
     watched.page.set_viewport_size({"width": width, "height": 800})
@@ -236,6 +238,7 @@ def test_turning_the_phone_redraws(watched: Watched, file: Path) -> None:
 
 def test_print(watched: Watched, file: Path) -> None:
     watched.page.emulate_media(color_scheme="dark")
+    watched.page.set_viewport_size({"width": 690, "height": 1000})  # A4 less its margins
     page = watched.open(file.as_uri())
     page.emulate_media(media="print", color_scheme="dark")
     ink = "getComputedStyle(document.querySelector('#gates .xtick text')).fill"
@@ -245,6 +248,7 @@ def test_print(watched: Watched, file: Path) -> None:
         assert not page.locator(hidden).first.is_visible()
     widths = page.locator(".main-svg").evaluate_all("all => all.map(p => p.clientWidth)")
     assert 0 < max(widths) <= 680
+    assert page.evaluate("document.documentElement.scrollWidth") <= 690
     pdf = page.pdf(format="A4")
     assert pdf.startswith(b"%PDF")
     assert len(pdf) > 50_000

@@ -1,28 +1,21 @@
 """What is on the page: the analyses' own figures, and what can be said where there are few."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_maker import SPACE as TOY
 from ledger_maker import Maker
-from page_ledger import BOLD, EVIL, FAMILIES, MESSAGE, code_of
+from page_ledger import EVIL, FAMILIES, MESSAGE, code_of
 
 import nas
 from nas.ledger import Ledger
-from nas.report.page import data as page_data_module
 from nas.report.page import page_data, to_json
 from nas.report.page.codes import unpack
 from nas.report.page.costs import _front
-from nas.report.page.plain import Column, values
-from nas.report.page.plain import table as as_table
-from nas.report.page.snapshot import Snapshot
-from nas.spec import Member, ProblemError, Space, Status, Subset
+from nas.spec import Status
 
 SECTIONS = (
     *("coverage", "leaders", "families", "pairs", "costs", "curves", "failures", "timeline"),
@@ -170,152 +163,3 @@ def test_curves_count_a_repeated_epoch_once(maker: Maker) -> None:
     [line] = page_data(maker.ledger)["sections"]["curves"]["lines"]
     assert line["epoch"] == [1, 2]
     assert line["val_acc"] == [0.3, 0.6]
-
-
-# What there is little of
-
-
-def test_a_ledger_without_a_campaign(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "runs.db", read_only=False)
-    found = page_data(ledger)
-    assert found["campaign"] is None
-    assert "nas search" in found["empty"]
-    with pytest.raises(ProblemError, match="no campaign is named 'other'"):
-        page_data(ledger, "other")
-
-
-def problems(found: dict[str, Any]) -> list[str]:
-    to_json(found)
-    return [section["problem"] for section in found["sections"].values() if "problem" in section]
-
-
-def test_nothing_drawn(maker: Maker) -> None:
-    found = page_data(maker.ledger)
-    assert problems(found) == []
-    assert found["headline"] == "Nothing has been drawn yet."
-    assert found["verdict"]["verdict"] == "none"
-
-
-def test_every_candidate_fails(maker: Maker) -> None:
-    for models in (("ant_s", "bee_s"), ("cat_s", "dog_s"), ("ant_s", "cat_s")):
-        maker.failed(*models)
-    found = page_data(maker.ledger)
-    assert problems(found) == []
-    assert found["headline"] == "3 candidates drawn: 3 oom. None has been trained to its end."
-    assert found["sections"]["leaders"]["total"] == 0
-    assert len(found["codes"]["of"]) == 3
-    assert None not in column(found["sections"]["families"]["table"], "success_low")[:1]
-
-
-def test_one_family(tmp_path: Path) -> None:
-    one = Subset(k=1, families={"ant": (Member(model="ant_s"),)})
-    maker = Maker(tmp_path / "runs.db", space=TOY.model_copy(update={"experts": one}))
-    maker.trained("ant_s", val=0.5, inside=(0.5,), usage=(1.0,))
-    maker.trained("ant_s", val=0.6, inside=(0.6,), usage=(1.0,), mixing="top1")
-    found = page_data(maker.ledger)
-    assert problems(found) == []
-    families = found["sections"]["families"]["table"]
-    assert column(families, "effect") == [None]
-    assert column(families, "told")[0]
-    assert found["sections"]["pairs"]["table"]["rows"] == 0
-    assert found["sections"]["leaders"]["total"] == 2
-
-
-def test_a_space_without_families(tmp_path: Path) -> None:
-    space = Space(name="none", template="single", choices=TOY.choices)
-    maker = Maker(tmp_path / "runs.db", space=space)
-    assert problems(page_data(maker.ledger)) == []
-
-
-def test_names_and_messages_are_data(data: dict[str, Any]) -> None:
-    assert {EVIL, BOLD} <= set(data["sections"]["pairs"]["families"])
-
-
-def test_another_campaign_may_be_asked_for(maker: Maker) -> None:
-    maker.trained("ant_s", "bee_s", val=0.5)
-    maker.ledger.create_campaign("second", TOY, {})
-    assert page_data(maker.ledger)["campaign"] == "second"
-    first = page_data(maker.ledger, "first")
-    assert first["sections"]["leaders"]["total"] == 1
-
-
-# Many
-
-
-def test_above_the_limit_the_best_are_listed_and_all_are_counted(
-    filled: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(page_data_module, "WHOLE", 65)
-    monkeypatch.setattr(page_data_module, "BEST", 7)
-    found = page_data(Ledger(filled.path))
-    [note] = found["notes"]
-    assert note.startswith("66 attempts are more than one page can list")
-    leaders, costs = found["sections"]["leaders"], found["sections"]["costs"]
-    assert (leaders["table"]["rows"], leaders["total"]) == (7, 56)
-    assert costs["table"]["rows"] >= 7
-    assert costs["total"] == np.sum(costs["rest"]["params"]["counts"]) == 56
-    assert len(found["codes"]["of"]) == 7 + 4
-    for rows in costs["front"].values():
-        assert max(rows) < costs["table"]["rows"]
-
-
-# While somebody writes
-
-
-def test_a_page_is_of_one_moment_and_holds_up_no_writer(maker: Maker) -> None:
-    maker.trained("ant_s", "bee_s", val=0.5)
-    with Snapshot(maker.ledger).open() as snapshot:
-        assert len(snapshot.candidates("first")) == 1
-        maker.trained("cat_s", "dog_s", val=0.6)  # would wait, and fail, if it were locked
-        assert len(snapshot.attempts("first")) == 1
-        assert len(snapshot.epochs("first")) == 2
-        assert len(snapshot.experts("first")) == 0
-    assert page_data(maker.ledger)["sections"]["leaders"]["total"] == 2
-
-
-def test_each_frame_is_read_once(filled: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
-    for name in ("candidates", "attempts", "epochs", "experts"):
-        real = getattr(Ledger, name)
-
-        def noted(self: Ledger, campaign: str | None = None, *, real: Any = real) -> Any:
-            read.append(real.__name__)
-            return real(self, campaign)
-
-        monkeypatch.setattr(Ledger, name, noted)
-    page_data(Ledger(filled.path))
-    assert sorted(read) == ["attempts", "candidates", "epochs", "experts"]
-
-
-def test_an_analysis_that_changes_its_frame_changes_no_others(filled: Maker) -> None:
-    with Snapshot(Ledger(filled.path)).open() as snapshot:
-        mine = snapshot.attempts("first")
-        mine["extra"] = 1
-        assert "extra" not in snapshot.attempts("first")
-
-
-# An analysis of one's own
-
-
-def test_one_broken_analysis_spoils_its_own_sections_only(
-    filled: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "analysis").mkdir()
-    own = "def table(frames):\n    return frames.candidates[['key']]\n"
-    (tmp_path / "analysis" / "leaderboard.py").write_text(f'"""Mine?"""\n{own}')
-    monkeypatch.chdir(tmp_path)
-    sections = page_data(Ledger(filled.path))["sections"]
-    broken = {name for name, section in sections.items() if "problem" in section}
-    assert {"leaders", "costs", "curves"} <= broken
-    assert not {"coverage", "pairs", "failures", "timeline", "gates"} & broken
-    assert "the analysis leaderboard gives no column rank" in sections["leaders"]["problem"]
-
-
-def test_missing_values_are_none_and_infinite_ones_too() -> None:
-    floats = pd.Series([0.123456789, np.nan, np.inf])
-    assert values(floats, "percent") == [0.12346, None, None]
-    assert values(pd.Series([1, None], dtype="Int64"), "int") == [1, None]
-    times = pd.to_datetime(pd.Series([0.0, None], dtype="float64"), unit="s", utc=True)
-    assert values(times, "time") == [0.0, None]
-    with pytest.raises(ProblemError, match="analysis x gives no column b"):
-        as_table(pd.DataFrame({"a": [1]}), [Column("b", "B", "int")], "x")

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import Watched
 from ledger_maker import Maker
+from page_watch import Watched
 
 from nas.ledger import Ledger
 from nas.report.page import page, page_data, to_json

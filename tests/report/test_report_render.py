@@ -171,3 +171,12 @@ def test_every_shipped_report_renders_in_every_format(maker: object, tmp_path: P
         for format in FORMATS:
             text = printed(render(nas.table(name, ledger), format, title=question(name)), 100)
             assert "ant" in text or format == "table" or name == "failures"
+
+
+def test_what_is_in_brackets_is_no_markup() -> None:
+    """CUDA's messages are full of it."""
+    frame = pd.DataFrame({"message": ["unexpected [/red] at [x]", "[/pytorch/x.cpp:123]"]})
+    console = Console(width=80, file=io.StringIO())
+    console.print(render(frame, "table"))
+    assert "unexpected [/red] at [x]" in console.file.getvalue()
+    assert "[/pytorch/x.cpp:123]" in console.file.getvalue()

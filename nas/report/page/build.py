@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,10 @@ def page(ledger: Ledger, campaign: str | None = None, *, live: str | None = None
     `to_json(page_data(…))` every few seconds and redraws in place; it understands ETag and 304.
     Raises ProblemError as `page_data` does.
     """
-    return _filled(page_data(ledger, campaign), live)
+    with ThreadPoolExecutor(1) as pool:
+        library = pool.submit(_plotly)  # is packed meanwhile
+        data = page_data(ledger, campaign)
+        return _filled(data, live, *library.result())
 
 
 def save(made: bytes, path: Path) -> int:
@@ -52,11 +56,10 @@ def to_json(data: Mapping[str, Any]) -> bytes:
     return json.dumps(data, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _filled(data: Mapping[str, Any], live: str | None) -> bytes:
+def _filled(data: Mapping[str, Any], live: str | None, library: str, library_hash: str) -> bytes:
     """Nothing of a campaign is put into HTML or script: it travels as base64 alone, and the
     Content-Security-Policy allows our two scripts by their hashes and no other."""
     script = "\n".join(_asset(name) for name in _SCRIPTS)
-    library, library_hash = _plotly()
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}' '{library_hash}';"
         " style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none';"

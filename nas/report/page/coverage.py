@@ -4,8 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from nas.analyse import table as analysis
-from nas.analyse import verdict
 from nas.report.page.plain import Column, need_columns, table
 from nas.report.page.snapshot import Snapshot
 
@@ -30,15 +28,15 @@ _DRAWS = (
 
 def audited(ledger: Snapshot, campaign: str) -> dict[str, Any]:
     """`verdict` (fair, biased, adaptive or none), `flagged_at`, `why`, `draws`, `line`, `failing`:
-    families whose candidates fail more than the rest."""
-    said = verdict(ledger, campaign)
+    a sentence each on families whose candidates fail more than the rest."""
+    said = ledger.frames(campaign).verdict
     return {
         "verdict": said.verdict if said.draws else "none",
         "flagged_at": said.flagged_at,
         "why": said.why,
         "draws": said.draws,
         "line": said.line if said.draws else "Nothing has been drawn yet.",
-        "failing": list(said.failing),
+        "failing": list(said.failing.values()),
     }
 
 
@@ -46,7 +44,7 @@ def coverage(ledger: Snapshot, campaign: str, yields: pd.DataFrame) -> dict[str,
     """`levels` and `draws`: tables; draws in the space's order, where a bias would show; `mean`:
     the draws of a family that a fair draw aims at."""
     draws = yields.sort_values("family", kind="stable")
-    levels = analysis("coverage", ledger, campaign)
+    levels = ledger.table("coverage", campaign)
     return {
         "levels": table(levels, _LEVELS, "coverage"),
         "draws": table(draws, _DRAWS, "family_yield"),

@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from nas.analyse import table as analysis
 from nas.analyse.measures import FAILED, by_family, wilson
 from nas.report.page.plain import Column, table
 from nas.report.page.snapshot import Snapshot
@@ -61,7 +60,7 @@ def failures(ledger: Snapshot, campaign: str) -> dict[str, Any]:
     """`by_type`, `by_family`, `who`, `latest`: tables; `ended`: attempts that came to an end."""
     ended = _ended(ledger.attempts(campaign))
     lost = failed(ledger, campaign)
-    who = analysis("failures", ledger, campaign)
+    who = ledger.table("failures", campaign)
     return {
         "ended": len(ended),
         "failed": len(lost),

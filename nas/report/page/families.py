@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from nas.analyse import table as analysis
 from nas.report.page.plain import Column, need_columns, table
 from nas.report.page.snapshot import Snapshot
 
@@ -46,7 +45,7 @@ _LIFT = (
 
 def yields(ledger: Snapshot, campaign: str) -> pd.DataFrame:
     """The families' DataFrame, best first; ProblemError if it is one's own and lacks a column."""
-    rows = analysis("family_yield", ledger, campaign)
+    rows = ledger.table("family_yield", campaign)
     return need_columns(rows, [column.name for column in _TABLE], "family_yield")
 
 
@@ -55,6 +54,6 @@ def families(ledger: Snapshot, campaign: str, rows: pd.DataFrame) -> dict[str, A
     `note`: what the effects speak of."""
     return {
         "table": table(rows, _TABLE, "family_yield"),
-        "lift": table(analysis("lift", ledger, campaign), _LIFT, "lift"),
+        "lift": table(ledger.table("lift", campaign), _LIFT, "lift"),
         "note": rows.attrs.get("note", ""),
     }

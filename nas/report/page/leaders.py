@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from nas.analyse import table as analysis
 from nas.report.page.plain import Column, need_columns, table
 from nas.report.page.snapshot import Snapshot
 
@@ -32,7 +31,7 @@ _AFTER = (
 def board(ledger: Snapshot, campaign: str) -> pd.DataFrame:
     """The leaderboard's DataFrame, best validation first; ProblemError if it is one's own and
     lacks a column."""
-    rows = analysis("leaderboard", ledger, campaign)
+    rows = ledger.table("leaderboard", campaign)
     return need_columns(rows, [column.name for column in (*_BEFORE, *_AFTER)], "leaderboard")
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from nas.analyse import table as analysis
 from nas.report.page.plain import Column, table
 from nas.report.page.snapshot import Snapshot
 
@@ -21,7 +20,7 @@ _TABLE = (
 
 def pairs(ledger: Snapshot, campaign: str) -> dict[str, Any]:
     """`table`: one row a pair; `families`: the matrix' order, the space's."""
-    rows = analysis("cooccurrence", ledger, campaign)
+    rows = ledger.table("cooccurrence", campaign)
     made = table(rows, _TABLE, "cooccurrence")
     named = {*made["values"]["family_a"], *made["values"]["family_b"]}
     return {"table": made, "families": sorted(named)}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
+from nas.analyse import Frames, answer
 from nas.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Snapshot(Ledger):
         super().__init__(ledger.url)
         self._session: Session | None = None
         self._read: dict[tuple[str, str | None], pd.DataFrame] = {}
+        self._frames: dict[str, Frames] = {}
 
     @contextmanager
     def open(self) -> Iterator["Snapshot"]:
@@ -39,6 +41,16 @@ class Snapshot(Ledger):
         """The snapshot's own transaction."""
         assert self._session is not None, "open() holds it"
         yield self._session
+
+    def frames(self, campaign: str) -> Frames:
+        """What the analyses of a campaign share."""
+        if campaign not in self._frames:
+            self._frames[campaign] = Frames(self, campaign)
+        return self._frames[campaign]
+
+    def table(self, name: str, campaign: str) -> "pd.DataFrame":
+        """An analysis' answer: see nas.table."""
+        return answer(name, self.frames(campaign))
 
     def candidates(self, campaign: str | None = None) -> "pd.DataFrame":
         return self._once("candidates", campaign, super().candidates)

@@ -50,11 +50,12 @@ function heading_(data) {
   find("#verdict span").textContent = verdict.problem ?? (verdict.verdict === "biased"
     ? `certain at draw ${verdict.flagged_at} of ${grouped.format(verdict.draws)}: ${verdict.why}`
     : verdict.draws ? `${verdict.why} (${grouped.format(verdict.draws)} draws)` : "nothing has been drawn yet");
-  optional(find("#failing"), verdict.failing?.length && `Fails more than the rest: ${verdict.failing.join(", ")}.`);
+  optional(find("#failing"), verdict.failing?.length && `${verdict.failing.join("; ")}.`);
   find("#notes").hidden = !data.notes.length;
   find("#notes").replaceChildren(...data.notes.map(textContent => element("li", { textContent })));
   for (const list of all("[data-facts]")) facts(list, data.about[list.dataset.facts]);
-  find('[data-say="costs"]').textContent = TIMES;
+  const shaded = data.sections.costs.rest ? "The shading counts all candidates, the dots are the best. " : "";
+  find('[data-say="costs"]').textContent = shaded + TIMES;
   const note = data.sections.families.note;
   find('[data-say="families"]').textContent = note ? `Here: ${note}.` : "";
 }

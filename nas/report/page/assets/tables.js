@@ -121,6 +121,7 @@ class DataTable {
 
   cell(column, value, key) {
     const made = element("td", { className: WORDS.has(column.kind) ? "" : "figure" });
+    made.dataset.name = column.name;
     const text = write(column.kind, value);
     if (column.kind === "number" && this.open && value !== null) {
       const button = element("button", { type: "button", textContent: text, title: "Show its code" });

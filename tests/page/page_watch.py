@@ -1,0 +1,35 @@
+"""A page in Chromium, with all that it says and asks for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Browser, Page
+
+
+@dataclass
+class Watched:
+    """A browser's page, and all that it said and asked for."""
+
+    page: Page
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def open(self, where: str) -> Page:
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(where)
+        self.page.wait_for_selector("html[data-ready]")
+        return self.page
+
+
+@contextmanager
+def watch(browser: Browser) -> Iterator[Watched]:
+    """A page on whose console nothing may be said."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(60_000)
+    made = Watched(context.new_page())
+    yield made
+    context.close()
+    assert made.said == []
