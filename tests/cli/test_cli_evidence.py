@@ -170,4 +170,4 @@ def test_a_campaign_goes_on_in_a_phase_of_its_own_report(decided: Path) -> None:
     again = nas("resume", "--drop", "none", "--prefer", "none", "--trials", "62", cwd=decided)
     assert again.returncode == 0, again.stderr
     events = ledger.events().query("kind == 'phase'")["data"].tolist()
-    assert [event["plan"]["drop"] for event in events] == [["nfnet"], []]
+    assert [event["plan"]["drop"] for event in events] == [[], ["nfnet"], []]
