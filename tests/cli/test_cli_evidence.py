@@ -62,7 +62,9 @@ def lopsided(tmp_path: Path) -> Path:
 
 def test_every_report_begins_with_the_verdict(lopsided: Path) -> None:
     table = nas("report", "family_yield", cwd=lopsided, COLUMNS="200")
-    assert table.stdout.splitlines()[0].startswith("The draw is fair as far as can be seen: after 3")
+    assert table.stdout.splitlines()[0].startswith(
+        "The draw is fair as far as can be seen: after 3"
+    )
     markdown = nas("report", "family_yield", "--format", "md", cwd=lopsided)
     assert markdown.stdout.splitlines()[0].startswith("The draw is fair")
     data = nas("report", "family_yield", "--format", "json", cwd=lopsided)

@@ -2,19 +2,15 @@
 
 import io
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from typer.testing import CliRunner
 
-CHROMIUM = shutil.which("chromium")
 COLUMNS = 104
 _THEME = TerminalTheme(
     *((255, 255, 255), (36, 41, 47)),
@@ -58,23 +54,13 @@ def terminal(command: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return console.export_svg(theme=_THEME, code_format=_FRAME, unique_id="nas")
 
 
-@contextmanager
-def browser(width: int = 900) -> Iterator[Page]:
-    """A page of a real browser."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched.new_page(viewport={"width": width, "height": 800})
-        launched.close()
-
-
-def plotted(html: Path) -> str:
+def plotted(html: Path, page: Page) -> str:
     """An SVG of the figure in a file that plotly wrote, without the names it makes at random."""
-    with browser() as page:
-        page.goto(html.as_uri())
-        page.wait_for_selector(".main-svg")
-        given = page.evaluate(
-            "Plotly.toImage(document.querySelector('.plotly-graph-div'), {format: 'svg'})"
-        )
+    page.goto(html.as_uri())
+    page.wait_for_selector(".main-svg")
+    given = page.evaluate(
+        "Plotly.toImage(document.querySelector('.plotly-graph-div'), {format: 'svg'})"
+    )
     svg = unquote(given.partition(",")[2])
     for number, name in enumerate(dict.fromkeys(re.findall(r"(?:top)?defs-(\w{6})", svg))):
         svg = svg.replace(name, f"{number:06}")

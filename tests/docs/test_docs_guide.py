@@ -14,10 +14,16 @@ import guide_ledger
 import pytest
 from door_client import ask, running
 from guide import GUIDE, PICTURES, blocks, commands, rewrite
-from pictures import CHROMIUM, browser, plotted, terminal, texts
+from pictures import plotted, terminal, texts
+from playwright.sync_api import Browser, Page
 from real_nas import nas
 
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 820, "height": 800}, color_scheme="light")
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +111,12 @@ def test_a_terminal_s_picture_shows_what_is_printed(
     assert "http" not in kept.read_text().replace("http://www.w3.org/2000/svg", "")
 
 
-@needs_chromium
-def test_the_plot_s_picture_shows_the_plot(here: Path, anew: bool) -> None:
+def test_the_plot_s_picture_shows_the_plot(here: Path, page: Page, anew: bool) -> None:
     namespace: dict[str, object] = {}
     for block in blocks():
         if block.kind == "python" and "optuna" not in block.code:
             executed(block.code, namespace)
-    made = plotted(here / "effects.html")
+    made = plotted(here / "effects.html", page)
     kept = PICTURES / "effects.svg"
     if anew:
         kept.write_text(made)
@@ -119,11 +124,9 @@ def test_the_plot_s_picture_shows_the_plot(here: Path, anew: bool) -> None:
     assert {"convnext", "xcit"} <= set(texts(made))
 
 
-@needs_chromium
-def test_the_page_s_picture_can_be_made(here: Path, anew: bool) -> None:
+def test_the_page_s_picture_can_be_made(here: Path, page: Page, anew: bool) -> None:
     command = ("-m", "nas.cli", "dashboard", "--port", "0")
-    with running(*command, cwd=here) as (_, port), browser(width=820) as page:
-        page.emulate_media(color_scheme="light")
+    with running(*command, cwd=here) as (_, port):
         page.goto(f"http://127.0.0.1:{port}/")
         section = page.locator("section#families")
         section.locator(".plot .main-svg").first.wait_for()

@@ -19,6 +19,8 @@ def running(*command: str, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], i
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout is not None
     try:

@@ -1,25 +1,10 @@
 """The live page in a real browser: it follows the campaign without being asked."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from ledger_maker import Maker
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from test_doors_dashboard import served
-
-CHROMIUM = shutil.which("chromium")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 def test_a_new_candidate_appears_by_itself(maker: Maker, browser: Browser, tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """Pages are tested on ledgers written as a campaign writes them, and in a real Chromium."""
 
-import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ sys.path.append(str(Path(__file__).parents[1] / "ledger"))
 from ledger_maker import Maker
 from page_ledger import SPACE, fill
 from page_watch import Watched, watch
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from nas.ledger import Ledger
 from nas.report.page import page
@@ -38,20 +36,6 @@ def file(filled: Maker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "out.html"
     path.write_bytes(page(Ledger(filled.path)))
     return path
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    where = shutil.which("chromium") or shutil.which("chromium-browser")
-    if where is None:
-        why = "no chromium is installed (Debian: apt install chromium)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(why)
-        pytest.skip(why)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
