@@ -10,6 +10,10 @@ from nas.effects.observations import Bools, Floats, Ints, Observations
 
 LEAST = 5
 """Results with both families that an interval needs."""
+MANY = 2000
+"""Results beyond which a pair's column is taken as small where the pair does not stand."""
+_DETERMINED = 1e-6
+"""The share of a pair's column that the families may leave before they determine it."""
 _BLOCK = 1 << 19
 """Results times pairs looked at together: bounds the memory."""
 
@@ -47,21 +51,12 @@ def synergies(seen: Observations) -> Synergies:
 
     seen = seen.fit_for_errors()
     names = tuple(combinations(seen.families, 2))
-    first, second = np.triu_indices(len(seen.families), 1)
-    held, basis = seen.held, seen.basis
     count = pairs_of(seen)
     slope, error, freedom = (np.full(len(names), np.nan) for _ in range(3))
-    free = len(held) - basis.shape[1] - 1
-    if free >= SPARE:
-        rest = seen.value - basis @ (basis.T @ seen.value)
+    if len(seen.value) - seen.basis.shape[1] - 1 >= SPARE:
         wanted = np.flatnonzero(count >= LEAST)
-        step = max(1, _BLOCK // len(held))
-        for some in (wanted[n : n + step] for n in range(0, len(wanted), step)):
-            some, column, weight, share = apart(held, basis, first, second, some)
-            slope[some] = rest @ column / weight
-            left = rest[:, None] - column * slope[some]
-            error[some] = np.sqrt((share * left**2).sum(axis=0)) / weight
-            freedom[some] = freedom_of(share)
+        estimate = _exact if len(seen.value) <= MANY else _sparse
+        estimate(seen, wanted, slope, error, freedom)
     half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error
     p_value = 2 * stats.t.sf(np.abs(slope) / error, freedom)
     q_value = np.full(len(names), np.nan)
@@ -69,6 +64,56 @@ def synergies(seen: Observations) -> Synergies:
     if known.any():
         q_value[known] = stats.false_discovery_control(p_value[known])
     return Synergies(names, count, slope, slope - half, slope + half, p_value, q_value)
+
+
+def _exact(seen: Observations, wanted: Ints, slope: Floats, error: Floats, freedom: Floats) -> None:
+    """Fills in the pairs numbered `wanted`, many at a time."""
+    first, second = np.triu_indices(len(seen.families), 1)
+    rest = _rest(seen)
+    step = max(1, _BLOCK // len(rest))
+    for some in (wanted[n : n + step] for n in range(0, len(wanted), step)):
+        some, column, weight, share = apart(seen.held, seen.basis, first, second, some)
+        slope[some] = rest @ column / weight
+        left = rest[:, None] - column * slope[some]
+        error[some] = np.sqrt((share * left**2).sum(axis=0)) / weight
+        freedom[some] = freedom_of(share)
+
+
+def _sparse(
+    seen: Observations, wanted: Ints, slope: Floats, error: Floats, freedom: Floats
+) -> None:
+    """As `_exact`, row by row only where a pair stands together.
+
+    Elsewhere the column is −Qa, small where results are many, and its part of the sums is a
+    quadratic form in a; what that leaves out is of a smaller order still.
+    """
+    first, second = np.triu_indices(len(seen.families), 1)
+    rest, basis, kept = _rest(seen), seen.basis, 1 - seen.leverage
+    noise = basis.T @ (basis * (rest**2 / kept)[:, None])
+    plain = basis.T @ (basis / kept[:, None])
+    for pair in wanted.tolist():
+        rows = np.flatnonzero(seen.held[:, first[pair]] & seen.held[:, second[pair]])
+        near, about = basis[rows], rest[rows]
+        shared = near.sum(axis=0)
+        weight = len(rows) - shared @ shared
+        if weight <= _DETERMINED * len(rows):
+            continue
+        slope[pair] = about.sum() / weight
+        explained = near @ shared
+        column = 1 - explained
+        share = column**2 / np.maximum(kept[rows] - column**2 / weight, 1e-9)
+        elsewhere = explained**2 / kept[rows]
+        variance = (share * (about - column * slope[pair]) ** 2).sum()
+        variance += shared @ noise @ shared - (elsewhere * about**2).sum()
+        error[pair] = np.sqrt(variance) / weight
+        total = share.sum() + shared @ plain @ shared - elsewhere.sum()
+        freedom[pair] = total**2 / (share**2).sum()
+
+
+def _rest(seen: Observations) -> Floats:
+    """(n,) what the families do not explain."""
+    rest: Floats = seen.value - seen.basis @ (seen.basis.T @ seen.value)
+    return rest
 
 
 def pairs_of(seen: Observations) -> Ints:
@@ -90,7 +135,7 @@ def apart(
     both = (held[:, first[some]] & held[:, second[some]]).astype(np.float64)
     column = both - basis @ (basis.T @ both)
     weight = (column**2).sum(axis=0)
-    sound = weight > 1e-6 * both.sum(axis=0)
+    sound = weight > _DETERMINED * both.sum(axis=0)
     column, weight = column[:, sound], weight[sound]
     leverage = (basis**2).sum(axis=1)[:, None] + column**2 / weight
     return some[sound], column, weight, column**2 / np.maximum(1 - leverage, 1e-9)

@@ -44,6 +44,19 @@ def test_two_groups_and_one_pair_by_hand() -> None:
     assert np.isnan(found.synergy).all()
 
 
+def test_the_way_for_many_results_is_the_exact_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    where, rng = space(20), np.random.default_rng(0)
+    drawn = assignments(where, 2500)
+    sigma = np.exp(rng.normal(0, 0.6, 20))
+    seen = valued(design(where, drawn), rng.normal(0, 1, 20), rng, sigma=sigma)
+    quick = synergies(seen)
+    monkeypatch.setattr("nas.effects.synergy.MANY", 10**9)
+    exact = synergies(seen)
+    assert quick.synergy == pytest.approx(exact.synergy, abs=1e-9)
+    assert (quick.high - quick.low) / (exact.high - exact.low) == pytest.approx(1, abs=2e-3)
+    assert np.log(quick.p_value) == pytest.approx(np.log(exact.p_value), abs=0.05, rel=0.01)
+
+
 def test_few_together_tell_nothing() -> None:
     seen = design(space(12), assignments(space(12), 30))
     found = synergies(seen)
