@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """A real Chromium, one for all tests of a process: Playwright does not run twice in one."""
+    """A real Chromium. Playwright runs once in a process, and others count its processes: so one
+    for a module, gone with it."""
     from playwright.sync_api import sync_playwright
 
     where = shutil.which("chromium") or shutil.which("chromium-browser")

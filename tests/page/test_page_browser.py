@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from page_ledger import BOLD, EVIL, MESSAGE, code_of
 from page_watch import Watched, watch
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 FIGURES = (*("coverage", "families", "pairs", "costs", "curves", "failures", "timeline", "gates"),)
 
@@ -72,7 +72,7 @@ def test_every_figure_is_drawn_and_has_its_table(page: Page, section: str) -> No
     assert len(figure.get_by_role("img").first.get_attribute("aria-label") or "") > 20
     for details in page.locator(f"#{section} details").all():
         details.locator("summary").click()
-        assert details.locator("tbody tr").first.is_visible()
+        expect(details.locator("tbody tr").first).to_be_visible()
 
 
 def test_the_leaderboard_sorts(page: Page) -> None:
@@ -126,7 +126,7 @@ def test_code_is_a_click_away(page: Page) -> None:
     assert dialog.locator("code").text_content() == code_of(families, number)
     assert dialog.locator("h2").inner_text() == f"#{number} {names}"
     page.keyboard.press("Escape")
-    assert not dialog.is_visible()
+    expect(dialog).not_to_be_visible()
 
 
 def test_a_failed_candidates_code_too(page: Page) -> None:
@@ -279,10 +279,10 @@ def test_a_choice_and_a_code_by_the_keyboard(page: Page) -> None:
     page.wait_for_selector('#pairs [aria-label*="mean"]')
     page.locator("#leaders tbody button").first.focus()
     page.keyboard.press("Enter")
-    assert page.get_by_role("dialog").is_visible()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Tab")  # from Copy to Close
     page.keyboard.press("Enter")
-    assert not page.get_by_role("dialog").is_visible()
+    expect(page.get_by_role("dialog")).not_to_be_visible()
     assert page.evaluate("document.activeElement.dataset.key")  # back where one was
 
 
