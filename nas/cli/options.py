@@ -29,3 +29,54 @@ Campaign = Annotated[
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write here instead of to the screen.")
 ]
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", "-b", help="Working time: 90s, 30m, 12h, 28d. Downtime is free."),
+]
+Trials = Annotated[
+    int | None, typer.Option("--trials", "-n", min=1, help="Stop after this many candidates.")
+]
+ExecutorName = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        "-e",
+        help="ray, local (no Ray needed) or inline (for debugging). [ray]",
+        autocompletion=complete.words("ray", "local", "inline"),
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", "-w", min=1, help="Trials at once; by default one a CPU core, or four a GPU."
+    ),
+]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option("--time-limit", help="Longest time for one attempt; `none` for no limit. [6h]"),
+]
+BenchAfter = Annotated[
+    int | None,
+    typer.Option(min=1, help="Failures in a row after which a family is not drawn. [6]"),
+]
+Log = Annotated[
+    str | None,
+    typer.Option(
+        "--log",
+        help="Log to tensorboard or mlflow too; `none` ends it.",
+        autocompletion=complete.words("tensorboard", "mlflow", "none"),
+    ),
+]
+Prefer = Annotated[
+    str | None,
+    typer.Option(help="Families to draw twice as often, as in a,b; a new phase. `none` ends it."),
+]
+Drop = Annotated[
+    str | None,
+    typer.Option(help="Families not to draw, as in a,b; a new phase. `none` ends it."),
+]
+Strict = Annotated[
+    bool | None,
+    typer.Option("--strict-coverage/--lax-coverage", help="Stop when the draw is biased. [lax]"),
+]
+Gpus = Annotated[int | None, typer.Option("--gpus", "-g", min=0, help="GPUs to use.")]

@@ -1,0 +1,74 @@
+"""What the options of `nas search`, `resume` and `confirm` mean."""
+
+import os
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+
+from nas.spec import ProblemError, Space, parse_duration
+
+FROM_REPORT = "--from-report"
+
+
+def config_of(**values: Any) -> Any:
+    from nas.campaign import CampaignConfig
+    from nas.execute import EXECUTORS
+    from nas.sample import SAMPLERS
+    from nas.spec import did_you_mean
+
+    for option, known in (("sampler", SAMPLERS), ("executor", EXECUTORS)):
+        if values[option] not in known:
+            raise ProblemError(
+                f"no {option} is called {values[option]!r}",
+                fix=did_you_mean(values[option], known),
+            )
+    try:
+        return CampaignConfig(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        said = first["msg"].removeprefix("Value error, ")
+        raise typer.BadParameter(said, param_hint=f"--{option}") from None
+
+
+def time_limit_of(time_limit: str) -> float | None:
+    return None if time_limit == "none" else parse_duration(time_limit, "--time-limit")
+
+
+def log_of(name: str | None) -> str | None:
+    return None if name == "none" else name
+
+
+def advised(db: str, campaign: str, wishes: dict[str, str | None]) -> dict[str, str | None]:
+    """The wishes that a campaign's report recommends, said aloud."""
+    from nas.analyse import recommended
+    from nas.ledger import Ledger
+
+    if any(wish is not None for wish in wishes.values()):
+        raise typer.BadParameter(f"{FROM_REPORT} takes the place of --prefer and --drop")
+    plan = recommended(Ledger(db), campaign)
+    typer.echo(f"As the report of {campaign} advises: {plan.said()}.", err=True)
+    return {"prefer": ",".join(plan.prefer) or "none", "drop": ",".join(plan.drop) or "none"}
+
+
+def names_of(families: str | None) -> tuple[str, ...]:
+    """The families of `a,b`; none for `none`."""
+    if families is None or families.strip() == "none":
+        return ()
+    return tuple(sorted({name.strip() for name in families.split(",") if name.strip()}))
+
+
+def budget_of(text: str | None) -> float | None:
+    return parse_duration(text, "--budget") if text else None
+
+
+def with_recipe(space: Space, **changes: int | None) -> Space:
+    given = {name: value for name, value in changes.items() if value is not None}
+    return space.model_copy(update={"recipe": space.recipe.model_copy(update=given)})
+
+
+def default_workers(gpus: int) -> int:
+    if gpus:
+        return 4 * gpus  # the smallest share of a GPU is a quarter
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,51 @@
+"""`nas search --dry-run`: what would be drawn."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from nas.cli import asked
+from nas.spec import Space
+
+
+def print_draws(
+    space: Space,
+    config: Any,
+    name: str | None,
+    db: str,
+    trials: int,
+    folder: Path | None,
+    audit: bool,
+    as_json: bool,
+) -> None:
+    """Prints each candidate, and with `audit` whether the draw is fair; writes to no ledger."""
+    from nas.campaign.dry_run import DryRun
+    from nas.campaign.dry_run import as_json as plain
+    from nas.cli.console import open_if_there
+    from nas.ledger import Ledger
+
+    ledger = open_if_there(db)
+    if name is not None:
+        # A campaign's sequence is its own space's, sampler's and seed's.
+        ledger = ledger or Ledger(db)
+        row = ledger.campaign(name)
+        space, config = Space.model_validate(row.space), asked.config_of(**row.config)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    draws = DryRun(space, config, trials, ledger=ledger, after=name)
+    for drawn in draws:
+        data = plain(drawn)
+        if folder:
+            (folder / f"{data['key']}.py").write_text(drawn.code)
+        if as_json:
+            typer.echo(json.dumps(data))
+        else:
+            gate = " ".join(f"{k}={v}" for k, v in data["gate"].items())
+            members = " + ".join(data["members"])
+            typer.echo(f"{data['key']}  {data['params'] / 1e6:7.2f} M  {gate}  {members}")
+    if audit:
+        found = draws.verdict
+        line = {"verdict": found.verdict, "flagged_at": found.flagged_at, "why": found.why}
+        typer.echo(json.dumps(line) if as_json else found.line)
