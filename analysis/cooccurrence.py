@@ -20,12 +20,10 @@ best_val_acc
 With early stopping, synergies are on the accuracy at the first rung, where all can be compared.
 """
 
-from itertools import combinations
-
 import pandas as pd
 
 from nas.analyse import Frames
-from nas.analyse.measures import FAILED, SOUND, by_family
+from nas.analyse.measures import FAILED, SOUND, by_pair
 from nas.effects import synergies
 
 COLUMNS = [
@@ -36,43 +34,34 @@ COLUMNS = [
 
 def table(frames: Frames) -> pd.DataFrame:
     drawn = frames.candidates[frames.candidates["role"] == "search"]
-    long = by_family(drawn, "candidate", "outcome", "val_acc").drop(columns="model")
-    pairs = long.merge(long[["candidate", "family"]], on="candidate", suffixes=("_a", "_b"))
-    pairs = pairs[pairs["family_a"] < pairs["family_b"]]
-    together = pairs.groupby(["family_a", "family_b"])
-    succeeded = pairs[pairs["outcome"] == "ok"].groupby(["family_a", "family_b"])
-    failed = pairs[pairs["outcome"].isin(FAILED)].groupby(["family_a", "family_b"])
+    pairs = by_pair(drawn, frames.space.families, "outcome", "val_acc")
+    succeeded = pairs[pairs["outcome"] == "ok"]
+    failed = pairs[pairs["outcome"].isin(FAILED)]
+    sound = pairs[pairs["outcome"].isin(SOUND)]
 
     found = synergies(frames.observed.observations)
-    every = (
-        pd.MultiIndex.from_tuples(
-            list(combinations(frames.space.families, 2)), names=["family_a", "family_b"]
-        )
-        if len(frames.space.families) > 1
-        else together.size().index
-    )
     answer = pd.DataFrame(
         {
+            "family_a": [a for a, _ in found.pairs],
+            "family_b": [b for _, b in found.pairs],
             "synergy": found.synergy,
             "synergy_low": found.low,
             "synergy_high": found.high,
             "q_value": found.q_value,
             "together": found.count,
-        },
-        index=pd.MultiIndex.from_tuples(found.pairs, names=every.names) if found.pairs else every,
-    ).reindex(every)
-    for name, group in (("draws", together), ("ok", succeeded), ("failed", failed)):
-        answer[name] = group.size().reindex(every, fill_value=0).astype("int64")
-    sound = pairs[pairs["outcome"].isin(SOUND)].groupby(["family_a", "family_b"])
-    answer["sound"] = sound.size().reindex(every, fill_value=0)
+        }
+    )
+    counted = {"draws": pairs, "ok": succeeded, "failed": failed, "sound": sound}
+    for name, some in counted.items():
+        answer[name] = some["pair"].value_counts().reindex(answer.index, fill_value=0)
     ended = answer["sound"] + answer["failed"]
     answer["success_rate"] = answer["sound"] / ended.where(ended > 0)
-    answer["mean_val_acc"] = succeeded["val_acc"].mean()
-    answer["best_val_acc"] = succeeded["val_acc"].max()
+    scores = succeeded.groupby("pair")["val_acc"]
+    answer["mean_val_acc"], answer["best_val_acc"] = scores.mean(), scores.max()
     answer = answer.assign(size=answer["synergy"].abs())
     answer = answer.sort_values(
         ["q_value", "size", "mean_val_acc"], ascending=[True, False, False], kind="stable"
     )
-    answer = answer.reset_index()[COLUMNS]
+    answer = answer.reset_index(drop=True)[COLUMNS]
     answer.attrs["note"] = frames.observed.note
     return answer

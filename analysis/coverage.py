@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 from nas.analyse import Frames
-from nas.analyse.measures import by_family
+from nas.analyse.measures import by_family, by_pair
 
 COLUMNS = ["level", "values", "drawn", "covered", "mean", "min", "max", "spread", "least"]
 
@@ -35,11 +35,10 @@ def table(frames: Frames) -> pd.DataFrame:
     if space.experts:
         long = by_family(drawn, "candidate")
         rows.append(_level("family", _counts(long["family"], space.families)))
-        pairs = long[["candidate", "family"]].merge(long[["candidate", "family"]], on="candidate")
-        pairs = pairs[pairs["family_x"] < pairs["family_y"]]
-        named = pairs["family_x"] + "+" + pairs["family_y"]
+        pairs = by_pair(drawn, space.families)["pair"].value_counts()
         every = ["+".join(pair) for pair in combinations(space.families, 2)]
-        rows.append(_level("pair", _counts(named, every)))
+        counts = pairs.reindex(range(len(every)), fill_value=0).set_axis(every)
+        rows.append(_level("pair", counts))
         members = _counts(long["model"], [member.model for _, member in space.members])
         within = members.groupby([family for family, _ in space.members])
         spread = int((within.max() - within.min()).max())

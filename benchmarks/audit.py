@@ -30,15 +30,20 @@ def space() -> Space:
     return Space(name="audit", experts=Subset(k=K, families=families))
 
 
-def uniform_alarms(campaigns: int, seed: int) -> int:
-    """How many of so many uniform campaigns are ever flagged."""
+def flagged_at(weight: float, campaigns: int, seed: int) -> np.ndarray:
+    """(campaigns,) the draw at which each is flagged, infinite for those that never are.
+
+    Families are drawn without repeats in a candidate, the first with this weight against 1.
+    """
     rng = np.random.default_rng(seed)
     groups = Levels(space()).groups
     a, b = np.triu_indices(FAMILIES, 1)
-    alarms = 0
+    flagged = []
     for start in range(0, campaigns, BLOCK):
         count = min(BLOCK, campaigns - start)
-        chosen = rng.random((count, DRAWS, FAMILIES), dtype=np.float32).argpartition(K, axis=-1)
+        arrival = rng.exponential(size=(count, DRAWS, FAMILIES)).astype(np.float32)
+        arrival[..., 0] = arrival[..., 0] / weight if weight else np.inf  # the first k are drawn
+        chosen = arrival.argpartition(K, axis=-1)
         held = np.zeros((count, DRAWS, FAMILIES), dtype=bool)
         np.put_along_axis(held, chosen[..., :K], True, axis=-1)
         hits = held, held[..., a] & held[..., b]
@@ -46,9 +51,9 @@ def uniform_alarms(campaigns: int, seed: int) -> int:
             log_mean(Bets(group.low, group.high, count).add(hit, np.ones_like(hit)))
             for group, hit in zip(groups, hits, strict=True)
         ]
-        wealth = log_mean(np.stack(paths, axis=-1))
-        alarms += int((wealth.max(axis=1) >= -log(ALPHA)).sum())
-    return alarms
+        certain = log_mean(np.stack(paths, axis=-1)) >= -log(ALPHA)
+        flagged.append(np.where(certain.any(axis=1), 1 + certain.argmax(axis=1), np.inf))
+    return np.concatenate(flagged)
 
 
 def drawn(sampler: str, seed: int, count: int) -> tuple[Audit, float]:
@@ -70,6 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uniform", type=int, default=10_000, help="campaigns")
     parser.add_argument("--stratified", type=int, default=200, help="campaigns")
+    parser.add_argument("--unfair", type=int, default=500, help="campaigns of each kind")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     print(f"{FAMILIES} families, {K} a candidate, {DRAWS:,} draws; alpha {ALPHA}")
@@ -84,7 +90,11 @@ def main() -> None:
         f"stratified: {alarms} of {asked.stratified} campaigns flagged (none may be); "
         f"the audit takes {1e3 * float(np.median(seconds)):.2f} ms a draw"
     )
-    alarms = uniform_alarms(asked.uniform, asked.seed)
+    for weight, what in ((0, "never drawn"), (2, "of double weight")):
+        at = flagged_at(weight, asked.unfair, asked.seed)
+        low, middle, high = np.quantile(at, (0.05, 0.5, 0.95), method="inverted_cdf")
+        print(f"one family {what}: flagged at draw {middle:g} (5–95 %: {low:g}–{high:g})")
+    alarms = int(np.isfinite(flagged_at(1, asked.uniform, asked.seed)).sum())
     print(
         f"uniform: {alarms} of {asked.uniform:,} campaigns flagged anywhere on their way: "
         f"{alarms / asked.uniform:.2%} (at most 1 %)"

@@ -1,14 +1,17 @@
 """What several analyses count in the same way."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nas.analyse.frames import Frames
 from nas.ledger.columns import TEXT
 from nas.spec import Status
 
+Ints = NDArray[np.int64]
 FAILED = tuple(status.value for status in Status if status.failed)
 """Outcomes that speak against a candidate."""
 SOUND = (Status.OK.value, Status.PRUNED.value)
@@ -27,12 +30,38 @@ def finals(frames: Frames, role: str = "search") -> pd.DataFrame:
 def by_family(rows: pd.DataFrame, *keep: str) -> pd.DataFrame:
     """One row an expert of each candidate or attempt: `family`, `model`, and columns to keep."""
     rows = rows.loc[rows["families"] != "", [*keep, "families", "members"]]  # some have no experts
-    split = rows.assign(
-        family=rows["families"].str.split("+"), model=rows["members"].str.split("+")
-    )
-    long = split.explode(["family", "model"], ignore_index=True)
-    long = long.astype({"family": TEXT, "model": TEXT})  # an empty explode forgets it
-    return long[[*keep, "family", "model"]]
+    families, counts = _split(rows["families"])
+    models, _ = _split(rows["members"])
+    long = rows[list(keep)].iloc[np.repeat(np.arange(len(rows)), counts)].reset_index(drop=True)
+    long["family"] = pd.Series(families, dtype=TEXT)
+    long["model"] = pd.Series(models, dtype=TEXT)
+    return long
+
+
+def by_pair(rows: pd.DataFrame, families: Sequence[str], *keep: str) -> pd.DataFrame:
+    """One row a pair of each candidate's families: `pair`, its place among `combinations` of all
+    the families, and columns to keep."""
+    held, counts = _split(rows["families"])
+    of = pd.Index(families).get_indexer(pd.Index(held))
+    starts = np.cumsum(counts) - counts
+    found = [np.empty((0, 2), dtype=np.int64)]  # (candidate, pair)
+    for k in np.unique(counts).tolist():
+        mine = np.flatnonzero(counts == k)
+        a, b = of[starts[mine][:, None, None] + np.stack(np.triu_indices(k, 1))].swapaxes(0, 1)
+        pair = a * len(families) - a * (a + 1) // 2 + b - a - 1
+        known = (a >= 0) & (b >= 0)
+        found.append(np.column_stack([np.nonzero(known)[0], pair[known]]))
+        found[-1][:, 0] = mine[found[-1][:, 0]]
+    candidate, pair = np.vstack(found).T
+    long: pd.DataFrame = rows[list(keep)].iloc[candidate].reset_index(drop=True)
+    return long.assign(pair=pair)
+
+
+def _split(joined: "pd.Series[str]") -> tuple[list[str], Ints]:
+    """What "+" joins in all rows, one after the other, and how many in each: one call, not many."""
+    texts = joined.tolist()
+    counts = np.array([text.count("+") + 1 for text in texts], dtype=np.int64)
+    return "+".join(texts).split("+") if texts else [], counts
 
 
 def alone(frames: Frames) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What the statistics of families and pairs stand on: one comparable accuracy a candidate."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,7 +52,7 @@ def observed(frames: Frames) -> Observed:
     if adaptive := _adaptive(frames):
         note += f"; intervals do not know that {adaptive}"
     seen = _observations(frames, rows, values)
-    if seen.adjusts and not seen.fit_for_errors().adjusts:
+    if seen.adjusts and not seen.fit_for_errors.adjusts:
         note += "; results are too few to hold members and settings equal"
     return Observed(seen, note)
 
@@ -91,9 +92,10 @@ def assignments_of(rows: "pd.DataFrame") -> list[Assignment]:
     gates = [name for name in rows.columns if name.startswith("gate_")]
     settings = rows[gates].to_numpy(dtype=object)
     names = [name.removeprefix("gate_") for name in gates]
+    pick = cache(Pick)  # there are few of them in many candidates
     return [
         Assignment(
-            picks=tuple(map(Pick, families.split("+"), members.split("+"))) if families else (),
+            picks=tuple(map(pick, families.split("+"), members.split("+"))) if families else (),
             choices=tuple(zip(names, values, strict=True)),
         )
         for families, members, values in zip(

@@ -16,13 +16,14 @@ import numpy as np
 from nas.audit.bets import Bets, Floats, log_mean
 from nas.audit.failures import Failures
 from nas.audit.levels import Levels
+from nas.audit.looks import ends
 from nas.audit.supply import Supply
 from nas.spec import Assignment, Space
 
 ALPHA = 0.005
 """The chance that a fair campaign is ever called biased, however long it runs."""
 _CELLS = 1 << 18
-"""Draws times levels looked at together: bounds the memory."""
+"""Draws times levels held at a time: bounds the memory."""
 
 Call = Literal["fair", "biased", "adaptive"]
 
@@ -78,7 +79,10 @@ class Audit:
         self._failures = Failures(space.families)
         self._supply = Supply(space)
         self._draws = 0
-        self._tested = 0
+        self._looked = 0
+        self._waiting: list[Assignment] = []
+        """Drawn since the last look."""
+        self._runs_out = False
         self._flagged: int | None = None
         self._why = ""
         self._adaptive = ""
@@ -91,8 +95,9 @@ class Audit:
                 self._adaptive = f"{adaptive}, from draw {self._draws + 1} on"
             if not self._adaptive and self._flagged is None:
                 free = self._supply.free(assignments)
-                self._test(free)
-                self._tested += len(free)
+                self._runs_out |= len(free) < len(assignments)
+                self._waiting.extend(free)
+                self._look()
             self._draws += len(assignments)
 
     def ended(self, assignments: Sequence[Assignment], failed: Sequence[bool]) -> None:
@@ -108,28 +113,29 @@ class Audit:
             return Verdict("adaptive", None, self._adaptive, self._draws, failing)
         return Verdict("fair", None, self._calm(), self._draws, failing)
 
-    def _test(self, assignments: Sequence[Assignment]) -> None:
+    def _look(self) -> None:
+        """Tests what waits, as far as whole looks go, and flags the first that is certain."""
         step = max(1, _CELLS // max(1, sum(len(group.names) for group in self._levels.groups)))
-        for start in range(0, len(assignments), step):
-            block = assignments[start : start + step]
-            levels = self._levels.of(block)
-            if not levels:
-                return
+        if not self._bets:  # every draw is alike
+            self._looked, self._waiting = self._looked + len(self._waiting), []
+        while due := ends(self._looked, len(self._waiting), step):
+            block, self._waiting = self._waiting[: due[-1]], self._waiting[due[-1] :]
+            levels = self._levels.counts(block, [0, *due[:-1]])
             before = [(bets.hits, bets.chances, bets.log_wealth) for bets in self._bets]
             paths = [
-                bets.add(hit[None], could[None])
-                for bets, (hit, could) in zip(self._bets, levels, strict=True)
+                bets.add(hits[None], chances[None])
+                for bets, (hits, chances) in zip(self._bets, levels, strict=True)
             ]
-            pooled = _pooled(paths)
-            certain = np.flatnonzero(pooled >= -log(ALPHA))
+            certain = np.flatnonzero(_pooled(paths) >= -log(ALPHA))
             if len(certain):
                 at = int(certain[0])
-                # The bets stand where they stood at that draw: what follows is not its reason.
-                for bets, old, (hit, could) in zip(self._bets, before, levels, strict=True):
+                # The bets stand where they stood at that look: what follows is not its reason.
+                for bets, old, (hits, chances) in zip(self._bets, before, levels, strict=True):
                     bets.hits, bets.chances, bets.log_wealth = old
-                    bets.add(hit[None, : at + 1], could[None, : at + 1])
-                self._flagged, self._why = self._draws + start + at + 1, self._worst()
+                    bets.add(hits[None, : at + 1], chances[None, : at + 1])
+                self._flagged, self._why = self._looked + due[at], self._worst()
                 return
+            self._looked += len(block)
 
     def _worst(self) -> str:
         """The level whose count is least like a fair draw's."""
@@ -147,10 +153,10 @@ class Audit:
         if not self._draws:
             return "nothing is drawn yet"
         rest = "; the space runs out, so later ones are not tested"
-        rest = rest if self._tested < self._draws else ""
+        rest = rest if self._runs_out else ""
         wealth = _pooled([bets.log_wealth[:, None] for bets in self._bets])[0] if self._bets else 0
         return (
-            f"after {self._tested:,} draw{'s'[: self._tested != 1]} the evidence of a bias is"
+            f"after {self._looked:,} draw{'s'[: self._looked != 1]} the evidence of a bias is"
             f" {exp(min(wealth, 50)):.2g}; it would be certain at {1 / ALPHA:.0f}{rest}"
         )
 

@@ -5,7 +5,7 @@ fair draw its wealth is a supermartingale, so the chance that it ever reaches 1/
 (Ville 1939): one may look after every draw and stop at any time. The mean of many bettors' wealths
 is a supermartingale too, whatever depends on what, so a hundred levels need no correction.
 
-Shapes: S campaigns, T draws, L levels.
+Shapes: S campaigns, T looks, L levels.
 """
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Counts = NDArray[np.integer] | NDArray[np.bool_]
 
 
 class Bets:
@@ -34,22 +35,23 @@ class Bets:
         self.log_wealth: Floats = np.zeros((campaigns, len(low)))
         """Natural logarithm, `(S, L)`."""
 
-    def add(self, hit: Bools, could: Bools) -> Floats:
-        """T more draws. `hit` `(S, T, L)`: drawn; `could` `(S, T, L)`: it might have been.
+    def add(self, hits: Counts, chances: Counts) -> Floats:
+        """T more looks. `hits` `(S, T, L)`: how many draws since the look before held the level;
+        `chances` `(S, T, L)`: how many might have. A bettor stakes alike on all draws of a look.
 
-        Returns the logarithm of every bettor's wealth after each of them, `(S, T, L)`.
+        Returns the logarithm of every bettor's wealth after each look, `(S, T, L)`.
         """
-        hits = self.hits[:, None] + np.cumsum(hit, axis=1)
-        chances = self.chances[:, None] + np.cumsum(could, axis=1)
-        expected = (self.centre + hits - hit) / (1 + chances - could)
+        hits_so_far = self.hits[:, None] + np.cumsum(hits, axis=1)
+        chances_so_far = self.chances[:, None] + np.cumsum(chances, axis=1)
+        expected = (self.centre + hits_so_far - hits) / (1 + chances_so_far - chances)
         fair = np.clip(expected, self._low, self._high)
-        # One division and one logarithm: what was not drawn is the other side of the bet.
-        ratio = np.where(hit, expected, 1 - expected) / np.where(hit, fair, 1 - fair)
-        path: Floats = self.log_wealth[:, None] + np.cumsum(
-            np.log(ratio, where=could, out=np.zeros_like(ratio)), axis=1
-        )
+        won = hits * np.log(expected / fair)
+        missed = np.subtract(chances, hits, dtype=np.float64)  # of bools too
+        lost = missed * np.log((1 - expected) / (1 - fair))
+        path: Floats = self.log_wealth[:, None] + np.cumsum(won + lost, axis=1)
         if path.shape[1]:
-            self.hits, self.chances, self.log_wealth = hits[:, -1], chances[:, -1], path[:, -1]
+            self.hits, self.chances = hits_so_far[:, -1], chances_so_far[:, -1]
+            self.log_wealth = path[:, -1]
         return path
 
 

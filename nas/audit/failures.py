@@ -11,9 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.audit.bets import Bools, Floats
+from nas.audit.looks import ends
 
 ALPHA = 0.01
 """The chance that any family is warned of though all fail alike."""
+_BLOCK = 4096
+"""Ended candidates taken at a time: bounds the memory."""
 
 
 class Failures:
@@ -24,18 +27,29 @@ class Failures:
         self._ended = np.zeros((2, len(families)))
         self._failed = np.zeros((2, len(families)))
         self._certain = np.zeros(len(families), dtype=bool)
+        self._looked = 0
+        self._waiting = np.zeros((0, len(families) + 1), dtype=bool)
+        """Ended since the last look: which families they held, and whether they failed."""
 
     def add(self, held: Bools, failed: Bools) -> None:
         """T more that ended: which families they held `(T, F)`, and which failed `(T,)`."""
-        if not held.size:
-            return
+        self._waiting = np.vstack([self._waiting, np.column_stack([held, failed])])
+        while due := ends(self._looked, len(self._waiting), _BLOCK):
+            block, self._waiting = self._waiting[: due[-1]], self._waiting[due[-1] :]
+            self._look(block[:, :-1], block[:, -1], [0, *due[:-1]])
+            self._looked += len(block)
+
+    def _look(self, held: Bools, failed: Bools, starts: list[int]) -> None:
         groups = np.stack([held, ~held], axis=1)  # (T, 2, F)
-        ended = self._ended + np.cumsum(groups, axis=0)
-        lost = self._failed + np.cumsum(groups & failed[:, None, None], axis=0)
+        more = np.add.reduceat(groups, starts, dtype=np.int64)
+        worse = np.add.reduceat(groups & failed[:, None, None], starts, dtype=np.int64)
+        ended = self._ended + np.cumsum(more, axis=0)
+        lost = self._failed + np.cumsum(worse, axis=0)
         ratio = _foretold(lost, ended).sum(axis=1) - _fitted(lost.sum(axis=1), ended.sum(axis=1))
         rates = lost / np.maximum(ended, 1)
-        worse = rates[:, 0] > rates[:, 1]
-        self._certain |= (worse & (ratio >= np.log(len(self._families) / ALPHA))).any(axis=0)
+        more_often = rates[:, 0] > rates[:, 1]
+        enough = ratio >= np.log(len(self._families) / ALPHA)
+        self._certain |= (more_often & enough).any(axis=0)
         self._ended, self._failed = ended[-1], lost[-1]
 
     @property

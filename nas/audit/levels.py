@@ -7,7 +7,7 @@ members comes up more often): both, and what lies between them, are fair.
 Symbols: F families, k of them in a candidate, w(f) members of family f.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -19,6 +19,7 @@ from nas.spec import Assignment, Space
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +59,57 @@ class Levels:
             even = np.full(len(choice.values), 1 / len(choice.values))
             self._add(choice.name, [str(value) for value in choice.values], even, even)
 
-    def of(self, draws: Sequence[Assignment]) -> list[tuple[Bools, Bools]]:
-        """For each group, which levels T draws hold, and which they could have: `(T, L)` each.
+    def counts(self, draws: Sequence[Assignment], starts: Sequence[int]) -> list[tuple[Ints, Ints]]:
+        """For each group, how many of a look's draws hold each level, and how many could: `(T, L)`
+        each for T looks, of which each begins with the draw numbered in `starts`.
 
         A member could be drawn where its family was. What the space does not know is left out.
         """
         held = self.families(draws)
-        found = [held] if self._grouped else []
+        sizes = np.diff([*starts, len(draws)])[:, None]
+        found = [_summed(held, starts)] if self._grouped else []
         if self._pairs is not None:
-            found.append(held[:, self._pairs[0]] & held[:, self._pairs[1]])
-        pairs = [(hit, np.ones_like(hit)) for hit in found]
+            found.append(self._pair_counts(held, starts))
+        counts = [(hits, np.broadcast_to(sizes, hits.shape)) for hits in found]
         if self._members:
-            models = ([pick.model for pick in draw.picks] for draw in draws)
-            pairs.append((_held(models, self._members, len(draws)), held[:, self._family_of]))
+            models = [[pick.model for pick in draw.picks] for draw in draws]
+            could = _summed(held, starts)[:, self._family_of]
+            counts.append((_summed(_held(models, self._members), starts), could))
         for choice in self._choices:
             places = {repr(value): place for place, value in enumerate(choice.values)}
-            values = ([repr(v) for name, v in d.choices if name == choice.name] for d in draws)
-            hit = _held(values, places, len(draws))
-            pairs.append((hit, np.ones_like(hit)))
-        return pairs
+            values = [[repr(v) for name, v in d.choices if name == choice.name] for d in draws]
+            hits = _summed(_held(values, places), starts)
+            counts.append((hits, np.broadcast_to(sizes, hits.shape)))
+        return counts
+
+    def _pair_counts(self, held: Bools, starts: Sequence[int]) -> Ints:
+        assert self._pairs is not None
+        if len(starts) == len(held):
+            return (held[:, self._pairs[0]] & held[:, self._pairs[1]]).astype(np.int64)
+        looks = np.split(held.astype(np.float64), starts[1:])
+        return np.array([(look.T @ look)[self._pairs] for look in looks]).astype(np.int64)
 
     def families(self, draws: Sequence[Assignment]) -> Bools:
         """Which families T draws hold, `(T, F)`."""
-        return _held((draw.families for draw in draws), self._families, len(draws))
+        return _held([draw.families for draw in draws], self._families)
 
     def _add(self, kind: str, names: Sequence[str], low: Floats, high: Floats) -> None:
         self.groups.append(Group(kind, tuple(names), low, high))
 
 
-def _held(held: Iterable[Iterable[str]], places: Mapping[str, int], draws: int) -> Bools:
+def _held(held: Sequence[Sequence[str]], places: Mapping[str, int]) -> Bools:
     """(T, L) from the names that each draw holds."""
-    hit = np.zeros((draws, len(places)), dtype=bool)
-    for row, names in zip(hit, held, strict=True):
-        row[[places[name] for name in names if name in places]] = True
+    column = np.array([places.get(name, -1) for names in held for name in names], dtype=np.int64)
+    row = np.repeat(np.arange(len(held)), [len(names) for names in held])
+    hit = np.zeros((len(held), len(places)), dtype=bool)
+    hit[row[column >= 0], column[column >= 0]] = True
     return hit
+
+
+def _summed(held: Bools, starts: Sequence[int]) -> Ints:
+    """(T, L) over the draws of each look."""
+    summed: Ints = np.add.reduceat(held, starts, dtype=np.int64)
+    return summed
 
 
 def _range(count: int, k: int, sizes: Sequence[int], of: int) -> tuple[Floats, Floats]:

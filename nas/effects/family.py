@@ -34,9 +34,6 @@ class FamilyEffects:
     """1 is best, by effects shrunken towards none: the greatest of many noisy estimates is luck."""
     noise: float
     """Standard deviation of a result that the families do not explain."""
-    adjusted: bool
-    """Whether members and settings were held equal too; False where results were too few for it,
-    or there was nothing to hold equal."""
 
 
 def family_effects(every: Observations) -> FamilyEffects:
@@ -47,7 +44,7 @@ def family_effects(every: Observations) -> FamilyEffects:
     McCaffrey 2002, with the residuals' own correlation left out), so that a family with few results
     gets the wide interval it deserves.
     """
-    seen = every.fit_for_errors()
+    seen = every.fit_for_errors
     group = comparable(seen)
     told, hopeless = _told(every, seen, group)
     effect, low, high, rank = (np.full(len(seen.families), np.nan) for _ in range(4))
@@ -58,21 +55,19 @@ def family_effects(every: Observations) -> FamilyEffects:
         told = tuple(reason or short for reason in told)
     elif group.any():
         from scipy import stats
-        from statsmodels.regression.linear_model import OLS
 
-        fitted = OLS(seen.value, seen.basis).fit()
+        coefficients = seen.basis.T @ seen.value  # the basis is orthonormal
+        residual = seen.value - seen.basis @ coefficients
         weights = contrasts(group, seen)
         shares = (seen.basis @ weights.T) ** 2  # (n, G): of each result in an effect's variance
-        left_out = fitted.get_influence().resid_press[:, None]
+        left_out = (residual / (1 - seen.leverage))[:, None]
         error = np.sqrt((shares * left_out**2).sum(axis=0))
         half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom_of(shares / _apart(seen))) * error
-        effect[group] = weights @ fitted.params
+        effect[group] = weights @ coefficients
         low[group], high[group] = effect[group] - half, effect[group] + half
         rank[group] = stats.rankdata(-_shrunken(seen)[group], method="ordinal")
-        noise = float(np.sqrt(fitted.scale))
-    return FamilyEffects(
-        seen.families, effect, low, high, told, hopeless, rank, noise, seen.adjusts
-    )
+        noise = float(np.sqrt(residual @ residual / (len(residual) - seen.basis.shape[1])))
+    return FamilyEffects(seen.families, effect, low, high, told, hopeless, rank, noise)
 
 
 def comparable(seen: Observations) -> Bools:
@@ -146,6 +141,24 @@ def _shrunken(seen: Observations) -> Floats:
     from sklearn.linear_model import BayesianRidge
 
     spread = seen.value.std() or 1.0
-    model = BayesianRidge().fit(seen.matrix, (seen.value - seen.value.mean()) / spread)
+    matrix, value, weight = condensed(seen.matrix, (seen.value - seen.value.mean()) / spread)
+    model = BayesianRidge(fit_intercept=False).fit(matrix, value, sample_weight=weight)
     coefficients: Floats = model.coef_[: len(seen.families)] * spread
     return coefficients
+
+
+def condensed(matrix: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
+    """Rows, values and weights with the same weighted sums of squares and products as `matrix`
+    `(n, p)` and `value` `(n,)` about their means, and the same sum of weights: all that a normal
+    posterior needs, in p + 1 rows at most."""
+    n, mean = len(value), matrix.mean(axis=0)
+    value = value - value.mean()
+    scale, vectors = np.linalg.eigh(matrix.T @ matrix - n * np.outer(mean, mean))
+    kept = scale > 1e-10 * max(scale[-1], 1.0)
+    root, vectors = np.sqrt(scale[kept]), vectors[:, kept]
+    explained = vectors.T @ (matrix.T @ value) / root
+    rest = n - len(root)
+    left = max(0.0, value @ value - explained @ explained)
+    rows = np.vstack([root[:, None] * vectors.T, np.zeros(matrix.shape[1])])
+    values = np.append(explained, np.sqrt(left / rest))
+    return rows, values, np.append(np.ones(len(root)), rest)

@@ -71,20 +71,22 @@ class Observations:
         place = {name: n for n, name in enumerate(families)}
         column = np.array([place.get(name, -1) for name in family], dtype=np.int64)
         known = column >= 0
-        row, column, models = row[known], column[known], np.array(model, dtype=object)[known]
+        codes = {name: n for n, name in enumerate(sorted(set(model)))}
+        members = np.array([codes[name] for name in model], dtype=np.int64)
+        row, column, members = row[known], column[known], members[known]
         held = np.zeros((len(value), len(place)), dtype=bool)
         held[row, column] = True
         levels = []
         for at in range(len(place)):
             mine = column == at
-            names, codes = np.unique(models[mine].astype(str), return_inverse=True)
-            if len(names) > 1:
+            known, place_of = np.unique(members[mine], return_inverse=True)
+            if len(known) > 1:
                 levels.append(np.full(len(value), -1))
-                levels[-1][row[mine]] = codes
+                levels[-1][row[mine]] = place_of
         for values in settings.values():
-            names, codes = np.unique([repr(v) for v in values], return_inverse=True)
-            if len(names) > 1:
-                levels.append(codes)
+            known, place_of = np.unique([repr(v) for v in values], return_inverse=True)
+            if len(known) > 1:
+                levels.append(place_of)
         empty = np.empty((len(value), 0), dtype=np.int64)
         return cls(tuple(families), held, np.column_stack([empty, *levels]), value)
 
@@ -101,7 +103,10 @@ class Observations:
     @cached_property
     def matrix(self) -> Floats:
         """`(n, F + q)`. It needs no intercept: every candidate holds k families."""
-        return np.hstack([self.held.astype(np.float64), self.contrasts])
+        matrix = np.empty((len(self.value), len(self.families) + self.contrasts.shape[1]))
+        matrix[:, : len(self.families)] = self.held
+        matrix[:, len(self.families) :] = self.contrasts
+        return matrix
 
     @cached_property
     def counts(self) -> Ints:
@@ -114,9 +119,12 @@ class Observations:
         """An orthonormal basis of the design's columns, `(n, r)`."""
         if not self.value.size or not self.matrix.size:
             return np.empty((len(self.value), 0))
-        # Eigenvectors of XᵀX are cheap however many the results; QR mends what squaring lost.
+        # Eigenvectors of XᵀX are cheap however many the results; the second round mends what
+        # squaring lost (CholeskyQR2: Yamamoto and others 2015).
         scale, vectors = np.linalg.eigh(self.matrix.T @ self.matrix)
-        basis: Floats = np.linalg.qr(self.matrix @ vectors[:, scale > 1e-10 * scale[-1]])[0]
+        kept = scale > 1e-10 * scale[-1]
+        rough = self.matrix @ (vectors[:, kept] / np.sqrt(scale[kept]))
+        basis: Floats = rough @ np.linalg.inv(np.linalg.cholesky(rough.T @ rough)).T
         return basis
 
     @cached_property
@@ -125,6 +133,7 @@ class Observations:
         leverage: Floats = (self.basis**2).sum(axis=1)
         return leverage
 
+    @cached_property
     def fit_for_errors(self) -> Self:
         """These results, as far as errors can be estimated from them.
 

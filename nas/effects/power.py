@@ -38,7 +38,7 @@ def detectable(seen: Observations) -> Detectable:
     from scipy import stats
 
     together = pairs_of(seen).mean() if len(seen.families) > 1 else 0.0
-    seen = seen.fit_for_errors()
+    seen = seen.fit_for_errors
     basis, families = seen.basis, len(seen.families)
     first, second = np.triu_indices(families, 1)
     count = pairs_of(seen)

@@ -1,12 +1,8 @@
 """Analyses are tested on ledgers that are written as a campaign writes them."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "ledger"))
-
 from ledger_maker import Maker
 
 from nas.spec import Role

@@ -5,8 +5,9 @@ from math import log
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from nas.audit import ALPHA, Audit, Bets, Draw, Levels
 from nas.audit.bets import log_mean
@@ -132,6 +133,29 @@ def test_no_bettor_gains_on_a_fair_level(
     assert chance * wealth[0] + (1 - chance) * wealth[1] <= 1 + 1e-9
 
 
+@given(
+    low=st.floats(0.01, 0.6),
+    width=st.floats(0, 0.3),
+    at=st.floats(0, 1),
+    before=st.integers(0, 30),
+    share=st.floats(0, 1),
+    together=st.integers(1, 20),
+)
+def test_no_bettor_gains_on_a_fair_level_by_looking_seldom(
+    low: float, width: float, at: float, before: int, share: float, together: int
+) -> None:
+    """The same of a look at several draws, over all that they may bring."""
+    chance = low + at * width
+    expected = 0.0
+    for hits in range(together + 1):
+        bets = Bets(np.array([low]), np.array([low + width]))
+        bets.add(np.array([[[round(share * before)]]]), np.array([[[before]]]))
+        wealth = bets.log_wealth[0, 0]
+        bets.add(np.array([[[hits]]]), np.array([[[together]]]))
+        expected += binom.pmf(hits, together, chance) * np.exp(bets.log_wealth[0, 0] - wealth)
+    assert expected <= 1 + 1e-9
+
+
 @given(st.lists(st.integers(1, 3), min_size=3, max_size=6), st.integers(1, 3))
 def test_shares_of_points_are_those_of_the_listed_points(sizes: list[int], k: int) -> None:
     k = min(k, len(sizes) - 1)
@@ -168,6 +192,28 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
     assert (wealth >= -log(ALPHA)).mean() <= 0.01
 
 
+@pytest.fixture
+def seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at several draws together, as after thousands of them."""
+    monkeypatch.setattr("nas.audit.looks.SINGLY", 10)
+    monkeypatch.setattr("nas.audit.looks.SHARE", 4)
+
+
+@pytest.mark.usefixtures("seldom")
+def test_a_bias_is_seen_where_it_looks_seldom() -> None:
+    where = space(12, 2)
+    fair = some_draws("stratified", where, 0, 20)
+    audit = Audit(where)
+    audit.add(map(Draw, fair))
+    assert audit.verdict.why.startswith("after 18 draws")  # ten, then 2, 3 and 3; 4 are due at 22
+    audit.add(Draw(assignment("01")) for _ in range(60))
+    flagged_at = audit.verdict.flagged_at
+    assert flagged_at is not None
+    assert 20 < flagged_at <= 60
+
+
+@pytest.mark.usefixtures("seldom")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 12), max_size=6), st.integers(0, 9))
 def test_a_verdict_does_not_depend_on_when_it_was_looked_at(cuts: list[int], seed: int) -> None:
     where = space(8, 3, (1, 2))

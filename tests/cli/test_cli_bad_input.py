@@ -1,26 +1,10 @@
 """Bad input gives one clear line and the right exit code; never a traceback, never a loss."""
 
-import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-
-def nas(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The real command, in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "nas.cli", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
-        timeout=120,
-    )
-
+from real_nas import run as nas
 
 SPACE = """\
 experts:

@@ -1,33 +1,17 @@
 """Audit, phases and advice on the command line."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "ledger"))
-
 from ledger_maker import Maker
+from real_nas import run as nas
 
 from nas.campaign import CampaignConfig
 from nas.ledger import Ledger
 from nas.space import load
 from nas.spec import Plan
-
-
-def nas(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nas.cli", *arguments],
-        cwd=cwd,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
 
 
 def dry(*arguments: str, cwd: Path) -> dict[str, object]:

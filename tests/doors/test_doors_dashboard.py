@@ -1,7 +1,6 @@
 """`nas dashboard`: real requests to a real process."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import psutil
 import pytest
 from door_client import ask, running
 from ledger_maker import Maker
+from real_nas import run as nas
 
 from nas.report import dashboard
 from nas.report.dashboard import Answer, Kept
@@ -204,18 +204,6 @@ def test_bad_input_is_told(arguments: list[str], code: int, words: list[str], ma
     assert done.returncode == code
     for word in words:
         assert word in done.stderr
-
-
-def nas(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "nas.cli", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
-        timeout=60,
-    )
 
 
 def test_what_goes_wrong_later_is_told_in_the_browser(maker: Maker) -> None:

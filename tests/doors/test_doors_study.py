@@ -1,7 +1,6 @@
 """`nas export-study`: what Optuna reads back is what the ledger holds."""
 
 import sqlite3
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ import optuna
 import pytest
 from ledger_maker import Maker, epoch
 from optuna.trial import TrialState
+from real_nas import run as nas
 
 from nas.ledger import Drawn
 from nas.report.study import export_study
@@ -240,17 +240,7 @@ def test_controls_are_no_trials(filled: Maker, tmp_path: Path) -> None:
 
 
 def test_the_command(filled: Maker, tmp_path: Path) -> None:
-    def nas(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "nas.cli", "export-study", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    done = nas("-o", "study.db")
+    done = nas("export-study", "-o", "study.db", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "6 trials in the study first" in done.stdout
     assert f"optuna-dashboard sqlite:///{tmp_path / 'study.db'}" in done.stdout
@@ -258,6 +248,6 @@ def test_the_command(filled: Maker, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "study.db") as connection:
         assert connection.execute("SELECT COUNT(*) FROM trials").fetchone() == (6,)
     connection.close()
-    again = nas("-o", "study.db")
+    again = nas("export-study", "-o", "study.db", cwd=tmp_path)
     assert again.returncode == 1
     assert len(again.stderr.splitlines()) == 1

@@ -6,10 +6,11 @@ from evidence import assignments, design, space, valued
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr, t
+from sklearn.linear_model import BayesianRidge
 from statsmodels.regression.linear_model import OLS
 
 from nas.effects import Observations, family_effects
-from nas.effects.family import comparable
+from nas.effects.family import comparable, condensed
 from nas.spec import Assignment, Pick
 
 
@@ -227,13 +228,29 @@ def test_one_result_of_a_new_member_does_not_end_the_adjustment() -> None:
         values.append(0.5 + 0.04 * soft + 0.01 * rng.standard_normal())
     drawn.append(holding("a", "b", model=1))
     values.append(0.9)
-    found = family_effects(Observations.of(("a", "b", "c", "d"), drawn, values))
-    assert found.adjusted
-    assert abs(found.effect).max() < 0.005
+    seen = Observations.of(("a", "b", "c", "d"), drawn, values)
+    assert seen.fit_for_errors.adjusts
+    assert abs(family_effects(seen).effect).max() < 0.005
 
 
 def test_too_few_results_for_members_are_said_so() -> None:
     where = space(12, members=3)
-    found = family_effects(design(where, assignments(where, 40)))
-    assert not found.adjusted
-    assert not np.isnan(found.effect).any()
+    seen = design(where, assignments(where, 40))
+    assert not seen.fit_for_errors.adjusts
+    assert not np.isnan(family_effects(seen).effect).any()
+
+
+@pytest.mark.parametrize("results", [40, 400])
+def test_the_ranking_s_posterior_needs_the_sums_alone(results: int) -> None:
+    where = space(8, 3, members=2)
+    seen = valued(
+        design(where, assignments(where, results)), np.linspace(0, 1, 8), np.random.default_rng(0)
+    )
+    value = (seen.value - seen.value.mean()) / seen.value.std()
+    whole = BayesianRidge().fit(seen.matrix, value)
+    matrix, values, weight = condensed(seen.matrix, value)
+    assert len(values) <= seen.matrix.shape[1] + 1
+    assert weight.sum() == pytest.approx(results)
+    short = BayesianRidge(fit_intercept=False).fit(matrix, values, sample_weight=weight)
+    assert short.coef_ == pytest.approx(whole.coef_, rel=1e-3, abs=1e-4)
+    assert short.alpha_ == pytest.approx(whole.alpha_, rel=1e-3)

@@ -17,9 +17,9 @@ READS = (["report", "family_yield"], ["report", "--html", "page.html"], ["status
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(900)
-def test_eight_trials_of_the_default_space(tmp_path: Path) -> None:
+def test_three_trials_of_the_default_space(tmp_path: Path) -> None:
     campaign = subprocess.Popen(
-        command("search", "--trials", "8"),
+        command("search", "--trials", "3"),
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -35,7 +35,7 @@ def test_eight_trials_of_the_default_space(tmp_path: Path) -> None:
         ).campaign_names():
             nas(*asked, cwd=tmp_path)
             reads += 1
-        time.sleep(4.0)
+        time.sleep(8.0)
     said, _ = campaign.communicate()
     assert campaign.returncode == 0, said
     assert reads > len(READS)
@@ -47,11 +47,9 @@ def test_eight_trials_of_the_default_space(tmp_path: Path) -> None:
 
     ledger = package.Ledger(tmp_path / "runs.db")
     yields = package.table("family_yield", ledger)
-    assert len(yields) >= 12
-    assert yields["draws"].sum() == 8 * 4
-    assert yields["draws"].max() - yields["draws"].min() <= 1
+    assert yields["draws"].tolist() == [1] * 12
 
     board = package.table("leaderboard", ledger)
-    assert len(board) == 8
+    assert len(board) == 3
     assert board["val_acc"].max() > 0.95
     assert board["lift_over_alone"].notna().all()  # every member's control has ended

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from real_nas import command, environment, nas, results, write_space
+from sqlalchemy import func, select
 
-from nas.ledger import Ledger
+from nas.ledger import Ledger, models
 from nas.spec import ProblemError
 
 FURTHER = (1, 0, 2, 1, 1)
@@ -56,13 +57,14 @@ def _let_run(driver: "subprocess.Popen[bytes]", folder: Path, further: int) -> N
     end = time.monotonic() + 240
     while further and (_epochs(folder) or 0) < goal and driver.poll() is None:
         assert time.monotonic() < end, "no further epoch in four minutes"
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def _epochs(folder: Path) -> int | None:
     """How many epochs the ledger holds; None while there is no campaign."""
     try:
-        ledger = Ledger(folder / "runs.db")
-        return len(ledger.epochs()) if ledger.campaign_names() else None
+        with Ledger(folder / "runs.db").session() as session:
+            found = session.scalar(select(func.count()).select_from(models.Epoch))
+            return found if session.scalar(select(models.Campaign.id)) else None
     except ProblemError:
         return None

@@ -1,13 +1,9 @@
 """Pages are tested on ledgers written as a campaign writes them, and in a real Chromium."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "ledger"))
-
 from ledger_maker import Maker
 from page_ledger import SPACE, fill
 from page_watch import Watched, watch

@@ -28,20 +28,25 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "COLUMNS": "160", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
 
 
-def nas(*arguments: str, cwd: Path, code: int = 0, timeout: float = 280) -> str:
-    """Runs `nas` to its end and gives what it printed; fails on another exit code."""
-    done = subprocess.run(
+def run(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Runs `nas` to its end."""
+    return subprocess.run(
         command(*arguments),
         cwd=cwd,
-        env=environment(),
+        env={**environment(), **env},
         capture_output=True,
         text=True,
         check=False,
-        timeout=timeout,
+        timeout=280,
     )
+
+
+def nas(*arguments: str, cwd: Path, code: int = 0) -> str:
+    """As `run`, and gives what it printed; fails on another exit code."""
+    done = run(*arguments, cwd=cwd)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
