@@ -156,7 +156,7 @@ def test_reading_all_the_time_never_refuses_a_writer(tmp_path: Path) -> None:
     """A writer that waits for no lock at all, and a server that reads at every request."""
     path, until = str(tmp_path / "runs.db"), tmp_path / "enough"
     writer = subprocess.Popen(
-        [sys.executable, str(HERE / "door_writer.py"), path, str(until)],
+        [sys.executable, str(HERE.parent / "helpers" / "door_writer.py"), path, str(until)],
         stdout=subprocess.PIPE,
         text=True,
     )

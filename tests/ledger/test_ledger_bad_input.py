@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import ledger_maker
 import pytest
 from ledger_maker import Maker
 from sqlalchemy import event
@@ -201,7 +202,7 @@ except ProblemError as error:
 def test_somebody_else_s_ledger_can_be_read_but_not_written() -> None:
     with tempfile.TemporaryDirectory() as folder:  # not tmp_path: others may not enter that
         Path(folder).chmod(0o755)
-        here = str(Path(__file__).parent)
+        here = str(Path(ledger_maker.__file__).parent)
         said = subprocess.run(
             [sys.executable, "-c", AS_SOMEBODY_ELSE, folder],
             env={**os.environ, "PYTHONPATH": here},

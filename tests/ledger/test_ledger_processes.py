@@ -10,13 +10,14 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import ledger_workers
 import pytest
 from ledger_workers import SPACE, candidate, start, store
 
 from nas.ledger import Ledger, Owner
 from nas.spec import Status
 
-WORKERS = Path(__file__).with_name("ledger_workers.py")
+WORKERS = Path(ledger_workers.__file__)
 
 
 def spawn(verb: str, path: Path | str, *rest: object) -> subprocess.Popen[str]:

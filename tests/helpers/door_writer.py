@@ -4,8 +4,6 @@ import sys
 from itertools import combinations, count
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "helpers"))
-
 from ledger_maker import Maker
 
 from nas.ledger import engine
