@@ -13,6 +13,14 @@ class CampaignConfig(Noun):
 
     dataset: str = "digits"
     split_seed: int = 0
+    hold_out: float = Field(0.0, ge=0, lt=1)
+    """Share of the training images kept from the models; see nas.spec.Task."""
+    replicate: int = Field(0, ge=0)
+    """Of every candidate of the search: another number is another training seed."""
+    bank: bool = False
+    """Whether trained models and what they predict are kept in the expert bank."""
+    bank_bytes: int | None = Field(None, gt=0)
+    """The most the bank may take on the disk."""
     sampler: str = "stratified"
     seed: int = 0
     scheduler: Literal["fifo", "asha"] = "fifo"
@@ -49,7 +57,7 @@ class CampaignConfig(Noun):
 
     @property
     def task(self) -> Task:
-        return Task(dataset=self.dataset, split_seed=self.split_seed)
+        return Task(dataset=self.dataset, split_seed=self.split_seed, hold_out=self.hold_out)
 
     @property
     def device(self) -> str:

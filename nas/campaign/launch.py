@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas.bank import FOLDER
 from nas.campaign.config import CampaignConfig
 from nas.execute import CONTEXT_BYTES, share
 from nas.ledger import CampaignStore, Claim, Earlier
@@ -53,6 +54,8 @@ class Launcher:
             memory_fraction=fraction,
             micro_batches=claim.micro_batches,
             time_limit=self.config.time_limit,
+            bank=str(self.files / FOLDER) if self.config.bank else None,
+            bank_bytes=self.config.bank_bytes,
             keep_weights=self._keeps_weights(claim),
         )
 

@@ -25,6 +25,7 @@ class Proposer:
         bench_after: int | None = None,
         plan: Plan = Plan(),  # noqa: B008 (frozen)
         phase: int = 0,
+        replicate: int = 0,
         measure: Callable[[str, int, int], Overhead] = overhead,
     ) -> None:
         """`measure` counts what a template adds to its experts: see `nas.preflight.overhead`. It
@@ -37,6 +38,7 @@ class Proposer:
         self.bench_after = bench_after
         self.plan = plan
         self.phase = phase
+        self.replicate = replicate
         self._measure = measure
         self._hash = template_hash(space.template)
         self._overheads: dict[tuple[object, ...], Overhead] = {}
@@ -50,7 +52,10 @@ class Proposer:
 
     def drawn(self, assignment: Assignment) -> Drawn:
         """An assignment's candidate, its source text and what it will need."""
-        return self.ready(Candidate.of(self.space, assignment, self.task, self._hash))
+        candidate = Candidate.of(
+            self.space, assignment, self.task, self._hash, replicate=self.replicate
+        )
+        return self.ready(candidate)
 
     def ready(self, candidate: Candidate) -> Drawn:
         """A candidate with its source text and its cost."""

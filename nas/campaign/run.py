@@ -124,6 +124,7 @@ def run(
             bench_after=config.bench_after,
             plan=plan,
             phase=phase,
+            replicate=config.replicate,
             measure=Gates(sandbox, voice.say),
         ),
         Clock(row.worked_seconds, config.budget_seconds),

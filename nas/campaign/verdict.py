@@ -7,7 +7,8 @@ from nas.ledger import Claim
 from nas.spec import Outcome, Role, Status
 
 NOT_THE_CANDIDATES = ("start", "data")
-"""Stages whose failure every other candidate would share: the campaign stops instead."""
+"""Stages whose failure every other candidate would share: the campaign stops instead. So it is
+with saving where that is what a campaign is for: filling the bank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ def verdict(outcome: Outcome, claim: Claim, config: CampaignConfig) -> Verdict:
     pieces = claim.micro_batches
     if outcome.status is Status.INTERRUPTED:
         return Verdict(final=False, micro_batches=pieces)
-    if outcome.status is Status.CRASH and outcome.stage in NOT_THE_CANDIDATES:
+    faults = (*NOT_THE_CANDIDATES, "save") if config.bank else NOT_THE_CANDIDATES
+    if outcome.status is Status.CRASH and outcome.stage in faults:
         return Verdict(final=False, micro_batches=pieces, fault=True)
     if outcome.status is Status.OOM and pieces == 1:
         return Verdict(final=False, retry=True, micro_batches=2)

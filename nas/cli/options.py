@@ -7,6 +7,23 @@ import typer
 
 from nas.cli import complete
 
+SpaceName = Annotated[
+    str,
+    typer.Argument(help="A space's name or a YAML file.", autocompletion=complete.spaces),
+]
+Dataset = Annotated[
+    str,
+    typer.Option(
+        "--dataset",
+        "-d",
+        help="See `nas data`; folder:PATH for your own.",
+        autocompletion=complete.datasets,
+    ),
+]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the space's own.")]
+BatchSize = Annotated[int | None, typer.Option(min=2, help="Instead of the space's own.")]
+DataRoot = Annotated[Path, typer.Option(help="Where data sets lie.")]
+SplitSeed = Annotated[int, typer.Option(min=0, help="Fixes train, validation and test.")]
 Db = Annotated[
     str,
     typer.Option(

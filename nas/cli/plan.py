@@ -12,10 +12,7 @@ from nas.spec import ProblemError, parse_duration
 
 
 def plan(
-    space: Annotated[
-        str,
-        typer.Argument(help="A space's name or a YAML file.", autocompletion=complete.spaces),
-    ] = "tiny",
+    space: options.SpaceName = "tiny",
     trials: Annotated[
         int | None, typer.Option("--trials", "-n", min=1, help="Candidates to draw.")
     ] = None,

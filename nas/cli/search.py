@@ -11,19 +11,8 @@ from nas.spec import Space
 
 
 def search(
-    space: Annotated[
-        str,
-        typer.Argument(help="A space's name or a YAML file.", autocompletion=complete.spaces),
-    ] = "tiny",
-    dataset: Annotated[
-        str,
-        typer.Option(
-            "--dataset",
-            "-d",
-            help="See `nas data`; folder:PATH for your own.",
-            autocompletion=complete.datasets,
-        ),
-    ] = "digits",
+    space: options.SpaceName = "tiny",
+    dataset: options.Dataset = "digits",
     budget: Annotated[
         str | None,
         typer.Option(
@@ -60,10 +49,8 @@ def search(
     controls: Annotated[
         bool, typer.Option(help="Train each member alone too, within the budget.")
     ] = True,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the space's own.")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=2, help="Instead of the space's own.")
-    ] = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
     time_limit: options.TimeLimit = None,
     retries: Annotated[
         int,
@@ -72,8 +59,8 @@ def search(
     bench_after: options.BenchAfter = None,
     keep_weights: Annotated[str, typer.Option(help="best:N, all or none.")] = "best:20",
     log: options.Log = None,
-    data_root: Annotated[Path, typer.Option(help="Where data sets lie.")] = Path("data"),
-    split_seed: Annotated[int, typer.Option(min=0, help="Fixes train, validation and test.")] = 0,
+    data_root: options.DataRoot = Path("data"),
+    split_seed: options.SplitSeed = 0,
     prefer: options.Prefer = None,
     drop: options.Drop = None,
     from_report: Annotated[

@@ -80,10 +80,7 @@ _NUMBERS = ("families", "members", "sets", "pixels")
 
 
 def families(
-    space: Annotated[
-        str,
-        typer.Argument(help="A space's name or a YAML file.", autocompletion=complete.spaces),
-    ] = "tiny",
+    space: options.SpaceName = "tiny",
     dataset: Annotated[
         str,
         typer.Option(
@@ -94,7 +91,7 @@ def families(
         ),
     ] = "digits",
     gpus: Annotated[int, typer.Option(min=0, help="Probe on a GPU.")] = 0,
-    data_root: Annotated[Path, typer.Option(help="Where data sets lie.")] = Path("data"),
+    data_root: options.DataRoot = Path("data"),
     db: options.Db = "runs.db",
     as_json: options.Json = False,
 ) -> None:
@@ -185,7 +182,7 @@ def _list(context: typer.Context) -> None:
 @data.command()
 def get(
     name: Annotated[str, typer.Argument(help="cifar10, cifar100 or tiny-imagenet.")],
-    data_root: Annotated[Path, typer.Option(help="Where data sets lie.")] = Path("data"),
+    data_root: options.DataRoot = Path("data"),
 ) -> None:
     """Download a data set and verify it.
 

@@ -47,6 +47,7 @@ def load(task: Task, *, image_size: int, channels: int, root: Path, device: torc
     return load_now(
         task.dataset,
         split_seed=task.split_seed,
+        hold_out=task.hold_out,
         image_size=image_size,
         channels=channels,
         root=root,

@@ -11,8 +11,12 @@ from nas.spec import ProblemError
 Index = NDArray[np.int64]
 
 
-def divide(raw: Raw, seed: int) -> tuple[Pool, Pool, Pool]:
-    """Train, validation and test images. What the set gives stays; the rest comes off train."""
+def divide(raw: Raw, seed: int, hold_out: float = 0.0) -> tuple[Pool, ...]:
+    """Train, validation and test images. What the set gives stays; the rest comes off train.
+
+    With `hold_out` a fourth part: that share of the training images, of every class alike. It
+    moves no image into or out of the other two.
+    """
     wanted = [
         share
         for part, share in ((raw.val, raw.val_share), (raw.test, raw.test_share))
@@ -22,7 +26,11 @@ def divide(raw: Raw, seed: int) -> tuple[Pool, Pool, Pool]:
     off = iter([raw.train.take(part) for part in index[1:]])
     val = raw.val if raw.val is not None else next(off)
     test = raw.test if raw.test is not None else next(off)
-    return raw.train.take(index[0]), val, test
+    train = raw.train.take(index[0])
+    if not hold_out:
+        return train, val, test
+    kept, held = stratify(train.labels, [hold_out], seed + 1, raw.class_names)
+    return train.take(kept), val, test, train.take(held)
 
 
 def stratify(

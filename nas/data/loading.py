@@ -23,6 +23,7 @@ def load(
     dataset: str,
     *,
     split_seed: int,
+    hold_out: float = 0.0,
     image_size: int,
     channels: int,
     root: Path,
@@ -34,7 +35,7 @@ def load(
         raise ProblemError(f"images have 1 or 3 channels, not {channels}", where=dataset)
     source, where = find(dataset, root)
     raw = source.read(where)
-    pools = divide(raw, split_seed)
+    pools = divide(raw, split_seed, hold_out)
     stored = _stored_size(raw, pools, image_size, channels, memory_limit)
     if stored is None:
         return _stream(raw, pools, image_size, channels, device)
@@ -117,7 +118,7 @@ def _preparation(raw: Raw, train: Tensor, size: int, device: torch.device) -> Pr
 
 
 def _data(raw: Raw, splits: Sequence[Split], prepare: Preparation) -> Data:
-    train, val, test = splits
+    train, val, test, *held = splits
     return Data(
         train=train,
         val=val,
@@ -125,4 +126,5 @@ def _data(raw: Raw, splits: Sequence[Split], prepare: Preparation) -> Data:
         class_names=raw.class_names,
         mean=tuple(prepare.mean.flatten().tolist()),
         std=tuple(prepare.std.flatten().tolist()),
+        held=held[0] if held else None,
     )

@@ -105,6 +105,8 @@ class Data:
     mean: tuple[float, ...]
     """Of each channel over the training images in [0, 1]; inputs are (x − mean) / std."""
     std: tuple[float, ...]
+    held: Split | None = None
+    """Training images that are kept from the model; None where the task holds none out."""
 
     @property
     def num_classes(self) -> int:

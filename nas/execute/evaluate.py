@@ -13,6 +13,7 @@ from torch import nn
 
 import nas.data
 from nas.data.split import Data
+from nas.execute.deposit import deposit
 from nas.execute.devices import CONTEXT_BYTES
 from nas.spec import (
     CHECKPOINT,
@@ -122,6 +123,8 @@ class _Attempt:
         self.stage = "measure"
         measured = self._measure(training, data)
         self.stage = "save"
+        if self.trial.bank is not None:
+            deposit(self.trial, training, data, measured, self.start, self._tick)
         weights = self._save_weights(training.model) if self.trial.keep_weights else None
         return self._outcome(Status.OK, stage="", weights=weights, **measured)
 

@@ -224,3 +224,45 @@ class Event(Base):
     at: Mapped[float]
     kind: Mapped[str]
     data: Mapped[dict[str, Any]]
+
+
+class Screen(Base):
+    """One pass over a space with the experts of a bank."""
+
+    __tablename__ = "screens"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[float]
+    space: Mapped[dict[str, Any]]
+    config: Mapped[dict[str, Any]]
+    """What was asked: data, split, hold-out, replicate, seed, how many were fitted."""
+    experts: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """`key`, `family`, `model`, `val_acc`, `seconds` of each."""
+    total: Mapped[Big]
+    """Mixtures the space has; fewer rows than that are a sample."""
+    val_images: Mapped[int]
+    test_images: Mapped[int]
+    seconds: Mapped[float]
+
+
+class Screened(Base):
+    """One mixture's scores; missing where it was not fitted."""
+
+    __tablename__ = "screened"
+    screen_id: Mapped[int] = mapped_column(ForeignKey("screens.id"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    """By the uniform average, from 1."""
+    families: Mapped[str]
+    members: Mapped[str]
+    uniform: Mapped[float | None]
+    uniform_loss: Mapped[float | None]
+    uniform_test: Mapped[float | None]
+    oracle: Mapped[float | None]
+    best_member: Mapped[float | None]
+    params: Mapped[float | None]
+    latency: Mapped[float | None]
+    static: Mapped[float | None]
+    static_loss: Mapped[float | None]
+    static_test: Mapped[float | None]
+    gate: Mapped[float | None]
+    gate_loss: Mapped[float | None]
+    gate_test: Mapped[float | None]

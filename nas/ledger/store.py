@@ -145,6 +145,22 @@ class CampaignStore(Attempts):
                 for row in session.scalars(query)
             ]
 
+    def reopen(self, keys: Iterable[str]) -> int:
+        """Opens successful candidates again whose result is kept and whose files are lost; how
+        many. Their attempts stay; another follows."""
+        ended = (m.Candidate.outcome == Status.OK, m.Candidate.key.in_(list(keys)))
+        with self.ledger.session() as session:
+            rows = session.scalars(select(m.Candidate).where(self._mine(), *ended)).all()
+            for row in rows:
+                row.outcome = row.val_acc = row.finished_at = row.final_attempt = None
+                row.deaths = 0
+                data = {"key": row.key, "family": row.families}
+                event = m.Event(
+                    campaign_id=self.campaign_id, at=time.time(), kind="reopened", data=data
+                )
+                session.add(event)
+            return len(rows)
+
     # Leases
 
     def heartbeat(self, worked_seconds: float) -> float:

@@ -1,8 +1,8 @@
 """How a candidate is trained, and on what."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from nas.spec.base import Noun
 
@@ -37,3 +37,12 @@ class Task(Noun):
     """`digits`, `cifar10`, `cifar100`, `tiny-imagenet`, `synthetic` or `folder:PATH`."""
     split_seed: int = 0
     """Fixes which images are for training, validation and test."""
+    hold_out: float = Field(0.0, ge=0, lt=1)
+    """Share of the training images kept from the model, so that what is fitted on its predictions
+    (a gate, weights) is not fitted to images it has memorised."""
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a `hold_out` of 0: candidates keep the keys they had before there was one."""
+        data: dict[str, Any] = plain(self)
+        return data if data["hold_out"] else {k: v for k, v in data.items() if k != "hold_out"}

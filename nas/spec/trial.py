@@ -33,4 +33,8 @@ class Trial(Noun):
     """Seconds of wall time, the whole attempt."""
     checkpoint_seconds: float = 60.0
     """A checkpoint is written at an epoch's end if the last one is older than this."""
+    bank: str | None = None
+    """Folder of an expert bank that takes its weights and predictions; see nas.bank."""
+    bank_bytes: int | None = None
+    """The most the whole bank may take on the disk."""
     keep_weights: bool = True

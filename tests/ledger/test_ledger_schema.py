@@ -12,6 +12,7 @@ from ledger_maker import CONDITIONS, PROBE, Maker
 from nas.ledger import CampaignStore, Ledger, Owner, database
 from nas.ledger.lookup import find
 from nas.ledger.models import Base
+from nas.ledger.screens import put_screen
 from nas.ledger.summary import summary
 from nas.spec import Role, Status
 
@@ -31,6 +32,17 @@ def fill(path: Path | str) -> None:
     maker.store.put_rung(maker.draw("cat_s", "dog_s"), 0, 1, 0.5, promoted=True)
     maker.store.event("benched", family="cat", after=6)
     maker.ledger.put_probes(CONDITIONS, [PROBE])
+    put_screen(
+        maker.ledger,
+        maker.space,
+        {"dataset": "digits"},
+        [{"key": "k", "family": "ant", "model": "ant_s", "val_acc": 0.7, "seconds": 1.0}],
+        [{"families": "ant+bee", "members": "ant_s+bee_s", "uniform": 0.8, "gate": None}],
+        total=6,
+        val_images=40,
+        test_images=50,
+        seconds=0.5,
+    )
     maker.store.heartbeat(12.5)
     maker.ledger.close()
 

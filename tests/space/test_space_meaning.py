@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas import space
-from nas.spec import Choice, Member, ProblemError, Recipe, Scalar, Space, Subset
+from nas.spec import Candidate, Choice, Member, ProblemError, Recipe, Scalar, Space, Subset, Task
+from nas.spec.candidate import Expert
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,18 @@ def test_text_that_is_no_space_is_refused_in_one_line(text: str) -> None:
         space.parse(text, "x.yaml", "x")
     assert str(caught.value).startswith("x.yaml")
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_candidate_s_key_stays_from_version_to_version() -> None:
+    """Or a campaign would train again what an older nas has trained."""
+    candidate = Candidate(
+        template="moe4",
+        template_hash="0" * 16,
+        image_size=32,
+        experts=(Expert(family="a", member=Member(model="m")),),
+        recipe=Recipe(),
+        task=Task(dataset="digits", split_seed=3),
+    )
+    assert candidate.key == "485c0866bbe8e3ae"
+    held = candidate.model_copy(update={"task": Task(split_seed=3, hold_out=0.1)})
+    assert Candidate.model_validate_json(held.model_dump_json()).task.hold_out == 0.1

@@ -1,0 +1,61 @@
+"""Which families do the best-scoring mixtures hold, over the whole space?
+
+One row a family of the screen, best first. Every mixture counts, so there is no sampling of
+quartets in these figures (unless the note says that the space was too large to list); the noise
+that is left is that of the validation images and of one training of each expert.
+
+family
+uniform               mean validation accuracy of the uniform average over mixtures with it
+without               the same over mixtures without it
+gain                  uniform less without
+best                  the best uniform average with it
+oracle                mean oracle of mixtures with it
+alone                 its best expert's own validation accuracy
+in_best               share of the best hundredth of all mixtures that hold it
+mixtures              how many hold it
+"""
+
+import numpy as np
+import pandas as pd
+
+from nas.analyse import Frames
+from nas.analyse.measures import by_family
+from nas.analyse.screens import screen
+
+COLUMNS = [
+    *("family", "uniform", "without", "gain", "best", "oracle", "alone", "in_best", "mixtures"),
+]
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    rows, note = screen(frames)
+    best = max(1, len(rows) // 100)
+    rows = rows.assign(best=rows["rank"] <= best)
+    long = by_family(rows, "uniform", "oracle", "best")
+    groups = long.groupby("family")
+    total, count = rows["uniform"].sum(), len(rows)
+    answer = pd.DataFrame(
+        {
+            "uniform": groups["uniform"].mean(),
+            "best": groups["uniform"].max(),
+            "oracle": groups["oracle"].mean(),
+            "in_best": groups["best"].sum() / best,
+            "mixtures": groups.size(),
+        }
+    )
+    others = (count - answer["mixtures"]).replace(0, np.nan)
+    answer["without"] = (total - groups["uniform"].sum()) / others
+    answer["gain"] = answer["uniform"] - answer["without"]
+    answer["alone"] = answer.index.map(_alone(frames))
+    answer = answer.sort_values(["gain", "uniform"], ascending=False).reset_index()[COLUMNS]
+    answer.attrs["note"] = note
+    return answer
+
+
+def _alone(frames: Frames) -> dict[str, float]:
+    from nas.ledger.screens import screen_of
+
+    found: dict[str, float] = {}
+    for expert in screen_of(frames.ledger, frames.config.get("screen")).experts:
+        found[expert["family"]] = max(found.get(expert["family"], 0.0), expert["val_acc"])
+    return found

@@ -1,0 +1,42 @@
+"""Which pairs of families belong together, over the whole space?
+
+One row a pair of families of the screen, greatest synergy first. Over all mixtures, so nothing is
+estimated from a sample of them (unless the note says that the space was too large to list).
+
+family_a, family_b    sorted by name
+synergy               mean uniform average of mixtures with both, beyond what the two families' own
+                      means add up to: mean(both) − mean(a) − mean(b) + mean(all)
+uniform               mean validation accuracy of the uniform average over mixtures with both
+best                  the best of them
+oracle                their mean oracle
+mixtures              how many hold both
+"""
+
+from itertools import combinations
+
+import pandas as pd
+
+from nas.analyse import Frames
+from nas.analyse.measures import by_family, by_pair
+from nas.analyse.screens import screen
+
+COLUMNS = ["family_a", "family_b", "synergy", "uniform", "best", "oracle", "mixtures"]
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    rows, note = screen(frames)
+    own = by_family(rows, "uniform").groupby("family")["uniform"].mean()
+    pairs = pd.DataFrame(combinations(own.index, 2), columns=["family_a", "family_b"])
+    groups = by_pair(rows, list(own.index), "uniform", "oracle").groupby("pair")
+    answer = pairs.assign(
+        uniform=groups["uniform"].mean(),
+        best=groups["uniform"].max(),
+        oracle=groups["oracle"].mean(),
+        mixtures=groups.size().reindex(pairs.index, fill_value=0),
+    )
+    each = answer["family_a"].map(own) + answer["family_b"].map(own)
+    answer["synergy"] = answer["uniform"] - each + rows["uniform"].mean()
+    answer = answer.sort_values(["synergy", "uniform"], ascending=False)
+    answer = answer.reset_index(drop=True)[COLUMNS]
+    answer.attrs["note"] = note
+    return answer

@@ -1,0 +1,30 @@
+"""The screen that an analysis reads."""
+
+from typing import TYPE_CHECKING
+
+from nas.analyse.frames import Frames
+from nas.ledger.screens import screen_of, screened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def screen(frames: Frames) -> "tuple[pd.DataFrame, str]":
+    """Every mixture of the campaign's screen, and what a reader must know of it.
+
+    A campaign that was drawn from a screen has that one; any other is answered with the latest of
+    the ledger. Raises ProblemError where there is none.
+    """
+    found = screen_of(frames.ledger, frames.config.get("screen"))
+    rows = screened(frames.ledger, found.id)
+    name, data = found.space.get("name"), found.config.get("dataset")
+    note = f"screen {found.id}: {len(found.experts)} experts of {name} on {data}"
+    if len(rows) < found.total:
+        note += f"; {len(rows):,} of {found.total:,} mixtures, drawn uniformly"
+    best = rows["uniform"].max()
+    noise = (best * (1 - best) / found.val_images) ** 0.5
+    note += (
+        f"; on {found.val_images:,} validation images an accuracy like the best one's has a"
+        f" standard error of {100 * noise:.2f} points"
+    )
+    return rows, note

@@ -1,0 +1,188 @@
+"""Entries on the disk: written whole or not at all, checked when read."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from nas.bank.entry import FEATURES, FORMAT, LOGITS, MANIFEST, SPLITS, Entry, Part
+from nas.spec import WEIGHTS, ProblemError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_PIECE = 1 << 20
+
+
+class BankError(ProblemError):
+    """An entry is missing, damaged, or not what it is asked for as."""
+
+
+class Bank:
+    """A folder of entries. Several processes may read and write it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def entry(self, key: str) -> Entry:
+        """What stands under a key, its files there and of the right size; BankError otherwise.
+
+        Quick: contents are checked by `verify`, and by whatever reads them.
+        """
+        path = self.folder / key / MANIFEST
+        try:
+            entry = Entry.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise BankError("the bank has no such expert", where=str(path.parent)) from None
+        except (OSError, ValidationError) as error:
+            raise _damaged(path, "it cannot be read") from error
+        if entry.format != FORMAT or entry.key != key:
+            raise _damaged(path, "it is another expert's, or another version's")
+        for name, part in entry.files.items():
+            file = path.with_name(name)
+            if not file.is_file() or file.stat().st_size != part.bytes:
+                raise _damaged(file, "it is missing or cut short")
+        return entry
+
+    def verify(self, entry: Entry) -> None:
+        """Reads every file; BankError for one whose contents are not what was written."""
+        for name in entry.files:
+            self._checked(entry, name)
+
+    def logits(self, entry: Entry) -> "dict[str, tuple[Tensor, Tensor]]":
+        """By split: float32 logits `(N, C)` and int64 labels `(N,)`. BankError where damaged."""
+        tensors = self._tensors(entry, LOGITS)
+        return {split: (tensors[f"{split}.logits"], tensors[f"{split}.labels"]) for split in SPLITS}
+
+    def features(self, entry: Entry) -> "dict[str, Tensor]":
+        """By split: float16 features `(N, F)`; nothing where there are none."""
+        return self._tensors(entry, FEATURES) if FEATURES in entry.files else {}
+
+    def weights(self, entry: Entry) -> "dict[str, Tensor]":
+        """Parameters and buffers by name."""
+        return self._tensors(entry, WEIGHTS)
+
+    def put(
+        self,
+        key: str,
+        save_weights: Callable[[Path], None],
+        predictions: "Mapping[str, tuple[Tensor, Tensor, Tensor | None]]",
+        describe: Callable[[dict[str, Part]], Entry],
+        *,
+        limit: int | None = None,
+    ) -> Entry:
+        """Writes an entry beside its place and moves it there: nobody meets half of one.
+
+        `predictions` holds logits, labels and features by split; `describe` makes the entry once
+        the files are known. OSError where the disk refuses, BankError where all entries would take
+        more than `limit` bytes; nothing is left behind then.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh = self.folder / f".{key}.{uuid4().hex}"
+        fresh.mkdir()
+        try:
+            _save(
+                fresh / LOGITS,
+                {
+                    f"{split}.{what}": tensor
+                    for split, (logits, labels, _) in predictions.items()
+                    for what, tensor in (("logits", logits), ("labels", labels))
+                },
+            )
+            features = {split: f for split, (_, _, f) in predictions.items() if f is not None}
+            if features:
+                _save(fresh / FEATURES, features)
+            save_weights(fresh / WEIGHTS)
+            entry = describe({path.name: _part(path) for path in sorted(fresh.iterdir())})
+            self._check_room(entry, limit)
+            _write(fresh / MANIFEST, entry.model_dump_json(indent=1).encode())
+            self._move(fresh, self.folder / key)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return entry
+
+    def remove(self, key: str) -> None:
+        """Forgets an entry, whatever is left of it."""
+        shutil.rmtree(self.folder / key, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Removes what writers that were killed left behind."""
+        for path in self.folder.glob(".*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def size(self, keys: Iterable[str]) -> int:
+        """Bytes of these entries."""
+        return sum(self.entry(key).bytes for key in keys)
+
+    def _check_room(self, entry: Entry, limit: int | None) -> None:
+        others = (path for path in self.folder.glob("[!.]*/*") if path.parent.name != entry.key)
+        taken = sum(path.stat().st_size for path in others)
+        if limit is not None and taken + entry.bytes > limit:
+            raise BankError(
+                f"the bank has {taken / 1e6:,.1f} MB, and {entry.model} needs"
+                f" {entry.bytes / 1e6:,.1f} MB more than its limit of {limit / 1e6:,.1f} MB allows",
+                where=str(self.folder),
+                fix="give it more with --max-size, or remove experts you do not need",
+            )
+
+    def _move(self, fresh: Path, place: Path) -> None:
+        old = self.folder / f".{place.name}.{uuid4().hex}"
+        if place.exists():
+            place.rename(old)
+        fresh.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _tensors(self, entry: Entry, name: str) -> "dict[str, Tensor]":
+        import safetensors.torch  # imports torch: what only lists entries has no need of it
+        from safetensors import SafetensorError
+
+        try:
+            found: dict[str, Tensor] = safetensors.torch.load(self._checked(entry, name))
+        except SafetensorError as error:
+            raise _damaged(self.folder / entry.key / name, "it is no safetensors file") from error
+        return found
+
+    def _checked(self, entry: Entry, name: str) -> bytes:
+        path = self.folder / entry.key / name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise _damaged(path, "it cannot be read") from error
+        if hashlib.sha256(content).hexdigest() != entry.files[name].sha256:
+            raise _damaged(path, "its checksum is wrong")
+        return content
+
+
+def _damaged(path: Path, why: str) -> BankError:
+    return BankError(
+        f"an expert of the bank is damaged: {why}",
+        where=str(path),
+        fix="`nas bank` trains it again; the others stay",
+    )
+
+
+def _save(path: Path, tensors: "Mapping[str, Tensor]") -> None:
+    import safetensors.torch
+
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    _write(path, safetensors.torch.save(whole))
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _part(path: Path) -> Part:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return Part(bytes=path.stat().st_size, sha256=digest.hexdigest())

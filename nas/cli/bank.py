@@ -1,0 +1,275 @@
+"""`nas bank`, `nas screen`: train each expert once, then score mixtures without training any."""
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskID
+from rich.table import Table
+
+from nas.cli import asked, complete, options
+from nas.cli.console import console
+from nas.spec import ProblemError
+
+if TYPE_CHECKING:
+    from nas.bank import Bank, Entry
+    from nas.campaign.bank import Wanted
+    from nas.ledger import Ledger
+
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+HoldOut = Annotated[
+    float,
+    typer.Option(
+        min=0.01,
+        max=0.9,
+        help="Share of the training images that experts never see, to fit gates on.",
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Number of the training seed: another is another bank.")
+]
+
+
+def bank(
+    space: options.SpaceName = "tiny",
+    dataset: options.Dataset = "digits",
+    budget: options.Budget = None,
+    executor: options.ExecutorName = None,
+    workers: options.Workers = None,
+    gpus: options.Gpus = None,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            help="fifo, or asha: stop poor experts early; the bank goes without them.",
+            autocompletion=complete.words("fifo", "asha"),
+        ),
+    ] = "fifo",
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    hold_out: HoldOut = 0.2,
+    seed: Seed = 0,
+    max_size: Annotated[
+        str, typer.Option(help="The most the bank may take on the disk, as in 500M or 20G.")
+    ] = "20G",
+    check: Annotated[
+        bool, typer.Option("--check", help="Read every file of the bank and compare checksums.")
+    ] = False,
+    time_limit: options.TimeLimit = None,
+    data_root: options.DataRoot = Path("data"),
+    split_seed: options.SplitSeed = 0,
+    db: options.Db = "runs.db",
+    as_json: options.Json = False,
+) -> None:
+    """Train each member of a space once; keep its weights and all it predicts.
+
+    Quartets are then scored from what their experts said (`nas screen`), without training any.
+    What the bank has already is not trained again.
+
+    Example: `nas bank moe4 --dataset cifar10 --gpus 1`
+    """
+    from nas import data
+    from nas.campaign.bank import bank_of, held, open_bank, wanted
+    from nas.ledger import Ledger
+    from nas.space import check_models, find, load
+
+    chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    limit = _bytes_of(max_size)
+    config = asked.config_of(
+        dataset=data.canonical(dataset),
+        split_seed=split_seed,
+        hold_out=hold_out,
+        replicate=seed,
+        bank=True,
+        bank_bytes=limit,
+        sampler="stratified",
+        scheduler=scheduler,
+        budget_seconds=asked.budget_of(budget),
+        controls=False,
+        executor=executor or "ray",
+        workers=workers or asked.default_workers(gpus or 0),
+        gpus=gpus or 0,
+        time_limit=asked.time_limit_of(time_limit or "6h"),
+        keep_weights="none",
+        data_root=str(data_root.absolute()),
+    )
+    experts = wanted(chosen, config)
+    ledger = Ledger(db, read_only=False)
+    kept = bank_of(ledger)
+    found = held(kept, experts)
+    if check:
+        found = _sound(kept, found)
+    missing = [expert for expert in experts if expert.key not in found]
+    if missing:
+        data.check(config.dataset, data_root)
+        check_models(chosen, find(space))
+        name, again = open_bank(ledger, chosen, config, missing)
+        if again:
+            typer.echo(f"{again} experts were lost or damaged and are trained again.", err=True)
+        _train(ledger, name, config, as_json)
+        found = held(kept, experts)
+    _show(experts, found, as_json)
+    if not found:
+        raise typer.Exit(1)
+
+
+def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
+    from nas.campaign.run import Voice, run
+    from nas.cli.ending import INTERRUPTED, STOPPED
+    from nas.report.live import Display
+
+    try:
+        with Display(Console(stderr=True) if as_json else console, ledger, name) as display:
+            voice = Voice(say=display.say, beat=display.beat, probed=display.probed)
+            ended = run(ledger, name, config, voice)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    if ended.fault:
+        raise ProblemError(ended.fault, fix="mend it and type the same again: the rest is kept")
+    if ended.why and not ended.spent:
+        typer.echo(f"{name}: {ended.why}. The same command goes on.", err=True)
+        raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
+
+
+def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":
+    """The entries whose files are what was written; the others are removed and told of."""
+    from nas.bank import BankError
+
+    sound = {}
+    for key, entry in found.items():
+        try:
+            kept.verify(entry)
+            sound[key] = entry
+        except BankError as error:
+            typer.echo(f"{entry.model}: {error}", err=True)
+            kept.remove(key)
+    return sound
+
+
+def _bytes_of(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kMGT]?)B?", text.strip())
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no size, as in 500M or 20G", param_hint="--max-size")
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
+def _show(experts: "list[Wanted]", found: "dict[str, Entry]", as_json: bool) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "family": expert.family,
+            "model": expert.model,
+            "key": expert.key,
+            "held": expert.key in found,
+            **(_figures(found[expert.key]) if expert.key in found else {}),
+        }
+        for expert in experts
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("family", "model", "val", "test", "parameters", "ms", "MB"):
+        table.add_column(column, justify="left" if column in ("family", "model") else "right")
+    for row in sorted(rows, key=lambda row: -row.get("val_acc", -1.0)):
+        if not row["held"]:
+            table.add_row(row["family"], row["model"], "not held", "", "", "", "")
+            continue
+        table.add_row(
+            *(row["family"], row["model"]),
+            *(f"{100 * row['val_acc']:.2f} %", f"{100 * row['test_acc']:.2f} %"),
+            *(f"{row['params']:,}", f"{1000 * row['latency']:.2f}"),
+            f"{row['bytes'] / 1e6:.1f}",
+        )
+    console.print(table)
+    size = sum(entry.bytes for entry in found.values())
+    said = f"\n{len(found)} of {len(experts)} experts, {size / 1e6:,.1f} MB; ms is of one image."
+    console.print(said, highlight=False)
+
+
+def _figures(entry: "Entry") -> dict[str, Any]:
+    return {
+        "val_acc": entry.val_acc,
+        "test_acc": entry.test_acc,
+        "params": entry.params,
+        "latency": entry.latency[1],
+        "bytes": entry.bytes,
+        "seconds": entry.seconds,
+    }
+
+
+def screen(
+    space: options.SpaceName = "tiny",
+    dataset: options.Dataset = "digits",
+    top: Annotated[
+        int, typer.Option(min=1, help="Fit weights and gates of so many of the best averages.")
+    ] = 1000,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Score so many mixtures at most, drawn uniformly beyond it.")
+    ] = 200_000,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    hold_out: HoldOut = 0.2,
+    seed: Seed = 0,
+    split_seed: options.SplitSeed = 0,
+    db: options.Db = "runs.db",
+    as_json: options.Json = False,
+) -> None:
+    """Score every mixture of a space from what the bank's experts said; train none.
+
+    Options that decide which experts are meant are those of `nas bank`.
+
+    Example: `nas screen moe4 --dataset cifar10`
+    """
+    import torch
+
+    from nas import data
+    from nas.analyse import question, table
+    from nas.campaign.screening import screen_space
+    from nas.ledger import Ledger
+    from nas.report import render
+    from nas.space import load
+
+    torch.set_num_threads(asked.default_workers(0))
+    chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    config = asked.config_of(
+        dataset=data.canonical(dataset),
+        split_seed=split_seed,
+        hold_out=hold_out,
+        replicate=seed,
+        sampler="stratified",
+        executor="ray",
+    )
+    ledger = Ledger(db, read_only=False)
+    shown = Console(stderr=True) if as_json else console
+    with Progress(console=shown, transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def watch(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done)
+
+        made = screen_space(ledger, chosen, config, top=top, limit=limit, watch=watch)
+    if made.missing:
+        typer.echo(f"Without {', '.join(made.missing)}: not in the bank.", err=True)
+    if as_json:
+        typer.echo(json.dumps(asdict(made)))
+        return
+    for name in ("screen", "screen_families"):
+        answer = table(name, ledger)
+        note = answer.attrs["note"]
+        console.print()
+        console.print(render(answer, "table", title=question(name), note=note, limit=20))
+    said = f"\n{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s."
+    console.print(said, highlight=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's commands."""
+    app.command()(bank)
+    app.command()(screen)

@@ -1,0 +1,71 @@
+"""A trained expert into the bank: weights, predictions, and how fast it answers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import timm
+import torch
+
+from nas.bank import Bank, Entry, Part
+from nas.data.split import Data
+from nas.spec import ProblemError, Trial
+from nas.train import Procedure
+from nas.train.checkpoint import save_weights
+from nas.train.compute import Compute
+from nas.train.predicting import predict
+from nas.train.timing import latency
+
+
+def deposit(
+    trial: Trial,
+    training: Procedure,
+    data: Data,
+    measured: dict[str, Any],
+    start: float,
+    tick: Callable[[], None],
+) -> Entry:
+    """Writes the expert that `training` made into the trial's bank.
+
+    `measured` is what the attempt measured of it, `start` when it began (`time.monotonic`). What a
+    disk or the bank's limit refuses is the attempt's failure: it was made for the bank.
+    """
+    if data.held is None:
+        raise ProblemError(
+            "an expert for the bank holds training images out", fix="give a hold_out above 0"
+        )
+    assert trial.bank is not None
+    compute = Compute.of(training.recipe, training.device)
+    splits = {"held": data.held, "val": data.val, "test": data.test}
+    predictions = {
+        name: predict(training.model, split, training.evaluation_batch, compute=compute, tick=tick)
+        for name, split in splits.items()
+    }
+    features = predictions["held"].features
+    shape = (trial.candidate.channels, trial.candidate.image_size, trial.candidate.image_size)
+    speed = latency(training.model, shape, compute)
+
+    def describe(files: dict[str, Part]) -> Entry:
+        return Entry(
+            candidate=trial.candidate,
+            inputs=data.inputs,
+            held_images=len(splits["held"]),
+            features=None if features is None else features.shape[1],
+            val_acc=measured["val_acc"],
+            test_acc=measured["test_acc"],
+            params=sum(p.numel() for p in training.model.parameters()),
+            seconds=monotonic() - start,
+            latency=speed,
+            versions={"torch": torch.__version__, "timm": timm.__version__},
+            device=str(training.device),
+            files=files,
+        )
+
+    return Bank(Path(trial.bank)).put(
+        trial.candidate.key,
+        lambda path: save_weights(path, training.model),
+        {name: (p.logits, p.labels, p.features) for name, p in predictions.items()},
+        describe,
+        limit=trial.bank_bytes,
+    )

@@ -1,0 +1,95 @@
+"""Screens in the ledger: written whole, read as a table."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select
+
+from nas.ledger import models as m
+from nas.ledger.ledger import Ledger
+from nas.spec import ProblemError, Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCORES = tuple(
+    column.name
+    for column in m.Screened.__table__.columns
+    if column.name not in ("screen_id", "rank", "families", "members")
+)
+"""Columns of figures."""
+_AT_ONCE = 5000
+
+
+def put_screen(
+    ledger: Ledger,
+    space: Space,
+    config: dict[str, Any],
+    experts: Sequence[dict[str, Any]],
+    rows: Iterable[dict[str, Any]],
+    *,
+    total: int,
+    val_images: int,
+    test_images: int,
+    seconds: float,
+) -> int:
+    """Records a screen and all its rows, best first, in one transaction; its id."""
+    with ledger.session() as session:
+        screen = m.Screen(
+            created_at=time.time(),
+            space=space.model_dump(mode="json"),
+            config=config,
+            experts=list(experts),
+            total=total,
+            val_images=val_images,
+            test_images=test_images,
+            seconds=seconds,
+        )
+        session.add(screen)
+        session.flush()
+        block: list[dict[str, Any]] = []
+        for rank, row in enumerate(rows, start=1):
+            block.append({"screen_id": screen.id, "rank": rank, **row})
+            if len(block) == _AT_ONCE:
+                session.execute(insert(m.Screened), block)
+                block.clear()
+        if block:
+            session.execute(insert(m.Screened), block)
+        return screen.id
+
+
+def screen_of(ledger: Ledger, ident: int | None = None) -> m.Screen:
+    """A screen by its id, or the latest; ProblemError if there is none."""
+    with ledger.session() as session:
+        query = select(m.Screen).order_by(m.Screen.id.desc())
+        found = session.scalars(query if ident is None else query.where(m.Screen.id == ident))
+        screen = found.first()
+    if screen is None:
+        raise ProblemError(
+            "no screen is in this ledger" if ident is None else f"there is no screen {ident}",
+            where=ledger.place,
+            fix="score a space with `nas bank` and then `nas screen`",
+        )
+    return screen
+
+
+def screened(ledger: Ledger, ident: int) -> "pd.DataFrame":
+    """One row a mixture that a screen scored, by its uniform average on validation, best first.
+
+    `rank` from 1; `families` and `members`: `a+b+c+d`; `uniform`, `static`, `gate`: validation
+    accuracy of the experts' plain average, with fitted static weights, with a fitted gate;
+    `<of>_loss`: their cross-entropy in nats; `<of>_test`: their test accuracy; `oracle`: share of
+    validation images that any expert gets right; `best_member`: validation accuracy of its best
+    expert alone; `params`; `latency`: seconds of one image, the experts one after another.
+    """
+    import pandas as pd
+
+    columns = [m.Screened.rank, m.Screened.families, m.Screened.members]
+    columns += [getattr(m.Screened, name) for name in SCORES]
+    query = select(*columns).where(m.Screened.screen_id == ident).order_by(m.Screened.rank)
+    with ledger.session() as session:
+        rows = session.connection().execute(query).all()
+    names = ["rank", "families", "members", *SCORES]
+    frame = pd.DataFrame(rows, columns=names)
+    return frame.astype({"families": "str", "members": "str"} | dict.fromkeys(SCORES, "float64"))

@@ -1,0 +1,94 @@
+"""The experts of a bank as tensors in one order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nas.bank import SPLITS, Bank, BankError, Entry
+
+COMPONENTS = 32
+"""Width D of what a gate looks at."""
+
+
+@dataclass(frozen=True)
+class Experts:
+    """What E experts say of every image."""
+
+    entries: tuple[Entry, ...]
+    """Sorted by family, then model."""
+    logits: dict[str, Tensor]
+    """By split, float32 `(E, C, N)`: classes before images, so that work on one class is dense."""
+    labels: dict[str, Tensor]
+    """By split, int64 `(N,)`."""
+    features: dict[str, Tensor]
+    """By split, float32 `(N, D)`: principal components of all experts' features together, with
+    mean 0 and deviation 1 on the held-out images."""
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return tuple(entry.family for entry in self.entries)
+
+
+def load(bank: Bank, entries: Sequence[Entry]) -> Experts:
+    """Reads and checks all predictions.
+
+    Raises BankError for a damaged file, and for experts that were not asked the same: other labels,
+    another number of images or classes.
+    """
+    ordered = tuple(sorted(entries, key=lambda e: (e.family, e.model)))
+    found: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
+    labels: dict[str, Tensor] = {}
+    for entry in ordered:
+        for split, (logits, truth) in bank.logits(entry).items():
+            known = labels.setdefault(split, truth)
+            if not torch.equal(known, truth) or len(logits) != len(truth):
+                raise BankError(
+                    f"{entry.model} was asked about other images than {ordered[0].model}",
+                    where=f"{bank.folder / entry.key}, split {split}",
+                    fix="`nas bank --check` finds what is damaged",
+                )
+            if not bool(torch.isfinite(logits).all()):
+                raise BankError(
+                    f"{entry.model} predicts numbers that are not finite",
+                    where=str(bank.folder / entry.key),
+                    fix="remove that folder and type `nas bank` again",
+                )
+            found[split].append(logits.T.contiguous())
+    classes = {logits.shape[0] for logits in found["val"]}
+    if len(classes) > 1:
+        raise BankError("the experts tell different numbers of classes", where=str(bank.folder))
+    return Experts(
+        entries=ordered,
+        logits={split: torch.stack(tensors) for split, tensors in found.items()},
+        labels=labels,
+        features=_components(bank, ordered),
+    )
+
+
+def _components(bank: Bank, entries: Sequence[Entry]) -> dict[str, Tensor]:
+    """Principal components: of each expert first, so that wide ones do not outweigh the others."""
+    parts: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
+    for entry in entries:
+        if not (features := bank.features(entry)):
+            continue
+        for split, x in _projected(features, COMPONENTS).items():
+            parts[split].append(x)
+    if not parts["held"]:
+        raise BankError(
+            "no expert of the bank has features, which gates look at", where=str(bank.folder)
+        )
+    return _projected({split: torch.cat(xs, dim=1) for split, xs in parts.items()}, COMPONENTS)
+
+
+def _projected(features: dict[str, Tensor], width: int) -> dict[str, Tensor]:
+    """By split `(N, min(width, F, N_held))`, each column of mean 0 and deviation 1 on `held`."""
+    held = features["held"].float()
+    mean = held.mean(dim=0)
+    spread = (held - mean).std(dim=0).clamp(min=1e-6)
+    scaled = {split: (x.float() - mean) / spread for split, x in features.items()}
+    _, _, directions = torch.linalg.svd(scaled["held"], full_matrices=False)
+    projected = {split: x @ directions[:width].T for split, x in scaled.items()}
+    size = projected["held"].std(dim=0).clamp(min=1e-6)
+    return {split: x / size for split, x in projected.items()}

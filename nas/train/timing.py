@@ -1,0 +1,41 @@
+"""How fast a trained model answers."""
+
+from collections.abc import Sequence
+from statistics import median
+from time import perf_counter
+
+import torch
+from torch import nn
+
+from nas.train.compute import Compute
+
+BATCHES = (1, 32)
+"""One image at a time, and as a server would."""
+ROUNDS = 9
+_WARM = 2
+
+
+def latency(
+    model: nn.Module, shape: Sequence[int], compute: Compute, batches: Sequence[int] = BATCHES
+) -> dict[int, float]:
+    """Median seconds of one forward pass by batch size, for images of `shape` (channels, H, W).
+
+    In evaluation mode, in the precision of its training, with the threads this process has.
+    """
+    model.eval()
+    found = {}
+    with torch.inference_mode():
+        for batch in batches:
+            x = compute.images(torch.zeros(batch, *shape, device=compute.device))
+            times = [_seconds(model, x, compute) for _ in range(_WARM + ROUNDS)]
+            found[batch] = median(times[_WARM:])
+    return found
+
+
+def _seconds(model: nn.Module, x: torch.Tensor, compute: Compute) -> float:
+    start = perf_counter()
+    with compute.autocast():
+        model(x)
+    if compute.device.type == "cuda":
+        torch.cuda.synchronize(compute.device)
+    return perf_counter() - start

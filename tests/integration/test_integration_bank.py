@@ -1,0 +1,150 @@
+"""`nas bank` and `nas screen`, as a person types them: killed, damaged, and gone on with."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from real_nas import command, environment, nas, run, write_space
+
+from nas.bank import Bank
+from nas.ledger import Ledger
+
+LOCAL = ("--executor", "local", "--workers", "1", "--epochs", "1")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bank whose first filling was killed half-way, then gone on with."""
+    folder = tmp_path_factory.mktemp("bank")
+    space = write_space(folder)
+    driver = subprocess.Popen(
+        command("bank", space, *LOCAL),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 200
+    while len(entries(folder)) < 2 and driver.poll() is None:
+        assert time.monotonic() < end, "no expert in 200 seconds"
+        time.sleep(0.05)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    there = entries(folder)
+    assert 2 <= len(there) < 5, "the kill came too late"
+    candidates = Ledger(folder / "runs.db").candidates()
+    recorded = set(candidates.loc[candidates["outcome"] == "ok", "key"])
+    assert recorded
+    before = {p: p.stat().st_mtime_ns for p in there if p.parent.name in recorded}
+    nas("bank", space, *LOCAL, cwd=folder)
+    after = entries(folder)
+    assert len(after) == 5
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    return folder
+
+
+def entries(folder: Path) -> list[Path]:
+    return sorted(folder.glob("runs.files/bank/[!.]*/entry.json"))
+
+
+def bank(folder: Path, *arguments: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = json.loads(
+        nas("bank", "five.yaml", *LOCAL, *arguments, "--json", cwd=folder)
+    )
+    return rows
+
+
+@pytest.mark.slow
+def test_every_expert_has_a_sound_entry_and_a_row(folder: Path) -> None:
+    rows = bank(folder, "--check")
+    assert all(row["held"] for row in rows)
+    ledger = Ledger(folder / "runs.db")
+    assert ledger.check() == []
+    candidates = ledger.candidates()
+    assert candidates["outcome"].tolist() == ["ok"] * 5
+    assert {row["key"] for row in rows} == set(candidates["key"])
+    store = Bank(folder / "runs.files" / "bank")
+    for row in rows:
+        entry = store.entry(str(row["key"]))
+        logits, labels = store.logits(entry)["val"]
+        assert float((logits.argmax(1) == labels).double().mean()) == pytest.approx(
+            float(str(row["val_acc"]))
+        )
+        assert entry.held_images == 216  # a fifth of each class of 1,079
+        assert entry.inputs.train_images == 1079 - 216
+
+
+@pytest.mark.slow
+def test_nothing_to_do_trains_nothing(folder: Path) -> None:
+    before = len(Ledger(folder / "runs.db").attempts())
+    bank(folder)
+    assert len(Ledger(folder / "runs.db").attempts()) == before
+
+
+@pytest.mark.slow
+def test_other_settings_are_another_bank(folder: Path) -> None:
+    told = run("screen", "five.yaml", "--epochs", "2", cwd=folder)
+    assert told.returncode == 1
+    assert "the bank has no expert of five trained like this on digits" in told.stderr
+    assert "nas bank five --dataset digits" in told.stderr
+    told = run("screen", "five.yaml", "--epochs", "1", "--split-seed", "1", cwd=folder)
+    assert told.returncode == 1
+
+
+@pytest.mark.slow
+def test_what_is_damaged_is_trained_again_and_nothing_else(folder: Path) -> None:
+    hurt, *others = entries(folder)
+    before = {path: path.stat().st_mtime_ns for path in others}
+    path = hurt.with_name("logits.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    told = run("screen", "five.yaml", "--epochs", "1", cwd=folder)
+    assert told.returncode == 1
+    assert "its checksum is wrong" in told.stderr
+    told = run("bank", "five.yaml", *LOCAL, "--check", cwd=folder)
+    assert told.returncode == 0, told.stderr
+    assert "its checksum is wrong" in told.stderr
+    assert "1 experts were lost or damaged and are trained again" in told.stderr
+    assert {p: p.stat().st_mtime_ns for p in others} == before
+    bank(folder, "--check")
+    attempts = Ledger(folder / "runs.db").attempts().groupby("key").size()
+    assert attempts[hurt.parent.name] >= 2
+
+
+@pytest.mark.slow
+def test_a_screen_and_its_reports(folder: Path) -> None:
+    made = json.loads(nas("screen", "five.yaml", "--epochs", "1", "--json", cwd=folder))
+    assert (made["scored"], made["total"], made["missing"]) == (10, 10, [])
+    rows = json.loads(nas("report", "screen", "--format", "json", cwd=folder))
+    assert len(rows) == 10
+    assert {"families", "uniform", "gate", "oracle"} <= rows[0].keys()
+    for row in rows:
+        assert row["oracle"] >= row["best_member"]
+        assert 0 <= row["gate"] <= 1
+    shown = nas("screen", "five.yaml", "--epochs", "1", cwd=folder)
+    assert "10 of 10 mixtures" in shown
+    assert "Which families do the best-scoring mixtures hold" in shown
+    some = json.loads(
+        nas("screen", "five.yaml", "--epochs", "1", "--limit", "4", "--json", cwd=folder)
+    )
+    assert (some["scored"], some["total"]) == (4, 10)
+    assert "4 of 10 mixtures, drawn uniformly" in nas("report", "screen", cwd=folder)
+
+
+@pytest.mark.slow
+def test_a_bank_that_is_full_stops_with_one_line_and_goes_on(tmp_path: Path) -> None:
+    space = write_space(tmp_path)
+    told = run("bank", space, *LOCAL, "--max-size", "3M", cwd=tmp_path)
+    assert told.returncode == 1
+    assert "more than its limit of 3.0 MB" in told.stderr
+    kept = len(entries(tmp_path))
+    assert 0 < kept < 5
+    assert set(Ledger(tmp_path / "runs.db").candidates()["outcome"].dropna()) == {"ok"}
+    told = run("bank", space, *LOCAL, "--max-size", "1x", cwd=tmp_path)
+    assert told.returncode == 2
+    nas("bank", space, *LOCAL, cwd=tmp_path)
+    assert len(entries(tmp_path)) == 5

@@ -1,0 +1,69 @@
+"""Screens: written whole, found by number or as the latest."""
+
+from pathlib import Path
+
+import pytest
+from ledger_maker import SPACE, Maker
+
+from nas.ledger import Ledger
+from nas.ledger.screens import SCORES, put_screen, screen_of, screened
+from nas.spec import ProblemError
+
+
+@pytest.fixture
+def maker(where: Path | str) -> Maker:
+    return Maker(where)
+
+
+def put(ledger: Ledger, count: int) -> int:
+    rows = (
+        {
+            "families": "ant+bee",
+            "members": f"ant_s+bee_{n}",
+            **dict.fromkeys(SCORES),
+            "uniform": 1 - n / count,
+        }
+        for n in range(count)
+    )
+    return put_screen(
+        ledger, SPACE, {}, [], rows, total=99, val_images=1, test_images=2, seconds=3.0
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 5000, 12_001])
+def test_every_row_comes_back_in_its_order(maker: Maker, count: int) -> None:
+    ident = put(maker.ledger, count)
+    frame = screened(maker.ledger, ident)
+    assert list(frame.columns) == ["rank", "families", "members", *SCORES]
+    assert frame["rank"].tolist() == list(range(1, count + 1))
+    assert frame["uniform"].is_monotonic_decreasing
+    assert frame["gate"].isna().all()
+    assert frame["gate"].dtype == "float64"
+
+
+def test_the_latest_or_one_by_its_number(maker: Maker) -> None:
+    first, second = put(maker.ledger, 1), put(maker.ledger, 2)
+    assert screen_of(maker.ledger).id == second
+    assert screen_of(maker.ledger, first).id == first
+    assert screen_of(maker.ledger).total == 99
+    with pytest.raises(ProblemError, match="there is no screen 7"):
+        screen_of(maker.ledger, 7)
+
+
+def test_without_any_it_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ProblemError, match="no screen is in this ledger") as caught:
+        screen_of(Ledger(tmp_path / "runs.db", read_only=False))
+    assert "nas bank" in str(caught.value)
+
+
+def test_a_screen_that_breaks_off_leaves_nothing(maker: Maker) -> None:
+    def rows() -> object:
+        yield {"families": "a", "members": "b", **dict.fromkeys(SCORES)}
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        put_screen(
+            maker.ledger, SPACE, {}, [], rows(), total=9, val_images=1, test_images=2, seconds=3.0
+        )
+    with pytest.raises(ProblemError, match="no screen"):
+        screen_of(maker.ledger)
