@@ -63,9 +63,10 @@ class Bank:
         """By split: float16 features `(N, F)`; nothing where there are none."""
         return self._tensors(entry, FEATURES) if FEATURES in entry.files else {}
 
-    def weights(self, entry: Entry) -> "dict[str, Tensor]":
-        """Parameters and buffers by name."""
-        return self._tensors(entry, WEIGHTS)
+    def checked(self, entry: Entry, name: str) -> Path:
+        """The path of a file that is what was written; BankError where it is not."""
+        self._checked(entry, name)
+        return self.folder / entry.key / name
 
     def put(
         self,

@@ -9,7 +9,19 @@ from nas.campaign.config import CampaignConfig, default_name
 from nas.campaign.controls import TEMPLATE
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.render import template_hash
-from nas.spec import Assignment, Candidate, Pick, ProblemError, Space, Subset
+from nas.spec import (
+    FINETUNED,
+    FROZEN,
+    SCRATCH,
+    START,
+    Assignment,
+    Candidate,
+    Choice,
+    Pick,
+    ProblemError,
+    Space,
+    Subset,
+)
 
 HOLD_OUT = 0.2
 """Share of the training images that experts never see."""
@@ -101,3 +113,96 @@ _SAME = ("bank", "dataset", "split_seed", "hold_out", "replicate")
 
 def _kind(config: Mapping[str, object]) -> list[object]:
     return [config.get(name) for name in _SAME]
+
+
+def find_bank(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -> tuple[str, float]:
+    """A bank's campaign, by its name or, for `bank`, the latest that fits; and what it holds out.
+
+    Raises ProblemError where none fits: a bank of other data, another split or resolution.
+    """
+    names = ledger.campaign_names() if name == "bank" else [ledger.campaign(name).name]
+    for candidate in reversed(names):
+        row = ledger.campaign(candidate)
+        problem = _unfit(row.config, Space.model_validate(row.space), space, config)
+        if problem is None:
+            return row.name, float(row.config["hold_out"])
+        if name != "bank":
+            raise ProblemError(problem, where=f"--experts {name}", fix="fill one with `nas bank`")
+    raise ProblemError(
+        f"this ledger has no bank of {config.dataset} at {space.image_size} pixels, split"
+        f" {config.split_seed}",
+        where=ledger.place,
+        fix=f"fill one with `nas bank {space.name} --dataset {config.dataset}`",
+    )
+
+
+def warm_keys(ledger: Ledger, space: Space, config: CampaignConfig) -> dict[str, str] | None:
+    """The bank's key of every model of the space that it has an expert of; None from scratch."""
+    if config.experts == SCRATCH:
+        return None
+    find_bank(ledger, config.experts, space, config)
+    row = ledger.campaign(config.experts)
+    experts = wanted(Space.model_validate(row.space), CampaignConfig.model_validate(row.config))
+    there = held(bank_of(ledger), experts)
+    members = {member.model: member for _, member in space.members}
+    return {
+        expert.model: expert.key
+        for expert in experts
+        if expert.key in there and members.get(expert.model) == expert.candidate.experts[0].member
+    }
+
+
+def cold_models(space: Space, warm: Mapping[str, str]) -> tuple[str, ...]:
+    """The members that a bank has no expert of."""
+    return tuple(member.model for _, member in space.members if member.model not in warm)
+
+
+def less(space: Space, models: Iterable[str]) -> Space:
+    """The space without some members; ProblemError where too few families would be left."""
+    try:
+        return space.without(models)
+    except ValueError as error:
+        raise ProblemError(
+            f"the bank has too few experts of {space.name}: {error}",
+            fix="let `nas bank` finish first",
+        ) from error
+
+
+def with_starts(space: Space) -> Space:
+    """The space with a choice of how the bank's experts begin, if it says nothing about it."""
+    if any(choice.name == START for choice in space.choices):
+        return space
+    starts = Choice(name=START, values=(FINETUNED, FROZEN))
+    choices = tuple(sorted((*space.choices, starts), key=lambda choice: choice.name))
+    return space.model_copy(update={"choices": choices})
+
+
+def check_starts(space: Space, config: CampaignConfig) -> None:
+    """Raises ProblemError where the space wants trained experts and there is no bank."""
+    starts = [value for choice in space.choices if choice.name == START for value in choice.values]
+    if config.experts == SCRATCH and any(value != SCRATCH for value in starts):
+        raise ProblemError(
+            f"{space.name} has experts start {', '.join(map(str, starts))}",
+            where="--experts scratch",
+            fix="search with --experts bank",
+        )
+    if config.experts != SCRATCH and SCRATCH in starts:
+        raise ProblemError(
+            f"{space.name} has experts start scratch too",
+            where=f"--experts {config.experts}",
+            fix="search that with a campaign of its own",
+        )
+
+
+def _unfit(
+    row: Mapping[str, object], bank: Space, space: Space, config: CampaignConfig
+) -> str | None:
+    if not row.get("bank"):
+        return "this campaign is no bank"
+    known = (row["dataset"], row["split_seed"], bank.image_size, bank.channels)
+    asked = (config.dataset, config.split_seed, space.image_size, space.channels)
+    names = ("data set", "split", "resolution", "number of channels")
+    for name, has, wants in zip(names, known, asked, strict=True):
+        if has != wants:
+            return f"this bank's {name} is {has}, not {wants}"
+    return None

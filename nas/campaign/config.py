@@ -19,6 +19,14 @@ class CampaignConfig(Noun):
     """Of every candidate of the search: another number is another training seed."""
     bank: bool = False
     """Whether trained models and what they predict are kept in the expert bank."""
+    screen: int | None = None
+    """The screen in the ledger whose best mixtures are drawn; with the sampler `screen`."""
+    top: int = Field(20, ge=1)
+    """How many of them."""
+    by: str = "uniform"
+    """The score that decides which are best."""
+    experts: str = "scratch"
+    """`scratch`, or the campaign of the bank that experts come from."""
     bank_bytes: int | None = Field(None, gt=0)
     """The most the bank may take on the disk."""
     sampler: str = "stratified"

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from nas.audit import Verdict, audit_of, draws
+from nas.campaign.bank import cold_models, less, warm_keys
 from nas.campaign.config import CampaignConfig
 from nas.campaign.plan import check_plan, plan_of
 from nas.campaign.probing import classes_of, conditions_for, feasible
 from nas.campaign.proposals import Proposer
+from nas.campaign.screening import sampler_of
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner, phase_of, probe_digest
 from nas.render import check_space
-from nas.sample import make_sampler
 from nas.spec import Record, Space
 
 
@@ -39,9 +40,11 @@ class DryRun:
         cached = ledger.probes_under(under) if ledger else {}
         members = [member for _, member in space.members]
         probes = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
-        allowed = feasible(space, probes)
-        sampler = make_sampler(config.sampler, allowed, config.seed)
-        plan = plan_of(config, probes)
+        warm = warm_keys(ledger, space, config) if ledger else None
+        cold = () if warm is None else cold_models(space, warm)
+        allowed = feasible(less(space, cold), probes)
+        sampler = sampler_of(ledger, allowed, config)
+        plan = plan_of(config, probes, cold)
         self._space = space
         self._trials = trials
         self._records: list[Record] = []
@@ -67,6 +70,8 @@ class DryRun:
             bench_after=config.bench_after,
             plan=plan,
             phase=number,
+            replicate=config.replicate,
+            warm=warm,
         )
 
     def __iter__(self) -> Iterator[Drawn]:

@@ -54,7 +54,8 @@ class Launcher:
             memory_fraction=fraction,
             micro_batches=claim.micro_batches,
             time_limit=self.config.time_limit,
-            bank=str(self.files / FOLDER) if self.config.bank else None,
+            bank=str(self.files / FOLDER),
+            keep_in_bank=self.config.bank,
             bank_bytes=self.config.bank_bytes,
             keep_weights=self._keeps_weights(claim),
         )

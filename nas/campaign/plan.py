@@ -1,6 +1,6 @@
 """What the owner of a campaign wants drawn: families dropped, families preferred."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from nas.campaign.config import CampaignConfig
 from nas.sample import SAMPLERS
@@ -38,10 +38,11 @@ def check_enough(space: Space, config: CampaignConfig) -> None:
         )
 
 
-def plan_of(config: CampaignConfig, probes: Mapping[str, Probe]) -> Plan:
-    """What may be drawn now."""
+def plan_of(config: CampaignConfig, probes: Mapping[str, Probe], cold: Iterable[str] = ()) -> Plan:
+    """What may be drawn now; `cold`: models that the campaign's bank has no expert of."""
+    failing = {model for model, probe in probes.items() if not probe.ok}
     return Plan(
         drop=tuple(sorted(config.drop)),
         prefer=tuple(sorted(config.prefer)),
-        left_out=tuple(sorted(model for model, probe in probes.items() if not probe.ok)),
+        left_out=tuple(sorted(failing.union(cold))),
     )

@@ -26,9 +26,11 @@ class Proposer:
         plan: Plan = Plan(),  # noqa: B008 (frozen)
         phase: int = 0,
         replicate: int = 0,
+        warm: Mapping[str, str] | None = None,
         measure: Callable[[str, int, int], Overhead] = overhead,
     ) -> None:
-        """`measure` counts what a template adds to its experts: see `nas.preflight.overhead`. It
+        """`warm`: the bank's key of each model that experts begin as; None: from nothing.
+        `measure` counts what a template adds to its experts: see `nas.preflight.overhead`. It
         runs the template's code, so a campaign has that done by another process."""
         self.space = space
         self.task = task
@@ -39,6 +41,7 @@ class Proposer:
         self.plan = plan
         self.phase = phase
         self.replicate = replicate
+        self.warm = warm
         self._measure = measure
         self._hash = template_hash(space.template)
         self._overheads: dict[tuple[object, ...], Overhead] = {}
@@ -53,7 +56,7 @@ class Proposer:
     def drawn(self, assignment: Assignment) -> Drawn:
         """An assignment's candidate, its source text and what it will need."""
         candidate = Candidate.of(
-            self.space, assignment, self.task, self._hash, replicate=self.replicate
+            self.space, assignment, self.task, self._hash, replicate=self.replicate, warm=self.warm
         )
         return self.ready(candidate)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from nas import data
+from nas.campaign.bank import check_starts, cold_models, less, warm_keys
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig, check_name, default_name
 from nas.campaign.coverage import Coverage
@@ -17,10 +18,10 @@ from nas.campaign.logs import check_log, make_recorder
 from nas.campaign.plan import check_enough, check_plan, plan_of
 from nas.campaign.probing import Watch, classes_of, conditions_for, feasible, probe_members
 from nas.campaign.proposals import Proposer
+from nas.campaign.screening import check_screen, sampler_of
 from nas.execute import Sandbox, check_gpus, device_bytes, environment, make_executor
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.render import check_space
-from nas.sample import make_sampler
 from nas.spec import Probe, ProblemError, Role, Space, format_duration
 
 
@@ -68,6 +69,8 @@ def check(space: Space, config: CampaignConfig) -> None:
     make_executor(config.executor, workers=config.workers, gpus=config.gpus)
     check_plan(space, config)
     check_space(space)
+    check_starts(space, config)
+    check_screen(config)
 
 
 def check_budget(name: str, worked_seconds: float, config: CampaignConfig) -> None:
@@ -103,12 +106,16 @@ def run(
     """
     row = ledger.campaign(name)
     whole = Space.model_validate(row.space)
-    space, probes, classes = prepare(ledger, whole, config, voice.probed)
+    warm = warm_keys(ledger, whole, config)
+    cold = () if warm is None else cold_models(whole, warm)
+    space, probes, classes = prepare(ledger, less(whole, cold), config, voice.probed)
     _say_probes(probes, voice)
+    if cold:
+        voice.say(f"without {', '.join(cold)}: the bank {config.experts} has no expert of them")
     store = CampaignStore(ledger, row.id, Owner.me())
-    plan = plan_of(config, probes)
+    plan = plan_of(config, probes, cold)
     phase = store.begin_phase(plan) if only is None else 0
-    sampler = make_sampler(config.sampler, space, config.seed)
+    sampler = sampler_of(ledger, space, config)
     learns = sampler.name if sampler.uses_results else ""
     recorder = make_recorder(config.log, ledger, name, voice.say)
     sandbox = Sandbox()
@@ -125,6 +132,7 @@ def run(
             plan=plan,
             phase=phase,
             replicate=config.replicate,
+            warm=warm,
             measure=Gates(sandbox, voice.say),
         ),
         Clock(row.worked_seconds, config.budget_seconds),

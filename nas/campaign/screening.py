@@ -3,17 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nas.campaign.bank import bank_of, held, wanted
 from nas.campaign.config import CampaignConfig
 from nas.ledger import Ledger
-from nas.ledger.screens import put_screen
-from nas.screen import Experts, Screened, load, screen, sets_of
-from nas.screen.run import Watch
-from nas.spec import ProblemError, Space
+from nas.ledger.screens import best_screened, put_screen, screen_of
+from nas.sample import Sampler, Screened, make_sampler
+from nas.spec import Pick, ProblemError, Space
+
+if TYPE_CHECKING:
+    from nas.screen import Experts, Scores
+    from nas.screen.run import Watch
+
+SAMPLER = "screen"
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,14 @@ def screen_space(
     *,
     top: int,
     limit: int,
-    watch: Watch = lambda *_: None,
+    watch: "Watch" = lambda *_: None,
 ) -> Made:
     """Scores every mixture of the space whose experts the bank has, and records the scores.
 
     Raises ProblemError where the bank has too few, or what it has cannot be read.
     """
+    from nas.screen import load, screen, sets_of  # torch
+
     start = monotonic()
     experts = wanted(space, config)
     bank = bank_of(ledger)
@@ -80,7 +87,7 @@ def screen_space(
     return Made(ident, len(sets.members), sets.total, missing, seconds)
 
 
-def _rows(table: Experts, result: Screened) -> Iterator[dict[str, Any]]:
+def _rows(table: "Experts", result: "Scores") -> Iterator[dict[str, Any]]:
     families, models = table.families, [entry.model for entry in table.entries]
     columns = {
         name: [None if value != value else value for value in values.tolist()]
@@ -92,3 +99,44 @@ def _rows(table: Experts, result: Screened) -> Iterator[dict[str, Any]]:
             "members": "+".join(models[e] for e in row),
             **{name: values[at] for name, values in columns.items()},
         }
+
+
+def find_screen(ledger: Ledger, space: Space, config: CampaignConfig) -> int:
+    """The latest screen of these data, split and resolution; ProblemError where there is none."""
+    latest = screen_of(ledger)
+    for ident in range(latest.id, 0, -1):
+        screen = screen_of(ledger, ident)
+        known = (screen.config["dataset"], screen.config["split_seed"])
+        same = (screen.space["image_size"], screen.space["channels"])
+        if known == (config.dataset, config.split_seed) and same == (
+            space.image_size,
+            space.channels,
+        ):
+            return ident
+    raise ProblemError(
+        f"no screen in this ledger is of {config.dataset} at {space.image_size} pixels, split"
+        f" {config.split_seed}",
+        where=ledger.place,
+        fix=f"make one with `nas bank {space.name}` and `nas screen {space.name}`",
+    )
+
+
+def check_screen(config: CampaignConfig) -> None:
+    """Raises ProblemError where a screen is asked for and none is named."""
+    if config.sampler == SAMPLER and config.screen is None:
+        raise ProblemError("the sampler screen needs a screen", fix="give --from-screen K instead")
+
+
+def sampler_of(ledger: Ledger | None, space: Space, config: CampaignConfig) -> Sampler:
+    """The campaign's sampler, over what may be drawn."""
+    if config.sampler != SAMPLER:
+        return make_sampler(config.sampler, space, config.seed)
+    check_screen(config)
+    if ledger is None or config.screen is None:
+        raise ProblemError("the screen lies in a ledger, and there is none", where="--db")
+    best = best_screened(ledger, config.screen, config.by, config.top)
+    chosen = [
+        [Pick(*pick) for pick in zip(families.split("+"), members.split("+"), strict=True)]
+        for families, members in best
+    ]
+    return Screened(space, config.seed, chosen)

@@ -63,6 +63,31 @@ def budget_of(text: str | None) -> float | None:
     return parse_duration(text, "--budget") if text else None
 
 
+def warm(space: Space, config: Any, bank: str, db: str) -> tuple[Space, Any]:
+    """The space and the settings of a search whose experts come from a bank."""
+    from nas.campaign.bank import find_bank, with_starts
+    from nas.ledger import Ledger
+
+    name, hold_out = find_bank(Ledger(db), bank, space, config)
+    changes = {"experts": name, "hold_out": hold_out, "controls": False}
+    return with_starts(space), config.model_copy(update=changes)
+
+
+def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
+    """The settings of a search that trains a screen's best, with a control sample beside them."""
+    from nas.campaign.screening import SAMPLER, find_screen
+    from nas.ledger import Ledger
+    from nas.ledger.screens import best_screened
+
+    ledger = Ledger(db)
+    ident = find_screen(ledger, space, config)
+    best_screened(ledger, ident, by, top)  # a score there is not is told at once
+    changes: dict[str, Any] = {"sampler": SAMPLER, "screen": ident, "top": top, "by": by}
+    if config.trials is None and config.budget_seconds is None:
+        changes["trials"] = 2 * top
+    return config.model_copy(update=changes)
+
+
 def with_recipe(space: Space, **changes: int | None) -> Space:
     given = {name: value for name, value in changes.items() if value is not None}
     return space.model_copy(update={"recipe": space.recipe.model_copy(update=given)})

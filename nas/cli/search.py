@@ -49,6 +49,23 @@ def search(
     controls: Annotated[
         bool, typer.Option(help="Train each member alone too, within the budget.")
     ] = True,
+    experts: Annotated[
+        str,
+        typer.Option(
+            help="scratch; bank: begin as experts of the latest `nas bank`; or a bank's campaign.",
+            autocompletion=complete.words("scratch", "bank"),
+        ),
+    ] = "scratch",
+    from_screen: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Train so many of the latest screen's best, and as many that it did not choose.",
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help="With --from-screen: the score that says which are best.")
+    ] = "uniform",
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     time_limit: options.TimeLimit = None,
@@ -117,16 +134,20 @@ def search(
         strict_coverage=bool(strict_coverage),
         log=asked.log_of(log),
     )
+    if from_screen is not None:
+        config = asked.from_screen(chosen, config, from_screen, by, db)
+    if experts != "scratch":
+        chosen, config = asked.warm(chosen, config, experts, db)
     if not dry_run:
         data.check(config.dataset, data_root)  # at once: what follows imports timm
     check_models(chosen, find(space))
     if dry_run:
-        print_draws(chosen, config, name, db, trials or 10, render, audit, as_json)
+        print_draws(chosen, config, name, db, config.trials or 10, render, audit, as_json)
         return
     for option, given in (("--render", render), ("--audit", audit), ("--json", as_json)):
         if given:
             raise typer.BadParameter(f"{option} goes with --dry-run")
-    if budget is None and trials is None:
+    if config.budget_seconds is None and config.trials is None:
         config = config.model_copy(update={"budget_seconds": 240.0})
     from nas.campaign.run import prepare_campaign
     from nas.ledger import Ledger

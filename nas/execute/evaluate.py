@@ -15,6 +15,7 @@ import nas.data
 from nas.data.split import Data
 from nas.execute.deposit import deposit
 from nas.execute.devices import CONTEXT_BYTES
+from nas.execute.warm import recipe_of, task_of, warmed
 from nas.spec import (
     CHECKPOINT,
     WEIGHTS,
@@ -67,7 +68,7 @@ def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
 class _Attempt:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self.recipe = trial.candidate.recipe
+        self.recipe = recipe_of(trial.candidate)
         # `cuda` alone means the first: the allocator's limits need a number.
         self.device = torch.device("cuda:0" if trial.device == "cuda" else trial.device)
         self.folder = Path(trial.folder)
@@ -85,7 +86,7 @@ class _Attempt:
         self._prepare_process()
         self.stage = "data"
         data = _data(
-            self.trial.candidate.task,
+            task_of(self.trial.candidate),
             self.trial.candidate.image_size,
             self.trial.candidate.channels,
             self.trial.data_root,
@@ -96,8 +97,9 @@ class _Attempt:
         seed_everything(self.trial.candidate.seed, epoch=0)
         model = load_model(self.trial.code, data.num_classes)
         self.params = sum(p.numel() for p in model.parameters())
+        name, more = warmed(model, self.trial, data)
         self.stage = "train"
-        training = procedure(self.recipe.procedure)(
+        training = procedure(name)(
             model,
             data,
             self.recipe,
@@ -105,6 +107,7 @@ class _Attempt:
             seed=self.trial.candidate.seed,
             micro_batches=self.trial.micro_batches,
             tick=self._tick,
+            **more,
         )
         state = self._resumed()
         self.epochs = state["epoch"] if state else 0
@@ -123,7 +126,7 @@ class _Attempt:
         self.stage = "measure"
         measured = self._measure(training, data)
         self.stage = "save"
-        if self.trial.bank is not None:
+        if self.trial.keep_in_bank:
             deposit(self.trial, training, data, measured, self.start, self._tick)
         weights = self._save_weights(training.model) if self.trial.keep_weights else None
         return self._outcome(Status.OK, stage="", weights=weights, **measured)

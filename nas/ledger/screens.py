@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
-from nas.spec import ProblemError, Space
+from nas.spec import ProblemError, Space, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +72,29 @@ def screen_of(ledger: Ledger, ident: int | None = None) -> m.Screen:
             fix="score a space with `nas bank` and then `nas screen`",
         )
     return screen
+
+
+def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[str, str]]:
+    """(families, members) of a screen's best mixtures by one of SCORES; losses count down.
+
+    Raises ProblemError for a score there is not, or that no mixture of the screen has.
+    """
+    if by not in SCORES:
+        raise ProblemError(f"a screen has no score {by!r}", fix=did_you_mean(by, SCORES))
+    screen_of(ledger, ident)
+    column = getattr(m.Screened, by)
+    best = column.asc() if by.endswith("_loss") else column.desc()
+    query = (
+        select(m.Screened.families, m.Screened.members)
+        .where(m.Screened.screen_id == ident, column.is_not(None))
+        .order_by(best, m.Screened.rank)
+        .limit(top)
+    )
+    with ledger.session() as session:
+        found = [(families, members) for families, members in session.execute(query)]
+    if not found:
+        raise ProblemError(f"screen {ident} has no {by} of any mixture", fix="choose another score")
+    return found
 
 
 def screened(ledger: Ledger, ident: int) -> "pd.DataFrame":

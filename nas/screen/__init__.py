@@ -5,7 +5,7 @@ D features.
 """
 
 from nas.screen.experts import Experts, load
-from nas.screen.run import Screened, screen
+from nas.screen.run import Scores, screen
 from nas.screen.sets import Sets, sets_of
 
-__all__ = ["Experts", "Screened", "Sets", "load", "screen", "sets_of"]
+__all__ = ["Experts", "Scores", "Sets", "load", "screen", "sets_of"]

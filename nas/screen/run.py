@@ -17,7 +17,7 @@ Watch = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Screened:
+class Scores:
     """Scores of Q mixtures, best uniform average first; `(Q,)` each, NaN where not fitted.
 
     Accuracies in [0, 1], losses in nats, seconds of one image where the experts were trained.
@@ -31,7 +31,7 @@ class Screened:
 
 def screen(
     experts: Experts, sets: Sets, *, top: int, seed: int = 0, watch: Watch = lambda *_: None
-) -> Screened:
+) -> Scores:
     """Scores every mixture, and fits weights and gates of the `top` by their uniform average."""
     val, labels = experts.logits["val"], experts.labels["val"]
     count = len(sets.members)
@@ -60,7 +60,7 @@ def screen(
         ):
             columns[name + suffix] = np.concatenate([values, np.full(count - len(values), np.nan)])
     columns["uniform_test"] = _tests(experts, chosen, count)
-    return Screened(members, columns, sets.total)
+    return Scores(members, columns, sets.total)
 
 
 def _tests(experts: Experts, chosen: NDArray[np.int64], count: int) -> Floats:

@@ -2,7 +2,16 @@
 
 from nas.spec.axes import Choice, Member, Scalar, Space, Subset
 from nas.spec.base import Noun
-from nas.spec.candidate import Assignment, Candidate, Pick, Role
+from nas.spec.candidate import (
+    FINETUNED,
+    FROZEN,
+    SCRATCH,
+    START,
+    Assignment,
+    Candidate,
+    Pick,
+    Role,
+)
 from nas.spec.duration import format_duration, parse_duration
 from nas.spec.outcome import DRIVER, Epoch, ExpertScore, Inputs, Outcome, Status
 from nas.spec.probe import Conditions, Cost, Probe
@@ -14,6 +23,10 @@ from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
 __all__ = [
     "CHECKPOINT",
     "DRIVER",
+    "FINETUNED",
+    "FROZEN",
+    "SCRATCH",
+    "START",
     "WEIGHTS",
     "Assignment",
     "Candidate",

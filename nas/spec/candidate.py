@@ -2,16 +2,21 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import field_validator
 
 from nas.spec.axes import Member, Scalar, Space
-from nas.spec.base import Noun
+from nas.spec.base import Grown, Noun
 from nas.spec.recipe import Recipe, Task
+
+START = "start"
+SCRATCH, FROZEN, FINETUNED = "scratch", "frozen", "finetuned"
+"""The choice of how a candidate's experts begin, and its values."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,8 +72,15 @@ class Expert(Noun):
     member: Member
 
 
-class Candidate(Noun):
+def sorted_experts(experts: Iterable[Expert]) -> tuple[Expert, ...]:
+    """In the order a candidate keeps them in."""
+    return tuple(sorted(experts, key=lambda e: (e.family, e.member.model)))
+
+
+class Candidate(Grown):
     """One model to train. Equal content gives an equal key, whatever the order it was given in."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"warm"})
 
     template: str
     template_hash: str
@@ -78,13 +90,15 @@ class Candidate(Noun):
     choices: dict[str, Scalar] = {}
     recipe: Recipe
     task: Task
+    warm: tuple[str, ...] = ()
+    """Keys of the bank's experts that its own begin as, in their order; none: from nothing."""
     replicate: int = 0
     """Repeats of one candidate differ in this number alone, and so in their training seed."""
 
     @field_validator("experts")
     @classmethod
     def _sorted(cls, experts: tuple[Expert, ...]) -> tuple[Expert, ...]:
-        return tuple(sorted(experts, key=lambda e: (e.family, e.member.model)))
+        return sorted_experts(experts)
 
     @classmethod
     def of(
@@ -95,8 +109,12 @@ class Candidate(Noun):
         template_hash: str,
         *,
         replicate: int = 0,
+        warm: Mapping[str, str] | None = None,
     ) -> Self:
-        """The candidate at a point of a space; KeyError for a family or member it lacks."""
+        """The candidate at a point of a space; KeyError for a family or member it lacks.
+
+        `warm` names the bank's key of each model that experts may begin as.
+        """
         axis = space.experts
         experts = tuple(
             Expert(family=pick.family, member=axis.member(pick.family, pick.model))
@@ -113,6 +131,9 @@ class Candidate(Noun):
             recipe=space.recipe,
             task=task,
             replicate=replicate,
+            warm=tuple(warm[expert.member.model] for expert in sorted_experts(experts))
+            if warm
+            else (),
         )
 
     def again(self, replicate: int) -> Self:

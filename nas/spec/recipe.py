@@ -1,14 +1,16 @@
 """How a candidate is trained, and on what."""
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
-from nas.spec.base import Noun
+from nas.spec.base import Grown
 
 
-class Recipe(Noun):
+class Recipe(Grown):
     """Training settings; the defaults follow the published MoE4 recipe (arXiv 2606.23739)."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"warm_lr"})
 
     procedure: str = Field("joint", pattern=r"^[a-z][a-z0-9_]*$")
     epochs: int = Field(2, ge=1, le=10_000)
@@ -26,12 +28,16 @@ class Recipe(Noun):
     warmup: float = Field(0.1, ge=0, lt=1)
     """Share of all steps spent warming up from 0.1·lr to lr; cosine to 0 after it."""
     augment: Literal["none", "light", "standard"] = "light"
+    warm_lr: float = Field(0.1, gt=0, le=10)
+    """Factor on lr for experts that come trained from a bank."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast on CUDA, fp32 on CPU."""
 
 
-class Task(Noun):
+class Task(Grown):
     """The data a campaign trains and selects on."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"hold_out"})
 
     dataset: str = "digits"
     """`digits`, `cifar10`, `cifar100`, `tiny-imagenet`, `synthetic` or `folder:PATH`."""
@@ -40,9 +46,3 @@ class Task(Noun):
     hold_out: float = Field(0.0, ge=0, lt=1)
     """Share of the training images kept from the model, so that what is fitted on its predictions
     (a gate, weights) is not fitted to images it has memorised."""
-
-    @model_serializer(mode="wrap")
-    def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a `hold_out` of 0: candidates keep the keys they had before there was one."""
-        data: dict[str, Any] = plain(self)
-        return data if data["hold_out"] else {k: v for k, v in data.items() if k != "hold_out"}

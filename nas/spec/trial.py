@@ -34,7 +34,9 @@ class Trial(Noun):
     checkpoint_seconds: float = 60.0
     """A checkpoint is written at an epoch's end if the last one is older than this."""
     bank: str | None = None
-    """Folder of an expert bank that takes its weights and predictions; see nas.bank."""
+    """Folder of the expert bank that its experts come from, or that it goes to; see nas.bank."""
+    keep_in_bank: bool = False
+    """Whether the bank takes its weights and predictions."""
     bank_bytes: int | None = None
     """The most the whole bank may take on the disk."""
     keep_weights: bool = True

@@ -28,6 +28,7 @@ class MixtureOutput(Protocol):
 class Mixture(Protocol):
     """A rendered model with a gate, besides being an nn.Module."""
 
+    experts: nn.ModuleList
     gate: nn.Module
 
     def mixture(self, x: Tensor) -> MixtureOutput:

@@ -148,3 +148,34 @@ def test_a_bank_that_is_full_stops_with_one_line_and_goes_on(tmp_path: Path) -> 
     assert told.returncode == 2
     nas("bank", space, *LOCAL, cwd=tmp_path)
     assert len(entries(tmp_path)) == 5
+
+
+@pytest.mark.slow
+def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
+    nas("screen", "five.yaml", "--epochs", "1", cwd=folder)
+    asked = ("five.yaml", "--experts", "bank", "--from-screen", "2", "--executor", "local")
+    drawn = nas("search", *asked, "--dry-run", "--json", cwd=folder)
+    foretold = [json.loads(line)["key"] for line in drawn.splitlines()]
+    nas("search", *asked, "-w", "1", "--epochs", "1", "--name", "warm", cwd=folder)
+    ledger = Ledger(folder / "runs.db")
+    found = ledger.candidates("warm")
+    assert found["outcome"].tolist() == ["ok"] * 4
+    assert set(found["gate_start"]) == {"frozen", "finetuned"}
+    assert len(foretold) == 4
+    best = json.loads(nas("report", "screen", "-c", "warm", "--format", "json", cwd=folder))
+    ranked = [row["members"] for row in sorted(best, key=lambda row: row["rank"])[:2]]
+    assert found["members"].tolist()[0::2] == ranked
+    assert not set(ranked) & set(found["members"].tolist()[1::2])
+    told = nas("report", "screening", "-c", "warm", cwd=folder)
+    assert "2 chosen by uniform and 2 controls" in told
+    assert "adaptive" in told
+    # A seed of its own makes another bank; what has none is refused in one line.
+    refused = run("search", "five.yaml", "--experts", "bank", "--split-seed", "1", cwd=folder)
+    assert refused.returncode == 1
+    assert "this ledger has no bank of digits at 32 pixels, split 1" in refused.stderr
+    refused = run("search", "five.yaml", "--experts", "warm", cwd=folder)
+    assert "this campaign is no bank" in refused.stderr
+    refused = run("search", "five.yaml", "--from-screen", "2", "--by", "luck", cwd=folder)
+    assert "a screen has no score 'luck'" in refused.stderr
+    refused = run("search", "five.yaml", "--sampler", "screen", "--trials", "1", cwd=folder)
+    assert "give --from-screen K instead" in refused.stderr

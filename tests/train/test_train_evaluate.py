@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from PIL import Image
-from sklearn.datasets import load_digits
 from torch import nn
-from train_samples import MIXTURE, SINGLE, TOP_1
+from train_samples import FAMILIES, MIXTURE, SINGLE, TOP_1, finish
 
 import nas.data
 from nas.execute import evaluate as module
@@ -22,7 +20,6 @@ from nas.spec.candidate import Expert
 from nas.train import load_model
 
 TIMES = {"seconds", "images_per_second", "peak_memory_bytes"}
-FAMILIES = ("alpha", "beta", "gamma")
 
 
 def fails(how: str, *, where: str = "forward") -> str:
@@ -46,60 +43,6 @@ def build(num_classes):
     {actions["build"]}
     return Faulty()
 """
-
-
-@pytest.fixture(scope="session")
-def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """20 digits of each kind as image files: 140 for training, 30 each to validate and test."""
-    where = tmp_path_factory.mktemp("digits")
-    source = load_digits()
-    for label in range(10):
-        (where / str(label)).mkdir()
-        for i, pixels in enumerate(source.images[source.target == label][:20]):
-            Image.fromarray((pixels * 15).astype("uint8")).save(where / str(label) / f"{i}.png")
-    return where
-
-
-@pytest.fixture
-def make_trial(tmp_path: Path, image_folder: Path) -> Any:
-    """A trial on a few digits at 16 px; keyword arguments change it or its candidate."""
-
-    def make(code: str = MIXTURE, attempt: int = 1, **changes: Any) -> Trial:
-        recipe = {"epochs": 2, "batch_size": 20, "lr": 3e-3} | changes.pop("recipe", {})
-        experts = tuple(
-            Expert(family=family, member=Member(model=f"model_{family}"))
-            for family in (FAMILIES if "experts" in code else FAMILIES[:1])
-        )
-        candidate = Candidate(
-            template="moe4",
-            template_hash="0",
-            image_size=16,
-            channels=1,
-            experts=experts,
-            recipe=Recipe(**recipe),
-            task=Task(dataset=changes.pop("dataset", f"folder:{image_folder}")),
-            replicate=changes.pop("replicate", 0),
-        )
-        folder = tmp_path / str(attempt)
-        fields = {
-            "attempt": attempt,
-            "candidate": candidate,
-            "code": code,
-            "folder": str(folder),
-            "stop_file": str(tmp_path / "stop"),
-            "data_root": str(tmp_path),
-        }
-        return Trial(**(fields | changes))
-
-    return make
-
-
-def finish(trial: Trial) -> tuple[list[Epoch], Outcome]:
-    """Runs a trial to its end, which is exactly one Outcome."""
-    *epochs, outcome = evaluate(trial)
-    assert isinstance(outcome, Outcome)
-    assert all(isinstance(epoch, Epoch) for epoch in epochs)
-    return epochs, outcome  # type: ignore[return-value]
 
 
 def figures(noun: Epoch | Outcome) -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""A screen's choice and, beside it, a control sample that the screen did not choose."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import product
+from typing import ClassVar
+
+import numpy as np
+
+from nas.sample.grid import Point
+from nas.sample.stratified import Stratified
+from nas.spec import Assignment, Phase, Pick, Record, Space
+
+Mixture = tuple[tuple[int, ...], tuple[int, ...]]
+"""A subset of families, and which member stands for each."""
+
+
+class Screened(Stratified):
+    """Draws chosen mixtures, best first, in turn with stratified draws from all others.
+
+    So both arms grow alike, and what the screen foretold can be held against what came. The control
+    arm is balanced by itself, as a stratified campaign's prefix is; the chosen arm takes for each
+    mixture the settings it has had least. Once every chosen mixture is drawn only the control arm
+    goes on; other settings of chosen mixtures are never drawn.
+    """
+
+    name: ClassVar[str] = "screen"
+    uses_results: ClassVar[bool] = True
+    """Those of the bank: what is drawn here is chosen for how it scored there."""
+    can_prefer: ClassVar[bool] = False
+
+    def __init__(self, space: Space, seed: int, chosen: Sequence[Sequence[Pick]] = ()) -> None:
+        """`chosen`: mixtures of the space, best first; others are passed over."""
+        self._wanted = chosen
+        super().__init__(space, seed)
+
+    def arm(self, assignment: Assignment) -> str:
+        """`chosen` or `control`."""
+        levels = self.grid.levels(assignment)
+        return "chosen" if (levels.families, levels.members) in self._chosen else "control"
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._chosen: dict[Mixture, bool] = {}
+        """In order; whether it is drawn."""
+        self._settings: Counter[tuple[int, int]] = Counter()
+        self._drawn_chosen = 0
+        for picks in self._wanted:
+            levels = self.grid.levels(Assignment(picks=tuple(picks)))
+            if len(levels.families) != self.grid.k or self.grid.k != len(picks):
+                continue
+            self._chosen[levels.families, levels.members] = False
+        # To the control arm they are as if drawn.
+        for families, members in self._chosen:
+            every = product(*map(range, self.grid.widths))
+            self._drawn[families].update((*members, *values) for values in every)
+            self._used[list(families)] += self.grid.settings
+
+    def _learn(self, record: Record, point: Point | None) -> None:
+        k = self.grid.k
+        mixture = (point.subset, point.digits[:k]) if point else None
+        if point is None or mixture not in self._chosen:
+            super()._learn(record, point)
+            return
+        self._chosen[mixture] = True
+        self._drawn_chosen += 1
+        self._settings.update(enumerate(point.digits[k:]))
+
+    def _choose(
+        self,
+        records: Sequence[Record],
+        phase: Phase,
+        eligible: tuple[int, ...],
+        rng: np.random.Generator,
+    ) -> Point | None:
+        if 2 * self._drawn_chosen <= len(records):
+            allowed = set(eligible)
+            for (families, members), drawn in self._chosen.items():
+                if not drawn and allowed.issuperset(families):
+                    return Point(families, (*members, *self._least(rng)))
+        return super()._choose(records, phase, eligible, rng)
+
+    def _least(self, rng: np.random.Generator) -> list[int]:
+        """For each choice the value that the chosen arm has had least, at random among equals."""
+        found = []
+        for axis, width in enumerate(self.grid.widths):
+            counts = np.array([self._settings[axis, value] for value in range(width)])
+            found.append(int(rng.choice(np.flatnonzero(counts == counts.min()))))
+        return found

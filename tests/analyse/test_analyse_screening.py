@@ -1,0 +1,116 @@
+"""Whether a screen foretold training, on planted campaigns."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ledger_maker import Maker
+
+import nas
+from nas.ledger.screens import SCORES, put_screen
+from nas.spec import Choice, Member, ProblemError, Recipe, Space, Subset
+
+FAMILIES = tuple("abcdefgh")
+SPACE = Space(
+    name="eight",
+    experts=Subset(k=2, families={f: (Member(model=f"{f}_s"),) for f in FAMILIES}),
+    choices=(Choice(name="mixing", values=("soft", "top1")),),
+    recipe=Recipe(epochs=2),
+)
+
+
+def planted(folder: Path, noise: float, seed: int = 0, trained: int = 28) -> Maker:
+    """28 pairs whose trained accuracy is what the screen said and noise; the best six chosen."""
+    rng = np.random.default_rng(seed)
+    worth = dict(zip(FAMILIES, np.linspace(0, 0.2, 8), strict=True))
+    truth = {(a, b): 0.5 + worth[a] + worth[b] for a, b in combinations(FAMILIES, 2)}
+    ranked = sorted(truth, key=lambda pair: -truth[pair])
+    config = {"sampler": "screen", "screen": 1, "top": 6, "by": "uniform", "dataset": "digits"}
+    maker = Maker(folder / "runs.db", space=SPACE, **config)
+    rows = [
+        {
+            "families": "+".join(pair),
+            "members": "+".join(f"{f}_s" for f in pair),
+            **dict.fromkeys(SCORES),
+            "uniform": truth[pair],
+            "uniform_loss": 1 - truth[pair],
+            "params": float(rng.random()),
+        }
+        for pair in ranked
+    ]
+    experts = [{"key": f, "family": f, "model": f, "val_acc": 0.5, "seconds": 2.0} for f in "ab"]
+    put_screen(
+        maker.ledger,
+        SPACE,
+        {"dataset": "digits"},
+        experts,
+        rows,
+        total=28,
+        val_images=100,
+        test_images=50,
+        seconds=0.28,
+    )
+    for n, pair in enumerate(ranked[:trained]):
+        value = float(np.clip(truth[pair] + noise * rng.standard_normal(), 0, 1))
+        mixing = "soft" if n % 2 else "top1"
+        maker.trained(*(f"{f}_s" for f in pair), val=value, mixing=mixing)
+    return maker
+
+
+def test_a_screen_that_is_right_is_found_right(tmp_path: Path) -> None:
+    table = nas.table("screening", planted(tmp_path, noise=0.0).ledger)
+    by = table.set_index(["predictor", "sample"])
+    assert by.loc[("uniform", "control"), "kendall"] > 0.95  # equal sums are ties
+    assert by.loc[("uniform_loss", "control"), "kendall"] > 0.95
+    assert by.loc[("uniform", "control"), "n"] == 22
+    assert by.loc[("uniform", "all"), "n"] == 28
+    assert abs(by.loc[("params", "control"), "kendall"]) < 0.5
+    assert np.isnan(by.loc[("gate", "control"), "kendall"])  # none was fitted
+    assert by.loc[("gate", "control"), "n"] == 0
+    note = table.attrs["note"]
+    assert "6 chosen by uniform and 22 controls" in note
+    assert "10.00 ms after 4 s for the bank's experts" in note
+
+
+def test_intervals_hold_the_estimate_and_noise_widens_them(tmp_path: Path) -> None:
+    table = nas.table("screening", planted(tmp_path, noise=0.05).ledger)
+    known = table.dropna(subset=["kendall"])
+    assert (known["kendall_low"] <= known["kendall"]).all()
+    assert (known["kendall"] <= known["kendall_high"]).all()
+    row = known.set_index(["predictor", "sample"]).loc[("uniform", "control")]
+    assert 0.2 < row["kendall"] < 0.95
+    assert row["kendall_high"] - row["kendall_low"] > 0.1
+
+
+def test_the_correction_learns_what_the_screen_missed(tmp_path: Path) -> None:
+    """Soft mixing adds ten points, which no score of the screen knows."""
+    maker = planted(tmp_path, noise=0.0)
+    from nas.analyse import Frames
+    from nas.analyse.screened import arms, corrected
+
+    trained = arms(Frames(maker.ledger, "first"))
+    trained["val_acc"] += 0.1 * (trained["gate_mixing"] == "soft")
+    foretold = corrected(trained)
+    plain = np.corrcoef(trained["uniform"], trained["val_acc"])[0, 1]
+    assert np.corrcoef(foretold, trained["val_acc"])[0, 1] > max(0.9, plain + 0.02)
+
+
+def test_few_candidates_give_what_can_be_said(tmp_path: Path) -> None:
+    table = nas.table("screening", planted(tmp_path, noise=0.0, trained=3).ledger)
+    assert table["kendall"].isna().all()
+    assert "3 chosen by uniform and 0 controls" in table.attrs["note"]
+
+
+def test_another_campaign_is_told_what_to_do(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "runs.db", space=SPACE)
+    with pytest.raises(ProblemError, match="was not drawn from a screen"):
+        nas.table("screening", maker.ledger)
+
+
+def test_every_column_is_documented(tmp_path: Path) -> None:
+    from nas.analyse import tables
+
+    doc = tables()["screening"].read_text(encoding="utf-8").split('"""')[1]
+    table = nas.table("screening", planted(tmp_path, noise=0.1).ledger)
+    assert all(column in doc for column in table.columns)
