@@ -19,8 +19,12 @@ def screen(frames: Frames) -> "tuple[pd.DataFrame, str]":
     rows = screened(frames.ledger, found.id)
     name, data = found.space.get("name"), found.config.get("dataset")
     note = f"screen {found.id}: {len(found.experts)} experts of {name} on {data}"
-    if len(rows) < found.total:
-        note += f"; {len(rows):,} of {found.total:,} mixtures, drawn uniformly"
+    left_out = found.config.get("left_out", 0)
+    if len(rows) + left_out < found.total:
+        drawn = len(rows) + left_out
+        note += f"; {drawn:,} of {found.total:,} mixtures, drawn uniformly"
+    if left_out:
+        note += f"; {left_out:,} left out as too large or too slow"
     best = rows["uniform"].max()
     noise = (best * (1 - best) / found.val_images) ** 0.5
     note += (

@@ -1,7 +1,7 @@
 """From a bank to a screen in the ledger."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ def screen_space(
     *,
     top: int,
     limit: int,
+    max_params: int | None = None,
+    max_latency: float | None = None,
     watch: "Watch" = lambda *_: None,
 ) -> Made:
     """Scores every mixture of the space whose experts the bank has, and records the scores.
@@ -61,12 +63,27 @@ def screen_space(
     table = load(bank, list(found.values()))
     assert space.experts is not None
     sets = sets_of(table.families, space.experts.k, limit=limit, seed=config.seed)
-    result = screen(table, sets, top=top, seed=config.seed, watch=watch)
+    allowed = table.within(sets.members, max_params, max_latency)
+    if not allowed.any():
+        raise ProblemError(
+            f"none of {len(sets.members):,} mixtures is as small and fast as that",
+            where="--max-params, --max-latency",
+            fix="`nas bank` lists what each expert has; allow more",
+        )
+    scored = replace(sets, members=sets.members[allowed])
+    result = screen(table, scored, top=top, seed=config.seed, watch=watch)
     seconds = monotonic() - start
     ident = put_screen(
         ledger,
         space,
-        {"top": top, "limit": limit, **config.model_dump(mode="json")},
+        {
+            **config.model_dump(mode="json"),
+            "top": top,
+            "limit": limit,
+            "max_params": max_params,
+            "max_latency": max_latency,
+            "left_out": int((~allowed).sum()),
+        },
         [
             {
                 "key": entry.key,
@@ -84,7 +101,7 @@ def screen_space(
         seconds=seconds,
     )
     missing = tuple(expert.model for expert in experts if expert.key not in found)
-    return Made(ident, len(sets.members), sets.total, missing, seconds)
+    return Made(ident, len(scored.members), sets.total, missing, seconds)
 
 
 def _rows(table: "Experts", result: "Scores") -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from nas.cli import asked, complete, options
 from nas.cli.console import console
-from nas.spec import ProblemError
+from nas.spec import ProblemError, Space
 
 if TYPE_CHECKING:
     from nas.bank import Bank, Entry
@@ -57,6 +57,13 @@ def bank(
     max_size: Annotated[
         str, typer.Option(help="The most the bank may take on the disk, as in 500M or 20G.")
     ] = "20G",
+    publish: Annotated[
+        Path | None,
+        typer.Option(help="Write the bank as a tabular benchmark for others into this new folder."),
+    ] = None,
+    licence: Annotated[
+        str, typer.Option(help="With --publish: what others may do with it.")
+    ] = "CC BY 4.0",
     check: Annotated[
         bool, typer.Option("--check", help="Read every file of the bank and compare checksums.")
     ] = False,
@@ -79,7 +86,7 @@ def bank(
     from nas.space import check_models, find, load
 
     chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
-    limit = _bytes_of(max_size)
+    limit = _size_of(max_size, "--max-size")
     config = asked.config_of(
         dataset=data.canonical(dataset),
         split_seed=split_seed,
@@ -114,6 +121,8 @@ def bank(
         _train(ledger, name, config, as_json)
         found = held(kept, experts)
     _show(experts, found, as_json)
+    if publish is not None:
+        _publish(ledger, kept, found, chosen, config, publish, licence)
     if not found:
         raise typer.Exit(1)
 
@@ -136,6 +145,35 @@ def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
         raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
 
 
+def _publish(
+    ledger: "Ledger",
+    kept: "Bank",
+    found: "dict[str, Entry]",
+    space: "Space",
+    config: Any,
+    folder: Path,
+    licence: str,
+) -> None:
+    from nas.ledger.screens import screen_of_experts, screened
+    from nas.report.publish import publish
+
+    ident = screen_of_experts(ledger, found)
+    scores = None if ident is None else screened(ledger, ident)
+    sizes = publish(
+        kept,
+        list(found.values()),
+        scores,
+        folder,
+        space=space,
+        config=config.model_dump(mode="json"),
+        licence=licence,
+    )
+    if scores is None:
+        typer.echo("Without mixtures: `nas screen` scores them.", err=True)
+    total = sum(sizes.values()) / 1e6
+    typer.echo(f"{folder}: {', '.join(sizes)}; {total:.1f} MB", err=True)
+
+
 def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":
     """The entries whose files are what was written; the others are removed and told of."""
     from nas.bank import BankError
@@ -151,10 +189,10 @@ def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":
     return sound
 
 
-def _bytes_of(text: str) -> int:
+def _size_of(text: str, option: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([kMGT]?)B?", text.strip())
     if found is None:
-        raise typer.BadParameter(f"{text!r} is no size, as in 500M or 20G", param_hint="--max-size")
+        raise typer.BadParameter(f"{text!r} is no size, as in 500M or 20G", param_hint=option)
     return int(float(found[1]) * _UNITS[found[2]])
 
 
@@ -211,6 +249,13 @@ def screen(
     limit: Annotated[
         int, typer.Option(min=1, help="Score so many mixtures at most, drawn uniformly beyond it.")
     ] = 200_000,
+    max_params: Annotated[
+        str | None, typer.Option(help="The largest mixture, as in 20M: parameters of its experts.")
+    ] = None,
+    max_latency: Annotated[
+        float | None,
+        typer.Option(min=0, help="The slowest mixture, in ms an image, experts added up."),
+    ] = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     hold_out: HoldOut = 0.2,
@@ -254,7 +299,16 @@ def screen(
                 tasks[what] = progress.add_task(what, total=total)
             progress.update(tasks[what], completed=done)
 
-        made = screen_space(ledger, chosen, config, top=top, limit=limit, watch=watch)
+        made = screen_space(
+            ledger,
+            chosen,
+            config,
+            top=top,
+            limit=limit,
+            max_params=None if max_params is None else _size_of(max_params, "--max-params"),
+            max_latency=None if max_latency is None else max_latency / 1000,
+            watch=watch,
+        )
     if made.missing:
         typer.echo(f"Without {', '.join(made.missing)}: not in the bank.", err=True)
     if as_json:

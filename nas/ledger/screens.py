@@ -74,6 +74,16 @@ def screen_of(ledger: Ledger, ident: int | None = None) -> m.Screen:
     return screen
 
 
+def screen_of_experts(ledger: Ledger, keys: Iterable[str]) -> int | None:
+    """The latest screen of exactly these experts of the bank; None where there is none."""
+    wanted = set(keys)
+    with ledger.session() as session:
+        rows = session.execute(select(m.Screen.id, m.Screen.experts).order_by(m.Screen.id.desc()))
+        return next(
+            (ident for ident, experts in rows if {e["key"] for e in experts} == wanted), None
+        )
+
+
 def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[str, str]]:
     """(families, members) of a screen's best mixtures by one of SCORES; losses count down.
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.bank import SPLITS, Bank, BankError, Entry
@@ -25,6 +27,20 @@ class Experts:
     features: dict[str, Tensor]
     """By split, float32 `(N, D)`: principal components of all experts' features together, with
     mean 0 and deviation 1 on the held-out images."""
+
+    def within(
+        self, members: NDArray[np.int64], params: int | None, latency: float | None
+    ) -> NDArray[np.bool_]:
+        """Which mixtures `(Q, k)` have at most so many parameters, and take at most so many seconds
+        an image with their experts one after another."""
+        allowed = np.ones(len(members), dtype=bool)
+        if params is not None:
+            allowed &= np.array([e.params for e in self.entries])[members].sum(axis=1) <= params
+        if latency is not None:
+            allowed &= (
+                np.array([e.latency[1] for e in self.entries])[members].sum(axis=1) <= latency
+            )
+        return allowed
 
     @property
     def families(self) -> tuple[str, ...]:

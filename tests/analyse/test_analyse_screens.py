@@ -1,6 +1,8 @@
 """Reports on a screen, on numbers small enough to check by hand."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from ledger_maker import SPACE, Maker
 
 import nas
@@ -8,7 +10,7 @@ from nas.analyse import tables
 from nas.ledger.screens import SCORES, put_screen
 from nas.spec import ProblemError
 
-SCREENS = ["screen", "screen_families", "screen_pairs"]
+SCREENS = ["screen", "screen_families", "screen_front", "screen_pairs"]
 UNIFORM = {
     "ant+bee": 0.9,
     "ant+cat": 0.8,
@@ -30,6 +32,8 @@ def screened(maker: Maker) -> Maker:
             **dict.fromkeys(SCORES),
             "uniform": uniform,
             "oracle": uniform + 0.1,
+            "params": 1e6,
+            "latency": 0.001,
             "gate": gates.get(families),
         }
         for families, uniform in UNIFORM.items()
@@ -116,3 +120,42 @@ def test_a_sample_says_so(screened: Maker) -> None:
     )
     note = nas.table("screen", screened.ledger).attrs["note"]
     assert "1 of 4,000,000 mixtures, drawn uniformly" in note
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), min_size=1))
+def test_the_front_is_what_comparing_all_with_all_gives(
+    tmp_path_factory: pytest.TempPathFactory, points: list[tuple[int, int, int]]
+) -> None:
+    maker = Maker(tmp_path_factory.mktemp("front") / "runs.db")
+    ordered = sorted(points, reverse=True)
+    rows = [
+        {
+            "families": "ant+bee",
+            "members": f"a+b{n}",
+            **dict.fromkeys(SCORES),
+            "uniform": accuracy / 4,
+            "params": float(params),
+            "latency": float(latency),
+        }
+        for n, (accuracy, params, latency) in enumerate(ordered)
+    ]
+    sizes = {"total": len(rows), "val_images": 10, "test_images": 10, "seconds": 1.0}
+    put_screen(maker.ledger, SPACE, {"dataset": "digits"}, [], rows, **sizes)
+    found = nas.table("screen_front", maker.ledger)
+    front = {
+        point
+        for point in points
+        if not any(
+            other != point
+            and other[0] >= point[0]
+            and all(o <= p for o, p in zip(other[1:], point[1:], strict=True))
+            for other in points
+        )
+    }
+    got = [
+        (round(4 * u), int(p), int(s))
+        for u, p, s in zip(found["uniform"], found["params"], found["latency"], strict=True)
+    ]
+    assert sorted(got) == sorted(front)
+    maker.ledger.close()

@@ -136,6 +136,23 @@ def test_a_screen_and_its_reports(folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
+    nas("screen", "five.yaml", "--epochs", "1", cwd=folder)
+    told = run("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)
+    assert told.returncode == 0, told.stderr
+    assert "quartets.csv" in told.stderr
+    assert len((folder / "out" / "quartets.csv").read_text().splitlines()) == 11
+    again = run("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)
+    assert again.returncode == 1
+    assert "there is something already" in again.stderr
+    small = nas("screen", "five.yaml", "--epochs", "1", "--max-params", "300k", cwd=folder)
+    assert "left out as too large or too slow" in small
+    none = run("screen", "five.yaml", "--epochs", "1", "--max-params", "1k", cwd=folder)
+    assert none.returncode == 1
+    assert "none of 10 mixtures is as small and fast as that" in none.stderr
+
+
+@pytest.mark.slow
 def test_a_bank_that_is_full_stops_with_one_line_and_goes_on(tmp_path: Path) -> None:
     space = write_space(tmp_path)
     told = run("bank", space, *LOCAL, "--max-size", "3M", cwd=tmp_path)

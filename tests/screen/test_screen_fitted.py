@@ -130,3 +130,12 @@ class TestLoad:
         bank = Bank(tmp_path / "bank")
         with pytest.raises(BankError, match="no expert of the bank has features"):
             load(bank, [put(bank, "a", features=None)])
+
+
+def test_what_is_too_large_or_too_slow_is_left_out(experts: Experts) -> None:
+    pairs, triples = np.array([[0, 1]]), np.array([[0, 1, 2]])
+    assert experts.within(triples, None, None).all()
+    assert experts.within(triples, 3000, 0.0031).all()
+    assert not experts.within(triples, 2999, None).any()
+    assert not experts.within(triples, None, 0.0029).any()
+    assert experts.within(pairs, 2999, 0.0029).all()

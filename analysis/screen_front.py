@@ -1,0 +1,55 @@
+"""Which mixtures are worth their size? The front of accuracy, parameters and latency.
+
+One row a mixture of the screen that no other beats or equals in all three: the uniform average's
+validation accuracy, parameters and latency. Best accuracy first. The front is over every mixture
+the screen scored, so over the whole space unless the note says that it was too large to list.
+
+families              joined by +
+uniform               validation accuracy of the uniform average, in [0, 1]
+params                parameters of its experts
+latency               seconds of one image, its experts one after another, where they were trained
+gate                  validation accuracy with a fitted gate; missing where none was fitted
+uniform_test          on test; for the report, not for choosing; of fitted mixtures
+members               timm models, in the families' order
+rank                  by the uniform average, 1 is best
+"""
+
+from bisect import bisect_left, insort
+
+import pandas as pd
+
+from nas.analyse import Frames
+from nas.analyse.screens import screen
+
+COLUMNS = [
+    *("families", "uniform", "params", "latency", "gate", "uniform_test", "members", "rank"),
+]
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    rows, note = screen(frames)
+    ordered = rows.sort_values(
+        ["uniform", "params", "latency", "rank"], ascending=[False, True, True, True]
+    )
+    costs = zip(ordered["params"].tolist(), ordered["latency"].tolist(), strict=True)
+    answer = ordered[_front(costs)][COLUMNS].reset_index(drop=True)
+    answer.attrs["note"] = note
+    return answer
+
+
+def _front(costs: "zip[tuple[float, float]]") -> list[bool]:
+    """Of mixtures in falling accuracy, those that are smaller or faster than all before them.
+
+    Keeps the stairs of (parameters, latency) that no later one may stand above.
+    """
+    kept, stairs = [], list[tuple[float, float]]()
+    for params, latency in costs:
+        at = bisect_left(stairs, (params, latency))
+        # The step before has no more parameters; an equal one stands at `at`.
+        beaten = at > 0 and stairs[at - 1][1] <= latency
+        beaten = beaten or (at < len(stairs) and stairs[at] == (params, latency))
+        kept.append(not beaten)
+        if not beaten:
+            stairs[:] = [s for s in stairs if s[0] < params or s[1] < latency]
+            insort(stairs, (params, latency))
+    return kept

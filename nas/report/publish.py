@@ -1,0 +1,176 @@
+"""A bank as a tabular benchmark: what every expert says, what every mixture scores, how to read it.
+
+Others can then ask which experts belong together without training any.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nas
+from nas.bank import SPLITS, Bank, BankError, Entry
+from nas.spec import ProblemError, Space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 1
+"""Of what the files mean; see the README that goes with them."""
+
+_LOADER = '''\
+"""Reads a tabular MoE benchmark: `members, labels, logits = load("val")`."""
+
+import csv
+import json
+from pathlib import Path
+
+from safetensors.numpy import load_file
+
+HERE = Path(__file__).parent
+members = json.loads((HERE / "members.json").read_text())
+
+
+def load(split: str) -> tuple[list[str], "numpy.ndarray", "numpy.ndarray"]:
+    """`held`, `val` or `test`: member names (E), labels (N,), logits (E, N, C)."""
+    tensors = load_file(HERE / f"{split}.safetensors")
+    return [m["model"] for m in members], tensors["labels"], tensors["logits"]
+
+
+def quartets() -> list[dict[str, str]]:
+    """One row a mixture, best uniform average first; empty where none was screened."""
+    path = HERE / "quartets.csv"
+    return list(csv.DictReader(path.open())) if path.exists() else []
+'''
+
+
+def publish(
+    bank: Bank,
+    entries: Sequence[Entry],
+    scores: "pd.DataFrame | None",
+    folder: Path,
+    *,
+    space: Space,
+    config: Mapping[str, Any],
+    licence: str,
+) -> dict[str, int]:
+    """Writes the benchmark into a new folder; its files' sizes by name.
+
+    Raises ProblemError for a folder that is there already and for a bank that cannot be read;
+    nothing is left behind then.
+    """
+    import shutil
+
+    if folder.exists():
+        raise ProblemError("there is something already", where=str(folder), fix="name a new folder")
+    if not entries:
+        raise BankError("there is no expert to publish", where=str(bank.folder))
+    fresh = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        _write(fresh, bank, entries, scores, space, config, licence)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+
+
+def _write(
+    folder: Path,
+    bank: Bank,
+    entries: Sequence[Entry],
+    scores: "pd.DataFrame | None",
+    space: Space,
+    config: Mapping[str, Any],
+    licence: str,
+) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    ordered = sorted(entries, key=lambda entry: (entry.family, entry.model))
+    said = [bank.logits(entry) for entry in ordered]
+    for split in SPLITS:
+        labels = said[0][split][1]
+        if any(not torch.equal(one[split][1], labels) for one in said):
+            raise BankError("the experts were asked about other images", where=str(bank.folder))
+        logits = torch.stack([one[split][0] for one in said])
+        save_file({"logits": logits, "labels": labels}, folder / f"{split}.safetensors")
+    (folder / "members.json").write_text(json.dumps([_member(e) for e in ordered], indent=1))
+    if scores is not None:
+        scores.to_csv(folder / "quartets.csv", index=False)
+    (folder / "load.py").write_text(_LOADER)
+    (folder / "README.md").write_text(_card(ordered, scores, space, config, licence))
+    about = {
+        "version": VERSION,
+        "nas": nas.__version__,
+        "licence": licence,
+        "space": space.model_dump(mode="json"),
+        "task": ordered[0].candidate.task.model_dump(mode="json"),
+        "class_names": list(ordered[0].inputs.class_names),
+        "replicate": ordered[0].candidate.replicate,
+        "files": {
+            path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+            for path in sorted(folder.iterdir())
+        },
+    }
+    (folder / "benchmark.json").write_text(json.dumps(about, indent=1))
+
+
+def _member(entry: Entry) -> dict[str, Any]:
+    return {
+        "family": entry.family,
+        "model": entry.model,
+        "args": entry.candidate.experts[0].member.args,
+        "params": entry.params,
+        "latency": entry.latency,
+        "val_acc": entry.val_acc,
+        "test_acc": entry.test_acc,
+        "train_seconds": entry.seconds,
+        "training_seed": entry.candidate.seed,
+        "recipe": entry.candidate.recipe.model_dump(mode="json"),
+        "versions": entry.versions,
+        "device": entry.device,
+        "key": entry.key,
+    }
+
+
+def _card(
+    entries: Sequence[Entry],
+    scores: "pd.DataFrame | None",
+    space: Space,
+    config: Mapping[str, Any],
+    licence: str,
+) -> str:
+    first, k = entries[0], space.experts.k if space.experts else 0
+    counts = first.inputs
+    mixtures = f"{len(scores):,} mixtures of {k}" if scores is not None else "no mixtures yet"
+    recipe = ", ".join(f"{name} {value}" for name, value in first.candidate.recipe)
+    return f"""# A tabular Mixture-of-Experts benchmark: {space.name} on {config["dataset"]}
+
+What {len(entries)} separately trained timm networks say of every held-out, validation and test
+image, and the scores of {mixtures} of them. Whoever wants to know which experts belong together can
+try it here without training one. Version {VERSION}, made by nas {nas.__version__}.
+
+- `held.safetensors`, `val.safetensors`, `test.safetensors`: `logits`, float32 (E, N, C), and
+  `labels`, int64 (N,).
+- `members.json`: the E experts in the logits' order: model, parameters, latency in seconds by
+  batch size, accuracies, recipe, training seed.
+- `quartets.csv`: one row a mixture, accuracies in [0, 1], losses in nats, latency in seconds;
+  columns as `nas report screen` documents them.
+- `load.py`: a few lines that read all of it, with NumPy and safetensors alone.
+- `benchmark.json`: the space, the split, versions, and the SHA-256 of every file.
+
+Images: {counts.train_images:,} to train on, {first.held_images:,} held out of training (fit weights
+and gates there), {counts.val_images:,} to choose by, {counts.test_images:,} to report. Split seed
+{first.candidate.task.split_seed}; the images themselves are not here.
+
+Recipe: {recipe}.
+
+Licence of these files: {licence}. The data set has its own.
+"""
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
