@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _PIECE = 1 << 20
+ABANDONED_SECONDS = 3600.0
+"""Age from which on nobody can still be writing an entry."""
 
 
 class BankError(ProblemError):
@@ -112,9 +115,10 @@ class Bank:
         shutil.rmtree(self.folder / key, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Removes what writers that were killed left behind."""
+        """Removes what writers that were killed left behind; not what one may be writing now."""
         for path in self.folder.glob(".*"):
-            shutil.rmtree(path, ignore_errors=True)
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
 
     def size(self, keys: Iterable[str]) -> int:
         """Bytes of these entries."""

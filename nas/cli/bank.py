@@ -108,6 +108,7 @@ def bank(
     experts = wanted(chosen, config)
     ledger = Ledger(db, read_only=False)
     kept = bank_of(ledger)
+    kept.sweep()
     found = held(kept, experts)
     if check:
         found = _sound(kept, found)
