@@ -1,5 +1,9 @@
 """A campaign that was drawn from a screen: its two arms, and what the screen said of them."""
 
+from collections import Counter
+from itertools import combinations
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -12,6 +16,8 @@ SMALLER = frozenset({"params", "latency", *(name for name in SCORES if name.ends
 """Scores of which less is better."""
 FEWEST = 12
 """Trained candidates that a correction is fitted on."""
+_AT_ONCE = 5000
+"""Mixtures foretold at a time: bounds the memory."""
 
 
 def arms(frames: Frames) -> pd.DataFrame:
@@ -43,38 +49,78 @@ def arms(frames: Frames) -> pd.DataFrame:
 
 
 def corrected(trained: pd.DataFrame) -> "pd.Series[float]":
-    """What a ridge regression foretells of each candidate from all the others.
+    """What the correction foretells of each candidate from all the others.
 
-    On the screen's scores, families, pairs of families and settings; the penalty is chosen within
-    each fit. Missing below FEWEST candidates.
+    Missing below FEWEST candidates.
     """
-    from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import LeaveOneOut, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     found = pd.Series(np.nan, index=trained.index)
-    if len(trained) < FEWEST:
-        return found
-    model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 11)))
-    found[:] = cross_val_predict(model, features(trained), trained["val_acc"], cv=LeaveOneOut())
+    if len(trained) >= FEWEST:
+        looked_at = features(trained, columns_of(trained))
+        found[:] = cross_val_predict(_ridge(), looked_at, trained["val_acc"], cv=LeaveOneOut())
     return found
 
 
-def features(rows: pd.DataFrame) -> pd.DataFrame:
+def foretold(trained: pd.DataFrame, rows: pd.DataFrame) -> "pd.Series[float]":
+    """What the correction, fitted on the trained candidates, foretells of any mixtures.
+
+    They get the trained ones' mean settings. Missing below FEWEST trained candidates.
+    """
+    found = pd.Series(np.nan, index=rows.index)
+    if len(trained) < FEWEST:
+        return found
+    columns = columns_of(trained)
+    looked_at = features(trained, columns)
+    model = _ridge().fit(looked_at, trained["val_acc"])
+    settings = [name for name in columns if name.startswith("gate_")]
+    for start in range(0, len(rows), _AT_ONCE):
+        some = features(rows.iloc[start : start + _AT_ONCE], columns)
+        some[settings] = looked_at[settings].mean().to_numpy()
+        found.iloc[start : start + _AT_ONCE] = model.predict(some)
+    return found
+
+
+def columns_of(trained: pd.DataFrame) -> list[str]:
     """What the correction looks at: scores that all have, families, pairs of them that stand in
     several candidates, and the gate's settings."""
+    scores = [n for n in SCORES if not n.endswith("_test") and trained[n].notna().all()]
+    held = trained["families"].str.split("+")
+    families = sorted({family for names in held for family in names})
+    counts = Counter(pair for names in held for pair in combinations(sorted(names), 2))
+    pairs = sorted("+".join(pair) for pair, n in counts.items() if n > 1)
+    settings = [
+        f"{name}={value}"
+        for name in trained.filter(like="gate_")
+        for value in sorted(trained[name].astype("str").unique())
+    ]
+    return [*scores, *families, *pairs, *settings]
+
+
+def features(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """(n, columns) of `columns_of`; 0 for a setting that the rows do not tell."""
     held = rows["families"].str.get_dummies("+").astype(float)
-    pairs = {
-        f"{a}+{b}": held[a] * held[b]
-        for n, a in enumerate(held.columns)
-        for b in held.columns[n + 1 :]
-    }
-    together = pd.DataFrame(pairs, index=rows.index)
-    together = together.loc[:, together.sum() > 1]
-    scores = rows[[n for n in SCORES if not n.endswith("_test") and rows[n].notna().all()]]
-    settings = pd.get_dummies(rows.filter(like="gate_").astype("str")).astype(float)
-    return pd.concat([scores, held, together, settings], axis=1)
+    none = pd.Series(0.0, index=rows.index)
+    found = {}
+    for name in columns:
+        if name in SCORES:
+            found[name] = rows[name].astype(float)
+        elif "=" in name:
+            axis, value = name.split("=", 1)
+            found[name] = (rows[axis].astype("str") == value) * 1.0 if axis in rows else none
+        else:
+            each = [held.get(family, none) for family in name.split("+")]
+            found[name] = each[0] if len(each) == 1 else each[0] * each[1]
+    return pd.DataFrame(found, index=rows.index)
+
+
+def _ridge() -> Any:
+    """The penalty is chosen within each fit."""
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 11)))
 
 
 def told(frames: Frames, trained: pd.DataFrame) -> str:

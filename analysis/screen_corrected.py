@@ -1,0 +1,39 @@
+"""Which mixtures does training so far foretell to be best, over the whole space?
+
+One row a mixture of the screen that the campaign was drawn from, best foretold first. A ridge
+regression of trained validation accuracy on the screen's scores, families, pairs and settings is
+fitted anew on whatever has been trained when one asks; `screening` says how well it foretells.
+
+families              joined by +
+foretold              validation accuracy after training, at the mean of the campaign's settings
+trained               mean validation accuracy of its trained candidates; missing where none was
+uniform               the screen's score: validation accuracy of the experts' plain average
+members               timm models, in the families' order
+rank                  by the uniform average, 1 is best
+"""
+
+import pandas as pd
+
+from nas.analyse import Frames
+from nas.analyse.screened import FEWEST, arms, foretold
+from nas.ledger.screens import screened
+from nas.spec import ProblemError
+
+COLUMNS = ["families", "foretold", "trained", "uniform", "members", "rank"]
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    trained = arms(frames)
+    if len(trained) < FEWEST:
+        raise ProblemError(
+            f"a correction needs {FEWEST} trained candidates, and there are {len(trained)}",
+            where=frames.campaign,
+            fix="let the campaign go on",
+        )
+    rows = screened(frames.ledger, frames.config["screen"])
+    rows["foretold"] = foretold(trained, rows)
+    rows["trained"] = rows["members"].map(trained.groupby("members")["val_acc"].mean())
+    answer = rows.sort_values(["foretold", "rank"], ascending=[False, True])
+    answer = answer[COLUMNS].reset_index(drop=True)
+    answer.attrs["note"] = f"fitted on {len(trained)} trained candidates of {frames.campaign}"
+    return answer
