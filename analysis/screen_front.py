@@ -1,4 +1,4 @@
-"""Which mixtures are worth their size? The front of accuracy, parameters and latency.
+"""Which mixtures are worth their size, on the front of accuracy, parameters and latency?
 
 One row a mixture of the screen that no other beats or equals in all three: the uniform average's
 validation accuracy, parameters and latency. Best accuracy first. The front is over every mixture
