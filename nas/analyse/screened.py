@@ -73,7 +73,7 @@ def foretold(trained: pd.DataFrame, rows: pd.DataFrame) -> "pd.Series[float]":
     columns = columns_of(trained)
     looked_at = features(trained, columns)
     model = _ridge().fit(looked_at, trained["val_acc"])
-    settings = [name for name in columns if name.startswith("gate_")]
+    settings = [name for name in columns if "=" in name]
     for start in range(0, len(rows), _AT_ONCE):
         some = features(rows.iloc[start : start + _AT_ONCE], columns)
         some[settings] = looked_at[settings].mean().to_numpy()
@@ -91,7 +91,8 @@ def columns_of(trained: pd.DataFrame) -> list[str]:
     pairs = sorted("+".join(pair) for pair, n in counts.items() if n > 1)
     settings = [
         f"{name}={value}"
-        for name in trained.filter(like="gate_")
+        for name in trained.columns
+        if name.startswith("gate_") and name not in SCORES
         for value in sorted(trained[name].astype("str").unique())
     ]
     return [*scores, *families, *pairs, *settings]

@@ -36,8 +36,10 @@ def planted(folder: Path, noise: float, seed: int = 0, trained: int = 28) -> Mak
             "uniform": truth[pair],
             "uniform_loss": 1 - truth[pair],
             "params": float(rng.random()),
+            "gate": truth[pair] if n < 20 else None,  # fitted for the best alone
+            "gate_loss": 1 - truth[pair] if n < 20 else None,
         }
-        for pair in ranked
+        for n, pair in enumerate(ranked)
     ]
     experts = [{"key": f, "family": f, "model": f, "val_acc": 0.5, "seconds": 2.0} for f in "ab"]
     put_screen(
@@ -66,8 +68,9 @@ def test_a_screen_that_is_right_is_found_right(tmp_path: Path) -> None:
     assert by.loc[("uniform", "control"), "n"] == 22
     assert by.loc[("uniform", "all"), "n"] == 28
     assert abs(by.loc[("params", "control"), "kendall"]) < 0.5
-    assert np.isnan(by.loc[("gate", "control"), "kendall"])  # none was fitted
-    assert by.loc[("gate", "control"), "n"] == 0
+    assert by.loc[("gate", "control"), "n"] == 14  # the best twenty, less the six chosen
+    assert np.isnan(by.loc[("static", "control"), "kendall"])  # none was fitted
+    assert by.loc[("static", "control"), "n"] == 0
     note = table.attrs["note"]
     assert "6 chosen by uniform and 22 controls" in note
     assert "10.00 ms after 4 s for the bank's experts" in note
