@@ -85,6 +85,7 @@ _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("number",), _number),
     (("seconds",), format_duration),
     (("params", "macs"), _count),
+    (("kendall", "spearman"), _other),  # their bounds too
 )
 _ENDINGS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("_acc", "_rate", "_low", "_high", "share", "covered", "usage"), _percent),
