@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -17,7 +17,6 @@ from nas.spec import WEIGHTS, ProblemError
 if TYPE_CHECKING:
     from torch import Tensor
 
-_PIECE = 1 << 20
 ABANDONED_SECONDS = 3600.0
 """Age from which on nobody can still be writing an entry."""
 
@@ -120,10 +119,6 @@ class Bank:
             if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def size(self, keys: Iterable[str]) -> int:
-        """Bytes of these entries."""
-        return sum(self.entry(key).bytes for key in keys)
-
     def _check_room(self, entry: Entry, limit: int | None) -> None:
         others = (path for path in self.folder.glob("[!.]*/*") if path.parent.name != entry.key)
         taken = sum(path.stat().st_size for path in others)
@@ -186,8 +181,6 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _part(path: Path) -> Part:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
+        digest = hashlib.file_digest(file, "sha256")
     return Part(bytes=path.stat().st_size, sha256=digest.hexdigest())

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import nas
-from nas.cli import bank, doctor, doors, look, plan, replay, search, spaces
+from nas.cli import bank, doctor, doors, look, plan, replay, screen, search, spaces
 
 app = typer.Typer(
     name="nas",
@@ -32,5 +32,5 @@ def _root(
     pass
 
 
-for room in (search, bank, look, plan, replay, doors, spaces, doctor):
+for room in (search, bank, screen, look, plan, replay, doors, spaces, doctor):
     room.register(app)

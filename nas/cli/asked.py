@@ -1,6 +1,7 @@
 """What the options of `nas search`, `resume` and `confirm` mean."""
 
 import os
+import re
 from typing import Any
 
 import typer
@@ -97,3 +98,14 @@ def default_workers(gpus: int) -> int:
     if gpus:
         return 4 * gpus  # the smallest share of a GPU is a quarter
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def size_of(text: str, option: str) -> int:
+    """The number that `500M` or `20G` stands for."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kMGT]?)B?", text.strip())
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no size, as in 500M or 20G", param_hint=option)
+    return int(float(found[1]) * _UNITS[found[2]])

@@ -24,6 +24,17 @@ Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the space's 
 BatchSize = Annotated[int | None, typer.Option(min=2, help="Instead of the space's own.")]
 DataRoot = Annotated[Path, typer.Option(help="Where data sets lie.")]
 SplitSeed = Annotated[int, typer.Option(min=0, help="Fixes train, validation and test.")]
+HoldOut = Annotated[
+    float,
+    typer.Option(
+        min=0.01,
+        max=0.9,
+        help="Share of the training images that experts never see, to fit gates on.",
+    ),
+]
+BankSeed = Annotated[
+    int, typer.Option(min=0, help="Number of the training seed: another is another bank.")
+]
 Db = Annotated[
     str,
     typer.Option(

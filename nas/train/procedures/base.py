@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from nas.data.split import Data
 from nas.spec import Epoch, Recipe
+from nas.train.compute import Compute
 
 Tick = Callable[[], None]
 """Called after every step and every evaluated batch; raises to stop, on a time limit say."""
@@ -26,9 +28,12 @@ class Procedure(ABC):
       ran before;
     - a loss or gradient that is not finite raises NonFiniteLossError; what `tick` raises passes.
 
-    A subclass sets `self.epoch` to the last finished epoch. Its state may be any mixture of
-    dict, list, numbers, strings and tensors: `torch.load(weights_only=True)` must read it.
+    A subclass has an `optimizer` and runs one epoch at a time; where its state is more than model
+    and optimizer it overrides `events` and `state_dict`. A state may be any mixture of dict, list,
+    numbers, strings and tensors: `torch.load(weights_only=True)` must read it.
     """
+
+    optimizer: Optimizer
 
     def __init__(
         self,
@@ -43,7 +48,8 @@ class Procedure(ABC):
     ) -> None:
         """Moves the model to the device. Each step's batch is split into `micro_batches` pieces
         of at least 2 images whose gradients add up to the whole batch's."""
-        self.model = model
+        self.compute = Compute.of(recipe, device)
+        self.model = self.compute.place(model)
         self.data = data
         self.recipe = recipe
         self.device = device
@@ -52,13 +58,26 @@ class Procedure(ABC):
         self.tick = tick
         self.epoch = 0
 
-    @abstractmethod
     def events(self, state: dict[str, Any] | None = None) -> Iterator[Epoch]:
         """Trains from a state's epoch, or from the first, and yields each epoch's figures."""
+        if state is not None:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.epoch = state["epoch"]
+        while self.epoch < self.recipe.epochs:
+            yield self._run(self.epoch + 1)
 
-    @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """All that `events` needs to go on after the last yielded epoch."""
+        return {
+            "epoch": self.epoch,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    @abstractmethod
+    def _run(self, epoch: int) -> Epoch:
+        """Trains one epoch, sets `self.epoch` and gives its figures."""
 
     @property
     def evaluation_batch(self) -> int:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from nas.data.split import Data, Split, order
 from nas.moe import balance_loss
 from nas.spec import Epoch, Recipe
 from nas.train.batchnorm import reestimate
-from nas.train.compute import Compute, peak_memory
+from nas.train.compute import peak_memory
 from nas.train.faults import BuildError, NonFiniteLossError
 from nas.train.mixture import mixture_of
 from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
@@ -30,7 +29,7 @@ class Gate(Procedure):
     for bit. The gate learns on images that the experts have not seen where the task holds any out,
     else on their own training images; without augmentation, for an answer belongs to one picture.
     The objective is the joint one: cross-entropy against smoothed labels and `balance_weight` times
-    the load-balancing loss.
+    the load-balancing loss. A batch is never split: the gate alone keeps a gradient.
 
     `answers`: what the experts say, by split `held` and `val`, float32 `(N, E, C)`.
     """
@@ -48,9 +47,8 @@ class Gate(Procedure):
         answers: Mapping[str, Tensor] | None = None,
     ) -> None:
         """Raises BuildError for a model without a gate."""
-        self.compute = Compute.of(recipe, device)
         super().__init__(
-            self.compute.place(model),
+            model,
             data,
             recipe,
             device=device,
@@ -69,21 +67,6 @@ class Gate(Procedure):
         self.optimizer = build_optimizer(self.model, recipe)
         self._fit: Split = data.held if data.held is not None else data.train
         self._answers = answers
-
-    def events(self, state: dict[str, Any] | None = None) -> Iterator[Epoch]:
-        if state is not None:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.epoch = state["epoch"]
-        while self.epoch < self.recipe.epochs:
-            yield self._run(self.epoch + 1)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "epoch": self.epoch,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
 
     def _run(self, epoch: int) -> Epoch:
         start = perf_counter()

@@ -1,8 +1,6 @@
 """All experts and the gate together, from the first step."""
 
-from collections.abc import Iterator
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +11,7 @@ from nas.data.split import Data
 from nas.moe import balance_loss
 from nas.spec import Epoch, Recipe
 from nas.train.batchnorm import reestimate
-from nas.train.compute import Compute, peak_memory
+from nas.train.compute import peak_memory
 from nas.train.faults import NonFiniteLossError
 from nas.train.mixture import mixture_of
 from nas.train.mixup import Mixed, mix
@@ -43,9 +41,8 @@ class Joint(Procedure):
         micro_batches: int = 1,
         tick: Tick = lambda: None,
     ) -> None:
-        self.compute = Compute.of(recipe, device)
         super().__init__(
-            self.compute.place(model),
+            model,
             data,
             recipe,
             device=device,
@@ -57,21 +54,6 @@ class Joint(Procedure):
         self.optimizer = build_optimizer(self.model, recipe)
         # Reading the loss back waits for the device, so on CUDA it is looked at now and then.
         self._check_every = 25 if device.type == "cuda" else 1
-
-    def events(self, state: dict[str, Any] | None = None) -> Iterator[Epoch]:
-        if state is not None:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.epoch = state["epoch"]
-        while self.epoch < self.recipe.epochs:
-            yield self._run(self.epoch + 1)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "epoch": self.epoch,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
 
     def _run(self, epoch: int) -> Epoch:
         start = perf_counter()

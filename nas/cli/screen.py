@@ -1,0 +1,100 @@
+"""`nas screen`: score mixtures of the bank's experts without training any."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from nas.cli import asked, options
+from nas.cli.console import console
+
+
+def screen(
+    space: options.SpaceName = "tiny",
+    dataset: options.Dataset = "digits",
+    top: Annotated[
+        int, typer.Option(min=1, help="Fit weights and gates of so many of the best averages.")
+    ] = 1000,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Score so many mixtures at most, drawn uniformly beyond it.")
+    ] = 200_000,
+    max_params: Annotated[
+        str | None, typer.Option(help="The largest mixture, as in 20M: parameters of its experts.")
+    ] = None,
+    max_latency: Annotated[
+        float | None,
+        typer.Option(min=0, help="The slowest mixture, in ms an image, experts added up."),
+    ] = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    hold_out: options.HoldOut = 0.2,
+    seed: options.BankSeed = 0,
+    split_seed: options.SplitSeed = 0,
+    db: options.Db = "runs.db",
+    as_json: options.Json = False,
+) -> None:
+    """Score every mixture of a space from what the bank's experts said; train none.
+
+    Options that decide which experts are meant are those of `nas bank`.
+
+    Example: `nas screen moe4 --dataset cifar10`
+    """
+    import torch
+
+    from nas import data
+    from nas.analyse import question, table
+    from nas.campaign.screening import screen_space
+    from nas.ledger import Ledger
+    from nas.report import render
+    from nas.space import load
+
+    torch.set_num_threads(asked.default_workers(0))
+    chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    config = asked.config_of(
+        dataset=data.canonical(dataset),
+        split_seed=split_seed,
+        hold_out=hold_out,
+        replicate=seed,
+        sampler="stratified",
+        executor="ray",
+    )
+    ledger = Ledger(db, read_only=False)
+    shown = Console(stderr=True) if as_json else console
+    with Progress(console=shown, transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def watch(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done)
+
+        made = screen_space(
+            ledger,
+            chosen,
+            config,
+            top=top,
+            limit=limit,
+            max_params=None if max_params is None else asked.size_of(max_params, "--max-params"),
+            max_latency=None if max_latency is None else max_latency / 1000,
+            watch=watch,
+        )
+    if made.missing:
+        typer.echo(f"Without {', '.join(made.missing)}: not in the bank.", err=True)
+    if as_json:
+        typer.echo(json.dumps(asdict(made)))
+        return
+    for name in ("screen", "screen_families"):
+        answer = table(name, ledger)
+        note = answer.attrs["note"]
+        console.print()
+        console.print(render(answer, "table", title=question(name), note=note, limit=20))
+    said = f"\n{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s."
+    console.print(said, highlight=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's command."""
+    app.command()(screen)
