@@ -5,7 +5,9 @@ rank correlations with validation accuracy after training, with 95 % bootstrap i
 are the candidates that the screen did not choose: drawn level over the space, they say how well the
 predictor ranks it. `all` adds the chosen ones, whose narrow range lowers correlations.
 
-predictor             a score of the screen; losses and sizes count as the less the better.
+predictor             a score of the screen; of losses less is better. As baselines its best member
+                      alone, parameters, MACs, latency, and two zero-cost proxies, `grad_norm` and
+                      `naswot`, of its untrained members, added up: of all of them more is better.
                       `corrected` is a ridge regression of trained accuracy on the screen's scores,
                       families and pairs, each candidate foretold by a fit without it
 sample                control or all
@@ -17,21 +19,21 @@ spearman_low
 spearman_high
 n                     candidates
 
-The note gives the regret: best of the chosen against best of as many controls; and the cost ratio.
+The note gives the regret, best of the chosen against best of the controls, and what both cost.
 """
 
 import numpy as np
 import pandas as pd
 
 from nas.analyse import Frames
-from nas.analyse.screened import SMALLER, arms, corrected, told
-from nas.ledger.screens import SCORES
+from nas.analyse.screened import PROXIES, arms, corrected, told
+from nas.ledger.screens import SCORES, ascends
 
 COLUMNS = [
     *("predictor", "sample", "kendall", "kendall_low", "kendall_high", "spearman"),
     *("spearman_low", "spearman_high", "n"),
 ]
-PREDICTORS = [name for name in SCORES if not name.endswith("_test")]
+PREDICTORS = [*(name for name in SCORES if not name.endswith("_test")), "macs", *PROXIES]
 
 
 def table(frames: Frames) -> pd.DataFrame:
@@ -39,7 +41,7 @@ def table(frames: Frames) -> pd.DataFrame:
     rows = []
     for name in [*PREDICTORS, "corrected"]:
         score = corrected(trained) if name == "corrected" else trained[name]
-        score = -score if name in SMALLER else score
+        score = -score if ascends(name) else score
         for sample, some in (
             ("control", trained["arm"] == "control"),
             ("all", trained["arm"] != ""),

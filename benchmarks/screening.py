@@ -1,129 +1,212 @@
-"""How well does a screen foretell what training gives, and what do warm experts gain?
+"""How well does a screen foretell what training gives, and what does it save?
 
-    python benchmarks/screening.py [--space tiny] [--dataset digits] [--quartets 24] [--banks 3]
+    python benchmarks/screening.py [--dataset noisy-digits] [--banks 3] [--top 20] [--controls 16]
 
-For each bank (its own training seed): the bank, its screen, then the same stratified quartets
-trained jointly from scratch and finetuned from the bank, each with two seeds. Kendall's τ of every
-score of the screen against each, beside the τ of the two seeds with each other, which is the most a
-score could reach; means and standard deviations over banks. Trains for a long time: two workers
-take about 4 minutes a bank at the defaults.
+For each bank, which has a training seed of its own:
+
+1. the bank and its screen;
+2. `--from-screen`: the best by uniform average, finetuned, and a stratified control sample, twice
+   with different seeds;
+3. a stratified campaign of joint training from scratch, for ten times as long as bank and screen
+   took; its first candidates once more with another seed.
+
+Kendall's τ of every score and baseline with finetuning (over the controls) and with joint training,
+as a mean over the two seeds, beside the τ of the two seeds with each other; and what either way
+reaches in equal worker time. Means ± standard deviations over banks. Families are those of `tiny`
+whose members take less than 4 s each; two workers need about ten minutes a bank.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
+from nas.analyse.screened import with_scores
 from nas.campaign import CampaignConfig
 from nas.campaign.bank import open_bank, wanted, with_starts
 from nas.campaign.run import Voice, run
-from nas.campaign.screening import screen_space
+from nas.campaign.screening import SAMPLER, screen_space
 from nas.ledger import Ledger
-from nas.ledger.screens import screened
+from nas.ledger.screens import ascends, best_screened, screened
 from nas.space import load
 from nas.spec import Choice, Space
 
 SCORES = ("uniform", "uniform_loss", "static", "static_loss", "gate", "gate_loss", "oracle")
-BASELINES = ("best_member", "params", "latency")
-LESS = ("uniform_loss", "static_loss", "gate_loss")
-SEEDS = (0, 1)
+BASELINES = ("best_member", "params", "macs", "latency", "grad_norm", "naswot")
+FAMILIES = (
+    *("byobnet", "convnext", "efficientnet", "mambaout", "mobilenetv3", "nfnet", "resnet"),
+    *("starnet", "vit"),
+)
+LONGER = 10
+"""Times as long as bank and screen that the random campaign works."""
 
 
-def only(space: Space, **settings: str) -> Space:
-    """The space with one value of each of these choices, and of no other."""
-    choices = tuple(Choice(name=name, values=(value,)) for name, value in sorted(settings.items()))
-    return space.model_copy(update={"choices": choices})
+def space_of() -> Space:
+    """Some families of `tiny`, mixed softly."""
+    space = load("tiny")
+    others = [m.model for family, m in space.members if family not in FAMILIES]
+    soft = (Choice(name="mixing", values=("soft",)),)
+    return space.without(others).model_copy(update={"choices": soft})
 
 
 def trained(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -> pd.DataFrame:
-    """A campaign's candidates after training, by members."""
+    """A campaign's candidates after training, in the order of draws."""
     ledger.create_campaign(name, space, config.model_dump(mode="json"))
     run(ledger, name, config, Voice())
     attempts = ledger.attempts(name)
-    return attempts[attempts["outcome"] == "ok"].set_index("members")
+    return attempts[attempts["outcome"] == "ok"].sort_values("number", ignore_index=True)
 
 
-def measure(
-    folder: Path, asked: argparse.Namespace, bank_seed: int
-) -> tuple[dict[str, float], dict[str, float]]:
-    """τ of each score by what it is held against; accuracies and seconds."""
-    ledger = Ledger(folder / f"{bank_seed}.db", read_only=False)
-    space = load(asked.space)
-    shared = {
+def taus(name: str, seeds: list[pd.DataFrame], ledger: Ledger, ident: int) -> dict[str, float]:
+    """Of each score with the accuracies of mixtures that were trained with both seeds."""
+    one, other = (rows.set_index("members")["val_acc"] for rows in seeds)
+    both = one.index.intersection(other.index)
+    found = {f"{name}: two seeds": kendalltau(one[both], other[both]).statistic}
+    first = seeds[0][["members", "macs"]]
+    scores = with_scores(first, ledger, ident).set_index("members").loc[both]
+    for score in (*SCORES, *BASELINES):
+        values = scores[score].astype(float) * (-1 if ascends(score) else 1)
+        each = [kendalltau(values, truth[both]).statistic for truth in (one, other)]
+        found[f"{name}: {score}"] = float(np.mean(each))
+    found[f"{name}: n"] = len(both)
+    return found
+
+
+def best(rows: pd.DataFrame, of: str = "val_acc", test: str = "test_acc") -> tuple[float, float]:
+    """The best validation accuracy and its test accuracy."""
+    leader = rows.loc[rows[of].idxmax()]
+    return float(leader[of]), float(leader[test])
+
+
+def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str, float]:
+    ledger = Ledger(folder / f"{asked.dataset}-{bank_seed}.db", read_only=False)
+    space = space_of()
+    shared: dict[str, Any] = {
         "dataset": asked.dataset,
         "executor": "local",
         "workers": asked.workers,
         "controls": False,
         "keep_weights": "none",
+        "seed": bank_seed,
     }
-    bank = CampaignConfig(**shared, bank=True, hold_out=0.2, replicate=bank_seed)
+    config = CampaignConfig(**shared, bank=True, hold_out=0.2, replicate=bank_seed)
     start = time.perf_counter()
-    name, _ = open_bank(ledger, space, bank, wanted(space, bank))
-    run(ledger, name, bank, Voice())
+    bank, _ = open_bank(ledger, space, config, wanted(space, config))
+    run(ledger, bank, config, Voice())
     filled = time.perf_counter()
-    made = screen_space(ledger, space, bank, top=10**6, limit=10**6)
-    scores = screened(ledger, made.ident).set_index("members")
-    seconds = {"bank": filled - start, "screen": made.seconds / made.scored}
+    made = screen_space(ledger, space, config, top=1000, limit=10**6)
+    cheap = time.perf_counter() - start
+    averages = screen_space(ledger, space, config, top=1, limit=10**6)
+    every = screened(ledger, made.ident)
+    bank_cost = ledger.attempts(bank)["seconds"].sum()
+    screen_cost = made.seconds * asked.workers  # it has all processors
 
-    found: dict[str, list[pd.DataFrame]] = {}
-    scratch, warm = only(space, mixing="soft"), only(space, mixing="soft", start="finetuned")
-    for seed in SEEDS:
-        replicate = 2 * bank_seed + seed
-        config = CampaignConfig(**shared, trials=asked.quartets, replicate=replicate)
-        found.setdefault("scratch", []).append(trained(ledger, f"scratch{seed}", scratch, config))
-        config = config.model_copy(update={"experts": name, "hold_out": 0.2})
-        found.setdefault("finetuned", []).append(
-            trained(ledger, f"finetuned{seed}", with_starts(warm), config)
+    warm = with_starts(space.model_copy(update={"choices": ()}))
+    finetuned = Choice(name="start", values=("finetuned",))
+    warm = warm.model_copy(update={"choices": (*space.choices, finetuned)})
+    from_screen = {
+        "sampler": SAMPLER,
+        "screen": made.ident,
+        "top": asked.top,
+        "experts": bank,
+        "trials": asked.top + asked.controls,
+    }
+    chosen_of = {m for _, m in best_screened(ledger, made.ident, "uniform", asked.top)}
+    runs = [
+        trained(
+            ledger, f"warm{seed}", warm, CampaignConfig(**shared, **from_screen, replicate=seed)
         )
-    taus: dict[str, float] = {}
-    for how, (one, other) in found.items():
-        both = one.index.intersection(other.index)
-        taus[f"{how}: itself"] = kendalltau(
-            one.loc[both, "val_acc"], other.loc[both, "val_acc"]
-        ).statistic
-        for score in (*SCORES, *BASELINES):
-            sign = -1 if score in LESS else 1
-            taus[f"{how}: {score}"] = float(
-                np.mean(
-                    [
-                        kendalltau(sign * scores.loc[r.index, score], r["val_acc"]).statistic
-                        for r in (one, other)
-                    ]
-                )
-            )
-        seconds[how] = float(pd.concat([one, other])["seconds"].mean())
-        seconds[f"{how} val"] = float(pd.concat([one, other])["val_acc"].mean())
-        seconds[f"{how} best"] = float(one["val_acc"].max())
-    seconds["uniform val"] = float(scores.loc[found["scratch"][0].index, "uniform"].mean())
-    seconds["gate val"] = float(scores.loc[found["scratch"][0].index, "gate"].mean())
-    seconds["uniform best"] = float(scores["uniform"].max())
-    return taus, seconds
+        for seed in (2 * bank_seed, 2 * bank_seed + 1)
+    ]
+    chosen = runs[0][runs[0]["members"].isin(chosen_of)]
+    controls = [rows[~rows["members"].isin(chosen_of)] for rows in runs]
+    found = taus("finetuned", controls, ledger, made.ident)
+
+    random = CampaignConfig(**shared, budget_seconds=LONGER * cheap, replicate=2 * bank_seed)
+    scratch = trained(ledger, "scratch0", space, random)
+    again = CampaignConfig(**shared, trials=asked.controls, replicate=2 * bank_seed + 1)
+    repeated = trained(ledger, "scratch1", space, again)
+    found |= taus("scratch", [scratch, repeated], ledger, made.ident)
+
+    spent = scratch["seconds"].cumsum()
+    paid = bank_cost + screen_cost + chosen["seconds"].sum()
+    equal = scratch[spent <= paid]
+    found |= {
+        "cost: bank, worker s": bank_cost,
+        "cost: bank, wall s": filled - start,
+        "cost: screen, wall s": made.seconds,
+        "cost: mixtures": made.scored,
+        "cost: averages, ms a mixture": 1000 * averages.seconds / averages.scored,
+        "cost: all fits, ms a mixture": 1000 * made.seconds / made.scored,
+        "cost: trained from scratch, s": scratch["seconds"].mean(),
+        "cost: finetuned, s": runs[0]["seconds"].mean(),
+        "mean val: scratch": scratch["val_acc"].head(asked.controls).mean(),
+        "mean val: finetuned controls": controls[0]["val_acc"].mean(),
+        "mean val: finetuned chosen": chosen["val_acc"].mean(),
+        "mean val: finetuned chosen, other seed": runs[1]
+        .loc[runs[1]["members"].isin(chosen_of), "val_acc"]
+        .mean(),
+        "mean val: screen's average, all": every["uniform"].mean(),
+    }
+    ways = {
+        "screen's best average": best(every, "uniform", "uniform_test"),
+        "screen's best gate": best(every, "gate", "gate_test"),
+        "bank, screen and chosen": best(chosen),
+        "random, equal time": best(equal),
+        f"random, {LONGER} times bank and screen": best(scratch),
+    }
+    for way, (val, test) in ways.items():
+        found[f"best: {way}, val"], found[f"best: {way}, test"] = val, test
+    found["random: candidates in equal time"] = len(equal)
+    found["random: candidates in all"] = len(scratch)
+    goal = scratch["val_acc"].max()
+    found["share of random's time to its best: random"] = (
+        spent[scratch["val_acc"].idxmax()] / spent.iloc[-1]
+    )
+    found["share of random's time to its best: screen"] = _reached(
+        goal, ways["screen's best average"][0], chosen, bank_cost + screen_cost
+    ) / float(spent.iloc[-1])
+    ledger.close()
+    return found
+
+
+def _reached(goal: float, average: float, chosen: pd.DataFrame, cheap: float) -> float:
+    """Worker seconds until something is as good as `goal`; NaN where nothing was."""
+    if average >= goal:
+        return cheap
+    there = chosen["val_acc"].to_numpy() >= goal
+    if not there.any():
+        return float("nan")
+    return cheap + float(chosen["seconds"].cumsum().iloc[int(there.argmax())])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--space", default="tiny")
-    parser.add_argument("--dataset", default="digits")
-    parser.add_argument("--quartets", type=int, default=24)
+    parser.add_argument("--dataset", default="noisy-digits")
+    parser.add_argument("--top", type=int, default=20)
+    parser.add_argument("--controls", type=int, default=16)
     parser.add_argument("--banks", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="print one JSON line a bank too")
     asked = parser.parse_args()
+    every = []
     with tempfile.TemporaryDirectory() as folder:
-        every = [measure(Path(folder), asked, seed) for seed in range(asked.banks)]
-    print(f"{asked.quartets} quartets of {asked.space} on {asked.dataset}, {asked.banks} banks")
-    for title, rows in (
-        ("Kendall's τ", [taus for taus, _ in every]),
-        ("Seconds and accuracies", [seconds for _, seconds in every]),
-    ):
-        frame = pd.DataFrame(rows)
-        print(f"\n{title}: mean ± sd over banks")
-        for column in frame:
-            spread = f" ± {frame[column].std():.3f}" if len(frame) > 1 else ""
-            print(f"  {column:<26} {frame[column].mean():.4f}{spread}")
+        for seed in range(asked.banks):
+            every.append(measure(Path(folder), asked, seed))
+            if asked.json:
+                print(json.dumps(every[-1]), flush=True)
+    frame = pd.DataFrame(every)
+    print(f"{asked.dataset}, {asked.banks} banks: mean ± sd over banks (of how many)")
+    for column in frame:
+        known = frame[column].dropna()
+        spread = f" ± {known.std():.3f}" if len(known) > 1 else ""
+        print(f"  {column:<48} {known.mean():9.4f}{spread} ({len(known)})")
 
 
 if __name__ == "__main__":

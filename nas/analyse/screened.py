@@ -9,11 +9,11 @@ import pandas as pd
 
 from nas.analyse.frames import Frames
 from nas.analyse.measures import device_hours
-from nas.ledger.screens import SCORES, screen_of, screened
+from nas.ledger import Ledger
+from nas.ledger.screens import SCORES, best_screened, screen_of, screened
 from nas.spec import ProblemError
 
-SMALLER = frozenset({"params", "latency", *(name for name in SCORES if name.endswith("_loss"))})
-"""Scores of which less is better."""
+PROXIES = ("grad_norm", "naswot")
 FEWEST = 12
 """Trained candidates that a correction is fitted on."""
 _AT_ONCE = 5000
@@ -22,7 +22,7 @@ _AT_ONCE = 5000
 
 def arms(frames: Frames) -> pd.DataFrame:
     """One row a candidate that was trained to its end: `candidate`, `families`, `members`,
-    `val_acc`, `arm` (`chosen` or `control`), and the screen's scores.
+    `val_acc`, `macs`, `arm` (`chosen` or `control`), and what `with_scores` adds.
 
     Raises ProblemError for a campaign that was not drawn from a screen.
     """
@@ -33,19 +33,29 @@ def arms(frames: Frames) -> pd.DataFrame:
             where=frames.campaign,
             fix="begin one with `nas search --from-screen 20`",
         )
-    scores = screened(frames.ledger, ident)
     by, top = frames.config["by"], frames.config["top"]
-    ordered = scores.dropna(subset=[by]).sort_values(
-        [by, "rank"], ascending=[by in SMALLER, True], kind="stable"
-    )
-    chosen = set(ordered["members"].head(top))
+    best = best_screened(frames.ledger, ident, by, top)
     rows = frames.candidates
     rows = rows[(rows["role"] == "search") & (rows["outcome"] == "ok")]
     gates = [name for name in rows.columns if name.startswith("gate_")]
-    rows = rows[["candidate", "families", "members", "val_acc", *gates]]
-    rows = rows.merge(scores.drop(columns=["families"]), on="members", how="left")
-    arm = np.where(rows["members"].isin(chosen), "chosen", "control")
-    return rows.assign(arm=arm)
+    rows = rows[["candidate", "families", "members", "val_acc", "macs", *gates]]
+    rows = with_scores(rows, frames.ledger, ident)
+    chosen = rows["members"].isin([members for _, members in best])
+    return rows.assign(arm=np.where(chosen, "chosen", "control"))
+
+
+def with_scores(rows: pd.DataFrame, ledger: Ledger, ident: int) -> pd.DataFrame:
+    """Rows that name their `members`, with a screen's scores of them and zero-cost proxies: those
+    of the members, each before its training, added up."""
+    scores = screened(ledger, ident).drop(columns=["families"])
+    rows = rows.merge(scores, on="members", how="left")
+    known = {e["model"]: e.get("proxies", {}) for e in screen_of(ledger, ident).experts}
+    for proxy in PROXIES:
+        rows[proxy] = [
+            sum(known.get(model, {}).get(proxy, np.nan) for model in members.split("+"))
+            for members in rows["members"]
+        ]
+    return rows
 
 
 def corrected(trained: pd.DataFrame) -> "pd.Series[float]":
@@ -145,4 +155,9 @@ def told(frames: Frames, trained: pd.DataFrame) -> str:
         f"a trained candidate took {each:.1f} s, a screened one {1000 * per_mixture:.2f} ms after"
         f" {bank:.0f} s for the bank's experts"
     )
+    if len(chosen) and each > 0:
+        parts.append(
+            f"for the price of experts, screen and chosen, {(bank + screen.seconds) / each:.0f}"
+            f" more than {len(chosen)} could have been trained at random"
+        )
     return "; ".join(parts)

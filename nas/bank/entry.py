@@ -45,6 +45,8 @@ class Entry(Noun):
     """Worker time it took to train, predict and store."""
     latency: dict[int, float]
     """Batch size → median seconds of one forward pass of so many images, where it was trained."""
+    proxies: dict[str, float] = {}
+    """`grad_norm`, `naswot`: what it said before its first step; see nas.train.proxies."""
     versions: dict[str, str]
     device: str
     files: dict[str, Part]

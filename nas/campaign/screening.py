@@ -91,6 +91,7 @@ def screen_space(
                 "model": entry.model,
                 "val_acc": entry.val_acc,
                 "seconds": entry.seconds,
+                "proxies": entry.proxies,
             }
             for entry in table.entries
         ],

@@ -27,6 +27,9 @@ _BUILT_IN = "nothing to get"
 
 _SETS = {
     "digits": DataSet("digits", "1,797 handwritten digits, 8×8, from scikit-learn", _BUILT_IN),
+    "noisy-digits": DataSet(
+        "noisy-digits", "the same under noise, which leaves room at the top", _BUILT_IN
+    ),
     "synthetic": DataSet(
         "synthetic", "16 procedural classes in 4 domains, for ground truth", _BUILT_IN
     ),

@@ -11,10 +11,12 @@ import torch
 from nas.bank import Bank, Entry, Part
 from nas.data.split import Data
 from nas.spec import ProblemError, Trial
-from nas.train import Procedure
+from nas.train import Procedure, load_model
 from nas.train.checkpoint import save_weights
 from nas.train.compute import Compute
 from nas.train.predicting import predict
+from nas.train.proxies import BATCH, proxies
+from nas.train.seeding import seed_everything
 from nas.train.timing import latency
 
 
@@ -45,6 +47,7 @@ def deposit(
     features = predictions["held"].features
     shape = (trial.candidate.channels, trial.candidate.image_size, trial.candidate.image_size)
     speed = latency(training.model, shape, compute)
+    foretold = _proxies(trial, training, data)
 
     def describe(files: dict[str, Part]) -> Entry:
         return Entry(
@@ -57,6 +60,7 @@ def deposit(
             params=sum(p.numel() for p in training.model.parameters()),
             seconds=monotonic() - start,
             latency=speed,
+            proxies=foretold,
             versions={"torch": torch.__version__, "timm": timm.__version__},
             device=str(training.device),
             files=files,
@@ -69,3 +73,13 @@ def deposit(
         describe,
         limit=trial.bank_bytes,
     )
+
+
+def _proxies(trial: Trial, training: Procedure, data: Data) -> dict[str, float]:
+    """Of the model as its training began with it, on images drawn by its seed."""
+    seed = trial.candidate.seed
+    seed_everything(seed, epoch=0)
+    fresh = load_model(trial.code, data.num_classes).to(training.device)
+    generator = torch.Generator().manual_seed(seed)
+    images, labels = next(iter(data.train.batches(BATCH, generator=generator)))
+    return proxies(fresh, images, labels)

@@ -236,7 +236,7 @@ class Screen(Base):
     config: Mapped[dict[str, Any]]
     """What was asked: data, split, hold-out, replicate, seed, how many were fitted."""
     experts: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    """`key`, `family`, `model`, `val_acc`, `seconds` of each."""
+    """`key`, `family`, `model`, `val_acc`, `seconds`, `proxies` of each."""
     total: Mapped[Big]
     """Mixtures the space has; fewer rows than that are a sample."""
     val_images: Mapped[int]

@@ -22,6 +22,12 @@ SCORES = tuple(
 _AT_ONCE = 5000
 
 
+def ascends(score: str) -> bool:
+    """Whether less of it is better: of losses. Parameters and latency are foretellers of accuracy
+    too, of which more is better."""
+    return score.endswith("_loss")
+
+
 def put_screen(
     ledger: Ledger,
     space: Space,
@@ -93,7 +99,7 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
         raise ProblemError(f"a screen has no score {by!r}", fix=did_you_mean(by, SCORES))
     screen_of(ledger, ident)
     column = getattr(m.Screened, by)
-    best = column.asc() if by.endswith("_loss") else column.desc()
+    best = column.asc() if ascends(by) else column.desc()
     query = (
         select(m.Screened.families, m.Screened.members)
         .where(m.Screened.screen_id == ident, column.is_not(None))

@@ -41,7 +41,17 @@ def planted(folder: Path, noise: float, seed: int = 0, trained: int = 28) -> Mak
         }
         for n, pair in enumerate(ranked)
     ]
-    experts = [{"key": f, "family": f, "model": f, "val_acc": 0.5, "seconds": 2.0} for f in "ab"]
+    experts = [
+        {
+            "key": f,
+            "family": f,
+            "model": f"{f}_s",
+            "val_acc": 0.5,
+            "seconds": 2.0,
+            "proxies": {"naswot": worth[f]},
+        }
+        for f in FAMILIES
+    ]
     put_screen(
         maker.ledger,
         SPACE,
@@ -73,7 +83,19 @@ def test_a_screen_that_is_right_is_found_right(tmp_path: Path) -> None:
     assert by.loc[("static", "control"), "n"] == 0
     note = table.attrs["note"]
     assert "6 chosen by uniform and 22 controls" in note
-    assert "10.00 ms after 4 s for the bank's experts" in note
+    assert "10.00 ms after 16 s for the bank's experts" in note
+    # (16 + 0.28) s of bank and screen, at 10 s a training
+    assert "2 more than 6 could have been trained at random" in note
+
+
+def test_baselines_stand_beside_it(tmp_path: Path) -> None:
+    """Planted proxies add up to the truth; a mixture's are missing where one of its members' is."""
+    by = nas.table("screening", planted(tmp_path, noise=0.0).ledger).set_index("predictor")
+    assert {"best_member", "params", "macs", "latency", "grad_norm", "naswot"} <= set(by.index)
+    naswot = by.loc["naswot"].set_index("sample")
+    assert naswot.loc["control", "kendall"] > 0.95
+    assert naswot.loc["control", "n"] == 22
+    assert (by.loc["grad_norm", "n"] == 0).all()
 
 
 def test_intervals_hold_the_estimate_and_noise_widens_them(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.data.augment import crop, erase, jitter
-from nas.data.sources import digits, synthetic
+from nas.data.sources import digits, noisy_digits, synthetic
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -85,7 +85,7 @@ def test_erasing_takes_one_rectangle_from_a_quarter_of_the_images() -> None:
             assert side.nonzero().flatten().diff().max(0).values <= 1 if side.sum() > 1 else True
 
 
-@pytest.mark.parametrize("source", [digits, synthetic])
+@pytest.mark.parametrize("source", [digits, noisy_digits, synthetic])
 def test_sets_whose_classes_do_not_survive_it_are_not_mirrored(source: ModuleType) -> None:
     assert not source.read(Path("unused")).mirror
 

@@ -11,10 +11,12 @@ from nas.data.augment import Augment
 from nas.data.split import Data, Split
 from nas.spec import Task
 
+BUILT_IN = ("digits", "noisy-digits", "synthetic")
 
-@pytest.fixture(params=["digits", "synthetic", "folder", "stream"])
+
+@pytest.fixture(params=[*BUILT_IN, "folder", "stream"])
 def data(request: pytest.FixtureRequest, tmp_path: Path, load_small: Load) -> Data:
-    if request.param in ("digits", "synthetic"):
+    if request.param in BUILT_IN:
         return load_small(request.param)
     path = make_folder(tmp_path / "pets", {"cat": 11, "dog": 8, "eel": 9})
     limit = {"memory_limit": 0} if request.param == "stream" else {}
@@ -89,7 +91,7 @@ class TestDataContract:
         self, data: Data, request: pytest.FixtureRequest, load_small: Load, tmp_path: Path
     ) -> None:
         kind = request.node.callspec.params["data"]
-        name = kind if kind in ("digits", "synthetic") else f"folder:{tmp_path / 'pets'}"
+        name = kind if kind in BUILT_IN else f"folder:{tmp_path / 'pets'}"
 
         def val(seed: int) -> torch.Tensor:
             (batch,) = load_small(name, split_seed=seed).val.batches(1000)
@@ -107,7 +109,7 @@ def test_channels_and_size_follow_the_request(load_small: Load) -> None:
 
 
 def test_what_is_cheap_to_know_agrees_with_the_loaded_set(load_small: Load, tmp_path: Path) -> None:
-    for name in ("digits", "synthetic"):
+    for name in BUILT_IN:
         data = load_small(name)
         assert nas.data.num_classes(name, tmp_path) == data.num_classes
         images = sum(len(split) for split in (data.train, data.val, data.test))

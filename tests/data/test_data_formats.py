@@ -276,6 +276,7 @@ class TestCheck:
         names = [entry.name for entry in nas.data.describe()]
         assert names == [
             "digits",
+            "noisy-digits",
             "synthetic",
             "cifar10",
             "cifar100",

@@ -71,6 +71,7 @@ def test_the_bank_keeps_what_the_model_says(bank: Bank, make_trial: Any, tmp_pat
     model = load_model(SINGLE, 10)
     safetensors.torch.load_model(model, bank.checked(entry, WEIGHTS))
     assert set(entry.latency) == {1, 32}
+    assert entry.proxies.keys() == {"grad_norm", "naswot"}
     assert not any(Path(trial.folder).glob("*.safetensors"))
 
 
