@@ -59,7 +59,8 @@ def family_effects(every: Observations) -> FamilyEffects:
         coefficients = seen.basis.T @ seen.value  # the basis is orthonormal
         residual = seen.value - seen.basis @ coefficients
         weights = contrasts(group, seen)
-        shares = (seen.basis @ weights.T) ** 2  # (n, G): of each result in an effect's variance
+        # (n, G): each result's share in an effect's variance
+        shares = (seen.design @ (seen.rotation @ weights.T)) ** 2
         left_out = (residual / (1 - seen.leverage))[:, None]
         error = np.sqrt((shares * left_out**2).sum(axis=0))
         half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom_of(shares / _apart(seen))) * error
@@ -81,9 +82,8 @@ def comparable(seen: Observations) -> Bools:
     drawn = seen.counts > 0
     if not drawn.any():
         return drawn
-    matrix = seen.matrix
     # XᵀX has the null space of X and does not grow with the results.
-    basis = null_space(matrix.T @ matrix, rcond=1e-10)[: len(drawn)]
+    basis = null_space(seen.gram, rcond=1e-10)[: len(drawn)]
     keys = [tuple(row) for row in np.round(basis, 6) + 0.0]
     groups: dict[tuple[float, ...], list[int]] = {}
     for family in np.flatnonzero(drawn).tolist():
@@ -100,10 +100,10 @@ def contrasts(group: Bools, seen: Observations) -> Floats:
 
     With X = QR, what is c·β of the design is (R⁺ᵀc)·γ of its basis.
     """
-    wanted = np.zeros((int(group.sum()), seen.matrix.shape[1]))
+    wanted = np.zeros((int(group.sum()), len(seen.gram)))
     place = np.flatnonzero(group)
     wanted[:, place] = np.eye(len(place)) - 1 / len(place)
-    weights: Floats = wanted @ np.linalg.pinv(seen.basis.T @ seen.matrix)
+    weights: Floats = wanted @ np.linalg.pinv(seen.rotation.T @ seen.gram)
     return weights
 
 
@@ -141,24 +141,24 @@ def _shrunken(seen: Observations) -> Floats:
     from sklearn.linear_model import BayesianRidge
 
     spread = seen.value.std() or 1.0
-    matrix, value, weight = condensed(seen.matrix, (seen.value - seen.value.mean()) / spread)
-    model = BayesianRidge(fit_intercept=False).fit(matrix, value, sample_weight=weight)
+    rows, value, weight = condensed(seen, seen.value / spread)
+    model = BayesianRidge(fit_intercept=False).fit(rows, value, sample_weight=weight)
     coefficients: Floats = model.coef_[: len(seen.families)] * spread
     return coefficients
 
 
-def condensed(matrix: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
-    """Rows, values and weights with the same weighted sums of squares and products as `matrix`
-    `(n, p)` and `value` `(n,)` about their means, and the same sum of weights: all that a normal
-    posterior needs, in p + 1 rows at most."""
-    n, mean = len(value), matrix.mean(axis=0)
-    value = value - value.mean()
-    scale, vectors = np.linalg.eigh(matrix.T @ matrix - n * np.outer(mean, mean))
+def condensed(seen: Observations, value: Floats) -> tuple[Floats, Floats, Floats]:
+    """Rows, values and weights with the same weighted sums of squares and products as the design
+    and `value` `(n,)` about their means, and the same sum of weights: all that a normal posterior
+    needs, in r + 1 rows at most."""
+    n, value = len(value), value - value.mean()
+    mean = np.asarray(seen.design.mean(axis=0))
+    scale, vectors = np.linalg.eigh(seen.gram - n * np.outer(mean, mean))
     kept = scale > 1e-10 * max(scale[-1], 1.0)
     root, vectors = np.sqrt(scale[kept]), vectors[:, kept]
-    explained = vectors.T @ (matrix.T @ value) / root
+    explained = vectors.T @ (seen.design.T @ value) / root
     rest = n - len(root)
     left = max(0.0, value @ value - explained @ explained)
-    rows = np.vstack([root[:, None] * vectors.T, np.zeros(matrix.shape[1])])
+    rows = np.vstack([root[:, None] * vectors.T, np.zeros(len(mean))])
     values = np.append(explained, np.sqrt(left / rest))
     return rows, values, np.append(np.ones(len(root)), rest)

@@ -6,12 +6,15 @@ Shapes: n results, F families, g groups of levels, q further columns, r the rank
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.spec import Assignment
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -19,6 +22,8 @@ Ints = NDArray[np.int64]
 
 FEWEST = 5
 """Results of a family that an error can be estimated from."""
+_WELL = 1e-5
+"""Least eigenvalue, as a share of the greatest, at which rounding is no matter."""
 DETERMINED = 0.99
 """The leverage of a result that fits itself."""
 
@@ -91,22 +96,23 @@ class Observations:
         return cls(tuple(families), held, np.column_stack([empty, *levels]), value)
 
     @cached_property
-    def contrasts(self) -> Floats:
-        """`(n, q)`: sum to zero over the members of a family, and over the settings of a choice.
+    def design(self) -> "csr_array[Any, Any]":
+        """`(n, F + q)`, sparse, for a candidate holds few of the families.
 
-        So a family's coefficient is the mean over its members that have results, at the mean of
-        all settings.
+        The further columns sum to zero over the members of a family, and over the settings of a
+        choice, so that a family's coefficient is the mean over its members that have results, at
+        the mean of all settings. It needs no intercept: every candidate holds k families.
         """
-        empty = np.empty((len(self.value), 0))
-        return np.hstack([empty, *(_contrasts(codes) for codes in self.levels.T)])
+        from scipy.sparse import csr_array, hstack
+
+        held = csr_array(self.held, dtype=np.float64)
+        return hstack([held, *(_contrasts(codes) for codes in self.levels.T)], format="csr")
 
     @cached_property
-    def matrix(self) -> Floats:
-        """`(n, F + q)`. It needs no intercept: every candidate holds k families."""
-        matrix = np.empty((len(self.value), len(self.families) + self.contrasts.shape[1]))
-        matrix[:, : len(self.families)] = self.held
-        matrix[:, len(self.families) :] = self.contrasts
-        return matrix
+    def gram(self) -> Floats:
+        """XᵀX of the design, `(F + q, F + q)`."""
+        gram: Floats = (self.design.T @ self.design).toarray()
+        return gram
 
     @cached_property
     def counts(self) -> Ints:
@@ -115,22 +121,30 @@ class Observations:
         return counts
 
     @cached_property
+    def rotation(self) -> Floats:
+        """`(F + q, r)`: the design times this is `basis`."""
+        if not self.design.shape[0] or not self.design.shape[1]:
+            return np.empty((self.design.shape[1], 0))
+        # Eigenvectors of XᵀX are cheap however many the results.
+        scale, vectors = np.linalg.eigh(self.gram)
+        kept = scale > 1e-10 * scale[-1]
+        rotation: Floats = vectors[:, kept] / np.sqrt(scale[kept])
+        if scale[kept][0] < _WELL * scale[-1]:
+            # A second round mends what squaring lost (CholeskyQR2: Yamamoto and others 2015).
+            rough = self.design @ rotation
+            rotation = rotation @ np.linalg.inv(np.linalg.cholesky(rough.T @ rough)).T
+        return rotation
+
+    @cached_property
     def basis(self) -> Floats:
         """An orthonormal basis of the design's columns, `(n, r)`."""
-        if not self.value.size or not self.matrix.size:
-            return np.empty((len(self.value), 0))
-        # Eigenvectors of XᵀX are cheap however many the results; the second round mends what
-        # squaring lost (CholeskyQR2: Yamamoto and others 2015).
-        scale, vectors = np.linalg.eigh(self.matrix.T @ self.matrix)
-        kept = scale > 1e-10 * scale[-1]
-        rough = self.matrix @ (vectors[:, kept] / np.sqrt(scale[kept]))
-        basis: Floats = rough @ np.linalg.inv(np.linalg.cholesky(rough.T @ rough)).T
+        basis: Floats = self.design @ self.rotation
         return basis
 
     @cached_property
     def leverage(self) -> Floats:
         """The diagonal of X(XᵀX)⁺Xᵀ, `(n,)`: how much each result decides its own fitted value."""
-        leverage: Floats = (self.basis**2).sum(axis=1)
+        leverage: Floats = np.einsum("nr,nr->n", self.basis, self.basis)
         return leverage
 
     @cached_property
@@ -146,7 +160,7 @@ class Observations:
         while True:
             rare = (seen.counts > 0) & (seen.counts < FEWEST)
             kept: Bools = np.logical_not(seen.held[:, rare].any(axis=1, keepdims=True))[:, 0]
-            if kept.all() and 2 * seen.basis.shape[1] > len(seen.value):
+            if kept.all() and 2 * seen.rotation.shape[1] > len(seen.value):
                 seen = seen._only(kept, seen.levels[:, :0])
             if kept.all():
                 kept = seen.leverage < DETERMINED
@@ -163,12 +177,14 @@ class Observations:
         return type(self)(self.families, self.held[kept], levels[kept], self.value[kept])
 
 
-def _contrasts(codes: Ints) -> Floats:
+def _contrasts(codes: Ints) -> "csr_array[Any, Any]":
     """(n, m − 1) for m levels: 1 for the row's level, −1 for the last one, 0 where it has none."""
+    from scipy.sparse import csr_array
+
     known, place = np.unique(codes[codes >= 0], return_inverse=True)
-    found = np.zeros((len(codes), max(0, len(known) - 1)))
     rows = np.flatnonzero(codes >= 0)
-    last = place == len(known) - 1
-    found[rows[~last], place[~last]] = 1.0
-    found[rows[last]] = -1.0
-    return found
+    last, width = place == len(known) - 1, max(0, len(known) - 1)
+    at = np.concatenate([rows[~last], np.repeat(rows[last], width)])
+    column = np.concatenate([place[~last], np.tile(np.arange(width), int(last.sum()))])
+    value = np.repeat([1.0, -1.0], [int((~last).sum()), width * int(last.sum())])
+    return csr_array((value, (at, column)), shape=(len(codes), width))

@@ -89,10 +89,10 @@ def _sparse(
     """
     first, second = np.triu_indices(len(seen.families), 1)
     rest, basis, kept = _rest(seen), seen.basis, 1 - seen.leverage
-    noise = basis.T @ (basis * (rest**2 / kept)[:, None])
-    plain = basis.T @ (basis / kept[:, None])
+    noise, plain = _weighed(seen, rest**2 / kept), _weighed(seen, 1 / kept)
+    held = np.ascontiguousarray(seen.held.T)  # a family's results side by side
     for pair in wanted.tolist():
-        rows = np.flatnonzero(seen.held[:, first[pair]] & seen.held[:, second[pair]])
+        rows = np.flatnonzero(held[first[pair]] & held[second[pair]])
         near, about = basis[rows], rest[rows]
         shared = near.sum(axis=0)
         weight = len(rows) - shared @ shared
@@ -108,6 +108,14 @@ def _sparse(
         error[pair] = np.sqrt(variance) / weight
         total = share.sum() + shared @ plain @ shared - elsewhere.sum()
         freedom[pair] = total**2 / (share**2).sum()
+
+
+def _weighed(seen: Observations, weight: Floats) -> Floats:
+    """Qᵀ diag(weight) Q of the basis Q, `(r, r)`."""
+    design = seen.design
+    gram = (design.T @ design.multiply(weight[:, None])).toarray()
+    found: Floats = seen.rotation.T @ gram @ seen.rotation
+    return found
 
 
 def _rest(seen: Observations) -> Floats:

@@ -247,9 +247,9 @@ def test_the_ranking_s_posterior_needs_the_sums_alone(results: int) -> None:
         design(where, assignments(where, results)), np.linspace(0, 1, 8), np.random.default_rng(0)
     )
     value = (seen.value - seen.value.mean()) / seen.value.std()
-    whole = BayesianRidge().fit(seen.matrix, value)
-    matrix, values, weight = condensed(seen.matrix, value)
-    assert len(values) <= seen.matrix.shape[1] + 1
+    whole = BayesianRidge().fit(seen.design.toarray(), value)
+    matrix, values, weight = condensed(seen, value)
+    assert len(values) <= seen.design.shape[1] + 1
     assert weight.sum() == pytest.approx(results)
     short = BayesianRidge(fit_intercept=False).fit(matrix, values, sample_weight=weight)
     assert short.coef_ == pytest.approx(whole.coef_, rel=1e-3, abs=1e-4)
