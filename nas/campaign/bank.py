@@ -74,7 +74,7 @@ def wanted(space: Space, config: CampaignConfig) -> list[Wanted]:
     ]
 
 
-def held(bank: Bank, experts: Iterable[Wanted]) -> dict[str, Entry]:
+def banked(bank: Bank, experts: Iterable[Wanted]) -> dict[str, Entry]:
     """The entries that stand under the experts' keys, by key; damaged ones are left out."""
     found = {}
     for expert in experts:
@@ -143,7 +143,7 @@ def warm_keys(ledger: Ledger, space: Space, config: CampaignConfig) -> dict[str,
     find_bank(ledger, config.experts, space, config)
     row = ledger.campaign(config.experts)
     experts = wanted(Space.model_validate(row.space), CampaignConfig.model_validate(row.config))
-    there = held(bank_of(ledger), experts)
+    there = banked(bank_of(ledger), experts)
     members = {member.model: member for _, member in space.members}
     return {
         expert.model: expert.key

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.campaign.bank import bank_of, held, wanted
+from nas.campaign.bank import bank_of, banked, wanted
 from nas.campaign.config import CampaignConfig
 from nas.ledger import Ledger
 from nas.ledger.screens import best_screened, put_screen, screen_of
@@ -42,9 +42,11 @@ def screen_space(
     limit: int,
     max_params: int | None = None,
     max_latency: float | None = None,
+    device: str = "cpu",
     watch: "Watch" = lambda *_: None,
 ) -> Made:
-    """Scores every mixture of the space whose experts the bank has, and records the scores.
+    """Scores every mixture of the space whose experts the bank has, on the device named, and
+    records the scores.
 
     Raises ProblemError where the bank has too few, or what it has cannot be read.
     """
@@ -53,7 +55,7 @@ def screen_space(
     start = monotonic()
     experts = wanted(space, config)
     bank = bank_of(ledger)
-    found = held(bank, experts)
+    found = banked(bank, experts)
     if not found:
         raise ProblemError(
             f"the bank has no expert of {space.name} trained like this on {config.dataset}",
@@ -71,7 +73,7 @@ def screen_space(
             fix="`nas bank` lists what each expert has; allow more",
         )
     scored = replace(sets, members=sets.members[allowed])
-    result = screen(table, scored, top=top, seed=config.seed, watch=watch)
+    result = screen(table.on(device), scored, top=top, seed=config.seed, watch=watch)
     seconds = monotonic() - start
     ident = put_screen(
         ledger,

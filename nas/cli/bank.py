@@ -63,7 +63,7 @@ def bank(
     Example: `nas bank moe4 --dataset cifar10 --gpus 1`
     """
     from nas import data
-    from nas.campaign.bank import bank_of, held, open_bank, wanted
+    from nas.campaign.bank import bank_of, banked, open_bank, wanted
     from nas.ledger import Ledger
     from nas.space import check_models, find, load
 
@@ -91,7 +91,7 @@ def bank(
     ledger = Ledger(db, read_only=False)
     kept = bank_of(ledger)
     kept.sweep()
-    found = held(kept, experts)
+    found = banked(kept, experts)
     if check:
         found = _sound(kept, found)
     missing = [expert for expert in experts if expert.key not in found]
@@ -100,9 +100,11 @@ def bank(
         check_models(chosen, find(space))
         name, again = open_bank(ledger, chosen, config, missing)
         if again:
-            typer.echo(f"{again} experts were lost or damaged and are trained again.", err=True)
+            lost = "1 expert was" if again == 1 else f"{again} experts were"
+            are = "is" if again == 1 else "are"
+            typer.echo(f"{lost} lost or damaged and {are} trained again.", err=True)
         _train(ledger, name, config, as_json)
-        found = held(kept, experts)
+        found = banked(kept, experts)
     _show(experts, found, as_json)
     if publish is not None:
         _publish(ledger, kept, found, chosen, config, publish, licence)
@@ -178,7 +180,7 @@ def _show(experts: "list[Wanted]", found: "dict[str, Entry]", as_json: bool) -> 
             "family": expert.family,
             "model": expert.model,
             "key": expert.key,
-            "held": expert.key in found,
+            "in_bank": expert.key in found,
             **(_figures(found[expert.key]) if expert.key in found else {}),
         }
         for expert in experts
@@ -190,8 +192,8 @@ def _show(experts: "list[Wanted]", found: "dict[str, Entry]", as_json: bool) -> 
     for column in ("family", "model", "val", "test", "parameters", "ms", "MB"):
         table.add_column(column, justify="left" if column in ("family", "model") else "right")
     for row in sorted(rows, key=lambda row: -row.get("val_acc", -1.0)):
-        if not row["held"]:
-            table.add_row(row["family"], row["model"], "not held", "", "", "", "")
+        if not row["in_bank"]:
+            table.add_row(row["family"], row["model"], "not there", "", "", "", "")
             continue
         table.add_row(
             *(row["family"], row["model"]),

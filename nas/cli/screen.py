@@ -31,6 +31,7 @@ def screen(
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     hold_out: options.HoldOut = 0.2,
+    gpus: options.Gpus = None,
     seed: options.BankSeed = 0,
     split_seed: options.SplitSeed = 0,
     db: options.Db = "runs.db",
@@ -47,6 +48,7 @@ def screen(
     from nas import data
     from nas.analyse import question, table
     from nas.campaign.screening import screen_space
+    from nas.execute import check_gpus
     from nas.ledger import Ledger
     from nas.report import render
     from nas.space import load
@@ -60,7 +62,9 @@ def screen(
         replicate=seed,
         sampler="stratified",
         executor="ray",
+        gpus=gpus or 0,
     )
+    check_gpus(config.gpus)
     ledger = Ledger(db, read_only=False)
     shown = Console(stderr=True) if as_json else console
     with Progress(console=shown, transient=True) as progress:
@@ -79,6 +83,7 @@ def screen(
             limit=limit,
             max_params=None if max_params is None else asked.size_of(max_params, "--max-params"),
             max_latency=None if max_latency is None else max_latency / 1000,
+            device=config.device,
             watch=watch,
         )
     if made.missing:

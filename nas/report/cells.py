@@ -40,6 +40,10 @@ def _spread(value: float) -> str:
     return f"{100 * value:.2f}"
 
 
+def _milliseconds(value: float) -> str:
+    return f"{_three(1000 * value)} ms"
+
+
 def _bytes(value: float) -> str:
     return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.1f} MiB"
 
@@ -78,12 +82,13 @@ def _other(value: Any) -> str:
 
 
 _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
-    (("lift", "effect", "synergy"), _points),
+    (("lift", "effect", "synergy", "gain"), _points),
     (("val_se", "confirm_sd"), _spread),
     (("families", "members"), _families),
     (("key", "base_key"), _key),
     (("number",), _number),
     (("seconds",), format_duration),
+    (("latency",), _milliseconds),
     (("params", "macs"), _count),
     (("kendall", "spearman"), _other),  # their bounds too
 )
@@ -92,8 +97,19 @@ _ENDINGS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("_bytes",), _bytes),
 )
 
+_SHARES = frozenset(
+    {
+        *("uniform", "static", "gate", "uniform_test", "static_test", "gate_test", "oracle"),
+        *("best_member", "without", "best", "alone", "in_best", "foretold", "trained"),
+        *("low", "high"),
+    }
+)
+"""Names of shares that do not say so by their endings."""
+
 
 def _writer(column: str) -> Callable[[Any], str]:
+    if column in _SHARES:
+        return _percent
     for starts, writer in _WRITERS:
         if column.startswith(starts):
             return writer

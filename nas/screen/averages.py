@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 Watch = Callable[[int], None]
 """Told how many mixtures are done."""
 
-_CELLS = 1 << 21
-"""Sums held at a time: about what stays in a processor's cache."""
+_CELLS = {"cpu": 1 << 21, "cuda": 1 << 27}
+"""Sums held at a time: on a processor about what stays in its cache."""
 
 
 def uniform(
@@ -32,7 +32,7 @@ def uniform(
     """
     k = members.shape[1]
     accuracy, loss = np.empty(len(members)), np.empty(len(members))
-    room = max(1, _CELLS // logits[0].numel())
+    room = max(1, _CELLS[logits.device.type] // logits[0].numel())
     done = 0
     with torch.inference_mode():
         for first, lasts in _by_prefix(members):
@@ -40,9 +40,9 @@ def uniform(
             for some in np.array_split(lasts, -(-len(lasts) // room)):
                 mean = logits[torch.from_numpy(some)].add_(shared).div_(k)  # (q, C, N)
                 rows = slice(done, done + len(some))
-                accuracy[rows] = (said(mean) == labels).double().mean(dim=1).numpy()
+                accuracy[rows] = (said(mean) == labels).double().mean(dim=1).cpu().numpy()
                 true = mean.gather(1, labels.expand(len(some), 1, -1))[:, 0]
-                loss[rows] = (mean.logsumexp(dim=1) - true).double().mean(dim=1).numpy()
+                loss[rows] = (mean.logsumexp(dim=1) - true).double().mean(dim=1).cpu().numpy()
                 done += len(some)
             watch(done)
     return accuracy, loss
@@ -50,7 +50,7 @@ def uniform(
 
 def oracle(logits: Tensor, labels: Tensor, members: Ints) -> Floats:
     """Share of images that any expert of a mixture gets right, `(Q,)`: exact, by bits."""
-    right = (said(logits) == labels).numpy()
+    right = (said(logits) == labels).cpu().numpy()
     packed = np.packbits(right, axis=1)
     padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
     words = np.ascontiguousarray(padded).view(np.uint64)
@@ -64,7 +64,7 @@ def oracle(logits: Tensor, labels: Tensor, members: Ints) -> Floats:
 
 def alone(logits: Tensor, labels: Tensor) -> Floats:
     """Each expert's own accuracy, `(E,)`."""
-    accuracy: Floats = (said(logits) == labels).double().mean(dim=1).numpy()
+    accuracy: Floats = (said(logits) == labels).double().mean(dim=1).cpu().numpy()
     return accuracy
 
 

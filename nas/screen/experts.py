@@ -1,7 +1,8 @@
 """The experts of a bank as tensors in one order."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -41,6 +42,19 @@ class Experts:
                 np.array([e.latency[1] for e in self.entries])[members].sum(axis=1) <= latency
             )
         return allowed
+
+    def on(self, device: torch.device | str) -> Self:
+        """The same, where mixtures are to be scored."""
+
+        def moved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {split: x.to(device) for split, x in tensors.items()}
+
+        return replace(
+            self,
+            logits=moved(self.logits),
+            labels=moved(self.labels),
+            features=moved(self.features),
+        )
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -62,9 +62,9 @@ def selection(experts: Experts, members: Ints, watch: Watch = lambda done: None)
 def _selected(logits: Tensor, labels: Tensor) -> Tensor:
     """`(q, k, C, N)` → how often each expert is taken, `(q, k)`."""
     q, k = logits.shape[:2]
-    taken = torch.zeros(q, k)
+    taken = torch.zeros(q, k, device=logits.device)
     total = torch.zeros_like(logits[:, 0])
-    each = torch.arange(q)
+    each = torch.arange(q, device=logits.device)
     for number in range(1, ROUNDS + 1):
         best = torch.stack(
             [_loss((total + logits[:, e]) / number, labels) for e in range(k)], dim=1
@@ -86,7 +86,8 @@ def gates(
     room = max(1, _CELLS // (members.shape[1] * experts.logits["held"].shape[1] * BATCH))
     for start in range(0, len(members), room):
         rows = torch.from_numpy(members[start : start + room])
-        gate = _Gates(len(rows), members.shape[1], experts.features["held"].shape[1], seed)
+        features = experts.features["held"]
+        gate = _Gates(len(rows), members.shape[1], features.shape[1], seed, features.device)
         gate.fit(experts, rows, seed)
         with torch.inference_mode():
             weights = {split: gate(experts.features[split]) for split in SCORED}
@@ -98,13 +99,13 @@ def gates(
 class _Gates:
     """q gates side by side."""
 
-    def __init__(self, q: int, k: int, width: int, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        first = torch.randn(1, width, HIDDEN, generator=generator) / width**0.5
+    def __init__(self, q: int, k: int, width: int, seed: int, device: torch.device) -> None:
+        generator = torch.Generator().manual_seed(seed)  # the same start on every device
+        first = torch.randn(1, width, HIDDEN, generator=generator).to(device) / width**0.5
         self.first = first.expand(q, -1, -1).clone().requires_grad_()
-        self.bias = torch.zeros(q, 1, HIDDEN, requires_grad=True)
-        self.second = torch.zeros(q, HIDDEN, k, requires_grad=True)
-        self.offset = torch.zeros(q, 1, k, requires_grad=True)
+        self.bias = torch.zeros(q, 1, HIDDEN, device=device, requires_grad=True)
+        self.second = torch.zeros(q, HIDDEN, k, device=device, requires_grad=True)
+        self.offset = torch.zeros(q, 1, k, device=device, requires_grad=True)
 
     def __call__(self, features: Tensor) -> Tensor:
         """`(N, D)` → weights `(q, k, N)`."""
@@ -120,7 +121,7 @@ class _Gates:
         for step in range(STEPS):
             for group in optimizer.param_groups:
                 group["lr"] = RATE * 0.5 * (1 + np.cos(np.pi * step / STEPS))
-            batch = torch.randperm(len(labels), generator=generator)[:BATCH]
+            batch = torch.randperm(len(labels), generator=generator)[:BATCH].to(labels.device)
             picked = logits[:, :, batch][rows]  # (q, k, C, B)
             mixed = (self(features[batch])[:, :, None] * picked).sum(dim=1)
             # A sum over gates: each has a gradient of its own loss alone.

@@ -60,7 +60,7 @@ def bank(folder: Path, *arguments: str) -> list[dict[str, object]]:
 @pytest.mark.slow
 def test_every_expert_has_a_sound_entry_and_a_row(folder: Path) -> None:
     rows = bank(folder, "--check")
-    assert all(row["held"] for row in rows)
+    assert all(row["in_bank"] for row in rows)
     ledger = Ledger(folder / "runs.db")
     assert ledger.check() == []
     candidates = ledger.candidates()
@@ -108,7 +108,7 @@ def test_what_is_damaged_is_trained_again_and_nothing_else(folder: Path) -> None
     told = run("bank", "five.yaml", *LOCAL, "--check", cwd=folder)
     assert told.returncode == 0, told.stderr
     assert "its checksum is wrong" in told.stderr
-    assert "1 experts were lost or damaged and are trained again" in told.stderr
+    assert "1 expert was lost or damaged and is trained again" in told.stderr
     assert {p: p.stat().st_mtime_ns for p in others} == before
     bank(folder, "--check")
     attempts = Ledger(folder / "runs.db").attempts().groupby("key").size()
