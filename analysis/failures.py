@@ -21,8 +21,7 @@ from typing import Any
 import pandas as pd
 
 from nas.analyse import Frames
-from nas.analyse.measures import FAILED, by_family
-from nas.spec import DRIVER
+from nas.analyse.measures import FAILED, by_family, ended
 
 COLUMNS = [
     *("outcome", "stage", "family", "attempts", "share", "message", "candidates", "seconds"),
@@ -30,13 +29,9 @@ COLUMNS = [
 
 
 def table(frames: Frames) -> pd.DataFrame:
-    attempts = frames.attempts
-    lost = (attempts["stage"] == DRIVER) & ~attempts["final"]
-    ended = by_family(
-        attempts[attempts["outcome"].notna() & ~lost],
-        *("attempt", "candidate", "outcome", "stage", "seconds", "message"),
-    )
-    failed = ended[ended["outcome"].isin(FAILED)]
+    columns = ("attempt", "candidate", "outcome", "stage", "seconds", "message")
+    every = by_family(ended(frames.attempts), *columns)
+    failed = every[every["outcome"].isin(FAILED)]
     answer = (
         failed.groupby(["outcome", "stage", "family"])
         .agg(
@@ -47,7 +42,7 @@ def table(frames: Frames) -> pd.DataFrame:
         )
         .reset_index()
     )
-    ended_with = answer["family"].map(ended.groupby("family").size()).astype("float64")
+    ended_with = answer["family"].map(every.groupby("family").size()).astype("float64")
     answer["share"] = answer["attempts"] / ended_with
     answer = answer.sort_values(["seconds", "attempts"], ascending=False, kind="stable")
     benched = [_benched(event) for event in frames.events.itertuples() if event.kind == "benched"]

@@ -37,6 +37,12 @@ class Frames:
         return self.ledger.epochs(self.campaign)
 
     @cached_property
+    def accuracies(self) -> "pd.DataFrame":
+        """`candidate`, `epoch` and `val_acc` of every epoch: of the most numerous rows, what
+        effects need."""
+        return self.ledger.epochs(self.campaign, ("candidate", "epoch", "val_acc"))
+
+    @cached_property
     def experts(self) -> "pd.DataFrame":
         """One row an expert inside a finished mixture."""
         return self.ledger.experts(self.campaign)
@@ -64,6 +70,11 @@ class Frames:
         from nas.analyse.coverage import audited
 
         return audited(self)
+
+    @cached_property
+    def answers(self) -> "dict[str, pd.DataFrame]":
+        """What analyses have answered from these frames, by their names."""
+        return {}
 
     @cached_property
     def space(self) -> Space:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nas.analyse.frames import Frames
 from nas.ledger.columns import TEXT
-from nas.spec import Status
+from nas.spec import DRIVER, Status
 
 Ints = NDArray[np.int64]
 FAILED = tuple(status.value for status in Status if status.failed)
@@ -25,6 +25,12 @@ def finals(frames: Frames, role: str = "search") -> pd.DataFrame:
     """
     rows = frames.attempts
     return rows[rows["final"] & (rows["role"] == role)].sort_values("number")
+
+
+def ended(attempts: pd.DataFrame) -> pd.DataFrame:
+    """Attempts that came to an end, less those that only lost their driver."""
+    lost = (attempts["stage"] == DRIVER) & ~attempts["final"]
+    return attempts[attempts["outcome"].notna() & ~lost]
 
 
 def by_family(rows: pd.DataFrame, *keep: str) -> pd.DataFrame:
@@ -75,25 +81,23 @@ def wilson(
     successes: "pd.Series[int]", trials: "pd.Series[int]"
 ) -> tuple["pd.Series[float]", "pd.Series[float]"]:
     """95 % Wilson score intervals of rates: low and high, missing where there are no trials."""
-    from statsmodels.stats.proportion import proportion_confint
+    from scipy.stats import binomtest
 
-    some = trials > 0
-    bounds = (pd.Series(np.nan, index=trials.index), pd.Series(np.nan, index=trials.index))
-    if some.any():
-        known = proportion_confint(successes[some], trials[some], method="wilson")
-        for bound, values in zip(bounds, known, strict=True):
-            bound[some] = np.asarray(values)
-    return bounds
+    low, high = (pd.Series(np.nan, index=trials.index) for _ in range(2))
+    for at in trials.index[trials > 0]:
+        found = binomtest(int(successes[at]), int(trials[at])).proportion_ci(method="wilson")
+        low[at], high[at] = found.low, found.high
+    return low, high
 
 
 def mean_interval(values: "pd.Series[float]") -> tuple[float, float, float, int]:
     """Mean, its 95 % t interval, and of how many; NaN below three."""
-    from scipy import stats
+    from scipy.special import stdtrit  # Student's quantiles; scipy.stats takes longer to load
 
     known = values.dropna().astype(float)
     if len(known) < 3:
         return float("nan"), float("nan"), float("nan"), len(known)
-    mean, half = known.mean(), stats.t.ppf(0.975, len(known) - 1) * known.sem()
+    mean, half = known.mean(), stdtrit(len(known) - 1, 0.975) * known.sem()
     return float(mean), float(mean - half), float(mean + half), len(known)
 
 

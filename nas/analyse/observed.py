@@ -38,7 +38,7 @@ def observed(frames: Frames) -> Observed:
         values = rows["val_acc"]
         note = "effects and synergies on final validation accuracy"
     else:
-        at = frames.epochs[(frames.epochs["role"] == "search") & (frames.epochs["epoch"] == epoch)]
+        at = frames.accuracies[frames.accuracies["epoch"] == epoch]
         latest = at.drop_duplicates("candidate", keep="last").set_index("candidate")["val_acc"]
         rows = drawn[drawn["candidate"].isin(latest.index)]
         values = rows["candidate"].map(latest)

@@ -46,7 +46,14 @@ def table(name: str, ledger: Ledger, campaign: str | None = None) -> "pd.DataFra
 
 
 def answer(name: str, frames: Frames) -> "pd.DataFrame":
-    """As `table`, from frames that several analyses share."""
+    """As `table`, from frames that several analyses share. What is asked again is not worked out
+    again."""
+    if name not in frames.answers:
+        frames.answers[name] = _worked_out(name, frames)
+    return frames.answers[name].copy(deep=False)  # whoever asks may add columns
+
+
+def _worked_out(name: str, frames: Frames) -> "pd.DataFrame":
     import pandas as pd
 
     path = _path(name)

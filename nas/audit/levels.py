@@ -9,7 +9,7 @@ Symbols: F families, k of them in a candidate, w(f) members of family f.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations, repeat
 from math import comb
 
 import numpy as np
@@ -99,7 +99,7 @@ class Levels:
 
 def _held(held: Sequence[Sequence[str]], places: Mapping[str, int]) -> Bools:
     """(T, L) from the names that each draw holds."""
-    column = np.array([places.get(name, -1) for names in held for name in names], dtype=np.int64)
+    column = np.fromiter(map(places.get, chain.from_iterable(held), repeat(-1)), dtype=np.int64)
     row = np.repeat(np.arange(len(held)), [len(names) for names in held])
     hit = np.zeros((len(held), len(places)), dtype=bool)
     hit[row[column >= 0], column[column >= 0]] = True

@@ -28,6 +28,8 @@ class Supply:
         for place, draw in enumerate(draws):
             families = draw.families
             self._drawn[families] += 1
+            if self._drawn[families] < self._settings:  # as many as one member each would have
+                continue
             points = self._settings * prod(self._sizes.get(family, 1) for family in families)
             self._used_up += self._drawn[families] == points
             if self._used_up > LEFT * self._sets:

@@ -67,9 +67,6 @@ def report(
 
     Example: `nas report family_yield --format md -o yield.md`, `nas report --html out.html`
     """
-    from nas.analyse import question, table, tables, verdict
-    from nas.report import audited, escaped, render
-
     if html is not None:
         if name is not None or output is not None or form != "table":
             raise ProblemError(
@@ -78,6 +75,9 @@ def report(
             )
         _write_page(html, Ledger(db), campaign)
         return
+    from nas.analyse import question, table, tables, verdict
+    from nas.report import audited, escaped, render
+
     if name is None:
         for known in tables():
             try:
@@ -107,9 +107,12 @@ def report(
 
 
 def _write_page(path: Path, ledger: Ledger, campaign: str | None) -> None:
-    from nas.report.page import page, save
+    from nas.report.beside import Beside
 
-    size = save(page(ledger, campaign), path)
+    with Beside() as beside:  # loads its libraries while this process loads its own
+        from nas.report.page import page, save
+
+        size = save(page(ledger, campaign, beside=beside), path)
     typer.echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser and asks nobody for anything")
 
 

@@ -12,7 +12,7 @@ Identifiers: `campaign` is a campaign's name, `key` a candidate's hash (unique w
 
 import gc
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from nas.ledger import columns as c
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
-from nas.ledger.specs import FROM_SPEC, base_keys, parsed, told
+from nas.ledger.specs import FROM_SPEC, base_keys, joined, member, parsed, setting, values
 
 _SHARED: dict[str, Any] = {
     "attempt": m.Attempt.id,
@@ -74,7 +74,7 @@ def candidates(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     `finished_at`; `final_attempt`: the attempt its result came from; `gate_<name>`.
     """
     mine = _of(ledger, campaign)
-    with ledger.session() as session, _many_objects():
+    with ledger.session() as session, many_objects():
         return _candidates(session, mine)
 
 
@@ -102,11 +102,13 @@ def attempts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
         "memory_bytes": m.Candidate.memory_bytes,
     }
     plain = {
-        name: kind for name, kind in c.ATTEMPTS.items() if name not in (*FROM_SPEC, "base_key")
+        name: kind
+        for name, kind in c.ATTEMPTS.items()
+        if name not in (*FROM_SPEC, "members", "base_key")
     }
     mine = _of(ledger, campaign)
     query = _select(a, plain, special).join(m.Candidate, m.Candidate.id == a.candidate_id)
-    with ledger.session() as session, _many_objects():
+    with ledger.session() as session, many_objects():
         frame = c.frame(_rows(session, _mine(query, mine).order_by(a.id)), plain)
     of = ledger.candidates(campaign).set_index("candidate")  # no fewer than the attempts are of
     gates = [name for name in of.columns if name.startswith("gate_")]
@@ -114,8 +116,10 @@ def attempts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     return frame.join(of[known], on="candidate")[[*c.ATTEMPTS, *gates]]
 
 
-def epochs(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
-    """One row an epoch of an attempt, in order.
+def epochs(
+    ledger: Ledger, campaign: str | None = None, columns: Collection[str] | None = None
+) -> pd.DataFrame:
+    """One row an epoch of an attempt, in order; only some columns, where they are named.
 
     `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `epoch`: counts from 1, over
     resumes; `train_loss`: the whole objective; `balance_loss`: its load-balancing part, unweighted;
@@ -123,7 +127,8 @@ def epochs(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     `gate_entropy`: mean over validation, between 0 and ln E; `usage`: a list, the mean gate weight
     of each expert in the order of `families`; `images_per_second`, `seconds`, `peak_memory_bytes`.
     """
-    return _of_attempts(ledger, campaign, m.Epoch, c.EPOCHS, m.Epoch.epoch)
+    chosen = c.EPOCHS if columns is None else {n: c.EPOCHS[n] for n in c.EPOCHS if n in columns}
+    return _of_attempts(ledger, campaign, m.Epoch, chosen, m.Epoch.epoch)
 
 
 def experts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
@@ -196,8 +201,8 @@ def _of_attempts(
     order: Any,
 ) -> pd.DataFrame:
     mine = _of(ledger, campaign)
-    own = {n: kind for n, kind in columns.items() if n == "attempt" or n not in _SHARED}
-    common = {n: kind for n, kind in columns.items() if n in _SHARED}
+    own = {"attempt": "int"} | {n: kind for n, kind in columns.items() if n not in _SHARED}
+    common = {"attempt": "int"} | {n: kind for n, kind in columns.items() if n in _SHARED}
     # What the rows of one attempt have in common is read once, not once a row.
     read = {n: cast(getattr(table, n), Text) for n, kind in own.items() if kind == "any"}
     query = (
@@ -207,7 +212,7 @@ def _of_attempts(
         .order_by(table.attempt_id, order)
     )
     of = _select(m.Attempt, common, {}).join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
-    with ledger.session() as session, _many_objects():
+    with ledger.session() as session, many_objects():
         frame = c.frame(_rows(session, _mine(query, mine)), own)
         shared = c.frame(_rows(session, _mine(of, mine)), common).set_index("attempt")
     for name in read:
@@ -223,26 +228,28 @@ def _candidates(session: Session, mine: ColumnElement[bool]) -> pd.DataFrame:
         .group_by(m.Attempt.candidate_id)
         .subquery()
     )
-    apart = (*FROM_SPEC, "base_key")
-    plain = {name: kind for name, kind in c.CANDIDATES.items() if name not in apart}
-    query = _select(row, plain, {"attempts": func.coalesce(tries.c.n, 0)})
-    query = query.add_columns(cast(row.spec, Text))
+    plain = {name: k for name, k in c.CANDIDATES.items() if name not in ("members", "base_key")}
+    special = {"attempts": func.coalesce(tries.c.n, 0), **FROM_SPEC}
+    query = _select(row, plain, special)
     query = query.outerjoin(tries, tries.c.candidate_id == row.id).order_by(row.id)
-    rows = _rows(session, _mine(query, mine))
     spaces = session.scalars(select(m.Campaign.space).where(mine)).all()
-    names = sorted({choice["name"] for space in spaces for choice in space["choices"]})
+    gates = sorted({choice["name"] for space in spaces for choice in space["choices"]})
+    most = max([1, *((space["experts"] or {}).get("k", 1) for space in spaces)])
+    query = query.add_columns(*map(member, range(most)), *map(setting, gates))
 
-    specs = [r[-1] for r in rows]
-    gates = {f"gate_{name}": "any" for name in names}
-    kinds = {name: c.CANDIDATES[name] for name in FROM_SPEC} | gates
-    frame = c.frame((r[:-1] for r in rows), plain)
-    frame = frame.join(c.frame((told(spec, names) for spec in parsed(specs)), kinds))
-    frame["base_key"] = pd.Series(
-        base_keys(frame["key"].tolist(), frame["replicate"].tolist(), specs), dtype=c.TEXT
-    )
-    for name in gates:
-        frame[name] = frame[name].infer_objects()
-    return frame[[*c.CANDIDATES, *gates]]
+    rows = _rows(session, _mine(query, mine))
+    first, last = len(plain), len(plain) + most
+    frame = c.frame((r[:first] for r in rows), plain)
+    frame["members"] = pd.Series(joined(r[first:last] for r in rows), dtype=c.TEXT)
+    frame["base_key"] = frame["key"]
+    if frame["replicate"].any():
+        specs = session.scalars(_mine(select(cast(row.spec, Text)), mine).order_by(row.id)).all()
+        keys = base_keys(frame["key"].tolist(), frame["replicate"].tolist(), specs)
+        frame["base_key"] = pd.Series(keys, dtype=c.TEXT)
+    for at, name in enumerate(gates, start=last):
+        settings = pd.Series(values([r[at] for r in rows]), dtype="object")
+        frame[f"gate_{name}"] = settings.infer_objects()
+    return frame[[*c.CANDIDATES, *(f"gate_{name}" for name in gates)]]
 
 
 def _rows(session: Session, query: Select[Any]) -> Sequence[Row[Any]]:
@@ -251,7 +258,7 @@ def _rows(session: Session, query: Select[Any]) -> Sequence[Row[Any]]:
 
 
 @contextmanager
-def _many_objects() -> Iterator[None]:
+def many_objects() -> Iterator[None]:
     """Without garbage collection, which walks a growing heap again and again: half the time.
 
     Rows form no cycles; they are freed by their counts.

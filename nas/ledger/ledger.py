@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,11 +202,13 @@ class Ledger:
 
         return frames.attempts(self, campaign)
 
-    def epochs(self, campaign: str | None = None) -> "pd.DataFrame":
-        """One row an epoch of an attempt."""
+    def epochs(
+        self, campaign: str | None = None, columns: Collection[str] | None = None
+    ) -> "pd.DataFrame":
+        """One row an epoch of an attempt; only some columns, where they are named."""
         from nas.ledger import frames
 
-        return frames.epochs(self, campaign)
+        return frames.epochs(self, campaign, columns)
 
     def experts(self, campaign: str | None = None) -> "pd.DataFrame":
         """One row an expert inside a finished mixture."""

@@ -1,22 +1,44 @@
-"""What a candidate's JSON tells the tables, read for many at once."""
+"""What a candidate's JSON tells the tables, taken out by the database."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-FROM_SPEC = ("replicate", "members", "template", "dataset", "image_size", "planned_epochs")
+from sqlalchemy import ColumnElement, Text, cast
+
+from nas.ledger import models as m
+
+_SPEC = m.Candidate.spec
+FROM_SPEC: dict[str, ColumnElement[Any]] = {
+    "replicate": _SPEC["replicate"].as_integer(),
+    "template": _SPEC["template"].as_string(),
+    "dataset": _SPEC["task", "dataset"].as_string(),
+    "image_size": _SPEC["image_size"].as_integer(),
+    "planned_epochs": _SPEC["recipe", "epochs"].as_integer(),
+}
 """Columns that stand in it alone."""
 
 
-def told(spec: dict[str, Any], gates: Sequence[str]) -> tuple[Any, ...]:
-    """The values of FROM_SPEC, then those of the gate's axes; None where it has no such axis."""
-    members = "+".join(expert["member"]["model"] for expert in spec["experts"])
-    task, recipe, choices = spec["task"], spec["recipe"], spec["choices"]
-    return (
-        *(spec["replicate"], members, spec["template"]),
-        *(task["dataset"], spec["image_size"], recipe["epochs"]),
-        *(choices.get(name) for name in gates),
-    )
+def member(position: int) -> ColumnElement[Any]:
+    """The model of the expert at a position, from 0; NULL where there are fewer."""
+    model: ColumnElement[Any] = _SPEC["experts", position, "member", "model"].as_string()
+    return model
+
+
+def setting(name: str) -> ColumnElement[Any]:
+    """The value on one of the gate's axes, as JSON text; NULL where there is no such axis."""
+    return cast(_SPEC["choices", name], Text)
+
+
+def joined(members: Iterable[Sequence[str | None]]) -> list[str]:
+    """`a+b+c+d` of each candidate's members."""
+    return ["+".join([model for model in models if model]) for models in members]
+
+
+def values(texts: Sequence[str | None]) -> list[Any]:
+    """What JSON texts mean, None for None: there are few different ones among many."""
+    known = {text: None if text is None else json.loads(text) for text in set(texts)}
+    return [known[text] for text in texts]
 
 
 def parsed(texts: Sequence[str]) -> Iterator[Any]:
@@ -28,9 +50,7 @@ def parsed(texts: Sequence[str]) -> Iterator[Any]:
 def base_keys(
     keys: Sequence[str], replicates: Sequence[int], specs: Sequence[str]
 ) -> Sequence[str]:
-    """For each candidate the key of its lowest replicate here; its own, where it has no others."""
-    if not any(replicates):
-        return keys
+    """For each candidate the key of its lowest replicate among these."""
     points = [json.dumps({**spec, "replicate": 0}, sort_keys=True) for spec in parsed(specs)]
     lowest: dict[str, tuple[int, str]] = {}
     for point, replicate, key in zip(points, replicates, keys, strict=True):

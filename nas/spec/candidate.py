@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -33,14 +33,13 @@ class Assignment:
 
     picks: tuple[Pick, ...] = ()
     choices: tuple[tuple[str, Scalar], ...] = ()
+    families: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "picks", tuple(sorted(self.picks)))
+        picks = sorted(self.picks, key=lambda pick: (pick.family, pick.model))
+        object.__setattr__(self, "picks", tuple(picks))
         object.__setattr__(self, "choices", tuple(sorted(self.choices, key=lambda c: c[0])))
-
-    @property
-    def families(self) -> tuple[str, ...]:
-        return tuple(pick.family for pick in self.picks)
+        object.__setattr__(self, "families", tuple([pick.family for pick in picks]))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: `{"picks": [[family, model], …], "choices": {name: value}}`."""

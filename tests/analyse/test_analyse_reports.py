@@ -176,6 +176,20 @@ def test_failures_count_attempts_that_were_tried_again(maker: Maker) -> None:
     assert row["message"] == "still"
 
 
+def test_failing_families(filled: Maker) -> None:
+    filled.failed("ant_s", "dog_s", status=Status.CRASH, stage="build", message="bad", seconds=9)
+    table = nas.table("failing", filled.ledger).set_index("family")
+    ant = table.loc["ant"]  # ended six times: see test_failures
+    assert (ant["failed"], ant["ended"], ant["seconds"]) == (1, 6, 9.0)
+    # Wilson's interval at 1 of 6: (1 + 1.92 ± 1.96·√(5/6 + 0.96)) / (6 + 3.84)
+    assert (ant["low"], ant["high"]) == (
+        pytest.approx((2.9207 - 2.6252) / 9.8415, abs=1e-3),
+        pytest.approx((2.9207 + 2.6252) / 9.8415, abs=1e-3),
+    )
+    assert table["share"].is_monotonic_decreasing
+    assert (table["failed"] > 0).all()
+
+
 OF_CAMPAIGNS = sorted(name for name in tables() if not name.startswith("screen"))
 """The others are of a screen: see test_analyse_screens."""
 

@@ -22,7 +22,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_shipped_ones_are_there() -> None:
-    shipped = {"leaderboard", "family_yield", "cooccurrence", "coverage", "failures"}
+    shipped = {"leaderboard", "family_yield", "cooccurrence", "coverage", "failures", "failing"}
     assert shipped <= set(tables())
 
 

@@ -124,9 +124,9 @@ def test_each_frame_is_read_once(filled: Maker, monkeypatch: pytest.MonkeyPatch)
     for name in ("candidates", "attempts", "epochs", "experts"):
         real = getattr(Ledger, name)
 
-        def noted(self: Ledger, campaign: str | None = None, *, real: Any = real) -> Any:
+        def noted(self: Ledger, *of: Any, real: Any = real) -> Any:
             read.append(real.__name__)
-            return real(self, campaign)
+            return real(self, *of)
 
         monkeypatch.setattr(Ledger, name, noted)
     page_data(Ledger(filled.path))

@@ -108,7 +108,7 @@ def test_the_command(filled: Maker, tmp_path: Path) -> None:
     said = subprocess.run(
         [sys.executable, "-m", "nas.cli", *arguments], capture_output=True, text=True, check=True
     )
-    assert said.stdout.startswith(f"{out}: 2.0 MB")
+    assert said.stdout.startswith(f"{out}: 2.1 MB")
     assert said.stderr == ""
     assert out.read_bytes().startswith(b"<!doctype html>")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.ledger import Ledger
+from nas.report.beside import Beside
 from nas.report.page.data import page_data
 from nas.spec import ProblemError
 
@@ -19,16 +20,22 @@ _ASSETS = Path(__file__).with_name("assets")
 _SCRIPTS = ("format.js", "tables.js", "figures.js", "page.js")
 
 
-def page(ledger: Ledger, campaign: str | None = None, *, live: str | None = None) -> bytes:
+def page(
+    ledger: Ledger,
+    campaign: str | None = None,
+    *,
+    live: str | None = None,
+    beside: Beside | None = None,
+) -> bytes:
     """A campaign's report as one UTF-8 HTML file that needs nothing else.
 
     With `live`, an address relative to the page such as `data.json`, the page asks there for
     `to_json(page_data(…))` every few seconds and redraws in place; it understands ETag and 304.
-    Raises ProblemError as `page_data` does.
+    `beside` and ProblemError as in `page_data`.
     """
     with ThreadPoolExecutor(1) as pool:
         library = pool.submit(_plotly)  # is packed meanwhile
-        data = page_data(ledger, campaign)
+        data = page_data(ledger, campaign, beside)
         return _filled(data, live, *library.result())
 
 
@@ -90,7 +97,7 @@ def _plotly() -> tuple[str, str]:
     from plotly.offline import get_plotlyjs
 
     library = get_plotlyjs()
-    return _packed(library.encode(), level=6), _hash(library)
+    return _packed(library.encode(), level=4), _hash(library)
 
 
 def _packed(data: bytes, level: int) -> str:

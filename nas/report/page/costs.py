@@ -55,9 +55,11 @@ def costs(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> d
 
 def _train_ms(ledger: Snapshot, campaign: str) -> "pd.Series[float]":
     """By key, milliseconds an image while it was trained: the median over its epochs."""
-    epochs = ledger.epochs(campaign)
+    epochs = ledger.epochs(campaign, ("candidate", "images_per_second"))
     speed = epochs["images_per_second"].where(epochs["images_per_second"] > 0)
-    return 1000 / speed.groupby(epochs["key"]).median()
+    median = speed.groupby(epochs["candidate"]).median()
+    keys = ledger.candidates(campaign).set_index("key")["candidate"]
+    return 1000 / keys.map(median)
 
 
 def _step_ms(ledger: Snapshot, board: pd.DataFrame) -> dict[str, float]:

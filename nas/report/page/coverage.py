@@ -1,5 +1,6 @@
 """Is the draw fair? The audit's verdict, and how often each family was drawn."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -29,7 +30,7 @@ _DRAWS = (
 def audited(ledger: Snapshot, campaign: str) -> dict[str, Any]:
     """`verdict` (fair, biased, adaptive or none), `flagged_at`, `why`, `draws`, `line`, `failing`:
     a sentence each on families whose candidates fail more than the rest."""
-    said = ledger.frames(campaign).verdict
+    said = ledger.verdict(campaign)
     return {
         "verdict": said.verdict if said.draws else "none",
         "flagged_at": said.flagged_at,
@@ -40,11 +41,11 @@ def audited(ledger: Snapshot, campaign: str) -> dict[str, Any]:
     }
 
 
-def coverage(ledger: Snapshot, campaign: str, yields: pd.DataFrame) -> dict[str, Any]:
+def coverage(ledger: Snapshot, campaign: str, yields: Callable[[], pd.DataFrame]) -> dict[str, Any]:
     """`levels` and `draws`: tables; draws in the space's order, where a bias would show; `mean`:
     the draws of a family that a fair draw aims at."""
-    draws = yields.sort_values("family", kind="stable")
     levels = ledger.table("coverage", campaign)
+    draws = yields().sort_values("family", kind="stable")
     return {
         "levels": table(levels, _LEVELS, "coverage"),
         "draws": table(draws, _DRAWS, "family_yield"),

@@ -22,13 +22,19 @@ _SPREAD = (
 def curves(ledger: Snapshot, campaign: str, board: pd.DataFrame) -> dict[str, Any]:
     """`lines`: of the best candidates, each with its figures by epoch; `spread`: a table of
     quantiles of validation accuracy over all candidates of the search."""
-    epochs = ledger.epochs(campaign)
-    epochs = epochs[epochs["role"] == "search"]
+    candidates = ledger.candidates(campaign)
+    candidates = candidates[candidates["role"] == "search"]
+    epochs = ledger.epochs(campaign, ("candidate", "epoch", *METRICS))
+    epochs = epochs[epochs["candidate"].isin(candidates["candidate"])]
     # A candidate that was tried again did some epochs twice: the last time counts.
     epochs = epochs.drop_duplicates(["candidate", "epoch"], keep="last")
+    row_of = dict(zip(candidates["key"], candidates["candidate"], strict=True))
     return {
         "spread": table(_spread(epochs), _SPREAD, "curves"),
-        "lines": [_line(epochs, leader) for leader in board.head(BEST).itertuples()],
+        "lines": [
+            _line(epochs[epochs["candidate"] == row_of[leader.key]], leader)
+            for leader in board.head(BEST).itertuples()
+        ],
     }
 
 
@@ -39,8 +45,8 @@ def _spread(epochs: pd.DataFrame) -> pd.DataFrame:
     return found.assign(n=by_epoch.size()).reset_index()
 
 
-def _line(epochs: pd.DataFrame, leader: Any) -> dict[str, Any]:
-    mine = epochs[epochs["key"] == leader.key].sort_values("epoch")
+def _line(mine: pd.DataFrame, leader: Any) -> dict[str, Any]:
+    mine = mine.sort_values("epoch")
     return {
         "number": int(leader.number),
         "families": leader.families,

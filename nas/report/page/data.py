@@ -7,14 +7,16 @@ from typing import Any
 
 import nas
 from nas.ledger import Ledger
+from nas.ledger.frames import many_objects
 from nas.ledger.sources import codes
 from nas.ledger.summary import Summary, summary
+from nas.report.beside import Beside
 from nas.report.page.about import about, ordered
 from nas.report.page.codes import pack
 from nas.report.page.costs import costs
 from nas.report.page.coverage import audited, coverage
 from nas.report.page.curves import curves
-from nas.report.page.failures import failures
+from nas.report.page.failures import failed, failures, latest
 from nas.report.page.families import families, yields
 from nas.report.page.gates import gates
 from nas.report.page.leaders import board, leaders
@@ -27,9 +29,13 @@ WHOLE = 5_000
 """Attempts up to which every candidate is on the page."""
 BEST = 1_000
 """Above it, so many of the best are."""
+_BESIDE = ("failures", "pairs", "coverage", "families")
+"""Sections that wait for what a second process may be working out: they come last."""
 
 
-def page_data(ledger: Ledger, campaign: str | None = None) -> dict[str, Any]:
+def page_data(
+    ledger: Ledger, campaign: str | None = None, beside: Beside | None = None
+) -> dict[str, Any]:
     """Everything on the page as JSON-able data, read in one transaction that blocks no writer.
 
     `campaign`, `made_at` (seconds since 1970), `nas` (version), `state`, `headline` (sentences),
@@ -37,9 +43,10 @@ def page_data(ledger: Ledger, campaign: str | None = None) -> dict[str, Any]:
     `sections`: each a dict, or `{"problem": one line}` where its analysis fails. A ledger without
     a campaign gives `empty`: a sentence that says so. Shares in [0, 1], lengths in seconds.
 
-    Raises ProblemError for an unknown campaign and a ledger that cannot be read.
+    With `beside`, a second process does its part of the work. Raises ProblemError for an unknown
+    campaign and a ledger that cannot be read.
     """
-    with Snapshot(ledger).open() as snapshot:
+    with many_objects(), Snapshot(ledger, beside).open() as snapshot:
         made = {"made_at": time.time(), "nas": nas.__version__}
         if campaign is None and not snapshot.campaign_names():
             return {
@@ -47,17 +54,18 @@ def page_data(ledger: Ledger, campaign: str | None = None) -> dict[str, Any]:
                 "campaign": None,
                 "empty": "No campaign is in this ledger yet: `nas search` starts one.",
             }
-        return {**made, **_campaign(snapshot, summary(snapshot, campaign))}
+        return {**made, **_campaign(snapshot, snapshot.campaign(campaign).name)}
 
 
-def _campaign(ledger: Snapshot, found: Summary) -> dict[str, Any]:
-    name = found.campaign
+def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
+    ledger.ask_beside(name)
+    found = summary(ledger, name)
     attempts = ledger.attempts(name)
     limit = WHOLE if len(attempts) <= WHOLE else BEST
     best = cache(lambda: board(ledger, name))
     by_family = cache(lambda: yields(ledger, name))
     parts = {
-        "coverage": lambda: coverage(ledger, name, by_family()),
+        "coverage": lambda: coverage(ledger, name, by_family),
         "leaders": lambda: leaders(best(), limit),
         "families": lambda: families(ledger, name, by_family()),
         "pairs": lambda: pairs(ledger, name),
@@ -67,7 +75,9 @@ def _campaign(ledger: Snapshot, found: Summary) -> dict[str, Any]:
         "timeline": lambda: timeline(ledger, name),
         "gates": lambda: gates(ledger, name),
     }
-    sections = {section: _section(make) for section, make in parts.items()}
+    made = {n: _section(make) for n, make in parts.items() if n not in _BESIDE}
+    listed = _codes(ledger, name, made["leaders"])
+    made |= {n: _section(parts[n]) for n in _BESIDE}
     return {
         "campaign": name,
         "state": found.state,
@@ -76,8 +86,8 @@ def _campaign(ledger: Snapshot, found: Summary) -> dict[str, Any]:
         "notes": _notes(len(attempts), limit),
         "verdict": _section(lambda: audited(ledger, name)),
         "about": about(ledger, found),
-        "sections": sections,
-        "codes": _codes(ledger, name, sections),
+        "sections": {n: made[n] for n in parts},
+        "codes": listed,
     }
 
 
@@ -117,12 +127,11 @@ def _notes(attempts: int, limit: int) -> list[str]:
     ]
 
 
-def _codes(ledger: Snapshot, campaign: str, sections: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _codes(ledger: Snapshot, campaign: str, leaders: dict[str, Any]) -> dict[str, Any]:
     """Of every candidate that a table lists."""
-    keys: set[str] = set()
-    for section, listed in (("leaders", "table"), ("failures", "latest")):
-        if "problem" not in sections[section]:
-            keys.update(sections[section][listed]["values"]["key"])
+    keys = set(latest(failed(ledger, campaign))["key"])
+    if "problem" not in leaders:
+        keys.update(leaders["table"]["values"]["key"])
     rows = ledger.candidates(campaign)
     rows = rows[rows["key"].isin(keys)]
     key_of = dict(zip(rows["candidate"].tolist(), rows["key"], strict=True))

@@ -4,10 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from nas.analyse.measures import FAILED, by_family, wilson
+from nas.analyse.measures import FAILED, ended
 from nas.report.page.plain import Column, table
 from nas.report.page.snapshot import Snapshot
-from nas.spec import DRIVER
 
 LATEST = 200
 """Failed attempts that are listed one by one."""
@@ -51,28 +50,28 @@ _LATEST = (
 
 
 def failed(ledger: Snapshot, campaign: str) -> pd.DataFrame:
-    """Failed attempts, of every role, retried ones too; not those that only lost their driver."""
-    rows = _ended(ledger.attempts(campaign))
+    """Attempts that came to an end and failed, oldest first."""
+    rows = ended(ledger.attempts(campaign))
     return rows[rows["outcome"].isin(FAILED)]
 
 
+def latest(lost: pd.DataFrame) -> pd.DataFrame:
+    """Those that are listed one by one."""
+    return lost.iloc[::-1].head(LATEST)
+
+
 def failures(ledger: Snapshot, campaign: str) -> dict[str, Any]:
-    """`by_type`, `by_family`, `who`, `latest`: tables; `ended`: attempts that came to an end."""
-    ended = _ended(ledger.attempts(campaign))
+    """`by_type`, `by_family`, `who`, `latest`: tables; `ended`: attempts that came to an end,
+    `failed`: those of them that failed, of every role, retried ones too."""
     lost = failed(ledger, campaign)
-    who = ledger.table("failures", campaign)
     return {
-        "ended": len(ended),
+        "ended": len(ended(ledger.attempts(campaign))),
         "failed": len(lost),
         "by_type": table(_by_type(lost), _BY_TYPE, "failures"),
-        "by_family": table(_by_family(ended), _BY_FAMILY, "failures"),
-        "who": table(who, _WHO_FAILS, "failures"),
-        "latest": table(lost.iloc[::-1].head(LATEST), _LATEST, "failures"),
+        "by_family": table(ledger.table("failing", campaign), _BY_FAMILY, "failing"),
+        "who": table(ledger.table("failures", campaign), _WHO_FAILS, "failures"),
+        "latest": table(latest(lost), _LATEST, "failures"),
     }
-
-
-def _ended(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["outcome"].notna() & ((rows["stage"] != DRIVER) | rows["final"])]
 
 
 def _by_type(lost: pd.DataFrame) -> pd.DataFrame:
@@ -87,17 +86,3 @@ def _by_type(lost: pd.DataFrame) -> pd.DataFrame:
         .reset_index()
         .sort_values(["attempts", "outcome", "stage"], ascending=[False, True, True])
     )
-
-
-def _by_family(ended: pd.DataFrame) -> pd.DataFrame:
-    """Families by the share of their ended attempts that failed; none that never failed."""
-    rows = by_family(ended, "outcome", "seconds")
-    rows["failed"] = rows["outcome"].isin(FAILED)
-    rows["seconds"] = rows["seconds"].where(rows["failed"], 0.0)
-    found = rows.groupby("family").agg(
-        failed=("failed", "sum"), ended=("failed", "count"), seconds=("seconds", "sum")
-    )
-    found["share"] = found["failed"] / found["ended"]
-    found["low"], found["high"] = wilson(found["failed"], found["ended"])
-    found = found[found["failed"] > 0].reset_index()
-    return found.sort_values(["share", "family"], ascending=[False, True])

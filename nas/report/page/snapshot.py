@@ -1,16 +1,27 @@
 """A ledger as it is at one moment: all that a page shows is read in one transaction, and once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
 from nas.analyse import Frames, answer
 from nas.ledger import Ledger
+from nas.report.beside import VERDICT, Beside
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nas.audit import Verdict
+
+EPOCHS = frozenset(
+    {
+        *("candidate", "epoch", "images_per_second"),
+        *("val_acc", "train_acc", "val_loss", "train_loss"),
+    }
+)
+"""What the page wants of epochs: of the most numerous rows no more is read than that."""
 
 
 class Snapshot(Ledger):
@@ -20,8 +31,10 @@ class Snapshot(Ledger):
     each DataFrame is read once however many analyses ask for it. Readers do not block writers.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, beside: Beside | None = None) -> None:
+        """With `beside`, what was asked of it is taken from there."""
         super().__init__(ledger.url)
+        self._beside = beside
         self._session: Session | None = None
         self._read: dict[tuple[str, str | None], pd.DataFrame] = {}
         self._frames: dict[str, Frames] = {}
@@ -50,7 +63,28 @@ class Snapshot(Ledger):
 
     def table(self, name: str, campaign: str) -> "pd.DataFrame":
         """An analysis' answer: see nas.table."""
-        return answer(name, self.frames(campaign))
+        found: pd.DataFrame | None = self._beside.take(name) if self._beside else None
+        return answer(name, self.frames(campaign)) if found is None else found
+
+    def verdict(self, campaign: str) -> "Verdict":
+        """Whether the draws are fair."""
+        found: Verdict | None = self._beside.take(VERDICT) if self._beside else None
+        return self.frames(campaign).verdict if found is None else found
+
+    def ask_beside(self, campaign: str) -> None:
+        """Reads the campaign's frames and has everything asked that takes long, each question as
+        soon as what it needs is read."""
+        if self._beside is None:
+            return
+        frames = self.frames(campaign)
+
+        def some(*names: str) -> dict[str, Any]:
+            return {name: getattr(frames, name) for name in names}
+
+        begun = {"campaign": campaign, **some("space", "config", "candidates", "events")}
+        self._beside.ask(begun, VERDICT)
+        self._beside.ask(some("attempts", "accuracies"), "failing", "cooccurrence")
+        self._beside.ask(some("experts"), "family_yield")
 
     def candidates(self, campaign: str | None = None) -> "pd.DataFrame":
         return self._once("candidates", campaign, super().candidates)
@@ -58,8 +92,13 @@ class Snapshot(Ledger):
     def attempts(self, campaign: str | None = None) -> "pd.DataFrame":
         return self._once("attempts", campaign, super().attempts)
 
-    def epochs(self, campaign: str | None = None) -> "pd.DataFrame":
-        return self._once("epochs", campaign, super().epochs)
+    def epochs(
+        self, campaign: str | None = None, columns: Collection[str] | None = None
+    ) -> "pd.DataFrame":
+        if columns is None or not EPOCHS.issuperset(columns):
+            return self._once("epochs", campaign, super().epochs)
+        of = super().epochs
+        return self._once("some epochs", campaign, lambda name: of(name, EPOCHS))
 
     def experts(self, campaign: str | None = None) -> "pd.DataFrame":
         return self._once("experts", campaign, super().experts)

@@ -1,0 +1,34 @@
+"""Which families' attempts fail?
+
+One row a family of which an attempt failed, the largest share first; attempts of every role,
+retried ones too. A failed attempt counts for each of its families. An attempt that only lost its
+driver and was taken up again is no failure. What fails, and where, says `failures`.
+
+family
+failed                attempts with it that failed
+ended                 attempts with it that came to an end
+share                 failed / ended, in [0, 1]
+low                   its 95 % Wilson interval
+high
+seconds               worker time lost in the failed ones
+"""
+
+import pandas as pd
+
+from nas.analyse import Frames
+from nas.analyse.measures import FAILED, by_family, ended, wilson
+
+
+def table(frames: Frames) -> pd.DataFrame:
+    rows = by_family(ended(frames.attempts), "outcome", "seconds")
+    rows["failed"] = rows["outcome"].isin(FAILED)
+    rows["seconds"] = rows["seconds"].where(rows["failed"], 0.0)
+    found = rows.groupby("family").agg(
+        failed=("failed", "sum"), ended=("failed", "count"), seconds=("seconds", "sum")
+    )
+    found = found[found["failed"] > 0]
+    found["share"] = found["failed"] / found["ended"]
+    found["low"], found["high"] = wilson(found["failed"], found["ended"])
+    found = found.reset_index().sort_values(["share", "family"], ascending=[False, True])
+    columns = ["family", "failed", "ended", "share", "low", "high", "seconds"]
+    return found[columns].reset_index(drop=True)

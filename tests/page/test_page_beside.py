@@ -1,0 +1,63 @@
+"""A page whose statistics a second process works out is the page."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from ledger_maker import Maker
+
+from nas.analyse import answer
+from nas.ledger import Ledger
+from nas.report.beside import VERDICT, Beside
+from nas.report.page import page_data
+from nas.report.page.snapshot import Snapshot
+
+OWN = '''"""Is it one's own?"""
+
+
+def table(frames):
+    frames.probes  # which the second process is not given
+    return frames.candidates[["families"]].head(1).assign(family_a="a", family_b="b")
+'''
+
+
+def told(path: Path, **more: Any) -> dict[str, Any]:
+    return {**page_data(Ledger(path), **more), "made_at": 0}
+
+
+@pytest.mark.parametrize("dead", [False, True], ids=["alive", "dead"])
+def test_it_is_the_same_page(filled: Maker, dead: bool) -> None:
+    """Also where the second process dies: nothing depends on it."""
+    with Beside() as beside:
+        if dead:
+            beside._process.kill()
+            beside._process.wait()
+        assert told(filled.path, beside=beside) == told(filled.path)
+
+
+def test_it_answers_from_what_it_is_given(filled: Maker) -> None:
+    with Beside() as beside, Snapshot(Ledger(filled.path), beside).open() as snapshot:
+        name = snapshot.campaign().name
+        snapshot.ask_beside(name)
+        frames = snapshot.frames(name)
+        assert beside.take(VERDICT) == frames.verdict
+        for analysis in ("failing", "cooccurrence", "family_yield"):
+            here = answer(analysis, frames)
+            pd.testing.assert_frame_equal(beside.take(analysis), here)
+            assert beside.take(analysis).attrs == here.attrs
+        assert beside.take("leaderboard") is None  # it was not asked
+
+
+def test_what_it_cannot_answer_is_worked_out_here(
+    filled: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "here" / "analysis"
+    folder.mkdir(parents=True)
+    (folder / "cooccurrence.py").write_text(OWN)
+    monkeypatch.chdir(folder.parent)
+    with Beside() as beside, Snapshot(Ledger(filled.path), beside).open() as snapshot:
+        name = snapshot.campaign().name
+        snapshot.ask_beside(name)
+        assert beside.take("cooccurrence") is None
+        assert snapshot.table("cooccurrence", name)["family_a"].tolist() == ["a"]
