@@ -44,7 +44,7 @@ from nas.analyse import Frames
 from nas.analyse.measures import alone, by_family, finals, seconds_of
 
 COLUMNS = [
-    *("val_acc", "lift_over_alone", "experts_used", "lift_over_uniform", "test_acc", "val_se"),
+    *("lift_over_alone", "experts_used", "lift_over_uniform", "test_acc", "val_se"),
     *("confirm_val_acc", "confirm_sd", "confirm_n", "confirm_test_acc", "params", "seconds"),
     *("alone_model", "alone_val_acc", "alone_test_acc", "uniform_val_acc", "uniform_test_acc"),
     *("oracle_val_acc", "oracle_test_acc", "members", "rank", "macs"),
@@ -69,7 +69,7 @@ def table(frames: Frames) -> pd.DataFrame:
     rows["lift_over_alone"] = rows["test_acc"] - rows["alone_test_acc"]
     rows["lift_over_uniform"] = rows["test_acc"] - rows["uniform_test_acc"]
     gates = [name for name in rows.columns if name.startswith("gate_")]
-    return rows[["number", "key", "families", *gates, *COLUMNS]]
+    return rows[["number", "key", "families", "val_acc", *gates, *COLUMNS]]
 
 
 def _experts_used(frames: Frames) -> pd.Series:

@@ -6,19 +6,19 @@ from nas.spec import Plan, ProblemError
 
 
 def recommended(ledger: Ledger, campaign: str | None = None) -> Plan:
-    """Drops what `family_yield` says to drop and prefers what it says to keep.
+    """Drops what `family_yield` says to drop and prefers what is surely better than the median.
 
-    Raises ProblemError where it says neither of any family.
+    What is merely no worse is not preferred: that would starve the families that are undecided.
+    Raises ProblemError where there is neither.
     """
     rows = table("family_yield", ledger, campaign)
-    drop, keep = (
-        tuple(sorted(rows.loc[rows["advice"] == verdict, "family"])) for verdict in ("drop", "keep")
-    )
-    if not drop and not keep:
+    better = (rows["advice"] == "keep") & (rows["effect_low"] > rows["effect"].median())
+    drop = tuple(sorted(rows.loc[rows["advice"] == "drop", "family"]))
+    prefer = tuple(sorted(rows.loc[better, "family"]))
+    if not drop and not prefer:
         raise ProblemError(
-            "the report recommends nothing yet: every family needs more draws",
+            "the report recommends nothing yet: no family is surely better or worse than others",
             where=ledger.campaign(campaign).name,
-            fix="let the campaign go on first; `nas plan --like` says for how long",
+            fix="let the campaign go on first; `nas report family_yield` says which draws it lacks",
         )
-    # Where all that stay are preferred, none is.
-    return Plan(drop=drop, prefer=keep if len(drop) + len(keep) < len(rows) else ())
+    return Plan(drop=drop, prefer=prefer)

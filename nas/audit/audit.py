@@ -146,7 +146,7 @@ class Audit:
         return (
             f"{group.kind} {group.names[level]} stands in {bets.hits[0, level]:.0f} of"
             f" {chances:.0f} draws, where a fair draw gives about"
-            f" {chances * bets.centre[level]:.1f}"
+            f" {_about(chances * bets.centre[level])}"
         )
 
     def _calm(self) -> str:
@@ -165,3 +165,7 @@ def _pooled(paths: Sequence[Floats]) -> Floats:
     """The logarithm of the mean over groups of their bettors' mean wealth: `(T,)`."""
     means: Floats = log_mean(np.stack([log_mean(path[0]) for path in paths], axis=-1))
     return means
+
+
+def _about(count: float) -> str:
+    return f"{count:.1f}" if count >= 1 else f"{count:.1g}"

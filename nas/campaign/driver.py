@@ -24,6 +24,7 @@ HEARTBEAT_SECONDS = 5.0
 LOCK_SECONDS = 5.0
 """How long a locked ledger is waited for without a word."""
 SPENT = "the budget is used up"
+BIASED = "the draw is biased, and --strict-coverage is set"
 
 
 @dataclass
@@ -277,7 +278,7 @@ class CampaignDriver:
             for line in lines:
                 self.say(line)
             if verdict.verdict == "biased" and self.config.strict_coverage:
-                self.stop("the draw is biased, and --strict-coverage is set")
+                self.stop(BIASED)
 
     def _look_for_an_end(self) -> None:
         if self._asked is not None:

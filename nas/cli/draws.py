@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from nas.cli import asked
-from nas.spec import Space
+from nas.spec import ProblemError, Space
 
 
 def print_draws(
@@ -31,7 +31,18 @@ def print_draws(
         # A campaign's sequence is its own space's, sampler's and seed's.
         ledger = ledger or Ledger(db)
         row = ledger.campaign(name)
+        if config.drop or config.prefer:
+            raise ProblemError(
+                f"{name} goes on as it was asked for: a dry run changes nothing of it",
+                where="--drop, --prefer, --from-report",
+                fix="leave them out, or leave out --name",
+            )
         space, config = Space.model_validate(row.space), asked.config_of(**row.config)
+        typer.echo(
+            f"{name} goes on with its own space {space.name}, sampler {config.sampler} and seed"
+            f" {config.seed}.",
+            err=True,
+        )
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     draws = DryRun(space, config, trials, ledger=ledger, after=name)

@@ -1,5 +1,7 @@
 """Running a campaign from the command line: display while it works, tables and exit code after."""
 
+import os
+import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -8,6 +10,7 @@ import typer
 from nas.campaign import CampaignConfig
 from nas.cli.console import console
 from nas.ledger import Ledger
+from nas.ledger.database import database_url
 from nas.spec import Role, format_duration
 
 if TYPE_CHECKING:
@@ -42,7 +45,10 @@ def work(
             else:
                 ended = run(ledger, name, config, voice)
     except KeyboardInterrupt:  # in pre-flight: later, the campaign takes signals itself
-        typer.echo(f"Interrupted before a trial began. Go on with: nas resume {name}", err=True)
+        typer.echo(
+            f"Interrupted before a trial began. Go on with: nas resume {name}{_at(ledger)}",
+            err=True,
+        )
         raise typer.Exit(INTERRUPTED) from None
     with suppress(OSError):  # the terminal may be gone
         _tables(ledger, name, confirmed=bool(confirm))
@@ -58,6 +64,7 @@ def work(
 
 def _verdict(ledger: Ledger, name: str, ended: "Ended", *, confirmed: bool) -> str:
     """How it ended, and what one would type next."""
+    from nas.campaign.driver import BIASED
     from nas.ledger.summary import summary
 
     s = summary(ledger, name)
@@ -75,6 +82,8 @@ def _verdict(ledger: Ledger, name: str, ended: "Ended", *, confirmed: bool) -> s
         again = (
             f"nas confirm --campaign {name}" if ended.why else f"nas report leaderboard -c {name}"
         )
+    elif ended.why == BIASED:
+        again = f"a search with --sampler stratified; or nas resume {name} --lax-coverage"
     elif ended.spent:
         again = f"nas resume {name} --budget {_as_option(2 * (s.budget_seconds or 0.0))}"
     elif ended.why:
@@ -83,7 +92,13 @@ def _verdict(ledger: Ledger, name: str, ended: "Ended", *, confirmed: bool) -> s
         again = f"nas report failures -c {name}"
     else:
         again = f"nas confirm --campaign {name}"
-    return f"\n{name}: {why}. {told}; {worked} worked. Next: {again}"
+    return f"\n{name}: {why}. {told}; {worked} worked. Next: {again}{_at(ledger)}"
+
+
+def _at(ledger: Ledger) -> str:
+    """The option that names a ledger, where it is not the one that is taken without."""
+    usual = os.environ.get("NAS_DB", "runs.db")
+    return "" if database_url(usual) == ledger.url else f" --db {shlex.quote(ledger.place)}"
 
 
 def _as_option(seconds: float) -> str:

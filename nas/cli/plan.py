@@ -97,8 +97,9 @@ def plan(
     ):
         typer.echo(f"  {_size(size, points):>12}  {what}")
     if points is None:
+        said = f"{before.campaign} has too few results to tell it" if before else "--like tells it"
         typer.echo(
-            "sd: the standard deviation between equal candidates; --noise or --like gives it."
+            f"sd: the standard deviation between equal candidates; {said}, --noise states it."
         )
 
 

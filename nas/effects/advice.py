@@ -9,6 +9,8 @@ MARGIN = 0.01
 FAILS = 0.5
 """A family that surely succeeds less often than this is not worth its device time."""
 
+_MEDIAN = "the median family"
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -22,7 +24,9 @@ class Advice:
     def __str__(self) -> str:
         if self.verdict != "draw more":
             return self.verdict
-        return f"needs {self.draws:,} more draws" if self.draws else "needs more draws"
+        if self.draws is None:
+            return "needs more draws"
+        return f"needs {self.draws:,} more draw{'s'[: self.draws != 1]}"
 
 
 def advise(
@@ -38,7 +42,7 @@ def advise(
     hopeless: bool = False,
     margin: float = MARGIN,
 ) -> Advice:
-    """The rule, on 95 % intervals of the effect.
+    """The rule, on 95 % intervals of the effect against the median family's.
 
     Drop a family that surely fails more than the rest (`fails` says so) and in more than half of
     its candidates; else drop where the whole interval lies below −`margin`, keep where all of it
@@ -52,15 +56,19 @@ def advise(
         return Advice("cannot tell" if hopeless else "draw more", why)
     if low > -margin:
         if low > 0:
-            return Advice("keep", f"adds at least {100 * low:.1f} points")
-        return Advice("keep", f"costs less than {100 * margin:g} points, if anything")
+            return Advice("keep", f"at least {100 * low:.1f} points better than {_MEDIAN}")
+        return Advice("keep", f"less than {_points(margin)} worse than {_MEDIAN}, if at all")
     if high < -margin:
-        return Advice("drop", f"costs a mixture at least {-100 * high:.1f} points")
+        return Advice("drop", f"at least {-100 * high:.1f} points worse than {_MEDIAN}")
     half = (high - low) / 2
     apart = max(abs(effect + margin), margin / 10)  # a tie would never be decided
     more = results * ((half / apart) ** 2 - 1) / (success_rate or 1.0)
     return Advice(
         "draw more",
-        f"between {100 * low:+.1f} and {100 * high:+.1f} points",
+        f"between {100 * low:+.1f} and {100 * high:+.1f} points against {_MEDIAN}",
         max(1, ceil(round(more, 6))),
     )
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:g} point{'s'[: 100 * share != 1]}"

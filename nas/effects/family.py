@@ -130,7 +130,8 @@ def _told(every: Observations, seen: Observations, group: Bools) -> tuple[tuple[
             hopeless[family] = True
             reasons.append("every candidate holds it: nothing to compare it with")
         elif used == 0:
-            reasons.append(f"only {count} of its candidates have a result that can be compared")
+            have = "has" if count == 1 else "have"
+            reasons.append(f"only {count} of its candidates {have} a result that can be compared")
         else:
             reasons.append("the draws do not tell it apart from others")
     return tuple(reasons), hopeless

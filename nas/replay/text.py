@@ -72,8 +72,8 @@ def table(comparison: Comparison) -> "pd.DataFrame":
             "figure": row.figure.name,
             "published": _cell(row.figure.published, row.figure.unit),
             "replayed": _cell(row.replayed, row.figure.unit),
-            "check": _check(row),
             "with_nas": _cell(row.with_nas, row.figure.unit),
+            "check": _check(row),
         }
         for row in comparison.rows
     ]
@@ -83,8 +83,8 @@ def table(comparison: Comparison) -> "pd.DataFrame":
             "figure": "audit of the draw",
             "published": "none",
             "replayed": _audit(there),
-            "check": None,
             "with_nas": _audit(here),
+            "check": None,
         }
     )
     return pd.DataFrame(rows)

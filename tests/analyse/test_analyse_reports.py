@@ -89,7 +89,7 @@ def test_family_yield(filled: Maker) -> None:
     assert ant["mean_val_acc"] == ant["median_val_acc"] == pytest.approx(0.8)
     assert ant["best_val_acc"] == 0.9
     assert pd.isna(bee["effect"])
-    assert bee["told"] == "only 1 of its candidates have a result that can be compared"
+    assert bee["told"] == "only 1 of its candidates has a result that can be compared"
     assert dog["told"] == "no candidate with it has a result"
     assert bee["advice"] == "needs more draws"
     assert ant["mean_expert_val_acc"] == pytest.approx((0.8 + 0.6) / 2)
