@@ -29,7 +29,7 @@ from scipy.stats import kendalltau
 
 from nas.analyse.screened import with_scores
 from nas.campaign import CampaignConfig
-from nas.campaign.bank import open_bank, wanted, with_starts
+from nas.campaign.bank import open_bank, wanted
 from nas.campaign.run import Voice, run
 from nas.campaign.screening import SAMPLER, screen_space
 from nas.ledger import Ledger
@@ -107,9 +107,8 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
     bank_cost = ledger.attempts(bank)["seconds"].sum()
     screen_cost = made.seconds * asked.workers  # it has all processors
 
-    warm = with_starts(space.model_copy(update={"choices": ()}))
     finetuned = Choice(name="start", values=("finetuned",))
-    warm = warm.model_copy(update={"choices": (*space.choices, finetuned)})
+    warm = space.model_copy(update={"choices": (*space.choices, finetuned)})
     from_screen = {
         "sampler": SAMPLER,
         "screen": made.ident,

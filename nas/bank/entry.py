@@ -46,7 +46,8 @@ class Entry(Noun):
     latency: dict[int, float]
     """Batch size → median seconds of one forward pass of so many images, where it was trained."""
     proxies: dict[str, float] = {}
-    """`grad_norm`, `naswot`: what it said before its first step; see nas.train.proxies."""
+    """`grad_norm`, `naswot`: what it said before its first step; see nas.train.proxies.
+    Left out where they are no number, or their batch did not fit the device."""
     versions: dict[str, str]
     device: str
     files: dict[str, Part]

@@ -11,7 +11,7 @@ import torch
 from nas.bank import Bank, Entry, Part
 from nas.data.split import Data
 from nas.spec import ProblemError, Trial
-from nas.train import Procedure, load_model
+from nas.train import Procedure, is_out_of_memory, load_model
 from nas.train.checkpoint import save_weights
 from nas.train.compute import Compute
 from nas.train.predicting import predict
@@ -76,10 +76,16 @@ def deposit(
 
 
 def _proxies(trial: Trial, training: Procedure, data: Data) -> dict[str, float]:
-    """Of the model as its training began with it, on images drawn by its seed."""
+    """Of the model as its training began with it, on images drawn by its seed; none where a batch
+    of so many does not fit the device: an expert is not lost for a baseline."""
     seed = trial.candidate.seed
     seed_everything(seed, epoch=0)
     fresh = load_model(trial.code, data.num_classes).to(training.device)
     generator = torch.Generator().manual_seed(seed)
     images, labels = next(iter(data.train.batches(BATCH, generator=generator)))
-    return proxies(fresh, images, labels)
+    try:
+        return proxies(fresh, images, labels)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return {}

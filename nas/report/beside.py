@@ -26,7 +26,7 @@ class Beside:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-P", "-m", __name__],  # -P: no module of the working directory
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -76,10 +76,12 @@ class Beside:
         return self._process.stdin, self._process.stdout
 
     def _send(self, message: tuple[dict[str, Any], tuple[str, ...]]) -> None:
-        whole = pickle.dumps(message, protocol=5)  # piece by piece, each would wait for the reader
-        with suppress(OSError):  # it died, as `take` will find
+        try:
+            whole = pickle.dumps(message, protocol=5)
             self._pipes[0].write(whole)
             self._pipes[0].flush()
+        except Exception:
+            self._process.kill()  # or `take` would wait for an answer to what was never asked
 
 
 def main() -> None:

@@ -36,7 +36,17 @@ def test_it_is_the_same_page(filled: Maker, dead: bool) -> None:
         assert told(filled.path, beside=beside) == told(filled.path)
 
 
-def test_it_answers_from_what_it_is_given(filled: Maker) -> None:
+def test_what_cannot_be_sent_is_waited_for_by_nobody() -> None:
+    with Beside() as beside:
+        beside.ask({"campaign": lambda: "no pickle"}, VERDICT)
+        assert beside.take(VERDICT) is None
+
+
+def test_it_answers_from_what_it_is_given(
+    filled: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pandas.py").write_text("raise ImportError('of the working directory')")
+    monkeypatch.chdir(tmp_path)
     with Beside() as beside, Snapshot(Ledger(filled.path), beside).open() as snapshot:
         name = snapshot.campaign().name
         snapshot.ask_beside(name)

@@ -18,7 +18,7 @@ from nas.sample.uniform import below
 from nas.spec import Phase
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(1, 3), max_size=6),
     k=st.integers(1, 6),

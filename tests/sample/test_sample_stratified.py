@@ -60,7 +60,7 @@ def test_the_published_campaign_drawn_fairly(n: int, seed: int) -> None:
     assert len(joint) == 6
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data(), seed=st.integers(0, 2**64))
 def test_every_prefix_of_every_phase_is_level(data: st.DataObject, seed: int) -> None:
     sizes = data.draw(st.lists(st.integers(1, 3), min_size=2, max_size=12))
@@ -81,7 +81,7 @@ def test_every_prefix_of_every_phase_is_level(data: st.DataObject, seed: int) ->
     assert gone.isdisjoint(count)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     sizes=st.lists(st.integers(1, 2), min_size=2, max_size=6),
     k=st.integers(1, 4),

@@ -50,7 +50,7 @@ def test_squares_avoid_the_most_frequent_pair() -> None:
     assert order.index((3, 4, 5, 6, 7)) < order.index((0, 1, 2, 6, 7))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(data=st.data(), n=st.integers(1, 7), seed=st.integers(0, 99))
 def test_a_wide_search_finds_every_subset_least_imbalance_first(
     data: st.DataObject, n: int, seed: int

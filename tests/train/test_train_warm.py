@@ -75,6 +75,19 @@ def test_the_bank_keeps_what_the_model_says(bank: Bank, make_trial: Any, tmp_pat
     assert not any(Path(trial.folder).glob("*.safetensors"))
 
 
+def test_an_expert_is_not_lost_for_a_baseline(
+    make_trial: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("nas.execute.deposit.proxies", full)
+    trial = deposit(make_trial, tmp_path, 1, "alpha")
+    _, outcome = finish(trial)
+    assert outcome.status is Status.OK, outcome.detail
+    assert Bank(Path(trial.bank)).entry(trial.candidate.key).proxies == {}
+
+
 @pytest.mark.parametrize("code", [PAIR, PAIR_TOP_1], ids=["soft", "top1"])
 def test_frozen_experts_stay_as_the_bank_has_them(bank: Bank, make_trial: Any, code: str) -> None:
     trial = warm(make_trial, bank, "frozen", code)
