@@ -15,7 +15,8 @@ rank                  by the uniform average, 1 is best
 import pandas as pd
 
 from nas.analyse import Frames
-from nas.analyse.screened import FEWEST, arms, foretold
+from nas.analyse.screened import arms, corrected_all
+from nas.effects.correction import FEWEST
 from nas.ledger.screens import screened
 from nas.spec import ProblemError
 
@@ -31,7 +32,7 @@ def table(frames: Frames) -> pd.DataFrame:
             fix="let the campaign go on",
         )
     rows = screened(frames.ledger, frames.config["screen"])
-    rows["foretold"] = foretold(trained, rows)
+    rows["foretold"] = corrected_all(trained, rows)
     rows["trained"] = rows["members"].map(trained.groupby("members")["val_acc"].mean())
     answer = rows.sort_values(["foretold", "rank"], ascending=[False, True])
     answer = answer[COLUMNS].reset_index(drop=True)

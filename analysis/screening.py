@@ -22,25 +22,25 @@ n                     candidates
 The note gives the regret, best of the chosen against best of the controls, and what both cost.
 """
 
-import numpy as np
 import pandas as pd
 
 from nas.analyse import Frames
 from nas.analyse.screened import PROXIES, arms, corrected, told
-from nas.ledger.screens import SCORES, ascends
+from nas.effects.correlation import rank_correlations
+from nas.ledger.screens import CORRECTED, FORETELLING, ascends
 
 COLUMNS = [
     *("predictor", "sample", "kendall", "kendall_low", "kendall_high", "spearman"),
     *("spearman_low", "spearman_high", "n"),
 ]
-PREDICTORS = [*(name for name in SCORES if not name.endswith("_test")), "macs", *PROXIES]
+PREDICTORS = [*FORETELLING, "macs", *PROXIES]
 
 
 def table(frames: Frames) -> pd.DataFrame:
     trained = arms(frames)
     rows = []
-    for name in [*PREDICTORS, "corrected"]:
-        score = corrected(trained) if name == "corrected" else trained[name]
+    for name in [*PREDICTORS, CORRECTED]:
+        score = corrected(trained) if name == CORRECTED else trained[name]
         score = -score if ascends(name) else score
         for sample, some in (
             ("control", trained["arm"] == "control"),
@@ -62,17 +62,7 @@ def table(frames: Frames) -> pd.DataFrame:
 
 
 def _correlations(score: pd.Series, value: pd.Series) -> dict[str, float]:
-    """Missing below five candidates, and where a side does not vary."""
-    from scipy import stats
-
     found: dict[str, float] = {"n": len(score)}
-    if len(score) < 5 or score.nunique() < 2 or value.nunique() < 2:
-        return found
-    x, y = score.to_numpy(dtype=float), value.to_numpy(dtype=float)
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(len(x), size=(1000, len(x)))
-    for name, of in (("kendall", stats.kendalltau), ("spearman", stats.spearmanr)):
-        found[name] = of(x, y).statistic
-        again = [of(x[i], y[i]).statistic for i in drawn if np.ptp(x[i]) and np.ptp(y[i])]
-        found[f"{name}_low"], found[f"{name}_high"] = np.quantile(again, (0.025, 0.975))
+    for name, known in zip(("kendall", "spearman"), rank_correlations(score, value), strict=True):
+        found |= {name: known.estimate, f"{name}_low": known.low, f"{name}_high": known.high}
     return found

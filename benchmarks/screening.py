@@ -31,9 +31,10 @@ from nas.analyse.screened import with_scores
 from nas.campaign import CampaignConfig
 from nas.campaign.bank import open_bank, wanted
 from nas.campaign.run import Voice, run
-from nas.campaign.screening import SAMPLER, screen_space
+from nas.campaign.screening import screen_space
 from nas.ledger import Ledger
 from nas.ledger.screens import ascends, best_screened, screened
+from nas.sample import Screened
 from nas.space import load
 from nas.spec import Choice, Space
 
@@ -110,7 +111,7 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
     finetuned = Choice(name="start", values=("finetuned",))
     warm = space.model_copy(update={"choices": (*space.choices, finetuned)})
     from_screen = {
-        "sampler": SAMPLER,
+        "sampler": Screened.name,
         "screen": made.ident,
         "top": asked.top,
         "experts": bank,

@@ -1,6 +1,6 @@
 """From a bank to a screen in the ledger."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -9,16 +9,19 @@ import numpy as np
 
 from nas.campaign.bank import bank_of, banked, wanted
 from nas.campaign.config import CampaignConfig
+from nas.effects.correction import FEWEST, foretold
 from nas.ledger import Ledger
-from nas.ledger.screens import best_screened, put_screen, screen_of
-from nas.sample import Sampler, Screened, make_sampler
-from nas.spec import Pick, ProblemError, Space
+from nas.ledger.screens import FORETELLING, best_screened, put_screen, screen_of, screened
+from nas.sample import Corrected, Sampler, Screened, make_sampler
+from nas.spec import Pick, ProblemError, Record, Space, Status
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nas.screen import Experts, Scores
     from nas.screen.run import Watch
 
-SAMPLER = "screen"
+SAMPLERS_OF_SCREENS = (Screened.name, Corrected.name)
 
 
 @dataclass(frozen=True)
@@ -143,20 +146,69 @@ def find_screen(ledger: Ledger, space: Space, config: CampaignConfig) -> int:
 
 def check_screen(config: CampaignConfig) -> None:
     """Raises ProblemError where a screen is asked for and none is named."""
-    if config.sampler == SAMPLER and config.screen is None:
-        raise ProblemError("the sampler screen needs a screen", fix="give --from-screen K instead")
+    if config.sampler in SAMPLERS_OF_SCREENS and config.screen is None:
+        raise ProblemError(
+            f"the sampler {config.sampler} needs a screen", fix="give --from-screen K instead"
+        )
 
 
 def sampler_of(ledger: Ledger | None, space: Space, config: CampaignConfig) -> Sampler:
     """The campaign's sampler, over what may be drawn."""
-    if config.sampler != SAMPLER:
+    if config.sampler not in SAMPLERS_OF_SCREENS:
         return make_sampler(config.sampler, space, config.seed)
     check_screen(config)
     if ledger is None or config.screen is None:
         raise ProblemError("the screen lies in a ledger, and there is none", where="--db")
+    if config.sampler == Corrected.name:
+        order = Correction(screened(ledger, config.screen))
+        return Corrected(space, config.seed, order.mixtures, order, config.top)
     best = best_screened(ledger, config.screen, config.by, config.top)
-    chosen = [
-        [Pick(*pick) for pick in zip(families.split("+"), members.split("+"), strict=True)]
-        for families, members in best
-    ]
-    return Screened(space, config.seed, chosen)
+    return Screened(space, config.seed, [_picks(*mixture) for mixture in best])
+
+
+def _picks(families: str, members: str) -> list[Pick]:
+    return [Pick(*pick) for pick in zip(families.split("+"), members.split("+"), strict=True)]
+
+
+class Correction:
+    """A screen's mixtures, the best first by what has been trained so far.
+
+    By the uniform average while there are too few results to fit a correction on.
+    """
+
+    def __init__(self, scores: "pd.DataFrame") -> None:
+        """`scores`: of `screened`, best first."""
+        self._scores = scores
+        self.mixtures = [
+            _picks(*mixture) for mixture in zip(scores["families"], scores["members"], strict=True)
+        ]
+        self._fitted: tuple[tuple[int, ...], list[int]] = ((), [])
+
+    def __call__(self, records: Sequence[Record]) -> Sequence[int]:
+        """Their places, best first."""
+        done = [r for r in records if r.status is Status.OK and r.value is not None]
+        if len(done) < FEWEST:
+            return range(len(self.mixtures))
+        numbers = tuple(record.number for record in done)  # a result, once final, stays
+        if self._fitted[0] != numbers:
+            self._fitted = numbers, self._order(done)
+        return self._fitted[1]
+
+    def _order(self, done: Sequence[Record]) -> list[int]:
+        import pandas as pd
+
+        settings = [f"gate_{name}" for name, _ in done[0].assignment.choices]
+        trained = pd.DataFrame(
+            [
+                (
+                    "+".join(pick.model for pick in record.assignment.picks),
+                    record.value,
+                    *(value for _, value in record.assignment.choices),
+                )
+                for record in done
+            ],
+            columns=["members", "val_acc", *settings],
+        )
+        trained = trained.merge(self._scores, on="members")
+        values = foretold(trained, self._scores, FORETELLING, settings)
+        return list(np.argsort(-values.to_numpy(), kind="stable"))

@@ -76,14 +76,17 @@ def warm(space: Space, config: Any, bank: str, db: str) -> tuple[Space, Any]:
 
 def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
     """The settings of a search that trains a screen's best, with a control sample beside them."""
-    from nas.campaign.screening import SAMPLER, find_screen
+    from nas.campaign.screening import find_screen
     from nas.ledger import Ledger
-    from nas.ledger.screens import best_screened
+    from nas.ledger.screens import CORRECTED, best_screened
+    from nas.sample import Corrected, Screened
 
     ledger = Ledger(db)
     ident = find_screen(ledger, space, config)
-    best_screened(ledger, ident, by, top)  # a score there is not is told at once
-    changes: dict[str, Any] = {"sampler": SAMPLER, "screen": ident, "top": top, "by": by}
+    if by != CORRECTED:
+        best_screened(ledger, ident, by, top)  # a score there is not is told at once
+    sampler = Corrected.name if by == CORRECTED else Screened.name
+    changes: dict[str, Any] = {"sampler": sampler, "screen": ident, "top": top, "by": by}
     if config.trials is None and config.budget_seconds is None:
         changes["trials"] = 2 * top
     return config.model_copy(update=changes)

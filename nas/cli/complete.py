@@ -41,10 +41,17 @@ def _campaigns(ctx: typer.Context) -> Iterable[str]:
     return Ledger(ctx.params.get("db") or "runs.db").campaign_names()
 
 
+def _scores(_: typer.Context) -> Iterable[str]:
+    from nas.ledger.screens import CORRECTED, SCORES
+
+    return (*SCORES, CORRECTED)
+
+
 spaces = _completer(_spaces)
 datasets = _completer(_datasets)
 reports = _completer(_reports)
 campaigns = _completer(_campaigns)
+screen_scores = _completer(_scores)
 
 
 def words(*known: str) -> Completer:

@@ -64,7 +64,12 @@ def search(
         ),
     ] = None,
     by: Annotated[
-        str, typer.Option(help="With --from-screen: the score that says which are best.")
+        str,
+        typer.Option(
+            help="With --from-screen: the score that says which are best; or corrected: a"
+            " regression on what has been trained, fitted anew with every result.",
+            autocompletion=complete.screen_scores,
+        ),
     ] = "uniform",
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,

@@ -19,6 +19,10 @@ SCORES = tuple(
     if column.name not in ("screen_id", "rank", "families", "members")
 )
 """Columns of figures."""
+FORETELLING = tuple(name for name in SCORES if not name.endswith("_test"))
+"""Those that may foretell what training gives."""
+CORRECTED = "corrected"
+"""Not a score of the screen: what training so far makes of it; see nas.effects.correction."""
 _AT_ONCE = 5000
 
 
@@ -96,7 +100,9 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
     Raises ProblemError for a score there is not, or that no mixture of the screen has.
     """
     if by not in SCORES:
-        raise ProblemError(f"a screen has no score {by!r}", fix=did_you_mean(by, SCORES))
+        raise ProblemError(
+            f"a screen has no score {by!r}", fix=did_you_mean(by, (*SCORES, CORRECTED))
+        )
     screen_of(ledger, ident)
     column = getattr(m.Screened, by)
     best = column.asc() if ascends(by) else column.desc()

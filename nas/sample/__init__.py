@@ -4,6 +4,7 @@ To add one, subclass `Sampler`, put it into `SAMPLERS`, and the contract tests c
 """
 
 from nas.sample.base import Sampler
+from nas.sample.corrected import Corrected
 from nas.sample.lexicographic import Lexicographic
 from nas.sample.screened import Screened
 from nas.sample.stratified import Stratified
@@ -12,7 +13,8 @@ from nas.sample.uniform import Uniform
 from nas.spec import ProblemError, Space, did_you_mean
 
 SAMPLERS: dict[str, type[Sampler]] = {
-    sampler.name: sampler for sampler in (Stratified, Uniform, Lexicographic, TPE, Screened)
+    sampler.name: sampler
+    for sampler in (Stratified, Uniform, Lexicographic, TPE, Screened, Corrected)
 }
 """Every sampler by its name; the first is the default."""
 
@@ -28,4 +30,4 @@ def make_sampler(name: str, space: Space, seed: int) -> Sampler:
     return SAMPLERS[name](space, seed)
 
 
-__all__ = ["SAMPLERS", "Sampler", "Screened", "make_sampler"]
+__all__ = ["SAMPLERS", "Corrected", "Sampler", "Screened", "make_sampler"]

@@ -1,7 +1,7 @@
 """A screen's choice and, beside it, a control sample that the screen did not choose."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import ClassVar
 
@@ -34,37 +34,24 @@ class Screened(Stratified):
         self._wanted = chosen
         super().__init__(space, seed)
 
-    def arm(self, assignment: Assignment) -> str:
-        """`chosen` or `control`."""
-        levels = self.grid.levels(assignment)
-        return "chosen" if (levels.families, levels.members) in self._chosen else "control"
-
     def _forget(self) -> None:
         super()._forget()
         self._chosen: dict[Mixture, bool] = {}
         """In order; whether it is drawn."""
         self._settings: Counter[tuple[int, int]] = Counter()
         self._drawn_chosen = 0
-        for picks in self._wanted:
-            levels = self.grid.levels(Assignment(picks=tuple(picks)))
-            if len(levels.families) != self.grid.k or self.grid.k != len(picks):
-                continue
-            self._chosen[levels.families, levels.members] = False
-        # To the control arm they are as if drawn.
-        for families, members in self._chosen:
-            every = product(*map(range, self.grid.widths))
-            self._drawn[families].update((*members, *values) for values in every)
-            self._used[list(families)] += self.grid.settings
+        for mixture in self._mixtures(self._wanted):
+            self._chosen[mixture] = False
+            self._withhold(mixture)
 
     def _learn(self, record: Record, point: Point | None) -> None:
-        k = self.grid.k
-        mixture = (point.subset, point.digits[:k]) if point else None
+        mixture = self._mixture(point)
         if point is None or mixture not in self._chosen:
             super()._learn(record, point)
             return
         self._chosen[mixture] = True
         self._drawn_chosen += 1
-        self._settings.update(enumerate(point.digits[k:]))
+        self._settings.update(enumerate(point.digits[self.grid.k :]))
 
     def _choose(
         self,
@@ -79,6 +66,23 @@ class Screened(Stratified):
                 if not drawn and allowed.issuperset(families):
                     return Point(families, (*members, *self._least(rng)))
         return super()._choose(records, phase, eligible, rng)
+
+    def _mixtures(self, wanted: Iterable[Sequence[Pick]]) -> Iterator[Mixture]:
+        """Those of them that the space has."""
+        for picks in wanted:
+            levels = self.grid.levels(Assignment(picks=tuple(picks)))
+            if len(levels.families) == self.grid.k == len(picks):
+                yield levels.families, levels.members
+
+    def _mixture(self, point: Point | None) -> Mixture | None:
+        return (point.subset, point.digits[: self.grid.k]) if point else None
+
+    def _withhold(self, mixture: Mixture) -> None:
+        """To the control arm it is as if drawn, with all settings."""
+        families, members = mixture
+        every = product(*map(range, self.grid.widths))
+        self._drawn[families].update((*members, *values) for values in every)
+        self._used[list(families)] += self.grid.settings
 
     def _least(self, rng: np.random.Generator) -> list[int]:
         """For each choice the value that the chosen arm has had least, at random among equals."""

@@ -23,7 +23,6 @@ def test_arms_take_turns_best_first() -> None:
     drawn = [picks(r.assignment) for r in draw(sampler, 9)]
     assert drawn[0::2][:3] == ["567", "012", "346"]
     assert not {"567", "012", "346"} & set(drawn[1::2])
-    assert [sampler.arm(r.assignment) for r in draw(sampler, 4)] == ["chosen", "control"] * 2
 
 
 @pytest.mark.parametrize("seed", range(3))

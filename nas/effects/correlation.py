@@ -1,0 +1,64 @@
+"""Rank correlations with bootstrap intervals, all resamples at once.
+
+With S the signs of all differences of x, T those of y, and c how often a resample holds each
+observation: Kendall's τ-b is cᵀ(S∘T)c / √(cᵀ(S∘S)c · cᵀ(T∘T)c); ranks, ties averaged and their mean
+taken off, are Sc/2, so Spearman's ρ is Σ c(Sc)(Tc) / √(Σ c(Sc)² · Σ c(Tc)²).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+RESAMPLES = 1000
+FEWEST = 5
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """NaN where it cannot be said: below FEWEST observations, or where a side does not vary."""
+
+    estimate: float
+    low: float
+    high: float
+    """95 % percentile interval of the resamples in which both sides vary."""
+
+
+def rank_correlations(x: ArrayLike, y: ArrayLike, seed: int = 0) -> tuple[Correlation, Correlation]:
+    """Kendall's τ-b and Spearman's ρ of `x` and `y`, `(n,)` each."""
+    a, b = (np.asarray(values, dtype=float) for values in (x, y))
+    n = len(a)
+    if n < FEWEST or np.ptp(a) == 0 or np.ptp(b) == 0:
+        unknown = Correlation(np.nan, np.nan, np.nan)
+        return unknown, unknown
+    signs = np.sign(a[:, None] - a), np.sign(b[:, None] - b)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(float)
+    kendall, spearman = _correlations(signs, np.vstack([np.ones(n), drawn]))
+    return _interval(kendall), _interval(spearman)
+
+
+def _correlations(signs: tuple[Floats, Floats], counts: Floats) -> tuple[Floats, Floats]:
+    """`(B, n)` counts → τ and ρ of each resample, `(B,)`."""
+    s, t = signs
+    rank_s, rank_t = counts @ s, counts @ t  # S is antisymmetric: the sign of both changes
+
+    def pairs(of: Floats) -> Floats:
+        total: Floats = ((counts @ of) * counts).sum(axis=1)
+        return total
+
+    def summed(of: Floats) -> Floats:
+        total: Floats = (counts * of).sum(axis=1)
+        return total
+
+    with np.errstate(invalid="ignore"):  # 0/0 where a resample does not vary
+        kendall = pairs(s * t) / np.sqrt(pairs(s * s) * pairs(t * t))
+        spearman = summed(rank_s * rank_t) / np.sqrt(summed(rank_s**2) * summed(rank_t**2))
+    return kendall, spearman
+
+
+def _interval(values: Floats) -> Correlation:
+    """From the estimate and those of the resamples."""
+    low, high = np.nanquantile(values[1:], (0.025, 0.975))
+    return Correlation(float(values[0]), float(low), float(high))

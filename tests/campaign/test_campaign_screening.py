@@ -1,0 +1,64 @@
+"""Drawing by what a screen foretold, corrected by what training gave."""
+
+from pathlib import Path
+
+import pytest
+from planted_screen import SPACE, planted
+
+import nas
+from nas.analyse import Frames
+from nas.analyse.screened import arms
+from nas.campaign.config import CampaignConfig
+from nas.campaign.screening import sampler_of
+from nas.effects.correction import FEWEST
+from nas.ledger.screens import screened
+from nas.spec import ProblemError, Record, Status
+
+ASKED = {"sampler": "corrected", "by": "corrected", "top": 12, "screen": 1}
+
+
+def test_the_chosen_are_those_that_the_report_ranks_first(tmp_path: Path) -> None:
+    """Mixtures with h are six points worse than the screen says, which it learns by training."""
+    maker = planted(tmp_path, noise=0.0, trained=0, **ASKED)
+    ledger = maker.ledger
+    foretold = screened(ledger, 1).set_index("members")["uniform"]
+    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    records: list[Record] = []
+    for number in range(24):
+        drawn = sampler.propose(records)
+        assert drawn is not None
+        models = [pick.model for pick in drawn.picks]
+        if number % 2 == 0 and number < FEWEST:
+            seen = {"+".join(p.model for p in r.assignment.picks) for r in records}
+            assert "+".join(models) == next(name for name in foretold.index if name not in seen)
+        elif number % 2 == 0:
+            ranked = nas.table("screen_corrected", ledger)
+            assert "+".join(models) == ranked.loc[ranked["trained"].isna(), "members"].iloc[0]
+        value = float(foretold["+".join(models)] - 0.06 * ("h_s" in models))
+        records.append(Record(number, drawn, 0, Status.OK, value))
+        maker.trained(*models, val=value, mixing=dict(drawn.choices)["mixing"])
+    told = arms(Frames(ledger, "first"))
+    assert list(told["arm"]) == ["chosen", "control"] * 12
+    again = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    for at in (0, 13, 14, 23):
+        assert again.propose(records[:at]) == records[at].assignment
+
+
+def test_failures_are_nothing_to_learn_from(tmp_path: Path) -> None:
+    ledger = planted(tmp_path, noise=0.0, trained=0, **ASKED).ledger
+    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    records: list[Record] = []
+    for number in range(20):
+        drawn = sampler.propose(records)
+        assert drawn is not None
+        records.append(Record(number, drawn, 0, Status.OOM))
+    best = list(screened(ledger, 1)["members"])
+    chosen = ["+".join(p.model for p in r.assignment.picks) for r in records[::2]]
+    assert [best.index(name) for name in chosen] == sorted(best.index(name) for name in chosen)
+
+
+@pytest.mark.parametrize("sampler", ["screen", "corrected"])
+def test_a_screen_has_to_be_named(sampler: str) -> None:
+    config = CampaignConfig(sampler=sampler)
+    with pytest.raises(ProblemError, match="needs a screen"):
+        sampler_of(None, SPACE, config)
