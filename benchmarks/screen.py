@@ -5,7 +5,7 @@
 Predictions are drawn, not learned: noise and more on the right class, experts of different skill.
 Held-out images are as many as a fifth of CIFAR's training images. Targets: all 23,751 quartets of
 29 experts on 10,000 validation images in 60 s on two cores for averages and oracles, in 2 GiB; the
-top 1,000 with fitted gates in 5 minutes.
+top 1,000 with fitted probes, weights and gates in 5 minutes.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from nas.bank import Entry
 from nas.screen import Experts, sets_of
 from nas.screen.averages import oracle, uniform
 from nas.screen.fitted import gates, selection
+from nas.screen.probe import probes
 
 HELD = 10_000
 
@@ -40,8 +41,12 @@ def experts(count: int, images: dict[str, int], classes: int, width: int = 32) -
         split: torch.randn(len(truth), width, generator=generator)
         for split, truth in labels.items()
     }
+    views = {
+        split: torch.randn(count, len(truth), width, generator=generator) / width**0.5
+        for split, truth in labels.items()
+    }
     entries: tuple[Entry, ...] = ()
-    return Experts(entries, logits, labels, features)
+    return Experts(entries, logits, labels, features, views)
 
 
 def main() -> None:
@@ -69,7 +74,7 @@ def main() -> None:
     print(f"averages {middle - start:.1f} s, oracles {end - middle:.2f} s", end="")
     print(f": {1e3 * (end - start) / len(sets.members):.3f} ms a quartet")
     order = np.lexsort((loss, -accuracy))[: asked.top]
-    for name, fit in (("static weights", selection), ("gates", gates)):
+    for name, fit in (("probes", probes), ("static weights", selection), ("gates", gates)):
         start = time.perf_counter()
         fit(table, sets.members[order])
         print(f"{name} of {len(order):,}: {time.perf_counter() - start:.1f} s")

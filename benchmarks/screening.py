@@ -1,25 +1,28 @@
 """How well does a screen foretell what training gives, and what does it save?
 
-    python benchmarks/screening.py [--dataset noisy-digits] [--banks 3] [--top 20] [--controls 16]
+    python benchmarks/screening.py [--dataset noisy-digits] [--banks 3] [--top 20] [--controls 24]
 
 For each bank, which has a training seed of its own:
 
-1. the bank and its screen;
-2. `--from-screen`: the best by uniform average, finetuned, and a stratified control sample, twice
-   with different seeds;
-3. a stratified campaign of joint training from scratch, for ten times as long as bank and screen
-   took; its first candidates once more with another seed.
+1. a stratified campaign of joint training from scratch, its first candidates once more with another
+   seed;
+2. the bank, the tuned bank, and a screen of each;
+3. `--from-screen` of the tuned one: its best by one score (`--by`), finetuned, and a stratified
+   control sample, twice with different seeds.
 
 Kendall's τ of every score and baseline with finetuning (over the controls) and with joint training,
 as a mean over the two seeds, beside the τ of the two seeds with each other; and what either way
-reaches in equal worker time. Means ± standard deviations over banks. Families are those of `tiny`
-whose members take less than 4 s each; two workers need about ten minutes a bank.
+reaches in equal worker time. `corrected` is fitted on the first seed's finetuned candidates, each
+left out of its own fit. Means ± standard deviations over banks. Families are those of `tiny` whose
+members take less than 4 s each; two workers need about a quarter of an hour a bank.
+
+With `--folder` the ledgers stay there, and what they hold is not trained again: so a new score can
+be held against the same trainings.
 """
 
 import argparse
 import json
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +35,22 @@ from nas.campaign import CampaignConfig
 from nas.campaign.bank import open_bank, wanted
 from nas.campaign.run import Voice, run
 from nas.campaign.screening import screen_space
+from nas.effects.correction import left_out
 from nas.ledger import Ledger
-from nas.ledger.screens import ascends, best_screened, screened
+from nas.ledger.screens import FORETELLING, ascends, best_screened, screened
 from nas.sample import Screened
 from nas.space import load
 from nas.spec import Choice, Space
 
-SCORES = ("uniform", "uniform_loss", "static", "static_loss", "gate", "gate_loss", "oracle")
+SCORES = (
+    *("uniform", "uniform_loss", "probe", "probe_loss", "static", "static_loss", "gate"),
+    *("gate_loss", "oracle"),
+)
 BASELINES = ("best_member", "params", "macs", "latency", "grad_norm", "naswot")
 FAMILIES = (
     *("byobnet", "convnext", "efficientnet", "mambaout", "mobilenetv3", "nfnet", "resnet"),
     *("starnet", "vit"),
 )
-LONGER = 10
-"""Times as long as bank and screen that the random campaign works."""
 
 
 def space_of() -> Space:
@@ -58,7 +63,8 @@ def space_of() -> Space:
 
 def trained(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -> pd.DataFrame:
     """A campaign's candidates after training, in the order of draws."""
-    ledger.create_campaign(name, space, config.model_dump(mode="json"))
+    if name not in ledger.campaign_names():
+        ledger.create_campaign(name, space, config.model_dump(mode="json"))
     run(ledger, name, config, Voice())
     attempts = ledger.attempts(name)
     return attempts[attempts["outcome"] == "ok"].sort_values("number", ignore_index=True)
@@ -79,10 +85,29 @@ def taus(name: str, seeds: list[pd.DataFrame], ledger: Ledger, ident: int) -> di
     return found
 
 
+def corrected(runs: list[pd.DataFrame], controls: set[str], ledger: Ledger, ident: int) -> float:
+    """τ over the controls of what the corrector foretells of each from all others."""
+    rows = with_scores(runs[0][["families", "members", "val_acc", "macs"]], ledger, ident)
+    rows["foretold"] = left_out(rows, FORETELLING, [])
+    rows = rows[rows["members"].isin(controls)].set_index("members")
+    truths = [seed.set_index("members")["val_acc"].reindex(rows.index) for seed in runs]
+    each = [kendalltau(rows["foretold"], truth, nan_policy="omit").statistic for truth in truths]
+    return float(np.mean(each))
+
+
 def best(rows: pd.DataFrame, of: str = "val_acc", test: str = "test_acc") -> tuple[float, float]:
     """The best validation accuracy and its test accuracy."""
     leader = rows.loc[rows[of].idxmax()]
     return float(leader[of]), float(leader[test])
+
+
+def filled(
+    ledger: Ledger, space: Space, config: CampaignConfig
+) -> tuple[str, CampaignConfig, pd.DataFrame]:
+    """A bank by its name, how it was asked for, and its attempts."""
+    name, _ = open_bank(ledger, space, config, wanted(space, config))
+    run(ledger, name, config, Voice())
+    return name, config, ledger.attempts(name)
 
 
 def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str, float]:
@@ -96,54 +121,60 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
         "keep_weights": "none",
         "seed": bank_seed,
     }
-    config = CampaignConfig(**shared, bank=True, hold_out=0.2, replicate=bank_seed)
-    start = time.perf_counter()
-    bank, _ = open_bank(ledger, space, config, wanted(space, config))
-    run(ledger, bank, config, Voice())
-    filled = time.perf_counter()
-    made = screen_space(ledger, space, config, top=1000, limit=10**6)
-    cheap = time.perf_counter() - start
-    averages = screen_space(ledger, space, config, top=1, limit=10**6)
-    every = screened(ledger, made.ident)
-    bank_cost = ledger.attempts(bank)["seconds"].sum()
-    screen_cost = made.seconds * asked.workers  # it has all processors
-
-    finetuned = Choice(name="start", values=("finetuned",))
-    warm = space.model_copy(update={"choices": (*space.choices, finetuned)})
-    from_screen = {
-        "sampler": Screened.name,
-        "screen": made.ident,
-        "top": asked.top,
-        "experts": bank,
-        "trials": asked.top + asked.controls,
-    }
-    chosen_of = {m for _, m in best_screened(ledger, made.ident, "uniform", asked.top)}
-    runs = [
-        trained(
-            ledger, f"warm{seed}", warm, CampaignConfig(**shared, **from_screen, replicate=seed)
-        )
-        for seed in (2 * bank_seed, 2 * bank_seed + 1)
-    ]
-    chosen = runs[0][runs[0]["members"].isin(chosen_of)]
-    controls = [rows[~rows["members"].isin(chosen_of)] for rows in runs]
-    found = taus("finetuned", controls, ledger, made.ident)
-
-    random = CampaignConfig(**shared, budget_seconds=LONGER * cheap, replicate=2 * bank_seed)
+    random = CampaignConfig(**shared, trials=asked.random, replicate=2 * bank_seed)
     scratch = trained(ledger, "scratch0", space, random)
     again = CampaignConfig(**shared, trials=asked.controls, replicate=2 * bank_seed + 1)
     repeated = trained(ledger, "scratch1", space, again)
-    found |= taus("scratch", [scratch, repeated], ledger, made.ident)
+
+    config = CampaignConfig(**shared, bank=True, hold_out=0.2, replicate=bank_seed)
+    bank, _, plain_cost = filled(ledger, space, config)
+    tuned = config.model_copy(update={"experts": bank})
+    _, _, tuned_cost = filled(ledger, space, tuned)
+    made = {
+        name: screen_space(ledger, space, of, top=1000, limit=10**6)
+        for name, of in (("plain", config), ("tuned", tuned))
+    }
+    averages = screen_space(ledger, space, config, top=1, limit=10**6)
+    every = screened(ledger, made["tuned"].ident)
+    bank_cost = plain_cost["seconds"].sum() + tuned_cost["seconds"].sum()
+    screen_cost = made["tuned"].seconds * asked.workers  # it has all processors
+
+    finetuned = Choice(name="start", values=("finetuned",))
+    warm = space.model_copy(update={"choices": (*space.choices, finetuned)})
+    first = made["tuned"].ident
+    if "warm0" in ledger.campaign_names():  # a ledger that was kept
+        first = ledger.campaign("warm0").config["screen"]
+    from_screen = {
+        "sampler": Screened.name,
+        "screen": first,
+        "top": asked.top,
+        "by": asked.by,
+        "experts": bank,
+        "trials": asked.top + asked.controls,
+    }
+    chosen_of = {m for _, m in best_screened(ledger, first, asked.by, asked.top)}
+    seeds = [CampaignConfig(**shared, **from_screen, replicate=2 * bank_seed + n) for n in (0, 1)]
+    runs = [trained(ledger, f"warm{n}", warm, of) for n, of in enumerate(seeds)]
+    chosen = runs[0][runs[0]["members"].isin(chosen_of)]
+    controls = [rows[~rows["members"].isin(chosen_of)] for rows in runs]
+    found = {}
+    for way, rows in (("finetuned", controls), ("scratch", [scratch, repeated])):
+        for name, screen in made.items():
+            found |= taus(f"{way}, {name}", rows, ledger, screen.ident)
+    found["finetuned, tuned: corrected"] = corrected(
+        runs, set(controls[0]["members"]), ledger, made["tuned"].ident
+    )
 
     spent = scratch["seconds"].cumsum()
     paid = bank_cost + screen_cost + chosen["seconds"].sum()
     equal = scratch[spent <= paid]
     found |= {
-        "cost: bank, worker s": bank_cost,
-        "cost: bank, wall s": filled - start,
-        "cost: screen, wall s": made.seconds,
-        "cost: mixtures": made.scored,
+        "cost: bank, worker s": plain_cost["seconds"].sum(),
+        "cost: tuning it, worker s": tuned_cost["seconds"].sum(),
+        "cost: screen, wall s": made["tuned"].seconds,
+        "cost: mixtures": made["tuned"].scored,
         "cost: averages, ms a mixture": 1000 * averages.seconds / averages.scored,
-        "cost: all fits, ms a mixture": 1000 * made.seconds / made.scored,
+        "cost: all fits, ms a mixture": 1000 * made["tuned"].seconds / made["tuned"].scored,
         "cost: trained from scratch, s": scratch["seconds"].mean(),
         "cost: finetuned, s": runs[0]["seconds"].mean(),
         "mean val: scratch": scratch["val_acc"].head(asked.controls).mean(),
@@ -153,13 +184,15 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
         .loc[runs[1]["members"].isin(chosen_of), "val_acc"]
         .mean(),
         "mean val: screen's average, all": every["uniform"].mean(),
+        "mean val: screen's probe, all": every["probe"].mean(),
     }
     ways = {
         "screen's best average": best(every, "uniform", "uniform_test"),
+        "screen's best probe": best(every, "probe", "probe_test"),
         "screen's best gate": best(every, "gate", "gate_test"),
         "bank, screen and chosen": best(chosen),
         "random, equal time": best(equal),
-        f"random, {LONGER} times bank and screen": best(scratch),
+        "random, all": best(scratch),
     }
     for way, (val, test) in ways.items():
         found[f"best: {way}, val"], found[f"best: {way}, test"] = val, test
@@ -190,15 +223,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", default="noisy-digits")
     parser.add_argument("--top", type=int, default=20)
-    parser.add_argument("--controls", type=int, default=16)
+    parser.add_argument("--controls", type=int, default=24)
+    parser.add_argument("--random", type=int, default=60, help="trained from scratch")
+    parser.add_argument("--by", default="probe")
+    parser.add_argument("--folder", type=Path, help="where ledgers are kept")
     parser.add_argument("--banks", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="print one JSON line a bank too")
     asked = parser.parse_args()
+    if asked.folder:
+        asked.folder.mkdir(parents=True, exist_ok=True)
     every = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(asked.banks):
-            every.append(measure(Path(folder), asked, seed))
+            every.append(measure(asked.folder or Path(folder), asked, seed))
             if asked.json:
                 print(json.dumps(every[-1]), flush=True)
     frame = pd.DataFrame(every)

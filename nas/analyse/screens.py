@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from nas.analyse.frames import Frames
 from nas.ledger.screens import screen_of, screened
+from nas.spec import SCRATCH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,8 @@ def screen(frames: Frames) -> "tuple[pd.DataFrame, str]":
     found = screen_of(frames.ledger, frames.config.get("screen"))
     rows = screened(frames.ledger, found.id)
     name, data = found.space.get("name"), found.config.get("dataset")
-    note = f"screen {found.id}: {len(found.experts)} experts of {name} on {data}"
+    kind = "experts" if found.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
+    note = f"screen {found.id}: {len(found.experts)} {kind} of {name} on {data}"
     left_out = found.config.get("left_out", 0)
     if len(rows) + left_out < found.total:
         drawn = len(rows) + left_out

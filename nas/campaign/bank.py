@@ -1,6 +1,7 @@
 """Filling the expert bank: a campaign of single members that keeps what they predict."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +58,16 @@ def singles(space: Space) -> Space:
 
 
 def wanted(space: Space, config: CampaignConfig) -> list[Wanted]:
-    """Every member of a space as the candidate its expert is trained as."""
+    """Every member of a space as the candidate its expert is trained as.
+
+    Where `config.experts` is a bank they are tuned: trained on, alone, from that bank's experts,
+    which are those of the same settings from scratch.
+    """
     alone, digest = singles(space), template_hash(TEMPLATE)
+    begun = None
+    if config.experts != SCRATCH:
+        scratch = wanted(space, config.model_copy(update={"experts": SCRATCH}))
+        begun = {expert.model: expert.key for expert in scratch}
     return [
         Wanted(
             family,
@@ -68,6 +77,7 @@ def wanted(space: Space, config: CampaignConfig) -> list[Wanted]:
                 config.task,
                 digest,
                 replicate=config.replicate,
+                warm=begun,
             ),
         )
         for family, member in alone.members
@@ -82,6 +92,15 @@ def banked(bank: Bank, experts: Iterable[Wanted]) -> dict[str, Entry]:
             found[expert.key] = bank.entry(expert.key)
         except BankError:
             continue
+    return found
+
+
+def begun_from(bank: Bank, entry: Entry) -> list[Entry]:
+    """The experts that a tuned one was trained on from, as far as the bank still has them."""
+    found = []
+    for key in entry.candidate.warm:
+        with suppress(BankError):
+            found.append(bank.entry(key))
     return found
 
 
@@ -102,13 +121,14 @@ def open_bank(
         ledger.update_config(row.id, asked)
         store = CampaignStore(ledger, row.id, Owner.me())
         return row.name, store.reopen([expert.key for expert in missing])
-    named = alone.model_copy(update={"name": f"bank-{space.name}"})
+    tuned = "" if config.experts == SCRATCH else "tuned-"
+    named = alone.model_copy(update={"name": f"{tuned}bank-{space.name}"})
     name = default_name(named, config.dataset, ledger.campaign_names())
     ledger.create_campaign(name, alone, asked)
     return name, 0
 
 
-_SAME = ("bank", "dataset", "split_seed", "hold_out", "replicate")
+_SAME = ("bank", "dataset", "split_seed", "hold_out", "replicate", "experts")
 
 
 def _kind(config: Mapping[str, object]) -> list[object]:
@@ -116,13 +136,16 @@ def _kind(config: Mapping[str, object]) -> list[object]:
 
 
 def find_bank(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -> tuple[str, float]:
-    """A bank's campaign, by its name or, for `bank`, the latest that fits; and what it holds out.
+    """A bank's campaign, by its name or, for `bank`, the latest that fits and was not tuned; and
+    what it holds out.
 
     Raises ProblemError where none fits: a bank of other data, another split or resolution.
     """
     names = ledger.campaign_names() if name == "bank" else [ledger.campaign(name).name]
     for candidate in reversed(names):
         row = ledger.campaign(candidate)
+        if name == "bank" and row.config.get("experts", SCRATCH) != SCRATCH:
+            continue
         problem = _unfit(row.config, Space.model_validate(row.space), space, config)
         if problem is None:
             return row.name, float(row.config["hold_out"])

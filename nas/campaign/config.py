@@ -23,7 +23,7 @@ class CampaignConfig(Noun):
     """The screen in the ledger whose best mixtures are drawn; with the sampler `screen`."""
     top: int = Field(20, ge=1)
     """How many of them."""
-    by: str = "uniform"
+    by: str = "probe"
     """The score that decides which are best."""
     experts: str = "scratch"
     """`scratch`, or the campaign of the bank that experts come from."""

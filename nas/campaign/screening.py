@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.campaign.bank import bank_of, banked, wanted
+from nas.campaign.bank import bank_of, banked, begun_from, wanted
 from nas.campaign.config import CampaignConfig
 from nas.effects.correction import FEWEST, foretold
 from nas.ledger import Ledger
 from nas.ledger.screens import FORETELLING, best_screened, put_screen, screen_of, screened
 from nas.sample import Corrected, Sampler, Screened, make_sampler
-from nas.spec import Pick, ProblemError, Record, Space, Status
+from nas.spec import SCRATCH, Pick, ProblemError, Record, Space, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +59,12 @@ def screen_space(
     experts = wanted(space, config)
     bank = bank_of(ledger)
     found = banked(bank, experts)
+    tuned = "" if config.experts == SCRATCH else " --tuned"
     if not found:
         raise ProblemError(
             f"the bank has no expert of {space.name} trained like this on {config.dataset}",
             where=str(bank.folder),
-            fix=f"train them with `nas bank {space.name} --dataset {config.dataset}`",
+            fix=f"train them with `nas bank {space.name} --dataset {config.dataset}{tuned}`",
         )
     table = load(bank, list(found.values()))
     assert space.experts is not None
@@ -95,7 +96,7 @@ def screen_space(
                 "family": entry.family,
                 "model": entry.model,
                 "val_acc": entry.val_acc,
-                "seconds": entry.seconds,
+                "seconds": entry.seconds + sum(e.seconds for e in begun_from(bank, entry)),
                 "proxies": entry.proxies,
             }
             for entry in table.entries

@@ -36,6 +36,14 @@ def bank(
     batch_size: options.BatchSize = None,
     hold_out: options.HoldOut = 0.2,
     seed: options.BankSeed = 0,
+    tuned: Annotated[
+        bool,
+        typer.Option(
+            "--tuned",
+            help="Then train each on, alone, as finetuned candidates are: `nas screen --tuned`"
+            " foretells those better.",
+        ),
+    ] = False,
     max_size: Annotated[
         str, typer.Option(help="The most the bank may take on the disk, as in 500M or 20G.")
     ] = "20G",
@@ -87,15 +95,18 @@ def bank(
         keep_weights="none",
         data_root=str(data_root.absolute()),
     )
-    experts = wanted(chosen, config)
     ledger = Ledger(db, read_only=False)
     kept = bank_of(ledger)
     kept.sweep()
-    found = banked(kept, experts)
-    if check:
-        found = _sound(kept, found)
-    missing = [expert for expert in experts if expert.key not in found]
-    if missing:
+
+    def filled(config: Any) -> "tuple[list[Wanted], dict[str, Entry]]":
+        experts = wanted(chosen, config)
+        found = banked(kept, experts)
+        if check:
+            found = _sound(kept, found)
+        missing = [expert for expert in experts if expert.key not in found]
+        if not missing:
+            return experts, found
         data.check(config.dataset, data_root)
         check_models(chosen, find(space))
         name, again = open_bank(ledger, chosen, config, missing)
@@ -104,7 +115,13 @@ def bank(
             are = "is" if again == 1 else "are"
             typer.echo(f"{lost} lost or damaged and {are} trained again.", err=True)
         _train(ledger, name, config, as_json)
-        found = banked(kept, experts)
+        return experts, banked(kept, experts)
+
+    experts, found = filled(config)
+    if tuned:
+        begun, _ = open_bank(ledger, chosen, config, [])
+        config = config.model_copy(update={"experts": begun})
+        experts, found = filled(config)
     _show(experts, found, as_json)
     if publish is not None:
         _publish(ledger, kept, found, chosen, config, publish, licence)

@@ -10,13 +10,15 @@ from rich.progress import Progress, TaskID
 
 from nas.cli import asked, options
 from nas.cli.console import console
+from nas.spec import SCRATCH
 
 
 def screen(
     space: options.SpaceName = "tiny",
     dataset: options.Dataset = "digits",
     top: Annotated[
-        int, typer.Option(min=1, help="Fit weights and gates of so many of the best averages.")
+        int,
+        typer.Option(min=1, help="Fit probes, weights and gates of so many of the best averages."),
     ] = 1000,
     limit: Annotated[
         int, typer.Option(min=1, help="Score so many mixtures at most, drawn uniformly beyond it.")
@@ -31,6 +33,9 @@ def screen(
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     hold_out: options.HoldOut = 0.2,
+    tuned: Annotated[
+        bool, typer.Option("--tuned", help="Score the tuned experts of `nas bank --tuned`.")
+    ] = False,
     gpus: options.Gpus = None,
     seed: options.BankSeed = 0,
     split_seed: options.SplitSeed = 0,
@@ -60,6 +65,7 @@ def screen(
         split_seed=split_seed,
         hold_out=hold_out,
         replicate=seed,
+        experts="bank" if tuned else SCRATCH,
         sampler="stratified",
         executor="ray",
         gpus=gpus or 0,

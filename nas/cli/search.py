@@ -70,7 +70,7 @@ def search(
             " regression on what has been trained, fitted anew with every result.",
             autocompletion=complete.screen_scores,
         ),
-    ] = "uniform",
+    ] = "probe",
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     time_limit: options.TimeLimit = None,

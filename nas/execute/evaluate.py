@@ -86,7 +86,7 @@ class _Attempt:
         self._prepare_process()
         self.stage = "data"
         data = _data(
-            task_of(self.trial.candidate),
+            task_of(self.trial),
             self.trial.candidate.image_size,
             self.trial.candidate.channels,
             self.trial.data_root,

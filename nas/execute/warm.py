@@ -1,7 +1,8 @@
 """Candidates whose experts come from the bank: frozen, or trained on.
 
 A candidate says which by its choice `start`: `frozen` experts stay as they are and only the gate
-learns; `finetuned` ones train on, at `warm_lr` of the recipe's rate, on all training images.
+learns; `finetuned` ones train on, at `warm_lr` of the recipe's rate, on all training images. An
+expert that is tuned for the bank trains on alike, by itself, and still without what is held out.
 """
 
 from pathlib import Path
@@ -31,11 +32,12 @@ def start_of(candidate: Candidate) -> str:
     return str(candidate.choices.get(START, FINETUNED if candidate.warm else SCRATCH))
 
 
-def task_of(candidate: Candidate) -> Task:
-    """The data it sees: nothing is held out from experts that train on."""
-    if start_of(candidate) == FINETUNED:
-        return candidate.task.model_copy(update={"hold_out": 0.0})
-    return candidate.task
+def task_of(trial: Trial) -> Task:
+    """The data it sees: nothing is held out from experts that train on, but for the bank."""
+    task = trial.candidate.task
+    if start_of(trial.candidate) == FINETUNED and not trial.keep_in_bank:
+        return task.model_copy(update={"hold_out": 0.0})
+    return task
 
 
 def recipe_of(candidate: Candidate) -> Recipe:
@@ -70,7 +72,7 @@ def warmed(model: nn.Module, trial: Trial, data: Data) -> tuple[str, dict[str, A
         raise ProblemError("this candidate's experts come from a bank, and none is named")
     bank = Bank(Path(trial.bank))
     entries = [bank.entry(key) for key in candidate.warm]
-    experts: nn.ModuleList = model.experts  # type: ignore[assignment]
+    experts = getattr(model, "experts", [model])  # a member alone is its own
     for expert, entry in zip(experts, entries, strict=True):
         safetensors.torch.load_model(expert, bank.checked(entry, WEIGHTS))
     if start == FINETUNED:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, inspect, make_url, text
 from nas.ledger.engine import open_engine, place
 from nas.spec import ProblemError
 
-HEAD = "0003"
+HEAD = "0004"
 """The schema version this code writes: the newest file in migrations/versions."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")

@@ -122,8 +122,9 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
 def screened(ledger: Ledger, ident: int) -> "pd.DataFrame":
     """One row a mixture that a screen scored, by its uniform average on validation, best first.
 
-    `rank` from 1; `families` and `members`: `a+b+c+d`; `uniform`, `static`, `gate`: validation
-    accuracy of the experts' plain average, with fitted static weights, with a fitted gate;
+    `rank` from 1; `families` and `members`: `a+b+c+d`; `uniform`, `probe`, `static`, `gate`:
+    validation accuracy of the experts' plain average, with a linear probe beside it, with fitted
+    static weights, with a fitted gate;
     `<of>_loss`: their cross-entropy in nats; `<of>_test`: their test accuracy; `oracle`: share of
     validation images that any expert gets right; `best_member`: validation accuracy of its best
     expert alone; `params`; `latency`: seconds of one image, the experts one after another.

@@ -99,8 +99,18 @@ _ENDINGS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
 
 _SHARES = frozenset(
     {
-        *("uniform", "static", "gate", "uniform_test", "static_test", "gate_test", "oracle"),
-        *("best_member", "without", "best", "alone", "in_best", "foretold", "trained"),
+        *("uniform", "probe", "static", "gate", "uniform_test", "probe_test", "static_test"),
+        *(
+            "gate_test",
+            "oracle",
+            "best_member",
+            "without",
+            "best",
+            "alone",
+            "in_best",
+            "foretold",
+            "trained",
+        ),
         *("low", "high"),
     }
 )

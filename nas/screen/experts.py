@@ -12,7 +12,7 @@ from torch import Tensor
 from nas.bank import SPLITS, Bank, BankError, Entry
 
 COMPONENTS = 32
-"""Width D of what a gate looks at."""
+"""Width D of what a gate looks at, and V of what a probe sees of each expert."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class Experts:
     features: dict[str, Tensor]
     """By split, float32 `(N, D)`: principal components of all experts' features together, with
     mean 0 and deviation 1 on the held-out images."""
+    views: dict[str, Tensor]
+    """By split, float32 `(E, N, V)`: each expert's own principal components, of mean 0 and, summed
+    over components, variance 1 on the held-out images; 0 for an expert without features."""
 
     def within(
         self, members: NDArray[np.int64], params: int | None, latency: float | None
@@ -54,6 +57,7 @@ class Experts:
             logits=moved(self.logits),
             labels=moved(self.labels),
             features=moved(self.features),
+            views=moved(self.views),
         )
 
     @property
@@ -89,36 +93,59 @@ def load(bank: Bank, entries: Sequence[Entry]) -> Experts:
     classes = {logits.shape[0] for logits in found["val"]}
     if len(classes) > 1:
         raise BankError("the experts tell different numbers of classes", where=str(bank.folder))
+    own = [_principal(bank.features(entry)) for entry in ordered]
+    if not any(own):
+        raise BankError(
+            "no expert of the bank has features, which gates look at", where=str(bank.folder)
+        )
+    images = {split: len(truth) for split, truth in labels.items()}
     return Experts(
         entries=ordered,
         logits={split: torch.stack(tensors) for split, tensors in found.items()},
         labels=labels,
-        features=_components(bank, ordered),
+        features=_together(own),
+        views={
+            split: torch.stack([_view(parts, split, n) for parts in own])
+            for split, n in images.items()
+        },
     )
 
 
-def _components(bank: Bank, entries: Sequence[Entry]) -> dict[str, Tensor]:
-    """Principal components: of each expert first, so that wide ones do not outweigh the others."""
-    parts: dict[str, list[Tensor]] = {split: [] for split in SPLITS}
-    for entry in entries:
-        if not (features := bank.features(entry)):
-            continue
-        for split, x in _projected(features, COMPONENTS).items():
-            parts[split].append(x)
-    if not parts["held"]:
-        raise BankError(
-            "no expert of the bank has features, which gates look at", where=str(bank.folder)
-        )
-    return _projected({split: torch.cat(xs, dim=1) for split, xs in parts.items()}, COMPONENTS)
+Parts = dict[str, Tensor]
+"""By split `(N, F)`; empty for an expert without features."""
 
 
-def _projected(features: dict[str, Tensor], width: int) -> dict[str, Tensor]:
-    """By split `(N, min(width, F, N_held))`, each column of mean 0 and deviation 1 on `held`."""
-    held = features["held"].float()
+def _together(own: Sequence[Parts]) -> Parts:
+    """Principal components of all experts': each first by itself, so that wide ones do not outweigh
+    the others."""
+    level = [_level(parts) for parts in own if parts]
+    joined = {split: torch.cat([parts[split] for parts in level], dim=1) for split in SPLITS}
+    return _level(_principal(joined))
+
+
+def _principal(parts: Parts) -> Parts:
+    """`(N, min(COMPONENTS, F, N_held))`: features of mean 0 and deviation 1 on `held`, turned to
+    where they vary most."""
+    if not parts:
+        return {}
+    held = parts["held"].float()
     mean = held.mean(dim=0)
     spread = (held - mean).std(dim=0).clamp(min=1e-6)
-    scaled = {split: (x.float() - mean) / spread for split, x in features.items()}
+    scaled = {split: (x.float() - mean) / spread for split, x in parts.items()}
     _, _, directions = torch.linalg.svd(scaled["held"], full_matrices=False)
-    projected = {split: x @ directions[:width].T for split, x in scaled.items()}
-    size = projected["held"].std(dim=0).clamp(min=1e-6)
-    return {split: x / size for split, x in projected.items()}
+    return {split: x @ directions[:COMPONENTS].T for split, x in scaled.items()}
+
+
+def _level(parts: Parts) -> Parts:
+    """Each component with deviation 1 on `held`."""
+    size = parts["held"].std(dim=0).clamp(min=1e-6)
+    return {split: x / size for split, x in parts.items()}
+
+
+def _view(parts: Parts, split: str, images: int) -> Tensor:
+    """`(N, COMPONENTS)`, with zeros for components that there are not."""
+    view = torch.zeros(images, COMPONENTS)
+    if parts:
+        size = parts["held"].var(dim=0).sum().sqrt().clamp(min=1e-6)
+        view[:, : parts[split].shape[1]] = parts[split] / size
+    return view

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from nas.screen.averages import alone, oracle, uniform
 from nas.screen.experts import Experts
 from nas.screen.fitted import gates, selection
+from nas.screen.probe import probes
 from nas.screen.sets import Sets
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,7 @@ class Scores:
 def screen(
     experts: Experts, sets: Sets, *, top: int, seed: int = 0, watch: Watch = lambda *_: None
 ) -> Scores:
-    """Scores every mixture, and fits weights and gates of the `top` by their uniform average."""
+    """Scores every mixture; fits probes, weights and gates of the `top` by their average."""
     val, labels = experts.logits["val"], experts.labels["val"]
     count = len(sets.members)
     right, loss = uniform(val, labels, sets.members, lambda n: watch("averages", n, count))
@@ -49,6 +50,7 @@ def screen(
     }
     chosen = members[:top]
     fits = {
+        "probe": probes(experts, chosen, lambda n: watch("probes", n, len(chosen))),
         "static": selection(experts, chosen, lambda n: watch("static weights", n, len(chosen))),
         "gate": gates(experts, chosen, seed=seed, watch=lambda n: watch("gates", n, len(chosen))),
     }

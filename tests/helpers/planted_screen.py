@@ -34,6 +34,7 @@ def planted(
             "members": "+".join(f"{f}_s" for f in pair),
             **dict.fromkeys(SCORES),
             "uniform": truth[pair],
+            "probe": truth[pair] + 0.01,
             "uniform_loss": 1 - truth[pair],
             "params": float(rng.random()),
             "gate": truth[pair] if n < 20 else None,  # fitted for the best alone

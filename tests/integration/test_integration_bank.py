@@ -180,11 +180,11 @@ def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     assert set(found["gate_start"]) == {"frozen", "finetuned"}
     assert len(foretold) == 4
     best = json.loads(nas("report", "screen", "-c", "warm", "--format", "json", cwd=folder))
-    ranked = [row["members"] for row in sorted(best, key=lambda row: row["rank"])[:2]]
+    ranked = [row["members"] for row in best[:2]]
     assert found["members"].tolist()[0::2] == ranked
     assert not set(ranked) & set(found["members"].tolist()[1::2])
     told = nas("report", "screening", "-c", "warm", cwd=folder)
-    assert "2 chosen by uniform and 2 controls" in told
+    assert "2 chosen by probe and 2 controls" in told
     assert "adaptive" in told
     # A seed of its own makes another bank; what has none is refused in one line.
     refused = run("search", "five.yaml", "--experts", "bank", "--split-seed", "1", cwd=folder)
@@ -196,3 +196,22 @@ def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     assert "a screen has no score 'luck'" in refused.stderr
     refused = run("search", "five.yaml", "--sampler", "screen", "--trials", "1", cwd=folder)
     assert "give --from-screen K instead" in refused.stderr
+
+
+@pytest.mark.slow
+def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) -> None:
+    begun = {row["model"]: row for row in bank(folder)}
+    tuned = {row["model"]: row for row in bank(folder, "--tuned")}
+    assert len(entries(folder)) == 10
+    assert all(row["in_bank"] for row in tuned.values())
+    assert not {row["key"] for row in begun.values()} & {row["key"] for row in tuned.values()}
+    names = Ledger(folder / "runs.db").campaign_names()
+    assert bank(folder, "--tuned") == list(tuned.values())  # nothing left to do
+    assert Ledger(folder / "runs.db").campaign_names() == names
+    shown = nas("screen", "five.yaml", "--epochs", "1", "--tuned", cwd=folder)
+    assert "5 tuned experts of five on digits" in " ".join(shown.split())
+    asked = ("five.yaml", "--experts", "bank", "--from-screen", "1", "--executor", "local")
+    drawn = nas("search", *asked, "--epochs", "1", "--dry-run", "--json", cwd=folder)
+    chosen = json.loads(drawn.splitlines()[0])
+    best = json.loads(nas("report", "screen", "--format", "json", cwd=folder))[0]
+    assert "+".join(chosen["members"]) == best["members"]

@@ -64,6 +64,7 @@ def test_a_gate_learns_whom_to_ask(experts: Experts) -> None:
         {split: part[0] for split, part in parts.items()},
         {split: part[1] for split, part in parts.items()},
         {split: part[2] for split, part in parts.items()},
+        {split: part[2].expand(2, -1, -1) for split, part in parts.items()},
     )
     found = gates(table, np.array([[0, 1]]))
     assert found.val[0] > 0.97
@@ -84,11 +85,12 @@ def test_a_whole_screen(experts: Experts) -> None:
     told: dict[str, tuple[int, int]] = {}
     sets = sets_of(experts.families, 3, limit=100)
     found = screen(experts, sets, top=4, watch=lambda what, n, of: told.update({what: (n, of)}))
-    assert told == {"averages": (10, 10), "static weights": (4, 4), "gates": (4, 4)}
+    fits = dict.fromkeys(("probes", "static weights", "gates"), (4, 4))
+    assert told == {"averages": (10, 10), **fits}
     c = found.columns
     assert (np.diff(c["uniform"]) <= 0).all()
     assert (c["oracle"] >= c["best_member"]).all()
-    for name in ("static", "gate", "uniform_test", "gate_test"):
+    for name in ("probe", "static", "gate", "uniform_test", "probe_test", "gate_test"):
         assert np.isfinite(c[name][:4]).all()
         assert np.isnan(c[name][4:]).all()
     assert c["params"].tolist() == [3000.0] * 10

@@ -75,6 +75,27 @@ def test_the_bank_keeps_what_the_model_says(bank: Bank, make_trial: Any, tmp_pat
     assert not any(Path(trial.folder).glob("*.safetensors"))
 
 
+def test_a_tuned_expert_trains_on_by_itself(bank: Bank, make_trial: Any, tmp_path: Path) -> None:
+    begun = bank.entry(deposit(make_trial, tmp_path, 1, "alpha").candidate.key)
+    trial = deposit(make_trial, tmp_path, 5, "alpha", warm=(begun.key,))
+    recipe = trial.candidate.recipe
+    assert recipe_of(trial.candidate).lr == pytest.approx(recipe.lr * recipe.warm_lr)
+    _, outcome = finish(trial)
+    assert outcome.status is Status.OK, outcome.detail
+    tuned = bank.entry(trial.candidate.key)
+    assert tuned.key != begun.key
+    assert tuned.held_images == begun.held_images == 40  # still out
+    assert tuned.inputs.train_images == begun.inputs.train_images
+    before, after = (
+        safetensors.torch.load_file(bank.checked(entry, WEIGHTS)) for entry in (begun, tuned)
+    )
+    torch.manual_seed(0)
+    fresh = load_model(SINGLE, 10).state_dict()
+    name = next(name for name, value in fresh.items() if value.ndim > 1)
+    moved = (after[name] - before[name]).norm()
+    assert 0 < moved < 0.5 * (after[name] - fresh[name]).norm()
+
+
 def test_an_expert_is_not_lost_for_a_baseline(
     make_trial: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
