@@ -37,7 +37,15 @@ def fill(path: Path | str) -> None:
         maker.space,
         {"dataset": "digits"},
         [{"key": "k", "family": "ant", "model": "ant_s", "val_acc": 0.7, "seconds": 1.0}],
-        [{"families": "ant+bee", "members": "ant_s+bee_s", "uniform": 0.8, "probe": 0.85, "gate": None}],
+        [
+            {
+                "families": "ant+bee",
+                "members": "ant_s+bee_s",
+                "uniform": 0.8,
+                "probe": 0.85,
+                "gate": None,
+            }
+        ],
         total=6,
         val_images=40,
         test_images=50,

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from page_ledger import BOLD, EVIL, MESSAGE, code_of
 from page_watch import Watched, watch
+from planted_screen import planted
 from playwright.sync_api import Browser, Page, expect
+
+from nas.report.page import page as page_of
 
 FIGURES = (*("coverage", "families", "pairs", "costs", "curves", "failures", "timeline", "gates"),)
 
@@ -75,6 +78,31 @@ def test_every_figure_is_drawn_and_has_its_table(page: Page, section: str) -> No
         expect(details.locator("tbody tr").first).to_be_visible()
 
 
+def test_a_section_without_a_place_here_is_not_shown(page: Page) -> None:
+    assert not page.locator("#screening").is_visible()
+    assert not page.locator('nav [href="#screening"]').is_visible()
+
+
+def test_what_a_screen_foretold(watched: Watched, tmp_path: Path) -> None:
+    path = tmp_path / "screened.html"
+    path.write_bytes(page_of(planted(tmp_path, noise=0.05).ledger))
+    page = watched.open(path.as_uri())
+    assert page.locator('nav [href="#screening"]').is_visible()
+    figure = page.locator("#screening figure")
+    label = figure.locator(".plot").get_attribute("aria-label") or ""
+    assert re.match(
+        r"28 candidates, foretold against trained; controls: τ [\d.]+, 95 % from", label
+    )
+    assert figure.locator("svg .legendtext").all_text_contents() == ["control", "chosen"]
+    page.get_by_label("Gate", exact=True).check()
+    until(page, "document.querySelector('#screening [aria-label^=\"20 candidates\"]')")
+    page.get_by_label("Oracle", exact=True).check()
+    expect(figure).to_contain_text("The screen gave no candidate this score.")
+    for details in page.locator("#screening details").all():
+        details.locator("summary").click()
+        expect(details.locator("tbody tr").first).to_be_visible()
+
+
 def test_the_leaderboard_sorts(page: Page) -> None:
     assert cells(page, "leaders", "rank")[:3] == ["1", "2", "3"]
     assert page.locator("#leaders tbody tr").count() == 25
@@ -136,9 +164,9 @@ def test_a_failed_candidates_code_too(page: Page) -> None:
 
 
 def test_names_and_messages_stay_text(page: Page) -> None:
-    for summary in page.locator("main summary").all():
+    for summary in page.locator("main section:not([hidden]) summary").all():
         summary.click()
-    for choice in page.locator(".switch input:not(:disabled)").all():
+    for choice in page.locator("section:not([hidden]) .switch input:not(:disabled)").all():
         choice.check()
     assert (
         page.locator("main script, main img, main b, svg a[href], main a[href*=example]").count()
@@ -221,11 +249,11 @@ def test_colours_follow_the_system_and_the_button(
 def test_nothing_is_wider_than_the_screen(watched: Watched, file: Path, width: int) -> None:
     watched.page.set_viewport_size({"width": width, "height": 800})
     page = watched.open(file.as_uri())
-    for summary in page.locator("main summary").all():
+    for summary in page.locator("main section:not([hidden]) summary").all():
         summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     plots = page.locator("figure > .plot").evaluate_all("all => all.map(p => p.clientWidth)")
-    assert len(plots) == len(FIGURES)
+    assert sum(plot > 0 for plot in plots) == len(FIGURES)
     assert all(200 < plot <= width for plot in plots)
 
 

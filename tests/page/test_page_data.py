@@ -1,6 +1,7 @@
 """What is on the page: the analyses' own figures, and what can be said where there are few."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger_maker import Maker
 from page_ledger import EVIL, FAMILIES, MESSAGE, code_of
+from planted_screen import planted
 
 import nas
 from nas.ledger import Ledger
@@ -18,8 +20,8 @@ from nas.report.page.costs import _front
 from nas.spec import Status
 
 SECTIONS = (
-    *("coverage", "leaders", "families", "pairs", "costs", "curves", "failures", "timeline"),
-    "gates",
+    *("coverage", "leaders", "families", "pairs", "screening", "costs", "curves", "failures"),
+    *("timeline", "gates"),
 )
 
 
@@ -34,7 +36,8 @@ def column(table: dict[str, Any], name: str) -> list[Any]:
 
 def test_every_section_is_there(data: dict[str, Any]) -> None:
     assert tuple(data["sections"]) == SECTIONS
-    assert not [name for name, section in data["sections"].items() if "problem" in section]
+    assert not [name for name, made in data["sections"].items() if made and "problem" in made]
+    assert data["sections"]["screening"] is None  # it was drawn from none
     assert data["campaign"] == "first"
     assert data["headline"].startswith("61 candidates drawn: 56 trained to their end, 4 oom")
 
@@ -92,6 +95,19 @@ def test_what_was_asked_and_run(data: dict[str, Any]) -> None:
     assert run["Attempts"] == "66"
     assert run["Benched"] == EVIL
     assert ["python", "3.11"] in data["about"]["versions"]
+
+
+def test_what_a_screen_foretold(tmp_path: Path) -> None:
+    ledger = planted(tmp_path, noise=0.02).ledger
+    section = json.loads(to_json(page_data(ledger)))["sections"]["screening"]
+    rows = section["table"]
+    assert rows["rows"] == 28
+    assert column(rows, "arm").count("chosen") == 6
+    assert column(rows, "number") == list(range(28))
+    assert column(rows, "probe") == pytest.approx([u + 0.01 for u in column(rows, "uniform")])
+    ranks = nas.table("screening", ledger)
+    assert column(section["ranks"], "predictor") == ranks["predictor"].tolist()
+    assert section["note"] == ranks.attrs["note"]
 
 
 def test_costs(data: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from nas.report.page.families import families, yields
 from nas.report.page.gates import gates
 from nas.report.page.leaders import board, leaders
 from nas.report.page.pairs import pairs
+from nas.report.page.screens import screening
 from nas.report.page.snapshot import Snapshot
 from nas.report.page.timeline import timeline
 from nas.spec import ProblemError
@@ -40,7 +41,8 @@ def page_data(
 
     `campaign`, `made_at` (seconds since 1970), `nas` (version), `state`, `headline` (sentences),
     `notes` (what is left out), `verdict`, `about`, `codes` (see `nas.report.page.codes`), and
-    `sections`: each a dict, or `{"problem": one line}` where its analysis fails. A ledger without
+    `sections`: each a dict, None where it has no place in this campaign, or `{"problem": one line}`
+    where its analysis fails. A ledger without
     a campaign gives `empty`: a sentence that says so. Shares in [0, 1], lengths in seconds.
 
     With `beside`, a second process does its part of the work. Raises ProblemError for an unknown
@@ -64,11 +66,12 @@ def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
     limit = WHOLE if len(attempts) <= WHOLE else BEST
     best = cache(lambda: board(ledger, name))
     by_family = cache(lambda: yields(ledger, name))
-    parts = {
+    parts: dict[str, Callable[[], dict[str, Any] | None]] = {
         "coverage": lambda: coverage(ledger, name, by_family),
         "leaders": lambda: leaders(best(), limit),
         "families": lambda: families(ledger, name, by_family()),
         "pairs": lambda: pairs(ledger, name),
+        "screening": lambda: screening(ledger, name),
         "costs": lambda: costs(ledger, name, best(), limit),
         "curves": lambda: curves(ledger, name, best()),
         "failures": lambda: failures(ledger, name),
@@ -91,7 +94,7 @@ def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
     }
 
 
-def _section(make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _section(make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
     """A section's data; what is wrong with it takes its place and spoils no other."""
     try:
         return make()
@@ -127,10 +130,10 @@ def _notes(attempts: int, limit: int) -> list[str]:
     ]
 
 
-def _codes(ledger: Snapshot, campaign: str, leaders: dict[str, Any]) -> dict[str, Any]:
+def _codes(ledger: Snapshot, campaign: str, leaders: dict[str, Any] | None) -> dict[str, Any]:
     """Of every candidate that a table lists."""
     keys = set(latest(failed(ledger, campaign))["key"])
-    if "problem" not in leaders:
+    if leaders and "problem" not in leaders:
         keys.update(leaders["table"]["values"]["key"])
     rows = ledger.candidates(campaign)
     rows = rows[rows["key"].isin(keys)]

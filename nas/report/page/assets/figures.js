@@ -146,6 +146,25 @@ const FIGURES = {
     };
   },
 
+  screening({ table: { values: v, rows }, ranks: { values: r } }, choice, palette) {
+    const known = indices(rows, i => v[choice][i] !== null);
+    if (!known.length) return rows ? "The screen gave no candidate this score." : "No candidate has been trained to its end yet.";
+    const arms = [["control", palette.muted, "circle-open"], ["chosen", palette.warm, "diamond"]];
+    const at = r.predictor.findIndex((name, i) => name === choice && r.sample[i] === "control");
+    const tau = r.kendall[at] ?? null;
+    const said = tau === null ? "too few controls for a rank correlation"
+      : `controls: τ ${write("float", tau)}, 95 % from ${write("float", r.kendall_low[at])} to ${write("float", r.kendall_high[at])}`;
+    return {
+      traces: arms.map(([arm, color, symbol]) => [known.filter(i => v.arm[i] === arm), arm, color, symbol]).filter(([some]) => some.length).map(([some, name, color, symbol]) => ({
+        type: "scatter", mode: "markers", name, x: percent(pick(v[choice], some)), y: percent(pick(v.val_acc, some)), marker: { size: 8, color, symbol }, hoverinfo: "text",
+        hovertext: some.map(i => lines(`#${v.number[i]} ${v.families[i].replaceAll("+", " ")}`, `${name}: foretold ${write("percent", v[choice][i])} %, trained ${write("percent", v.val_acc[i])} %`)) })),
+      layout: base(palette, { showlegend: true, yaxis: title("validation accuracy after training, %"),
+        xaxis: title(`${{ probe: "linear probe", uniform: "plain average", gate: "fitted gate", oracle: "oracle", best_member: "best member" }[choice]} of the screen, % of validation`),
+        annotations: [{ x: 1, y: 0, xref: "paper", yref: "paper", xanchor: "right", yanchor: "bottom", showarrow: false, text: plain(said), font: { size: 11.5, color: palette.muted } }] }),
+      height: 420, label: `${known.length} candidates, foretold against trained; ${said}`,
+    };
+  },
+
   costs({ table: { values: v, rows }, front, rest, total }, choice, palette, width) {
     const known = indices(rows, i => v[choice][i] !== null);
     if (!known.length) return total ? "This was not measured." : "No candidate has been trained to its end yet.";

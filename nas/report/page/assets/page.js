@@ -58,6 +58,7 @@ function heading_(data) {
   find('[data-say="costs"]').textContent = shaded + TIMES;
   const note = data.sections.families.note;
   find('[data-say="families"]').textContent = note ? `Here: ${note}.` : "";
+  find('[data-say="screening"]').textContent = data.sections.screening?.note ? `Here: ${data.sections.screening.note}.` : "";
 }
 
 // ---- tables
@@ -78,7 +79,7 @@ function long(lines) {
 
 function fill(host) {
   const section = data.sections[host.closest("section").id];
-  if (section.problem) return;
+  if (!section || section.problem) return;
   if (host.tagName === "DETAILS" && !host.open) return; // when it is opened
   const name = host.dataset.table, id = host.closest("section").id;
   const table = DERIVED[id]?.(section, name) ?? section[name];
@@ -94,6 +95,7 @@ function fill(host) {
 async function draw(figure) {
   const section = figure.closest("section");
   const found = data.sections[section.id];
+  if (!found) return;
   const choice = find("input[data-switch]:checked, [data-switch] :checked, select[data-switch]", section)?.value;
   const room = printing ? 680 : figure.clientWidth;
   const made = found.problem ?? FIGURES[section.id](found, choice, PALETTES[theme()], room);
@@ -218,6 +220,7 @@ async function update(newer) {
   unmeasured(data.sections.costs);
   for (const section of all("main > section")) {
     const found = data.sections[section.id];
+    section.hidden = find(`nav [href="#${section.id}"]`).hidden = found === null;
     const said = find(":scope > .problem", section);
     said?.remove();
     if (found?.problem && !find("figure", section)) find("h2", section).after(element("p", { className: "problem", textContent: found.problem }));
