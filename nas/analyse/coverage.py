@@ -31,10 +31,10 @@ def audited(frames: Frames) -> Verdict:
         )
     ]
     sampler = SAMPLERS.get(frames.config.get("sampler", ""))
-    learns = sampler.name if sampler and sampler.uses_results else ""
+    bias = sampler.bias() if sampler else ""
     phases, benched = _noted(frames, "phase"), _noted(frames, "benched")
     audit = audit_of(frames.space, phases)
-    audit.add(draws(records, learns, phases, benched))
+    audit.add(draws(records, bias, phases, benched))
     ended = rows[rows["outcome"].notna()].sort_values(["finished_at", "number"])
     audit.ended(
         [assignments[place] for place in ended.index], ended["outcome"].isin(FAILED).tolist()

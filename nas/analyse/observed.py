@@ -71,10 +71,10 @@ def _observations(frames: Frames, rows: "pd.DataFrame", values: "pd.Series[float
 
 
 def _adaptive(frames: Frames) -> str:
-    """What of the results decided what was drawn; empty where nothing did."""
+    """What decided what was drawn, other than chance; empty where nothing did."""
     sampler = SAMPLERS.get(frames.config.get("sampler", ""))
-    if sampler and sampler.uses_results:
-        return f"{sampler.name} draws what did well"
+    if sampler and sampler.favours:
+        return sampler.bias()
     kinds = frames.events["kind"]
     if (kinds == "phase").sum() > 1:
         return "phases may follow from results"

@@ -21,23 +21,21 @@ def audit_of(space: Space, phases: Events) -> Audit:
     return Audit(space.without([*plan.left_out, *dropped]))
 
 
-def draws(
-    records: Iterable[Record], learns: str, phases: Events, benched: Events
-) -> Iterator[Draw]:
+def draws(records: Iterable[Record], bias: str, phases: Events, benched: Events) -> Iterator[Draw]:
     """Each record as a draw, with the reason from which on the draws need not be fair.
 
-    `learns`: the sampler's name, if it learns from results, else empty.
+    `bias`: why the sampler's draws need not be, in words; empty where they are.
     """
-    first, why = min(_reasons(learns, phases, benched), default=(None, ""))
+    first, why = min(_reasons(bias, phases, benched), default=(None, ""))
     for record in records:
         late = first is not None and record.number >= first
         yield Draw(record.assignment, why if late else "")
 
 
-def _reasons(learns: str, phases: Events, benched: Events) -> Iterator[tuple[int, str]]:
+def _reasons(bias: str, phases: Events, benched: Events) -> Iterator[tuple[int, str]]:
     """(the first draw it holds for, from 0; the reason)"""
-    if learns:
-        yield 0, f"{learns} learns from results"
+    if bias:
+        yield 0, bias
     for phase in phases:
         plan = Plan.model_validate(phase["plan"])
         if phase["number"] > 0 or plan.prefer:

@@ -10,10 +10,10 @@ from nas.spec import Record, Space
 class Coverage:
     """Follows a campaign's draws, those of earlier runs first, and notes once what it finds."""
 
-    def __init__(self, store: CampaignStore, space: Space, learns: str) -> None:
-        """`space`: the campaign's whole; `learns`: the sampler's name if it learns from results."""
+    def __init__(self, store: CampaignStore, space: Space, bias: str) -> None:
+        """`space`: the campaign's whole; `bias`: why its sampler's draws need not be fair."""
         self._store = store
-        self._learns = learns
+        self._bias = bias
         self._audit = audit_of(space, store.events("phase"))
         self._seen = 0
         self._ended: set[int] = set()
@@ -26,7 +26,7 @@ class Coverage:
         if new:
             # Another driver may have begun a phase or benched a family meanwhile.
             phases, benched = self._store.events("phase"), self._store.events("benched")
-            self._audit.add(draws(new, self._learns, phases, benched))
+            self._audit.add(draws(new, self._bias, phases, benched))
             self._seen = len(records)
         ended = [r for r in records if r.status and r.number not in self._ended]
         self._ended.update(record.number for record in ended)

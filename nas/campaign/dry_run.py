@@ -50,7 +50,7 @@ class DryRun:
         self._records: list[Record] = []
         self._phases: list[dict[str, Any]] = []
         self._benched: list[dict[str, Any]] = []
-        self._learns = sampler.name if sampler.uses_results else ""
+        self._bias = sampler.bias()
         if ledger and after:
             store = CampaignStore(ledger, ledger.campaign(after).id, Owner.me())
             self._records = store.records()
@@ -87,7 +87,7 @@ class DryRun:
     def verdict(self) -> Verdict:
         """The audit of all draws so far, those of the campaign gone on from first."""
         audit = audit_of(self._space, self._phases)
-        audit.add(draws(self._records, self._learns, self._phases, self._benched))
+        audit.add(draws(self._records, self._bias, self._phases, self._benched))
         return audit.verdict
 
 

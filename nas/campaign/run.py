@@ -116,7 +116,6 @@ def run(
     plan = plan_of(config, probes, cold)
     phase = store.begin_phase(plan) if only is None else 0
     sampler = sampler_of(ledger, space, config)
-    learns = sampler.name if sampler.uses_results else ""
     recorder = make_recorder(config.log, ledger, name, voice.say)
     sandbox = Sandbox()
     driver = CampaignDriver(
@@ -144,7 +143,7 @@ def run(
             image_size=space.image_size,
             channels=space.channels,
         ),
-        coverage=Coverage(store, whole, learns) if only is None else None,
+        coverage=Coverage(store, whole, sampler.bias()) if only is None else None,
         recorder=recorder,
         only=only,
         say=voice.say,

@@ -28,6 +28,8 @@ class Sampler(ABC):
     name: ClassVar[str]
     uses_results: ClassVar[bool] = False
     """False where proposals depend on which points were drawn, and not on how they ended."""
+    favours: ClassVar[str] = ""
+    """What it draws more of than chance would, and why; empty where nothing."""
     can_prefer: ClassVar[bool] = False
     """Whether families that a phase prefers are drawn more often."""
 
@@ -39,6 +41,11 @@ class Sampler(ABC):
         self.seed = seed
         self.grid = Grid(space)
         self._start()
+
+    @classmethod
+    def bias(cls) -> str:
+        """Why its draws need not be fair, in words; empty where they are."""
+        return f"{cls.name} favours {cls.favours}" if cls.favours else ""
 
     @final
     def propose(self, records: Sequence[Record], phase: Phase = FIRST) -> Assignment | None:

@@ -29,6 +29,8 @@ class Corrected(Screened):
     """
 
     name: ClassVar[str] = "corrected"
+    uses_results: ClassVar[bool] = True
+    favours: ClassVar[str] = "what the screen and results so far rank first"
 
     def __init__(
         self,

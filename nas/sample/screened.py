@@ -25,8 +25,7 @@ class Screened(Stratified):
     """
 
     name: ClassVar[str] = "screen"
-    uses_results: ClassVar[bool] = True
-    """Those of the bank: what is drawn here is chosen for how it scored there."""
+    favours: ClassVar[str] = "what the screen scored best"
     can_prefer: ClassVar[bool] = False
 
     def __init__(self, space: Space, seed: int, chosen: Sequence[Sequence[Pick]] = ()) -> None:

@@ -43,6 +43,7 @@ class TPE(Uniform):
 
     name: ClassVar[str] = "tpe"
     uses_results: ClassVar[bool] = True
+    favours: ClassVar[str] = "what did well"
 
     def __init__(self, space: Space, seed: int) -> None:
         """Raises ProblemError where Optuna is not installed."""

@@ -87,7 +87,7 @@ def test_benching_makes_the_rest_adaptive(bench: Make) -> None:
 def test_a_learning_sampler_is_adaptive(bench: Make) -> None:
     campaign = bench(trials=3, sampler="tpe")
     campaign.run()
-    assert verdict(campaign.ledger, "c").why == "tpe learns from results, from draw 1 on"
+    assert verdict(campaign.ledger, "c").why == "tpe favours what did well, from draw 1 on"
 
 
 def test_another_plan_is_another_phase_and_is_kept(bench: Make) -> None:

@@ -118,7 +118,6 @@ class Bench:
         proposer = PlainProposer(
             self.space, self.config, store.begin_phase(plan_of(self.config, {})), memory_bytes
         )
-        learns = self.config.sampler if proposer.sampler.uses_results else ""
         return CampaignDriver(
             self.config,
             store,
@@ -127,7 +126,7 @@ class Bench:
             environment_id=store.environment({}),
             device_bytes=device_bytes,
             data_bytes=data_bytes,
-            coverage=Coverage(store, self.space, learns),
+            coverage=Coverage(store, self.space, proposer.sampler.bias()),
             only=only,
             say=self.said.append,
         )
