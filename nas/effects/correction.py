@@ -14,6 +14,7 @@ import pandas as pd
 
 FEWEST = 12
 """Trained candidates that a correction is fitted on."""
+_FOLDS = 20
 _AT_ONCE = 5000
 """Mixtures foretold at a time: bounds the memory."""
 
@@ -21,17 +22,18 @@ _AT_ONCE = 5000
 def left_out(
     trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
 ) -> "pd.Series[float]":
-    """What the correction foretells of each candidate from all the others.
+    """What the correction foretells of each candidate from others: fitted on all other folds.
 
     `trained` holds `families` (joined by +), `val_acc`, the scores and the settings. Missing below
     FEWEST candidates.
     """
-    from sklearn.model_selection import LeaveOneOut, cross_val_predict
+    from sklearn.model_selection import KFold, cross_val_predict
 
     found = pd.Series(np.nan, index=trained.index)
     if len(trained) >= FEWEST:
         looked_at = features(trained, columns_of(trained, scores, settings))
-        found[:] = cross_val_predict(_ridge(), looked_at, trained["val_acc"], cv=LeaveOneOut())
+        folds = KFold(min(_FOLDS, len(trained)), shuffle=True, random_state=0)
+        found[:] = cross_val_predict(_ridge(), looked_at, trained["val_acc"], cv=folds)
     return found
 
 

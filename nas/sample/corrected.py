@@ -5,9 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from nas.sample.arms import Arms, Mixture
 from nas.sample.grid import Point
-from nas.sample.screened import Mixture, Screened
-from nas.sample.stratified import Stratified
 from nas.spec import Phase, Pick, Record, Space
 
 Order = Callable[[Sequence[Record]], Iterable[int]]
@@ -19,7 +18,7 @@ def chosen_slot(number: int, slots: int) -> bool:
     return number % 2 == 0 and number < 2 * slots
 
 
-class Corrected(Screened):
+class Corrected(Arms):
     """Draws in turn the mixture that now stands first, and a stratified draw from all others.
 
     A mixture that either arm has drawn is not chosen again, and other settings of a chosen one are
@@ -41,14 +40,11 @@ class Corrected(Screened):
         slots: int = 0,
     ) -> None:
         """`mixtures`: all that were scored; `order` names the best of them first."""
-        self._scored = mixtures
         self._order = order
         self._slots = slots
         super().__init__(space, seed)
-        self._places: list[Mixture | None] = [
-            next(self._mixtures([picks]), None) for picks in mixtures
-        ]
-        self._known = set(self._places)
+        self._scored = list(self._mixtures(mixtures))
+        self._known = set(self._scored)
 
     def _forget(self) -> None:
         super()._forget()
@@ -56,16 +52,16 @@ class Corrected(Screened):
 
     def _learn(self, record: Record, point: Point | None) -> None:
         mixture = self._mixture(point)
-        fresh = mixture in self._known and mixture not in self._seen
-        if mixture is None or point is None:
-            Stratified._learn(self, record, point)
+        if point is None or mixture is None:
+            super()._learn(record, point)
             return
+        fresh = mixture in self._known and mixture not in self._seen
         self._seen.add(mixture)
         if fresh and chosen_slot(record.number, self._slots):
-            self._settings.update(enumerate(point.digits[self.grid.k :]))
+            self._count_settings(point)
             self._withhold(mixture)
         else:
-            Stratified._learn(self, record, point)
+            super()._learn(record, point)
 
     def _choose(
         self,
@@ -77,7 +73,7 @@ class Corrected(Screened):
         if chosen_slot(len(records), self._slots):
             allowed = set(eligible)
             for place in self._order(records):
-                mixture = self._places[place]
+                mixture = self._scored[place]
                 if mixture and mixture not in self._seen and allowed.issuperset(mixture[0]):
-                    return Point(mixture[0], (*mixture[1], *self._least(rng)))
-        return Stratified._choose(self, records, phase, eligible, rng)
+                    return self._with_settings(mixture, rng)
+        return super()._choose(records, phase, eligible, rng)
