@@ -1,6 +1,6 @@
 """How well does a screen foretell what training gives, and what does it save?
 
-    python benchmarks/screening.py [--dataset noisy-digits] [--banks 3] [--top 20] [--controls 24]
+    python benchmarks/screening.py [--dataset noisy-digits] [--banks 3] [--top 20] [--controls 40]
 
 For each bank, which has a training seed of its own:
 
@@ -123,7 +123,7 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
     }
     random = CampaignConfig(**shared, trials=asked.random, replicate=2 * bank_seed)
     scratch = trained(ledger, "scratch0", space, random)
-    again = CampaignConfig(**shared, trials=asked.controls, replicate=2 * bank_seed + 1)
+    again = CampaignConfig(**shared, trials=asked.repeated, replicate=2 * bank_seed + 1)
     repeated = trained(ledger, "scratch1", space, again)
 
     config = CampaignConfig(**shared, bank=True, hold_out=0.2, replicate=bank_seed)
@@ -177,7 +177,7 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
         "cost: all fits, ms a mixture": 1000 * made["tuned"].seconds / made["tuned"].scored,
         "cost: trained from scratch, s": scratch["seconds"].mean(),
         "cost: finetuned, s": runs[0]["seconds"].mean(),
-        "mean val: scratch": scratch["val_acc"].head(asked.controls).mean(),
+        "mean val: scratch": scratch["val_acc"].mean(),
         "mean val: finetuned controls": controls[0]["val_acc"].mean(),
         "mean val: finetuned chosen": chosen["val_acc"].mean(),
         "mean val: finetuned chosen, other seed": runs[1]
@@ -223,8 +223,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", default="noisy-digits")
     parser.add_argument("--top", type=int, default=20)
-    parser.add_argument("--controls", type=int, default=24)
+    parser.add_argument("--controls", type=int, default=40)
     parser.add_argument("--random", type=int, default=60, help="trained from scratch")
+    parser.add_argument("--repeated", type=int, default=24, help="of those, with another seed")
     parser.add_argument("--by", default="probe")
     parser.add_argument("--folder", type=Path, help="where ledgers are kept")
     parser.add_argument("--banks", type=int, default=3)
