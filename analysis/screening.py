@@ -2,15 +2,16 @@
 
 One row a predictor and a sample of trained candidates, for a campaign begun with `--from-screen`:
 rank correlations with validation accuracy after training, with 95 % bootstrap intervals. `control`
-are the candidates that the screen did not choose: drawn level over the space, they say how well the
-predictor ranks it. `all` adds the chosen ones, whose narrow range lowers correlations.
+are the candidates that the screen did not choose: drawn level over the rest of the space, they say
+how well the predictor ranks it. `space` adds the chosen ones, each of them standing for itself and
+each control for its share of the rest: the correlation over all mixtures that were scored.
 
 predictor             a score of the screen; of losses less is better. As baselines its best member
                       alone, parameters, MACs, latency, and two zero-cost proxies, `grad_norm` and
                       `naswot`, of its untrained members, added up: of all of them more is better.
                       `corrected` is a ridge regression of trained accuracy on the screen's scores,
                       families and pairs, each candidate foretold by a fit without it
-sample                control or all
+sample                control or space
 kendall               Kendall's τ
 kendall_low           its interval
 kendall_high
@@ -27,7 +28,7 @@ import pandas as pd
 from nas.analyse import Frames
 from nas.analyse.screened import PROXIES, arms, corrected, told
 from nas.effects.correlation import rank_correlations
-from nas.ledger.screens import CORRECTED, FORETELLING, ascends
+from nas.ledger.screens import CORRECTED, FORETELLING, ascends, screened
 
 COLUMNS = [
     *("predictor", "sample", "kendall", "kendall_low", "kendall_high", "spearman"),
@@ -38,31 +39,32 @@ PREDICTORS = [*FORETELLING, "macs", *PROXIES]
 
 def table(frames: Frames) -> pd.DataFrame:
     trained = arms(frames)
+    scored = screened(frames.ledger, frames.config["screen"])
+    control = trained["arm"] == "control"
     rows = []
     for name in [*PREDICTORS, CORRECTED]:
         score = corrected(trained) if name == CORRECTED else trained[name]
         score = -score if ascends(name) else score
-        for sample, some in (
-            ("control", trained["arm"] == "control"),
-            ("all", trained["arm"] != ""),
-        ):
+        total = int(scored[name].notna().sum()) if name in scored else len(scored)
+        for sample, some in (("control", control), ("space", control | ~control)):
             known = some & score.notna()
-            rows.append(
-                {
-                    "predictor": name,
-                    "sample": sample,
-                    **_correlations(score[known], trained.loc[known, "val_acc"]),
-                }
-            )
+            found = _correlations(score[known], trained[known], total)
+            rows.append({"predictor": name, "sample": sample, **found})
     answer = pd.DataFrame(rows, columns=COLUMNS)
-    answer = answer.sort_values(["sample", "kendall"], ascending=[False, False], kind="stable")
+    answer = answer.sort_values(["sample", "kendall"], ascending=[True, False], kind="stable")
     answer = answer.reset_index(drop=True)
     answer.attrs["note"] = told(frames, trained)
     return answer
 
 
-def _correlations(score: pd.Series, value: pd.Series) -> dict[str, float]:
+def _correlations(score: pd.Series, trained: pd.DataFrame, total: int) -> dict[str, float]:
+    """Of candidates that were drawn of `total` mixtures that have the score."""
+    control = trained["arm"] == "control"
+    weights = pd.Series(1.0, index=trained.index)
+    if control.any() and not control.all():
+        weights[control] = (total - (~control).sum()) / control.sum()
+    both = rank_correlations(score, trained["val_acc"], weights, trained["arm"])
     found: dict[str, float] = {"n": len(score)}
-    for name, known in zip(("kendall", "spearman"), rank_correlations(score, value), strict=True):
+    for name, known in zip(("kendall", "spearman"), both, strict=True):
         found |= {name: known.estimate, f"{name}_low": known.low, f"{name}_high": known.high}
     return found

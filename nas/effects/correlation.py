@@ -2,7 +2,8 @@
 
 With S the signs of all differences of x, T those of y, and c how often a resample holds each
 observation: Kendall's τ-b is cᵀ(S∘T)c / √(cᵀ(S∘S)c · cᵀ(T∘T)c); ranks, ties averaged and their mean
-taken off, are Sc/2, so Spearman's ρ is Σ c(Sc)(Tc) / √(Σ c(Sc)² · Σ c(Tc)²).
+taken off, are Sc/2, so Spearman's ρ is Σ c(Sc)(Tc) / √(Σ c(Sc)² · Σ c(Tc)²). An observation that
+stands for w others counts w times as often.
 """
 
 from dataclasses import dataclass
@@ -25,17 +26,33 @@ class Correlation:
     """95 % percentile interval of the resamples in which both sides vary."""
 
 
-def rank_correlations(x: ArrayLike, y: ArrayLike, seed: int = 0) -> tuple[Correlation, Correlation]:
-    """Kendall's τ-b and Spearman's ρ of `x` and `y`, `(n,)` each."""
+def rank_correlations(
+    x: ArrayLike,
+    y: ArrayLike,
+    weights: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    seed: int = 0,
+) -> tuple[Correlation, Correlation]:
+    """Kendall's τ-b and Spearman's ρ of `x` and `y`, `(n,)` each.
+
+    `weights`: how many each stands for, 1 by default; `strata`: labels within which observations
+    are drawn anew, by default one for all.
+    """
     a, b = (np.asarray(values, dtype=float) for values in (x, y))
     n = len(a)
+    stands = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
+    labels = np.zeros(n) if strata is None else np.asarray(strata)
     if n < FEWEST or np.ptp(a) == 0 or np.ptp(b) == 0:
         unknown = Correlation(np.nan, np.nan, np.nan)
         return unknown, unknown
     signs = np.sign(a[:, None] - a), np.sign(b[:, None] - b)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES).astype(float)
-    kendall, spearman = _correlations(signs, np.vstack([np.ones(n), drawn]))
+    drawn = np.ones((1 + RESAMPLES, n))  # the first: as they are
+    for label in np.unique(labels):
+        mine = labels == label
+        size = int(mine.sum())
+        drawn[1:, mine] = rng.multinomial(size, np.full(size, 1 / size), size=RESAMPLES)
+    kendall, spearman = _correlations(signs, drawn * stands)
     return _interval(kendall), _interval(spearman)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ledger_maker import Maker
 from planted_screen import SPACE, planted
+from scipy import stats
 
 import nas
 from nas.spec import ProblemError
@@ -17,7 +18,7 @@ def test_a_screen_that_is_right_is_found_right(tmp_path: Path) -> None:
     assert by.loc[("uniform", "control"), "kendall"] > 0.95  # equal sums are ties
     assert by.loc[("uniform_loss", "control"), "kendall"] > 0.95
     assert by.loc[("uniform", "control"), "n"] == 22
-    assert by.loc[("uniform", "all"), "n"] == 28
+    assert by.loc[("uniform", "space"), "n"] == 28
     assert abs(by.loc[("params", "control"), "kendall"]) < 0.5
     assert by.loc[("gate", "control"), "n"] == 14  # the best twenty, less the six chosen
     assert np.isnan(by.loc[("static", "control"), "kendall"])  # none was fitted
@@ -47,6 +48,24 @@ def test_intervals_hold_the_estimate_and_noise_widens_them(tmp_path: Path) -> No
     row = known.set_index(["predictor", "sample"]).loc[("uniform", "control")]
     assert 0.2 < row["kendall"] < 0.95
     assert row["kendall_high"] - row["kendall_low"] > 0.1
+
+
+def test_the_space_is_what_all_of_it_would_give(tmp_path: Path) -> None:
+    """Six of 28 chosen, and of the other 22 every second trained: the rest stand for two each."""
+    maker = planted(tmp_path, noise=0.0, trained=0)
+    from nas.ledger.screens import screened
+
+    rows = screened(maker.ledger, 1)
+    rng = np.random.default_rng(3)
+    some = rows[(rows["rank"] <= 6) | (rows["rank"] % 2 == 0)]
+    values = some["uniform"] + 0.05 * rng.standard_normal(len(some))
+    for members, value in zip(some["members"], values, strict=True):
+        maker.trained(*members.split("+"), val=float(value), mixing="soft")
+    found = nas.table("screening", maker.ledger).set_index(["predictor", "sample"])
+    times = np.where(some["rank"] <= 6, 1, 2)
+    known = stats.kendalltau(np.repeat(some["uniform"], times), np.repeat(values, times)).statistic
+    assert found.loc[("uniform", "space"), "kendall"] == pytest.approx(known)
+    assert found.loc[("uniform", "space"), "n"] == 17
 
 
 def test_the_correction_learns_what_the_screen_missed(tmp_path: Path) -> None:

@@ -34,6 +34,24 @@ def test_a_resample_counts_its_repeats() -> None:
     assert spearman == pytest.approx([stats.spearmanr(x[i], y[i]).statistic for i in index])
 
 
+def test_weights_are_repeats() -> None:
+    rng = np.random.default_rng(2)
+    x, y, times = rng.integers(0, 5, 15), rng.random(15), rng.integers(1, 4, 15)
+    kendall, spearman = rank_correlations(x, y, weights=times)
+    many = np.repeat(x, times), np.repeat(y, times)
+    assert kendall.estimate == pytest.approx(stats.kendalltau(*many).statistic)
+    assert spearman.estimate == pytest.approx(stats.spearmanr(*many).statistic)
+
+
+def test_strata_keep_their_sizes() -> None:
+    """Two points at one end, always drawn both: without strata they are at times both missing."""
+    x = np.array([0.0] * 20 + [1.0] * 2)
+    y = np.concatenate([np.linspace(0, 0.1, 20), [1.0, 1.1]])
+    apart = rank_correlations(x, y, strata=x)[0]
+    together = rank_correlations(x, y)[0]
+    assert apart.high - apart.low < together.high - together.low
+
+
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     """Normal pairs of correlation 0.5: τ = (2/π) arcsin 0.5 = 1/3."""
     rng = np.random.default_rng(1)
@@ -41,7 +59,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     for seed in range(100):
         x = rng.standard_normal(40)
         y = 0.5 * x + np.sqrt(0.75) * rng.standard_normal(40)
-        kendall, _ = rank_correlations(x, y, seed)
+        kendall, _ = rank_correlations(x, y, seed=seed)
         held += kendall.low <= 1 / 3 <= kendall.high
     assert 87 <= held <= 99
 

@@ -22,7 +22,7 @@ _COLUMNS = (
 )
 _RANKS = (
     Column("predictor", "Predictor", "text"),
-    Column("sample", "Sample", "text", "all candidates, or the controls alone"),
+    Column("sample", "Sample", "text", "the controls, or with the chosen the whole space"),
     Column("kendall", "Kendall’s τ", "float"),
     Column("kendall_low", "95 % from", "float"),
     Column("kendall_high", "to", "float"),
