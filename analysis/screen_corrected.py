@@ -17,7 +17,6 @@ import pandas as pd
 from nas.analyse import Frames
 from nas.analyse.screened import arms, corrected_all
 from nas.effects.correction import FEWEST
-from nas.ledger.screens import screened
 from nas.spec import ProblemError
 
 COLUMNS = ["families", "foretold", "trained", "uniform", "members", "rank"]
@@ -31,7 +30,7 @@ def table(frames: Frames) -> pd.DataFrame:
             where=frames.campaign,
             fix="let the campaign go on",
         )
-    rows = screened(frames.ledger, frames.config["screen"])
+    rows = frames.screened.copy()
     rows["foretold"] = corrected_all(trained, rows)
     rows["trained"] = rows["members"].map(trained.groupby("members")["val_acc"].mean())
     answer = rows.sort_values(["foretold", "rank"], ascending=[False, True])

@@ -4,7 +4,9 @@ One row a predictor and a sample of trained candidates, for a campaign begun wit
 rank correlations with validation accuracy after training, with 95 % bootstrap intervals. `control`
 are the candidates that the screen did not choose: drawn level over the rest of the space, they say
 how well the predictor ranks it. `space` adds the chosen ones, each of them standing for itself and
-each control for its share of the rest: the correlation over all mixtures that were scored.
+each control for its share of the rest: the correlation over all mixtures that have the score.
+Either is missing below five controls that have it: give `nas screen` a larger --top where only the
+best have. After `--by corrected` the rest is what had not been chosen when a control was drawn.
 
 predictor             a score of the screen; of losses less is better. As baselines its best member
                       alone, parameters, MACs, latency, and two zero-cost proxies, `grad_norm` and
@@ -27,8 +29,8 @@ import pandas as pd
 
 from nas.analyse import Frames
 from nas.analyse.screened import PROXIES, arms, corrected, told
-from nas.effects.correlation import rank_correlations
-from nas.ledger.screens import CORRECTED, FORETELLING, ascends, screened
+from nas.effects.correlation import FEWEST, rank_correlations
+from nas.ledger.screens import CORRECTED, FORETELLING, ascends
 
 COLUMNS = [
     *("predictor", "sample", "kendall", "kendall_low", "kendall_high", "spearman"),
@@ -39,11 +41,11 @@ PREDICTORS = [*FORETELLING, "macs", *PROXIES]
 
 def table(frames: Frames) -> pd.DataFrame:
     trained = arms(frames)
-    scored = screened(frames.ledger, frames.config["screen"])
+    scored = frames.screened
     control = trained["arm"] == "control"
     rows = []
     for name in [*PREDICTORS, CORRECTED]:
-        score = corrected(trained) if name == CORRECTED else trained[name]
+        score = corrected(trained, scored) if name == CORRECTED else trained[name]
         score = -score if ascends(name) else score
         total = int(scored[name].notna().sum()) if name in scored else len(scored)
         for sample, some in (("control", control), ("space", control | ~control)):
@@ -60,9 +62,10 @@ def table(frames: Frames) -> pd.DataFrame:
 def _correlations(score: pd.Series, trained: pd.DataFrame, total: int) -> dict[str, float]:
     """Of candidates that were drawn of `total` mixtures that have the score."""
     control = trained["arm"] == "control"
+    if control.sum() < FEWEST:
+        return {"n": len(score)}
     weights = pd.Series(1.0, index=trained.index)
-    if control.any() and not control.all():
-        weights[control] = (total - (~control).sum()) / control.sum()
+    weights[control] = (total - (~control).sum()) / control.sum()
     both = rank_correlations(score, trained["val_acc"], weights, trained["arm"])
     found: dict[str, float] = {"n": len(score)}
     for name, known in zip(("kendall", "spearman"), both, strict=True):

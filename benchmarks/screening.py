@@ -32,12 +32,12 @@ from scipy.stats import kendalltau
 
 from nas.analyse.screened import with_scores
 from nas.campaign import CampaignConfig
-from nas.campaign.bank import open_bank, wanted
+from nas.campaign.bank import bank_of, banked, open_bank, wanted
 from nas.campaign.run import Voice, run
 from nas.campaign.screening import screen_space
 from nas.effects.correction import left_out
 from nas.ledger import Ledger
-from nas.ledger.screens import FORETELLING, ascends, best_screened, screened
+from nas.ledger.screens import ascends, best_screened, known_of_all, screen_of, screened
 from nas.sample import Screened
 from nas.space import load
 from nas.spec import Choice, Space
@@ -76,7 +76,8 @@ def taus(name: str, seeds: list[pd.DataFrame], ledger: Ledger, ident: int) -> di
     both = one.index.intersection(other.index)
     found = {f"{name}: two seeds": kendalltau(one[both], other[both]).statistic}
     first = seeds[0][["members", "macs"]]
-    scores = with_scores(first, ledger, ident).set_index("members").loc[both]
+    scores = with_scores(first, screened(ledger, ident), screen_of(ledger, ident))
+    scores = scores.set_index("members").loc[both]
     for score in (*SCORES, *BASELINES):
         values = scores[score].astype(float) * (-1 if ascends(score) else 1)
         each = [kendalltau(values, truth[both]).statistic for truth in (one, other)]
@@ -87,8 +88,10 @@ def taus(name: str, seeds: list[pd.DataFrame], ledger: Ledger, ident: int) -> di
 
 def corrected(runs: list[pd.DataFrame], controls: set[str], ledger: Ledger, ident: int) -> float:
     """τ over the controls of what the corrector foretells of each from all others."""
-    rows = with_scores(runs[0][["families", "members", "val_acc", "macs"]], ledger, ident)
-    rows["foretold"] = left_out(rows, FORETELLING, [])
+    scored = screened(ledger, ident)
+    rows = runs[0][["families", "members", "val_acc", "macs"]]
+    rows = with_scores(rows, scored, screen_of(ledger, ident))
+    rows["foretold"] = left_out(rows, known_of_all(scored), [])
     rows = rows[rows["members"].isin(controls)].set_index("members")
     truths = [seed.set_index("members")["val_acc"].reindex(rows.index) for seed in runs]
     each = [kendalltau(rows["foretold"], truth, nan_policy="omit").statistic for truth in truths]
@@ -105,9 +108,12 @@ def filled(
     ledger: Ledger, space: Space, config: CampaignConfig
 ) -> tuple[str, CampaignConfig, pd.DataFrame]:
     """A bank by its name, how it was asked for, and its attempts."""
-    name, _ = open_bank(ledger, space, config, wanted(space, config))
+    experts = wanted(space, config)
+    there = banked(bank_of(ledger), experts)
+    name, _ = open_bank(ledger, space, config, [e for e in experts if e.key not in there])
     run(ledger, name, config, Voice())
-    return name, config, ledger.attempts(name)
+    attempts = ledger.attempts(name)
+    return name, config, attempts[attempts["final"]]
 
 
 def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str, float]:
@@ -143,7 +149,10 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
     warm = space.model_copy(update={"choices": (*space.choices, finetuned)})
     first = made["tuned"].ident
     if "warm0" in ledger.campaign_names():  # a ledger that was kept
-        first = ledger.campaign("warm0").config["screen"]
+        kept = ledger.campaign("warm0").config
+        if (kept["by"], kept["top"]) != (asked.by, asked.top):
+            raise SystemExit(f"{folder} holds the best {kept['top']} by {kept['by']}")
+        first = kept["screen"]
     from_screen = {
         "sampler": Screened.name,
         "screen": first,
@@ -167,6 +176,8 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
 
     spent = scratch["seconds"].cumsum()
     paid = bank_cost + screen_cost + chosen["seconds"].sum()
+    if spent.iloc[-1] < paid:
+        raise SystemExit(f"{paid:.0f} s would train more from scratch: raise --random")
     equal = scratch[spent <= paid]
     found |= {
         "cost: bank, worker s": plain_cost["seconds"].sum(),

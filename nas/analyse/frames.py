@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas.ledger import Ledger
+from nas.ledger.screens import screen_of, screened
 from nas.spec import Space
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ class Frames:
     def answers(self) -> "dict[str, pd.DataFrame]":
         """What analyses have answered from these frames, by their names."""
         return {}
+
+    @cached_property
+    def screened(self) -> "pd.DataFrame":
+        """One row a mixture of the screen that the campaign was drawn from, or else the latest."""
+        return screened(self.ledger, screen_of(self.ledger, self.config.get("screen")).id)
 
     @cached_property
     def space(self) -> Space:

@@ -6,15 +6,8 @@ import pandas as pd
 from nas.analyse.frames import Frames
 from nas.analyse.measures import device_hours
 from nas.effects.correction import foretold, left_out
-from nas.ledger import Ledger
-from nas.ledger.screens import (
-    CORRECTED,
-    FORETELLING,
-    SCORES,
-    best_screened,
-    screen_of,
-    screened,
-)
+from nas.ledger.models import Screen
+from nas.ledger.screens import CORRECTED, best_screened, known_of_all, screen_of
 from nas.sample.corrected import chosen_slot
 from nas.spec import ProblemError
 
@@ -37,7 +30,7 @@ def arms(frames: Frames) -> pd.DataFrame:
     rows = frames.candidates
     rows = rows[rows["role"] == "search"].sort_values("number")
     if frames.config["by"] == CORRECTED:
-        scored = rows["members"].isin(screened(frames.ledger, ident)["members"])
+        scored = rows["members"].isin(frames.screened["members"])
         slot = rows["number"].map(lambda number: chosen_slot(number, frames.config["top"]))
         chosen = slot & scored & ~rows["members"].duplicated()
     else:
@@ -45,16 +38,19 @@ def arms(frames: Frames) -> pd.DataFrame:
         chosen = rows["members"].isin([members for _, members in best])
     rows = rows.assign(arm=np.where(chosen, "chosen", "control"))
     rows = rows[rows["outcome"] == "ok"]
-    shown = ["candidate", "families", "members", "val_acc", "macs", *_settings(rows), "arm"]
-    return with_scores(rows[shown], frames.ledger, ident)
+    # Their names in the ledger, `gate_<name>`, may be those of scores.
+    choices = {n: f"choice {n.removeprefix('gate_')}" for n in rows.columns if n[:5] == "gate_"}
+    rows = rows[["candidate", "families", "members", "val_acc", "macs", *choices, "arm"]]
+    return with_scores(
+        rows.rename(columns=choices), frames.screened, screen_of(frames.ledger, ident)
+    )
 
 
-def with_scores(rows: pd.DataFrame, ledger: Ledger, ident: int) -> pd.DataFrame:
+def with_scores(rows: pd.DataFrame, scored: pd.DataFrame, screen: Screen) -> pd.DataFrame:
     """Rows that name their `members`, with a screen's scores of them and zero-cost proxies: those
     of the members, each before its training, added up."""
-    scores = screened(ledger, ident).drop(columns=["families"])
-    rows = rows.merge(scores, on="members", how="left")
-    known = {e["model"]: e.get("proxies", {}) for e in screen_of(ledger, ident).experts}
+    rows = rows.merge(scored.drop(columns=["families"]), on="members", how="left")
+    known = {e["model"]: e.get("proxies", {}) for e in screen.experts}
     for proxy in PROXIES:
         rows[proxy] = [
             sum(known.get(model, {}).get(proxy, np.nan) for model in members.split("+"))
@@ -63,18 +59,22 @@ def with_scores(rows: pd.DataFrame, ledger: Ledger, ident: int) -> pd.DataFrame:
     return rows
 
 
-def corrected(trained: pd.DataFrame) -> "pd.Series[float]":
+def corrected(trained: pd.DataFrame, scored: pd.DataFrame) -> "pd.Series[float]":
     """What the correction foretells of each of `arms` from all the others; see left_out."""
-    return left_out(trained, FORETELLING, _settings(trained))
+    scores = known_of_all(scored)
+    known = trained[trained[scores].notna().all(axis=1)]  # others were not screened
+    return left_out(known, scores, _settings(trained)).reindex(trained.index)
 
 
-def corrected_all(trained: pd.DataFrame, rows: pd.DataFrame) -> "pd.Series[float]":
-    """What the correction, fitted on `arms`, foretells of any mixtures; see foretold."""
-    return foretold(trained, rows, FORETELLING, _settings(trained))
+def corrected_all(trained: pd.DataFrame, scored: pd.DataFrame) -> "pd.Series[float]":
+    """What the correction, fitted on `arms`, foretells of all mixtures scored; see foretold."""
+    scores = known_of_all(scored)
+    known = trained[trained[scores].notna().all(axis=1)]
+    return foretold(known, scored, scores, _settings(trained))
 
 
-def _settings(rows: pd.DataFrame) -> list[str]:
-    return [name for name in rows.columns if name.startswith("gate_") and name not in SCORES]
+def _settings(trained: pd.DataFrame) -> list[str]:
+    return [name for name in trained.columns if name.startswith("choice ")]
 
 
 def told(frames: Frames, trained: pd.DataFrame) -> str:
@@ -92,8 +92,7 @@ def told(frames: Frames, trained: pd.DataFrame) -> str:
         )
     hours = device_hours(frames).reindex(trained["candidate"])
     each = 3600 * float(hours.mean()) if len(hours) else float("nan")
-    scored = len(screened(frames.ledger, screen.id))
-    per_mixture = screen.seconds / max(1, scored)
+    per_mixture = screen.seconds / max(1, len(frames.screened))
     parts.append(
         f"a trained candidate took {each:.1f} s, a screened one {1000 * per_mixture:.2f} ms after"
         f" {bank:.0f} s for the bank's experts"

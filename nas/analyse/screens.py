@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from nas.analyse.frames import Frames
-from nas.ledger.screens import screen_of, screened
+from nas.ledger.screens import screen_of
 from nas.spec import SCRATCH
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def screen(frames: Frames) -> "tuple[pd.DataFrame, str]":
     the ledger. Raises ProblemError where there is none.
     """
     found = screen_of(frames.ledger, frames.config.get("screen"))
-    rows = screened(frames.ledger, found.id)
+    rows = frames.screened.copy(deep=False)
     name, data = found.space.get("name"), found.config.get("dataset")
     kind = "experts" if found.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
     note = f"screen {found.id}: {len(found.experts)} {kind} of {name} on {data}"

@@ -132,7 +132,20 @@ _SAME = ("bank", "dataset", "split_seed", "hold_out", "replicate", "experts")
 
 
 def _kind(config: Mapping[str, object]) -> list[object]:
-    return [config.get(name) for name in _SAME]
+    return [config.get(name, SCRATCH if name == "experts" else None) for name in _SAME]
+
+
+def bank_with(ledger: Ledger, space: Space, config: CampaignConfig) -> str:
+    """A bank's campaign that trains all of a space's members alike; a new one if there is none."""
+    keys = {expert.key for expert in wanted(space, config)}
+    for name in reversed(ledger.campaign_names()):
+        row = ledger.campaign(name)
+        if not row.config.get("bank") or _kind(row.config) != _kind(config.model_dump(mode="json")):
+            continue
+        there = wanted(Space.model_validate(row.space), CampaignConfig.model_validate(row.config))
+        if keys <= {expert.key for expert in there}:
+            return name
+    return open_bank(ledger, space, config, [])[0]
 
 
 def find_bank(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -> tuple[str, float]:

@@ -11,7 +11,7 @@ from nas.campaign.bank import bank_of, banked, begun_from, wanted
 from nas.campaign.config import CampaignConfig
 from nas.effects.correction import FEWEST, foretold
 from nas.ledger import Ledger
-from nas.ledger.screens import FORETELLING, best_screened, put_screen, screen_of, screened
+from nas.ledger.screens import best_screened, known_of_all, put_screen, screen_of, screened
 from nas.sample import Corrected, Sampler, Screened, make_sampler
 from nas.spec import SCRATCH, Pick, ProblemError, Record, Space, Status
 
@@ -174,7 +174,8 @@ def _picks(families: str, members: str) -> list[Pick]:
 class Correction:
     """A screen's mixtures, the best first by what has been trained so far.
 
-    By the uniform average while there are too few results to fit a correction on.
+    While there are too few results to fit a correction on, by the probe, and those without one
+    after the others by the uniform average.
     """
 
     def __init__(self, scores: "pd.DataFrame") -> None:
@@ -183,22 +184,24 @@ class Correction:
         self.mixtures = [
             _picks(*mixture) for mixture in zip(scores["families"], scores["members"], strict=True)
         ]
-        self._fitted: tuple[tuple[int, ...], list[int]] = ((), [])
+        self._known = known_of_all(scores)
+        order = np.argsort(-scores["probe"].to_numpy(), kind="stable")  # missing ones come last
+        self._begin: list[int] = order.tolist()
+        self._fitted: tuple[list[Record], list[int]] = ([], self._begin)
 
     def __call__(self, records: Sequence[Record]) -> Sequence[int]:
         """Their places, best first."""
         done = [r for r in records if r.status is Status.OK and r.value is not None]
-        if len(done) < FEWEST:
-            return range(len(self.mixtures))
-        numbers = tuple(record.number for record in done)  # a result, once final, stays
-        if self._fitted[0] != numbers:
-            self._fitted = numbers, self._order(done)
+        if self._fitted[0] != done:
+            self._fitted = done, self._order(done)
         return self._fitted[1]
 
     def _order(self, done: Sequence[Record]) -> list[int]:
         import pandas as pd
 
-        settings = [f"gate_{name}" for name, _ in done[0].assignment.choices]
+        if not done:
+            return self._begin
+        settings = [f"choice {name}" for name, _ in done[0].assignment.choices]
         trained = pd.DataFrame(
             [
                 (
@@ -211,5 +214,8 @@ class Correction:
             columns=["members", "val_acc", *settings],
         )
         trained = trained.merge(self._scores, on="members")
-        values = foretold(trained, self._scores, FORETELLING, settings)
-        return list(np.argsort(-values.to_numpy(), kind="stable"))
+        if len(trained) < FEWEST:
+            return self._begin
+        values = foretold(trained, self._scores, self._known, settings)
+        found: list[int] = np.argsort(-values.to_numpy(), kind="stable").tolist()
+        return found

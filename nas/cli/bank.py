@@ -71,7 +71,7 @@ def bank(
     Example: `nas bank moe4 --dataset cifar10 --gpus 1`
     """
     from nas import data
-    from nas.campaign.bank import bank_of, banked, open_bank, wanted
+    from nas.campaign.bank import bank_of, bank_with, banked, open_bank, wanted
     from nas.ledger import Ledger
     from nas.space import check_models, find, load
 
@@ -119,7 +119,7 @@ def bank(
 
     experts, found = filled(config)
     if tuned:
-        begun, _ = open_bank(ledger, chosen, config, [])
+        begun = bank_with(ledger, chosen, config)
         config = config.model_copy(update={"experts": begun})
         experts, found = filled(config)
     _show(experts, found, as_json)

@@ -42,9 +42,9 @@ def _campaigns(ctx: typer.Context) -> Iterable[str]:
 
 
 def _scores(_: typer.Context) -> Iterable[str]:
-    from nas.ledger.screens import CORRECTED, SCORES
+    from nas.ledger.screens import CORRECTED, FORETELLING
 
-    return (*SCORES, CORRECTED)
+    return (*FORETELLING, CORRECTED)
 
 
 spaces = _completer(_spaces)

@@ -1,7 +1,8 @@
 """What trained mixtures say of those that were not: a regression over a screen's scores.
 
 Ridge regression of validation accuracy on scores, families, pairs of families and settings; its
-penalty is chosen by leave-one-out within each fit.
+penalty is chosen by leave-one-out within each fit. Scores that only the best mixtures have are no
+use: what is foretold is foretold of all.
 """
 
 from collections import Counter
@@ -14,26 +15,31 @@ import pandas as pd
 
 FEWEST = 12
 """Trained candidates that a correction is fitted on."""
-_FOLDS = 20
-_AT_ONCE = 5000
-"""Mixtures foretold at a time: bounds the memory."""
+_FOLDS = 10
 
 
 def left_out(
     trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
 ) -> "pd.Series[float]":
-    """What the correction foretells of each candidate from others: fitted on all other folds.
+    """What the correction foretells of each candidate from those of other mixtures.
 
-    `trained` holds `families` (joined by +), `val_acc`, the scores and the settings. Missing below
-    FEWEST candidates.
+    `trained` holds `families` and `members` (joined by +), `val_acc`, the scores, known of every
+    mixture, and the settings. Foretold is the difference from the fit's own mean: the mean of the
+    others is the lower, the better the one left out. Missing below FEWEST candidates.
     """
-    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.model_selection import GroupKFold
 
     found = pd.Series(np.nan, index=trained.index)
-    if len(trained) >= FEWEST:
-        looked_at = features(trained, columns_of(trained, scores, settings))
-        folds = KFold(min(_FOLDS, len(trained)), shuffle=True, random_state=0)
-        found[:] = cross_val_predict(_ridge(), looked_at, trained["val_acc"], cv=folds)
+    mixtures = trained["members"].nunique()
+    if len(trained) < FEWEST or mixtures < FEWEST:
+        return found
+    looked_at = features(trained, columns_of(trained, scores, settings))
+    value = trained["val_acc"]
+    folds = GroupKFold(_FOLDS, shuffle=True, random_state=0)
+    for fitted, left in folds.split(looked_at, groups=trained["members"]):
+        model = _ridge().fit(looked_at.iloc[fitted], value.iloc[fitted])
+        off = model.predict(looked_at.iloc[left]) - value.iloc[fitted].mean()
+        found.iloc[left] = value.mean() + off
     return found
 
 
@@ -42,27 +48,38 @@ def foretold(
 ) -> "pd.Series[float]":
     """What the correction, fitted on the trained candidates, foretells of any mixtures.
 
-    `rows` holds `families` and the scores. They get the trained ones' mean settings. Missing below
-    FEWEST trained candidates.
+    `rows` holds `families` and the scores, known of each. They get the trained ones' mean settings.
+    Missing below FEWEST trained candidates.
     """
-    found = pd.Series(np.nan, index=rows.index)
     if len(trained) < FEWEST:
-        return found
+        return pd.Series(np.nan, index=rows.index)
     columns = columns_of(trained, scores, settings)
     looked_at = features(trained, columns)
     model = _ridge().fit(looked_at, trained["val_acc"])
-    named = [name for name in columns if "=" in name]
-    for start in range(0, len(rows), _AT_ONCE):
-        some = features(rows.iloc[start : start + _AT_ONCE], columns)
-        some[named] = looked_at[named].mean().to_numpy()
-        found.iloc[start : start + _AT_ONCE] = model.predict(some)
-    return found
+    scaler, ridge = model[0], model[-1]
+    # One weight a column: so whole spaces are summed up rather than laid out.
+    weight = dict(zip(columns, ridge.coef_ / scaler.scale_, strict=True))
+    total = float(ridge.intercept_) - float((scaler.mean_ * ridge.coef_ / scaler.scale_).sum())
+    total += sum(weight[name] * looked_at[name].mean() for name in columns if "=" in name)
+    found = np.full(len(rows), total)
+    for name in scores:
+        found += weight[name] * rows[name].to_numpy(dtype=float)
+    held = rows["families"].str.split("+", expand=True).to_numpy()
+    families = np.unique(held)
+    codes = np.searchsorted(families, held)  # (n, k)
+    alone = np.array([weight.get(family, 0.0) for family in families])
+    pairs = np.array(
+        [[weight.get("+".join(sorted((a, b))), 0.0) for b in families] for a in families]
+    )
+    found += alone[codes].sum(axis=1)
+    for a, b in combinations(range(codes.shape[1]), 2):
+        found += pairs[codes[:, a], codes[:, b]]
+    return pd.Series(found, index=rows.index)
 
 
 def columns_of(trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]) -> list[str]:
-    """What the correction looks at: scores that all have, families, pairs of them that stand in
-    several candidates, and each value of the settings."""
-    known = [name for name in scores if trained[name].notna().all()]
+    """What the correction looks at: the scores, families, pairs of them that stand in several
+    candidates, and each value of the settings."""
     held = trained["families"].str.split("+")
     families = sorted({family for names in held for family in names})
     counts = Counter(pair for names in held for pair in combinations(sorted(names), 2))
@@ -72,22 +89,21 @@ def columns_of(trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[
         for name in settings
         for value in sorted(trained[name].astype("str").unique())
     ]
-    return [*known, *families, *pairs, *values]
+    return [*scores, *families, *pairs, *values]
 
 
 def features(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """(n, columns) of `columns_of`; 0 for a setting that the rows do not tell."""
+    """(n, columns) of `columns_of`."""
     held = rows["families"].str.get_dummies("+").astype(float)
-    none = pd.Series(0.0, index=rows.index)
     found = {}
     for name in columns:
         if name in rows:
             found[name] = rows[name].astype(float)
         elif "=" in name:
             axis, value = name.split("=", 1)
-            found[name] = (rows[axis].astype("str") == value) * 1.0 if axis in rows else none
+            found[name] = (rows[axis].astype("str") == value) * 1.0
         else:
-            each = [held.get(family, none) for family in name.split("+")]
+            each = [held[family] for family in name.split("+")]
             found[name] = each[0] if len(each) == 1 else each[0] * each[1]
     return pd.DataFrame(found, index=rows.index)
 

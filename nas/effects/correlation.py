@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 RESAMPLES = 1000
+_WORK = 2_000_000_000
+"""Resamples times pairs: above it fewer are drawn, but not below a hundred."""
 FEWEST = 5
 
 
@@ -47,11 +49,12 @@ def rank_correlations(
         return unknown, unknown
     signs = np.sign(a[:, None] - a), np.sign(b[:, None] - b)
     rng = np.random.default_rng(seed)
-    drawn = np.ones((1 + RESAMPLES, n))  # the first: as they are
+    resamples = max(100, min(RESAMPLES, _WORK // n**2))
+    drawn = np.ones((1 + resamples, n))  # the first: as they are
     for label in np.unique(labels):
         mine = labels == label
         size = int(mine.sum())
-        drawn[1:, mine] = rng.multinomial(size, np.full(size, 1 / size), size=RESAMPLES)
+        drawn[1:, mine] = rng.multinomial(size, np.full(size, 1 / size), size=resamples)
     kendall, spearman = _correlations(signs, drawn * stands)
     return _interval(kendall), _interval(spearman)
 

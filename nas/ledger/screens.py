@@ -95,13 +95,13 @@ def screen_of_experts(ledger: Ledger, keys: Iterable[str]) -> int | None:
 
 
 def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[str, str]]:
-    """(families, members) of a screen's best mixtures by one of SCORES; losses count down.
+    """(families, members) of a screen's best mixtures by one of FORETELLING; losses count down.
 
     Raises ProblemError for a score there is not, or that no mixture of the screen has.
     """
-    if by not in SCORES:
+    if by not in FORETELLING:  # scores on test are there to be reported
         raise ProblemError(
-            f"a screen has no score {by!r}", fix=did_you_mean(by, (*SCORES, CORRECTED))
+            f"a screen has no score {by!r}", fix=did_you_mean(by, (*FORETELLING, CORRECTED))
         )
     screen_of(ledger, ident)
     column = getattr(m.Screened, by)
@@ -117,6 +117,11 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
     if not found:
         raise ProblemError(f"screen {ident} has no {by} of any mixture", fix="choose another score")
     return found
+
+
+def known_of_all(scored: "pd.DataFrame") -> list[str]:
+    """Those of FORETELLING that every mixture of a screen has, and not only the best."""
+    return [name for name in FORETELLING if scored[name].notna().all()]
 
 
 def screened(ledger: Ledger, ident: int) -> "pd.DataFrame":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import nas
 from nas.bank import SPLITS, Bank, BankError, Entry
+from nas.execute.warm import recipe_of
 from nas.spec import ProblemError, Space
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def _write(
             raise BankError("the experts were asked about other images", where=str(bank.folder))
         logits = torch.stack([one[split][0] for one in said])
         save_file({"logits": logits, "labels": labels}, folder / f"{split}.safetensors")
-    (folder / "members.json").write_text(json.dumps([_member(e) for e in ordered], indent=1))
+    members = [_member(entry, [bank.entry(k) for k in entry.candidate.warm]) for entry in ordered]
+    (folder / "members.json").write_text(json.dumps(members, indent=1))
     if scores is not None:
         scores.to_csv(folder / "quartets.csv", index=False)
     (folder / "load.py").write_text(_LOADER)
@@ -118,7 +120,8 @@ def _write(
     (folder / "benchmark.json").write_text(json.dumps(about, indent=1))
 
 
-def _member(entry: Entry) -> dict[str, Any]:
+def _member(entry: Entry, begun: Sequence[Entry]) -> dict[str, Any]:
+    """`begun`: the expert that a tuned one was trained on from, or none."""
     return {
         "family": entry.family,
         "model": entry.model,
@@ -129,7 +132,8 @@ def _member(entry: Entry) -> dict[str, Any]:
         "test_acc": entry.test_acc,
         "train_seconds": entry.seconds,
         "training_seed": entry.candidate.seed,
-        "recipe": entry.candidate.recipe.model_dump(mode="json"),
+        "recipe": recipe_of(entry.candidate).model_dump(mode="json"),
+        "trained_on_from": [_member(one, ()) for one in begun],
         "versions": entry.versions,
         "device": entry.device,
         "key": entry.key,
@@ -146,7 +150,8 @@ def _card(
     first, k = entries[0], space.experts.k if space.experts else 0
     counts = first.inputs
     mixtures = f"{len(scores):,} mixtures of {k}" if scores is not None else "no mixtures yet"
-    recipe = ", ".join(f"{name} {value}" for name, value in first.candidate.recipe)
+    recipe = ", ".join(f"{name} {value}" for name, value in recipe_of(first.candidate))
+    on = " Each had been trained before, as `members.json` says." if first.candidate.warm else ""
     return f"""# A tabular Mixture-of-Experts benchmark: {space.name} on {config["dataset"]}
 
 What {len(entries)} separately trained timm networks say of every held-out, validation and test
@@ -166,7 +171,7 @@ Images: {counts.train_images:,} to train on, {first.held_images:,} held out of t
 and gates there), {counts.val_images:,} to choose by, {counts.test_images:,} to report. Split seed
 {first.candidate.task.split_seed}; the images themselves are not here.
 
-Recipe: {recipe}.
+Recipe: {recipe}.{on}
 
 Licence of these files: {licence}. The data set has its own.
 """

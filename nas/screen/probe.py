@@ -33,7 +33,8 @@ def probes(experts: Experts, members: Ints, watch: Watch = lambda done: None) ->
     """
     found = Fitted.of(len(members))
     k = members.shape[1]
-    room = max(1, _CELLS // (k * experts.views["held"][0].numel()))
+    held = experts.views["held"][0].numel() + experts.logits["held"][0].numel()
+    room = max(1, _CELLS // (k * held))
     with torch.inference_mode():
         for start in range(0, len(members), room):
             rows = torch.from_numpy(members[start : start + room])

@@ -74,9 +74,10 @@ def test_the_correction_learns_what_the_screen_missed(tmp_path: Path) -> None:
     from nas.analyse import Frames
     from nas.analyse.screened import arms, corrected
 
-    trained = arms(Frames(maker.ledger, "first"))
-    trained["val_acc"] += 0.1 * (trained["gate_mixing"] == "soft")
-    foretold = corrected(trained)
+    frames = Frames(maker.ledger, "first")
+    trained = arms(frames)
+    trained["val_acc"] += 0.1 * (trained["choice mixing"] == "soft")
+    foretold = corrected(trained, frames.screened)
     plain = np.corrcoef(trained["uniform"], trained["val_acc"])[0, 1]
     assert np.corrcoef(foretold, trained["val_acc"])[0, 1] > max(0.9, plain + 0.02)
 

@@ -1,5 +1,6 @@
 """Drawing by what a screen foretold, corrected by what training gave."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,35 @@ def test_the_chosen_are_those_that_the_report_ranks_first(tmp_path: Path) -> Non
     again = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
     for at in (0, 13, 14, 23):
         assert again.propose(records[:at]) == records[at].assignment
+
+
+def test_another_history_is_another_proposal(tmp_path: Path) -> None:
+    """As every sampler's: a function of the records, whatever this one was asked before."""
+    ledger = planted(tmp_path, noise=0.0, trained=0, **ASKED).ledger
+    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    records: list[Record] = []
+    for number in range(14):
+        drawn = sampler.propose(records)
+        assert drawn is not None
+        records.append(Record(number, drawn, 0, Status.OK, 0.5 + 0.01 * number))
+    other = [replace(r, value=1 - (r.value or 0)) for r in records]
+    first, second = sampler.propose(records), sampler.propose(other)
+    assert first != second
+    for history, proposed in ((records, first), (other, second)):
+        fresh = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+        assert fresh.propose(history) == proposed
+
+
+@pytest.mark.parametrize("fitted", [0, 10, 26])
+def test_mixtures_without_a_fit_are_ranked_too(tmp_path: Path, fitted: int) -> None:
+    ledger = planted(tmp_path, noise=0.0, trained=0, fitted=fitted, **ASKED).ledger
+    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    records: list[Record] = []
+    for number in range(22):
+        drawn = sampler.propose(records)
+        assert drawn is not None
+        records.append(Record(number, drawn, 0, Status.OK, 0.5 + 0.01 * (number % 7)))
+    assert len({r.assignment.picks for r in records[::2]}) == 11
 
 
 def test_failures_are_nothing_to_learn_from(tmp_path: Path) -> None:

@@ -19,7 +19,12 @@ SPACE = Space(
 
 
 def planted(
-    folder: Path, noise: float, seed: int = 0, trained: int = 28, **asked: str | int
+    folder: Path,
+    noise: float,
+    seed: int = 0,
+    trained: int = 28,
+    fitted: int = 28,
+    **asked: str | int,
 ) -> Maker:
     """28 pairs whose trained accuracy is what the screen said and noise; the best six chosen."""
     rng = np.random.default_rng(seed)
@@ -34,7 +39,7 @@ def planted(
             "members": "+".join(f"{f}_s" for f in pair),
             **dict.fromkeys(SCORES),
             "uniform": truth[pair],
-            "probe": truth[pair] + 0.01,
+            "probe": truth[pair] + 0.01 if n < fitted else None,
             "uniform_loss": 1 - truth[pair],
             "params": float(rng.random()),
             "gate": truth[pair] if n < 20 else None,  # fitted for the best alone

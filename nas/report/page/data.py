@@ -71,7 +71,7 @@ def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
         "leaders": lambda: leaders(best(), limit),
         "families": lambda: families(ledger, name, by_family()),
         "pairs": lambda: pairs(ledger, name),
-        "screening": lambda: screening(ledger, name),
+        "screening": lambda: screening(ledger, name, limit),
         "costs": lambda: costs(ledger, name, best(), limit),
         "curves": lambda: curves(ledger, name, best()),
         "failures": lambda: failures(ledger, name),
@@ -125,8 +125,8 @@ def _notes(attempts: int, limit: int) -> list[str]:
         return []
     return [
         f"{attempts:,} attempts are more than one page can list. Every figure counts all of them;"
-        f" the leaderboard, the points of the cost figure and the code are of the best {limit:,},"
-        " and `nas report leaderboard --format csv` lists the rest."
+        " the leaderboard, the points of the cost and screen figures and the code are of the best"
+        f" {limit:,}, and `nas report leaderboard --format csv` lists the rest."
     ]
 
 

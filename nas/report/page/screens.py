@@ -33,8 +33,9 @@ _RANKS = (
 )
 
 
-def screening(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
-    """`table`: candidates that were trained to their end; `ranks`: the report `screening`; `note`.
+def screening(ledger: Snapshot, campaign: str, limit: int) -> dict[str, Any] | None:
+    """`table`: the best `limit` candidates of those trained to their end, in the order of draws;
+    `ranks`: the report `screening`; `note`.
 
     None for a campaign that was not drawn from a screen.
     """
@@ -43,7 +44,7 @@ def screening(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
         return None
     trained = arms(frames)
     drawn = frames.candidates.set_index("candidate")[["number", "key"]]
-    rows = trained.join(drawn, on="candidate").sort_values("number")
+    rows = trained.join(drawn, on="candidate").nlargest(limit, "val_acc").sort_values("number")
     return {
         "table": table(rows, _COLUMNS, "screening"),
         "ranks": table(ledger.table("screening", campaign), _RANKS, "screening"),
