@@ -23,7 +23,7 @@ UNIFORM = {
 
 @pytest.fixture
 def screened(maker: Maker) -> Maker:
-    """All six pairs of four families; the first three have gates, of which the second is best."""
+    """All six pairs of four families; the first three have fits, of which the second is best."""
     gates = {"ant+bee": 0.90, "ant+cat": 0.95, "bee+cat": 0.7}
     rows = [
         {
@@ -35,6 +35,7 @@ def screened(maker: Maker) -> Maker:
             "params": 1e6,
             "latency": 0.001,
             "gate": gates.get(families),
+            "probe": gates.get(families),
         }
         for families, uniform in UNIFORM.items()
     ]
@@ -71,7 +72,7 @@ def test_without_a_screen_it_says_how_to_make_one(maker: Maker, name: str) -> No
         nas.table(name, maker.ledger)
 
 
-def test_mixtures_stand_by_their_gate_then_by_their_average(screened: Maker) -> None:
+def test_mixtures_stand_by_their_probe_then_by_their_average(screened: Maker) -> None:
     table = nas.table("screen", screened.ledger)
     assert table["families"].tolist() == [
         *("ant+cat", "ant+bee", "bee+cat", "ant+dog", "bee+dog", "cat+dog"),
