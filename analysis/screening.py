@@ -65,7 +65,8 @@ def _correlations(score: pd.Series, trained: pd.DataFrame, total: int) -> dict[s
     if control.sum() < FEWEST:
         return {"n": len(score)}
     weights = pd.Series(1.0, index=trained.index)
-    weights[control] = (total - (~control).sum()) / control.sum()
+    if not control.all():
+        weights[control] = (total - (~control).sum()) / control.sum()
     both = rank_correlations(score, trained["val_acc"], weights, trained["arm"])
     found: dict[str, float] = {"n": len(score)}
     for name, known in zip(("kendall", "spearman"), both, strict=True):
