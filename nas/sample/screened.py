@@ -13,9 +13,8 @@ from nas.spec import Phase, Pick, Record, Space
 class Screened(Arms):
     """Draws chosen mixtures, best first, in turn with stratified draws from all others.
 
-    So both arms grow alike, and what the screen foretold can be held against what came. Once every
-    chosen mixture is drawn only the control arm goes on; other settings of chosen mixtures are
-    never drawn.
+    So both arms grow alike, and what the screen foretold can be held against what came. Once one
+    arm has nothing left only the other goes on; other settings of chosen mixtures are never drawn.
     """
 
     name: ClassVar[str] = "screen"
@@ -52,9 +51,15 @@ class Screened(Arms):
         eligible: tuple[int, ...],
         rng: np.random.Generator,
     ) -> Point | None:
-        if 2 * self._drawn_chosen <= len(records):
-            allowed = set(eligible)
-            for mixture, drawn in self._chosen.items():
-                if not drawn and allowed.issuperset(mixture[0]):
-                    return self._with_settings(mixture, rng)
-        return super()._choose(records, phase, eligible, rng)
+        chosen = self._best_left(set(eligible))
+        if chosen is None or 2 * self._drawn_chosen > len(records):
+            control = super()._choose(records, phase, eligible, rng)
+            if control is not None or chosen is None:
+                return control
+        return self._with_settings(chosen, rng)
+
+    def _best_left(self, eligible: set[int]) -> Mixture | None:
+        for mixture, drawn in self._chosen.items():
+            if not drawn and eligible.issuperset(mixture[0]):
+                return mixture
+        return None

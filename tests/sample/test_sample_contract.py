@@ -1,16 +1,19 @@
-"""What every sampler in `SAMPLERS` promises."""
+"""What every sampler promises: those in `SAMPLERS`, and those of screens with a screen."""
 
 import json
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sample_spaces import draw, every_point, finished, make_space
 
-from nas.sample import SAMPLERS, make_sampler
+from nas.sample import SAMPLERS, Corrected, Sampler, Screened, make_sampler
 from nas.spec import Assignment, Choice, Phase, Pick, ProblemError, Record, Space
 
 SPACES = {
@@ -32,6 +35,39 @@ WIDE = make_space([1 + i % 3 for i in range(8)], 4, [2, 3])
 WIDE_POINTS = set(every_point(WIDE))
 
 
+def scored(space: Space) -> list[tuple[Pick, ...]]:
+    """The mixtures of a screen of this space."""
+    drawn = draw(make_sampler("uniform", space, 99), 6)
+    return list(dict.fromkeys(r.assignment.picks for r in drawn if r.assignment.picks))
+
+
+def with_screen(space: Space, seed: int) -> Sampler:
+    return Screened(space, seed, scored(space))
+
+
+def with_correction(space: Space, seed: int) -> Sampler:
+    mixtures = scored(space)
+
+    def order(records: Sequence[Record]) -> Iterable[int]:
+        first = sum(record.value is not None for record in records)
+        return [(first + n) % len(mixtures) for n in range(len(mixtures))]
+
+    return Corrected(space, seed, mixtures, order, slots=4)
+
+
+MAKERS: dict[str, Callable[[Space, int], Sampler]] = {
+    **{name: partial(make_sampler, name) for name in SAMPLERS},
+    "screen, with one": with_screen,
+    "corrected, with one": with_correction,
+}
+
+
+def owed(name: str, space: Space, points: Iterable[Assignment]) -> list[Assignment]:
+    """Those of the points that a sampler must draw; of a chosen mixture, one setting is enough."""
+    chosen = scored(space) if name not in SAMPLERS else []
+    return [point for point in points if point.picks not in chosen]
+
+
 def as_json(records: list[Record]) -> str:
     # JSON, as Assignment's equality takes 1 and True for the same.
     return json.dumps([record.assignment.to_json() for record in records])
@@ -42,7 +78,7 @@ def elsewhere() -> list[dict[str, str]]:
     """The draws of three new processes that hash strings differently."""
     code = (
         "import json; from sample_spaces import draw; from test_sample_contract import *;"
-        "print(json.dumps({n: as_json(draw(make_sampler(n, WIDE, 7), 20)) for n in SAMPLERS}))"
+        "print(json.dumps({n: as_json(draw(make(WIDE, 7), 20)) for n, make in MAKERS.items()}))"
     )
     here = Path(__file__).parent
     processes = [
@@ -58,41 +94,44 @@ def elsewhere() -> list[dict[str, str]]:
     return [json.loads(process.communicate()[0]) for process in processes]
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", MAKERS)
 class TestEverySampler:
     def test_is_registered_under_its_name(self, name: str) -> None:
-        sampler = make_sampler(name, WIDE, 0)
-        assert type(sampler) is SAMPLERS[name]
-        assert sampler.name == name
+        sampler = MAKERS[name](WIDE, 0)
+        assert type(sampler) is SAMPLERS[sampler.name]
+        assert name.startswith(sampler.name)
 
     @pytest.mark.parametrize("space", SPACES)
     def test_draws_every_point_once_and_then_none(self, name: str, space: str) -> None:
         points = every_point(SPACES[space])
-        sampler = make_sampler(name, SPACES[space], 3)
+        sampler = MAKERS[name](SPACES[space], 3)
         records = draw(sampler, len(points) + 5)
-        assert sorted(json.dumps(r.assignment.to_json()) for r in records) == sorted(
-            json.dumps(point.to_json()) for point in points
-        )
+        # JSON, as Assignment's equality takes 1 and True for the same.
+        drawn = Counter(json.dumps(r.assignment.to_json()) for r in records)
+        every = {json.dumps(point.to_json()): point for point in points}
+        assert set(drawn.values()) == {1}
+        assert {json.dumps(p.to_json()) for p in owed(name, SPACES[space], points)} <= set(drawn)
+        assert {every[key].picks for key in drawn} == {point.picks for point in points}
         assert sampler.propose(records) is None
-        assert make_sampler(name, SPACES[space], 3).propose(records) is None
+        assert MAKERS[name](SPACES[space], 3).propose(records) is None
 
     def test_never_draws_a_point_twice_in_a_large_space(self, name: str) -> None:
-        records = draw(make_sampler(name, make_space([2] * 40, 4, [3, 3]), 0), 40)
+        records = draw(MAKERS[name](make_space([2] * 40, 4, [3, 3]), 0), 40)
         assert len({r.assignment for r in records}) == 40
 
     def test_draws_points_of_the_space(self, name: str) -> None:
-        assert all(r.assignment in WIDE_POINTS for r in draw(make_sampler(name, WIDE, 1), 30))
+        assert all(r.assignment in WIDE_POINTS for r in draw(MAKERS[name](WIDE, 1), 30))
 
     def test_cold_is_warm(self, name: str) -> None:
-        records = draw(make_sampler(name, WIDE, 5), 30)
+        records = draw(MAKERS[name](WIDE, 5), 30)
         for n in (0, 1, 9, 10, 11, 19, 29):
-            assert make_sampler(name, WIDE, 5).propose(records[:n]) == records[n].assignment
+            assert MAKERS[name](WIDE, 5).propose(records[:n]) == records[n].assignment
 
     def test_asking_changes_nothing(self, name: str) -> None:
-        sampler = make_sampler(name, WIDE, 5)
+        sampler = MAKERS[name](WIDE, 5)
         records = draw(sampler, 25)
         # Backwards, twice each, with records that are equal and not the same, and astray.
-        other = draw(make_sampler(name, WIDE, 6), 24)
+        other = draw(MAKERS[name](WIDE, 6), 24)
         for n in reversed(range(25)):
             copies = [
                 replace(
@@ -109,80 +148,83 @@ class TestEverySampler:
             assert sampler.propose(copies) == records[n].assignment
 
     def test_the_same_length_with_another_middle_is_another_history(self, name: str) -> None:
-        records = draw(make_sampler(name, WIDE, 5), 25)
+        records = draw(MAKERS[name](WIDE, 5), 25)
         points = {r.assignment for r in records}
         other = min(WIDE_POINTS - points, key=repr)
         changed = [*records[:12], finished(12, other), *records[13:]]
-        warm = make_sampler(name, WIDE, 5)
+        warm = MAKERS[name](WIDE, 5)
         warm.propose(records)
-        assert warm.propose(changed) == make_sampler(name, WIDE, 5).propose(changed)
+        assert warm.propose(changed) == MAKERS[name](WIDE, 5).propose(changed)
         moved = [*records[:12], replace(records[12], phase=1), *records[13:]]
-        assert warm.propose(moved) == make_sampler(name, WIDE, 5).propose(moved)
+        assert warm.propose(moved) == MAKERS[name](WIDE, 5).propose(moved)
 
     def test_results_that_come_late_count_as_if_they_had_been_there(self, name: str) -> None:
-        records = draw(make_sampler(name, WIDE, 5), 25)
+        records = draw(MAKERS[name](WIDE, 5), 25)
         pending = [replace(r, status=None, value=None) for r in records]
-        warm = make_sampler(name, WIDE, 5)
+        warm = MAKERS[name](WIDE, 5)
         without = warm.propose(pending)
         with_results = warm.propose(records)
-        assert without == make_sampler(name, WIDE, 5).propose(pending)
-        assert with_results == make_sampler(name, WIDE, 5).propose(records)
-        if not SAMPLERS[name].uses_results:
+        assert without == MAKERS[name](WIDE, 5).propose(pending)
+        assert with_results == MAKERS[name](WIDE, 5).propose(records)
+        if not warm.uses_results:
             assert without == with_results
 
     def test_same_draws_in_other_processes(
         self, name: str, elsewhere: list[dict[str, str]]
     ) -> None:
-        here = as_json(draw(make_sampler(name, WIDE, 7), 20))
+        here = as_json(draw(MAKERS[name](WIDE, 7), 20))
         assert [there[name] for there in elsewhere] == [here] * 3
 
     def test_excluded_families_are_not_drawn(self, name: str) -> None:
         space = make_space([1] * 6, 3, [2])
-        sampler = make_sampler(name, space, 2)
+        sampler = MAKERS[name](space, 2)
         records = draw(sampler, 12)
         second = Phase(1, frozenset({"F01", "F04"}))
         left = set(every_point(space, second.excluded)) - {r.assignment for r in records}
         more = draw(sampler, 100, second, records)
-        assert {r.assignment for r in more[12:]} == left
-        assert len(more) == 12 + len(left)
+        drawn = {r.assignment for r in more[12:]}
+        assert left >= drawn >= set(owed(name, space, left))
+        assert len(more) == 12 + len(drawn)
         assert sampler.propose(more, second) is None
         # All families again: what the second phase could not draw is still to be had.
         everything = draw(sampler, 100, Phase(2), more)
-        assert {r.assignment for r in everything} == set(every_point(space))
-        assert len(everything) == 40
+        drawn = {r.assignment for r in everything}
+        assert set(every_point(space)) >= drawn >= set(owed(name, space, every_point(space)))
+        assert {a.picks for a in drawn} == {a.picks for a in every_point(space)}
+        assert len(everything) == len(drawn)
 
     def test_too_few_families_left(self, name: str) -> None:
-        sampler = make_sampler(name, make_space([3] * 5, 4), 0)
+        sampler = MAKERS[name](make_space([3] * 5, 4), 0)
         assert sampler.propose([], Phase(1, frozenset({"F01"}))) is not None
         assert sampler.propose([], Phase(2, frozenset({"F01", "F02"}))) is None
 
     def test_excluding_what_the_space_lacks_is_no_matter(self, name: str) -> None:
-        sampler = make_sampler(name, WIDE, 0)
+        sampler = MAKERS[name](WIDE, 0)
         assert sampler.propose([], Phase(0, frozenset({"Nothing"}))) == sampler.propose([])
 
     def test_bears_records_from_outside_the_space(self, name: str) -> None:
         # Drawn before the space was restricted: a model that is gone, a family that is gone.
         wider = make_space([2] * 5, 2, [2])
-        before = draw(make_sampler(name, wider, 0), 30)
+        before = draw(MAKERS[name](wider, 0), 30)
         narrower = wider.without(["f00_1", "f04_0", "f04_1"])
         points = set(every_point(narrower))
-        records = draw(make_sampler(name, narrower, 0), 1000, Phase(1), before)
-        assert {r.assignment for r in records} >= points
+        records = draw(MAKERS[name](narrower, 0), 1000, Phase(1), before)
+        assert {r.assignment for r in records} >= set(owed(name, narrower, points))
         assert len({r.assignment for r in records}) == len(records)
         assert all(r.assignment in points for r in records[30:])
 
     def test_a_space_too_large_to_list(self, name: str) -> None:
-        records = draw(make_sampler(name, make_space(choices=[10] * 30), 0), 15)  # 10³⁰ points
+        records = draw(MAKERS[name](make_space(choices=[10] * 30), 0), 15)  # 10³⁰ points
         assert len({r.assignment for r in records}) == 15
 
     def test_a_negative_seed_is_a_problem(self, name: str) -> None:
         with pytest.raises(ProblemError, match="seed -1 is negative"):
-            make_sampler(name, WIDE, -1)
+            MAKERS[name](WIDE, -1)
 
     def test_seeds_differ(self, name: str) -> None:
         if name == "lexicographic":
             pytest.skip("knows no chance")
-        drawn = [as_json(draw(make_sampler(name, WIDE, seed), 12)) for seed in range(4)]
+        drawn = [as_json(draw(MAKERS[name](WIDE, seed), 12)) for seed in range(4)]
         assert len(set(drawn)) == 4
 
 
