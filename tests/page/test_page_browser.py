@@ -46,7 +46,8 @@ def until(page: Page, expression: str) -> None:
 
 
 def cells(page: Page, section: str, column: str) -> list[str]:
-    """A column's cells of a section's first table."""
+    """A column's cells of a section's first table, once it is filled."""
+    page.locator(f'#{section} th[data-name="{column}"]').first.wait_for()
     headers = page.locator(f"#{section} th").evaluate_all("all => all.map(h => h.dataset.name)")
     place = headers.index(column) + 1
     return page.locator(f"#{section} tbody tr td:nth-child({place})").all_inner_texts()
@@ -79,8 +80,9 @@ def test_every_figure_is_drawn_and_has_its_table(page: Page, section: str) -> No
 
 
 def test_a_section_without_a_place_here_is_not_shown(page: Page) -> None:
-    assert not page.locator("#screening").is_visible()
-    assert not page.locator('nav [href="#screening"]').is_visible()
+    for section in ("screening", "screened"):
+        assert not page.locator(f"#{section}").is_visible()
+        assert not page.locator(f'nav [href="#{section}"]').is_visible()
 
 
 def test_what_a_screen_foretold(watched: Watched, tmp_path: Path) -> None:
@@ -98,9 +100,14 @@ def test_what_a_screen_foretold(watched: Watched, tmp_path: Path) -> None:
     until(page, "document.querySelector('#screening [aria-label^=\"20 candidates\"]')")
     page.get_by_label("Oracle", exact=True).check()
     expect(figure).to_contain_text("The screen gave no candidate this score.")
-    for details in page.locator("#screening details").all():
+    space = page.locator("#screened figure")
+    label = space.locator(".plot").get_attribute("aria-label") or ""
+    assert re.match(r"28 mixtures, \d+ of them on the Pareto front", label)
+    for details in page.locator("#screening details, #screened details").all():
         details.locator("summary").click()
         expect(details.locator("tbody tr").first).to_be_visible()
+    page.get_by_label("Latency", exact=True).check()
+    expect(space).to_contain_text("The screen does not know what this costs.")
 
 
 def test_the_leaderboard_sorts(page: Page) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -16,12 +17,12 @@ import nas
 from nas.ledger import Ledger
 from nas.report.page import page_data, to_json
 from nas.report.page.codes import unpack
-from nas.report.page.costs import _front
+from nas.report.page.fronts import front
 from nas.spec import Status
 
 SECTIONS = (
-    *("coverage", "leaders", "families", "pairs", "screening", "costs", "curves", "failures"),
-    *("timeline", "gates"),
+    *("coverage", "leaders", "families", "pairs", "screening", "screened", "costs", "curves"),
+    *("failures", "timeline", "gates"),
 )
 
 
@@ -37,7 +38,8 @@ def column(table: dict[str, Any], name: str) -> list[Any]:
 def test_every_section_is_there(data: dict[str, Any]) -> None:
     assert tuple(data["sections"]) == SECTIONS
     assert not [name for name, made in data["sections"].items() if made and "problem" in made]
-    assert data["sections"]["screening"] is None  # it was drawn from none
+    for name in ("screening", "screened"):
+        assert data["sections"][name] is None  # it was drawn from none
     assert data["campaign"] == "first"
     assert data["headline"].startswith("61 candidates drawn: 56 trained to their end, 4 oom")
 
@@ -110,6 +112,25 @@ def test_what_a_screen_foretold(tmp_path: Path) -> None:
     assert section["note"] == ranks.attrs["note"]
 
 
+def test_the_space_as_it_was_screened(tmp_path: Path) -> None:
+    ledger = planted(tmp_path, noise=0.02).ledger
+    section = json.loads(to_json(page_data(ledger)))["sections"]["screened"]
+    every = nas.table("screen", ledger)
+    beaten = [
+        ((every["params"] <= row.params) & (every["uniform"] > row.uniform)).any()
+        | ((every["params"] < row.params) & (every["uniform"] >= row.uniform)).any()
+        for row in every.itertuples()
+    ]
+    best = every[~np.array(beaten)].sort_values("params")
+    assert len(best) > 1
+    members = column(section["table"], "members")
+    assert [members[row] for row in section["front"]["params"]] == best["members"].tolist()
+    assert set(column(section["table"], "front")) == {"parameters"}
+    assert np.sum(section["rest"]["params"]["counts"]) == section["total"] == 28
+    assert section["front"]["latency_ms"] == []  # nobody measured it
+    assert section["rest"]["latency_ms"] is None
+
+
 def test_costs(data: dict[str, Any]) -> None:
     costs = data["sections"]["costs"]
     table = costs["table"]
@@ -126,11 +147,11 @@ def test_costs(data: dict[str, Any]) -> None:
 def test_the_front_is_what_nothing_beats(points: list[tuple[int, int]]) -> None:
     cost = pd.Series([float(x) for x, _ in points], dtype="float64")
     value = pd.Series([float(y) for _, y in points], dtype="float64")
-    front = {points[i] for i in _front(cost, value)}
+    best = {points[i] for i in front(cost, value)}
     beaten = {
         (x, y) for x, y in points if any(a <= x and b >= y and (a, b) != (x, y) for a, b in points)
     }
-    assert front == set(points) - beaten
+    assert best == set(points) - beaten
 
 
 def test_failures_by_type_and_family(data: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nas.report.page.fronts import front, grid, named
 from nas.report.page.plain import Column, table
 from nas.report.page.snapshot import Snapshot
 
@@ -15,8 +16,6 @@ _TITLES = {
     "step_ms": "pre-flight",
 }
 AXES = tuple(_TITLES)
-BINS = (48, 36)
-"""Cells along cost and accuracy that stand for the candidates not drawn one by one."""
 _COLUMNS = (
     Column("number", "Draw", "number"),
     Column("families", "Families", "joined"),
@@ -37,18 +36,16 @@ def costs(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> d
         train_ms=board["key"].map(_train_ms(ledger, campaign)),
         step_ms=board["members"].map(_step_ms(ledger, board)),
     )
-    fronts = {axis: _front(rows[axis], rows["val_acc"]) for axis in AXES}
-    names: dict[Any, list[str]] = {}
-    for axis, best in fronts.items():
-        for index in best:
-            names.setdefault(index, []).append(_TITLES[axis])
-    rows["front"] = [", ".join(names.get(index, ())) for index in rows.index]
+    fronts = {axis: front(rows[axis], rows["val_acc"]) for axis in AXES}
+    rows["front"] = named(fronts, _TITLES, rows)
     chosen = rows[(np.arange(len(rows)) < limit) | (rows["front"] != "")]
     place = {index: n for n, index in enumerate(chosen.index.tolist())}
     return {
         "table": table(chosen, _COLUMNS, "leaderboard"),
         "front": {axis: [place[index] for index in fronts[axis]] for axis in AXES},
-        "rest": {axis: _grid(rows, axis) for axis in AXES} if len(chosen) < len(rows) else None,
+        "rest": {axis: grid(rows[axis], rows["val_acc"]) for axis in AXES}
+        if len(chosen) < len(rows)
+        else None,
         "total": len(rows),
     }
 
@@ -74,26 +71,4 @@ def _step_ms(ledger: Snapshot, board: pd.DataFrame) -> dict[str, float]:
     return {
         members: sum(ms.get(model, float("nan")) for model in members.split("+"))
         for members in board["members"].unique()
-    }
-
-
-def _front(cost: "pd.Series[float]", value: "pd.Series[float]") -> list[Any]:
-    """Labels of the rows that no other beats in both: less cost, more value; cheapest first."""
-    known = pd.DataFrame({"cost": cost.astype("float64"), "value": value}).dropna()
-    known = known.sort_values(["cost", "value"], ascending=[True, False], kind="stable")
-    best_before = known["value"].cummax().shift(fill_value=-np.inf)
-    return known.index[known["value"] > best_before].tolist()
-
-
-def _grid(rows: pd.DataFrame, axis: str) -> dict[str, Any] | None:
-    """Counts of all candidates over log cost and accuracy; None where no cost is known."""
-    known = rows[[axis, "val_acc"]].astype("float64").dropna()
-    known = known[known[axis] > 0]
-    if known.empty:
-        return None
-    counts, x, y = np.histogram2d(np.log10(known[axis]), known["val_acc"], bins=BINS)
-    return {
-        "x": np.round(10 ** ((x[1:] + x[:-1]) / 2), 6).tolist(),
-        "y": np.round((y[1:] + y[:-1]) / 2, 5).tolist(),
-        "counts": counts.T.astype(int).tolist(),
     }

@@ -21,7 +21,7 @@ from nas.report.page.families import families, yields
 from nas.report.page.gates import gates
 from nas.report.page.leaders import board, leaders
 from nas.report.page.pairs import pairs
-from nas.report.page.screens import screening
+from nas.report.page.screens import screened, screening
 from nas.report.page.snapshot import Snapshot
 from nas.report.page.timeline import timeline
 from nas.spec import ProblemError
@@ -72,6 +72,7 @@ def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
         "families": lambda: families(ledger, name, by_family()),
         "pairs": lambda: pairs(ledger, name),
         "screening": lambda: screening(ledger, name, limit),
+        "screened": lambda: screened(ledger, name),
         "costs": lambda: costs(ledger, name, best(), limit),
         "curves": lambda: curves(ledger, name, best()),
         "failures": lambda: failures(ledger, name),

@@ -1,8 +1,10 @@
-"""What a screen foretold of the candidates drawn from it, against what training gave them."""
+"""What a screen foretold of the candidates drawn from it, against what training gave them; and
+what it says of the whole space."""
 
 from typing import Any
 
 from nas.analyse.screened import arms, told
+from nas.report.page.fronts import front, grid, named
 from nas.report.page.plain import Column, table
 from nas.report.page.snapshot import Snapshot
 
@@ -31,6 +33,17 @@ _RANKS = (
     Column("spearman_high", "to", "float"),
     Column("n", "Candidates", "int"),
 )
+_TITLES = {"params": "parameters", "latency_ms": "latency"}
+_SPACE = (
+    Column("rank", "Rank", "int", "by the average"),
+    Column("families", "Families", "joined"),
+    Column("members", "Members", "joined"),
+    Column("uniform", "Average", "percent", "of the experts as the bank has them"),
+    Column("oracle", "Oracle", "percent", "any expert is right"),
+    Column("params", "Parameters", "count"),
+    Column("latency_ms", "ms an image", "float", "its experts one after another, batch 1"),
+    Column("front", "On the front of", "text", "no mixture is both cheaper and better"),
+)
 
 
 def screening(ledger: Snapshot, campaign: str, limit: int) -> dict[str, Any] | None:
@@ -49,4 +62,26 @@ def screening(ledger: Snapshot, campaign: str, limit: int) -> dict[str, Any] | N
         "table": table(rows, _COLUMNS, "screening"),
         "ranks": table(ledger.table("screening", campaign), _RANKS, "screening"),
         "note": told(frames, trained),
+    }
+
+
+def screened(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
+    """`table`: the mixtures on a front of average and cost, best first; `front`: their rows by cost
+    axis, cheapest first; `rest`: by axis, counts of all mixtures on a grid; `total`.
+
+    None for a campaign that was not drawn from a screen.
+    """
+    frames = ledger.frames(campaign)
+    if frames.config.get("screen") is None:
+        return None
+    rows = frames.screened.assign(latency_ms=lambda every: 1000 * every["latency"])
+    fronts = {axis: front(rows[axis], rows["uniform"]) for axis in _TITLES}
+    rows["front"] = named(fronts, _TITLES, rows)
+    best = rows[rows["front"] != ""]
+    place = {index: n for n, index in enumerate(best.index.tolist())}
+    return {
+        "table": table(best, _SPACE, "screened"),
+        "front": {axis: [place[index] for index in fronts[axis]] for axis in _TITLES},
+        "rest": {axis: grid(rows[axis], rows["uniform"]) for axis in _TITLES},
+        "total": len(rows),
     }

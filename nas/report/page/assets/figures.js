@@ -51,6 +51,24 @@ function wrapped(text, width) {
   }).join(" ").replaceAll(" <br>", "<br>");
 }
 
+const COSTS = { params: "parameters", macs: "MACs of one image, forward", latency_ms: "ms an image, forward, its experts one after another",
+  train_ms: "ms an image while training, forward and backward", step_ms: "ms an image at pre-flight, its members’ training steps added up" };
+
+// Accuracies of the known rows over a cost, their Pareto front, and as shades the rows that are not listed.
+function againstCost({ table: { values: v }, front, rest }, known, accuracy, heading, hover, choice, palette, width) {
+  const best = front[choice], on = new Set(best), others = known.filter(i => !on.has(i));
+  const dots = (some, marker, extra) => ({ type: "scatter", mode: "markers", x: pick(v[choice], some), y: percent(pick(accuracy, some)),
+    hoverinfo: "text", hovertext: some.map(hover), marker, ...extra });
+  const traces = [];
+  if (rest?.[choice]) traces.push({ type: "heatmap", x: rest[choice].x, y: percent(rest[choice].y), showscale: false, hoverinfo: "skip",
+    z: rest[choice].counts.map(row => row.map(n => n ? Math.log(n) : null)), colorscale: [[0, palette.grid], [1, palette.muted]] });
+  if (others.length) traces.push(dots(others, { size: 5, color: palette.accent, opacity: others.length > 500 ? 0.35 : 0.6 }, { name: "trained" }));
+  traces.push(dots(best, { size: 9, color: palette.warm, symbol: "diamond" }, { name: "Pareto front", mode: "lines+markers", line: { shape: "hv", color: palette.warm, width: 1.5 } }));
+  return { traces, height: 440,
+    layout: base(palette, { showlegend: true, xaxis: { ...title(COSTS[choice]), type: "log", tickformat: choice.endsWith("_ms") ? "" : "~s", nticks: width < NARROW ? 4 : 9 },
+      yaxis: title(heading) }) };
+}
+
 function intervals(rows, palette, { x, low, high, color, symbol, hover }) {
   return {
     type: "scatter", mode: "markers", x, y: rows, hoverinfo: "text", hovertext: hover,
@@ -165,24 +183,24 @@ const FIGURES = {
     };
   },
 
-  costs({ table: { values: v, rows }, front, rest, total }, choice, palette, width) {
+  screened(section, choice, palette, width) {
+    const { table: { values: v }, front, total } = section;
+    if (!front[choice].length) return "The screen does not know what this costs.";
+    const hover = i => lines(v.families[i].replaceAll("+", " "), `average ${write("percent", v.uniform[i])} %, oracle ${write("percent", v.oracle[i])} %`,
+      `${write("count", v.params[i])} parameters, ${write("float", v.latency_ms[i])} ms`);
+    return { ...againstCost(section, front[choice], v.uniform, "validation accuracy of the average, %", hover, choice, palette, width),
+      label: `${grouped.format(total)} mixtures, ${front[choice].length} of them on the Pareto front` };
+  },
+
+  costs(section, choice, palette, width) {
+    const { table: { values: v, rows }, total } = section;
     const known = indices(rows, i => v[choice][i] !== null);
     if (!known.length) return total ? "This was not measured." : "No candidate has been trained to its end yet.";
-    const best = front[choice], on = new Set(best), others = known.filter(i => !on.has(i));
-    const hover = some => some.map(i => lines(`#${v.number[i]} ${v.families[i].replaceAll("+", " ")}`, `${write("percent", v.val_acc[i])} %`,
+    const hover = i => lines(`#${v.number[i]} ${v.families[i].replaceAll("+", " ")}`, `${write("percent", v.val_acc[i])} %`,
       `${write("count", v.params[i])} parameters, ${write("count", v.macs[i])} MACs`,
-      v.train_ms[i] !== null && `${write("float", v.train_ms[i])} ms an image in training`));
-    const dots = (some, marker, extra) => ({ type: "scatter", mode: "markers", x: pick(v[choice], some), y: percent(pick(v.val_acc, some)),
-      hoverinfo: "text", hovertext: hover(some), marker, ...extra });
-    const traces = [];
-    if (rest?.[choice]) traces.push({ type: "heatmap", x: rest[choice].x, y: percent(rest[choice].y), showscale: false, hoverinfo: "skip",
-      z: rest[choice].counts.map(row => row.map(n => n ? Math.log(n) : null)), colorscale: [[0, palette.grid], [1, palette.muted]] });
-    traces.push(dots(others, { size: 5, color: palette.accent, opacity: others.length > 500 ? 0.35 : 0.6 }, { name: "trained" }));
-    traces.push(dots(best, { size: 9, color: palette.warm, symbol: "diamond" }, { name: "Pareto front", mode: "lines+markers", line: { shape: "hv", color: palette.warm, width: 1.5 } }));
-    const axis = { params: "parameters", macs: "MACs of one image, forward", train_ms: "ms an image while training, forward and backward", step_ms: "ms an image at pre-flight, its members’ training steps added up" }[choice];
-    return { traces, height: 440, label: `${known.length} candidates, ${best.length} of them on the Pareto front`,
-      layout: base(palette, { showlegend: true, xaxis: { ...title(axis), type: "log", tickformat: choice.endsWith("_ms") ? "" : "~s", nticks: width < NARROW ? 4 : 9 },
-        yaxis: title("validation accuracy, %") }) };
+      v.train_ms[i] !== null && `${write("float", v.train_ms[i])} ms an image in training`);
+    return { ...againstCost(section, known, v.val_acc, "validation accuracy, %", hover, choice, palette, width),
+      label: `${known.length} candidates, ${section.front[choice].length} of them on the Pareto front` };
   },
 
   curves({ lines: best, spread }, choice, palette) {
