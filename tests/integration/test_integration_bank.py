@@ -215,3 +215,15 @@ def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) ->
     chosen = json.loads(drawn.splitlines()[0])
     best = json.loads(nas("report", "screen", "--format", "json", cwd=folder))[0]
     assert "+".join(chosen["members"]) == best["members"]
+
+
+@pytest.mark.slow
+def test_experts_that_early_stopping_ends_are_left_out(tmp_path: Path) -> None:
+    asked = ("bank", write_space(tmp_path), *LOCAL[:-1], "2", "--scheduler", "asha", "--json")
+    rows = json.loads(nas(*asked, cwd=tmp_path))
+    outcomes = Ledger(tmp_path / "runs.db").candidates().set_index("key")["outcome"]
+    assert set(outcomes) == {"ok", "pruned"}  # a member that is the best so far goes on
+    assert {row["key"]: row["in_bank"] for row in rows} == (outcomes == "ok").to_dict()
+    assert len(entries(tmp_path)) == (outcomes == "ok").sum()
+    assert json.loads(nas(*asked, cwd=tmp_path)) == rows  # what was stopped stays so
+    assert len(Ledger(tmp_path / "runs.db").attempts()) == 5
