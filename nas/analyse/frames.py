@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas.ledger import Ledger
+from nas.ledger.models import Screen
 from nas.ledger.screens import screen_of, screened
 from nas.spec import Space
 
@@ -21,6 +22,8 @@ class Frames:
 
     ledger: Ledger
     campaign: str
+    screen: int | None = None
+    """A screen of the ledger to ask about, in place of the campaign's."""
 
     @cached_property
     def candidates(self) -> "pd.DataFrame":
@@ -79,8 +82,16 @@ class Frames:
 
     @cached_property
     def screened(self) -> "pd.DataFrame":
-        """One row a mixture of the screen that the campaign was drawn from, or else the latest."""
-        return screened(self.ledger, screen_of(self.ledger, self.config.get("screen")).id)
+        """One row a mixture of `screened_by`."""
+        return screened(self.ledger, self.screened_by.id)
+
+    @cached_property
+    def screened_by(self) -> Screen:
+        """The screen asked about: the campaign's, where it was drawn from one, or the latest.
+
+        Raises ProblemError where there is none.
+        """
+        return screen_of(self.ledger, self.screen or self.config.get("screen"))
 
     @cached_property
     def space(self) -> Space:

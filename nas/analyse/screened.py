@@ -27,6 +27,11 @@ def arms(frames: Frames) -> pd.DataFrame:
             where=frames.campaign,
             fix="begin one with `nas search --from-screen 20`",
         )
+    if frames.screen not in (None, ident):
+        raise ProblemError(
+            f"{frames.campaign} was drawn from screen {ident}, not {frames.screen}",
+            fix="leave out --screen",
+        )
     rows = frames.candidates
     rows = rows[rows["role"] == "search"].sort_values("number")
     if frames.config["by"] == CORRECTED:
@@ -87,8 +92,8 @@ def told(frames: Frames, trained: pd.DataFrame) -> str:
     if len(chosen) and len(control):
         best, other = chosen.max(), control.max()
         parts.append(
-            f"best {100 * best:.2f} % against {100 * other:.2f} %, mean {100 * chosen.mean():.2f} %"
-            f" against {100 * control.mean():.2f} %"
+            f"best validation {100 * best:.2f} % against {100 * other:.2f} %, mean"
+            f" {100 * chosen.mean():.2f} % against {100 * control.mean():.2f} %"
         )
     hours = device_hours(frames).reindex(trained["candidate"])
     each = 3600 * float(hours.mean()) if len(hours) else float("nan")

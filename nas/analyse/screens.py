@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from nas.analyse.frames import Frames
-from nas.ledger.screens import screen_of
 from nas.spec import SCRATCH
 
 if TYPE_CHECKING:
@@ -11,12 +10,11 @@ if TYPE_CHECKING:
 
 
 def screen(frames: Frames) -> "tuple[pd.DataFrame, str]":
-    """Every mixture of the campaign's screen, and what a reader must know of it.
+    """Every mixture of the screen asked about, and what a reader must know of it.
 
-    A campaign that was drawn from a screen has that one; any other is answered with the latest of
-    the ledger. Raises ProblemError where there is none.
+    Raises ProblemError where there is none.
     """
-    found = screen_of(frames.ledger, frames.config.get("screen"))
+    found = frames.screened_by
     rows = frames.screened.copy(deep=False)
     name, data = found.space.get("name"), found.config.get("dataset")
     kind = "experts" if found.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"

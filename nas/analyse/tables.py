@@ -36,13 +36,16 @@ def question(name: str) -> str:
     return docstring.splitlines()[0]
 
 
-def table(name: str, ledger: Ledger, campaign: str | None = None) -> "pd.DataFrame":
-    """An analysis' answer for a campaign, the latest by default.
+def table(
+    name: str, ledger: Ledger, campaign: str | None = None, screen: int | None = None
+) -> "pd.DataFrame":
+    """An analysis' answer for a campaign, the latest by default; of a screen by its number, in
+    place of the campaign's.
 
     Its columns and their units stand in the docstring of `analysis/<name>.py`. Raises
     ProblemError for an unknown name or campaign, and for an analysis that fails, naming its line.
     """
-    return answer(name, Frames(ledger, ledger.campaign(campaign).name))
+    return answer(name, Frames(ledger, ledger.campaign(campaign).name, screen))
 
 
 def answer(name: str, frames: Frames) -> "pd.DataFrame":

@@ -59,12 +59,15 @@ def screen_space(
     experts = wanted(space, config)
     bank = bank_of(ledger)
     found = banked(bank, experts)
-    tuned = "" if config.experts == SCRATCH else " --tuned"
     if not found:
         raise ProblemError(
-            f"the bank has no expert of {space.name} trained like this on {config.dataset}",
+            f"the bank has no expert of {space.name} trained like this on {config.dataset}:"
+            f" {'' if config.experts == SCRATCH else 'tuned, '}split {config.split_seed}, hold-out"
+            f" {config.hold_out:g}, seed {config.replicate}, {space.recipe.epochs} epochs of"
+            f" batches of {space.recipe.batch_size}",
             where=str(bank.folder),
-            fix=f"train them with `nas bank {space.name} --dataset {config.dataset}{tuned}`",
+            fix=f"`nas bank {space.name} --dataset {config.dataset}` with the same options trains"
+            " them",
         )
     table = load(bank, list(found.values()))
     assert space.experts is not None
@@ -141,7 +144,8 @@ def find_screen(ledger: Ledger, space: Space, config: CampaignConfig) -> int:
         f"no screen in this ledger is of {config.dataset} at {space.image_size} pixels, split"
         f" {config.split_seed}",
         where=ledger.place,
-        fix=f"make one with `nas bank {space.name}` and `nas screen {space.name}`",
+        fix=f"make one: `nas bank` and `nas screen`, both with {space.name}"
+        f" --dataset {config.dataset}",
     )
 
 

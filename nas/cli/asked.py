@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from nas.spec import ProblemError, Space, parse_duration
+from nas.spec import SCRATCH, ProblemError, Space, parse_duration
 
 FROM_REPORT = "--from-report"
 
@@ -78,13 +78,22 @@ def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
     """The settings of a search that trains a screen's best, with a control sample beside them."""
     from nas.campaign.screening import find_screen
     from nas.ledger import Ledger
-    from nas.ledger.screens import CORRECTED, best_screened
+    from nas.ledger.screens import CORRECTED, best_screened, screen_of
     from nas.sample import Corrected, Screened
 
     ledger = Ledger(db)
     ident = find_screen(ledger, space, config)
-    if by != CORRECTED:
-        best_screened(ledger, ident, by, top)  # a score there is not is told at once
+    scored = best_screened(ledger, ident, "uniform" if by == CORRECTED else by, top)
+    if len(scored) < top:
+        few = "mixture has" if len(scored) == 1 else "mixtures have"
+        raise ProblemError(
+            f"only {len(scored):,} {few} what screen {ident} would choose {top:,} by: {by}",
+            where=f"--from-screen {top}",
+            fix="ask for fewer, or give `nas screen` a larger --top, or choose --by uniform",
+        )
+    told = screen_of(ledger, ident)
+    kind = "experts" if told.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
+    typer.echo(f"From screen {ident}, of {len(told.experts)} {kind}.", err=True)
     sampler = Corrected.name if by == CORRECTED else Screened.name
     changes: dict[str, Any] = {"sampler": sampler, "screen": ident, "top": top, "by": by}
     if config.trials is None and config.budget_seconds is None:
@@ -103,12 +112,12 @@ def default_workers(gpus: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def size_of(text: str, option: str) -> int:
     """The number that `500M` or `20G` stands for."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kMGT]?)B?", text.strip())
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kKMGT]?)B?", text.strip())
     if found is None:
-        raise typer.BadParameter(f"{text!r} is no size, as in 500M or 20G", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is no size, as in 500k, 20M or 1.5G", param_hint=option)
     return int(float(found[1]) * _UNITS[found[2]])

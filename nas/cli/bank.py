@@ -55,7 +55,11 @@ def bank(
         str, typer.Option(help="With --publish: what others may do with it.")
     ] = "CC BY 4.0",
     check: Annotated[
-        bool, typer.Option("--check", help="Read every file of the bank and compare checksums.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Compare the checksums of all its files first; what is damaged is trained again.",
+        ),
     ] = False,
     time_limit: options.TimeLimit = None,
     data_root: options.DataRoot = Path("data"),
@@ -156,24 +160,26 @@ def _publish(
     folder: Path,
     licence: str,
 ) -> None:
-    from nas.ledger.screens import screen_of_experts, screened
+    from nas.ledger.screens import screen_of, screen_of_experts, screened
     from nas.report.publish import publish
 
     ident = screen_of_experts(ledger, found)
     scores = None if ident is None else screened(ledger, ident)
+    total = None if ident is None else screen_of(ledger, ident).total
     sizes = publish(
         kept,
         list(found.values()),
         scores,
         folder,
+        of=total,
         space=space,
         config=config.model_dump(mode="json"),
         licence=licence,
     )
     if scores is None:
         typer.echo("Without mixtures: `nas screen` scores them.", err=True)
-    total = sum(sizes.values()) / 1e6
-    typer.echo(f"{folder}: {', '.join(sizes)}; {total:.1f} MB", err=True)
+    size = sum(sizes.values()) / 1e6
+    typer.echo(f"{folder}: {', '.join(sizes)}; {size:.1f} MB", err=True)
 
 
 def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":

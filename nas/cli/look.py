@@ -61,6 +61,12 @@ def report(
         Path | None,
         typer.Option("--html", help="Write everything as one interactive page, for any browser."),
     ] = None,
+    screen: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="A screen's number, for tables of screens; else the campaign's or the last."
+        ),
+    ] = None,
     db: options.Db = "runs.db",
 ) -> None:
     """Answer one question about a campaign from its ledger, or all of them on a page.
@@ -87,7 +93,7 @@ def report(
             typer.echo(f"{known:<16} {said}")
         return
     ledger = Ledger(db)
-    answer = table(name, ledger, campaign)
+    answer = table(name, ledger, campaign, screen)
     chosen = ledger.campaign(campaign).name
     note = "; ".join(filter(None, (f"campaign {chosen}", answer.attrs.get("note"))))
     text = render(answer, form, title=question(name), note=note)

@@ -58,6 +58,7 @@ def screen(
     from nas.report import render
     from nas.space import load
 
+    data.check_name(dataset)
     torch.set_num_threads(asked.default_workers(0))
     chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
     config = asked.config_of(
@@ -98,7 +99,7 @@ def screen(
         typer.echo(json.dumps(asdict(made)))
         return
     for name in ("screen", "screen_families"):
-        answer = table(name, ledger)
+        answer = table(name, ledger, screen=made.ident)
         note = answer.attrs["note"]
         console.print()
         console.print(render(answer, "table", title=question(name), note=note, limit=20))

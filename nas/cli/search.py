@@ -66,8 +66,9 @@ def search(
     by: Annotated[
         str,
         typer.Option(
-            help="With --from-screen: the score that says which are best; or corrected: a"
-            " regression on what has been trained, fitted anew with every result.",
+            help="With --from-screen: the score that says which are best: probe, uniform, gate,"
+            " static, oracle, best_member, or one of these with _loss; or corrected: a regression"
+            " on what has been trained, fitted anew with every result.",
             autocompletion=complete.screen_scores,
         ),
     ] = "probe",
@@ -139,7 +140,11 @@ def search(
         strict_coverage=bool(strict_coverage),
         log=asked.log_of(log),
     )
+    if from_screen is None and by != "probe":
+        raise typer.BadParameter("it goes with --from-screen", param_hint="--by")
     if from_screen is not None:
+        if sampler != "stratified":
+            raise typer.BadParameter("--from-screen brings its own", param_hint="--sampler")
         config = asked.from_screen(chosen, config, from_screen, by, db)
     if experts != "scratch":
         chosen, config = asked.warm(chosen, config, experts, db)

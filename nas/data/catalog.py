@@ -76,6 +76,11 @@ def canonical(dataset: str) -> str:
     return dataset
 
 
+def check_name(dataset: str) -> None:
+    """Raises ProblemError when there is no data set of that name, here or elsewhere."""
+    find(dataset, Path())
+
+
 def check(dataset: str, root: Path) -> None:
     """Raises ProblemError when a data set is unknown, missing or empty. Reads no image."""
     source, where = find(dataset, root)

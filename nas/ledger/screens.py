@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
-from nas.spec import ProblemError, Space, did_you_mean
+from nas.spec import ProblemError, Space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,13 +85,19 @@ def screen_of(ledger: Ledger, ident: int | None = None) -> m.Screen:
 
 
 def screen_of_experts(ledger: Ledger, keys: Iterable[str]) -> int | None:
-    """The latest screen of exactly these experts of the bank; None where there is none."""
+    """Of the screens of exactly these experts of the bank the one with most mixtures, the latest of
+    equals; None where there is none."""
     wanted = set(keys)
+    scored = func.count(m.Screened.rank)
+    query = (
+        select(m.Screen)
+        .join(m.Screened, m.Screened.screen_id == m.Screen.id)
+        .group_by(m.Screen.id)
+        .order_by(scored.desc(), m.Screen.id.desc())
+    )
     with ledger.session() as session:
-        rows = session.execute(select(m.Screen.id, m.Screen.experts).order_by(m.Screen.id.desc()))
-        return next(
-            (ident for ident, experts in rows if {e["key"] for e in experts} == wanted), None
-        )
+        found = (s.id for s in session.scalars(query) if {e["key"] for e in s.experts} == wanted)
+        return next(found, None)
 
 
 def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[str, str]]:
@@ -99,9 +105,15 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
 
     Raises ProblemError for a score there is not, or that no mixture of the screen has.
     """
-    if by not in FORETELLING:  # scores on test are there to be reported
+    if by in SCORES and by not in FORETELLING:
         raise ProblemError(
-            f"a screen has no score {by!r}", fix=did_you_mean(by, (*FORETELLING, CORRECTED))
+            f"{by} is there to be reported: whoever chooses by it has no test set left",
+            fix=f"choose by {by.removesuffix('_test')}",
+        )
+    if by not in FORETELLING:
+        raise ProblemError(
+            f"a screen has no score {by!r}",
+            fix=f"choose from {', '.join((*FORETELLING, CORRECTED))}",
         )
     screen_of(ledger, ident)
     column = getattr(m.Screened, by)

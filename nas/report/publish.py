@@ -55,8 +55,10 @@ def publish(
     space: Space,
     config: Mapping[str, Any],
     licence: str,
+    of: int | None = None,
 ) -> dict[str, int]:
-    """Writes the benchmark into a new folder; its files' sizes by name.
+    """Writes the benchmark into a new folder; its files' sizes by name. `of` is how many mixtures
+    there are, of which `scores` may hold a part.
 
     Raises ProblemError for a folder that is there already and for a bank that cannot be read;
     nothing is left behind then.
@@ -71,7 +73,7 @@ def publish(
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     try:
-        _write(fresh, bank, entries, scores, space, config, licence)
+        _write(fresh, bank, entries, scores, space, config, licence, of)
         fresh.rename(folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -86,6 +88,7 @@ def _write(
     space: Space,
     config: Mapping[str, Any],
     licence: str,
+    of: int | None,
 ) -> None:
     import torch
     from safetensors.torch import save_file
@@ -103,7 +106,7 @@ def _write(
     if scores is not None:
         scores.to_csv(folder / "quartets.csv", index=False)
     (folder / "load.py").write_text(_LOADER)
-    (folder / "README.md").write_text(_card(ordered, scores, space, config, licence))
+    (folder / "README.md").write_text(_card(ordered, scores, space, config, licence, of))
     about = {
         "version": VERSION,
         "nas": nas.__version__,
@@ -112,6 +115,7 @@ def _write(
         "task": ordered[0].candidate.task.model_dump(mode="json"),
         "class_names": list(ordered[0].inputs.class_names),
         "replicate": ordered[0].candidate.replicate,
+        "tuned": bool(ordered[0].candidate.warm),
         "files": {
             path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
             for path in sorted(folder.iterdir())
@@ -146,12 +150,20 @@ def _card(
     space: Space,
     config: Mapping[str, Any],
     licence: str,
+    of: int | None,
 ) -> str:
     first, k = entries[0], space.experts.k if space.experts else 0
     counts = first.inputs
     mixtures = f"{len(scores):,} mixtures of {k}" if scores is not None else "no mixtures yet"
+    if scores is not None and of is not None and len(scores) < of:
+        mixtures = f"{len(scores):,} of the {of:,} mixtures of {k}, drawn uniformly or by size,"
     recipe = ", ".join(f"{name} {value}" for name, value in recipe_of(first.candidate))
-    on = " Each had been trained before, as `members.json` says." if first.candidate.warm else ""
+    on = ""
+    if first.candidate.warm:
+        on = (
+            " The experts are tuned: each had been trained before, as `trained_on_from` in"
+            " `members.json` says, and was then trained on, alone."
+        )
     return f"""# A tabular Mixture-of-Experts benchmark: {space.name} on {config["dataset"]}
 
 What {len(entries)} separately trained timm networks say of every held-out, validation and test
@@ -162,8 +174,12 @@ try it here without training one. Version {VERSION}, made by nas {nas.__version_
   `labels`, int64 (N,).
 - `members.json`: the E experts in the logits' order: model, parameters, latency in seconds by
   batch size, accuracies, recipe, training seed.
-- `quartets.csv`: one row a mixture, accuracies in [0, 1], losses in nats, latency in seconds;
-  columns as `nas report screen` documents them.
+- `quartets.csv`: one row a mixture. Validation accuracies in [0, 1]: `uniform` of the plain average
+  of logits, `probe` with a linear probe on all experts' features beside it, `static` with fixed
+  weights, `gate` with a gate (these three fitted on the held-out images; empty where not fitted),
+  `oracle` where any expert is right, `best_member` of the best alone. With `_loss` cross-entropy in
+  nats, with `_test` accuracy on test; `params`; `latency` of one image in seconds, expert after
+  expert; `rank` by `uniform`.
 - `load.py`: a few lines that read all of it, with NumPy and safetensors alone.
 - `benchmark.json`: the space, the split, versions, and the SHA-256 of every file.
 

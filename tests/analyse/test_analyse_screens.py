@@ -121,6 +121,9 @@ def test_a_sample_says_so(screened: Maker) -> None:
     )
     note = nas.table("screen", screened.ledger).attrs["note"]
     assert "1 of 4,000,000 mixtures, drawn uniformly" in note
+    assert len(nas.table("screen", screened.ledger, screen=1)) == 6
+    with pytest.raises(ProblemError, match="there is no screen 9"):
+        nas.table("screen", screened.ledger, screen=9)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -133,12 +133,16 @@ def test_a_screen_and_its_reports(folder: Path) -> None:
     )
     assert (some["scored"], some["total"]) == (4, 10)
     assert "4 of 10 mixtures, drawn uniformly" in nas("report", "screen", cwd=folder)
+    ident = str(some["ident"] - 1)
+    rows = json.loads(nas("report", "screen", "--screen", ident, "--format", "json", cwd=folder))
+    assert len(rows) == 10
 
 
 @pytest.mark.slow
 def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
     nas("screen", "five.yaml", "--epochs", "1", cwd=folder)
-    told = run("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)
+    nas("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
+    told = run("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)  # all of it
     assert told.returncode == 0, told.stderr
     assert "quartets.csv" in told.stderr
     assert len((folder / "out" / "quartets.csv").read_text().splitlines()) == 11
@@ -194,6 +198,14 @@ def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     assert "this campaign is no bank" in refused.stderr
     refused = run("search", "five.yaml", "--from-screen", "2", "--by", "luck", cwd=folder)
     assert "a screen has no score 'luck'" in refused.stderr
+    refused = run("search", "five.yaml", "--from-screen", "11", "--dry-run", cwd=folder)
+    assert "only 10 mixtures have what screen" in refused.stderr
+    for mistaken in (("--by", "gate"), ("--from-screen", "2", "--sampler", "tpe")):
+        assert run("search", "five.yaml", *mistaken, "--dry-run", cwd=folder).returncode == 2
+    shown = nas("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
+    assert "4 of 10 mixtures, drawn uniformly" in " ".join(shown.split())  # not the campaign's
+    refused = run("screen", "five.yaml", "--dataset", "digit", cwd=folder)
+    assert "unknown data set 'digit'" in refused.stderr
     refused = run("search", "five.yaml", "--sampler", "screen", "--trials", "1", cwd=folder)
     assert "give --from-screen K instead" in refused.stderr
 

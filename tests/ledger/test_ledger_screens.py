@@ -6,7 +6,14 @@ import pytest
 from ledger_maker import SPACE, Maker
 
 from nas.ledger import Ledger
-from nas.ledger.screens import SCORES, put_screen, screen_of, screened
+from nas.ledger.screens import (
+    SCORES,
+    best_screened,
+    put_screen,
+    screen_of,
+    screen_of_experts,
+    screened,
+)
 from nas.spec import ProblemError
 
 
@@ -48,6 +55,20 @@ def test_the_latest_or_one_by_its_number(maker: Maker) -> None:
     assert screen_of(maker.ledger).total == 99
     with pytest.raises(ProblemError, match="there is no screen 7"):
         screen_of(maker.ledger, 7)
+
+
+def test_of_the_same_experts_the_fullest(maker: Maker) -> None:
+    ids = [put(maker.ledger, count) for count in (3, 7, 7, 2)]
+    assert screen_of_experts(maker.ledger, []) == ids[2]
+    assert screen_of_experts(maker.ledger, ["other"]) is None
+
+
+def test_scores_on_test_choose_nothing(maker: Maker) -> None:
+    ident = put(maker.ledger, 3)
+    with pytest.raises(ProblemError, match="has no test set left — choose by gate"):
+        best_screened(maker.ledger, ident, "gate_test", 2)
+    with pytest.raises(ProblemError, match="no score 'luck' — choose from uniform"):
+        best_screened(maker.ledger, ident, "luck", 2)
 
 
 def test_without_any_it_says_how_to_make_one(tmp_path: Path) -> None:

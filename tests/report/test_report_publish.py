@@ -47,6 +47,16 @@ def test_the_loader_gives_what_the_bank_has(tmp_path: Path) -> None:
     assert not (where / "quartets.csv").exists()
 
 
+def test_a_part_of_the_mixtures_is_called_one(tmp_path: Path) -> None:
+    bank, entries = fill(tmp_path / "bank")
+    scores = pd.DataFrame({"families": ["a+b"], "uniform": [0.5]})
+    for of, said in ((1, "scores of 1 mixtures"), (9, "scores of 1 of the 9 mixtures")):
+        where = tmp_path / str(of)
+        publish(bank, entries, scores, where, space=SPACE, config=CONFIG, licence="CC0", of=of)
+        assert said in " ".join((where / "README.md").read_text().split())
+    assert json.loads((where / "benchmark.json").read_text())["tuned"] is False
+
+
 def test_checksums_versions_and_licence_are_with_it(tmp_path: Path) -> None:
     scores = pd.DataFrame({"families": ["a+b"], "uniform": [0.5], "gate": [np.nan]})
     where = published(tmp_path, scores)
