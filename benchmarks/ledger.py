@@ -85,7 +85,7 @@ def draw(rng: random.Random, number: int, attempts: int) -> tuple[Candidate, Rol
     choices = (("mixing", rng.choice(("soft", "top1", "top2"))),)
     recipe = Recipe(lr=rng.uniform(1e-4, 1e-2)) if role is Role.CONTROL else Recipe()
     assignment = Assignment(picks, choices)
-    space = SPACE.model_copy(update={"recipe": recipe})
+    space = SPACE.with_(recipe=recipe)
     return Candidate.of(space, assignment, Task(), "0" * 16), role
 
 

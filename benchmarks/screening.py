@@ -58,7 +58,7 @@ def space_of() -> Space:
     space = load("tiny")
     others = [m.model for family, m in space.members if family not in FAMILIES]
     soft = (Choice(name="mixing", values=("soft",)),)
-    return space.without(others).model_copy(update={"choices": soft})
+    return space.without(others).with_(choices=soft)
 
 
 def trained(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -> pd.DataFrame:
@@ -134,7 +134,7 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
 
     config = CampaignConfig(**shared, bank=True, hold_out=0.2, replicate=bank_seed)
     bank, _, plain_cost = filled(ledger, space, config)
-    tuned = config.model_copy(update={"experts": bank})
+    tuned = config.with_(experts=bank)
     _, _, tuned_cost = filled(ledger, space, tuned)
     made = {
         name: screen_space(ledger, space, of, top=1000, limit=10**6)
@@ -146,7 +146,7 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
     screen_cost = made["tuned"].seconds * asked.workers  # it has all processors
 
     finetuned = Choice(name="start", values=("finetuned",))
-    warm = space.model_copy(update={"choices": (*space.choices, finetuned)})
+    warm = space.with_(choices=(*space.choices, finetuned))
     first = made["tuned"].ident
     if "warm0" in ledger.campaign_names():  # a ledger that was kept
         kept = ledger.campaign("warm0").config

@@ -62,7 +62,7 @@ def space_of(families: int) -> Space:
     whole = spaces.load("moe4")
     assert whole.experts
     some = dict(islice(whole.experts.families.items(), families))
-    return whole.model_copy(update={"experts": Subset(k=4, families=some)})
+    return whole.with_(experts=Subset(k=4, families=some))
 
 
 class Writer:
@@ -143,7 +143,7 @@ class Writer:
     def candidate(self, picks: tuple[Pick, ...], choices: Any) -> dict[str, Any]:
         made = Candidate.of(self.space, Assignment(picks, choices), Task(dataset="cifar10"), "0")
         if len(picks) == 1:
-            made = made.model_copy(update={"template": "single"})
+            made = made.with_(template="single")
         params = sum(self.size[pick.model] for pick in picks) + 84_549
         return {
             "key": made.key,
@@ -164,7 +164,7 @@ class Writer:
         if setting not in self.codes:
             names = [(f"Family{n}", f"model{n}") for n in range(len(candidate.experts))]
             stand_ins = [Expert.model_validate(_expert(*name)) for name in names]
-            made = candidate.model_copy(update={"experts": tuple(stand_ins)})
+            made = candidate.with_(experts=tuple(stand_ins))
             self.codes[setting] = (render(made), names)
         text, names = self.codes[setting]
         for (family, model), expert in zip(names, candidate.experts, strict=True):

@@ -5,6 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from nas.bank import FOLDER, Bank, BankError, Entry
 from nas.campaign.config import CampaignConfig, default_name
 from nas.campaign.controls import TEMPLATE
@@ -22,6 +24,7 @@ from nas.spec import (
     ProblemError,
     Space,
     Subset,
+    fault_of,
 )
 
 HOLD_OUT = 0.2
@@ -54,7 +57,7 @@ def singles(space: Space) -> Space:
     if space.experts is None:
         raise ProblemError(f"{space.name} has no families to train", fix="choose another space")
     experts = Subset(k=1, families=space.experts.families)
-    return space.model_copy(update={"template": TEMPLATE, "experts": experts, "choices": ()})
+    return space.with_(template=TEMPLATE, experts=experts, choices=())
 
 
 def wanted(space: Space, config: CampaignConfig) -> list[Wanted]:
@@ -66,7 +69,7 @@ def wanted(space: Space, config: CampaignConfig) -> list[Wanted]:
     alone, digest = singles(space), template_hash(TEMPLATE)
     begun = None
     if config.experts != SCRATCH:
-        scratch = wanted(space, config.model_copy(update={"experts": SCRATCH}))
+        scratch = wanted(space, config.with_(experts=SCRATCH))
         begun = {expert.model: expert.key for expert in scratch}
     return [
         Wanted(
@@ -122,7 +125,7 @@ def open_bank(
         store = CampaignStore(ledger, row.id, Owner.me())
         return row.name, store.reopen([expert.key for expert in missing])
     tuned = "" if config.experts == SCRATCH else "tuned-"
-    named = alone.model_copy(update={"name": f"{tuned}bank-{space.name}"})
+    named = alone.with_(name=f"{tuned}bank-{space.name}")
     name = default_name(named, config.dataset, ledger.campaign_names())
     ledger.create_campaign(name, alone, asked)
     return name, 0
@@ -210,7 +213,7 @@ def with_starts(space: Space) -> Space:
         return space
     starts = Choice(name=START, values=(FINETUNED, FROZEN))
     choices = tuple(sorted((*space.choices, starts), key=lambda choice: choice.name))
-    return space.model_copy(update={"choices": choices})
+    return space.with_(choices=choices)
 
 
 def check_starts(space: Space, config: CampaignConfig) -> None:
@@ -228,6 +231,16 @@ def check_starts(space: Space, config: CampaignConfig) -> None:
             where=f"--experts {config.experts}",
             fix="search that with a campaign of its own",
         )
+    if FINETUNED in starts:
+        try:
+            space.recipe.finetuned()
+        except ValidationError as error:
+            field, said = fault_of(error)
+            raise ProblemError(
+                f"finetuned experts would have a {field} beyond its bounds: {said}",
+                where=f"the recipe of {space.name}",
+                fix="bring warm_lr nearer to 1",
+            ) from None
 
 
 def _unfit(

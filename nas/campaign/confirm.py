@@ -32,5 +32,5 @@ def confirm(
         ),
     )
     voice.say(f"{new} confirmations of {len(leaders)} leaders to train")
-    unlimited = config.model_copy(update={"budget_seconds": None})
+    unlimited = config.with_(budget_seconds=None)
     return run(ledger, name, unlimited, voice, only=Role.CONFIRM)

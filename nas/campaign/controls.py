@@ -14,7 +14,7 @@ TEMPLATE = "single"
 
 def control(space: Space, pick: Pick, task: Task) -> Candidate:
     """The candidate that trains one member alone."""
-    alone = space.model_copy(update={"template": TEMPLATE})
+    alone = space.with_(template=TEMPLATE)
     return Candidate.of(alone, Assignment(picks=(pick,)), task, template_hash(TEMPLATE))
 
 

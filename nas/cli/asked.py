@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from nas.spec import SCRATCH, ProblemError, Space, parse_duration
+from nas.spec import SCRATCH, ProblemError, Space, fault_of, parse_duration
 
 FROM_REPORT = "--from-report"
 
@@ -27,10 +27,18 @@ def config_of(**values: Any) -> Any:
     try:
         return CampaignConfig(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        said = first["msg"].removeprefix("Value error, ")
-        raise typer.BadParameter(said, param_hint=f"--{option}") from None
+        raise _refused(error) from None
+
+
+_OPTIONS = {"budget_seconds": "--budget", "max_deaths": "--retries", "bank_bytes": "--max-size"}
+"""Options that have another name than the setting they give."""
+
+
+def _refused(error: ValidationError) -> typer.BadParameter:
+    """A value that an option may not have, by the bounds of what it sets."""
+    setting, said = fault_of(error)
+    option = _OPTIONS.get(setting, f"--{setting.replace('_', '-')}")
+    return typer.BadParameter(said, param_hint=option)
 
 
 def time_limit_of(time_limit: str) -> float | None:
@@ -71,7 +79,7 @@ def warm(space: Space, config: Any, bank: str, db: str) -> tuple[Space, Any]:
 
     name, hold_out = find_bank(Ledger(db), bank, space, config)
     changes = {"experts": name, "hold_out": hold_out, "controls": False}
-    return with_starts(space), config.model_copy(update=changes)
+    return with_starts(space), config.with_(**changes)
 
 
 def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
@@ -98,12 +106,16 @@ def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
     changes: dict[str, Any] = {"sampler": sampler, "screen": ident, "top": top, "by": by}
     if config.trials is None and config.budget_seconds is None:
         changes["trials"] = 2 * top
-    return config.model_copy(update=changes)
+    return config.with_(**changes)
 
 
 def with_recipe(space: Space, **changes: int | None) -> Space:
+    """The space with some settings of its recipe replaced by options that were given."""
     given = {name: value for name, value in changes.items() if value is not None}
-    return space.model_copy(update={"recipe": space.recipe.model_copy(update=given)})
+    try:
+        return space.with_(recipe=space.recipe.with_(**given))
+    except ValidationError as error:
+        raise _refused(error) from None
 
 
 def default_workers(gpus: int) -> int:

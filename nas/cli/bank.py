@@ -124,7 +124,7 @@ def bank(
     experts, found = filled(config)
     if tuned:
         begun = bank_with(ledger, chosen, config)
-        config = config.model_copy(update={"experts": begun})
+        config = config.with_(experts=begun)
         experts, found = filled(config)
     _show(experts, found, as_json)
     if publish is not None:

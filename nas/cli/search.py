@@ -158,7 +158,7 @@ def search(
         if given:
             raise typer.BadParameter(f"{option} goes with --dry-run")
     if config.budget_seconds is None and config.trials is None:
-        config = config.model_copy(update={"budget_seconds": 240.0})
+        config = config.with_(budget_seconds=240.0)
     from nas.campaign.run import prepare_campaign
     from nas.ledger import Ledger
 

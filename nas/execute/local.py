@@ -110,7 +110,7 @@ class _Crew:
                     return True
                 return False
             place = _Place(gpu, share)
-            trial = trial.model_copy(update={"device": f"cuda:{gpu}"})
+            trial = trial.with_(device=f"cuda:{gpu}")
         worker = self._worker(None if place is None else place.gpu)
         worker.busy, worker.running, worker.place = True, Running(trial), place
         worker.limit = time.monotonic() + self.settings.START_SECONDS

@@ -36,21 +36,14 @@ def task_of(trial: Trial) -> Task:
     """The data it sees: nothing is held out from experts that train on, but for the bank."""
     task = trial.candidate.task
     if start_of(trial.candidate) == FINETUNED and not trial.keep_in_bank:
-        return task.model_copy(update={"hold_out": 0.0})
+        return task.with_(hold_out=0.0)
     return task
 
 
 def recipe_of(candidate: Candidate) -> Recipe:
     """Its recipe, trained experts' rate turned down and the gate's as it was."""
     recipe = candidate.recipe
-    if start_of(candidate) != FINETUNED:
-        return recipe
-    return recipe.model_copy(
-        update={
-            "lr": recipe.lr * recipe.warm_lr,
-            "gate_lr_multiplier": recipe.gate_lr_multiplier / recipe.warm_lr,
-        }
-    )
+    return recipe.finetuned() if start_of(candidate) == FINETUNED else recipe
 
 
 def warmed(model: nn.Module, trial: Trial, data: Data) -> tuple[str, dict[str, Any]]:

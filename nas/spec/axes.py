@@ -152,4 +152,4 @@ class Space(Noun):
             k=self.experts.k,
             families={family: members for family, members in kept.items() if members},
         )
-        return self.model_copy(update={"experts": experts})
+        return self.with_(experts=experts)

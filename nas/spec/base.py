@@ -1,14 +1,26 @@
 """The base of every noun."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 
 class Noun(BaseModel):
-    """A frozen value: equal by content, strict about unknown fields, JSON both ways."""
+    """A frozen value: equal by content, strict about unknown fields, JSON both ways.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Its numbers are finite: neither JSON nor a database has another kind.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def with_(self, **changes: Any) -> Self:
+        """This value with some fields changed, validated as at birth: `model_copy` looks at
+        nothing, and takes cached properties of the old value along.
+
+        Raises pydantic's ValidationError for an unknown field and for a value beyond its bounds.
+        """
+        same = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_validate({**same, **changes})
 
 
 class Grown(Noun):

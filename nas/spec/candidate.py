@@ -137,8 +137,7 @@ class Candidate(Grown):
 
     def again(self, replicate: int) -> Self:
         """The same candidate with another training seed."""
-        # Not model_copy: it would carry the cached key over.
-        return self.model_validate(self.model_dump() | {"replicate": replicate})
+        return self.with_(replicate=replicate)
 
     @cached_property
     def assignment(self) -> Assignment:

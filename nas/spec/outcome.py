@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import ConfigDict, field_validator
+from pydantic import field_validator
 
 from nas.spec.base import Noun
 from nas.spec.problem import printable
@@ -31,13 +31,7 @@ DRIVER = "driver"
 """The stage of an attempt that ended with the driver that ran it: not its candidate's failure."""
 
 
-class Figures(Noun):
-    """Measurements: finite, for a database keeps no others."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
-class Epoch(Figures):
+class Epoch(Noun):
     """One epoch's figures. Losses in nats, accuracies and shares in [0, 1], sizes in bytes."""
 
     epoch: int
@@ -60,7 +54,7 @@ class Epoch(Figures):
     peak_memory_bytes: int
 
 
-class ExpertScore(Figures):
+class ExpertScore(Noun):
     """One expert inside the trained mixture, by its own logits."""
 
     family: str
@@ -88,7 +82,7 @@ class Inputs(Noun):
         return len(self.class_names)
 
 
-class Outcome(Figures):
+class Outcome(Noun):
     """How an attempt ended, and what it measured when it ended well."""
 
     status: Status

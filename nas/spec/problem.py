@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from pydantic import ValidationError
+
 from nas.spec.base import Noun
 
 
@@ -36,6 +38,17 @@ def one_line(error: BaseException) -> str:
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     line = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return printable(line if len(line) <= 300 else f"{line[:299]}…")
+
+
+def fault_of(error: ValidationError) -> tuple[str, str]:
+    """Where the first fault that pydantic found lies, as in `recipe.epochs`, and what it is."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    said = first["msg"].removeprefix("Value error, ")
+    if said.startswith("Input "):
+        given = repr(first["input"])
+        given = given if len(given) <= 60 else f"{given[:57]}…"
+        said = f"{given} {said.removeprefix('Input ')}"
+    return ".".join(map(str, first["loc"])), printable(said)
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

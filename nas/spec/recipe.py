@@ -1,6 +1,6 @@
 """How a candidate is trained, and on what."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -32,6 +32,16 @@ class Recipe(Grown):
     """Factor on lr for experts that come trained from a bank."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast on CUDA, fp32 on CPU."""
+
+    def finetuned(self) -> Self:
+        """For experts that come trained: their rate turned down, the gate's as it was.
+
+        Raises pydantic's ValidationError where that leaves a rate's bounds.
+        """
+        return self.with_(
+            lr=self.lr * self.warm_lr,
+            gate_lr_multiplier=self.gate_lr_multiplier / self.warm_lr,
+        )
 
 
 class Task(Grown):

@@ -250,7 +250,7 @@ def test_the_note_says_what_intervals_do_not_know(maker: Maker) -> None:
 
 
 def test_coverage_knows_settings_that_are_numbers(tmp_path: Path) -> None:
-    space = SPACE.model_copy(update={"choices": (Choice(name="mixing", values=(1, 0.5, 2.0)),)})
+    space = SPACE.with_(choices=(Choice(name="mixing", values=(1, 0.5, 2.0)),))
     maker = Maker(tmp_path / "numbers.db", space=space)
     for at, value in enumerate((1, 0.5, 2.0, 1, 0.5, 2.0)):
         maker.draw("ant_s", "bee_s", mixing=value, replicate=at)

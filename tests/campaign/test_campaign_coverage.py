@@ -31,7 +31,7 @@ def test_a_biased_draw_is_told_once_and_stands_in_the_ledger(bench: Make) -> Non
     found = verdict(campaign.ledger, "c")
     assert found.verdict == "biased"
     assert said == f"certain at draw {found.flagged_at}: {found.why}"
-    campaign.config = campaign.config.model_copy(update={"trials": 15})
+    campaign.config = campaign.config.with_(trials=15)
     campaign.run()
     assert len([line for line in campaign.said if "BIASED" in line]) == 1
 
@@ -93,9 +93,7 @@ def test_a_learning_sampler_is_adaptive(bench: Make) -> None:
 def test_another_plan_is_another_phase_and_is_kept(bench: Make) -> None:
     campaign = bench(trials=24, space=WIDE)
     campaign.run()
-    campaign.config = campaign.config.model_copy(
-        update={"trials": 84, "drop": ("f0",), "prefer": ("f1", "f2")}
-    )
+    campaign.config = campaign.config.with_(trials=84, drop=("f0",), prefer=("f1", "f2"))
     campaign.run()
     campaign.run()  # a resume with the same plan begins none
     frame = campaign.ledger.candidates("c")
@@ -116,9 +114,7 @@ def test_another_plan_is_another_phase_and_is_kept(bench: Make) -> None:
 def test_another_driver_s_phase_is_no_bias(bench: Make) -> None:
     campaign = bench(trials=36, space=WIDE, strict_coverage=True)
     first = campaign.drive()
-    campaign.config = campaign.config.model_copy(
-        update={"drop": tuple(f"f{n}" for n in range(6)), "trials": 72}
-    )
+    campaign.config = campaign.config.with_(drop=tuple(f"f{n}" for n in range(6)), trials=72)
     campaign.run()  # a second driver's, whose plan the first one has not seen
     first.look_back()
     assert first.stopping is None

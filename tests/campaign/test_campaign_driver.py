@@ -149,7 +149,7 @@ def test_early_stopping_prunes_the_worse_and_remembers_the_rung(bench: Make) -> 
     pruned = campaign.ledger.attempts("c").query("outcome == 'pruned'").iloc[0]
     assert (pruned["epochs"], pruned["rung"], pruned["val_acc"]) == (1, 0, 0.4)
     # A new driver finds the rungs in the ledger: a fourth, poor candidate is pruned at once.
-    campaign.config = campaign.config.model_copy(update={"trials": 4})
+    campaign.config = campaign.config.with_(trials=4)
     campaign.run(lambda trial: ok(trial, 0.1))
     assert campaign.outcomes()[-1] == (3, "pruned")
 
@@ -180,7 +180,7 @@ def test_a_campaign_without_families_left_stops_and_can_go_on(bench: Make) -> No
         key=list(campaign.ledger.events("c")["family"]).index,
     )
     assert again.next() is Idle.DONE  # and benches nobody anew
-    campaign.config = campaign.config.model_copy(update={"trials": 40, "bench_after": 99})
+    campaign.config = campaign.config.with_(trials=40, bench_after=99)
     campaign.run()
     assert len(campaign.outcomes()) == 30  # 15 pairs of 6 families, two ways of mixing: all
 
@@ -307,6 +307,6 @@ def test_working_time_adds_up_over_drivers(bench: Make) -> None:
     campaign = bench(trials=2)
     campaign.run()
     first = campaign.ledger.campaign("c").worked_seconds
-    campaign.config = campaign.config.model_copy(update={"trials": 4})
+    campaign.config = campaign.config.with_(trials=4)
     campaign.run()
     assert campaign.ledger.campaign("c").worked_seconds > first > 0

@@ -111,7 +111,7 @@ def test_all_attempts_of_a_candidate(maker: Maker) -> None:
 
 def test_campaigns_are_kept_apart(maker: Maker) -> None:
     fill(maker)
-    again = SPACE.model_copy(update={"name": "other", "choices": ()})
+    again = SPACE.with_(name="other", choices=())
     second = maker.ledger.create_campaign("second", again, {})
     assert second == 2
     everything = maker.ledger.attempts()

@@ -92,7 +92,7 @@ def test_no_attempt_begins_after_the_lease_was_lost(maker: Maker) -> None:
 
 
 def replace_val(outcome: Outcome, val_acc: float) -> Outcome:
-    return outcome.model_copy(update={"val_acc": val_acc})
+    return outcome.with_(val_acc=val_acc)
 
 
 def test_a_result_is_taken_once(maker: Maker) -> None:

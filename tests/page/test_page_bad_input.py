@@ -59,7 +59,7 @@ def test_every_candidate_fails(maker: Maker) -> None:
 
 def test_one_family(tmp_path: Path) -> None:
     one = Subset(k=1, families={"ant": (Member(model="ant_s"),)})
-    maker = Maker(tmp_path / "runs.db", space=TOY.model_copy(update={"experts": one}))
+    maker = Maker(tmp_path / "runs.db", space=TOY.with_(experts=one))
     maker.trained("ant_s", val=0.5, inside=(0.5,), usage=(1.0,))
     maker.trained("ant_s", val=0.6, inside=(0.6,), usage=(1.0,), mixing="top1")
     found = page_data(maker.ledger)

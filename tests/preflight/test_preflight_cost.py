@@ -133,7 +133,7 @@ def test_what_does_not_fit_says_its_figures() -> None:
     problem = too_large(needs, 2**30)
     assert problem is not None
     assert problem.what == "needs 3.0 GiB of 1.0 GiB (30.0 M parameters)"
-    assert too_large(needs.model_copy(update={"memory_bytes": None}), 1) is None
+    assert too_large(needs.with_(memory_bytes=None), 1) is None
 
 
 def test_every_family_of_tiny_passes_its_probe() -> None:

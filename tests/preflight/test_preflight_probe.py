@@ -89,7 +89,7 @@ def test_too_few_images_are_the_callers_mistake() -> None:
 def test_a_probe_repeats_and_leaves_no_trace() -> None:
     before = torch.get_rng_state()
     first, second = (probe(Member(model="test_byobnet"), conditions(32, 3, 10)) for _ in range(2))
-    assert first.model_copy(update={"seconds": 0.0}) == second.model_copy(update={"seconds": 0.0})
+    assert first.with_(seconds=0.0) == second.with_(seconds=0.0)
     assert torch.equal(before, torch.get_rng_state())
     assert pickle.loads(pickle.dumps(first)) == first
     assert Probe.model_validate_json(first.model_dump_json()) == first
@@ -115,5 +115,5 @@ def test_autocast_keeps_half_an_image_and_a_copy_of_the_weights() -> None:
 
 
 def test_channels_last_is_probed() -> None:
-    at_32 = conditions(32, 3, 10).model_copy(update={"memory_format": "channels_last"})
+    at_32 = conditions(32, 3, 10).with_(memory_format="channels_last")
     assert probe(Member(model="test_resnet"), at_32).ok

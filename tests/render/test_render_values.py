@@ -105,7 +105,7 @@ def test_what_no_filter_passed_is_not_printed() -> None:
 
 def single(family: str, member: Member) -> Candidate:
     sample = candidate("single")
-    return sample.model_copy(update={"experts": (Expert(family=family, member=member),)})
+    return sample.with_(experts=(Expert.model_construct(family=family, member=member),))
 
 
 def rendered_experts(source: str) -> Any:
@@ -125,7 +125,9 @@ class TestWholeFiles:
 
     @given(value=SCALARS)
     def test_argument_values(self, value: Any) -> None:
-        sample = single("ResNet", Member(model="test_resnet", args={"drop_rate": value}))
+        # Past the nouns' own checks, here and below, so that rendering is judged by itself.
+        member = Member.model_construct(model="test_resnet", args={"drop_rate": value})
+        sample = single("ResNet", member)
         refusal = ""
         try:
             source = render(sample)
@@ -142,12 +144,11 @@ class TestWholeFiles:
     @given(text=st.one_of(st.text(), st.sampled_from(HOSTILE), st.from_regex(r"[\w.+-]{1,9}")))
     @pytest.mark.parametrize("field", ["family", "model", "argument"])
     def test_names(self, field: str, text: str) -> None:
-        # Past the nouns' own checks, so that rendering is judged by itself.
         names = {"family": "ResNet", "model": "test_resnet", "argument": "drop_rate", field: text}
         member = Member.model_construct(model=names["model"], args={names["argument"]: 1})
         sample = single("ResNet", Member(model="test_resnet"))
         expert = Expert.model_construct(family=names["family"], member=member)
-        sample = sample.model_copy(update={"experts": (expert,)})
+        sample = sample.with_(experts=(expert,))
         try:
             source = render(sample)
         except ProblemError:
@@ -166,4 +167,4 @@ class TestWholeFiles:
         with pytest.raises(ProblemError, match=f"is not a value of {axis}"):
             render(candidate(**{axis: text}))
         with pytest.raises(ProblemError, match="is not an axis"):
-            render(candidate().model_copy(update={"choices": {text: 1}}))
+            render(candidate().with_(choices={text: 1}))

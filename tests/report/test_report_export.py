@@ -39,7 +39,7 @@ def trained(maker: Maker, *, keep: bool = True) -> str:
     outcome = Outcome(
         status=Status.OK, epochs=2, val_acc=0.9, test_acc=0.875, uniform_test_acc=0.85, params=30730
     )
-    outcome = outcome.model_copy(update={"weights": weights})
+    outcome = outcome.with_(weights=weights)
     assert maker.store.finish(claim, attempt, outcome, final=True)
     return claim.candidate.key
 
@@ -148,8 +148,8 @@ def test_a_folder_that_holds_something(maker: Maker, tmp_path: Path) -> None:
 
 def test_a_copied_ledger_needs_no_data(maker: Maker, tmp_path: Path) -> None:
     gone = maker.candidate("ant_s", "bee_s")
-    task = gone.task.model_copy(update={"dataset": f"folder:{tmp_path / 'gone'}"})
-    drawn = Drawn(candidate=gone.model_copy(update={"task": task}), code=CODE)
+    task = gone.task.with_(dataset=f"folder:{tmp_path / 'gone'}")
+    drawn = Drawn(candidate=gone.with_(task=task), code=CODE)
     claim = maker.store.draw(lambda _: drawn)
     assert claim is not None
     inputs = Inputs(
@@ -169,8 +169,8 @@ def test_a_copied_ledger_needs_no_data(maker: Maker, tmp_path: Path) -> None:
 
 def test_data_that_is_gone_and_was_never_read(maker: Maker, tmp_path: Path) -> None:
     gone = maker.candidate("ant_s", "bee_s")
-    task = gone.task.model_copy(update={"dataset": f"folder:{tmp_path / 'gone'}"})
-    drawn = Drawn(candidate=gone.model_copy(update={"task": task}), code=CODE)
+    task = gone.task.with_(dataset=f"folder:{tmp_path / 'gone'}")
+    drawn = Drawn(candidate=gone.with_(task=task), code=CODE)
     assert maker.store.draw(lambda _: drawn)
     with pytest.raises(ProblemError) as caught:
         export(maker.ledger, "#0", tmp_path / "best", code_only=True)

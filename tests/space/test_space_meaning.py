@@ -113,5 +113,5 @@ def test_a_candidate_s_key_stays_from_version_to_version() -> None:
         task=Task(dataset="digits", split_seed=3),
     )
     assert candidate.key == "485c0866bbe8e3ae"
-    held = candidate.model_copy(update={"task": Task(split_seed=3, hold_out=0.1)})
+    held = candidate.with_(task=Task(split_seed=3, hold_out=0.1))
     assert Candidate.model_validate_json(held.model_dump_json()).task.hold_out == 0.1

@@ -161,16 +161,14 @@ def test_warm_beats_scratch_after_one_epoch(bank: Bank, make_trial: Any) -> None
 def test_an_interrupted_frozen_one_goes_on(bank: Bank, make_trial: Any, tmp_path: Path) -> None:
     whole = warm(make_trial, bank, "frozen", recipe={"epochs": 3})
     expected, _ = finish(whole)
-    trial = whole.model_copy(update={"folder": str(tmp_path / "again"), "checkpoint_seconds": 0.0})
+    trial = whole.with_(folder=str(tmp_path / "again"), checkpoint_seconds=0.0)
     from nas.execute.evaluate import CHECKPOINT, evaluate
 
     events = evaluate(trial)
     next(events)
     second = next(events)
     events.close()
-    resumed = trial.model_copy(
-        update={"folder": str(tmp_path / "on"), "resume_from": f"{trial.folder}/{CHECKPOINT}"}
-    )
+    resumed = trial.with_(folder=str(tmp_path / "on"), resume_from=f"{trial.folder}/{CHECKPOINT}")
     rest, outcome = finish(resumed)
     assert outcome.status is Status.OK
     assert second.val_acc == expected[1].val_acc  # type: ignore[union-attr]
