@@ -22,6 +22,34 @@ choices:
 recipe: {epochs: 2, batch_size: 64, lr: 0.003}
 """
 
+NANO = """\
+\"\"\"A tiny network that waits.\"\"\"
+
+import time
+
+import torch
+from torch import nn
+
+WIDTH = {{ axis("width", 4, minimum=1, maximum=512) | literal }}
+NAP = {{ axis("nap", 0.0, minimum=0.0, maximum=10.0) | literal }}
+
+
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.conv = nn.Conv2d(3, WIDTH, 3, padding=1)
+        self.head = nn.Linear(WIDTH * 64, num_classes)
+
+    def forward(self, x):
+        time.sleep(NAP)
+        return self.head(torch.relu(self.conv(x)).flatten(1))
+
+
+def build(num_classes):
+    return Net(num_classes)
+"""
+"""A template without families: no member to probe, and trained in a moment."""
+
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "nas.cli", *arguments]
@@ -54,6 +82,19 @@ def nas(*arguments: str, cwd: Path, code: int = 0) -> str:
 def write_space(folder: Path) -> str:
     path = folder / "five.yaml"
     path.write_text(SPACE)
+    return str(path)
+
+
+def write_nano(folder: Path, *, nap: float = 0.0, epochs: int = 2) -> str:
+    """A space of four NANO networks of 8 px; each waits `nap` seconds a batch."""
+    (folder / "templates").mkdir(exist_ok=True)
+    (folder / "templates" / "nano.py.j2").write_text(NANO)
+    path = folder / "nano.yaml"
+    path.write_text(
+        "template: nano\nimage_size: 8\n"
+        f"choices:\n  width: [2, 3, 4, 5]\n  nap: [{nap}]\n"
+        f"recipe: {{epochs: {epochs}, batch_size: 64, lr: 0.006, mixup_alpha: 0, augment: none}}\n"
+    )
     return str(path)
 
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from real_nas import command, environment, nas, results, write_space
+from real_nas import command, environment, nas, results, write_nano
 from sqlalchemy import func, select
 
 from nas.ledger import Ledger, models
@@ -22,8 +22,8 @@ epochs, not in seconds: a fast machine would be done before the last kill."""
 @pytest.mark.ray
 @pytest.mark.timeout(600)
 def test_a_campaign_killed_five_times_ends_like_one_that_never_was(tmp_path: Path) -> None:
-    space = write_space(tmp_path)
-    arguments = [space, "--trials", "6", "--retries", "9", "--executor"]
+    space = write_nano(tmp_path, nap=0.03, epochs=6)
+    arguments = [space, "--trials", "4", "--retries", "9", "--executor"]
     nas("search", *arguments, "local", "-w", "2", "--db", "calm.db", cwd=tmp_path)
 
     moments = random.Random(20)
@@ -47,8 +47,15 @@ def test_a_campaign_killed_five_times_ends_like_one_that_never_was(tmp_path: Pat
     nas("resume", cwd=tmp_path)
     assert results(tmp_path) == results(tmp_path, "calm.db")
     assert set(results(tmp_path).values()) == {"ok"}
+    assert accuracies(tmp_path) == accuracies(tmp_path, "calm.db")
     attempts = Ledger(tmp_path / "runs.db").attempts()
     assert (attempts["outcome"] == "killed").sum() > 0, "no kill hit a trial at work"
+
+
+def accuracies(folder: Path, db: str = "runs.db") -> dict[str, float]:
+    """Key → validation accuracy."""
+    candidates = Ledger(folder / db).candidates()
+    return dict(zip(candidates["key"], candidates["val_acc"], strict=True))
 
 
 def _let_run(driver: "subprocess.Popen[bytes]", folder: Path, further: int) -> None:
