@@ -38,8 +38,9 @@ from nas.train import (
     score,
 )
 from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
-from nas.train.compute import Compute, peak_memory, release_memory, reset_peak_memory
+from nas.train.compute import Compute, open_device, peak_memory, release_memory
 from nas.train.seeding import seed_everything
+from nas.train.smoke import computes
 
 
 class TimeLimitReached(Exception):  # noqa: N818 - the end of a trial, not a mistake
@@ -52,17 +53,24 @@ def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
     Never raises for what a candidate, its data or its disk does: that is in the Outcome's
     status, stage and message, with the traceback in `detail`. The consumer may close the
     iterator after an epoch; nothing is measured then. Sets this process's torch threads, seeds
-    and share of GPU memory. Frees the model's memory before the Outcome is yielded.
+    and share of GPU memory. Frees the model's memory before the Outcome is yielded, which
+    `needs_restart` where the GPU computes no more in this process.
     """
     attempt = _Attempt(trial)
     try:
         outcome = yield from attempt.run()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         outcome = attempt.failed(error)
     finally:
         # The model went with `run`'s frame, or with the exception that held it.
         release_memory(attempt.device)
+    if attempt.device.type == "cuda" and outcome.status in SPOILING:
+        outcome = outcome.model_copy(update={"needs_restart": not computes(attempt.device)})
     yield outcome
+
+
+SPOILING = frozenset(status for status in Status if status.failed) - {Status.NAN}
+"""Ends after which CUDA may fail whatever is asked of it next, until its process ends."""
 
 
 class _Attempt:
@@ -131,7 +139,7 @@ class _Attempt:
         weights = self._save_weights(training.model) if self.trial.keep_weights else None
         return self._outcome(Status.OK, stage="", weights=weights, **measured)
 
-    def failed(self, error: Exception) -> Outcome:
+    def failed(self, error: BaseException) -> Outcome:
         """The outcome an exception stands for."""
         message = shorten(str(error), 300, placeholder=" …") or type(error).__name__
         status = _status(error)
@@ -145,17 +153,8 @@ class _Attempt:
 
     def _prepare_process(self) -> None:
         torch.set_num_threads(self.trial.threads)
-        reset_peak_memory(self.device)
-        if self.device.type == "cuda":
-            # Also when there is no share: a reused worker must lose the last trial's.
-            torch.cuda.set_per_process_memory_fraction(self._cap(), self.device)
-
-    def _cap(self) -> float:
-        """What torch may take of the GPU: the share less the context, which torch does not count,
-        so that workers side by side stay within their shares."""
-        total = torch.cuda.get_device_properties(self.device).total_memory
         share = self.trial.memory_fraction or 1.0
-        return share if share == 1.0 else max(0.01, share - CONTEXT_BYTES / total)
+        open_device(self.device, share, context_bytes=CONTEXT_BYTES)
 
     def _tick(self) -> None:
         limit = self.trial.time_limit
@@ -250,13 +249,13 @@ def _data(task: Task, image_size: int, channels: int, root: str, device: str) ->
     )
 
 
-def _status(error: Exception) -> Status:
-    if is_out_of_memory(error):
-        return Status.OOM
+def _status(error: BaseException) -> Status:
     if isinstance(error, NonFiniteLossError):
         return Status.NAN
     if isinstance(error, TimeLimitReached):
         return Status.TIMEOUT
+    if is_out_of_memory(error):
+        return Status.OOM
     if isinstance(error, BuildError):
         return Status.INVALID
     return Status.CRASH

@@ -7,7 +7,7 @@ from multiprocessing.connection import wait
 
 from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
 from nas.execute.child import Child, Item, Raised, Returned, Started
-from nas.execute.running import Running, spoils_worker
+from nas.execute.running import Running
 from nas.execute.shares import Shares
 from nas.spec import Epoch, Outcome, Status, Trial
 
@@ -163,7 +163,7 @@ class _Crew:
             case Item(Outcome() as outcome) if running is not None:
                 worker.child.go_on(False)
                 self._report(worker, running, outcome)
-                if spoils_worker(outcome):
+                if outcome.needs_restart:
                     self._dismiss(worker)
             case Returned():
                 if running is not None:

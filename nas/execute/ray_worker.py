@@ -11,11 +11,10 @@ from typing import IO, Any
 from ray import tune
 
 from nas.execute.child import die_with_parent
-from nas.execute.running import spoils_worker
 from nas.spec import Epoch, Outcome, Trial, one_line
 
 
-class SpoiledError(Exception):
+class RestartNeeded(Exception):  # noqa: N818 - no fault of its own
     """The trial has its outcome; the process is unfit for another."""
 
 
@@ -65,9 +64,9 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
                 return {"epoch": event.model_dump_json()}
             if event is not None:
                 self._end()
-                if spoils_worker(event):
+                if event.needs_restart:
                     self._outcome.write_text(event.model_dump_json())
-                    raise SpoiledError("raised to end this process")  # Tune replaces the actor
+                    raise RestartNeeded("raised to end this process")  # Tune replaces the actor
                 return {"outcome": event.model_dump_json(), "done": True}
             raised = ["ended without an outcome", ""]
         self._end()

@@ -28,12 +28,6 @@ def last_words(text: str) -> str:
     return text[-4000:]
 
 
-def spoils_worker(outcome: Outcome) -> bool:
-    """Whether a trial left its process unfit for the next: after an error of its own CUDA fails
-    every later call."""
-    return outcome.status is Status.CRASH and "CUDA error" in outcome.message
-
-
 @dataclass
 class Running:
     """A trial that an executor has taken from its driver and not reported yet."""

@@ -79,7 +79,7 @@ class Attempts(Notes):
         anything else keeps it for the retry, which runs with `micro_batches`.
         """
         now = time.time()
-        values = outcome.model_dump(exclude={"status", "experts", "inputs"})
+        values = outcome.model_dump(exclude={"status", "experts", "inputs", "needs_restart"})
         # A worker that died could not say how far and how long it ran.
         values["epochs"] = case(
             (m.Attempt.epochs > outcome.epochs, m.Attempt.epochs), else_=outcome.epochs

@@ -116,6 +116,8 @@ class Outcome(Noun):
     weights: str | None = None
     """File name of the saved weights inside the attempt's folder."""
     rung: int | None = None
+    needs_restart: bool = False
+    """Whether its worker's process is unfit for another trial: CUDA computes no more there."""
 
     @field_validator("message", "detail", mode="before")
     @classmethod

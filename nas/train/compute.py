@@ -41,6 +41,34 @@ class Compute:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bf16: CPUs do, and GPUs from compute capability 8.0 on. Older
+    ones emulate it, slower than fp32."""
+    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def open_device(device: torch.device, share: float = 1.0, *, context_bytes: int = 0) -> None:
+    """Makes a device this process's own for one trial, which may take `share` of its memory.
+
+    Of a smaller share than 1 torch's tensors may take what `context_bytes`, which torch does not
+    count, leave of it: so workers side by side stay within their shares.
+
+    The order is CUDA's: statistics of a device that it was not started on raise. A first
+    allocation makes the context, so what stands in its way is told here, not in a model's name.
+    """
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        torch.empty(1, device=device)
+        fraction = share
+        if share < 1.0:
+            total = torch.cuda.get_device_properties(device).total_memory
+            fraction = max(0.01, share - context_bytes / total)
+        # Also for a whole one: a reused worker must lose the last trial's.
+        torch.cuda.set_per_process_memory_fraction(fraction, device)
+    reset_peak_memory(device)
+
+
 def release_memory(device: torch.device) -> None:
     """Frees unreachable models and gives the device's cached blocks back."""
     gc.collect()
@@ -61,7 +89,7 @@ def _keep_survivors() -> None:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Starts a new peak."""
+    """Starts a new peak; on a GPU that `open_device` opened."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif sys.platform == "linux":

@@ -1,4 +1,7 @@
-"""What a candidate can do wrong, besides exhausting the memory."""
+"""What an exception says went wrong: the memory, the GPU, or the candidate itself."""
+
+import errno
+from collections.abc import Iterator
 
 import torch
 
@@ -7,18 +10,87 @@ class BuildError(Exception):
     """The rendered module does not load, or its model does not build. The cause is chained."""
 
 
+class NonFiniteLossError(ArithmeticError):
+    """A loss or a gradient became NaN or infinite."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory, the device's or the machine's, ran out."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error).lower() for words in _OUT_OF_MEMORY
+    """Whether an exception, or one that it was raised from, says that memory ran out: the
+    device's or the machine's."""
+    return any(_is_out_of_memory(link) for link in _chain(error))
+
+
+def is_cuda_error(error: BaseException) -> bool:
+    """Whether an exception, or one that it was raised from, is CUDA's or one of its libraries':
+    after some of them every later call in the process fails."""
+    return any(
+        isinstance(link, torch.AcceleratorError)
+        or (isinstance(link, RuntimeError) and _says(link, _CUDA_ERRORS))
+        for link in _chain(error)
     )
 
 
-# torch raises plain RuntimeErrors where its CPU allocator, cuBLAS or cuDNN cannot allocate.
-_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+def is_accident(error: BaseException) -> bool:
+    """Whether it may be the moment's or the machine's fault: memory ran out, or CUDA failed."""
+    return is_out_of_memory(error) or is_cuda_error(error)
 
 
-class NonFiniteLossError(ArithmeticError):
-    """A loss or a gradient became NaN or infinite."""
+_OUT_OF_MEMORY = (
+    "out of memory",  # CUDA's runtime and driver, Triton's launcher, "…OutOfMemoryError"
+    "out_of_memory",
+    "cudaerrormemoryallocation",
+    "alloc_failed",  # CUBLAS_STATUS_, CUDNN_STATUS_, CUSOLVER_STATUS_, CUFFT_
+    # torch tries one cuDNN plan after another, and swallows the out-of-memory of each.
+    "unable to find an engine to execute this computation",
+    "unable to find a valid cudnn algorithm",
+    # torch's allocator asks NVML who has the memory that it could not get, and trips over that.
+    "nvml_success",
+    "not enough memory",  # torch's CPU allocator
+    "can't allocate memory",
+    "cannot allocate memory",
+)
+_CUDA_ERRORS = (
+    *("cuda error", "cuda driver error", "cudaerror", "cuda_error_"),
+    *("cudnn error", "cudnn_status_", "valid cudnn algorithm", "unable to find an engine"),
+    *("cublas", "cusolver", "cusparse", "cufft", "curand", "nccl error", "nvrtc", "nvml_"),
+    *("device-side assert", "illegal memory access", "illegal instruction", "misaligned address"),
+    *("launch failure", "launch timed out", "uncorrectable ecc", "triton error"),
+)
+_OUT_OF_MEMORY_CODE = 2
+"""cudaErrorMemoryAllocation, and the driver's CUDA_ERROR_OUT_OF_MEMORY."""
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if getattr(error, "error_code", None) == _OUT_OF_MEMORY_CODE:
+        return isinstance(error, torch.AcceleratorError)
+    # A kernel that asks for more shared memory than a block may have: with a smaller batch
+    # Triton may choose another.
+    if _is_tritons(error):
+        return _says(error, ("out of resource", *_OUT_OF_MEMORY))
+    return isinstance(error, RuntimeError) and _says(error, _OUT_OF_MEMORY)
+
+
+def _is_tritons(error: BaseException) -> bool:
+    return any(kind.__module__.partition(".")[0] == "triton" for kind in type(error).__mro__)
+
+
+def _says(error: BaseException, phrases: tuple[str, ...]) -> bool:
+    words = str(error).lower()
+    return any(phrase in words for phrase in phrases)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and those a traceback would show before it, the newest first."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        if link.__cause__ is not None:
+            link = link.__cause__
+        else:
+            link = None if link.__suppress_context__ else link.__context__

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from torch import nn
 
-from nas.train.faults import BuildError, is_out_of_memory
+from nas.train.faults import BuildError, is_accident
 
 _MODULE = "nas_rendered"
 _FILE = "<rendered model>"
@@ -16,8 +16,8 @@ def load_model(code: str, num_classes: int) -> nn.Module:
     """Executes a rendered module and calls its `build(num_classes)`.
 
     Raises BuildError, with the cause chained, when the text does not run, has no `build` or
-    `build` fails; running out of memory passes through. Tracebacks into the module show its
-    lines, those of the module loaded last.
+    `build` fails; running out of memory and CUDA's errors pass through. Tracebacks into the
+    module show its lines, those of the module loaded last.
     """
     module = ModuleType(_MODULE)
     module.__file__ = _FILE
@@ -33,7 +33,7 @@ def load_model(code: str, num_classes: int) -> nn.Module:
     except BuildError:
         raise
     except Exception as error:
-        if is_out_of_memory(error):
+        if is_accident(error):
             raise
         raise BuildError(f"the model does not build: {_words(error)}") from error
     if not isinstance(model, nn.Module):

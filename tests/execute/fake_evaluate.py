@@ -140,7 +140,7 @@ def alone(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
 
 def spoil(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     """Breaks its process for CUDA, as an illegal memory access does."""
-    yield Outcome(status=Status.CRASH, message=f"CUDA error: in {os.getpid()}")
+    yield Outcome(status=Status.CRASH, message=f"in {os.getpid()}", needs_restart=True)
 
 
 def parent(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:

@@ -1,0 +1,53 @@
+"""Whether a device computes at all: a step that is too small to fail for any other reason."""
+
+import torch
+from torch.nn import functional
+
+from nas.train.compute import has_bf16
+
+_CHANNELS, _SIDE = 8, 8
+
+
+def smoke_kernel(device: torch.device) -> None:
+    """Runs a convolution, a matrix product and their backward pass on a device, in fp32 and,
+    where it has it, in bf16, and waits for them.
+
+    Returns nothing where the results are right; raises whatever the device raises, or RuntimeError
+    for wrong numbers. What an earlier kernel did wrong without anybody having waited for it is
+    raised here too. Draws no random numbers.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    for dtype in (torch.float32, *([torch.bfloat16] if has_bf16(device) else [])):
+        _step(device, dtype)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def computes(device: torch.device) -> bool:
+    """Whether the smoke kernel runs in this process."""
+    try:
+        smoke_kernel(device)
+    except Exception:
+        return False
+    return True
+
+
+def _step(device: torch.device, dtype: torch.dtype) -> None:
+    """All ones: each output of an unpadded 3×3 convolution is 9·channels, and so is each entry of
+    its weights' gradient 2·outputs a map; small integers are exact in bf16 too."""
+    images = torch.ones(2, _CHANNELS, _SIDE, _SIDE, device=device, dtype=dtype)
+    kernel = torch.ones(_CHANNELS, _CHANNELS, 3, 3, device=device, dtype=dtype, requires_grad=True)
+    out = functional.conv2d(images, kernel)
+    maps = out.flatten(2)  # (2, channels, positions)
+    product = maps @ maps.transpose(1, 2)
+    (out.sum() + 0 * product.sum()).backward()  # type: ignore[no-untyped-call]
+    positions = (_SIDE - 2) ** 2
+    assert kernel.grad is not None
+    found = (out.min(), out.max(), product[0, 0, 0], kernel.grad.min(), kernel.grad.max())
+    value = 9 * _CHANNELS
+    right = (value, value, positions * value**2, 2 * positions, 2 * positions)
+    for has, wants in zip([float(figure.detach()) for figure in found], right, strict=True):
+        # bf16 keeps 8 bits: 2⁻⁸ is its largest rounding. NaN is not within it either.
+        if not abs(has - wants) <= 2**-8 * wants:
+            raise RuntimeError(f"{device} computes {has:g} where {wants} is right, in {dtype}")

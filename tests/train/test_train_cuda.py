@@ -1,0 +1,147 @@
+"""What a worker asks of CUDA, on a stand-in that records the calls: no kernel runs here."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from recorded_cuda import GIB, RecordedCuda
+from torch.nn import functional
+from train_samples import SINGLE, finish
+
+from nas.execute import evaluate as module
+from nas.spec import Status
+from nas.train import smoke
+from nas.train.compute import open_device
+from nas.train.smoke import computes, smoke_kernel
+
+CPU = torch.device("cpu")
+GPU = torch.device("cuda:1")
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> RecordedCuda:
+    recorded = RecordedCuda()
+    recorded.install(monkeypatch)
+    return recorded
+
+
+class TestOpening:
+    def test_the_device_comes_first_and_statistics_last(self, cuda: RecordedCuda) -> None:
+        open_device(GPU)
+        assert cuda.calls == [
+            "set_device",
+            "init",
+            "empty",
+            "set_per_process_memory_fraction",
+            "reset_peak_memory_stats",
+        ]
+        assert cuda.asked["set_device"] == (GPU,)
+        assert cuda.asked["set_per_process_memory_fraction"] == (1.0, GPU)
+
+    def test_the_stand_in_refuses_statistics_first(self, cuda: RecordedCuda) -> None:
+        with pytest.raises(RuntimeError, match="did you call init"):
+            torch.cuda.reset_peak_memory_stats(GPU)
+
+    def test_a_share_is_less_its_context(self, cuda: RecordedCuda) -> None:
+        open_device(GPU, 0.25, context_bytes=GIB)
+        # A quarter of 80 GiB, less 1 GiB that torch does not count: 19 of 80.
+        assert cuda.asked["set_per_process_memory_fraction"] == (pytest.approx(19 / 80), GPU)
+
+    def test_a_trial_opens_its_device_before_anything_else(
+        self, cuda: RecordedCuda, make_trial: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reached = list[str]()
+
+        def data(*_: Any) -> Any:
+            reached.extend(cuda.calls)
+            raise ValueError("that is all")
+
+        monkeypatch.setattr(module, "_data", data)
+        monkeypatch.setattr(module, "computes", lambda device: True)
+        _, outcome = finish(make_trial(SINGLE, device="cuda", memory_fraction=0.5))
+        assert outcome.stage == "data"
+        assert reached[:3] == ["set_device", "init", "empty"]
+        assert reached[-1] == "reset_peak_memory_stats"
+        assert cuda.asked["set_per_process_memory_fraction"][0] == 0.5 - 0.5 / 80
+
+
+class TestRestart:
+    @pytest.mark.parametrize("sound", [True, False])
+    def test_the_smoke_kernel_decides(
+        self, cuda: RecordedCuda, make_trial: Any, monkeypatch: pytest.MonkeyPatch, sound: bool
+    ) -> None:
+        cuda.fault = torch.AcceleratorError("CUDA error: device-side assert triggered")
+        monkeypatch.setattr(module, "computes", lambda device: sound)
+        _, outcome = finish(make_trial(SINGLE, device="cuda:0"))
+        assert outcome.status is Status.CRASH
+        assert outcome.stage == "start"
+        assert outcome.needs_restart is not sound
+
+    def test_what_no_error_says_is_found_out_by_a_kernel(
+        self, cuda: RecordedCuda, make_trial: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The candidate's own words do not matter: it is the device that is asked."""
+
+        def data(*_: Any) -> Any:
+            cuda.fault = torch.AcceleratorError("CUDA error: an illegal memory access")
+            raise ValueError("nothing to do with the device")
+
+        monkeypatch.setattr(module, "_data", data)
+        _, outcome = finish(make_trial(SINGLE, device="cuda:0"))
+        assert outcome.message == "ValueError: nothing to do with the device"
+        assert outcome.needs_restart
+        assert cuda.calls.index("empty_cache") < cuda.calls.index("synchronize")
+
+    @pytest.mark.parametrize("status", [s for s in Status if s.failed and s is not Status.NAN])
+    def test_each_bad_end_is_followed_by_a_look(self, status: Status) -> None:
+        assert status in module.SPOILING
+
+    @pytest.mark.parametrize("status", [Status.OK, Status.PRUNED, Status.INTERRUPTED, Status.NAN])
+    def test_a_good_end_is_not(self, status: Status) -> None:
+        assert status not in module.SPOILING
+
+    def test_nothing_is_looked_at_on_a_cpu(
+        self, make_trial: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "computes", lambda device: False)
+        _, outcome = finish(make_trial("x = 1"))
+        assert outcome.status is Status.INVALID
+        assert not outcome.needs_restart
+
+
+class TestSmokeKernel:
+    def test_it_runs_in_both_precisions_and_draws_nothing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen = list[torch.dtype]()
+        step = smoke._step
+        monkeypatch.setattr(smoke, "_step", lambda d, dtype: (seen.append(dtype), step(d, dtype)))
+        state = torch.get_rng_state()
+        smoke_kernel(CPU)
+        assert seen == [torch.float32, torch.bfloat16]
+        assert torch.equal(torch.get_rng_state(), state)
+
+    def test_a_gpu_without_bf16_runs_fp32_alone(
+        self, cuda: RecordedCuda, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cuda.capability = (7, 5)
+        seen = list[torch.dtype]()
+        monkeypatch.setattr(smoke, "_step", lambda device, dtype: seen.append(dtype))
+        smoke_kernel(GPU)
+        assert seen == [torch.float32]
+        # What went wrong before is raised before, and what goes wrong here is waited for.
+        assert [call for call in cuda.calls if call == "synchronize"] == ["synchronize"] * 2
+
+    @pytest.mark.parametrize("broken", [lambda y: 2 * y, lambda y: y * torch.nan])
+    def test_wrong_numbers_are_no_success(
+        self, monkeypatch: pytest.MonkeyPatch, broken: Callable[[torch.Tensor], torch.Tensor]
+    ) -> None:
+        conv2d = functional.conv2d
+        monkeypatch.setattr(functional, "conv2d", lambda *a, **k: broken(conv2d(*a, **k)))
+        with pytest.raises(RuntimeError, match="cpu computes"):
+            smoke_kernel(CPU)
+        assert not computes(CPU)
+
+    def test_it_computes_here(self) -> None:
+        assert computes(CPU)
