@@ -55,7 +55,7 @@ class Split(ABC):
 
     def steps(self, batch_size: int) -> int:
         """How many batches one pass has."""
-        return ceil(len(self) / batch_size)
+        return steps(len(self), batch_size)
 
     @abstractmethod
     def batches(
@@ -67,9 +67,8 @@ class Split(ABC):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass: normalised float images `(B, C, H, W)` and int64 labels `(B,)`.
 
-        Every image comes once. Batches differ in size by one at most and never exceed
-        `batch_size`, so that no small remainder disturbs BatchNorm. A CPU `generator` shuffles
-        and draws the augmentation; without one the order is fixed and nothing is augmented.
+        Every image comes once, in `order`. A CPU `generator` shuffles and draws the augmentation;
+        without one the order is fixed and nothing is augmented.
         """
 
 
@@ -125,7 +124,17 @@ class Data:
         )
 
 
+def steps(count: int, batch_size: int) -> int:
+    """How many batches `count` images make: see `order`."""
+    return max(1, min(ceil(count / batch_size), count // 2))
+
+
 def order(count: int, batch_size: int, generator: torch.Generator | None) -> tuple[Tensor, ...]:
-    """0…count-1, shuffled by `generator` if there is one, in evenly sized batches."""
+    """0…count-1, shuffled by `generator` if there is one, in evenly sized batches.
+
+    Batches differ in size by one at most, so that no small remainder disturbs BatchNorm, and none
+    has a single image, which BatchNorm cannot train on: of an odd count in pairs the last three
+    stay together. Otherwise none exceeds `batch_size`. One image alone is a batch of one.
+    """
     index = torch.arange(count) if generator is None else torch.randperm(count, generator=generator)
-    return index.tensor_split(ceil(count / batch_size))
+    return index.tensor_split(steps(count, batch_size))

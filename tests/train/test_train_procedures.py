@@ -213,6 +213,23 @@ class TestProcedureContract:
         assert epoch.train_loss > 0
         assert min(sizes) >= 2
 
+    def test_no_batch_norm_trains_on_one_image(self, start: Start, few: Data) -> None:
+        # 9 images in pairs: the ninth goes with the last pair, sparse experts or not.
+        first = TensorSplit(few.train.images[:9], few.train.labels[:9], few.train._prepare)  # type: ignore[attr-defined]
+        data = Data(first, few.val, few.test, few.class_names, few.mean, few.std)
+        training = start(data=data, batch_size=2, epochs=1)
+        sizes: list[int] = []
+        for norm in training.model.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                norm.register_forward_pre_hook(
+                    lambda module, x: sizes.append(len(x[0])) if module.training else None
+                )
+        (epoch,) = training.events()
+        assert epoch.train_acc * 9 == pytest.approx(round(epoch.train_acc * 9))  # a mean of images
+        if training.recipe.procedure == "joint":
+            assert sizes.count(3) >= 1
+        assert all(size >= 2 for size in sizes)
+
 
 def test_an_unknown_procedure_gets_the_nearest_right_name() -> None:
     with pytest.raises(ProblemError, match=r"'joined' — did you mean joint\?"):
