@@ -9,11 +9,11 @@ import timm
 import torch
 
 from nas.bank import Bank, Entry, Part
+from nas.compute import Compute
 from nas.data.split import Data
 from nas.spec import ProblemError, Trial
 from nas.train import Procedure, is_out_of_memory, load_model
 from nas.train.checkpoint import save_weights
-from nas.train.compute import Compute
 from nas.train.predicting import predict
 from nas.train.proxies import BATCH, proxies
 from nas.train.seeding import seed_everything

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 import nas.data
+from nas.compute import Compute, open_device, peak_memory, release_memory
 from nas.data.split import Data
 from nas.execute.deposit import deposit
 from nas.execute.devices import CONTEXT_BYTES
@@ -38,7 +39,6 @@ from nas.train import (
     score,
 )
 from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
-from nas.train.compute import Compute, open_device, peak_memory, release_memory
 from nas.train.seeding import seed_everything
 from nas.train.smoke import computes
 

@@ -3,7 +3,7 @@
 Knows no database, no CLI and no campaign.
 """
 
-from nas.train.faults import BuildError, NonFiniteLossError, is_accident, is_out_of_memory
+from nas.faults import BuildError, NonFiniteLossError, is_accident, is_out_of_memory
 from nas.train.procedures import Procedure, procedure, procedure_names
 from nas.train.rendered import load_model
 from nas.train.scoring import Score, score

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nas.compute import Compute
 from nas.data.split import Split
-from nas.train.compute import Compute
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from torch import nn
 
-from nas.train.faults import BuildError, is_accident
+from nas.faults import BuildError, is_accident
 
 _MODULE = "nas_rendered"
 _FILE = "<rendered model>"

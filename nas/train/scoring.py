@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nas.compute import Compute
 from nas.data.split import Split
+from nas.faults import NonFiniteLossError
 from nas.moe import entropy
-from nas.train.compute import Compute
-from nas.train.faults import NonFiniteLossError
 from nas.train.mixture import mixture_of
 
 

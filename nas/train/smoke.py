@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from nas.train.compute import has_bf16
+from nas.compute import has_bf16
 
 _CHANNELS, _SIDE = 8, 8
 

@@ -7,7 +7,7 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from nas.train.compute import Compute
+from nas.compute import Compute
 
 BATCHES = (1, 32)
 """One image at a time, and as a server would."""

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from nas.compute import Compute
 from nas.data.split import Data, Split
 from nas.spec import Recipe
 from nas.train import load_model, procedure, score
 from nas.train.batchnorm import IMAGES, reestimate
-from nas.train.compute import Compute
 from nas.train.procedures import joint
 from nas.train.seeding import seed_everything
 

@@ -9,10 +9,10 @@ from recorded_cuda import GIB, RecordedCuda
 from torch.nn import functional
 from train_samples import SINGLE, finish
 
+from nas.compute import open_device
 from nas.execute import evaluate as module
 from nas.spec import Status
 from nas.train import smoke
-from nas.train.compute import open_device
 from nas.train.smoke import computes, smoke_kernel
 
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nas.train.faults import NonFiniteLossError, is_accident, is_cuda_error, is_out_of_memory
+from nas.faults import NonFiniteLossError, is_accident, is_cuda_error, is_out_of_memory
 
 # As Triton names it, which is not installed everywhere.
 OutOfResources = type("OutOfResources", (Exception,), {"__module__": "triton.runtime.errors"})

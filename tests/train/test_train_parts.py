@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from torch import nn
 from train_samples import MIXTURE, SINGLE
 
+from nas.compute import Compute, peak_memory, reset_peak_memory
 from nas.data.split import Split
 from nas.spec import Recipe
 from nas.train import BuildError, NonFiniteLossError, load_model, score
-from nas.train.compute import Compute, peak_memory, reset_peak_memory
 from nas.train.mixup import mix
 from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
 from nas.train.seeding import seed_everything

@@ -5,8 +5,8 @@ import timm
 import torch
 from torch import nn
 
+from nas.compute import Compute
 from nas.data.split import Data
-from nas.train.compute import Compute
 from nas.train.predicting import predict
 from nas.train.timing import BATCHES, latency
 

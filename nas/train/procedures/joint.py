@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nas.compute import peak_memory
 from nas.data.split import Data
+from nas.faults import NonFiniteLossError
 from nas.moe import balance_loss
 from nas.spec import Epoch, Recipe
 from nas.train.batchnorm import reestimate
-from nas.train.compute import peak_memory
-from nas.train.faults import NonFiniteLossError
 from nas.train.mixture import mixture_of
 from nas.train.mixup import Mixed, mix
 from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
