@@ -12,6 +12,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from nas.bank.entry import FEATURES, FORMAT, LOGITS, MANIFEST, SPLITS, Entry, Part
+from nas.contained import contained
 from nas.spec import WEIGHTS, ProblemError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Bank:
 
         Quick: contents are checked by `verify`, and by whatever reads them.
         """
-        path = self.folder / key / MANIFEST
+        path = self._place(key, MANIFEST)
         try:
             entry = Entry.model_validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -46,7 +47,7 @@ class Bank:
         if entry.format != FORMAT or entry.key != key:
             raise _damaged(path, "it is another expert's, or another version's")
         for name, part in entry.files.items():
-            file = path.with_name(name)
+            file = self._place(key, name)
             if not file.is_file() or file.stat().st_size != part.bytes:
                 raise _damaged(file, "it is missing or cut short")
         return entry
@@ -68,7 +69,7 @@ class Bank:
     def checked(self, entry: Entry, name: str) -> Path:
         """The path of a file that is what was written; BankError where it is not."""
         self._checked(entry, name)
-        return self.folder / entry.key / name
+        return self._place(entry.key, name)
 
     def put(
         self,
@@ -104,20 +105,28 @@ class Bank:
             entry = describe({path.name: _part(path) for path in sorted(fresh.iterdir())})
             self._check_room(entry, limit)
             _write(fresh / MANIFEST, entry.model_dump_json(indent=1).encode())
-            self._move(fresh, self.folder / key)
+            self._move(fresh, self._place(key))
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         return entry
 
     def remove(self, key: str) -> None:
         """Forgets an entry, whatever is left of it."""
-        shutil.rmtree(self.folder / key, ignore_errors=True)
+        shutil.rmtree(self._place(key), ignore_errors=True)
 
     def sweep(self) -> None:
         """Removes what writers that were killed left behind; not what one may be writing now."""
         for path in self.folder.glob(".*"):
             if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
+
+    def _place(self, key: str, *names: str) -> Path:
+        """Where an entry lies, or a file of it; BankError where that is not inside the bank."""
+        try:
+            return contained(self.folder, key, *names)
+        except ProblemError as error:
+            problem = error.problem
+            raise BankError(problem.what, where=problem.where, fix=problem.fix) from None
 
     def _check_room(self, entry: Entry, limit: int | None) -> None:
         others = (path for path in self.folder.glob("[!.]*/*") if path.parent.name != entry.key)
@@ -148,7 +157,7 @@ class Bank:
         return found
 
     def _checked(self, entry: Entry, name: str) -> bytes:
-        path = self.folder / entry.key / name
+        path = self._place(entry.key, name)
         try:
             content = path.read_bytes()
         except OSError as error:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from nas.bank import FOLDER, Bank, BankError, Entry
 from nas.campaign.config import CampaignConfig, default_name
 from nas.campaign.controls import TEMPLATE
+from nas.contained import contained
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.render import template_hash
 from nas.spec import (
@@ -49,7 +49,7 @@ class Wanted:
 
 def bank_of(ledger: Ledger) -> Bank:
     """The bank beside a ledger."""
-    return Bank(Path(ledger.files) / FOLDER)
+    return Bank(contained(ledger.files, FOLDER))
 
 
 def singles(space: Space) -> Space:

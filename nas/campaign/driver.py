@@ -16,6 +16,7 @@ from nas.campaign.logs import Recorder
 from nas.campaign.proposals import Proposer
 from nas.campaign.rungs import Rungs
 from nas.campaign.verdict import title, told, verdict
+from nas.contained import contained
 from nas.execute import Idle
 from nas.ledger import CampaignStore, Claim
 from nas.spec import Epoch, Outcome, Role, Status, Trial
@@ -76,7 +77,7 @@ class CampaignDriver:
         """True once there is nothing left to do."""
         self.fault: str | None = None
         """What went wrong outside of any candidate: unreadable data, a full disk."""
-        self.stop_file = store.ledger.files / f"stop-{store.owner.rsplit('/', 1)[-1]}"
+        self.stop_file = contained(store.ledger.files, f"stop-{store.owner.rsplit('/', 1)[-1]}")
         self._agenda = Agenda(config, store, proposer, only, say)
         self._launcher = Launcher(
             config, store, environment_id, device_bytes, data_bytes, self.stop_file
@@ -260,7 +261,8 @@ class CampaignDriver:
     def _tidy(self, claim: Claim, trial: Trial, outcome: Outcome) -> None:
         """Checkpoints have served; weights stay while their rule keeps them."""
         for earlier in claim.earlier:
-            weights.clear(self._launcher.files / earlier.folder)
+            if folder := self.store.folder_if_ours(claim.candidate.key, earlier.attempt):
+                weights.clear(folder)
         weights.clear(Path(trial.folder), keep=outcome.weights)
         if outcome.weights and self.config.keep_weights != "all":
             weights.keep_best(self.config.keep_weights, self.store.weight_files())

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nas.bank import FOLDER
 from nas.campaign.config import CampaignConfig
+from nas.contained import contained
 from nas.execute import CONTEXT_BYTES, share
 from nas.ledger import CampaignStore, Claim, Earlier
 from nas.preflight import too_large
@@ -31,30 +32,30 @@ class Launcher:
     def trial(self, claim: Claim) -> Trial | None:
         """A new attempt at a candidate; None if its lease was lost."""
         fraction = self._share(claim)
-        resumed = self._resumable(claim)
+        resumed, checkpoint = self._resumable(claim)
         started = self.store.start(
             claim,
             environment_id=self.environment_id,
             device=self.config.device,
             memory_fraction=fraction,
-            resumed_from=resumed.attempt if resumed else None,
+            resumed_from=resumed,
         )
         if started is None:
             return None
-        attempt, folder = started
+        attempt, _ = started
         return Trial(
             attempt=attempt,
             candidate=claim.candidate,
             code=claim.code,
-            folder=str(self.files / folder),
-            resume_from=str(self.files / resumed.folder / CHECKPOINT) if resumed else None,
+            folder=str(self.store.folder(claim.candidate.key, attempt)),
+            resume_from=checkpoint,
             stop_file=str(self.stop_file),
             data_root=self.config.data_root,
             device=self.config.device,
             memory_fraction=fraction,
             micro_batches=claim.micro_batches,
             time_limit=self.config.time_limit,
-            bank=str(self.files / FOLDER),
+            bank=str(contained(self.files, FOLDER)),
             keep_in_bank=self.config.bank,
             bank_bytes=self.config.bank_bytes,
             keep_weights=self._keeps_weights(claim),
@@ -79,7 +80,7 @@ class Launcher:
 
     def earlier(self, trial: Trial) -> Earlier:
         """A trial of this launcher as a later attempt sees it."""
-        return Earlier(trial.attempt, str(Path(trial.folder).relative_to(self.files)))
+        return Earlier(trial.attempt)
 
     def _keeps_weights(self, claim: Claim) -> bool:
         rule = self.config.keep_weights
@@ -94,8 +95,11 @@ class Launcher:
             return 1.0
         return share(need + self.data_bytes, self.device_bytes)
 
-    def _resumable(self, claim: Claim) -> Earlier | None:
+    def _resumable(self, claim: Claim) -> tuple[int, str] | tuple[None, None]:
+        """The latest attempt that left a checkpoint, and where."""
         for earlier in claim.earlier:
-            if (self.files / earlier.folder / CHECKPOINT).exists():
-                return earlier
-        return None
+            folder = self.store.folder(claim.candidate.key, earlier.attempt)
+            checkpoint = contained(folder, CHECKPOINT)
+            if checkpoint.is_file():
+                return earlier.attempt, str(checkpoint)
+        return None, None

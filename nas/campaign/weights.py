@@ -17,7 +17,7 @@ def keep_best(rule: str, scored: Iterable[tuple[float, Path]]) -> None:
     keep = 0 if rule == "none" else int(rule.removeprefix("best:"))
     ranked = sorted(scored, key=lambda pair: -pair[0])
     for _, path in ranked[keep:]:
-        path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def clear(folder: Path, keep: str | None = None) -> None:
@@ -31,7 +31,7 @@ def clear(folder: Path, keep: str | None = None) -> None:
         return
     for path in folder.iterdir():
         if path.name != keep:
-            path.unlink(missing_ok=True)
+            _remove(path)
 
 
 def sweep(settled: Mapping[Path, str | None]) -> None:
@@ -39,3 +39,11 @@ def sweep(settled: Mapping[Path, str | None]) -> None:
     empty: those that were killed, or lost their lease. Each maps to the file it keeps."""
     for folder, keep in settled.items():
         clear(folder, keep)
+
+
+def _remove(path: Path) -> None:
+    """Removes a file, a folder, or a link and not what it leads to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

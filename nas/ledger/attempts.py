@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from nas.ledger import models as m
 from nas.ledger.claims import Claim, end
 from nas.ledger.notes import Notes, once
-from nas.spec import DRIVER, Epoch, Outcome, Status
+from nas.spec import DRIVER, WEIGHTS, Epoch, Outcome, ProblemError, Status
 
 
 class Attempts(Notes):
@@ -120,31 +120,40 @@ class Attempts(Notes):
     def weight_files(self) -> list[tuple[float, Path]]:
         """(validation accuracy, weights file) of finished candidates, oldest first."""
         query = (
-            select(m.Attempt.val_acc, m.Attempt.folder, m.Attempt.weights)
+            select(m.Attempt.id, m.Attempt.val_acc, m.Candidate.key)
             .join(m.Candidate, m.Candidate.final_attempt == m.Attempt.id)
             .where(self._mine(), m.Attempt.weights.is_not(None))
             .order_by(m.Attempt.id)
         )
         with self.ledger.session() as session:
             return [
-                (value or 0.0, self.ledger.files / folder / name)
-                for value, folder, name in session.execute(query)
-                if name
+                (value or 0.0, folder / WEIGHTS)
+                for attempt, value, key in session.execute(query)
+                if (folder := self.folder_if_ours(key, attempt))
             ]
 
     def settled(self) -> dict[Path, str | None]:
         """Folders of the attempts at finished candidates: the weights file in each that the
         result is from, None for the others."""
         query = (
-            select(m.Attempt.id, m.Attempt.folder, m.Attempt.weights, m.Candidate.final_attempt)
+            select(m.Attempt.id, m.Candidate.key, m.Attempt.weights, m.Candidate.final_attempt)
             .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
             .where(self._mine(), m.Candidate.outcome.is_not(None))
         )
         with self.ledger.session() as session:
             return {
-                self.ledger.files / folder: weights if attempt == final else None
-                for attempt, folder, weights, final in session.execute(query)
+                folder: WEIGHTS if weights and attempt == final else None
+                for attempt, key, weights, final in session.execute(query)
+                if (folder := self.folder_if_ours(key, attempt))
             }
+
+    def folder_if_ours(self, key: str, attempt: int) -> Path | None:
+        """An attempt's folder; None where a link or a row would lead elsewhere: what is not
+        surely ours is left alone."""
+        try:
+            return self.folder(key, attempt)
+        except ProblemError:
+            return None
 
 
 def orphan(session: Session, attempt: m.Attempt, last_sign: float) -> None:

@@ -23,7 +23,6 @@ class Earlier:
     """A previous attempt at a candidate, whose checkpoint may be gone on from."""
 
     attempt: int
-    folder: str
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def claim_of(row: m.Candidate, attempts: Iterable[m.Attempt] = ()) -> Claim:
         cost=cost_of(row),
         micro_batches=row.micro_batches or 1,
         deaths=row.deaths or 0,
-        earlier=tuple(Earlier(a.id, a.folder) for a in attempts),
+        earlier=tuple(Earlier(a.id) for a in attempts),
     )
 
 

@@ -100,6 +100,10 @@ def attempts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
         "params": func.coalesce(a.params, m.Candidate.params),
         "macs": m.Candidate.macs,
         "memory_bytes": m.Candidate.memory_bytes,
+        # Computed as `Ledger.attempt_folder` does; what a row says of it is not believed.
+        "folder": cast(m.Candidate.campaign_id, Text)
+        + ("/" + m.Candidate.key + "/")
+        + cast(a.id, Text),
     }
     plain = {
         name: kind

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from nas.contained import contained
 from nas.ledger import models as m
 from nas.ledger.database import database_url, open_ledger
 from nas.ledger.engine import place
@@ -59,6 +60,13 @@ class Ledger:
         if self._engine.url.get_backend_name() == "sqlite" and database:
             return Path(database).with_suffix(".files")
         return Path.cwd() / "runs.files"
+
+    def attempt_folder(self, campaign: int, key: str, attempt: int) -> Path:
+        """The one folder an attempt may write to, whether or not it is there.
+
+        Raises ProblemError where it would not lie among the ledger's files: see
+        `nas.contained`."""
+        return contained(self.files, campaign, key, attempt)
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
@@ -103,6 +104,11 @@ class Notes:
             m.Event.campaign_id == self.campaign_id, m.Event.kind == kind
         )
         return list(session.scalars(query.order_by(m.Event.id)))
+
+    def folder(self, key: str, attempt: int) -> Path:
+        """An attempt's own folder, by what it is and not by what a row says of it: see
+        `Ledger.attempt_folder`."""
+        return self.ledger.attempt_folder(self.campaign_id, key, attempt)
 
     def _mine(self) -> ColumnElement[bool]:
         return m.Candidate.campaign_id == self.campaign_id

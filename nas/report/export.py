@@ -8,11 +8,12 @@ from typing import Any
 
 import nas
 from nas import data
+from nas.contained import contained
 from nas.ledger import Ledger
 from nas.ledger.lookup import Found, find
 from nas.report.card import card
 from nas.report.show import details
-from nas.spec import Candidate, Inputs, ProblemError
+from nas.spec import WEIGHTS, Candidate, Inputs, ProblemError
 
 KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
 
@@ -62,7 +63,7 @@ def _weights(ledger: Ledger, found: Found) -> Path:
     again = "`nas confirm` trains leaders again; `nas export --code-only` writes the code alone"
     if final.weights is None:
         raise ProblemError(f"the weights of {row.key} were not kept", fix=again)
-    path = ledger.files / final.folder / final.weights
+    path = contained(ledger.attempt_folder(found.campaign.id, row.key, final.id), WEIGHTS)
     if not path.is_file():
         raise ProblemError(
             f"the weights of {row.key} are gone", where=str(path), fix=f"--keep-weights; {again}"

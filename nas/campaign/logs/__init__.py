@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 from nas.campaign.logs.aside import Aside
 from nas.campaign.logs.base import Recorder
+from nas.contained import contained
 from nas.ledger import Ledger
 from nas.spec import ProblemError, did_you_mean
 
@@ -45,7 +46,7 @@ def make_recorder(
     if name == "tensorboard":
         from nas.campaign.logs.tensorboard import TensorBoard
 
-        log = TensorBoard(ledger.files / str(ledger.campaign(campaign).id) / "tensorboard")
+        log = TensorBoard(contained(ledger.files, ledger.campaign(campaign).id, "tensorboard"))
     else:
         from nas.campaign.logs.mlflow import MLflow
 

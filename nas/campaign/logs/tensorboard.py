@@ -9,6 +9,7 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event
 
 from nas.campaign.logs.base import Recorder, figures, results, settings, title
+from nas.contained import contained
 from nas.ledger import Claim
 from nas.spec import Epoch, Outcome, Status
 
@@ -53,7 +54,7 @@ class TensorBoard(Recorder):
 
     def _writer(self, claim: Claim, attempt: int) -> Any:
         if attempt not in self._open:
-            folder = self._folder / title(claim, attempt)
+            folder = contained(self._folder, title(claim, attempt))
             folder.mkdir(parents=True, exist_ok=True)
             writer = EventsWriter(str(folder / "events"))
             self._open[attempt] = writer
