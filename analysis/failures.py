@@ -8,7 +8,7 @@ outcome               invalid, oom, timeout, nan, crash, killed; or `benched`, a
 stage                 start, fit, data, build, train, measure or save; worker: its process died, or
                       hung and was killed; driver: the campaign's own process died, time after time
                       without a further epoch
-family
+family                empty in a space without families
 attempts              that ended so with the family in them
 share                 of all ended attempts with the family, in [0, 1]
 message               of the latest
@@ -30,7 +30,9 @@ COLUMNS = [
 
 def table(frames: Frames) -> pd.DataFrame:
     columns = ("attempt", "candidate", "outcome", "stage", "seconds", "message")
-    every = by_family(ended(frames.attempts), *columns)
+    rows = ended(frames.attempts)
+    without = rows.loc[rows["families"] == "", list(columns)].assign(family="")
+    every = pd.concat([by_family(rows, *columns), without])
     failed = every[every["outcome"].isin(FAILED)]
     answer = (
         failed.groupby(["outcome", "stage", "family"])

@@ -33,6 +33,8 @@ class Failures:
 
     def add(self, held: Bools, failed: Bools) -> None:
         """T more that ended: which families they held `(T, F)`, and which failed `(T,)`."""
+        if not self._families:  # a space of settings alone
+            return
         self._waiting = np.vstack([self._waiting, np.column_stack([held, failed])])
         while due := ends(self._looked, len(self._waiting), _BLOCK):
             block, self._waiting = self._waiting[: due[-1]], self._waiting[due[-1] :]

@@ -162,7 +162,7 @@ class Maker:
         """A candidate that was trained to its end; `inside` are its experts' accuracies."""
         claim = self.draw(*models, mixing=mixing, replicate=replicate, role=role)
         experts = claim.candidate.experts
-        usage = usage or (1 / len(experts),) * len(experts)
+        usage = usage or tuple(1 / len(experts) for _ in experts)
         scores = tuple(
             ExpertScore(family=e.family, model=e.member.model, val_acc=a, test_acc=a, usage=u)
             for e, a, u in zip(experts, inside, usage, strict=False)
@@ -203,8 +203,9 @@ class Maker:
         message: str = "out of memory",
         seconds: float = 5.0,
         mixing: str = "soft",
+        replicate: int = 0,
     ) -> Claim:
-        claim = self.draw(*models, mixing=mixing)
+        claim = self.draw(*models, mixing=mixing, replicate=replicate)
         outcome = Outcome(status=status, stage=stage, message=message, seconds=seconds)
         self.finish(claim, outcome)
         return claim
