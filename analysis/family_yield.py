@@ -13,8 +13,9 @@ effect                change in validation accuracy when it stands where an aver
                       partners, members and settings held equal: least squares on all candidates
 effect_low            its 95 % interval (HC3)
 effect_high
-advice                keep, drop, needs N more draws, or cannot tell: on effects less their
-                      median, by the rule in `nas.effects.advice`
+advice                drop where the whole interval lies below −1 point, keep where it lies above,
+                      else needs N more draws, or cannot tell: `nas.effects.advice`; drop as well
+                      where it surely fails more than the rest and more often than not
 alone_val_acc         of its members trained alone at equal epochs, mean over their controls
 lift_over_own         mean over its ok candidates of test_acc less that of the family's own member
                       alone: what being mixed with others gives it
@@ -107,17 +108,15 @@ def table(frames: Frames) -> pd.DataFrame:
 
 
 def _advice(frames: Frames, rows: pd.DataFrame) -> list[Advice]:
-    """Against the median family: an outlier moves the mean, and with it every other's effect."""
-    middle = 0.0 if rows["effect"].isna().all() else float(rows["effect"].median())
     columns = ("results", "effect", "effect_low", "effect_high", "success_rate", "success_high")
     values = zip(*(rows[name].tolist() for name in columns), strict=True)
     words = zip(rows.index, rows["told"], rows["hopeless"], strict=True)
     return [
         advise(
             results=results,
-            effect=effect - middle,
-            low=low - middle,
-            high=high - middle,
+            effect=effect,
+            low=low,
+            high=high,
             success_rate=rate,
             success_high=success_high,
             fails=frames.verdict.failing.get(family, ""),

@@ -6,13 +6,13 @@ from nas.spec import Plan, ProblemError
 
 
 def recommended(ledger: Ledger, campaign: str | None = None) -> Plan:
-    """Drops what `family_yield` says to drop and prefers what is surely better than the median.
+    """Drops what `family_yield` says to drop and prefers what is surely better than average.
 
     What is merely no worse is not preferred: that would starve the families that are undecided.
     Raises ProblemError where there is neither.
     """
     rows = table("family_yield", ledger, campaign)
-    better = (rows["advice"] == "keep") & (rows["effect_low"] > rows["effect"].median())
+    better = (rows["advice"] == "keep") & (rows["effect_low"] > 0)
     drop = tuple(sorted(rows.loc[rows["advice"] == "drop", "family"]))
     prefer = tuple(sorted(rows.loc[better, "family"]))
     if not drop and not prefer:

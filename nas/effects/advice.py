@@ -9,7 +9,8 @@ MARGIN = 0.01
 FAILS = 0.5
 """A family that surely succeeds less often than this is not worth its device time."""
 
-_MEDIAN = "the median family"
+AVERAGE = "the average family"
+"""What effects and advice are measured against."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def advise(
     hopeless: bool = False,
     margin: float = MARGIN,
 ) -> Advice:
-    """The rule, on 95 % intervals of the effect against the median family's.
+    """The rule, on the 95 % interval of a family's effect, as `FamilyEffects` gives it.
 
     Drop a family that surely fails more than the rest (`fails` says so) and in more than half of
     its candidates; else drop where the whole interval lies below −`margin`, keep where all of it
@@ -56,16 +57,16 @@ def advise(
         return Advice("cannot tell" if hopeless else "draw more", why)
     if low > -margin:
         if low > 0:
-            return Advice("keep", f"at least {100 * low:.1f} points better than {_MEDIAN}")
-        return Advice("keep", f"less than {_points(margin)} worse than {_MEDIAN}, if at all")
+            return Advice("keep", f"at least {100 * low:.1f} points better than {AVERAGE}")
+        return Advice("keep", f"less than {_points(margin)} worse than {AVERAGE}, if at all")
     if high < -margin:
-        return Advice("drop", f"at least {-100 * high:.1f} points worse than {_MEDIAN}")
+        return Advice("drop", f"at least {-100 * high:.1f} points worse than {AVERAGE}")
     half = (high - low) / 2
     apart = max(abs(effect + margin), margin / 10)  # a tie would never be decided
     more = results * ((half / apart) ** 2 - 1) / (success_rate or 1.0)
     return Advice(
         "draw more",
-        f"between {100 * low:+.1f} and {100 * high:+.1f} points against {_MEDIAN}",
+        f"between {100 * low:+.2f} and {100 * high:+.2f} points against {AVERAGE}",
         max(1, ceil(round(more, 6))),
     )
 

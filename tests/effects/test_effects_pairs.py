@@ -138,6 +138,14 @@ def test_the_draws_it_asks_for_would_decide(effect: float, half: float) -> None:
     assert said(half * (50 / (50 + first.draws)) ** 0.5 * (1 - 1e-9)).verdict in ("keep", "drop")
 
 
+@given(st.lists(st.floats(-0.3, 0.3), min_size=2, max_size=2).map(sorted), st.floats(0, 1))
+def test_advice_is_a_function_of_the_interval_alone(ends: list[float], at: float) -> None:
+    low, high = ends
+    effect = low + at * (high - low)
+    wanted = "drop" if high < -0.01 else "keep" if low > -0.01 else "draw more"
+    assert rule(effect, low, high).verdict == wanted
+
+
 @pytest.mark.slow
 def test_what_is_called_detectable_is_detected_four_times_of_five() -> None:
     where, rng = space(12), np.random.default_rng(0)
