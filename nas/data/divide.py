@@ -1,6 +1,7 @@
 """Stratified division of a data set by seed."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,14 @@ def divide(raw: Raw, seed: int, hold_out: float = 0.0) -> tuple[Pool, ...]:
         return train, val, test
     kept, held = stratify(train.labels, [hold_out], seed + 1, raw.class_names)
     return train.take(kept), val, test, train.take(held)
+
+
+def training_files(pools: Sequence[Pool]) -> tuple[Path, ...]:
+    """The files a model of this division may learn from, those held out from it among them, so
+    that what is measured on them is the same with a `hold_out` and without."""
+    train, _, _, *held = pools
+    parts = [pool.pixels for pool in (train, *held) if isinstance(pool.pixels, tuple)]
+    return tuple(sorted(path for part in parts for path in part))
 
 
 def stratify(

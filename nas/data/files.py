@@ -1,66 +1,64 @@
 """Image files: decoded into memory, or streamed when they would not fit."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from nas.data.augment import Augment
+from nas.data.preprocess import prepare
 from nas.data.split import Preparation, Split, order
+from nas.data.survey import each, refuse, usable
 from nas.spec import Problem, ProblemError
 
-_BROKEN = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises for a damaged, truncated or absurdly large file."""
 
-
-def decode(path: Path, *, size: int, channels: int) -> Tensor:
-    """One file as uint8 `(channels, size, size)`: scaled to cover the square, middle kept.
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """One file as uint8 `(channels, size, size)`: see nas.data.preprocess.
 
     Raises ProblemError that names the file when it is not a readable image.
     """
-    try:
-        with Image.open(path) as image:
-            square = ImageOps.fit(
-                image.convert("L" if channels == 1 else "RGB"),
-                (size, size),
-                Image.Resampling.BILINEAR,
-            )
-    except _BROKEN as error:
-        raise ProblemError(
-            f"cannot read this image ({str(error) or type(error).__name__})",
-            where=str(path),
-            fix="mend or remove the file",
-        ) from error
-    pixels = np.array(square, dtype=np.uint8).reshape(size, size, channels)
-    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+    size: int
+    channels: int
+    value_range: tuple[float, float] | None = None
+
+    def __call__(self, path: Path) -> Tensor:
+        return torch.from_numpy(usable(self._prepared, path))
+
+    def _prepared(self, path: Path) -> NDArray[np.uint8]:
+        return prepare(
+            path, image_size=self.size, channels=self.channels, value_range=self.value_range
+        )
 
 
-def decode_all(paths: Sequence[Path], *, size: int, channels: int) -> Tensor:
+def decode_all(paths: Sequence[Path], decode: Decoder) -> Tensor:
     """All files as uint8 `(N, channels, size, size)` on the CPU; ProblemError as `decode`."""
-    images = torch.empty(len(paths), channels, size, size, dtype=torch.uint8)
-    # Pillow decodes without the interpreter's lock, so a few threads overlap the disk.
-    with ThreadPoolExecutor(4) as pool:
-        read = partial(decode, size=size, channels=channels)
-        for i, image in enumerate(pool.map(read, paths)):
+    images = torch.empty(len(paths), decode.channels, decode.size, decode.size, dtype=torch.uint8)
+    bad = []
+    for i, image in enumerate(each(decode, paths)):
+        if isinstance(image, ProblemError):
+            bad.append(image)
+        else:
             images[i] = image
+    refuse(bad, len(paths))
     return images
 
 
 class _Files(Dataset[tuple[Tensor, int] | ProblemError]):
     """A broken file is a value here: an exception would lose its words between processes."""
 
-    def __init__(self, paths: Sequence[Path], size: int, channels: int) -> None:
-        self.paths, self.size, self.channels = paths, size, channels
+    def __init__(self, paths: Sequence[Path], decode: Decoder) -> None:
+        self.paths, self.decode = paths, decode
 
     def __getitem__(self, i: int) -> tuple[Tensor, int] | ProblemError:
         try:
-            return decode(self.paths[i], size=self.size, channels=self.channels), i
+            return self.decode(self.paths[i]), i
         except ProblemError as error:
             return error
 
@@ -84,11 +82,11 @@ class FileSplit(Split):
         labels: Tensor,
         prepare: Preparation,
         *,
-        channels: int,
+        decode: Decoder,
         workers: int = 0,
     ) -> None:
         self.labels = labels
-        self._files = _Files(paths, prepare.size, channels)
+        self._files = _Files(paths, decode)
         self._prepare = prepare
         self._workers = workers
 

@@ -9,10 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from nas.data.catalog import MEMORY_LIMIT, find
-from nas.data.divide import divide
-from nas.data.files import FileSplit, decode_all
+from nas.data.divide import divide, training_files
+from nas.data.files import Decoder, FileSplit, decode_all
 from nas.data.raw import Pool, Raw
 from nas.data.split import Data, Preparation, Split, TensorSplit
+from nas.data.survey import range_of
 from nas.spec import ProblemError
 
 _SAMPLE = 4096
@@ -37,15 +38,16 @@ def load(
     raw = source.read(where)
     pools = divide(raw, split_seed, hold_out)
     stored = _stored_size(raw, pools, image_size, channels, memory_limit)
+    decode = Decoder(stored or image_size, channels, range_of(training_files(pools)))
     if stored is None:
-        return _stream(raw, pools, image_size, channels, device)
-    tensors = [_pixels(pool, stored, channels) for pool in pools]
+        return _stream(raw, pools, decode, device)
+    tensors = [_pixels(pool, decode) for pool in pools]
     prepare = _preparation(raw, tensors[0], image_size, device)
     splits = [
         TensorSplit(images.to(device), torch.from_numpy(pool.labels).to(device), prepare)
         for images, pool in zip(tensors, pools, strict=True)
     ]
-    return _data(raw, splits, prepare)
+    return _data(raw, splits, prepare, decode)
 
 
 def _stored_size(
@@ -62,14 +64,14 @@ def _stored_size(
     return native
 
 
-def _pixels(pool: Pool, size: int, channels: int) -> Tensor:
+def _pixels(pool: Pool, decode: Decoder) -> Tensor:
     """uint8 `(N, channels, size, size)` on the CPU."""
     if isinstance(pool.pixels, tuple):
-        return decode_all(pool.pixels, size=size, channels=channels)
+        return decode_all(pool.pixels, decode)
     images = torch.from_numpy(np.ascontiguousarray(pool.pixels))
-    if images.shape[1] == 1 and channels == 3:
+    if images.shape[1] == 1 and decode.channels == 3:
         images = images.expand(-1, 3, -1, -1)
-    pieces = [_resize(piece, size, channels) for piece in torch.split(images, 1024)]
+    pieces = [_resize(piece, decode.size, decode.channels) for piece in torch.split(images, 1024)]
     return torch.cat(pieces)
 
 
@@ -83,31 +85,29 @@ def _resize(images: Tensor, size: int, channels: int) -> Tensor:
     return x.round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _stream(
-    raw: Raw, pools: Sequence[Pool], image_size: int, channels: int, device: torch.device
-) -> Data:
+def _stream(raw: Raw, pools: Sequence[Pool], decode: Decoder, device: torch.device) -> Data:
     # On a CPU a trial has one thread, and loader processes would take other trials' cores.
     workers = 4 if device.type == "cuda" else 0
     paths = [pool.pixels for pool in pools if isinstance(pool.pixels, tuple)]
     if len(paths) < len(pools):
         raise ProblemError(
-            f"at {image_size} pixels this data set needs more than the memory limit",
+            f"at {decode.size} pixels this data set needs more than the memory limit",
             fix="choose a smaller image size",
         )
     some = np.random.default_rng(0).permutation(len(paths[0]))[:1024]
-    sample = decode_all([paths[0][i] for i in some], size=image_size, channels=channels)
-    prepare = _preparation(raw, sample, image_size, device)
+    sample = decode_all([paths[0][i] for i in some], decode)
+    prepare = _preparation(raw, sample, decode.size, device)
     splits = [
         FileSplit(
             files,
             torch.from_numpy(pool.labels).to(device),
             prepare,
-            channels=channels,
+            decode=decode,
             workers=workers,
         )
         for files, pool in zip(paths, pools, strict=True)
     ]
-    return _data(raw, splits, prepare)
+    return _data(raw, splits, prepare, decode)
 
 
 def _preparation(raw: Raw, train: Tensor, size: int, device: torch.device) -> Preparation:
@@ -117,7 +117,7 @@ def _preparation(raw: Raw, train: Tensor, size: int, device: torch.device) -> Pr
     return Preparation(size, mean.to(device), std.clamp(min=1e-3).to(device), raw.mirror)
 
 
-def _data(raw: Raw, splits: Sequence[Split], prepare: Preparation) -> Data:
+def _data(raw: Raw, splits: Sequence[Split], prepare: Preparation, decode: Decoder) -> Data:
     train, val, test, *held = splits
     return Data(
         train=train,
@@ -127,4 +127,5 @@ def _data(raw: Raw, splits: Sequence[Split], prepare: Preparation) -> Data:
         mean=tuple(prepare.mean.flatten().tolist()),
         std=tuple(prepare.std.flatten().tolist()),
         held=held[0] if held else None,
+        value_range=decode.value_range,
     )

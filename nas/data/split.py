@@ -106,6 +106,8 @@ class Data:
     std: tuple[float, ...]
     held: Split | None = None
     """Training images that are kept from the model; None where the task holds none out."""
+    value_range: tuple[float, float] | None = None
+    """See nas.spec.Inputs."""
 
     @property
     def num_classes(self) -> int:
@@ -121,6 +123,7 @@ class Data:
             train_images=len(self.train),
             val_images=len(self.val),
             test_images=len(self.test),
+            value_range=self.value_range,
         )
 
 

@@ -1,10 +1,11 @@
 """What training reports: an Epoch after each, one Outcome at the end."""
 
 from enum import StrEnum
+from typing import ClassVar
 
 from pydantic import field_validator
 
-from nas.spec.base import Noun
+from nas.spec.base import Grown, Noun
 from nas.spec.problem import printable
 
 
@@ -65,8 +66,10 @@ class ExpertScore(Noun):
     """Mean gate weight on validation."""
 
 
-class Inputs(Noun):
+class Inputs(Grown):
     """What a model was fed: all that one needs beside its code and weights to use it."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"value_range"})
 
     class_names: tuple[str, ...]
     """In the order of the logits."""
@@ -76,6 +79,9 @@ class Inputs(Noun):
     train_images: int
     val_images: int
     test_images: int
+    value_range: tuple[float, float] | None = None
+    """The values of deep images that became 0 and 1, for the whole data set; None where images
+    have 8 bits."""
 
     @property
     def num_classes(self) -> int:

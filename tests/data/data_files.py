@@ -2,6 +2,8 @@
 
 import hashlib
 import pickle
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,3 +68,55 @@ class SmallCifar:
             monkeypatch.setattr(self.cls, attribute, [[name, md5(name)] for name in names])
         meta = self.cls.meta  # type: ignore[attr-defined]
         monkeypatch.setattr(self.cls, "meta", meta | {"md5": md5(meta["filename"])})
+
+
+def write_tiff(
+    path: Path, pixels: np.ndarray, *, order: str = "<", sample: int = 1, meaning: int = 1
+) -> Path:
+    """An uncompressed TIFF 6.0 of one strip, as microscopes write them and Pillow does not.
+
+    `pixels` `(H, W)` or `(H, W, bands)`; `order` is the bytes', `sample` the SampleFormat
+    (1 unsigned, 2 signed, 3 floating point), `meaning` the PhotometricInterpretation.
+    """
+    height, width, *bands = pixels.shape
+    count = bands[0] if bands else 1
+    data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    bits = [8 * pixels.dtype.itemsize] * count
+    tags: list[tuple[int, str, list[int]]] = [
+        *((256, "I", [width]), (257, "I", [height]), (258, "H", bits), (259, "H", [1])),
+        *((262, "H", [meaning]), (273, "I", [0]), (277, "H", [count]), (278, "I", [height])),
+        *((279, "I", [len(data)]), (284, "H", [1]), (339, "H", [sample] * count)),
+    ]
+    start = 8 + 2 + 12 * len(tags) + 4  # of what does not fit into a tag
+    packed = [struct.pack(f"{order}{len(values)}{kind}", *values) for _, kind, values in tags]
+    beyond = b"".join(value for value in packed if len(value) > 4)
+    packed[5] = struct.pack(f"{order}I", start + len(beyond))
+    out = struct.pack(f"{order}2sHIH", b"II" if order == "<" else b"MM", 42, 8, len(tags))
+    for (tag, kind, values), value in zip(tags, packed, strict=True):
+        inline = value
+        if len(value) > 4:
+            inline, start = struct.pack(f"{order}I", start), start + len(value)
+        out += struct.pack(f"{order}HHI", tag, {"H": 3, "I": 4}[kind], len(values))
+        out += inline.ljust(4, b"\0")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(out + bytes(4) + beyond + data)
+    return path
+
+
+def write_deep_png(path: Path, pixels: np.ndarray) -> Path:
+    """A PNG of 16 bits a band, which Pillow reads and does not write.
+
+    `pixels` uint16 `(H, W, bands)` with 2 bands (grey, alpha), 3 or 4.
+    """
+    height, width, bands = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+
+    head = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[bands], 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    return path

@@ -189,7 +189,7 @@ class TestFolder:
         assert "mend or remove" in caught.value.problem.fix
 
     def test_a_broken_image_met_by_a_loader_process_is_named(self, tmp_path: Path) -> None:
-        from nas.data.files import FileSplit
+        from nas.data.files import Decoder, FileSplit
         from nas.data.split import Preparation
 
         path = make_folder(tmp_path / "pets", {"cat": 2}) / "cat"
@@ -199,7 +199,7 @@ class TestFolder:
             sorted(path.iterdir()),
             torch.zeros(3, dtype=torch.int64),
             Preparation(8, zero, one, mirror=False),
-            channels=3,
+            decode=Decoder(8, 3),
             workers=1,
         )
         with pytest.raises(ProblemError) as caught:

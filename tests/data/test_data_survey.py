@@ -1,0 +1,178 @@
+"""Every file is looked at: what is refused, in which words, and the one range of deep images."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data_files import Load, make_folder, write_deep_png, write_image, write_tiff
+from PIL import Image
+
+from nas.data.files import Decoder, decode_all
+from nas.data.survey import Look, check_pixels, look, look_at_all, value_range
+from nas.spec import ProblemError
+
+
+def grey(path: Path, values: object, dtype: type = np.uint16) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(values, dtype=dtype)).save(path)
+    return path
+
+
+class TestBadFiles:
+    def hostile(self, where: Path) -> dict[str, Path]:
+        sound = where / "sound.png"
+        write_image(sound, (1, 2, 3), (300, 300))
+        files = {
+            "empty": b"",
+            "text": b"this is no image",
+            "cut": sound.read_bytes()[:60],
+            "head": sound.read_bytes()[:20],
+        }
+        paths = {name: where / f"{name}.png" for name in files}
+        for name, content in files.items():
+            paths[name].write_bytes(content)
+        paths["gone"] = where / "gone.png"
+        paths["gone"].symlink_to(where / "nothing")
+        paths["pipe"] = where / "pipe.png"
+        os.mkfifo(paths["pipe"])
+        paths["double"] = write_tiff(where / "double.tif", np.zeros((2, 2)), sample=3)
+        return paths
+
+    def test_each_is_named(self, tmp_path: Path) -> None:
+        for name, path in self.hostile(tmp_path).items():
+            with pytest.raises(ProblemError, match="cannot read this image") as caught:
+                look(path)
+            assert caught.value.problem.where == str(path), name
+
+    def test_a_decompression_bomb(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = tmp_path / "bomb.png"
+        Image.new("1", (300, 300)).save(path)
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40_000)
+        with pytest.raises(ProblemError, match="decompression bomb"):
+            look(path)
+
+    def test_all_of_them_at_once(self, tmp_path: Path) -> None:
+        bad = self.hostile(tmp_path)
+        told = []
+        with pytest.raises(ProblemError, match="7 of 8 images cannot be used") as caught:
+            look_at_all([tmp_path / "sound.png", *bad.values()], lambda *step: told.append(step))
+        assert all(str(path) in caught.value.problem.what for path in bad.values())
+        assert told == [(n, 8) for n in range(1, 9)]
+
+    def test_ten_and_a_count(self, tmp_path: Path) -> None:
+        paths = [tmp_path / f"{i:02d}.png" for i in range(13)]
+        for path in paths:
+            path.touch()
+        with pytest.raises(ProblemError, match=r"13 of 13 images.*and 3 more") as caught:
+            look_at_all(paths)
+        named = [str(path) in caught.value.problem.what for path in paths]
+        assert named == [True] * 10 + [False] * 3
+
+    def test_decoding_names_all_too(self, tmp_path: Path) -> None:
+        paths = list(self.hostile(tmp_path).values())
+        with pytest.raises(ProblemError, match="7 of 7 images cannot be used"):
+            decode_all(paths, Decoder(8, 3))
+
+
+class TestRange:
+    def test_it_is_the_training_images_own(self, tmp_path: Path) -> None:
+        looks = [
+            look(grey(tmp_path / "a.png", [[300, 900]])),
+            look(grey(tmp_path / "b.png", [[500, 4095]])),
+        ]
+        assert value_range(looks) == (300, 4095)
+
+    def test_negative_values(self, tmp_path: Path) -> None:
+        path = grey(tmp_path / "a.tif", [[-1000, 3000]], np.int32)
+        assert value_range([look(path)]) == (-1000, 3000)
+
+    def test_shares_stay_as_they_are(self, tmp_path: Path) -> None:
+        path = grey(tmp_path / "a.tif", [[0.25, 0.75]], np.float32)
+        assert value_range([look(path)]) == (0, 1)
+        path = grey(tmp_path / "b.tif", [[0.25, 1.5]], np.float32)
+        assert value_range([look(path)]) == (0.25, 1.5)
+
+    def test_a_hot_pixel_darkens_nothing(self, tmp_path: Path) -> None:
+        # One of 40,000 pixels: an image's darkest and brightest 0.01 % (4 pixels) do not count.
+        values = np.tile(np.arange(200), (200, 1)) * 10
+        values[3, 3], values[5, 5] = 65535, 0
+        assert value_range([look(grey(tmp_path / "a.png", values))]) == (0, 1990)
+
+    def test_shallow_images_have_none(self, tmp_path: Path) -> None:
+        write_image(tmp_path / "a.png", (1, 2, 3), (4, 4))
+        assert value_range([look(tmp_path / "a.png")]) is None
+
+    def test_depths_side_by_side(self, tmp_path: Path) -> None:
+        write_image(tmp_path / "a.png", (1, 2, 3), (4, 4))
+        deep = grey(tmp_path / "b.png", [[1, 2]])
+        with pytest.raises(ProblemError, match="different depths") as caught:
+            look_at_all([tmp_path / "a.png", deep])
+        for part in ("1 of 8 bits", "1 of integers of 16 or 32 bits", "a.png", "b.png"):
+            assert part in caught.value.problem.what
+
+    def test_a_data_set_of_12_bits_in_16(self, tmp_path: Path, load_small: Load) -> None:
+        rng = np.random.default_rng(0)
+        for label, base in (("dark", 0), ("light", 3000)):
+            for i in range(8):
+                values = base + rng.integers(0, 1000, (6, 6))
+                values[0, 0], values[5, 5] = base, base + 1000  # the range is known
+                grey(tmp_path / label / f"{i}.png", values)
+        data, other = (load_small(f"folder:{tmp_path}", image_size=6, hold_out=h) for h in (0, 0.3))
+        assert data.value_range == other.value_range == (0, 4000)
+        assert data.inputs.value_range == (0, 4000)
+        images = data.train.images.float()  # type: ignore[attr-defined]
+        dark, light = (images[data.train.labels == label].mean() for label in (0, 1))
+        assert 25 < dark < 39  # 500 of 4,000 is 32 of 255
+        assert 216 < light < 230
+        streamed = load_small(f"folder:{tmp_path}", image_size=6, memory_limit=0)
+        [(x, _)] = data.val.batches(10)
+        [(y, _)] = streamed.val.batches(10)
+        np.testing.assert_allclose(x, y, atol=1e-5)
+
+    def test_a_shallow_file_among_deep_ones_is_named(
+        self, tmp_path: Path, load_small: Load
+    ) -> None:
+        path = make_folder(tmp_path / "pets", {"cat": 8, "dog": 8})
+        grey(path / "cat" / "zz.png", [[1, 2000]])
+        with pytest.raises(ProblemError, match="where the other images have 8 bits") as caught:
+            load_small(f"folder:{path}")
+        assert caught.value.problem.where == str(path / "cat" / "zz.png")
+
+
+class TestBlank:
+    def looks(self, *bands: tuple[float, float], depth: str = "8 bits") -> list[Look]:
+        return [
+            Look(Path(f"{i}.png"), depth, (low,), (high,), 1) for i, (low, high) in enumerate(bands)
+        ]
+
+    def test_all_white(self) -> None:
+        with pytest.raises(ProblemError, match="10 of 10 training images are blank") as caught:
+            check_pixels(self.looks(*[(255, 255)] * 10))
+        assert caught.value.problem.where == "0.png"
+
+    def test_nearly_all(self) -> None:
+        with pytest.raises(ProblemError, match="9 of 10 training images are blank"):
+            check_pixels(self.looks((0, 200), *[(3, 4)] * 9))
+        check_pixels(self.looks((0, 200), (0, 200), *[(3, 4)] * 8))
+
+    def test_colours_that_differ_are_not_blank(self) -> None:
+        check_pixels(self.looks(*[(level, level) for level in (0, 50, 100, 150, 200)]))
+
+    def test_one_value_that_means_no_data_hides_all_others(self) -> None:
+        # 1…2 of 2³¹: every image is 0 of 255 but for the one that holds the mark.
+        looks = self.looks((1, 2e9), *[(1, 2000)] * 19, depth="integers of 16 or 32 bits")
+        with pytest.raises(ProblemError, match=r"19 of 20.*from 1 \(\S+\) to 2e\+09 \(0.png\)"):
+            check_pixels(looks)
+
+    def test_one_value_alone(self, tmp_path: Path) -> None:
+        flat = [look(grey(tmp_path / "a.png", [[7, 7]]))]
+        with pytest.raises(ProblemError, match="one value alone, 7"):
+            check_pixels(flat)
+
+    def test_deep_colour_that_was_cut_to_nothing(self, tmp_path: Path) -> None:
+        twelve = np.linspace(0, 4095, 27, dtype=np.uint16).reshape(3, 3, 3)
+        path = write_deep_png(tmp_path / "a.png", twelve)
+        with pytest.raises(ProblemError, match="come to 15 of 255"):
+            check_pixels([look(path)])
+        check_pixels([look(write_deep_png(tmp_path / "b.png", twelve * 16))])
