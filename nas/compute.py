@@ -22,7 +22,7 @@ class Compute:
 
     def __init__(self, device: torch.device, precision: str = "auto") -> None:
         self.device = device
-        self.bf16 = precision == "bf16" or (precision == "auto" and device.type == "cuda")
+        self.bf16 = resolved(precision, device) == "bf16"
 
     @classmethod
     def of(cls, recipe: Recipe, device: torch.device) -> "Compute":
@@ -41,10 +41,22 @@ class Compute:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
 
+BF16_CAPABILITY = (8, 0)
+"""The first compute capability with bf16 arithmetic. Older GPUs emulate it, slower than fp32."""
+
+
 def has_bf16(device: torch.device) -> bool:
-    """Whether a device computes in bf16: CPUs do, and GPUs from compute capability 8.0 on. Older
-    ones emulate it, slower than fp32."""
-    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)
+    """Whether a device computes in bf16: CPUs do, and GPUs from BF16_CAPABILITY on."""
+    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= BF16_CAPABILITY
+
+
+def resolved(precision: str, device: torch.device) -> str:
+    """`bf16` or `fp32`: what a recipe's precision is on a device.
+
+    `auto` is bf16 on a GPU and fp32 on a CPU. bf16 becomes fp32 on a GPU that has none.
+    """
+    wanted = precision == "bf16" or (precision == "auto" and device.type == "cuda")
+    return "bf16" if wanted and has_bf16(device) else "fp32"
 
 
 def open_device(device: torch.device, share: float = 1.0, *, context_bytes: int = 0) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from nas.bank import FOLDER
 from nas.campaign.config import CampaignConfig
 from nas.contained import contained
-from nas.execute import CONTEXT_BYTES, share
+from nas.execute import CONTEXT_BYTES, settled_precision, share
 from nas.ledger import CampaignStore, Claim, Earlier
 from nas.preflight import too_large
 from nas.spec import CHECKPOINT, Outcome, Role, Status, Trial
@@ -52,6 +52,7 @@ class Launcher:
             stop_file=str(self.stop_file),
             data_root=self.config.data_root,
             device=self.config.device,
+            precision=settled_precision(claim.candidate.recipe.precision, self.config.gpus)[0],
             memory_fraction=fraction,
             micro_batches=claim.micro_batches,
             time_limit=self.config.time_limit,

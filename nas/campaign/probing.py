@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from nas.campaign.config import CampaignConfig
 from nas.data import num_classes
-from nas.execute import Sandbox
+from nas.execute import Sandbox, settled_precision
 from nas.ledger import Ledger, probe_digest
 from nas.preflight import conditions, probe
 from nas.spec import Conditions, Member, Probe, ProblemError, Space
@@ -18,9 +18,8 @@ Watch = Callable[[int, int, Probe], None]
 
 def conditions_for(space: Space, config: CampaignConfig, classes: int) -> Conditions:
     """What a campaign's probes are taken under."""
-    return conditions(
-        space.image_size, space.channels, classes, config.device, space.recipe.precision
-    )
+    precision, _ = settled_precision(space.recipe.precision, config.gpus)
+    return conditions(space.image_size, space.channels, classes, config.device, precision)
 
 
 def probe_members(
@@ -32,7 +31,9 @@ def probe_members(
 ) -> dict[str, Probe]:
     """A probe for each member, by model name: from the cache, or taken now in a killable child.
 
-    Without a ledger nothing is cached.
+    Where there is no answer, because memory ran out, CUDA failed, or the process was killed or
+    hung, the member is probed once more in a fresh one: an accident need not be its fault. A second
+    one counts for now and is not cached. Without a ledger nothing is.
     """
     cached = ledger.probes_under(under) if ledger else {}
     found = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
@@ -42,11 +43,15 @@ def probe_members(
     with Sandbox() as sandbox:
         for done, member in enumerate(missing, start=1):
             taken = sandbox.call(probe, member, under, timeout=PROBE_SECONDS)
-            result = (
-                taken.value if taken.ok else Probe(member=member, ok=False, problem=taken.problem)
-            )
+            if not taken.ok:
+                sandbox.close()
+                taken = sandbox.call(probe, member, under, timeout=PROBE_SECONDS)
+            if taken.ok:
+                result = taken.value
+            else:
+                sandbox.close()  # what CUDA is left in after an error is not for the next member
+                result = Probe(member=member, ok=False, problem=f"{taken.problem}, twice")
             found[member.model] = result
-            # A death or a hang may be this moment's: it counts for now, and is not remembered.
             if ledger and taken.ok:
                 ledger.put_probes(under, [result])
             watch(done, len(missing), result)

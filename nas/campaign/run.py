@@ -19,7 +19,14 @@ from nas.campaign.plan import check_enough, check_plan, plan_of
 from nas.campaign.probing import Watch, classes_of, conditions_for, feasible, probe_members
 from nas.campaign.proposals import Proposer
 from nas.campaign.screening import check_screen, sampler_of
-from nas.execute import Sandbox, check_gpus, device_bytes, environment, make_executor
+from nas.execute import (
+    Sandbox,
+    check_gpus,
+    device_bytes,
+    environment,
+    make_executor,
+    settled_precision,
+)
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.render import check_space
 from nas.spec import Probe, ProblemError, Role, Space, format_duration
@@ -110,6 +117,9 @@ def run(
     cold = () if warm is None else cold_models(whole, warm)
     space, probes, classes = prepare(ledger, less(whole, cold), config, voice.probed)
     _say_probes(probes, voice)
+    _, note = settled_precision(space.recipe.precision, config.gpus)
+    if note:
+        voice.say(note)
     if cold:
         voice.say(f"without {', '.join(cold)}: the bank {config.experts} has no expert of them")
     store = CampaignStore(ledger, row.id, Owner.me())

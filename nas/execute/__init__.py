@@ -10,6 +10,7 @@ from nas.execute.devices import (
     device_bytes,
     environment,
     gpus_available,
+    settled_precision,
     share,
     versions,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "environment",
     "gpus_available",
     "make_executor",
+    "settled_precision",
     "share",
     "versions",
 ]

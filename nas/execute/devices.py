@@ -33,6 +33,8 @@ class Gpu:
 
     name: str
     total_bytes: int
+    capability: tuple[int, int] = (8, 0)
+    """Compute capability, as CUDA numbers its architectures."""
 
 
 @cache
@@ -43,7 +45,9 @@ def gpus_available() -> tuple[Gpu, ...]:
     if not torch.cuda.is_available():
         return ()
     found = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
-    return tuple(Gpu(device.name, device.total_memory) for device in found)
+    return tuple(
+        Gpu(device.name, device.total_memory, (device.major, device.minor)) for device in found
+    )
 
 
 def check_gpus(wanted: int) -> None:
@@ -65,6 +69,26 @@ def device_bytes(gpus: int) -> int:
     if gpus == 0:
         return psutil.virtual_memory().total
     return min(gpu.total_bytes for gpu in gpus_available()[:gpus])
+
+
+def settled_precision(wanted: str, gpus: int) -> tuple[str, str]:
+    """The precision in which all of a campaign's trials compute, and what is to be said of it.
+
+    That is what the recipe wants, unless one of the GPUs has no bf16: then fp32 on all of them,
+    because candidates are compared with each other.
+    """
+    if gpus == 0 or wanted == "fp32":
+        return wanted, ""
+    from nas.compute import BF16_CAPABILITY  # torch
+
+    lacking = [gpu for gpu in gpus_available()[:gpus] if gpu.capability < BF16_CAPABILITY]
+    if not lacking:
+        return wanted, ""
+    major, minor = lacking[0].capability
+    has, needs = f"{major}.{minor}", "{}.{}".format(*BF16_CAPABILITY)
+    return "fp32", (
+        f"trained in fp32: {lacking[0].name} has no bf16 (compute capability {has}; {needs} has it)"
+    )
 
 
 def share(memory_bytes: int | None, total_bytes: int) -> float | None:

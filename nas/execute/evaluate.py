@@ -65,7 +65,7 @@ def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
         # The model went with `run`'s frame, or with the exception that held it.
         release_memory(attempt.device)
     if attempt.device.type == "cuda" and outcome.status in SPOILING:
-        outcome = outcome.model_copy(update={"needs_restart": not computes(attempt.device)})
+        outcome = outcome.with_(needs_restart=not computes(attempt.device))
     yield outcome
 
 
@@ -77,6 +77,8 @@ class _Attempt:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.recipe = recipe_of(trial.candidate)
+        if trial.precision is not None:
+            self.recipe = self.recipe.with_(precision=trial.precision)
         # `cuda` alone means the first: the allocator's limits need a number.
         self.device = torch.device("cuda:0" if trial.device == "cuda" else trial.device)
         self.folder = Path(trial.folder)

@@ -3,6 +3,7 @@
 import timm
 import torch
 
+from nas.compute import resolved
 from nas.spec import Conditions, ProblemError
 
 
@@ -15,7 +16,7 @@ def conditions(
 ) -> Conditions:
     """Conditions of training on `device` (`cpu`, `cuda`, `cuda:1`) with this torch and timm.
 
-    `precision` is a recipe's: auto means bf16 autocast on CUDA and fp32 on the CPU. The memory
+    `precision` is a recipe's: see `nas.compute.resolved`. The memory
     format is the training loop's: channels_last everywhere. Raises ProblemError for a device that
     this machine does not have.
     """
@@ -26,8 +27,6 @@ def conditions(
         )
     if not on_gpu and device != "cpu":
         raise ProblemError(f"no device {device}", fix="use cpu or cuda")
-    if precision == "auto":
-        precision = "bf16" if on_gpu else "fp32"
     return Conditions(
         image_size=image_size,
         channels=channels,
@@ -35,6 +34,6 @@ def conditions(
         torch=str(torch.__version__),
         timm=timm.__version__,
         device=torch.cuda.get_device_name(device) if on_gpu else "cpu",
-        precision=precision,
+        precision=resolved(precision, torch.device(device)),
         memory_format="channels_last",
     )

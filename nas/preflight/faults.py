@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from nas.faults import is_accident
 from nas.spec import ProblemError, one_line
 
 _SHOWN = 3
@@ -13,12 +14,17 @@ _SHOWN = 3
 
 @contextmanager
 def stage(what: str) -> Iterator[None]:
-    """Turns whatever a network raises inside into ProblemError `what`: the reason in one line."""
+    """Turns whatever a network raises inside into ProblemError `what`: the reason in one line.
+
+    Memory that ran out and CUDA's errors pass: they may be the moment's, not the network's.
+    """
     try:
         yield
     except ProblemError:
         raise
     except Exception as error:
+        if is_accident(error):
+            raise
         raise ProblemError(f"{what}: {one_line(error)}") from error
 
 

@@ -18,8 +18,9 @@ def probe(member: Member, conditions: Conditions, *, batch: int = 8) -> Probe:
     """Builds a member on the meta device, then trains it one real step and evaluates it.
 
     `batch` ≥ 4 images of noise. Never raises for the member's fault: the Probe then has
-    `ok=False` and says why. What no Python code can catch (a crash in a kernel, a hang, the
-    machine's memory) is for the process that runs this to survive. Seeded; the caller's random
+    `ok=False` and says why. Raises where memory ran out or CUDA failed, which need not be the
+    member's fault. What no Python code can catch (a crash in a kernel, a hang, the kernel's
+    out-of-memory killer) is for the process that runs this to survive. Seeded; the caller's random
     state is left as it was.
     """
     if batch < 4:

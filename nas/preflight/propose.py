@@ -122,7 +122,7 @@ def _fitting(
         member = Member(model=model, args=args)
         try:
             params, macs = meta_cost(member, image_size, channels, num_classes)
-        except ProblemError:
+        except (ProblemError, RuntimeError, MemoryError):  # or it does not fit this machine
             continue
         found.append((member, params, macs))
     if not found:

@@ -31,7 +31,7 @@ class Recipe(Grown):
     warm_lr: float = Field(0.1, gt=0, le=10)
     """Factor on lr for experts that come trained from a bank."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: bf16 autocast on CUDA, fp32 on CPU."""
+    """auto: bf16 autocast on CUDA, fp32 on CPU. A GPU without bf16 computes in fp32."""
 
     def finetuned(self) -> Self:
         """For experts that come trained: their rate turned down, the gate's as it was.

@@ -1,5 +1,7 @@
 """What travels to a worker: all it needs to train one candidate, once."""
 
+from typing import Literal
+
 from nas.spec.base import Noun
 from nas.spec.candidate import Candidate
 
@@ -24,6 +26,8 @@ class Trial(Noun):
     """When this file appears, the running epoch is finished and checkpointed."""
     data_root: str
     device: str = "cpu"
+    precision: Literal["auto", "fp32", "bf16"] | None = None
+    """What the whole campaign computes in; None: as the recipe says, where the device has it."""
     memory_fraction: float | None = None
     """Share of the GPU's memory this trial may take."""
     micro_batches: int = 1

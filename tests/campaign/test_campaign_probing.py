@@ -26,6 +26,9 @@ class FakeSandbox:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
     def call(self, function: Any, member: Member, under: Any, timeout: float) -> Answer[Probe]:
         self.calls.append(member.model)
         if member.model == "test_nfnet":
@@ -54,8 +57,35 @@ def test_a_member_is_probed_once_but_a_death_is_looked_at_again(ledger: Ledger) 
     assert seen == [(1, 3), (2, 3), (3, 3)]
     FakeSandbox.calls.clear()
     second = probe_members(ledger, MEMBERS, under)
-    assert FakeSandbox.calls == ["test_nfnet"]
+    assert FakeSandbox.calls == ["test_nfnet"] * 2
     assert second == first
+    assert second["test_nfnet"].problem == "its process crashed with SIGSEGV, twice"
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_an_accident_is_looked_at_again_in_a_fresh_process(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, failure: Failure
+) -> None:
+    """Memory that ran out and CUDA's errors are raised by a probe; it dies of a crash in a kernel,
+    and hangs: none of that need be the member's fault, nor the next one's."""
+    processes: list[list[str]] = [[]]
+
+    class Once(FakeSandbox):
+        def call(self, function: Any, member: Member, under: Any, timeout: float) -> Answer[Probe]:
+            processes[-1].append(member.model)
+            if member.model == "test_vit" and len(processes) == 1:
+                return Answer(None, failure, "an accident")
+            return Answer(Probe(member=member, ok=True))
+
+        def close(self) -> None:
+            processes.append([])
+
+    monkeypatch.setattr(probing, "Sandbox", Once)
+    under = conditions_for(space(), CampaignConfig(), 10)
+    found = probe_members(ledger, MEMBERS, under)
+    assert all(probe.ok for probe in found.values())
+    assert processes == [["test_resnet", "test_vit"], ["test_vit", "test_nfnet"]]
+    assert len(ledger.probes_under(under)) == 3
 
 
 def test_other_conditions_are_other_probes(ledger: Ledger) -> None:

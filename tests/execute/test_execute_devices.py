@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.execute import EXECUTORS, check_gpus, device_bytes, devices, environment, make_executor
+from nas.execute import (
+    EXECUTORS,
+    check_gpus,
+    device_bytes,
+    devices,
+    environment,
+    make_executor,
+    settled_precision,
+)
 from nas.execute.devices import CONTEXT_BYTES, SHARES, Gpu, share
 from nas.execute.shares import Shares
 from nas.spec import ProblemError
@@ -130,3 +138,30 @@ def test_importing_the_room_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class TestPrecision:
+    NEW, OLD = Gpu("new", 24 * GIB, (8, 6)), Gpu("old", 16 * GIB, (7, 5))
+
+    @pytest.mark.parametrize(
+        ("gpus", "wanted", "settled"),
+        [
+            ((NEW, NEW), "auto", "auto"),
+            ((NEW, OLD), "auto", "fp32"),
+            ((OLD,), "bf16", "fp32"),
+            ((OLD,), "fp32", "fp32"),
+            ((), "auto", "auto"),
+        ],
+    )
+    def test_all_of_a_campaign_computes_alike(
+        self, monkeypatch: pytest.MonkeyPatch, gpus: tuple[Gpu, ...], wanted: str, settled: str
+    ) -> None:
+        monkeypatch.setattr(devices, "gpus_available", lambda: gpus)
+        assert settled_precision(wanted, len(gpus))[0] == settled
+
+    def test_what_is_not_as_asked_for_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(devices, "gpus_available", lambda: (self.NEW, self.OLD))
+        assert settled_precision("auto", 1) == ("auto", "")
+        assert settled_precision("auto", 2)[1] == (
+            "trained in fp32: old has no bf16 (compute capability 7.5; 8.0 has it)"
+        )

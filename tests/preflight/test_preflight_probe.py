@@ -27,6 +27,16 @@ def test_conditions_name_what_figures_depend_on() -> None:
     assert conditions(32, 1, 10, precision="bf16").precision == "bf16"
 
 
+@pytest.mark.parametrize(("capability", "precision"), [((8, 0), "bf16"), ((7, 5), "fp32")])
+def test_a_gpu_without_bf16_is_probed_in_fp32(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], precision: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a card")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert conditions(32, 3, 10, "cuda").precision == precision
+
+
 @pytest.mark.parametrize(
     ("device", "said"), [("cuda", "torch sees no GPU"), ("tpu", "no device tpu — use cpu or cuda")]
 )
@@ -69,8 +79,6 @@ FAULTS = {
     " does not have a grad_fn",
     "zoo_no_batch": "does not train: RuntimeError: shape '[1, 3, 8, 8]' is invalid for input of"
     " size 384",
-    "zoo_out_of_memory": "does not train: OutOfMemoryError: CUDA out of memory. Tried to allocate"
-    " 17.4 GiB.",
 }
 
 
@@ -79,6 +87,20 @@ def test_a_fault_is_a_value(zoo: None, model: str) -> None:
     member = Member(model=model)
     found = probe(member, AT_8, batch=4)
     assert found == Probe(member=member, ok=False, problem=FAULTS[model])
+
+
+def test_memory_that_runs_out_is_no_fault_of_the_member(zoo: None) -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        probe(Member(model="zoo_out_of_memory"), AT_8, batch=4)
+
+
+def test_nor_is_a_cuda_error(monkeypatch: pytest.MonkeyPatch, zoo: None) -> None:
+    def fails(*_: object) -> None:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.autograd, "backward", fails)
+    with pytest.raises(torch.AcceleratorError):
+        probe(Member(model="zoo_plain"), AT_8, batch=4)
 
 
 def test_too_few_images_are_the_callers_mistake() -> None:

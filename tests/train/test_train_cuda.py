@@ -66,6 +66,12 @@ class TestOpening:
         assert cuda.asked["set_per_process_memory_fraction"][0] == 0.5 - 0.5 / 80
 
 
+def test_a_trial_computes_as_its_whole_campaign(make_trial: Any) -> None:
+    trial = make_trial(SINGLE, recipe={"precision": "bf16"})
+    assert module._Attempt(trial).recipe.precision == "bf16"
+    assert module._Attempt(trial.with_(precision="fp32")).recipe.precision == "fp32"
+
+
 class TestRestart:
     @pytest.mark.parametrize("sound", [True, False])
     def test_the_smoke_kernel_decides(

@@ -259,15 +259,25 @@ def test_peak_memory_sees_a_large_tensor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "device", "bf16"),
+    ("precision", "device", "capability", "bf16"),
     [
-        ("auto", "cpu", False),
-        ("auto", "cuda", True),
-        ("fp32", "cuda", False),
-        ("bf16", "cpu", True),
+        ("auto", "cpu", None, False),
+        ("auto", "cuda", (8, 0), True),
+        ("auto", "cuda", (7, 5), False),
+        ("fp32", "cuda", (9, 0), False),
+        ("bf16", "cuda", (7, 0), False),
+        ("bf16", "cuda", (12, 0), True),
+        ("bf16", "cpu", None, True),
     ],
 )
-def test_precision_follows_recipe_and_device(precision: str, device: str, bf16: bool) -> None:
+def test_precision_follows_recipe_and_device(
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    device: str,
+    capability: tuple[int, int] | None,
+    bf16: bool,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     compute = Compute(torch.device(device), precision)
     assert compute.bf16 is bf16
 
