@@ -107,7 +107,7 @@ def reset_peak_memory(device: torch.device) -> None:
     elif sys.platform == "linux":
         # Not every container allows it; the peak then counts from the process's start.
         with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5")
+            Path("/proc/self/clear_refs").write_bytes(b"5")
 
 
 def peak_memory(device: torch.device) -> int:
@@ -117,7 +117,7 @@ def peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "linux":
-        for line in Path("/proc/self/status").read_text().splitlines():
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024

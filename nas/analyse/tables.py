@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nas import resources
 from nas.analyse.frames import Frames
+from nas.files import read_source
 from nas.ledger import Ledger
 from nas.spec import ProblemError, did_you_mean
 
@@ -26,7 +27,7 @@ def question(name: str) -> str:
     """The question an analysis answers: the first line of its docstring. Runs none of its code."""
     path = _path(name)
     try:
-        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        docstring = ast.get_docstring(ast.parse(read_source(path)))
     except (SyntaxError, ValueError) as error:
         raise _problem(path, error) from error
     if not docstring:
@@ -87,7 +88,7 @@ def _function(path: Path) -> "Callable[[Frames], pd.DataFrame]":
     module.__file__ = str(path)
     # Compiled from its text, not imported: an import would write a __pycache__ into a folder
     # that is shipped as it lies.
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    exec(compile(read_source(path), str(path), "exec"), module.__dict__)
     function = getattr(module, "table", None)
     if not callable(function):
         raise ProblemError(

@@ -1,7 +1,6 @@
 """Entries on the disk: written whole or not at all, checked when read."""
 
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from nas.bank.entry import FEATURES, FORMAT, LOGITS, MANIFEST, SPLITS, Entry, Part
 from nas.contained import contained
+from nas.files import write_bytes, write_text
 from nas.spec import WEIGHTS, ProblemError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Bank:
             save_weights(fresh / WEIGHTS)
             entry = describe({path.name: _part(path) for path in sorted(fresh.iterdir())})
             self._check_room(entry, limit)
-            _write(fresh / MANIFEST, entry.model_dump_json(indent=1).encode())
+            write_text(fresh / MANIFEST, entry.model_dump_json(indent=1))
             self._move(fresh, self._place(key))
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -179,14 +179,7 @@ def _save(path: Path, tensors: "Mapping[str, Tensor]") -> None:
     import safetensors.torch
 
     whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    _write(path, safetensors.torch.save(whole))
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    write_bytes(path, safetensors.torch.save(whole))
 
 
 def _part(path: Path) -> Part:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nas.cli import asked, complete, options
 from nas.cli.console import console
+from nas.files import check_new_folder
 from nas.spec import ProblemError, Space
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def bank(
     ] = "20G",
     publish: Annotated[
         Path | None,
-        typer.Option(help="Write the bank as a tabular benchmark for others into this new folder."),
+        typer.Option(help="Write the bank as a tabular benchmark into this new or empty folder."),
     ] = None,
     licence: Annotated[
         str, typer.Option(help="With --publish: what others may do with it.")
@@ -79,6 +80,8 @@ def bank(
     from nas.ledger import Ledger
     from nas.space import check_models, find, load
 
+    if publish is not None:
+        check_new_folder(publish)
     chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
     limit = asked.size_of(max_size, "--max-size")
     config = asked.config_of(

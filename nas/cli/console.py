@@ -1,12 +1,16 @@
 """The terminal, and small things commands share."""
 
+import io
 import os
 import sys
 from pathlib import Path
 
-from rich.console import Console
+import typer
+from rich.console import Console, RenderableType
 
+from nas.files import write_text
 from nas.ledger import Ledger
+from nas.ledger.database import is_url
 
 
 class PatientConsole(Console):
@@ -20,8 +24,26 @@ class PatientConsole(Console):
 console = PatientConsole()
 
 
+def put(text: str, output: Path | None) -> None:
+    """Prints a program's or a document's text, or writes it to a file."""
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(output, text)
+
+
+def put_shown(output: Path | None, *parts: RenderableType) -> None:
+    """Prints what a person reads, or writes it to a file, wide and without colours."""
+    if output is None:
+        console.print(*parts)
+        return
+    text = io.StringIO()
+    Console(file=text, width=200).print(*parts)
+    write_text(output, text.getvalue())
+
+
 def open_if_there(db: str) -> Ledger | None:
     """The ledger for reading; None where there is no file yet."""
-    if "://" not in db and not Path(db).exists():
+    if not is_url(db) and not Path(db).exists():
         return None
     return Ledger(db)

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from nas.cli import asked
+from nas.files import write_text
 from nas.spec import ProblemError, Space
 
 
@@ -49,7 +50,7 @@ def print_draws(
     for drawn in draws:
         data = plain(drawn)
         if folder:
-            (folder / f"{data['key']}.py").write_text(drawn.code)
+            write_text(folder / f"{data['key']}.py", drawn.code)
         if as_json:
             typer.echo(json.dumps(data))
         else:

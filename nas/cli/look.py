@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
 from nas.cli import complete, options
-from nas.cli.console import console
+from nas.cli.console import console, put, put_shown
+from nas.files import write_bytes
 from nas.ledger import Ledger
 from nas.spec import ProblemError
 
@@ -103,22 +103,18 @@ def report(
             text = "\n\n".join([*map(escaped, fair.lines), text])
         elif fair.verdict == "biased":  # a program reads the other stream
             typer.echo(fair.line, err=True)
-        output.write_text(text) if output else typer.echo(text, nl=False)
-        return
-    if output is None:
-        console.print(audited(fair), text)
-        return
-    with output.open("w") as file:
-        Console(file=file, width=200).print(audited(fair), text)
+        put(text, output)
+    else:
+        put_shown(output, audited(fair), text)
 
 
 def _write_page(path: Path, ledger: Ledger, campaign: str | None) -> None:
     from nas.report.beside import Beside
 
     with Beside() as beside:  # loads its libraries while this process loads its own
-        from nas.report.page import page, save
+        from nas.report.page import page
 
-        size = save(page(ledger, campaign, beside=beside), path)
+        size = write_bytes(path, page(ledger, campaign, beside=beside))
     typer.echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser and asks nobody for anything")
 
 

@@ -4,10 +4,9 @@ import json
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from nas.cli import options
-from nas.cli.console import console
+from nas.cli.console import put, put_shown
 
 
 def replay(
@@ -33,19 +32,14 @@ def replay(
     found = compare(seed, seeds)
     if as_json or form == "json":
         text = json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n"
-        output.write_text(text) if output else typer.echo(text, nl=False)
+        put(text, output)
         return
     shown = render(table(found), form, note=note(found), limit=None)
     said = "\n".join(f"- {remark}" for remark in remarks(found))
     if isinstance(shown, str):
-        text = f"{shown}\n{said}\n" if form == "md" else shown
-        output.write_text(text) if output else typer.echo(text, nl=False)
-        return
-    if output is None:
-        console.print(shown, said)
-        return
-    with output.open("w") as file:
-        Console(file=file, width=200).print(shown, said)
+        put(f"{shown}\n{said}\n" if form == "md" else shown, output)
+    else:
+        put_shown(output, shown, said)
 
 
 def register(app: typer.Typer) -> None:

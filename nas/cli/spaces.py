@@ -11,6 +11,7 @@ from rich.text import Text
 
 from nas.cli import complete, options
 from nas.cli.console import console, open_if_there
+from nas.files import write_text
 from nas.spec import ProblemError
 
 
@@ -215,7 +216,7 @@ def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
             say=lambda text: console.print(text, highlight=False, markup=False),
         )
     path.parent.mkdir(exist_ok=True)
-    path.write_text(dump(space))
+    write_text(path, dump(space))
     console.print(f"{path}: {len(space.families)} families, {len(space.members)} members")
 
 

@@ -158,8 +158,8 @@ def autopsy(slip: Slip, error_file: str | None) -> Outcome:
         return running.timed_out()
     left = slip.last_words.with_suffix(".outcome")
     if left.exists():
-        return Outcome.model_validate_json(left.read_text())
-    words = slip.last_words.read_text(errors="replace") if slip.last_words.exists() else ""
+        return Outcome.model_validate_json(left.read_bytes())
+    words = slip.last_words.read_text("utf-8", "replace") if slip.last_words.exists() else ""
     number = fatal_signal(words)
     if number is not None:
         return running.died(-number, last_words(words))

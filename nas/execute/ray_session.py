@@ -63,7 +63,7 @@ def ray_session(*, workers: int, gpus: int) -> Iterator[Path]:
         root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_root()))
         clear_left_behind(root.parent)
         ours = not ray.is_initialized()
-        with (root / "unlocked").open("w") as lock:
+        with (root / "unlocked").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             (root / "unlocked").rename(root / LOCK)
             try:
@@ -79,7 +79,7 @@ def ray_session(*, workers: int, gpus: int) -> Iterator[Path]:
 def clear_left_behind(folder: Path) -> None:
     """Removes the folders of sessions whose driver was killed: nobody holds their lock."""
     for path in folder.glob(f"{PREFIX}*/{LOCK}"):
-        with suppress(OSError), path.open("r+") as lock:
+        with suppress(OSError), path.open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path.parent, ignore_errors=True)
 

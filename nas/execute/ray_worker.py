@@ -11,6 +11,7 @@ from typing import IO, Any
 from ray import tune
 
 from nas.execute.child import die_with_parent
+from nas.files import write_text
 from nas.spec import Epoch, Outcome, Trial, one_line
 
 
@@ -65,7 +66,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
             if event is not None:
                 self._end()
                 if event.needs_restart:
-                    self._outcome.write_text(event.model_dump_json())
+                    write_text(self._outcome, event.model_dump_json())
                     raise RestartNeeded("raised to end this process")  # Tune replaces the actor
                 return {"outcome": event.model_dump_json(), "done": True}
             raised = ["ended without an outcome", ""]

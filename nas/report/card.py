@@ -13,7 +13,7 @@ import torch
 from model import build
 from safetensors.torch import load_file
 
-config = json.loads(Path("config.json").read_text())
+config = json.loads(Path("config.json").read_text(encoding="utf-8"))
 model = build(config["num_classes"])
 model.load_state_dict(load_file("weights.safetensors"))
 model.eval()

@@ -2,13 +2,13 @@
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import nas
 from nas import data
 from nas.contained import contained
+from nas.files import check_new_folder, new_folder
 from nas.ledger import Ledger
 from nas.ledger.lookup import Found, find
 from nas.report.card import card
@@ -26,7 +26,7 @@ def export(
     *,
     code_only: bool = False,
 ) -> list[Path]:
-    """Writes model.py, weights.safetensors, config.json and README.md into a new folder.
+    """Writes model.py, weights.safetensors, config.json and README.md into a new or empty folder.
 
     Returns the files written. Raises ProblemError for a candidate that has not been trained to
     its end, for weights that were not kept or are gone, and for a folder that holds something;
@@ -34,22 +34,14 @@ def export(
     """
     found = find(ledger, ident, campaign)
     weights = None if code_only else _weights(ledger, found)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ProblemError("this is not an empty folder", where=str(out), fix="name a new one")
+    check_new_folder(out)
     config = _config(ledger, found)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside, then renamed: a full disk leaves no half of an export.
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-        made = Path(temporary) / "export"
-        made.mkdir()
+    with new_folder(out) as made:
         (made / "model.py").write_text(found.candidate.code, encoding="utf-8")
         (made / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         (made / "README.md").write_text(card(config, weights is not None), encoding="utf-8")
         if weights is not None:
             shutil.copyfile(weights, made / "weights.safetensors")
-        if out.exists():
-            out.rmdir()
-        made.rename(out)
     return sorted(out.iterdir())
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import nas
 from nas.bank import SPLITS, Bank, BankError, Entry
 from nas.execute.warm import recipe_of
-from nas.spec import ProblemError, Space
+from nas.files import new_folder, write_text
+from nas.spec import Space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ from pathlib import Path
 from safetensors.numpy import load_file
 
 HERE = Path(__file__).parent
-members = json.loads((HERE / "members.json").read_text())
+members = json.loads((HERE / "members.json").read_text(encoding="utf-8"))
 
 
 def load(split: str) -> tuple[list[str], "numpy.ndarray", "numpy.ndarray"]:
@@ -42,7 +43,10 @@ def load(split: str) -> tuple[list[str], "numpy.ndarray", "numpy.ndarray"]:
 def quartets() -> list[dict[str, str]]:
     """One row a mixture, best uniform average first; empty where none was screened."""
     path = HERE / "quartets.csv"
-    return list(csv.DictReader(path.open())) if path.exists() else []
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 '''
 
 
@@ -57,26 +61,16 @@ def publish(
     licence: str,
     of: int | None = None,
 ) -> dict[str, int]:
-    """Writes the benchmark into a new folder; its files' sizes by name. `of` is how many mixtures
-    there are, of which `scores` may hold a part.
+    """Writes the benchmark into a new or empty folder; its files' sizes by name. `of` is how many
+    mixtures there are, of which `scores` may hold a part.
 
-    Raises ProblemError for a folder that is there already and for a bank that cannot be read;
+    Raises ProblemError for a folder that holds something and for a bank that cannot be read;
     nothing is left behind then.
     """
-    import shutil
-
-    if folder.exists():
-        raise ProblemError("there is something already", where=str(folder), fix="name a new folder")
     if not entries:
         raise BankError("there is no expert to publish", where=str(bank.folder))
-    fresh = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    try:
+    with new_folder(folder) as fresh:
         _write(fresh, bank, entries, scores, space, config, licence, of)
-        fresh.rename(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
 
 
@@ -102,11 +96,11 @@ def _write(
         logits = torch.stack([one[split][0] for one in said])
         save_file({"logits": logits, "labels": labels}, folder / f"{split}.safetensors")
     members = [_member(entry, [bank.entry(k) for k in entry.candidate.warm]) for entry in ordered]
-    (folder / "members.json").write_text(json.dumps(members, indent=1))
+    write_text(folder / "members.json", json.dumps(members, indent=1))
     if scores is not None:
         scores.to_csv(folder / "quartets.csv", index=False)
-    (folder / "load.py").write_text(_LOADER)
-    (folder / "README.md").write_text(_card(ordered, scores, space, config, licence, of))
+    write_text(folder / "load.py", _LOADER)
+    write_text(folder / "README.md", _card(ordered, scores, space, config, licence, of))
     about = {
         "version": VERSION,
         "nas": nas.__version__,
@@ -121,7 +115,7 @@ def _write(
             for path in sorted(folder.iterdir())
         },
     }
-    (folder / "benchmark.json").write_text(json.dumps(about, indent=1))
+    write_text(folder / "benchmark.json", json.dumps(about, indent=1))
 
 
 def _member(entry: Entry, begun: Sequence[Entry]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nas.files import read_source
 from nas.space.text import read
 from nas.spec import ProblemError, Space, did_you_mean
 
@@ -27,5 +28,5 @@ def _where(space: Space, family: str, model: str, path: Path | None) -> str:
     if path is None or space.experts is None:
         return f"space {space.name}, family {family}"
     index = [member.model for member in space.experts.families[family]].index(model)
-    document = read(path.read_text(encoding="utf-8"), str(path))
+    document = read(read_source(path), str(path))
     return f"{path}:{document.line(('experts', 'families', family, index))}"

@@ -5,12 +5,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from nas import resources
+from nas.files import read_source
 from nas.space.errors import refusal
 from nas.space.form import FileSpace
 from nas.space.text import read
 from nas.spec import ProblemError, Space, did_you_mean
 
-_MAX_BYTES = 1_000_000
 _FIXES: dict[str | int, str] = {"choose": "add families or lower choose", "": "add experts"}
 
 
@@ -40,13 +40,7 @@ def load(name_or_path: str) -> Space:
     """
     path = find(name_or_path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ProblemError("is too large for a space file", where=str(path))
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ProblemError(
-            f"is not UTF-8 text (byte {error.start})", where=str(path), fix="save it as UTF-8"
-        ) from None
+        text = read_source(path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ProblemError(

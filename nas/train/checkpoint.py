@@ -1,7 +1,5 @@
 """Files of a trial, written so that a reader sees a whole one or none."""
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -9,6 +7,8 @@ from typing import Any
 import safetensors.torch
 import torch
 from torch import nn
+
+from nas.files import replacing
 
 FORMAT = 1
 
@@ -20,7 +20,9 @@ class CheckpointError(Exception):
 def save_checkpoint(path: Path, key: str, state: dict[str, Any]) -> None:
     """Writes a procedure's state for the candidate `key`; OSError where the disk refuses."""
     content = {"format": FORMAT, "key": key, "state": state}
-    _replace(path, lambda temporary: torch.save(content, temporary))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as fresh:
+        torch.save(content, fresh)
 
 
 def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
@@ -45,17 +47,6 @@ def save_weights(path: Path, model: nn.Module) -> None:
 
     Read with `safetensors.torch.load_model`. OSError where the disk refuses.
     """
-    _replace(path, lambda temporary: safetensors.torch.save_model(model, str(temporary)))
-
-
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        write(temporary)
-        # A power cut must not leave a name that points to bytes that were never written.
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as fresh:
+        safetensors.torch.save_model(model, str(fresh))

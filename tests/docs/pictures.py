@@ -42,11 +42,13 @@ _FRAME = """\
 
 def terminal(command: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An SVG of what a `nas` command that looks prints."""
+    from nas.cli import console as shared
     from nas.cli import look
     from nas.cli.app import app
 
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
-    monkeypatch.setattr(look, "console", console)
+    for room in (look, shared):  # commands print by themselves and by what they share
+        monkeypatch.setattr(room, "console", console)
     name, *arguments = command.split()
     assert name == "nas"
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)

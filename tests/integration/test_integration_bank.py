@@ -148,7 +148,7 @@ def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
     assert len((folder / "out" / "quartets.csv").read_text().splitlines()) == 11
     again = run("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)
     assert again.returncode == 1
-    assert "there is something already" in again.stderr
+    assert "not an empty folder" in again.stderr
     small = nas("screen", "five.yaml", "--epochs", "1", "--max-params", "300k", cwd=folder)
     assert "left out as too large or too slow" in small
     none = run("screen", "five.yaml", "--epochs", "1", "--max-params", "1k", cwd=folder)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from nas.cli.app import app
 from nas.ledger import Ledger
-from nas.report.page import page, page_data, save
+from nas.report.page import page, page_data
 from nas.spec import ProblemError
 
 
@@ -74,29 +74,6 @@ def test_the_same_ledger_gives_the_same_page_but_for_the_time(
     monkeypatch.setattr("nas.report.page.data.time.time", lambda: 1.7e9)
     ledger = Ledger(filled.path)
     assert page(ledger) == page(ledger)
-
-
-def test_saving_replaces_at_once_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "out.html"
-    path.write_text("old")
-    assert save(b"new", path) == 3
-    assert path.read_bytes() == b"new"
-
-    def full(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[:1])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space"):
-        save(b"newer", path)
-    assert [p.name for p in tmp_path.iterdir()] == ["out.html"]
-    assert path.read_bytes() == b"new"
-    monkeypatch.undo()
-    with pytest.raises(ProblemError, match="no such folder"):
-        save(b"new", tmp_path / "nowhere" / "out.html")
 
 
 # The command

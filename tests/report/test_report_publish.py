@@ -81,9 +81,10 @@ def test_checksums_versions_and_licence_are_with_it(tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    with pytest.raises(ProblemError, match="something already"):
+    (tmp_path / "out" / "mine").touch()
+    with pytest.raises(ProblemError, match="not an empty folder"):
         published(tmp_path)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
 
 
 def test_nothing_is_left_of_a_failure(tmp_path: Path) -> None:

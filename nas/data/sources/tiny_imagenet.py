@@ -51,7 +51,7 @@ def read(where: Path) -> Raw:
     ]
     notes = base / "val" / "val_annotations.txt"
     test = []
-    for line, text in enumerate(notes.read_text().splitlines(), start=1):
+    for line, text in enumerate(notes.read_text(encoding="utf-8").splitlines(), start=1):
         name, wnid, *_ = (*text.split("\t"), "")
         if wnid not in number:
             raise ProblemError(f"{wnid!r} is not a class", where=f"{notes}:{line}", fix=_GET)

@@ -6,7 +6,7 @@ from nas.report.page import page, page_data
 page, which then asks that address for `page_data(ledger, campaign)` as JSON every few seconds.
 """
 
-from nas.report.page.build import page, save, to_json
+from nas.report.page.build import page, to_json
 from nas.report.page.data import page_data
 
-__all__ = ["page", "page_data", "save", "to_json"]
+__all__ = ["page", "page_data", "to_json"]

@@ -4,7 +4,6 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -14,7 +13,6 @@ from typing import Any
 from nas.ledger import Ledger
 from nas.report.beside import Beside
 from nas.report.page.data import page_data
-from nas.spec import ProblemError
 
 _ASSETS = Path(__file__).with_name("assets")
 _SCRIPTS = ("format.js", "tables.js", "figures.js", "page.js")
@@ -37,25 +35,6 @@ def page(
         library = pool.submit(_plotly)  # is packed meanwhile
         data = page_data(ledger, campaign, beside)
         return _filled(data, live, *library.result())
-
-
-def save(made: bytes, path: Path) -> int:
-    """Writes a page beside its place, then moves it there: nobody meets half of one. Its bytes.
-
-    Raises ProblemError where there is no folder for it.
-    """
-    if path.exists() and not path.is_file():  # /dev/stdout; a folder, which says so
-        return path.write_bytes(made)
-    if not path.parent.is_dir():
-        raise ProblemError("there is no such folder", where=str(path.parent), fix="make it first")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(made)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return len(made)
 
 
 def to_json(data: Mapping[str, Any]) -> bytes:

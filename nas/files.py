@@ -1,0 +1,135 @@
+"""Files: written whole or not at all, in UTF-8 whatever the locale; read only where they end."""
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from nas.spec import ProblemError
+
+SOURCE_BYTES = 1_000_000
+"""No file that a person writes by hand is larger."""
+
+
+def write_text(path: Path, text: str) -> int:
+    """Writes text as UTF-8; its bytes. Raises as `replacing` does.
+
+    A half of a character, as in the name of a file that is not UTF-8, is written as an escape.
+    """
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: Path, content: bytes) -> int:
+    """Writes a file; its bytes. What is no regular file, /dev/stdout or a FIFO, is written to."""
+    if path.exists() and not path.is_file():
+        return path.write_bytes(content)  # a folder says so
+    with replacing(path) as fresh:
+        fresh.write_bytes(content)
+    return len(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new file beside `path`; once it is written and on the disk, it takes its place.
+
+    Where the block or the disk fails, what stood there stays and nothing else is left. A link
+    stays a link. Raises ProblemError where there is no folder for it, OSError where the disk
+    refuses.
+    """
+    target = path.resolve()
+    if not target.parent.is_dir():
+        raise ProblemError("there is no such folder", where=str(path.parent), fix="make it first")
+    fresh = target.with_name(_unused())
+    try:
+        yield fresh
+        flush(fresh)
+        _move(fresh, target)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to write files into; at the end they stand in `path`, a new or an empty folder.
+
+    It may be the working directory, a link to a folder, or where something is mounted. Where the
+    block or the disk fails, nothing is left. Raises as `check_new_folder` does.
+    """
+    check_new_folder(path)
+    target = path.resolve()
+    missing = [folder for folder in target.parents if not folder.exists()]
+    # In an empty folder's place nothing can be moved where it is mounted, or one stands in it.
+    into = target.exists()
+    fresh = (target if into else target.parent) / _unused()
+    moved: list[Path] = []
+    try:
+        fresh.mkdir(parents=True)
+        yield fresh
+        for file in fresh.iterdir():
+            flush(file)
+        if into:
+            moved.extend(file.rename(target / file.name) for file in sorted(fresh.iterdir()))
+            fresh.rmdir()
+        else:
+            fresh.rename(target)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        for file in moved:
+            file.unlink(missing_ok=True)
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def check_new_folder(path: Path) -> None:
+    """Raises ProblemError unless a folder could be made at `path`, or an empty one is there."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ProblemError("this is not an empty folder", where=str(path), fix="name a new one")
+
+
+def read_source(path: Path) -> str:
+    """The text of a file that a person wrote: a regular one, UTF-8, of at most a megabyte.
+
+    Raises ProblemError for any other, without reading what never ends; OSError where it cannot be
+    read.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ProblemError("this is no regular file", where=str(path), fix="name a text file")
+    with path.open("rb") as file:  # its length as stat tells it may be a lie, as in /proc
+        content = file.read(SOURCE_BYTES + 1)
+    if len(content) > SOURCE_BYTES:
+        raise ProblemError(
+            f"is larger than the {SOURCE_BYTES // 1000:,} kB that such a file may have",
+            where=str(path),
+        )
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise ProblemError(
+            f"is not UTF-8 text (byte {error.start})", where=str(path), fix="save it as UTF-8"
+        ) from None
+
+
+def flush(path: Path) -> None:
+    """A power cut must not leave a name that points to bytes that were never written."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _unused() -> str:
+    """A hidden name of bounded length, whatever the length of the name that it stands for."""
+    return f".{uuid4().hex}.part"
+
+
+def _move(fresh: Path, target: Path) -> None:
+    try:
+        fresh.replace(target)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        shutil.copyfile(fresh, target)  # a file that is mounted by itself, as docker -v does
