@@ -4,7 +4,7 @@ import io
 import os
 import sys
 
-from nas.spec import ProblemError
+from nas.spec import ProblemError, UsageError
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
         sys.exit(130)
     except ProblemError as error:
         print(f"nas: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -41,8 +41,9 @@ def doctor(
 
 def _ledger(db: str, migrate: bool) -> str:
     from nas.ledger import Ledger
+    from nas.ledger.database import is_url
 
-    if "://" not in db and not Path(db).exists():
+    if not is_url(db) and not Path(db).exists():
         return f"none at {db}"
     try:
         ledger = Ledger(db, read_only=not migrate)

@@ -1,6 +1,7 @@
 """`nas dashboard`, `nas export-study`: a campaign in a browser, and in other tools."""
 
 import os
+import shlex
 from contextlib import suppress
 from typing import Annotated
 
@@ -50,7 +51,8 @@ def export_study(
     from nas.report.study import export_study as write
 
     done = write(Ledger(db), campaign, output, overwrite=overwrite)
-    typer.echo(f"{done.trials} trials in the study {done.name}: optuna-dashboard {done.storage}")
+    look = f"optuna-dashboard {shlex.quote(done.storage)}"
+    typer.echo(f"{done.trials} trials in the study {done.name}: {look}")
 
 
 def register(app: typer.Typer) -> None:

@@ -1,11 +1,13 @@
 """Opening a ledger: what schema it has, and bringing it up to date."""
 
+import re
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, make_url, text
+from sqlalchemy import URL, Engine, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError
 
-from nas.ledger.engine import open_engine, place
-from nas.spec import ProblemError
+from nas.ledger.engine import file_of, open_engine, place
+from nas.spec import ProblemError, UsageError
 
 HEAD = "0004"
 """The schema version this code writes: the newest file in migrations/versions."""
@@ -17,12 +19,47 @@ VERSIONS = frozenset(
 """Every schema version there has been."""
 
 
-def database_url(where: str | Path) -> str:
-    """An SQLAlchemy URL for a path or a URL."""
-    text_ = str(where)
-    if "://" in text_:
-        return text_
-    return f"sqlite:///{Path(text_).absolute()}"
+def database_url(where: str | Path | URL) -> URL:
+    """An SQLAlchemy URL for a path or a URL; a path is taken as it stands, `?` and `%20` too.
+
+    Raises ProblemError for what is neither, or is another database than the two.
+    """
+    if isinstance(where, URL):
+        return where
+    typed = str(where)
+    if not is_url(where):
+        return _sqlite_url(Path(typed))
+    try:
+        url = make_url(typed)
+        backend = url.get_backend_name()
+    except (ArgumentError, ValueError):  # an unknown dialect; a port that is no number
+        hidden = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", typed)
+        raise UsageError(
+            f"{hidden!r} is neither a path nor a database URL", fix="write --db runs.db"
+        ) from None
+    if backend == "sqlite" and url.database and "?" not in typed:
+        return _sqlite_url(Path(url.database))
+    if backend == "sqlite":
+        raise UsageError(f"{typed!r} names no file alone", fix="write its path: --db runs.db")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise UsageError(f"there is no port {url.port}", where="--db", fix="5432 is the usual one")
+    if backend != "postgresql":
+        raise UsageError(
+            f"a ledger lives in SQLite or PostgreSQL, not in {backend}",
+            fix="write --db runs.db, or --db postgresql://user@host/database",
+        )
+    return url
+
+
+def is_url(where: str | Path) -> bool:
+    """Whether a ledger is named by a URL; a path may have `://` in it further on."""
+    return isinstance(where, str) and re.match(r"[A-Za-z][\w+.-]*://", where) is not None
+
+
+def _sqlite_url(path: Path) -> URL:
+    if path.exists() and not path.is_file():  # a folder, a FIFO, /dev/zero
+        raise UsageError("a ledger is a file, and this is none", where=str(path), fix="name a file")
+    return URL.create("sqlite", database=str(path.absolute()))
 
 
 def schema_version(engine: Engine) -> str | None:
@@ -43,14 +80,14 @@ def schema_version(engine: Engine) -> str | None:
         return None
 
 
-def open_ledger(url: str, *, read_only: bool) -> Engine:
+def open_ledger(url: URL, *, read_only: bool) -> Engine:
     """An engine on a ledger of the present schema, made or brought up to date for writing.
 
     Raises ProblemError, and leaves the file as it was, for a database that is no ledger or a
     newer nas's; for reading also for one that is empty or of an older schema.
     """
     # Looked at before it is opened for writing: that alone turns a file into a WAL database.
-    there = _file(url)
+    there = file_of(url)
     if read_only or (there and there.exists()):
         look = open_engine(url, read_only=True)
         version = known_version(look)
@@ -62,12 +99,6 @@ def open_ledger(url: str, *, read_only: bool) -> Engine:
     if known_version(engine) != HEAD:
         migrate(engine)
     return engine
-
-
-def _file(url: str) -> Path | None:
-    """The file of a SQLite URL."""
-    database = make_url(url).database if url.startswith("sqlite") else None
-    return Path(database) if database else None
 
 
 def known_version(engine: Engine) -> str | None:
@@ -104,7 +135,8 @@ def migrate(engine: Engine) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    # A percent sign means something to the parser of this setting.
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:  # one process migrates, the others wait for it
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

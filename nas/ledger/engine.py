@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from nas.spec import ProblemError
@@ -23,46 +21,38 @@ _ADVISORY_LOCK = 7_462_001
 """PostgreSQL's name for a ledger's one writer."""
 
 
-def place(url: str | URL) -> str:
+def file_of(url: URL) -> Path | None:
+    """The file of a SQLite URL; None of a server's."""
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def place(url: URL) -> str:
     """Where a ledger is, for a person: the file, or the URL without its password."""
-    return make_url(url).render_as_string(hide_password=True).removeprefix("sqlite:///")
+    return str(file_of(url) or url.render_as_string(hide_password=True))
 
 
-def open_engine(url: str, *, read_only: bool) -> Engine:
+def open_engine(url: URL, *, read_only: bool) -> Engine:
     """An engine whose every connection is set up alike; no connection is made yet.
 
-    Raises ProblemError for what is no URL, or is another database than the two.
+    Raises ProblemError where its driver is not installed, and for reading where there is no file.
     """
+    file = file_of(url)
+    if file is not None:
+        return _sqlite(url, file, read_only)
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed, read_only)
-        if parsed.get_backend_name() == "postgresql":
-            return _postgresql(parsed, read_only)
-    except ArgumentError:  # unknown dialects too
-        raise ProblemError(
-            f"{url!r} is neither a path nor a database URL", fix="write --db runs.db"
-        ) from None
+        return _postgresql(url, read_only)
     except ModuleNotFoundError as error:
         raise ProblemError(
             f"this database needs the package {error.name}", fix=f"pip install {error.name}"
         ) from None
-    raise ProblemError(
-        f"a ledger lives in SQLite or PostgreSQL, not in {parsed.get_backend_name()}",
-        fix="write --db runs.db, or --db postgresql://user@host/database",
-    )
 
 
-def _sqlite(url: URL, read_only: bool) -> Engine:
-    if read_only and url.database and not Path(url.database).exists():
-        raise ProblemError(
-            "there is no ledger here",
-            where=url.database,
-            fix="start a campaign with `nas search`, or name its file with --db",
-        )
+def _sqlite(url: URL, file: Path, read_only: bool) -> Engine:
+    if read_only and not file.exists():
+        raise absent(url)
     options: dict[str, Any] = {"connect_args": {"timeout": LOCK_WAIT_SECONDS}}
-    if read_only and url.database and _unchanging(Path(url.database)):
-        where = f"file:{quote(url.database)}?immutable=1"
+    if read_only and _unchanging(file):
+        where = f"file:{quote(os.fsencode(file))}?immutable=1"
         options = {"creator": lambda: sqlite3.connect(where, uri=True, check_same_thread=False)}
     engine = create_engine(url, **options)
 
@@ -82,6 +72,15 @@ def _sqlite(url: URL, read_only: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def absent(url: URL) -> ProblemError:
+    """That there is no ledger of that name."""
+    return ProblemError(
+        "there is no ledger here",
+        where=place(url),
+        fix="start a campaign with `nas search`, or name its file with --db",
+    )
 
 
 def _unchanging(path: Path) -> bool:

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import URL, func, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from nas.contained import contained
 from nas.ledger import models as m
 from nas.ledger.database import database_url, open_ledger
-from nas.ledger.engine import place
+from nas.ledger.engine import absent, file_of, place
 from nas.ledger.trouble import patiently, plain_errors
 from nas.spec import Conditions, Member, Probe, ProblemError, Space, did_you_mean
 
@@ -31,10 +31,19 @@ class Ledger:
     """
 
     def __init__(
-        self, where: str | Path = "runs.db", *, read_only: bool = True, timeout: float = 30.0
+        self,
+        where: str | Path | URL = "runs.db",
+        *,
+        read_only: bool = True,
+        create: bool = True,
+        timeout: float = 30.0,
     ) -> None:
-        """Opens, or when not `read_only` creates; waits `timeout` seconds for others' locks."""
+        """Opens; when not `read_only` creates too, unless told not to. Waits `timeout` seconds for
+        others' locks."""
         self.url = database_url(where)
+        self._path = file_of(self.url)
+        if self._path is not None and not create and not self._path.exists():
+            raise absent(self.url)
         self.read_only = read_only
         self.patience: Callable[[float], bool] = lambda waited: waited < timeout
         """Told the seconds another program has kept the ledger locked; whether to wait on."""
@@ -42,10 +51,6 @@ class Ledger:
             self._engine = patiently(
                 lambda: open_ledger(self.url, read_only=read_only), self.patience
             )
-
-        database = self._engine.url.database
-        on_disk = self._engine.url.get_backend_name() == "sqlite" and database
-        self._path = Path(str(database)).absolute() if on_disk else None
         self._file = self._identity()
 
     @property
@@ -56,9 +61,8 @@ class Ledger:
     @property
     def files(self) -> Path:
         """The folder for checkpoints and weights: beside a SQLite file, else in the cwd."""
-        database = self._engine.url.database
-        if self._engine.url.get_backend_name() == "sqlite" and database:
-            return Path(database).with_suffix(".files")
+        if self._path is not None:
+            return self._path.with_suffix(".files")
         return Path.cwd() / "runs.files"
 
     def attempt_folder(self, campaign: int, key: str, attempt: int) -> Path:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TypeVar
 
+from sqlalchemy import URL
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from nas.ledger.engine import place
@@ -75,7 +76,7 @@ _SIGNS = (
 
 
 @contextmanager
-def plain_errors(url: str) -> Iterator[None]:
+def plain_errors(url: URL) -> Iterator[None]:
     """Turns what a database driver raises into a ProblemError that says what to do."""
     try:
         yield

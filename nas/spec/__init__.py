@@ -15,7 +15,7 @@ from nas.spec.candidate import (
 from nas.spec.duration import format_duration, parse_duration
 from nas.spec.outcome import DRIVER, Epoch, ExpertScore, Inputs, Outcome, Status
 from nas.spec.probe import Conditions, Cost, Probe
-from nas.spec.problem import Problem, ProblemError, did_you_mean, fault_of, one_line
+from nas.spec.problem import Problem, ProblemError, UsageError, did_you_mean, fault_of, one_line
 from nas.spec.recipe import Recipe, Task
 from nas.spec.record import Phase, Plan, Record
 from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
@@ -54,6 +54,7 @@ __all__ = [
     "Subset",
     "Task",
     "Trial",
+    "UsageError",
     "did_you_mean",
     "fault_of",
     "format_duration",

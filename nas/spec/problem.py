@@ -28,6 +28,10 @@ class ProblemError(Exception):
         super().__init__(str(self.problem))
 
 
+class UsageError(ProblemError):
+    """A ProblemError about what was typed: a name that nothing has, a value no option takes."""
+
+
 def printable(text: str) -> str:
     """What any terminal's or database's UTF-8 can hold: an exception's text is anybody's."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.ledger import Ledger
-from nas.spec import ProblemError
+from nas.ledger.database import database_url
+from nas.ledger.engine import file_of
+from nas.spec import ProblemError, UsageError
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -46,7 +48,7 @@ def export_study(
     path = _file(where)
     name = ledger.campaign(campaign).name
     trials = trials_of(ledger, name)
-    storage = f"sqlite:///{path}"
+    storage = database_url(path).render_as_string()
     new = not path.exists()
     try:
         with _opened(storage) as rdb:
@@ -75,11 +77,9 @@ def export_study(
 
 def _file(where: str) -> Path:
     """The file meant by a path or a sqlite URL, which is new or Optuna's."""
-    if "://" in where and not where.startswith("sqlite:///"):
-        raise ProblemError(
-            "a study is written to a SQLite file", where=where, fix="write -o study.db"
-        )
-    path = Path(where.removeprefix("sqlite:///")).absolute()
+    path = file_of(database_url(where))
+    if path is None:
+        raise UsageError("a study is written to a SQLite file", fix="write -o study.db")
     if not path.parent.is_dir():
         raise ProblemError("there is no such folder", where=str(path.parent), fix="make it first")
     if not path.exists():
