@@ -4,11 +4,14 @@ import io
 import os
 import sys
 
-from nas.spec import ProblemError, UsageError
+from nas.import_path import leave_cwd_out
 
 
 def main() -> None:
     """The console script's entry: the only place that turns problems into text and exit codes."""
+    leave_cwd_out()
+    from nas.spec import ProblemError, UsageError  # and all else from where it was installed
+
     # Trials get one thread each: more are 20 to 50 times slower on a busy machine. Set before
     # anything loads a maths library, and inherited by every worker.
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -26,6 +26,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from nas.execute.running import last_words
+from nas.import_path import cwd_left_out
 from nas.spec import one_line
 
 TAIL_BYTES = 64 * 2**10
@@ -87,7 +88,8 @@ class Child:
         # Blocked in the child from its first instruction on: a Ctrl-C reaches the whole group.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            self._process.start()
+            with cwd_left_out():
+                self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         # If its owner forgets it, the interpreter ends it at exit instead of waiting for it.

@@ -4,12 +4,12 @@ import fcntl
 import logging
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from nas.import_path import cwd_left_out, importable
 from nas.spec import ProblemError, one_line
 
 OBJECT_STORE_BYTES = 80 * 2**20
@@ -86,18 +86,22 @@ def clear_left_behind(folder: Path) -> None:
 
 def _start(root: Path, workers: int, gpus: int) -> None:
     import ray
+    from ray.job_config import JobConfig
 
     try:
-        ray.init(
-            address="local",  # never a cluster that RAY_ADDRESS happens to name
-            num_cpus=workers,
-            num_gpus=gpus,
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _temp_dir=str(root),
-        )
+        with cwd_left_out():
+            ray.init(
+                address="local",  # never a cluster that RAY_ADDRESS happens to name
+                num_cpus=workers,
+                num_gpus=gpus,
+                object_store_memory=OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                # Or Ray puts the working directory first on its workers' path of imports.
+                job_config=JobConfig(_client_job=True),
+                _temp_dir=str(root),
+            )
     except Exception as error:
         raise ProblemError(
             f"Ray does not start ({one_line(error)})", where="--executor", fix="take local"
@@ -118,8 +122,7 @@ def _short_root() -> str | None:
 def _environment() -> Iterator[None]:
     """Ray reads its settings from the environment, and its workers inherit it."""
     # As multiprocessing does: a worker imports what this process can, nas in a bare checkout too.
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    changes = {**SETTINGS, "PYTHONPATH": path}
+    changes = {**SETTINGS, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(importable())}
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
     try:

@@ -15,6 +15,8 @@ from importlib import import_module
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
+from nas.import_path import cwd_left_out
+
 VERDICT = "verdict"
 """The audit's answer; any other name is an analysis'."""
 _LOADED = ("nas.analyse.observed", "sklearn.linear_model")
@@ -25,12 +27,13 @@ class Beside:
     """A context: leaving it ends the process."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__],  # -P: no module of the working directory
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        with cwd_left_out():
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
         self._sender = ThreadPoolExecutor(1)
         self._awaited: set[str] = set()
         self._answers: dict[str, Any] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from executor_contract import EVALUATE, ProcessContract, ScriptedDriver, offspring
+from planted import plant
 
 from nas.execute import Executor
 from nas.execute.ray_session import clear_left_behind, ray_session
@@ -23,9 +24,12 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[None]:
-    before = offspring()
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Begun in a folder whose Python files no worker must take for modules."""
+    before, home = offspring(), Path.cwd()
+    os.chdir(plant(tmp_path_factory.mktemp("planted")))
     with ray_session(workers=2, gpus=1):
+        os.chdir(home)
         yield
     assert offspring() <= before
 

@@ -1,0 +1,87 @@
+"""Python files of the working directory are no modules, here or in any child process.
+
+Ray's workers are looked at where Ray runs anyway: test_execute_ray.py.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from executor_contract import EVALUATE, ScriptedDriver
+from planted import plant
+
+from nas.execute import Sandbox
+from nas.execute.local import LocalExecutor
+from nas.import_path import cwd_left_out, importable
+from nas.report.beside import Beside
+from nas.spec import Status
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = plant(tmp_path / "here")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize("entry", ["", ".", "{here}", "../here", "{here}/"])
+def test_the_working_directory_is_left_out_by_any_name(
+    here: Path, monkeypatch: pytest.MonkeyPatch, entry: str
+) -> None:
+    named = entry.format(here=here)
+    monkeypatch.setattr("sys.path", [named, "/elsewhere", str(here.parent)])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([named, "/elsewhere", named]))
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    assert importable() == ["/elsewhere", str(here.parent)]
+    with cwd_left_out():
+        assert sys.path == ["/elsewhere", str(here.parent)]
+        assert os.environ["PYTHONPATH"] == "/elsewhere"
+        assert os.environ["PYTHONSAFEPATH"] == "1"
+    assert sys.path == [named, "/elsewhere", str(here.parent)]
+    assert os.environ["PYTHONPATH"] == os.pathsep.join([named, "/elsewhere", named])
+    assert "PYTHONSAFEPATH" not in os.environ
+
+
+def test_who_stands_where_nas_lies_still_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import nas
+
+    home = Path(nas.__file__).resolve().parent.parent
+    monkeypatch.chdir(home)
+    monkeypatch.setattr("sys.path", ["", "/elsewhere"])
+    assert importable() == [str(home), "/elsewhere"]
+
+
+def test_a_sandbox_starts_and_looks_elsewhere(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(here))  # as for whoever's script lies there
+    with Sandbox() as sandbox:
+        found = sandbox.call(eval, "__import__('sys').path")
+    assert found.ok, found
+    assert str(here) not in found.value
+    assert "" not in found.value
+
+
+def test_a_local_trial_trains(here: Path, tmp_path: Path) -> None:
+    driver = ScriptedDriver(["ok"], tmp_path / "trials")
+    LocalExecutor(evaluate=EVALUATE).run(driver)
+    assert driver.statuses == [Status.OK]
+
+
+@pytest.mark.usefixtures("here")
+def test_the_page_s_second_process_reads_to_the_end() -> None:
+    with Beside() as beside:
+        beside._pipes[0].close()
+        assert beside._process.wait(timeout=120) == 0
+
+
+def test_nas_itself_does_not_import_from_here_when_it_is_run_as_a_module(tmp_path: Path) -> None:
+    """What Python imports to run a module at all comes before anything of nas's."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nas.cli", "--version"],
+        cwd=plant(tmp_path / "here", stdlib=False),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.startswith("nas "), done.stderr
