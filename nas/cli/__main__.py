@@ -24,18 +24,25 @@ def main() -> None:
 
         app()
     except KeyboardInterrupt:
-        print("nas: interrupted before anything was begun", file=sys.stderr)  # noqa: T201
+        _say("interrupted before anything was begun")
         sys.exit(130)
     except ProblemError as error:
-        print(f"nas: {error}", file=sys.stderr)  # noqa: T201
+        _say(str(error))
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"nas: {where}{(error.strerror or str(error)).lower()}", file=sys.stderr)  # noqa: T201
+        _say(f"{where}{(error.strerror or str(error)).lower()}")
         sys.exit(1)
+
+
+def _say(problem: str) -> None:
+    """One line, whatever the names in it hold."""
+    from nas.spec.text import visible
+
+    print(f"nas: {visible(problem)}", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,14 +1,47 @@
 """The command tree."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import nas
 from nas.cli import bank, doctor, doors, look, plan, replay, screen, search, spaces
+from nas.cli.console import echo
+from nas.spec.text import visible
+
+_ClickError: type[Any] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+"""The base of all that is wrong with a command line; typer has come to carry its own click."""
+
+
+class _Group(TyperGroup):
+    """What was typed may have come from anywhere: an error that repeats it is text alone."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with _as_text():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _as_text():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _as_text() -> Iterator[None]:
+    try:
+        yield
+    except _ClickError as error:
+        error.message = visible(error.message)
+        raise
+
 
 app = typer.Typer(
     name="nas",
+    cls=_Group,
     help="Search heterogeneous Mixture-of-Experts image classifiers, with evidence.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -19,7 +52,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"nas {nas.__version__}")
+        echo(f"nas {nas.__version__}")
         raise typer.Exit
 
 

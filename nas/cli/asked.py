@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
+from nas.cli.console import echo
 from nas.spec import SCRATCH, ProblemError, Space, fault_of, parse_duration
 
 FROM_REPORT = "--from-report"
@@ -57,7 +58,7 @@ def advised(db: str, campaign: str, wishes: dict[str, str | None]) -> dict[str, 
     if any(wish is not None for wish in wishes.values()):
         raise typer.BadParameter(f"{FROM_REPORT} takes the place of --prefer and --drop")
     plan = recommended(Ledger(db), campaign)
-    typer.echo(f"As the report of {campaign} advises: {plan.said()}.", err=True)
+    echo(f"As the report of {campaign} advises: {plan.said()}.", err=True)
     return {"prefer": ",".join(plan.prefer) or "none", "drop": ",".join(plan.drop) or "none"}
 
 
@@ -101,7 +102,7 @@ def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
         )
     told = screen_of(ledger, ident)
     kind = "experts" if told.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
-    typer.echo(f"From screen {ident}, of {len(told.experts)} {kind}.", err=True)
+    echo(f"From screen {ident}, of {len(told.experts)} {kind}.", err=True)
     sampler = Corrected.name if by == CORRECTED else Screened.name
     changes: dict[str, Any] = {"sampler": sampler, "screen": ident, "top": top, "by": by}
     if config.trials is None and config.budget_seconds is None:

@@ -1,16 +1,15 @@
 """`nas bank`: train each member of a space once and keep what it predicts."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from nas.cli import asked, complete, options
-from nas.cli.console import console
+from nas.cli.console import console, echo, echo_json
 from nas.files import check_new_folder
+from nas.report.terminal import Terminal
 from nas.spec import ProblemError, Space
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def bank(
         if again:
             lost = "1 expert was" if again == 1 else f"{again} experts were"
             are = "is" if again == 1 else "are"
-            typer.echo(f"{lost} lost or damaged and {are} trained again.", err=True)
+            echo(f"{lost} lost or damaged and {are} trained again.", err=True)
         _train(ledger, name, config, as_json)
         return experts, banked(kept, experts)
 
@@ -142,7 +141,7 @@ def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
     from nas.report.live import Display
 
     try:
-        with Display(Console(stderr=True) if as_json else console, ledger, name) as display:
+        with Display(Terminal(stderr=True) if as_json else console, ledger, name) as display:
             voice = Voice(say=display.say, beat=display.beat, probed=display.probed)
             ended = run(ledger, name, config, voice)
     except KeyboardInterrupt:
@@ -150,7 +149,7 @@ def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
     if ended.fault:
         raise ProblemError(ended.fault, fix="mend it and type the same again: the rest is kept")
     if ended.why and not ended.spent:
-        typer.echo(f"{name}: {ended.why}. The same command goes on.", err=True)
+        echo(f"{name}: {ended.why}. The same command goes on.", err=True)
         raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
 
 
@@ -180,9 +179,9 @@ def _publish(
         licence=licence,
     )
     if scores is None:
-        typer.echo("Without mixtures: `nas screen` scores them.", err=True)
+        echo("Without mixtures: `nas screen` scores them.", err=True)
     size = sum(sizes.values()) / 1e6
-    typer.echo(f"{folder}: {', '.join(sizes)}; {size:.1f} MB", err=True)
+    echo(f"{folder}: {', '.join(sizes)}; {size:.1f} MB", err=True)
 
 
 def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":
@@ -195,7 +194,7 @@ def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":
             kept.verify(entry)
             sound[key] = entry
         except BankError as error:
-            typer.echo(f"{entry.model}: {error}", err=True)
+            echo(f"{entry.model}: {error}", err=True)
             kept.remove(key)
     return sound
 
@@ -212,7 +211,7 @@ def _show(experts: "list[Wanted]", found: "dict[str, Entry]", as_json: bool) -> 
         for expert in experts
     ]
     if as_json:
-        typer.echo(json.dumps(rows))
+        echo_json(rows)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("family", "model", "val", "test", "parameters", "ms", "MB"):
@@ -230,7 +229,7 @@ def _show(experts: "list[Wanted]", found: "dict[str, Entry]", as_json: bool) -> 
     console.print(table)
     size = sum(entry.bytes for entry in found.values())
     said = f"\n{len(found)} of {len(experts)} experts, {size / 1e6:,.1f} MB; ms is of one image."
-    console.print(said, highlight=False)
+    console.print(said)
 
 
 def _figures(entry: "Entry") -> dict[str, Any]:

@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterable
 
 import typer
 
+from nas.spec.text import visible
+
 Completer = Callable[[typer.Context, str], list[str]]
 
 
 def _completer(known: Callable[[typer.Context], Iterable[str]]) -> Completer:
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         try:
-            return [name for name in known(ctx) if name.startswith(incomplete)]
+            names = [name for name in known(ctx) if name.startswith(incomplete)]
+            return [name for name in names if visible(name) == name]
         except Exception:  # a half-typed line has no place for an error
             return []
 

@@ -1,19 +1,22 @@
 """The terminal, and small things commands share."""
 
 import io
+import json
 import os
 import sys
 from pathlib import Path
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from nas.files import write_text
 from nas.ledger import Ledger
 from nas.ledger.database import is_url
+from nas.report.terminal import Terminal
+from nas.spec.text import visible
 
 
-class PatientConsole(Console):
+class PatientConsole(Terminal):
     """Falls silent when its reader goes, `head` perhaps: a campaign does not end for that."""
 
     def on_broken_pipe(self) -> None:
@@ -27,7 +30,7 @@ console = PatientConsole()
 def put(text: str, output: Path | None) -> None:
     """Prints a program's or a document's text, or writes it to a file."""
     if output is None:
-        typer.echo(text, nl=False)
+        echo(text, nl=False)
     else:
         write_text(output, text)
 
@@ -38,8 +41,18 @@ def put_shown(output: Path | None, *parts: RenderableType) -> None:
         console.print(*parts)
         return
     text = io.StringIO()
-    Console(file=text, width=200).print(*parts)
+    Terminal(file=text, width=200).print(*parts)
     write_text(output, text.getvalue())
+
+
+def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Prints text as it stands, line by line: nothing in it steers a terminal."""
+    typer.echo(visible(str(text), lines=True), err=err, nl=nl)
+
+
+def echo_json(data: object) -> None:
+    """Prints data as one line of JSON, in ASCII: whatever a text holds is escaped."""
+    typer.echo(json.dumps(data))
 
 
 def open_if_there(db: str) -> Ledger | None:

@@ -1,13 +1,13 @@
 """`nas doctor`: what is installed, which devices there are, whether the ledger is sound."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from nas.cli import options
-from nas.cli.console import console
+from nas.cli.console import console, echo_json
 from nas.spec import ProblemError
 
 
@@ -30,11 +30,11 @@ def doctor(
         "ledger": _ledger(db, migrate),
     }
     if as_json:
-        typer.echo(json.dumps(found))
+        echo_json(found)
     else:
         for name, value in found.items():
             shown = ", ".join(value) or "none" if isinstance(value, list) else value or "missing"
-            console.print(f"[bold]{name:<12}[/] {shown}", highlight=False)
+            console.print(Text.assemble((f"{name:<12}", "bold"), f" {shown}"))
     if found["ledger"].startswith("unsound"):
         raise typer.Exit(1)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.cli import options
+from nas.cli.console import echo
 from nas.ledger import Ledger
 
 
@@ -29,7 +30,7 @@ def dashboard(
     with suppress(AttributeError, OSError):  # where there is such a thing
         os.nice(10)  # training goes first
     with suppress(KeyboardInterrupt), Dashboard(Ledger(db), campaign, port) as server:
-        typer.echo(f"{server.url} (Ctrl-C ends it)")
+        echo(f"{server.url} (Ctrl-C ends it)")
         server.serve_forever()
 
 
@@ -52,7 +53,7 @@ def export_study(
 
     done = write(Ledger(db), campaign, output, overwrite=overwrite)
     look = f"optuna-dashboard {shlex.quote(done.storage)}"
-    typer.echo(f"{done.trials} trials in the study {done.name}: {look}")
+    echo(f"{done.trials} trials in the study {done.name}: {look}")
 
 
 def register(app: typer.Typer) -> None:

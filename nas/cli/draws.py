@@ -1,12 +1,10 @@
 """`nas search --dry-run`: what would be drawn."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from nas.cli import asked
+from nas.cli.console import echo, echo_json, open_if_there
 from nas.files import write_text
 from nas.spec import ProblemError, Space
 
@@ -24,7 +22,6 @@ def print_draws(
     """Prints each candidate, and with `audit` whether the draw is fair; writes to no ledger."""
     from nas.campaign.dry_run import DryRun
     from nas.campaign.dry_run import as_json as plain
-    from nas.cli.console import open_if_there
     from nas.ledger import Ledger
 
     ledger = open_if_there(db)
@@ -39,7 +36,7 @@ def print_draws(
                 fix="leave them out, or leave out --name",
             )
         space, config = Space.model_validate(row.space), asked.config_of(**row.config)
-        typer.echo(
+        echo(
             f"{name} goes on with its own space {space.name}, sampler {config.sampler} and seed"
             f" {config.seed}.",
             err=True,
@@ -52,12 +49,12 @@ def print_draws(
         if folder:
             write_text(folder / f"{data['key']}.py", drawn.code)
         if as_json:
-            typer.echo(json.dumps(data))
+            echo_json(data)
         else:
             gate = " ".join(f"{k}={v}" for k, v in data["gate"].items())
             members = " + ".join(data["members"])
-            typer.echo(f"{data['key']}  {data['params'] / 1e6:7.2f} M  {gate}  {members}")
+            echo(f"{data['key']}  {data['params'] / 1e6:7.2f} M  {gate}  {members}")
     if audit:
         found = draws.verdict
         line = {"verdict": found.verdict, "flagged_at": found.flagged_at, "why": found.why}
-        typer.echo(json.dumps(line) if as_json else found.line)
+        echo_json(line) if as_json else echo(found.line)

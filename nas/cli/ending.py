@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from nas.campaign import CampaignConfig
-from nas.cli.console import console
+from nas.cli.console import console, echo
 from nas.ledger import Ledger
 from nas.ledger.database import database_url
 from nas.spec import Role, format_duration
@@ -45,7 +45,7 @@ def work(
             else:
                 ended = run(ledger, name, config, voice)
     except KeyboardInterrupt:  # in pre-flight: later, the campaign takes signals itself
-        typer.echo(
+        echo(
             f"Interrupted before a trial began. Go on with: nas resume {name}{_at(ledger)}",
             err=True,
         )
@@ -53,11 +53,11 @@ def work(
     with suppress(OSError):  # the terminal may be gone
         _tables(ledger, name, confirmed=bool(confirm))
     if ended.fault:
-        typer.echo(f"nas: {ended.fault}", err=True)
+        echo(f"nas: {ended.fault}", err=True)
         raise typer.Exit(1)
     with suppress(OSError):
         said = _verdict(ledger, name, ended, confirmed=bool(confirm))
-        console.print(said, highlight=False, soft_wrap=True)
+        console.print(said, soft_wrap=True)
     if ended.why and not ended.spent:
         raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
 

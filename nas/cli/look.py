@@ -1,6 +1,5 @@
 """`nas status`, `nas report`, `nas show`, `nas export`: what came of it."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +8,7 @@ import typer
 from rich.live import Live
 
 from nas.cli import complete, options
-from nas.cli.console import console, put, put_shown
+from nas.cli.console import console, echo, echo_json, put, put_shown
 from nas.files import write_bytes
 from nas.ledger import Ledger
 from nas.spec import ProblemError
@@ -32,7 +31,7 @@ def status(
 
     ledger = Ledger(db)
     if as_json:
-        typer.echo(summary(ledger, campaign).model_dump_json())
+        echo_json(summary(ledger, campaign).model_dump(mode="json"))
         return
     if not watch:
         console.print(panel(summary(ledger, campaign)))
@@ -82,7 +81,7 @@ def report(
         _write_page(html, Ledger(db), campaign)
         return
     from nas.analyse import question, table, tables, verdict
-    from nas.report import audited, escaped, render
+    from nas.report import audited, markdown, render
 
     if name is None:
         for known in tables():
@@ -90,7 +89,7 @@ def report(
                 said = question(known)
             except ProblemError as error:  # one's own, half written
                 said = str(error)
-            typer.echo(f"{known:<16} {said}")
+            echo(f"{known:<16} {said}")
         return
     ledger = Ledger(db)
     answer = table(name, ledger, campaign, screen)
@@ -100,9 +99,9 @@ def report(
     fair = verdict(ledger, chosen)
     if isinstance(text, str):
         if form == "md":
-            text = "\n\n".join([*map(escaped, fair.lines), text])
+            text = "\n\n".join([*map(markdown, fair.lines), text])
         elif fair.verdict == "biased":  # a program reads the other stream
-            typer.echo(fair.line, err=True)
+            echo(fair.line, err=True)
         put(text, output)
     else:
         put_shown(output, audited(fair), text)
@@ -115,7 +114,7 @@ def _write_page(path: Path, ledger: Ledger, campaign: str | None) -> None:
         from nas.report.page import page
 
         size = write_bytes(path, page(ledger, campaign, beside=beside))
-    typer.echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser and asks nobody for anything")
+    echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser and asks nobody for anything")
 
 
 def show(
@@ -133,9 +132,9 @@ def show(
 
     found = details(Ledger(db), candidate, campaign)
     if as_json:
-        typer.echo(json.dumps(found))
+        echo_json(found)
     elif code:
-        typer.echo(found["code"])
+        echo(found["code"])
     else:
         console.print(shown(found))
 
@@ -154,7 +153,7 @@ def export(
     from nas.report.export import export as write
 
     for path in write(Ledger(db), candidate, output, campaign, code_only=code_only):
-        typer.echo(path)
+        echo(path)
 
 
 def register(app: typer.Typer) -> None:

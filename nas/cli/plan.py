@@ -1,6 +1,5 @@
 """`nas plan`: what a campaign could tell, before it is paid for."""
 
-import json
 from dataclasses import asdict
 from math import isnan
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from nas.cli import complete, options
+from nas.cli.console import echo, echo_json
 from nas.spec import ProblemError, parse_duration
 
 
@@ -62,45 +62,41 @@ def plan(
     if points is None and before is not None and not isnan(before.noise):
         points = 100 * before.noise
     if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "space": chosen.name,
-                    "trials": trials,
-                    "noise_points": points,
-                    "like": asdict(before) if before else None,
-                    "results": found.results,
-                    "together": found.together,
-                    "family_sd": _known(found.family),
-                    "pair_sd": _known(found.pair),
-                    "family_points": _known(found.family, points),
-                    "pair_points": _known(found.pair, points),
-                }
-            )
+        echo_json(
+            {
+                "space": chosen.name,
+                "trials": trials,
+                "noise_points": points,
+                "like": asdict(before) if before else None,
+                "results": found.results,
+                "together": found.together,
+                "family_sd": _known(found.family),
+                "pair_sd": _known(found.pair),
+                "family_points": _known(found.family, points),
+                "pair_points": _known(found.pair, points),
+            }
         )
         return
     axis = chosen.experts
     short = f" (the space ends at {found.results:,})" if found.results < int(trials * rate) else ""
     each = found.results * axis.k / len(axis.families)
-    typer.echo(
+    echo(
         f"{trials:,} stratified trials of {chosen.name}, {axis.k} of {len(axis.families)} families,"
         f" {found.results:,} with a result{short}: a family stands in {each:.1f} of them, a pair in"
         f" {found.together:.1f}."
     )
     source = "stated" if noise is not None else f"measured in {before.campaign}" if before else ""
     if points is not None:
-        typer.echo(f"Noise between equal candidates: {points:.2f} points, {source}.")
-    typer.echo("Found four times out of five, if it is at least as large as")
+        echo(f"Noise between equal candidates: {points:.2f} points, {source}.")
+    echo("Found four times out of five, if it is at least as large as")
     for what, size in (
         ("a family's effect against the average family", found.family),
         ("a synergy of one pair, among all pairs, at a false-discovery rate of 5 %", found.pair),
     ):
-        typer.echo(f"  {_size(size, points):>12}  {what}")
+        echo(f"  {_size(size, points):>12}  {what}")
     if points is None:
         said = f"{before.campaign} has too few results to tell it" if before else "--like tells it"
-        typer.echo(
-            f"sd: the standard deviation between equal candidates; {said}, --noise states it."
-        )
+        echo(f"sd: the standard deviation between equal candidates; {said}, --noise states it.")
 
 
 def _known(size: float, points: float | None = 1.0) -> float | None:

@@ -31,7 +31,7 @@ def replay(
 
     found = compare(seed, seeds)
     if as_json or form == "json":
-        text = json.dumps(plain(found), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(plain(found), indent=1) + "\n"
         put(text, output)
         return
     shown = render(table(found), form, note=note(found), limit=None)

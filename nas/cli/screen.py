@@ -1,15 +1,14 @@
 """`nas screen`: score mixtures of the bank's experts without training any."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from nas.cli import asked, options
-from nas.cli.console import console
+from nas.cli.console import console, echo, echo_json
+from nas.report.terminal import Terminal
 from nas.spec import SCRATCH
 
 
@@ -73,7 +72,7 @@ def screen(
     )
     check_gpus(config.gpus)
     ledger = Ledger(db, read_only=False)
-    shown = Console(stderr=True) if as_json else console
+    shown = Terminal(stderr=True) if as_json else console
     with Progress(console=shown, transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
@@ -94,9 +93,9 @@ def screen(
             watch=watch,
         )
     if made.missing:
-        typer.echo(f"Without {', '.join(made.missing)}: not in the bank.", err=True)
+        echo(f"Without {', '.join(made.missing)}: not in the bank.", err=True)
     if as_json:
-        typer.echo(json.dumps(asdict(made)))
+        echo_json(asdict(made))
         return
     for name in ("screen", "screen_families"):
         answer = table(name, ledger, screen=made.ident)
@@ -104,7 +103,7 @@ def screen(
         console.print()
         console.print(render(answer, "table", title=question(name), note=note, limit=20))
     said = f"\n{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s."
-    console.print(said, highlight=False)
+    console.print(said)
 
 
 def register(app: typer.Typer) -> None:

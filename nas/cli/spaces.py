@@ -1,6 +1,5 @@
 """`nas spaces`, `nas families`, `nas data`: what there is to search in and train on."""
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.cli import complete, options
-from nas.cli.console import console, open_if_there
+from nas.cli.console import console, echo_json, open_if_there
 from nas.files import write_text
 from nas.spec import ProblemError
 
@@ -56,7 +55,7 @@ def spaces(
             }
         )
     if as_json:
-        typer.echo(json.dumps(rows))
+        echo_json(rows)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("space", "families", "members", "sets", "pixels", "template", ""):
@@ -118,10 +117,10 @@ def families(
     under = conditions_for(chosen, config, classes_of(config))
     ledger = Ledger(db, read_only=False) if open_if_there(db) else None
     members = [member for _, member in chosen.members]
-    with console.status("probing…") as status:
+    with console.status(Text("probing…")) as status:
 
         def watch(done: int, total: int, probe: Probe) -> None:
-            status.update(f"probing {done}/{total}: {probe.member.model}")
+            status.update(Text(f"probing {done}/{total}: {probe.member.model}"))
 
         probes = probe_members(ledger, members, under, watch=watch)
     rows = [
@@ -140,7 +139,7 @@ def families(
         for family, member in chosen.members
     ]
     if as_json:
-        typer.echo(json.dumps(rows))
+        echo_json(rows)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("family", "member", "M params", "M MACs", "MiB/image", "s/step", "probe"):
@@ -154,7 +153,7 @@ def families(
             f"{probe.macs / 1e6:.1f}",
             f"{probe.saved_bytes / 2**20:.2f}",
             f"{probe.seconds:.3f}",
-            "[green]ok" if probe.ok else f"[red]{probe.problem}",
+            Text("ok", "green") if probe.ok else Text(probe.problem, "red"),
         )
     console.print(table)
 
@@ -208,12 +207,12 @@ def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
     if path.exists():
         raise ProblemError("this space exists already", where=str(path), fix="choose another name")
     largest = parse_count(max_params)
-    with console.status("asking timm for its models…") as status:
+    with console.status(Text("asking timm for its models…")) as status:
         space = new_space(
             *(name, image_size, largest),
             gpus=gpus,
-            watch=lambda text: status.update(text),
-            say=lambda text: console.print(text, highlight=False, markup=False),
+            watch=lambda text: status.update(Text(text)),
+            say=console.print,
         )
     path.parent.mkdir(exist_ok=True)
     write_text(path, dump(space))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nas.report.cells import cell
+from nas.report.marks import code_span, markdown
 
 _LOAD = """\
 import json
@@ -33,9 +34,9 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
     count = len(candidate["experts"])
     what = f"A mixture of {count} timm networks" if count > 1 else "One timm network"
     lines = [
-        f"# {config['families'].replace('+', ' + ') or config['key']}",
+        f"# {markdown(config['families'].replace('+', ' + ') or config['key'])}",
         "",
-        f"{what}, from nas {config['nas']} (candidate `{config['key']}`)"
+        f"{what}, from nas {config['nas']} (candidate {code_span(config['key'], cell=False)})"
         + (", trained." if weights else ": the code alone, untrained."),
         "",
         "| expert | timm model | val acc % | test acc % | gate weight % | alone, test acc % |",
@@ -45,8 +46,9 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
         figures = (
             cell(name, e[name]) for name in ("val_acc", "test_acc", "usage", "alone_test_acc")
         )
-        lines.append(f"| {e['family']} | `{e['model']}` | {' | '.join(figures)} |")
-    gate = ", ".join(f"{name} {value}" for name, value in config["gate"].items())
+        names = f"{markdown(e['family'])} | {code_span(e['model'])}"
+        lines.append(f"| {names} | {' | '.join(figures)} |")
+    gate = markdown(", ".join(f"{name} {value}" for name, value in config["gate"].items()))
     lines += [
         "",
         f"Gate: {gate or 'as the template has it'}."
@@ -54,10 +56,11 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
         "",
         "## Training",
         "",
-        f"Data: {task['dataset']}, split seed {task['split_seed']}, {config['image_size']} px,"
-        f" {config['num_classes']} classes. {recipe['epochs']} epochs of batch"
-        f" {recipe['batch_size']}, learning rate {recipe['lr']}; the whole recipe is in"
-        " `config.json`. Selected on validation; the test set was measured once, after training.",
+        f"Data: {markdown(task['dataset'])}, split seed {task['split_seed']},"
+        f" {config['image_size']} px, {config['num_classes']} classes."
+        f" {recipe['epochs']} epochs of batch {recipe['batch_size']}, learning rate {recipe['lr']};"
+        " the whole recipe is in `config.json`. Selected on validation; the test set was measured"
+        " once, after training.",
         "",
         "| | val acc % | test acc % |",
         "| --- | ---: | ---: |",

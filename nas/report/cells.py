@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nas.spec import format_duration
+from nas.spec.text import visible
 
 MISSING = "–"
 
@@ -18,14 +19,14 @@ def header(column: str) -> str:
     writer = _writer(column)
     unit = " %" if writer is _percent else " pt" if writer in (_points, _spread) else ""
     measured_on = "test " if column.startswith("lift") else ""
-    return measured_on + column.removeprefix("gate_").replace("_", " ") + unit
+    return visible(measured_on + column.removeprefix("gate_").replace("_", " ") + unit)
 
 
 def cell(column: str, value: Any) -> str:
     """A value of a column as text."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return MISSING
-    return _writer(column)(value)
+    return visible(_writer(column)(value))
 
 
 def _percent(value: float) -> str:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from nas.ledger import Ledger
 from nas.spec import ProblemError, one_line
+from nas.spec.text import visible
 
 ADDRESS = "127.0.0.1"
 DATA = "data.json"
@@ -157,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _plain(self, status: HTTPStatus, text: str) -> None:
         kind = {"Content-Type": "text/plain; charset=utf-8"}
-        self._send(status, f"nas: {text}\n".encode(), kind)
+        self._send(status, f"nas: {visible(text)}\n".encode(), kind)
 
     def _send(self, status: HTTPStatus, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from nas.ledger import Ledger
 from nas.ledger.summary import Running, Summary, summary
+from nas.report.terminal import Terminal
 from nas.spec import Probe, format_duration
 
 QUIET_SECONDS = 60.0
@@ -152,7 +153,7 @@ def title(run: Running) -> str:
 class Display:
     """Shows a campaign while `with` lasts; the console's width and kind decide how."""
 
-    def __init__(self, console: Console, ledger: Ledger, campaign: str) -> None:
+    def __init__(self, console: Terminal, ledger: Ledger, campaign: str) -> None:
         self._console = console
         self._ledger = ledger
         self._campaign = campaign
@@ -181,7 +182,7 @@ class Display:
         with suppress(OSError):  # the terminal is gone; the campaign is not
             # A line a fact where a program reads; a terminal breaks it between words.
             wrap = not self._console.is_terminal
-            self._console.print(line, highlight=False, markup=False, soft_wrap=wrap)
+            self._console.print(line, soft_wrap=wrap)
 
     def beat(self) -> None:
         """About once a second."""

@@ -13,6 +13,8 @@ import nas
 from nas.bank import SPLITS, Bank, BankError, Entry
 from nas.execute.warm import recipe_of
 from nas.files import new_folder, write_text
+from nas.report.marks import markdown
+from nas.report.render import csv_text
 from nas.spec import Space
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ def _write(
     members = [_member(entry, [bank.entry(k) for k in entry.candidate.warm]) for entry in ordered]
     write_text(folder / "members.json", json.dumps(members, indent=1))
     if scores is not None:
-        scores.to_csv(folder / "quartets.csv", index=False)
+        write_text(folder / "quartets.csv", csv_text(scores))
     write_text(folder / "load.py", _LOADER)
     write_text(folder / "README.md", _card(ordered, scores, space, config, licence, of))
     about = {
@@ -152,13 +154,14 @@ def _card(
     if scores is not None and of is not None and len(scores) < of:
         mixtures = f"{len(scores):,} of the {of:,} mixtures of {k}, drawn uniformly or by size,"
     recipe = ", ".join(f"{name} {value}" for name, value in recipe_of(first.candidate))
+    of_what = markdown(f"{space.name} on {config['dataset']}")
     on = ""
     if first.candidate.warm:
         on = (
             " The experts are tuned: each had been trained before, as `trained_on_from` in"
             " `members.json` says, and was then trained on, alone."
         )
-    return f"""# A tabular Mixture-of-Experts benchmark: {space.name} on {config["dataset"]}
+    return f"""# A tabular Mixture-of-Experts benchmark: {of_what}
 
 What {len(entries)} separately trained timm networks say of every held-out, validation and test
 image, and the scores of {mixtures} of them. Whoever wants to know which experts belong together can
@@ -181,9 +184,9 @@ Images: {counts.train_images:,} to train on, {first.held_images:,} held out of t
 and gates there), {counts.val_images:,} to choose by, {counts.test_images:,} to report. Split seed
 {first.candidate.task.split_seed}; the images themselves are not here.
 
-Recipe: {recipe}.{on}
+Recipe: {markdown(recipe)}.{on}
 
-Licence of these files: {licence}. The data set has its own.
+Licence of these files: {markdown(licence)}. The data set has its own.
 """
 
 

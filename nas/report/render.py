@@ -1,6 +1,6 @@
 """A DataFrame as a terminal's table, CSV, JSON or Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.report.cells import cell, header
+from nas.report.marks import csv_cell, markdown
 from nas.spec import ProblemError, did_you_mean
+from nas.spec.problem import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +40,12 @@ def render(
     many it left out, as of rows beyond `limit`. `note` stands below.
     """
     if format == "csv":
-        return frame.to_csv(index=False, lineterminator="\n")
+        return csv_text(frame)
     if format == "json":
-        text = frame.to_json(
+        text = _texts(frame, printable).to_json(
             orient="records", date_format="iso", date_unit="us", double_precision=15, indent=1
         )
-        return str(text) + "\n"
+        return f"{text}\n".replace("\x7f", "\\u007f")  # the one control that pandas leaves
     if format not in FORMATS:
         raise ProblemError(f"no format {format!r}", fix=did_you_mean(format, FORMATS))
     if format == "md":
@@ -124,17 +126,31 @@ def _plain(values: "pd.Series[Any]") -> list[Any]:
     ]
 
 
-def escaped(text: str) -> str:
-    """For one line of Markdown: names and messages are anybody's."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+def csv_text(frame: "pd.DataFrame") -> str:
+    """A DataFrame as CSV in which no text is a formula to a spreadsheet."""
+    safe = _texts(frame, csv_cell)
+    safe.columns = frame.columns.map(lambda name: csv_cell(str(name)))
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def _texts(frame: "pd.DataFrame", write: Callable[[str], str]) -> "pd.DataFrame":
+    """A frame with all its texts written otherwise, its figures as they are."""
+    safe = frame.copy(deep=False)
+    for n, dtype in enumerate(frame.dtypes):
+        if dtype.kind == "O":
+            column = frame.iloc[:, n]
+            texts = column.map(lambda value: write(value) if isinstance(value, str) else value)
+            safe.isetitem(n, texts.array)
+    return safe
 
 
 def _markdown(page: _Page) -> str:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(map(escaped, cells)) + " |"
+        return "| " + " | ".join(map(markdown, cells)) + " |"
 
-    lines = [f"## {page.title}", ""] if page.title else []
-    lines += [line(page.columns), line(["---:" if n else "---" for n in page.numeric])]
+    rule = " | ".join("---:" if n else "---" for n in page.numeric)
+    lines = [f"## {markdown(page.title)}", ""] if page.title else []
+    lines += [line(page.columns), f"| {rule} |"]
     lines += [line(row) for row in page.rows]
-    lines += ["", page.footer(len(page.columns))]
+    lines += ["", markdown(page.footer(len(page.columns)))]
     return "\n".join(lines) + "\n"

@@ -7,9 +7,10 @@ from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Page
-from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from typer.testing import CliRunner
+
+from nas.report import Terminal
 
 COLUMNS = 104
 _THEME = TerminalTheme(
@@ -46,7 +47,7 @@ def terminal(command: str, monkeypatch: pytest.MonkeyPatch) -> str:
     from nas.cli import look
     from nas.cli.app import app
 
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    console = Terminal(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     for room in (look, shared):  # commands print by themselves and by what they share
         monkeypatch.setattr(room, "console", console)
     name, *arguments = command.split()

@@ -3,15 +3,15 @@
 import io
 
 from ledger_maker import Maker
-from rich.console import Console
 
 from nas.ledger.summary import summary
+from nas.report import Terminal
 from nas.report.live import Display, panel
 from nas.spec import Member, Probe, Status
 
 
 def text(renderable: object, width: int = 100) -> str:
-    console = Console(file=io.StringIO(), width=width)
+    console = Terminal(file=io.StringIO(), width=width)
     console.print(renderable)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
@@ -49,7 +49,7 @@ def test_a_narrow_terminal_still_shows_everything_that_matters(maker: Maker) -> 
 def test_where_there_is_no_terminal_lines_are_plain(maker: Maker) -> None:
     out = io.StringIO()
     name = maker.ledger.campaign().name
-    with Display(Console(file=out, width=80), maker.ledger, name) as display:
+    with Display(Terminal(file=out, width=80), maker.ledger, name) as display:
         display.probed(1, 2, Probe(member=Member(model="ant_s"), ok=True))
         display.probed(2, 2, Probe(member=Member(model="bee_s"), ok=True))
         display.say("#0 ant+bee: ok [bold]val[/] 0.9000")

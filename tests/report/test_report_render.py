@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from ledger_maker import SPACE
-from rich.console import Console
 
 from nas.ledger.screens import SCORES, put_screen
-from nas.report import FORMATS, render
+from nas.report import FORMATS, Terminal, render
 from nas.report.cells import cell, header
 from nas.spec import ProblemError
 
@@ -32,7 +31,7 @@ FRAME = pd.DataFrame(
 
 
 def printed(renderable: object, width: int = 200) -> str:
-    console = Console(width=width, no_color=True, file=io.StringIO())
+    console = Terminal(width=width, no_color=True, file=io.StringIO())
     console.print(renderable)
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
@@ -186,7 +185,7 @@ def test_every_shipped_report_renders_in_every_format(maker: object, tmp_path: P
 def test_what_is_in_brackets_is_no_markup() -> None:
     """CUDA's messages are full of it."""
     frame = pd.DataFrame({"message": ["unexpected [/red] at [x]", "[/pytorch/x.cpp:123]"]})
-    console = Console(width=80, file=io.StringIO())
+    console = Terminal(width=80, file=io.StringIO())
     console.print(render(frame, "table"))
     assert "unexpected [/red] at [x]" in console.file.getvalue()
     assert "[/pytorch/x.cpp:123]" in console.file.getvalue()

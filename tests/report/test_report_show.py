@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 from ledger_maker import CODE, Maker
-from rich.console import Console
 
 from nas.ledger import Ledger
 from nas.ledger.lookup import find
+from nas.report import Terminal
 from nas.report.show import details, shown
 from nas.spec import Outcome, ProblemError, Role, Status
 
 
 def text_of(found: dict[str, object]) -> str:
-    console = Console(width=120, no_color=True, file=io.StringIO())
+    console = Terminal(width=120, no_color=True, file=io.StringIO())
     console.print(shown(found))
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 

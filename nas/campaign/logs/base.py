@@ -5,6 +5,7 @@ import re
 
 from nas.ledger import Claim
 from nas.spec import Epoch, Outcome, Scalar
+from nas.spec.text import visible
 
 _FIGURES = tuple(name for name in Epoch.model_fields if name not in ("epoch", "usage"))
 _FINAL = (
@@ -37,7 +38,11 @@ def title(claim: Claim, attempt: int) -> str:
 
 def settings(claim: Claim) -> dict[str, Scalar]:
     """The gate's settings, `gate_<name>` as in the ledger's frames."""
-    return {f"gate_{name}": value for name, value in sorted(claim.candidate.choices.items())}
+    choices = sorted(claim.candidate.choices.items())
+    return {
+        f"gate_{_plain(name)}": visible(value) if isinstance(value, str) else value
+        for name, value in choices
+    }
 
 
 def figures(claim: Claim, epoch: Epoch) -> dict[str, float]:

@@ -10,6 +10,7 @@ from mlflow.entities import Metric, Param
 from nas.campaign.logs.base import Recorder, figures, results, settings, title
 from nas.ledger import Claim, Ledger
 from nas.spec import Epoch, Outcome, Status
+from nas.spec.text import visible
 
 _ENDED = {Status.OK: "FINISHED", Status.PRUNED: "FINISHED", Status.INTERRUPTED: "KILLED"}
 _LEFT = "KILLED"
@@ -30,12 +31,13 @@ class MLflow(Recorder):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._ledger = ledger
         self._campaign = campaign
+        self._experiment = visible(campaign)
         self._uri = mlflow.get_tracking_uri()
         self._runs: dict[int, str] = {}
         self._made: tuple[Any, str] | None = None
 
     def __str__(self) -> str:
-        return f"MLflow: experiment {self._campaign} at {self._uri}"
+        return f"MLflow: experiment {self._experiment} at {self._uri}"
 
     def epoch(self, claim: Claim, attempt: int, epoch: Epoch) -> None:
         run = self._run(claim, attempt)
@@ -46,7 +48,7 @@ class MLflow(Recorder):
         self._client.log_batch(run, metrics=_metrics(results(outcome), outcome.epochs))
         self._client.set_tag(run, "nas.outcome", outcome.status.value)
         if outcome.message:
-            self._client.set_tag(run, "nas.message", outcome.message)
+            self._client.set_tag(run, "nas.message", visible(outcome.message))
         self._client.set_terminated(run, _ENDED.get(outcome.status, "FAILED"))
         del self._runs[attempt]
 
@@ -65,8 +67,8 @@ class MLflow(Recorder):
         """The client and the experiment's id; made when first used, in the log's own thread."""
         if self._made is None:
             client = mlflow.MlflowClient(self._uri)
-            found = client.get_experiment_by_name(self._campaign)
-            made = found.experiment_id if found else client.create_experiment(self._campaign)
+            found = client.get_experiment_by_name(self._experiment)
+            made = found.experiment_id if found else client.create_experiment(self._experiment)
             self._made = client, made
         return self._made
 
@@ -76,7 +78,7 @@ class MLflow(Recorder):
 
     @property
     def _place(self) -> str:
-        return self._ledger.place.replace("'", "_")
+        return visible(self._ledger.place.replace("'", "_"))
 
     def _run(self, claim: Claim, attempt: int) -> str:
         if attempt not in self._runs:
@@ -90,6 +92,7 @@ class MLflow(Recorder):
                 "nas.attempt": str(attempt),
                 "nas.ledger": self._place,
             }
+            tags = {name: visible(value) for name, value in tags.items()}
             run = client.create_run(experiment, run_name=title(claim, attempt), tags=tags)
             self._runs[attempt] = run.info.run_id
             given = [Param(name, str(value)) for name, value in settings(claim).items()]

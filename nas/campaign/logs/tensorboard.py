@@ -12,6 +12,7 @@ from nas.campaign.logs.base import Recorder, figures, results, settings, title
 from nas.contained import contained
 from nas.ledger import Claim
 from nas.spec import Epoch, Outcome, Status
+from nas.spec.text import visible
 
 
 class TensorBoard(Recorder):
@@ -65,7 +66,7 @@ class TensorBoard(Recorder):
 
 def _session(claim: Claim) -> tuple[Any, Any, Any]:
     """TensorBoard's records of an experiment, a session's start and its successful end."""
-    named = {"role": claim.role.value, "families": " ".join(claim.candidate.families)}
+    named = {"role": claim.role.value, "families": visible(" ".join(claim.candidate.families))}
     shown = {"final/val_acc": 0.0, "final/test_acc": 0.0}  # the names alone are used
     parts: tuple[Any, Any, Any] = summary.hparams({**named, **settings(claim)}, shown)
     return parts

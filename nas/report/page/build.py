@@ -13,6 +13,7 @@ from typing import Any
 from nas.ledger import Ledger
 from nas.report.beside import Beside
 from nas.report.page.data import page_data
+from nas.spec.text import visible_json
 
 _ASSETS = Path(__file__).with_name("assets")
 _SCRIPTS = ("format.js", "tables.js", "figures.js", "page.js")
@@ -38,8 +39,8 @@ def page(
 
 
 def to_json(data: Mapping[str, Any]) -> bytes:
-    """Page data as JSON, in ASCII."""
-    return json.dumps(data, separators=(",", ":"), allow_nan=False).encode()
+    """Page data as JSON, in ASCII; nothing in its texts steers how others are shown."""
+    return visible_json(json.dumps(data, separators=(",", ":"), allow_nan=False)).encode()
 
 
 def _filled(data: Mapping[str, Any], live: str | None, library: str, library_hash: str) -> bytes:

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nas.ledger import Ledger
 from nas.spec import Space, Status
+from nas.spec.text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,9 @@ def _trial(
         distributions=dict(distributions),
         intermediate_values=curve,
         user_attrs={
-            name: told for name in _TOLD if (told := _given(known.get(name))) not in (None, "")
+            name: visible(told) if isinstance(told, str) else told
+            for name in _TOLD
+            if (told := _given(known.get(name))) not in (None, "")
         },
     )
     trial.datetime_start = _local(own[0]["started_at"] if own else row["drawn_at"])
