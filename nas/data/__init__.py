@@ -23,6 +23,7 @@ from nas.spec import Task
 if TYPE_CHECKING:
     import torch
 
+    from nas.data.loading import Images
     from nas.data.split import Data
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "describe",
     "download",
     "load",
+    "load_images",
     "memory_bytes",
     "num_classes",
 ]
@@ -44,12 +46,20 @@ def load(task: Task, *, image_size: int, channels: int, root: Path, device: torc
     Equal arguments give equal splits, on every machine. Raises ProblemError for a set that is
     unknown, missing or damaged, or for channels other than 1 and 3.
     """
-    from nas.data.loading import load as load_now
+    images = load_images(task, image_size=image_size, channels=channels, root=root, device=device)
+    return images.data(task.hold_out)
+
+
+def load_images(
+    task: Task, *, image_size: int, channels: int, root: Path, device: torch.device
+) -> Images:
+    """As `load`, for all that tasks may hold out of the same images: what this one does, does not
+    matter."""
+    from nas.data.loading import load_images as load_now
 
     return load_now(
         task.dataset,
         split_seed=task.split_seed,
-        hold_out=task.hold_out,
         image_size=image_size,
         channels=channels,
         root=root,

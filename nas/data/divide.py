@@ -1,7 +1,6 @@
 """Stratified division of a data set by seed."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,8 @@ from nas.spec import ProblemError
 Index = NDArray[np.int64]
 
 
-def divide(raw: Raw, seed: int, hold_out: float = 0.0) -> tuple[Pool, ...]:
-    """Train, validation and test images. What the set gives stays; the rest comes off train.
-
-    With `hold_out` a fourth part: that share of the training images, of every class alike. It
-    moves no image into or out of the other two.
-    """
+def divide(raw: Raw, seed: int) -> tuple[Pool, Pool, Pool]:
+    """Train, validation and test images. What the set gives stays; the rest comes off train."""
     wanted = [
         share
         for part, share in ((raw.val, raw.val_share), (raw.test, raw.test_share))
@@ -27,19 +22,16 @@ def divide(raw: Raw, seed: int, hold_out: float = 0.0) -> tuple[Pool, ...]:
     off = iter([raw.train.take(part) for part in index[1:]])
     val = raw.val if raw.val is not None else next(off)
     test = raw.test if raw.test is not None else next(off)
-    train = raw.train.take(index[0])
-    if not hold_out:
-        return train, val, test
-    kept, held = stratify(train.labels, [hold_out], seed + 1, raw.class_names)
-    return train.take(kept), val, test, train.take(held)
+    return raw.train.take(index[0]), val, test
 
 
-def training_files(pools: Sequence[Pool]) -> tuple[Path, ...]:
-    """The files a model of this division may learn from, those held out from it among them, so
-    that what is measured on them is the same with a `hold_out` and without."""
-    train, _, _, *held = pools
-    parts = [pool.pixels for pool in (train, *held) if isinstance(pool.pixels, tuple)]
-    return tuple(sorted(path for part in parts for path in part))
+def kept_and_held(
+    labels: Index, share: float, seed: int, names: Sequence[str]
+) -> tuple[Index, Index]:
+    """Of training images with these labels, which a model sees and which are held out from it:
+    that share of every class alike. `seed` is the one that they were divided with."""
+    kept, held = stratify(labels, [share], seed + 1, names)
+    return kept, held
 
 
 def stratify(

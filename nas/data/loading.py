@@ -1,7 +1,9 @@
 """From a data set's name to splits on a device."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nas.data.catalog import MEMORY_LIMIT, find
-from nas.data.divide import divide, training_files
+from nas.data.divide import Index, divide, kept_and_held
 from nas.data.files import Decoder, FileSplit, decode_all
 from nas.data.raw import Pool, Raw
 from nas.data.split import Data, Preparation, Split, TensorSplit
@@ -20,34 +22,140 @@ _SAMPLE = 4096
 """Training images that mean and deviation are taken from."""
 
 
-def load(
+def load_images(
     dataset: str,
     *,
     split_seed: int,
-    hold_out: float = 0.0,
     image_size: int,
     channels: int,
     root: Path,
     device: torch.device,
     memory_limit: int = MEMORY_LIMIT,
-) -> Data:
-    """See `nas.data.load`."""
+) -> "Images":
+    """See `nas.data.load_images`."""
     if channels not in (1, 3):
         raise ProblemError(f"images have 1 or 3 channels, not {channels}", where=dataset)
     source, where = find(dataset, root)
     raw = source.read(where)
-    pools = divide(raw, split_seed, hold_out)
+    pools = divide(raw, split_seed)
     stored = _stored_size(raw, pools, image_size, channels, memory_limit)
-    decode = Decoder(stored or image_size, channels, range_of(training_files(pools)))
-    if stored is None:
-        return _stream(raw, pools, decode, device)
-    tensors = [_pixels(pool, decode) for pool in pools]
-    prepare = _preparation(raw, tensors[0], image_size, device)
-    splits = [
-        TensorSplit(images.to(device), torch.from_numpy(pool.labels).to(device), prepare)
-        for images, pool in zip(tensors, pools, strict=True)
-    ]
-    return _data(raw, splits, prepare, decode)
+    files = pools[0].pixels
+    training = tuple(sorted(files)) if isinstance(files, tuple) else ()
+    decode = Decoder(stored or image_size, channels, range_of(training))
+    kind: type[Images] = _Streamed if stored is None else _InMemory
+    return kind(raw, pools, split_seed, image_size, decode, device)
+
+
+def load(dataset: str, *, hold_out: float = 0.0, **where: Any) -> Data:
+    """The division of `load_images` that holds a share out."""
+    return load_images(dataset, **where).data(hold_out)
+
+
+class Images(ABC):
+    """A data set on a device, divided between a model and what is held out from it as often as
+    need be: all divisions share the images, and each is made once."""
+
+    def __init__(
+        self,
+        raw: Raw,
+        pools: Sequence[Pool],
+        split_seed: int,
+        image_size: int,
+        decode: Decoder,
+        device: torch.device,
+    ) -> None:
+        self._class_names, self._mirror = raw.class_names, raw.mirror
+        self._labels = [pool.labels for pool in pools]
+        self._seed = split_seed
+        self._size = image_size
+        self._decode = decode
+        self._device = device
+        self._made: dict[float, Data] = {}
+
+    def data(self, hold_out: float = 0.0) -> Data:
+        """The splits, with that share of the training images kept from the model.
+
+        Raises ProblemError for a class that has too few of them.
+        """
+        if hold_out not in self._made:
+            self._made[hold_out] = self._divided(hold_out)
+        return self._made[hold_out]
+
+    def _divided(self, hold_out: float) -> Data:
+        kept = held = None
+        if hold_out:
+            kept, held = kept_and_held(self._labels[0], hold_out, self._seed, self._class_names)
+        prepare = self._preparation(kept)
+        return Data(
+            train=self._split(0, kept, prepare),
+            val=self._split(1, None, prepare),
+            test=self._split(2, None, prepare),
+            class_names=self._class_names,
+            mean=tuple(prepare.mean.flatten().tolist()),
+            std=tuple(prepare.std.flatten().tolist()),
+            held=None if held is None else self._split(0, held, prepare),
+            value_range=self._decode.value_range,
+        )
+
+    def _preparation(self, kept: Index | None) -> Preparation:
+        sample = self._sample(np.arange(len(self._labels[0])) if kept is None else kept)
+        std, mean = torch.std_mean(sample.float() / 255, dim=(0, 2, 3), keepdim=True)
+        # A channel that never varies must not become infinite.
+        std = std.clamp(min=1e-3)
+        return Preparation(self._size, mean.to(self._device), std.to(self._device), self._mirror)
+
+    @abstractmethod
+    def _sample(self, kept: Index) -> Tensor:
+        """Some of the training images at `kept`, uint8 on the CPU."""
+
+    @abstractmethod
+    def _split(self, part: int, index: Index | None, prepare: Preparation) -> Split:
+        """Of train, validation and test, by number, the images at `index`, or all."""
+
+
+class _InMemory(Images):
+    """Each part one tensor on the device."""
+
+    def __init__(self, raw: Raw, pools: Sequence[Pool], *more: Any) -> None:
+        super().__init__(raw, pools, *more)
+        self._pixels = [_pixels(pool, self._decode).to(self._device) for pool in pools]
+        self._on_device = [torch.from_numpy(labels).to(self._device) for labels in self._labels]
+
+    def _sample(self, kept: Index) -> Tensor:
+        some = torch.from_numpy(kept[:: max(1, len(kept) // _SAMPLE)])
+        return self._pixels[0][some.to(self._device)].cpu()
+
+    def _split(self, part: int, index: Index | None, prepare: Preparation) -> Split:
+        where = None if index is None else torch.from_numpy(index).to(self._device)
+        return TensorSplit(self._pixels[part], self._on_device[part], prepare, where)
+
+
+class _Streamed(Images):
+    """Files that are decoded whenever they are needed."""
+
+    def __init__(self, raw: Raw, pools: Sequence[Pool], *more: Any) -> None:
+        super().__init__(raw, pools, *more)
+        self._paths = [pool.pixels for pool in pools if isinstance(pool.pixels, tuple)]
+        if len(self._paths) < len(pools):
+            raise ProblemError(
+                f"at {self._decode.size} pixels this data set needs more than the memory limit",
+                fix="choose a smaller image size",
+            )
+
+    def _sample(self, kept: Index) -> Tensor:
+        some = np.random.default_rng(0).permutation(len(kept))[:1024]
+        return decode_all([self._paths[0][i] for i in kept[some]], self._decode)
+
+    def _split(self, part: int, index: Index | None, prepare: Preparation) -> Split:
+        chosen = np.arange(len(self._labels[part])) if index is None else index
+        return FileSplit(
+            [self._paths[part][i] for i in chosen],
+            torch.from_numpy(self._labels[part][chosen]).to(self._device),
+            prepare,
+            decode=self._decode,
+            # On a CPU a trial has one thread; loader processes would take other trials' cores.
+            workers=4 if self._device.type == "cuda" else 0,
+        )
 
 
 def _stored_size(
@@ -83,49 +191,3 @@ def _resize(images: Tensor, size: int, channels: int) -> Tensor:
     if x.shape[-1] != size:
         x = functional.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
     return x.round_().clamp_(0, 255).to(torch.uint8)
-
-
-def _stream(raw: Raw, pools: Sequence[Pool], decode: Decoder, device: torch.device) -> Data:
-    # On a CPU a trial has one thread, and loader processes would take other trials' cores.
-    workers = 4 if device.type == "cuda" else 0
-    paths = [pool.pixels for pool in pools if isinstance(pool.pixels, tuple)]
-    if len(paths) < len(pools):
-        raise ProblemError(
-            f"at {decode.size} pixels this data set needs more than the memory limit",
-            fix="choose a smaller image size",
-        )
-    some = np.random.default_rng(0).permutation(len(paths[0]))[:1024]
-    sample = decode_all([paths[0][i] for i in some], decode)
-    prepare = _preparation(raw, sample, decode.size, device)
-    splits = [
-        FileSplit(
-            files,
-            torch.from_numpy(pool.labels).to(device),
-            prepare,
-            decode=decode,
-            workers=workers,
-        )
-        for files, pool in zip(paths, pools, strict=True)
-    ]
-    return _data(raw, splits, prepare, decode)
-
-
-def _preparation(raw: Raw, train: Tensor, size: int, device: torch.device) -> Preparation:
-    sample = train[:: max(1, len(train) // _SAMPLE)].float() / 255
-    std, mean = torch.std_mean(sample, dim=(0, 2, 3), keepdim=True)
-    # A channel that never varies must not become infinite.
-    return Preparation(size, mean.to(device), std.clamp(min=1e-3).to(device), raw.mirror)
-
-
-def _data(raw: Raw, splits: Sequence[Split], prepare: Preparation, decode: Decoder) -> Data:
-    train, val, test, *held = splits
-    return Data(
-        train=train,
-        val=val,
-        test=test,
-        class_names=raw.class_names,
-        mean=tuple(prepare.mean.flatten().tolist()),
-        std=tuple(prepare.std.flatten().tolist()),
-        held=held[0] if held else None,
-        value_range=decode.value_range,
-    )

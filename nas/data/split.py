@@ -73,13 +73,27 @@ class Split(ABC):
 
 
 class TensorSplit(Split):
-    """All images as one uint8 tensor on the device: no loader between them and the model."""
+    """Images of one uint8 tensor on the device: no loader between them and the model."""
 
-    def __init__(self, images: Tensor, labels: Tensor, prepare: Preparation) -> None:
-        self.images = images
-        """uint8 `(N, C, H, W)` on the device, stored no larger than a model's input."""
-        self.labels = labels
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        prepare: Preparation,
+        index: Tensor | None = None,
+    ) -> None:
+        """`images` uint8 `(M, C, H, W)`, stored no larger than a model's input, and `labels`
+        `(M,)`, on the device; of these the split has those at `index` `(N,)`, or all. The images
+        are shared with other splits, never copied."""
+        self.labels = labels if index is None else labels[index]
+        self._stored = images
+        self._index = index
         self._prepare = prepare
+
+    @property
+    def images(self) -> Tensor:
+        """uint8 `(N, C, H, W)`: a copy where the split has a part of what is stored."""
+        return self._stored if self._index is None else self._stored[self._index]
 
     def batches(
         self,
@@ -89,8 +103,9 @@ class TensorSplit(Split):
         augment: Augment = "none",
     ) -> Iterator[tuple[Tensor, Tensor]]:
         for index in order(len(self), batch_size, generator):
-            here = index.to(self.images.device)
-            yield self._prepare(self.images, here, augment, generator), self.labels[here]
+            here = index.to(self._stored.device)
+            stored = here if self._index is None else self._index[here]
+            yield self._prepare(self._stored, stored, augment, generator), self.labels[here]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import traceback
 from collections.abc import Generator, Iterator
-from functools import lru_cache
 from pathlib import Path
 from textwrap import shorten
 from time import monotonic
@@ -11,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-import nas.data
 from nas.compute import Compute, open_device, peak_memory, release_memory
 from nas.data.split import Data
+from nas.execute.dataset import DataCache
 from nas.execute.deposit import deposit
 from nas.execute.devices import CONTEXT_BYTES
 from nas.execute.warm import recipe_of, task_of, warmed
@@ -26,7 +25,6 @@ from nas.spec import (
     Outcome,
     ProblemError,
     Status,
-    Task,
     Trial,
 )
 from nas.train import (
@@ -41,6 +39,9 @@ from nas.train import (
 from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
 from nas.train.seeding import seed_everything
 from nas.train.smoke import computes
+
+DATA = DataCache()
+"""This process's."""
 
 
 class TimeLimitReached(Exception):  # noqa: N818 - the end of a trial, not a mistake
@@ -95,12 +96,12 @@ class _Attempt:
             return self._outcome(Status.INTERRUPTED, "stopped before its first epoch")
         self._prepare_process()
         self.stage = "data"
-        data = _data(
+        data = DATA.get(
             task_of(self.trial),
-            self.trial.candidate.image_size,
-            self.trial.candidate.channels,
-            self.trial.data_root,
-            str(self.device),
+            image_size=self.trial.candidate.image_size,
+            channels=self.trial.candidate.channels,
+            root=Path(self.trial.data_root),
+            device=self.device,
         )
         self.inputs = data.inputs
         self.stage = "build"
@@ -237,18 +238,6 @@ class _Attempt:
             peak_memory_bytes=peak_memory(self.device),
             **fields,
         )
-
-
-@lru_cache(maxsize=1)
-def _data(task: Task, image_size: int, channels: int, root: str, device: str) -> Data:
-    """A campaign's trials share one data set, so a warm worker finds it on its device."""
-    return nas.data.load(
-        task,
-        image_size=image_size,
-        channels=channels,
-        root=Path(root),
-        device=torch.device(device),
-    )
 
 
 def _status(error: BaseException) -> Status:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.data.divide import divide, stratify
+from nas.data.divide import divide, kept_and_held, stratify
 from nas.data.raw import Pool, Raw
 from nas.data.sources import synthetic
 from nas.spec import ProblemError
@@ -47,15 +47,18 @@ def test_synthetic_labels_know_their_domain() -> None:
 @pytest.mark.parametrize("share", [0.1, 0.25])
 def test_what_is_held_out_comes_off_training_alone(share: float) -> None:
     labels = np.repeat(np.arange(3), [40, 60, 100])
+    kept, held = kept_and_held(labels, share, 0, "abc")
+    assert np.sort(np.concatenate([kept, held])).tolist() == list(range(200))
+    for label in range(3):
+        assert (labels[held] == label).sum() == round(share * (labels == label).sum())
+    assert not np.array_equal(kept_and_held(labels, share, 1, "abc")[1], held)
+
+
+def test_the_rest_comes_off_training_where_the_set_gives_none() -> None:
+    labels = np.repeat(np.arange(3), [40, 60, 100])
     pixels = np.arange(200, dtype=np.uint8).reshape(200, 1, 1, 1)
     raw = Raw(("a", "b", "c"), Pool(pixels, labels), val_share=0.2, test_share=0.2)
-    train, val, test = divide(raw, 0)
-    kept, val_again, test_again, held = divide(raw, 0, share)
-    for one, other in ((val, val_again), (test, test_again)):
-        np.testing.assert_array_equal(one.pixels, other.pixels)
-    together = np.sort(np.concatenate([np.ravel(kept.pixels), np.ravel(held.pixels)]))
-    np.testing.assert_array_equal(together, np.ravel(train.pixels))
-    for label in range(3):
-        assert (held.labels == label).sum() == round(share * (train.labels == label).sum())
-    other_seed = divide(raw, 1, share)[3]
-    assert not np.array_equal(np.ravel(other_seed.pixels), np.ravel(held.pixels))
+    parts = divide(raw, 0)
+    assert [len(part) for part in parts] == [120, 40, 40]
+    together = np.sort(np.concatenate([np.ravel(part.pixels) for part in parts]))
+    assert together.tolist() == list(range(200))

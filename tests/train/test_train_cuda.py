@@ -53,11 +53,11 @@ class TestOpening:
     ) -> None:
         reached = list[str]()
 
-        def data(*_: Any) -> Any:
+        def data(*_: Any, **__: Any) -> Any:
             reached.extend(cuda.calls)
             raise ValueError("that is all")
 
-        monkeypatch.setattr(module, "_data", data)
+        monkeypatch.setattr(module.DATA, "get", data)
         monkeypatch.setattr(module, "computes", lambda device: True)
         _, outcome = finish(make_trial(SINGLE, device="cuda", memory_fraction=0.5))
         assert outcome.stage == "data"
@@ -89,11 +89,11 @@ class TestRestart:
     ) -> None:
         """The candidate's own words do not matter: it is the device that is asked."""
 
-        def data(*_: Any) -> Any:
+        def data(*_: Any, **__: Any) -> Any:
             cuda.fault = torch.AcceleratorError("CUDA error: an illegal memory access")
             raise ValueError("nothing to do with the device")
 
-        monkeypatch.setattr(module, "_data", data)
+        monkeypatch.setattr(module.DATA, "get", data)
         _, outcome = finish(make_trial(SINGLE, device="cuda:0"))
         assert outcome.message == "ValueError: nothing to do with the device"
         assert outcome.needs_restart

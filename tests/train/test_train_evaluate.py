@@ -139,17 +139,21 @@ class TestWell:
     def test_trials_of_one_worker_share_the_data(
         self, make_trial: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        module._data.cache_clear()
+        """Frozen candidates, whose task holds images out, and finetuned ones, whose does not."""
+        module.DATA.clear()
         loads = []
-        load = nas.data.load
+        load = nas.data.load_images
 
         def counted(*args: Any, **kwargs: Any) -> Any:
             loads.append(args)
             return load(*args, **kwargs)
 
-        monkeypatch.setattr(nas.data, "load", counted)
-        for attempt in (1, 2, 3):
-            finish(make_trial(SINGLE, attempt=attempt))
+        monkeypatch.setattr(nas.data, "load_images", counted)
+        trained = [
+            finish(make_trial(SINGLE, attempt=attempt, hold_out=share))[1].inputs.train_images  # type: ignore[union-attr]
+            for attempt, share in enumerate((0.2, 0.0, 0.2), start=1)
+        ]
+        assert trained == [110, 140, 110]
         assert len(loads) == 1
 
     def test_a_worker_takes_the_threads_it_is_given(self, make_trial: Any) -> None:
