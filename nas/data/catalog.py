@@ -8,7 +8,8 @@ from typing import Protocol, cast
 from nas.data.raw import Raw
 from nas.spec import ProblemError, did_you_mean
 
-FOLDER = "folder:"
+FOLDERS = {"folder:": "folder", "classes:": "classes"}
+"""What a person's own images are named by, and the source that reads them."""
 MEMORY_LIMIT = 4 * 2**30
 """Bytes of uint8 pixels above which images are stored smaller, or stay on the disk."""
 
@@ -71,8 +72,9 @@ def describe() -> list[DataSet]:
 
 def canonical(dataset: str) -> str:
     """The name that means the same from any working directory: a folder's path made absolute."""
-    if dataset.startswith(FOLDER):
-        return FOLDER + str(Path(dataset.removeprefix(FOLDER)).expanduser().resolve())
+    for prefix in FOLDERS:
+        if dataset.startswith(prefix):
+            return prefix + str(Path(dataset.removeprefix(prefix)).expanduser().resolve())
     return dataset
 
 
@@ -121,11 +123,12 @@ def download(name: str, root: Path) -> None:
 
 def find(dataset: str, root: Path) -> tuple[Source, Path]:
     """A data set's source and the folder it reads."""
-    if dataset.startswith(FOLDER):
-        path = dataset.removeprefix(FOLDER)
-        if not path:
-            raise ProblemError("folder: names no path", fix="write folder:PATH")
-        return _source("folder"), Path(path).expanduser()
+    for prefix, source in FOLDERS.items():
+        if dataset.startswith(prefix):
+            path = dataset.removeprefix(prefix)
+            if not path:
+                raise ProblemError(f"{prefix} names no path", fix=f"write {prefix}PATH")
+            return _source(source), Path(path).expanduser()
     if dataset not in _SETS or dataset == "folder:PATH":
         raise ProblemError(f"unknown data set {dataset!r}", fix=did_you_mean(dataset, _SETS))
     return _source(dataset.replace("-", "_")), root

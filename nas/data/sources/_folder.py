@@ -1,0 +1,69 @@
+"""A person's own images, once their layout is known.
+
+Nobody knows whether the classes survive mirroring, so the images are never mirrored.
+"""
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+
+from nas.data.layout import HOW, SUFFIXES, Layout, classes, images
+from nas.data.raw import Pool, Raw
+from nas.spec import ProblemError
+
+
+def check(layout: Layout) -> tuple[str, ...]:
+    """The classes; ProblemError for under two, for one with no image, and for an unknown one."""
+    names = classes(layout.train)
+    if len(names) < 2:
+        one = layout.train / names[0] if names else None
+        inside = classes(one) if one else ()
+        deeper = f"; or type --dataset {shlex.quote(f'folder:{one}')}" if inside else ""
+        raise ProblemError(
+            f"a classifier needs at least 2 class folders; {len(names)} found",
+            where=str(layout.train),
+            fix=HOW + deeper,
+        )
+    for name in names:
+        if next(images(layout.train / name), None) is None:
+            raise ProblemError(
+                "this class has no image",
+                where=str(layout.train / name),
+                fix=f"give it files of {', '.join(sorted(SUFFIXES))}, or remove the folder",
+            )
+    for part in layout.parts[1:]:
+        for name in sorted(set(classes(part)) - set(names)):
+            raise ProblemError(
+                "this class has no training images",
+                where=str(part / name),
+                fix=f"add {layout.train / name}, or remove this folder",
+            )
+    return names
+
+
+def num_images(layout: Layout) -> int:
+    names = check(layout)
+    return sum(1 for part in layout.parts for name in names for _ in images(part / name))
+
+
+def read(layout: Layout) -> Raw:
+    names = check(layout)
+    return Raw(
+        class_names=names,
+        train=_pool(layout.train, names),
+        val=_pool(layout.val, names) if layout.val else None,
+        test=_pool(layout.test, names) if layout.test else None,
+        val_share=0.15,
+        test_share=0.15,
+        mirror=False,
+    )
+
+
+def _pool(where: Path, names: tuple[str, ...]) -> Pool:
+    pairs = [
+        (path, label) for label, name in enumerate(names) for path in sorted(images(where / name))
+    ]
+    if not pairs:
+        raise ProblemError("no image here", where=str(where), fix=HOW)
+    return Pool(tuple(path for path, _ in pairs), np.asarray([n for _, n in pairs], dtype=np.int64))

@@ -1,0 +1,148 @@
+"""Folders as people have them: parts by any name, classes, and what systems leave behind."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from data_files import Load, make_folder, write_image
+
+import nas.data
+from nas.data.layout import guess, images, of_classes
+from nas.spec import ProblemError
+
+TWO = {"cat": 4, "dog": 4}
+
+
+def problem(where: Path) -> str:
+    with pytest.raises(ProblemError) as caught:
+        nas.data.check(f"folder:{where}", Path("unused"))
+    return str(caught.value)
+
+
+class TestParts:
+    @pytest.mark.parametrize(
+        ("train", "val", "test"),
+        [
+            ("train", "val", "test"),
+            ("train", "valid", "test"),
+            ("Training", "Validation", "Testing"),
+            ("TRAIN", "dev", "Test"),
+            ("training", "eval", "testing"),
+            ("train", "evaluation", "TEST"),
+        ],
+    )
+    def test_common_names(
+        self, tmp_path: Path, load_small: Load, train: str, val: str, test: str
+    ) -> None:
+        make_folder(tmp_path / train, {"cat": 5, "dog": 5})
+        make_folder(tmp_path / val, {"cat": 2, "dog": 1})
+        make_folder(tmp_path / test, {"cat": 3, "dog": 3})
+        data = load_small(f"folder:{tmp_path}", image_size=8)
+        assert data.class_names == ("cat", "dog")
+        assert [len(split) for split in (data.train, data.val, data.test)] == [10, 3, 6]
+        assert nas.data.num_classes(f"folder:{tmp_path}", tmp_path) == 2
+
+    def test_training_and_testing_alone(self, tmp_path: Path, load_small: Load) -> None:
+        make_folder(tmp_path / "Training", {"cat": 10, "dog": 10})
+        make_folder(tmp_path / "Testing", TWO)
+        data = load_small(f"folder:{tmp_path}", image_size=8)
+        # 15 % of 10, rounded to 2, are for validation
+        assert [len(split) for split in (data.train, data.val, data.test)] == [16, 4, 8]
+
+    def test_what_is_beside_them_without_images_does_not_count(self, tmp_path: Path) -> None:
+        make_folder(tmp_path / "train", TWO)
+        (tmp_path / "annotations").mkdir()
+        (tmp_path / "annotations" / "boxes.xml").write_text("<boxes/>")
+        write_image(tmp_path / "banner.png", (1, 2, 3), (4, 4))
+        write_image(tmp_path / "train" / "preview.png", (1, 2, 3), (4, 4))
+        assert guess(tmp_path).parts == (tmp_path / "train",)
+
+
+class TestAsked:
+    """Names that leave two readings open: both are said, with what settles it."""
+
+    def test_two_folders_of_images_named_like_parts(self, tmp_path: Path, load_small: Load) -> None:
+        make_folder(tmp_path, {"train": 8, "test": 8})
+        said = problem(tmp_path)
+        assert "test and train may be parts of the data set" in said
+        assert f"--dataset {shlex.quote(f'classes:{tmp_path}')}" in said
+        data = load_small(f"classes:{tmp_path}", image_size=8)
+        assert data.class_names == ("test", "train")
+        assert nas.data.canonical(f"classes:{tmp_path}/../{tmp_path.name}").endswith(str(tmp_path))
+
+    def test_a_class_that_is_named_like_a_part(self, tmp_path: Path) -> None:
+        make_folder(tmp_path, {"bus": 3, "train": 3})
+        assert "train may be parts of the data set" in problem(tmp_path)
+        assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == 2
+
+    def test_unsorted_test_images(self, tmp_path: Path) -> None:
+        make_folder(tmp_path / "train", TWO)
+        write_image(tmp_path / "test" / "1.png", (1, 2, 3), (4, 4))
+        said = problem(tmp_path)
+        assert "whose images are in no class folders" in said
+        assert str(tmp_path / "test" / "CLASS") in said
+
+    def test_one_part_twice(self, tmp_path: Path) -> None:
+        for name in ("train", "training"):
+            make_folder(tmp_path / name, TWO)
+        assert "train and training may both be the train part" in problem(tmp_path)
+
+    def test_a_part_beside_classes(self, tmp_path: Path) -> None:
+        make_folder(tmp_path, TWO)
+        make_folder(tmp_path / "test", TWO)
+        assert "test may be a part of a data set without a train part" in problem(tmp_path)
+
+    def test_parts_beside_something_else(self, tmp_path: Path) -> None:
+        make_folder(tmp_path / "train", TWO)
+        make_folder(tmp_path / "extra", TWO)
+        said = problem(tmp_path)
+        assert "train may be parts of the data set, but extra beside them can not" in said
+        assert f"move {tmp_path / 'extra'} elsewhere" in said
+
+    def test_a_folder_too_high(self, tmp_path: Path) -> None:
+        make_folder(tmp_path / "my pets", TWO)
+        said = problem(tmp_path)
+        assert "1 found" in said
+        assert f"--dataset {shlex.quote(f'folder:{tmp_path}/my pets')}" in said
+
+
+class TestFiles:
+    def test_what_systems_leave_behind_is_no_image(self, tmp_path: Path, load_small: Load) -> None:
+        make_folder(tmp_path, {"cat": 9, "dog": 9})
+        kept = sorted(images(tmp_path))
+        for name in (
+            *(".DS_Store", "cat/.DS_Store", "cat/._00.png", "cat/Thumbs.db", "dog/.hidden.jpg"),
+            *("__MACOSX/cat/._00.png", "__MACOSX/x.png", ".ipynb_checkpoints/00.png"),
+            *("dog/.ipynb_checkpoints/00-checkpoint.png", "cat/@eaDir/00.png/thumb.jpg"),
+        ):
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"none of yours")
+        assert sorted(images(tmp_path)) == kept
+        assert load_small(f"folder:{tmp_path}", image_size=8).class_names == ("cat", "dog")
+
+    def test_a_directory_named_like_an_image(self, tmp_path: Path) -> None:
+        make_folder(tmp_path, TWO)
+        count = sum(1 for _ in images(tmp_path))
+        (tmp_path / "cat" / "more.jpg").mkdir()
+        assert sum(1 for _ in images(tmp_path)) == count
+        write_image(tmp_path / "cat" / "more.jpg" / "1.png", (1, 2, 3), (4, 4))
+        assert sum(1 for _ in images(tmp_path)) == count + 1
+
+    def test_a_class_of_other_files_alone(self, tmp_path: Path) -> None:
+        make_folder(tmp_path, TWO)
+        (tmp_path / "eel").mkdir()
+        (tmp_path / "eel" / "1.heic").touch()
+        said = problem(tmp_path)
+        assert "eel: this class has no image" in said
+        assert ".webp" in said
+
+    def test_every_folder_is_a_class_where_asked(self, tmp_path: Path) -> None:
+        make_folder(tmp_path / "train", TWO)
+        make_folder(tmp_path / "val", TWO)
+        assert of_classes(tmp_path).parts == (tmp_path,)
+        assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == 2
+
+    def test_a_prefix_without_a_path(self) -> None:
+        with pytest.raises(ProblemError, match="classes: names no path — write classes:PATH"):
+            nas.data.check("classes:", Path("unused"))
