@@ -1,0 +1,169 @@
+"""Which trial goes to which GPU, and who waits: in sixteenths of a device, first in line first.
+
+A trial that nothing has room for waits, and later, smaller ones may start before it: PATIENCE of
+them at most. Then one GPU is drained for it, which takes no later trial until it has started;
+the other GPUs go on. So a slot that a waiting trial would fit is empty on a draining GPU only.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+WHOLE = 16
+"""Parts of a GPU. Integers, so that shares add up exactly."""
+
+CONTEXT = 1
+"""Sixteenths of a GPU of 8 GB or more that a process keeps while it has no trial: its context."""
+
+PATIENCE = 7
+"""How many later trials may start before a waiting one."""
+
+
+def sixteenths(share: float | None) -> int:
+    """A share of a GPU in (0, 1], rounded up; None asks for a whole one."""
+    return WHOLE if share is None else max(1, math.ceil(share * WHOLE - 1e-9))
+
+
+@dataclass(eq=False)
+class _Waiting:
+    trial: int
+    need: int
+    number: int
+    """Its place in line: lower numbers came first."""
+    overtaken: int = 0
+    drains: int | None = None
+    """The GPU that is drained for it, once its patience is used up."""
+
+
+@dataclass(eq=False)
+class _Gpu:
+    trials: dict[int, _Waiting] = field(default_factory=dict)
+    retired: bool = False
+
+    @property
+    def taken(self) -> int:
+        return sum(trial.need for trial in self.trials.values())
+
+
+class Placing:
+    """The line of waiting trials, and what runs on each GPU. Trials are known by a number."""
+
+    def __init__(self, gpus: int) -> None:
+        self._gpus = [_Gpu() for _ in range(gpus)]
+        self._line: list[_Waiting] = []
+        self._numbers = 0
+
+    # Asking
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """The trials in line, first in line first."""
+        return tuple(entry.trial for entry in self._line)
+
+    @property
+    def alive(self) -> tuple[int, ...]:
+        """The GPUs that still take trials."""
+        return tuple(i for i, gpu in enumerate(self._gpus) if not gpu.retired)
+
+    def free(self, gpu: int) -> int:
+        """Sixteenths of a GPU that no trial has."""
+        return WHOLE - self._gpus[gpu].taken
+
+    def crowd(self, gpu: int, idle: int) -> int:
+        """How many of `idle` processes, that keep a context on a GPU, have no room there beside
+        the trials."""
+        return max(0, idle - max(0, self.free(gpu)) // CONTEXT)
+
+    def draining(self, gpu: int) -> bool:
+        """Whether it takes nobody but those that it is drained for."""
+        return any(entry.drains == gpu for entry in self._line)
+
+    def gpu_of(self, trial: int) -> int | None:
+        """Where a trial runs; None for one that waits, or that is not known."""
+        return next((i for i, gpu in enumerate(self._gpus) if trial in gpu.trials), None)
+
+    # Telling
+
+    def enter(self, trial: int, need: int) -> None:
+        """A trial joins the end of the line; `need` in sixteenths.
+
+        Raises ValueError for more than a whole GPU, which would wait for ever.
+        """
+        if not 1 <= need <= WHOLE:
+            raise ValueError(f"a trial needs 1 to {WHOLE} sixteenths of a GPU, not {need}")
+        self._numbers += 1
+        self._line.append(_Waiting(trial, need, self._numbers))
+
+    def leave(self, trial: int) -> None:
+        """A trial has ended, or waits no longer."""
+        self._line = [entry for entry in self._line if entry.trial != trial]
+        for gpu in self._gpus:
+            gpu.trials.pop(trial, None)
+
+    def give_back(self, trial: int) -> None:
+        """A running trial waits again, where it stood in line before."""
+        for gpu in self._gpus:
+            entry = gpu.trials.pop(trial, None)
+            if entry is not None:
+                self._line.append(entry)
+                self._line.sort(key=lambda waiting: waiting.number)
+                if entry.overtaken == PATIENCE:
+                    entry.drains = self._to_drain()
+
+    def retire(self, gpu: int) -> None:
+        """A GPU takes no more trials; those on it run on until they `leave` or are given back."""
+        self._gpus[gpu].retired = True
+        for entry in self._line:
+            if entry.drains == gpu:
+                entry.drains = self._to_drain()
+
+    def place(self) -> list[tuple[int, int]]:
+        """Gives GPUs to all in line that can have one now: `(trial, gpu)`, first in line first."""
+        placed = []
+        for entry in tuple(self._line):
+            gpu = self._choose(entry)
+            if gpu is None:
+                continue
+            placed.append((entry.trial, gpu))
+            self._line.remove(entry)
+            entry.drains = None
+            self._gpus[gpu].trials[entry.trial] = entry
+            for earlier in self._before(entry):
+                if earlier.overtaken < PATIENCE:
+                    earlier.overtaken += 1
+                    if earlier.overtaken == PATIENCE:
+                        earlier.drains = self._to_drain()
+        return placed
+
+    # Choosing
+
+    def _before(self, entry: _Waiting) -> list[_Waiting]:
+        return [other for other in self._line if other.number < entry.number]
+
+    def _choose(self, entry: _Waiting) -> int | None:
+        """The emptiest GPU with room, so that trials spread; where somebody waits before this one,
+        the fullest, so that the emptiest gets emptier. None where nothing has room."""
+        before = self._before(entry)
+        closed = {other.drains for other in before}
+        rooms = {i: self.free(i) for i in self.alive if i not in closed}
+        fits = [i for i, room in rooms.items() if room >= entry.need]
+        after = [other.need for other in self._line if other.number > entry.number]
+
+        def spoils(gpu: int) -> bool:
+            """Whether somebody behind, who has room now, would have none."""
+            left = max(r - entry.need if i == gpu else r for i, r in rooms.items())
+            return any(left < need <= max(rooms.values()) for need in after)
+
+        return min(
+            fits,
+            key=lambda i: (spoils(i), rooms[i] if before else -rooms[i], i),
+            default=None,
+        )
+
+    def _to_drain(self) -> int | None:
+        """The GPU soonest empty, as far as shares tell; those drained already count as fuller."""
+
+        def load(gpu: int) -> int:
+            claims = sum(entry.need for entry in self._line if entry.drains == gpu)
+            return self._gpus[gpu].taken + claims
+
+        return min(self.alive, key=lambda i: (load(i), i), default=None)
