@@ -159,6 +159,11 @@ class CampaignDriver:
         self.say(told(claim, outcome, result))
         self.look_back()
 
+    def retired(self, gpu: int, why: str) -> None:
+        """The campaign goes on with the GPUs that are left."""
+        self.store.event("retired", gpu=gpu, why=why)
+        self.say(f"GPU {gpu} is used no more: {why}")
+
     def tick(self) -> None:
         """Heartbeat, budget, display."""
         self.clock.advance()

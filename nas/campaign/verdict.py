@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from nas.campaign.config import CampaignConfig
 from nas.ledger import Claim
-from nas.spec import Outcome, Role, Status
+from nas.spec import DEVICE, Outcome, Role, Status
 
-NOT_THE_CANDIDATES = ("start", "data")
+NOT_THE_CANDIDATES = ("start", "data", DEVICE)
 """Stages whose failure every other candidate would share: the campaign stops instead. So it is
 with saving where that is what a campaign is for: filling the bank."""
 

@@ -12,7 +12,8 @@ from typing import Protocol
 from nas.spec import Epoch, Outcome, Trial
 
 EVALUATE = "nas.execute.evaluate:evaluate"
-"""What workers run: `evaluate(trial) → Iterator[Epoch | Outcome]`, its Outcome last."""
+"""What workers run: `evaluate(trial) → Iterator[Epoch | Outcome]`, its Outcome last. A worker on a
+GPU sees that one alone."""
 
 
 class Idle(Enum):
@@ -49,6 +50,10 @@ class Driver(Protocol):
         Called exactly once for every trial taken from `next`, except those `epoch` stopped.
         """
 
+    def retired(self, gpu: int, why: str) -> None:
+        """A GPU does not work and takes no more trials; its trial goes to another, if one is left,
+        and else ends with the stage DEVICE."""
+
     def tick(self) -> None:
         """Called at least once a second while `run` lasts: heartbeats, displays, deadlines."""
 
@@ -56,14 +61,20 @@ class Driver(Protocol):
 class Executor(ABC):
     """Runs trials until the driver is DONE and nothing is running any more.
 
-    Obligations: at most `workers` trials at once; on a GPU, shares (`Trial.memory_fraction`) on
-    one device never add up to more than 1; a worker that dies, hangs past its time limit plus
-    `GRACE`, or cannot start ends as an Outcome, never as an exception; no process of its own
-    outlives `run`. `InlineExecutor`, which has no worker to lose, keeps only what it can.
+    Obligations: at most `workers` trials are taken and not reported, those that wait for a GPU
+    too; shares (`Trial.memory_fraction`) and order of GPUs are as in `placing`; a worker on a GPU
+    sees no other, and a GPU that does not work is retired; a worker that dies, hangs past its time
+    limit plus `GRACE`, or cannot start ends as an Outcome, never as an exception; no process of its
+    own outlives `run`. `InlineExecutor`, which has no worker to lose, keeps only what it can.
     """
 
+    START_SECONDS = 300.0
+    """How long a worker may take to start and import before it counts as dead."""
     GRACE = 30.0
     """Seconds a worker gets beyond its time limit to end by itself before it is killed."""
+    CHECK = "nas.execute.devices:check_first_gpu"
+    """What a fresh process is asked, as `module:name`, after a trial that left its own unfit:
+    raises where the first GPU does not work."""
 
     def __init__(self, *, workers: int = 1, gpus: int = 0, evaluate: str = EVALUATE) -> None:
         if workers < 1:

@@ -19,10 +19,12 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from pkgutil import resolve_name
+from types import ModuleType
 from typing import Any
 
 from nas.execute.running import last_words
@@ -72,7 +74,8 @@ class Child:
     lives as long as it is needed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, visible_devices: str | None = None) -> None:
+        """`visible_devices`: its CUDA_VISIBLE_DEVICES; None for this process's own."""
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         # Its own output goes to a file: a candidate's prints would tear the live display, and
@@ -82,13 +85,13 @@ class Child:
         # Not a daemon: those may not have children, and a data loader's workers are children.
         self._process = context.Process(
             target=_serve,
-            args=(theirs, os.getpid(), self._log_path),
+            args=(theirs, os.getpid(), self._log_path, visible_devices),
             name="nas-worker",
         )
         # Blocked in the child from its first instruction on: a Ctrl-C reaches the whole group.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            with cwd_left_out():
+            with cwd_left_out(), _main_hidden():
                 self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -155,6 +158,18 @@ class Child:
             self.kill(after=5.0)
 
 
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """A spawned child runs its parent's main module again, as `__mp_main__`, to find what was
+    defined there. Nothing here is, and the main module of a Ray worker is all of Ray."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def die_with_parent(parent: int) -> None:
     """Ends this process when `parent` ends, however it ends.
 
@@ -172,11 +187,15 @@ def die_with_parent(parent: int) -> None:
     threading.Thread(target=watch, name="nas-parent-watch", daemon=True).start()
 
 
-def _serve(connection: "Connection[Any, Any]", parent: int, log: Path) -> None:
+def _serve(
+    connection: "Connection[Any, Any]", parent: int, log: Path, visible_devices: str | None
+) -> None:
     """The child's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the driver's business
     die_with_parent(parent)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
+    if visible_devices is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible_devices  # before CUDA starts
     number = os.open(log, os.O_WRONLY | os.O_APPEND)
     log.unlink()  # nothing stays behind even if the parent cannot tidy up
     os.dup2(number, 1)

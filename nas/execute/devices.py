@@ -14,8 +14,8 @@ import psutil
 import nas
 from nas.spec import ProblemError
 
-SHARES = (0.25, 0.5, 1.0)
-"""What a candidate may take of a GPU. Few sizes, so that workers can be used again."""
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+"""What a candidate may take of a GPU: powers of two, which fit beside each other without waste."""
 
 CONTEXT_BYTES = 512 * 2**20
 """What every process on a GPU takes beside its tensors: CUDA context, cuDNN and cuBLAS handles.
@@ -91,8 +91,31 @@ def settled_precision(wanted: str, gpus: int) -> tuple[str, str]:
     )
 
 
+def check_first_gpu() -> None:
+    """Raises whatever CUDA raises where the first GPU that this process sees does not work, and
+    RuntimeError where it computes wrong numbers."""
+    import torch
+
+    from nas.train.smoke import smoke_kernel
+
+    smoke_kernel(torch.device("cuda:0"))
+
+
+def visible_device(gpu: int) -> str:
+    """The CUDA_VISIBLE_DEVICES that shows one of this process's GPUs alone.
+
+    Where this process has such a list itself, of numbers, UUIDs or MIG devices, `gpu` counts in
+    that; beyond its end there is nothing to see.
+    """
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if listed is None:
+        return str(gpu)
+    entries = [entry.strip() for entry in listed.split(",")]
+    return entries[gpu] if gpu < len(entries) else ""
+
+
 def share(memory_bytes: int | None, total_bytes: int) -> float | None:
-    """The smallest share of a GPU that holds a trial: ¼, ½ or 1; None if it does not fit at all.
+    """The smallest of SHARES that holds a trial; None if it does not fit at all.
 
     A trial takes its tensors' `memory_bytes` and CONTEXT_BYTES. Without an estimate it gets all.
     """

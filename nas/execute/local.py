@@ -1,15 +1,15 @@
 """Trials in spawned children of this process: no Ray needed, everything else the same."""
 
-import math
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 
-from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
-from nas.execute.child import Child, Item, Raised, Returned, Started
+from nas.execute.base import Driver, Executor
+from nas.execute.child import Item
+from nas.execute.dispatch import Dispatcher
 from nas.execute.running import Running
-from nas.execute.shares import Shares
-from nas.spec import Epoch, Outcome, Status, Trial
+from nas.execute.trial_process import Event, Order, TrialProcess
+from nas.spec import Epoch
 
 
 class LocalExecutor(Executor):
@@ -17,9 +17,6 @@ class LocalExecutor(Executor):
 
     A child that dies or has to be killed costs the next trial a fresh start, nothing more.
     """
-
-    START_SECONDS = 300.0
-    """How long a child may take to start and import before it counts as dead."""
 
     def run(self, driver: Driver) -> None:
         crew = _Crew(self, driver)
@@ -30,110 +27,89 @@ class LocalExecutor(Executor):
 
 
 @dataclass(eq=False)
-class _Place:
-    """A share of a GPU."""
-
-    gpu: int
-    share: float
-
-
-@dataclass(eq=False)
 class _Worker:
-    child: Child
+    process: TrialProcess
     gpu: int | None = None
     """Where its CUDA context is, once it has one: hundreds of MB that only its end gives back."""
     running: Running | None = None
     """None when idle, and while it tidies up after a trial that was reported."""
-    place: _Place | None = None
-    busy: bool = False
-    limit: float = math.inf
-    """`time.monotonic()` at which it is killed."""
+    attempt: int = 0
+    """Whose place on the GPU it has until it is idle."""
 
 
 class _Crew:
-    """One `run`: the workers, what they run, and the trial that waits for a GPU."""
+    """One `run`: the workers, and what they run."""
 
     POLL_SECONDS = 0.1
 
     def __init__(self, settings: LocalExecutor, driver: Driver) -> None:
         self.settings = settings
         self.driver = driver
-        self.ticker = Ticker(driver)
-        self.attention = Attention()
+        self.dispatcher = Dispatcher(driver, settings)
         self.workers: list[_Worker] = []
-        self.shares = Shares(settings.gpus)
-        self.waiting: Trial | None = None
-        self.over = False
 
     def work(self) -> None:
         while not self.driver.abort:
-            self.ticker.beat()
+            self.dispatcher.beat()
             self._fill()
-            busy = [worker for worker in self.workers if worker.busy]
-            if self.over and not busy and self.waiting is None:
+            busy = [worker for worker in self.workers if worker.process.busy]
+            if self.dispatcher.over and not busy and not self.dispatcher.taken:
                 return
             self._listen(busy)
             self._watch()
-        self._abort()
+        self.close()  # everything is killed first, then reported
+        self.dispatcher.abort()
 
     def close(self) -> None:
         for worker in self.workers:
-            worker.child.close()
+            worker.process.close()
         self.workers.clear()
 
     # Starting
 
     def _fill(self) -> None:
-        """Gives trials to free workers until there are no more of one or the other."""
-        while sum(worker.busy for worker in self.workers) < self.settings.workers:
-            if self.waiting is None:
-                if self.over:
-                    return
-                given = self.driver.next()
-                if not isinstance(given, Trial):
-                    self.over = given is Idle.DONE
-                    return
-                self.waiting = given
-            if not self._start(self.waiting):
-                return
-            self.waiting = None
+        """Takes trials until every worker has one or one waits for it, and starts what can."""
+        while self._occupied() < self.settings.workers and self.dispatcher.take():
+            pass
+        for running, gpu in self.dispatcher.grant():
+            self._start(running, gpu)
 
-    def _start(self, trial: Trial) -> bool:
-        """Hands a trial to a worker; False where no GPU has its share free."""
-        place: _Place | None = None
-        if trial.device != "cpu":
-            share = 1.0 if trial.memory_fraction is None else trial.memory_fraction
-            gpu = self.shares.place(share)
-            if gpu is None:
-                if not any(worker.place for worker in self.workers):
-                    self.driver.done(trial.attempt, _no_gpu(trial, share, self.settings.gpus))
-                    return True
-                return False
-            place = _Place(gpu, share)
-            trial = trial.with_(device=f"cuda:{gpu}")
-        worker = self._worker(None if place is None else place.gpu)
-        worker.busy, worker.running, worker.place = True, Running(trial), place
-        worker.limit = time.monotonic() + self.settings.START_SECONDS
-        worker.child.ask(self.settings.evaluate, trial)
-        return True
+    def _occupied(self) -> int:
+        """Trials that are not reported, and workers that still tidy up after one."""
+        tidying = sum(worker.process.busy and not worker.running for worker in self.workers)
+        return len(self.dispatcher.taken) + tidying
+
+    def _start(self, running: Running, gpu: int | None) -> None:
+        worker = self._worker(gpu)
+        if gpu is not None:
+            self._make_room(gpu, worker)
+        worker.gpu, worker.running, worker.attempt = gpu, running, running.attempt
+        running.granted()
+        order = Order(running.trial, self.settings)
+        worker.process.begin(order, self.dispatcher.visible(gpu))
 
     def _worker(self, gpu: int | None) -> _Worker:
         """An idle worker, rather one that knows this GPU; else a new one."""
-        idle = [worker for worker in self.workers if not worker.busy]
-        for worker in idle:
-            if worker.gpu == gpu:
-                return worker
-        for worker in idle:
-            if worker.gpu is None:
-                worker.gpu = gpu
-                return worker
-        if idle and gpu is None:
-            return idle[0]
+        idle = self._idle()
+        for known in (gpu, None):
+            for worker in idle:
+                if worker.gpu == known:
+                    return worker
         if idle and len(self.workers) >= self.settings.workers:
-            self._dismiss(idle[0])
-        worker = _Worker(Child(), gpu=gpu)
+            return idle[0]  # its process is replaced
+        worker = _Worker(TrialProcess())
         self.workers.append(worker)
         return worker
+
+    def _make_room(self, gpu: int, chosen: _Worker) -> None:
+        """Dismisses idle workers whose contexts have no room beside the trials on a GPU."""
+        idle = [worker for worker in self._idle() if worker.gpu == gpu and worker is not chosen]
+        for worker in idle[: self.dispatcher.placing.crowd(gpu, len(idle))]:
+            worker.process.close()
+            self.workers.remove(worker)
+
+    def _idle(self) -> list[_Worker]:
+        return [worker for worker in self.workers if not worker.process.busy]
 
     # Listening
 
@@ -142,100 +118,36 @@ class _Crew:
         if not busy:
             time.sleep(self.POLL_SECONDS)
             return
-        ready = wait([worker.child.connection for worker in busy], self.POLL_SECONDS)
+        ready = wait([worker.process.connection for worker in busy], self.POLL_SECONDS)
         for worker in busy:
-            if worker.child.connection in ready:
-                self._hear(worker)
+            if worker.process.connection in ready:
+                self._hear(worker, worker.process.hear())
 
-    def _hear(self, worker: _Worker) -> None:
-        message, running = worker.child.hear(), worker.running
-        match message:
-            case Started() if running is not None:
-                running.begin()
-                worker.limit = running.deadline(self.settings.GRACE)
-                self.driver.started(running.attempt)
-            case Item(Epoch() as epoch) if running is not None:
-                running.note(epoch)
-                more = self.driver.epoch(running.attempt, epoch)
-                worker.child.go_on(more)
-                if not more:
-                    self._reported(worker)
-            case Item(Outcome() as outcome) if running is not None:
-                worker.child.go_on(False)
-                self._report(worker, running, outcome)
-                if outcome.needs_restart:
-                    self._dismiss(worker)
-            case Returned():
-                if running is not None:
-                    self._report(worker, running, running.silent())
-                self._free(worker)
-            case Raised(problem, detail):
-                if running is not None:
-                    self._report(worker, running, running.raised(problem, detail))
-                self._free(worker)
-            case None:
-                if running is not None:
-                    tail = worker.child.tail()
-                    self._report(worker, running, running.died(worker.child.exitcode, tail))
-                self._dismiss(worker)
-            case _:
-                raise TypeError(f"{self.settings.evaluate} gave {message!r}")
+    def _hear(self, worker: _Worker, event: Event | None) -> None:
+        if event is not None and worker.running is not None:
+            more = self.dispatcher.hear(worker.running, event)
+            if isinstance(event, Item) and isinstance(event.value, Epoch):
+                worker.process.go_on(more)
+            if not more:
+                worker.running = None
+        self._release(worker)
 
     def _watch(self) -> None:
         """Kills what is past its limit."""
-        away, now = self.attention.away(), time.monotonic()
         for worker in self.workers:
-            worker.limit += away
-            if worker.running is not None:
-                worker.running.pardon(away)
-        for worker in [w for w in self.workers if w.busy and now >= w.limit]:
-            running, tail = worker.running, worker.child.tail()
-            self._dismiss(worker)
-            if running is not None:
-                outcome = (
-                    running.ended(
-                        Status.KILLED,
-                        f"its worker did not start within {self.settings.START_SECONDS:g} s",
-                        tail,
-                    )
-                    if running.begun is None
-                    else running.timed_out()
-                )
-                self.driver.done(running.attempt, outcome)
+            if worker.process.overdue:
+                self._hear(worker, worker.process.give_up())
+        late = self.dispatcher.overdue()
+        for worker in self.workers:
+            running = worker.running
+            if running is not None and running in late:
+                tail = worker.process.tail()
+                worker.process.close()
+                worker.running = None
+                self.dispatcher.expire(running, tail)
+                self._release(worker)
 
-    # Ending
-
-    def _report(self, worker: _Worker, running: Running, outcome: Outcome) -> None:
-        self._reported(worker)
-        self.driver.done(running.attempt, outcome)
-
-    def _reported(self, worker: _Worker) -> None:
-        """From here the worker only tidies up, which has its own limit."""
-        worker.running = None
-        worker.limit = time.monotonic() + self.settings.GRACE
-
-    def _free(self, worker: _Worker) -> None:
-        worker.busy, worker.running, worker.limit = False, None, math.inf
-        if worker.place is not None:
-            self.shares.free(worker.place.gpu, worker.place.share)
-            worker.place = None
-
-    def _dismiss(self, worker: _Worker) -> None:
-        worker.child.close()
-        self._free(worker)
-        self.workers.remove(worker)
-
-    def _abort(self) -> None:
-        """Kills everything first, then reports."""
-        lost = [worker.running for worker in self.workers if worker.running is not None]
-        if self.waiting is not None:
-            lost.append(Running(self.waiting))
-        self.close()
-        for running in lost:
-            self.driver.done(running.attempt, running.interrupted())
-
-
-def _no_gpu(trial: Trial, share: float, gpus: int) -> Outcome:
-    return Running(trial).ended(
-        Status.INVALID, f"asks for {share:g} of a GPU; this executor has {gpus}"
-    )
+    def _release(self, worker: _Worker) -> None:
+        """What a worker's trial took of a GPU is free again when it is idle."""
+        if not worker.process.busy:
+            self.dispatcher.release(worker.attempt)

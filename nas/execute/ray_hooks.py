@@ -1,10 +1,9 @@
 """The driver's side of Ray: Tune's searcher, scheduler and callback, all speaking to one desk.
 
-Tune asks the searcher for trials, tells the scheduler of epochs, and tells the callback of all
-else. None of them decides anything: they pass it on to the campaign's driver.
+Tune asks the searcher for trials, tells the scheduler of their events, and tells the callback of
+all else. None of them decides anything: the dispatcher does.
 """
 
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,10 +18,11 @@ from ray.tune import Callback
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
-from nas.execute.ray_worker import Parcel
-from nas.execute.running import CRASHES, Running, last_words
-from nas.spec import Epoch, Outcome, Status, Trial
+from nas.execute.child import Item
+from nas.execute.dispatch import Dispatcher
+from nas.execute.running import Running
+from nas.execute.trial_process import Event, Order
+from nas.spec import Epoch, Outcome, Status
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -37,8 +37,12 @@ class Slip:
     """A trial that Tune has."""
 
     running: Running
-    last_words: Path
     actor: Any = None
+    granted: bool = False
+    """Whether `gpu` is settled; the actor may not be up yet."""
+    gpu: int | None = None
+    sent: bool = False
+    """Whether the actor knows."""
     shot: bool = False
     """Killed by the watchdog."""
 
@@ -52,94 +56,138 @@ class Desk:
 
     POLL_SECONDS = 0.05
 
-    def __init__(self, driver: Driver, settings: Executor, folder: Path, trials: int) -> None:
-        self.driver = driver
-        self.settings = settings
-        self.folder = folder
+    def __init__(self, dispatcher: Dispatcher, trials: int) -> None:
+        self.dispatcher = dispatcher
+        self.settings = dispatcher.settings
         self.slips: dict[str, Slip] = {}
         """By Tune's own trial id; gone when reported, or stopped."""
         self.left = trials
         """How many more trials this `tune.run` takes."""
-        self.over = False
-        """The driver is DONE."""
         self.error: Exception | None = None
-        self._ticker = Ticker(driver)
-        self._attention = Attention()
+        self._contexts: dict[Any, int] = {}
+        """Actors whose process has been on a GPU."""
+        self._resting: dict[Any, int] = {}
+        """Answers of actors whose trial was stopped, and its attempt: until then it has its GPU."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The searcher's answer: a config, None for `ask again`, or FINISHED."""
-        while self.left and not (self.over or self.error or self.driver.abort):
-            given = self._ask(self.driver.next, Idle.DONE)
-            if isinstance(given, Trial):
+        dispatcher = self.dispatcher
+        while self.left and not (dispatcher.over or self.error or dispatcher.driver.abort):
+            running = self._ask(dispatcher.take, None)
+            if running is not None:
                 self.left -= 1
-                words = self.folder / f"attempt-{given.attempt}"
-                self.slips[trial_id] = Slip(Running(given), words)
-                return {"parcel": Parcel(given, self.settings.evaluate, words)}
-            if given is Idle.DONE:
-                self.over = True
-            elif self.slips:
+                self.slips[trial_id] = Slip(running)
+                self._grant()
+                return {"order": Order(running.trial, self.settings)}
+            if self.slips:
                 return None  # Tune has other things to look after, and asks again within 0.1 s
-            else:
-                self._ask(self._ticker.beat, None)
-                time.sleep(self.POLL_SECONDS)
+            self._ask(dispatcher.beat, None)
+            time.sleep(self.POLL_SECONDS)
         finished: str = Searcher.FINISHED
         return finished
 
     def started(self, trial_id: str, actor: Any) -> None:
+        """An actor is up for a trial, which may have to wait."""
         slip = self.slips[trial_id]
         slip.actor = actor
-        slip.running.begin()
-        self._ask(lambda: self.driver.started(slip.running.attempt), None)
+        self._send(slip)
 
-    def epoch(self, trial_id: str, epoch: Epoch) -> bool:
-        running = self.slips[trial_id].running
-        running.note(epoch)
-        more = self._ask(lambda: self.driver.epoch(running.attempt, epoch), False)
-        if not more:
-            del self.slips[trial_id]
-        return more
-
-    def done(self, trial_id: str, outcome: Outcome) -> None:
-        attempt = self.slips.pop(trial_id).running.attempt
-        self._ask(lambda: self.driver.done(attempt, outcome), None)
-
-    def raised(self, trial_id: str, problem: str, detail: str) -> None:
-        """The trial's function raised or gave no outcome; its actor goes on."""
-        self.done(trial_id, self.slips[trial_id].running.raised(problem, detail))
+    def hear(self, trial_id: str, event: Event | None) -> bool:
+        """What a trial's worker says, None for nothing. False where Tune is to end the trial."""
+        slip = self.slips[trial_id]
+        attempt, taken = slip.running.attempt, self.dispatcher.taken
+        if event is not None:
+            if self._ask(lambda: self.dispatcher.hear(slip.running, event), False):
+                return True
+            if isinstance(event, Item) and isinstance(event.value, Epoch):
+                self._resting[slip.actor.rest.remote()] = attempt
+            else:
+                self.dispatcher.release(attempt)
+            if attempt in taken:  # its GPU was no use, and it waits for another
+                slip.granted = slip.sent = False
+            self._grant()
+        if attempt in taken:
+            return True
+        del self.slips[trial_id]
+        return False
 
     def failed(self, trial_id: str, error_file: str | None) -> None:
         """The actor died, or could not start."""
-        slip = self.slips.get(trial_id)
-        if slip is not None:
-            self.done(trial_id, autopsy(slip, error_file))
+        slip = self.slips.pop(trial_id)
+        self._contexts.pop(slip.actor, None)
+        if slip.running.attempt not in self.dispatcher.taken:
+            return
+        if slip.shot:
+            self._ask(lambda: self.dispatcher.expire(slip.running), None)
+        else:
+            outcome = autopsy(slip.running, error_file)
+            self._ask(lambda: self.dispatcher.end(slip.running, outcome), None)
+        self.dispatcher.release(slip.running.attempt)
+        self._grant()
 
     def step(self) -> None:
         """Between Tune's steps, some ten times a second: display, watchdog, abort."""
-        self._ask(self._ticker.beat, None)
-        away, now = self._attention.away(), time.monotonic()
+        self._ask(self.dispatcher.beat, None)
+        rested, _ = ray.wait(list(self._resting), timeout=0) if self._resting else ([], [])
+        for answer in rested:
+            self.dispatcher.release(self._resting.pop(answer))
+        self._grant()
+        late = self.dispatcher.overdue()
         for slip in self.slips.values():
-            slip.running.pardon(away)
-            if now >= slip.running.deadline(self.settings.GRACE) and not slip.shot:
+            if slip.running in late and not slip.shot:
                 slip.shot = True
                 ray.kill(slip.actor)
-        if self.driver.abort or self.error:
+        if self.dispatcher.driver.abort or self.error:
             self._abandon()
             raise Halt
 
     def close(self) -> None:
         """After the loop: reports what Tune has dropped, as it does on SIGUSR1."""
-        for trial_id in list(self.slips):
-            running = self.slips[trial_id].running
-            self.done(trial_id, running.ended(Status.KILLED, "Ray Tune ended under it"))
+        for attempt in self._resting.values():
+            self.dispatcher.release(attempt)
+        for slip in self.slips.values():
+            running = slip.running
+            if running.attempt in self.dispatcher.taken:
+                dropped = running.ended(Status.KILLED, "Ray Tune ended under it")
+                self._ask(partial(self.dispatcher.end, running, dropped), None)
+                self.dispatcher.release(running.attempt)
+
+    def _grant(self) -> None:
+        """Lets those begin for whom there is room now."""
+        slips = {slip.running.attempt: slip for slip in self.slips.values()}
+        for running, gpu in self._ask(self.dispatcher.grant, []):
+            slip = slips[running.attempt]
+            slip.granted, slip.gpu = True, gpu
+            self._send(slip)
+
+    def _send(self, slip: Slip) -> None:
+        if not slip.granted or slip.actor is None:
+            return
+        slip.sent = True
+        if slip.gpu is not None:
+            self._contexts[slip.actor] = slip.gpu
+            self._make_room(slip.gpu)
+        slip.running.granted()
+        slip.actor.grant.remote(slip.running.attempt, self.dispatcher.visible(slip.gpu))
+
+    def _make_room(self, gpu: int) -> None:
+        """Dismisses processes without a trial whose contexts have no room beside those that have
+        one on a GPU."""
+        busy = {slip.actor for slip in self.slips.values() if slip.sent}
+        idle = [actor for actor, on in self._contexts.items() if on == gpu and actor not in busy]
+        leaving = idle[: self.dispatcher.placing.crowd(gpu, len(idle))]
+        answers = [actor.dismiss.remote() for actor in leaving]
+        if answers:
+            ray.wait(answers, num_returns=len(answers), timeout=self.settings.GRACE)
+        for actor in leaving:
+            del self._contexts[actor]
 
     def _abandon(self) -> None:
         for slip in self.slips.values():
             if slip.actor is not None:
                 ray.kill(slip.actor)
-        lost = [slip.running for slip in self.slips.values()]
         self.slips.clear()
-        for running in lost:
-            self._ask(partial(self.driver.done, running.attempt, running.interrupted()), None)
+        self._ask(self.dispatcher.abort, None)
 
     def _ask(self, call: Callable[[], T], otherwise: U) -> T | U:
         if self.error is not None:
@@ -151,35 +199,16 @@ class Desk:
             return otherwise
 
 
-def autopsy(slip: Slip, error_file: str | None) -> Outcome:
-    """The outcome of a trial whose actor failed, from the worker's last words and Ray's error."""
-    running = slip.running
-    if slip.shot:
-        return running.timed_out()
-    left = slip.last_words.with_suffix(".outcome")
-    if left.exists():
-        return Outcome.model_validate_json(left.read_bytes())
-    words = slip.last_words.read_text("utf-8", "replace") if slip.last_words.exists() else ""
-    number = fatal_signal(words)
-    if number is not None:
-        return running.died(-number, last_words(words))
+def autopsy(running: Running, error_file: str | None) -> Outcome:
+    """The outcome of a trial whose actor died, from Ray's error. The trial's own process, when it
+    dies, takes no actor with it."""
     error = _read_error(error_file)
     text = str(error).strip()
     if isinstance(error, OutOfMemoryError):
         return running.ended(Status.OOM, "Ray killed it: the machine is out of memory", text)
     if running.begun is None and "creation task" in text:
         return running.raised(f"its worker could not start: {text.splitlines()[-1]}", text)
-    return running.ended(Status.KILLED, "its process was killed, perhaps for want of memory", text)
-
-
-def fatal_signal(words: str) -> signal.Signals | None:
-    """The signal faulthandler wrote about. It names them as strsignal(3) does, but for a hyphen
-    in newer Pythons."""
-    said = words.lower().replace("-", " ")
-    for number in CRASHES:
-        if said.startswith(f"fatal python error: {signal.strsignal(number)}".lower()):
-            return number
-    return None
+    return running.ended(Status.KILLED, "its worker was killed, perhaps for want of memory", text)
 
 
 def _read_error(path: str | None) -> Exception | None:
@@ -210,35 +239,26 @@ class DriverSearcher(Searcher):  # type: ignore[misc]
 
 
 class DriverScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Stops a trial when the driver says so."""
+    """Passes events on, and ends trials that are over."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self._desk = desk
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        epoch = Epoch.model_validate_json(result["epoch"])
-        more = self._desk.epoch(trial.trial_id, epoch)
+        more = self._desk.hear(trial.trial_id, result.get("event"))
         decision: str = self.CONTINUE if more else self.STOP
         return decision
 
 
 class DriverCallback(Callback):  # type: ignore[misc]
-    """Starts, ends, deaths, and the time between."""
+    """Starts, deaths, and the time between."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._desk.started(trial.trial_id, trial.temporary_state.ray_actor)
-
-    def on_trial_result(
-        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
-    ) -> None:
-        if "outcome" in result:
-            self._desk.done(trial.trial_id, Outcome.model_validate_json(result["outcome"]))
-        elif "raised" in result:
-            self._desk.raised(trial.trial_id, *result["raised"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._desk.failed(trial.trial_id, trial.pickled_error_file)

@@ -51,8 +51,9 @@ SETTINGS = {
 
 
 @contextmanager
-def ray_session(*, workers: int, gpus: int) -> Iterator[Path]:
-    """A Ray of `workers` CPUs and `gpus` GPUs on this machine alone; yields a folder for files.
+def ray_session(*, workers: int) -> Iterator[Path]:
+    """A Ray of `workers` CPUs on this machine alone; yields a folder for files. GPUs are no
+    business of Ray's.
 
     One that is up already is used and left up. Otherwise every process and file of it is gone at
     the end. Environment variables are set back too. Raises ProblemError when Ray does not start.
@@ -68,7 +69,7 @@ def ray_session(*, workers: int, gpus: int) -> Iterator[Path]:
             (root / "unlocked").rename(root / LOCK)
             try:
                 if ours:
-                    _start(root, workers, gpus)
+                    _start(root, workers)
                 yield root
             finally:
                 if ours:
@@ -84,7 +85,7 @@ def clear_left_behind(folder: Path) -> None:
             shutil.rmtree(path.parent, ignore_errors=True)
 
 
-def _start(root: Path, workers: int, gpus: int) -> None:
+def _start(root: Path, workers: int) -> None:
     import ray
     from ray.job_config import JobConfig
 
@@ -93,7 +94,7 @@ def _start(root: Path, workers: int, gpus: int) -> None:
             ray.init(
                 address="local",  # never a cluster that RAY_ADDRESS happens to name
                 num_cpus=workers,
-                num_gpus=gpus,
+                num_gpus=0,
                 object_store_memory=OBJECT_STORE_BYTES,
                 include_dashboard=False,
                 log_to_driver=False,

@@ -11,27 +11,27 @@ from contextlib import suppress
 from pathlib import Path
 
 from nas.execute.base import Driver, Executor
+from nas.execute.dispatch import Dispatcher
 from nas.execute.ray_session import ray_session
 
 
 class RayExecutor(Executor):
-    """`workers` actors, reused between trials that ask for equal shares of a GPU.
+    """`workers` actors, each with a process for trials; both are reused.
 
-    Ray itself takes some seconds to start, in which the driver is not ticked. Ray does not tell
-    how a process ended: where faulthandler could not write either, as for `os._exit`, a death is
-    `killed`, not `crash`.
+    Ray itself takes some seconds to start, in which the driver is not ticked.
     """
 
     RECYCLE = 500
     """Trials in one `tune.run`."""
 
     def run(self, driver: Driver) -> None:
-        with ray_session(workers=self.workers, gpus=self.gpus) as folder:
+        dispatcher = Dispatcher(driver, self)
+        with ray_session(workers=self.workers) as folder:
             while not driver.abort:
-                if self._round(driver, folder / "tune"):
+                if self._round(dispatcher, folder / "tune"):
                     return
 
-    def _round(self, driver: Driver, folder: Path) -> bool:
+    def _round(self, dispatcher: Dispatcher, folder: Path) -> bool:
         """One `tune.run`; True when the driver is done."""
         # Not at the top of the module: Ray reads its settings when it is imported.
         from ray import tune
@@ -46,7 +46,7 @@ class RayExecutor(Executor):
         from nas.execute.ray_worker import TuneWorker
 
         folder.mkdir()
-        desk = Desk(driver, self, folder, self.RECYCLE)
+        desk = Desk(dispatcher, self.RECYCLE)
         with suppress(Halt):
             tune.run(
                 TuneWorker,
@@ -67,7 +67,7 @@ class RayExecutor(Executor):
         shutil.rmtree(folder, ignore_errors=True)
         if desk.error is not None:
             raise desk.error
-        return desk.over
+        return dispatcher.over
 
 
 def _folder_name(trial: object) -> str:

@@ -1,104 +1,91 @@
-"""The worker's side of Ray: one actor, reused, that takes a trial's generator a step at a time."""
+"""The worker's side of Ray: one actor, reused, that owns the process in which its trials run.
 
-import faulthandler
+The actor itself never touches a GPU. So it can be had before there is one for its trial, it can
+take a trial to another GPU, and a process that dies takes no actor with it.
+"""
+
 import os
-import traceback
-from collections.abc import Iterator
-from pathlib import Path
-from pkgutil import resolve_name
-from typing import IO, Any
+import time
+from typing import Any
 
 from ray import tune
 
-from nas.execute.child import die_with_parent
-from nas.files import write_text
-from nas.spec import Epoch, Outcome, Trial, one_line
-
-
-class RestartNeeded(Exception):  # noqa: N818 - no fault of its own
-    """The trial has its outcome; the process is unfit for another."""
-
-
-class Parcel:
-    """A trial on its way through Tune, which copies and prints whatever it finds in a config."""
-
-    def __init__(self, trial: Trial, evaluate: str, last_words: Path) -> None:
-        self.trial = trial
-        self.evaluate = evaluate
-        self.last_words = last_words
-        """Where faulthandler writes if the process dies of a signal: Ray does not say of which."""
-
-    @property
-    def outcome(self) -> Path:
-        """Where the outcome is left by a worker that must not be used again."""
-        return self.last_words.with_suffix(".outcome")
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Parcel":
-        return self
-
-    def __repr__(self) -> str:
-        return f"attempt {self.trial.attempt}"
+from nas.execute.child import Item, Started, die_with_parent
+from nas.execute.trial_process import Event, Order, TrialProcess
+from nas.spec import Epoch
 
 
 class TuneWorker(tune.Trainable):  # type: ignore[misc]
-    """`step` is `next` on the trial's generator; a new config is the next trial."""
+    """`step` is the next event of a trial; a new config is the next trial.
+
+    Ray runs what is asked of an actor in the order in which it was asked: what the driver sends
+    comes between steps.
+    """
+
+    WAIT_SECONDS = 0.1
+
+    _asked = False
+    """Whether the process waits for an answer to its last epoch."""
 
     def setup(self, config: dict[str, Any]) -> None:
         die_with_parent(os.getppid())  # the raylet, which dies with the driver
-        self._words: IO[bytes] | None = None
-        self._begin(config["parcel"])
+        self._take(config["order"])
+        self._process = TrialProcess()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._end()
-        self._begin(new_config["parcel"])
+        self.rest()
+        self._take(new_config["order"])
         return True
 
     def step(self) -> dict[str, Any]:
-        """{"epoch": JSON}, or at the end {"outcome": JSON, "done": True}; where there is no
-        outcome, {"raised": [problem, detail], "done": True}."""
-        try:
-            event = next(self._events, None)
-        except BaseException as error:  # returned, not raised: a raised one costs the actor
-            raised = [one_line(error), traceback.format_exc()]
-        else:
-            if isinstance(event, Epoch):
-                return {"epoch": event.model_dump_json()}
-            if event is not None:
-                self._end()
-                if event.needs_restart:
-                    write_text(self._outcome, event.model_dump_json())
-                    raise RestartNeeded("raised to end this process")  # Tune replaces the actor
-                return {"outcome": event.model_dump_json(), "done": True}
-            raised = ["ended without an outcome", ""]
-        self._end()
-        return {"raised": raised, "done": True}
+        """{"event": Event}, or {} while the trial waits for the driver's grant."""
+        if not self._process.busy:
+            time.sleep(self.WAIT_SECONDS)
+            return {}
+        if self._asked:
+            self._process.go_on(True)
+        event = self._listen()
+        while event is None:
+            event = self._listen()
+        self._asked = isinstance(event, Item) and isinstance(event.value, Epoch)
+        if not self._asked and not isinstance(event, Started):
+            self._tidy()
+        return {"event": event}
+
+    def grant(self, attempt: int, device: str | None) -> None:
+        """Lets this trial begin, on this device alone; see TrialProcess."""
+        if attempt == self._order.trial.attempt:
+            self._process.begin(self._order, device)
+
+    def rest(self) -> None:
+        """Ends the trial where it is, between two epochs; returns when its memory is free."""
+        if self._asked:
+            self._asked = False
+            self._process.go_on(False)
+        self._tidy()
+
+    def dismiss(self) -> None:
+        """Gives back what its process has of a GPU; the next trial gets a new process."""
+        if not self._process.busy:
+            self._process.close()
 
     def cleanup(self) -> None:
-        self._end()
+        self._process.close()
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> Any:
-        """One CPU, and of a GPU the trial's share: Ray adds shares up to 1 a device."""
-        trial: Trial = config["parcel"].trial
-        bundle = {"CPU": 1.0}
-        if trial.device != "cpu":
-            bundle["GPU"] = 1.0 if trial.memory_fraction is None else trial.memory_fraction
-        return tune.PlacementGroupFactory([bundle])
+        """A CPU alone: Ray lets large requests for a GPU starve behind small ones, so trials wait
+        in their actors and `placing` gives them GPUs."""
+        return tune.PlacementGroupFactory([{"CPU": 1.0}])
 
-    def _begin(self, parcel: Parcel) -> None:
-        self._words = parcel.last_words.open("wb")
-        self._outcome = parcel.outcome
-        faulthandler.enable(file=self._words, all_threads=False)
-        # Ray shows a worker only the GPU that is its own, so its "cuda" is the right one.
-        self._events: Iterator[Epoch | Outcome] = resolve_name(parcel.evaluate)(parcel.trial)
+    def _take(self, order: Order) -> None:
+        self._order, self._asked = order, False
 
-    def _end(self) -> None:
-        """Closes the trial, whether or not it came to its end."""
-        close = getattr(self._events, "close", None)
-        if close is not None:
-            close()
-        self._events = iter(())
-        if self._words is not None:
-            faulthandler.enable()  # standard error again, before this file is closed
-            self._words.close()
-            self._words = None
+    def _listen(self) -> Event | None:
+        if self._process.connection.poll(self.WAIT_SECONDS):
+            return self._process.hear()
+        return self._process.give_up() if self._process.overdue else None
+
+    def _tidy(self) -> None:
+        while self._process.busy:
+            self._listen()

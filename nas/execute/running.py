@@ -3,7 +3,7 @@
 import math
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nas.spec import Epoch, Outcome, Status, Trial
 
@@ -33,33 +33,50 @@ class Running:
     """A trial that an executor has taken from its driver and not reported yet."""
 
     trial: Trial
+    given: float | None = None
+    """`time.monotonic()` when it was handed to a worker; None while it waits for a GPU."""
     begun: float | None = None
-    """`time.monotonic()` when a worker took it up."""
+    """The same when the worker took it up."""
     epochs: int = 0
     peak_memory_bytes: int = 0
-    _taken: float = field(default_factory=time.monotonic)
 
     @property
     def attempt(self) -> int:
         return self.trial.attempt
 
+    def granted(self) -> None:
+        self.given = time.monotonic()
+
     def begin(self) -> None:
         self.begun = time.monotonic()
+
+    def wait_again(self) -> None:
+        """Its GPU was no use, and what it did there does not count."""
+        self.given = self.begun = None
+        self.epochs = self.peak_memory_bytes = 0
 
     def note(self, epoch: Epoch) -> None:
         self.epochs = epoch.epoch
         self.peak_memory_bytes = max(self.peak_memory_bytes, epoch.peak_memory_bytes)
 
-    def deadline(self, grace: float) -> float:
-        """When (`time.monotonic()`) its worker is to be killed; inf without a time limit."""
-        if self.begun is None or self.trial.time_limit is None:
+    def deadline(self, start: float, grace: float) -> float:
+        """When (`time.monotonic()`) its worker is to be killed: `start` seconds after it was handed
+        over, or, once begun, `grace` after its time limit. inf while it waits, or has no limit."""
+        if self.given is None:
+            return math.inf
+        if self.begun is None:
+            return self.given + start
+        if self.trial.time_limit is None:
             return math.inf
         return self.begun + self.trial.time_limit + grace
 
     def pardon(self, seconds: float) -> None:
         """Takes time off its account that its watchdog was away."""
+        now = time.monotonic()
+        if self.given is not None:
+            self.given = min(now, self.given + seconds)
         if self.begun is not None:
-            self.begun = min(time.monotonic(), self.begun + seconds)
+            self.begun = min(now, self.begun + seconds)
 
     def ended(self, status: Status, message: str, detail: str = "") -> Outcome:
         """An outcome with what is known from outside: epochs, seconds, peak memory.
@@ -67,13 +84,14 @@ class Running:
         Its stage is `start` where no worker had begun, which is not the candidate's fault, and
         `worker` where one had.
         """
+        since = self.given if self.begun is None else self.begun
         return Outcome(
             status=status,
             stage=("start" if self.begun is None else "worker") if status.failed else "",
             message=message,
             detail=detail,
             epochs=self.epochs,
-            seconds=time.monotonic() - (self._taken if self.begun is None else self.begun),
+            seconds=0.0 if since is None else time.monotonic() - since,
             peak_memory_bytes=self.peak_memory_bytes,
         )
 
@@ -82,6 +100,13 @@ class Running:
             Status.TIMEOUT,
             f"still busy after its time limit of {self.trial.time_limit:g} s; killed",
         )
+
+    def unstarted(self, seconds: float) -> Outcome:
+        return self.ended(Status.KILLED, f"its worker did not start within {seconds:g} s")
+
+    def stopped(self) -> Outcome:
+        """It waited for a GPU when the campaign was stopped."""
+        return self.ended(Status.INTERRUPTED, "stopped before its first epoch")
 
     def interrupted(self) -> Outcome:
         return self.ended(Status.INTERRUPTED, "killed at once, as asked")

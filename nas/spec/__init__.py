@@ -13,7 +13,7 @@ from nas.spec.candidate import (
     Role,
 )
 from nas.spec.duration import format_duration, parse_duration
-from nas.spec.outcome import DRIVER, Epoch, ExpertScore, Inputs, Outcome, Status
+from nas.spec.outcome import DEVICE, DRIVER, Epoch, ExpertScore, Inputs, Outcome, Status
 from nas.spec.probe import Conditions, Cost, Probe
 from nas.spec.problem import Problem, ProblemError, UsageError, did_you_mean, fault_of, one_line
 from nas.spec.recipe import Recipe, Task
@@ -22,6 +22,7 @@ from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
 
 __all__ = [
     "CHECKPOINT",
+    "DEVICE",
     "DRIVER",
     "FINETUNED",
     "FROZEN",

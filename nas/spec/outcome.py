@@ -31,6 +31,10 @@ class Status(StrEnum):
 DRIVER = "driver"
 """The stage of an attempt that ended with the driver that ran it: not its candidate's failure."""
 
+DEVICE = "device"
+"""The stage of an attempt whose GPU does not work, not in a fresh process either, and for which no
+other is left: not its candidate's failure."""
+
 
 class Epoch(Noun):
     """One epoch's figures. Losses in nats, accuracies and shares in [0, 1], sizes in bytes."""
@@ -94,7 +98,7 @@ class Outcome(Noun):
     status: Status
     stage: str = ""
     """Where a failure happened: start (no worker had begun), fit, data, build, train, measure,
-    save, worker (seen from outside: its process died or had to be killed), or DRIVER."""
+    save, worker (seen from outside: its process died or had to be killed), DRIVER or DEVICE."""
     message: str = ""
     """One line for a person."""
     detail: str = ""

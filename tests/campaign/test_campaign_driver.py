@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from campaign_bench import Bench, ending, epoch, ok, scripts, small_space
 
 from nas.execute import Idle
-from nas.spec import Epoch, Outcome, Status, Trial
+from nas.spec import DEVICE, Epoch, Outcome, Status, Trial
 
 Make = Callable[..., Bench]
 
@@ -293,9 +294,22 @@ def test_confirming_costs_the_search_no_budget(bench: Make) -> None:
     assert campaign.ledger.campaign("c").worked_seconds == before
 
 
-def test_unreadable_data_stops_the_campaign_and_blames_no_candidate(bench: Make) -> None:
+def test_a_gpu_that_is_retired_is_told_and_noted(bench: Make) -> None:
+    campaign = bench(trials=1)
+    driver = campaign.drive()
+    driver.retired(1, "the GPU does not work: CUDA error")
+    assert campaign.said[-1] == "GPU 1 is used no more: the GPU does not work: CUDA error"
+    assert driver.store.events("retired") == [
+        {"gpu": 1, "why": "the GPU does not work: CUDA error"}
+    ]
+
+
+@pytest.mark.parametrize("stage", ["data", DEVICE])
+def test_a_fault_of_the_machine_stops_the_campaign_and_blames_no_candidate(
+    bench: Make, stage: str
+) -> None:
     campaign = bench(trials=3)
-    broken = ending(Status.CRASH, stage="data")
+    broken = ending(Status.CRASH, stage=stage)
     driver = campaign.run(broken)
     assert driver.fault == "scripted"
     assert campaign.outcomes() == [(0, None)]

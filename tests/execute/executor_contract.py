@@ -1,6 +1,7 @@
 """What every executor owes its driver, as a class of tests that each inherits."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,9 +10,11 @@ import psutil
 import pytest
 
 from nas.execute import Executor, Idle
+from nas.execute.placing import PATIENCE, Placing, sixteenths
 from nas.spec import Candidate, Epoch, Outcome, Recipe, Status, Task, Trial
 
 EVALUATE = "fake_evaluate:evaluate"
+CHECK = "fake_evaluate:check"
 CANDIDATE = Candidate(
     template="moe4", template_hash="0", image_size=32, recipe=Recipe(), task=Task()
 )
@@ -55,6 +58,7 @@ class ScriptedDriver:
         self.running: set[int] = set()
         self.most = 0
         self.ticks: list[float] = []
+        self.retirements: list[tuple[int, str]] = []
         self._waited = 0
 
     def next(self) -> Trial | Idle:
@@ -92,6 +96,9 @@ class ScriptedDriver:
         self.events.append(("done", attempt))
         self.outcomes[attempt] = outcome
         self.running.discard(attempt)
+
+    def retired(self, gpu: int, why: str) -> None:
+        self.retirements.append((gpu, why))
 
     def tick(self) -> None:
         self.ticks.append(time.monotonic())
@@ -221,7 +228,7 @@ class ProcessContract(ExecutorContract):
         said = {driver.outcomes[attempt].message for attempt in (1, 4, 5)}
         assert len(said) == 1  # the same process each time
         (line,) = said
-        assert line.endswith("device=cpu threads=1")
+        assert line.endswith("device= threads=1")
         assert f"pid={psutil.Process().pid} " not in line
 
     def test_a_worker_whose_cuda_is_broken_is_not_used_again(self, tmp_path: Path) -> None:
@@ -287,13 +294,85 @@ class ProcessContract(ExecutorContract):
         self.make().run(driver)
         assert driver.events == []
 
-    def test_gpu_shares_never_exceed_one(self, tmp_path: Path) -> None:
-        driver = ScriptedDriver(["alone"] * 3, tmp_path, device="cuda", memory_fraction=1.0)
+    def test_mixed_shares_take_turns_on_one_gpu(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Later trials overtake a waiting one seven times at most, and what has room waits only
+        where the GPU is drained for an earlier one."""
+        overtaken: Counter[int] = Counter()
+        order: list[int] = []
+
+        def place(line: Placing) -> list[tuple[int, int]]:
+            placed = Placing.place(line)
+            for trial, _ in placed:
+                order.append(trial)
+                overtaken.update(earlier for earlier in line.waiting if earlier < trial)
+            for trial in line.waiting:
+                assert line.draining(0) or sixteenths(shares[trial - 1]) > line.free(0)
+            return placed
+
+        monkeypatch.setattr("nas.execute.dispatch.Placing", type("_", (Placing,), {"place": place}))
+        shares = [1 / 4, 1 / 4, 1 / 2, None, *[1 / 4] * 9, 1.0, 1 / 2, *[1 / 16] * 3, 1.0, 1 / 8]
+        driver = ScriptedDriver(["share"] * len(shares), tmp_path, device="cuda")
+        for index, (trial, share) in enumerate(zip(driver.trials, shares, strict=True)):
+            driver.trials[index] = trial.with_(memory_fraction=share)
+        self.make(workers=4, gpus=1).run(driver)
+        assert driver.statuses == [Status.OK] * len(shares)
+        assert sorted(order) == list(range(1, len(shares) + 1))
+        assert 0 < max(overtaken.values()) <= PATIENCE
+
+    def test_a_worker_sees_its_own_gpu_alone_and_trials_spread(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1af3, MIG-7b22,GPU-unused")
+        scripts = ["meet a b", "meet b a"]
+        driver = ScriptedDriver(scripts, tmp_path, device="cuda", memory_fraction=0.25)
+        self.make(workers=2, gpus=2).run(driver)
+        devices = [driver.outcomes[attempt].message for attempt in (1, 2)]
+        assert devices == ["device=GPU-1af3", "device=MIG-7b22"]
+
+    def test_a_dead_gpu_is_retired_and_its_trials_go_to_another(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "good,dead,dead silent")
+        driver = ScriptedDriver(["use"] * 6, tmp_path, device="cuda", memory_fraction=0.5)
+        executor = self.make(workers=3, gpus=3)
+        executor.CHECK = CHECK
+        executor.run(driver)
+        assert driver.statuses == [Status.OK] * 6
+        assert {outcome.message for outcome in driver.outcomes.values()} == {"device=good"}
+        assert dict(driver.retirements) == {
+            1: "the GPU does not work: RuntimeError: dead is dead",
+            2: "the GPU does not work: the process that asked it died",
+        }
+
+    def test_idle_workers_leave_a_gpu_that_is_wanted_whole(self, tmp_path: Path) -> None:
+        """Each would keep its CUDA context there."""
+        alive: list[int] = []
+
+        class Watching(ScriptedDriver):
+            def started(self, attempt: int) -> None:
+                if attempt == 3:
+                    alive.append(len(offspring("spawn_main")))
+                super().started(attempt)
+
+        driver = Watching(["meet a b", "meet b a", "ok"], tmp_path, device="cuda")
+        for index in (0, 1):
+            driver.trials[index] = driver.trials[index].with_(memory_fraction=0.25)
         self.make(workers=2, gpus=1).run(driver)
         assert driver.statuses == [Status.OK] * 3
+        assert alive == [1]
 
-    def test_halves_share_a_gpu(self, tmp_path: Path) -> None:
-        scripts = ["meet a b", "meet b a"]
-        driver = ScriptedDriver(scripts, tmp_path, device="cuda", memory_fraction=0.5)
+    def test_a_stop_ends_what_waits_for_a_gpu(self, tmp_path: Path) -> None:
+        class Stopping(ScriptedDriver):
+            def epoch(self, attempt: int, epoch: Epoch) -> bool:
+                more = super().epoch(attempt, epoch)
+                if ("next", 2) in self.events:
+                    Path(self.stop_file).touch()
+                return more and 2 not in self.outcomes
+
+        driver = Stopping(["endless", "ok"], tmp_path, device="cuda")
+        driver.stop_file = driver.trials[0].stop_file
         self.make(workers=2, gpus=1).run(driver)
-        assert driver.statuses == [Status.OK] * 2
+        assert driver.outcomes[2].status is Status.INTERRUPTED
+        assert ("started", 2) not in driver.events

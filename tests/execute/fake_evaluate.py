@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from nas.spec import Epoch, Outcome, Status, Trial
@@ -48,7 +49,7 @@ def ok(trial: Trial, epochs: str) -> Iterator[Epoch | Outcome]:
     threads = os.environ.get("OMP_NUM_THREADS")
     yield Outcome(
         status=Status.OK,
-        message=f"pid={os.getpid()} device={trial.device} threads={threads}",
+        message=f"pid={os.getpid()} device={device()} threads={threads}",
         val_acc=0.5,
     )
 
@@ -122,19 +123,36 @@ def meet(trial: Trial, names: str) -> Iterator[Epoch | Outcome]:
     while not (folder / theirs).exists() and time.monotonic() < until:
         time.sleep(0.01)
     met = (folder / theirs).exists()
-    yield Outcome(status=Status.OK if met else Status.TIMEOUT, message=f"device={trial.device}")
+    yield Outcome(status=Status.OK if met else Status.TIMEOUT, message=f"device={device()}")
 
 
-def alone(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
-    """Ends well only if no other of its kind runs meanwhile."""
-    flag = Path(trial.folder) / "somebody-is-here"
-    try:
-        flag.touch(exist_ok=False)
-    except FileExistsError:
-        yield Outcome(status=Status.CRASH, message="not alone")
+def share(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    """Ends well only if those that run meanwhile leave it its share of the GPU."""
+    mine = Path(trial.folder) / f"{device()}-{trial.attempt}"
+    mine.write_text(str(trial.memory_fraction or 1.0))
+    yield make_epoch(1)
+    taken = 0.0
+    for other in Path(trial.folder).glob(f"{device()}-*"):
+        with suppress(FileNotFoundError):
+            taken += float(other.read_text() or 0)
+    mine.unlink()
+    yield Outcome(status=Status.OK if taken <= 1 else Status.OOM, message=f"device={device()}")
+
+
+def use(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    """Needs a GPU that works, in a process that no trial before it has broken."""
+    if broken() or not works():
+        yield Outcome(
+            status=Status.CRASH, stage="start", message="CUDA error: unknown", needs_restart=True
+        )
         return
-    time.sleep(0.3)
-    flag.unlink()
+    yield make_epoch(1)
+    yield Outcome(status=Status.OK, message=f"device={device()}")
+
+
+def break_later(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    """Leaves its process broken without anybody's having noticed."""
+    os.environ["FAKE_BROKEN"] = "1"
     yield Outcome(status=Status.OK)
 
 
@@ -155,9 +173,34 @@ DEEDS = {
     deed.__name__: deed
     for deed in (
         ok, segv, leave, kill, sleep, hold_gil, throw, quit_python, oom, huge, silent, endless,
-        meet, alone, parent, spoil,
+        meet, parent, spoil, share, use, break_later,
     )
 }  # fmt: skip
+
+
+# GPUs that are not there: a device whose name begins with `dead` does not work.
+
+
+def device() -> str:
+    """What its process sees of the GPUs."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "")
+
+
+def works() -> bool:
+    return not device().startswith("dead")
+
+
+def broken() -> bool:
+    return "FAKE_BROKEN" in os.environ
+
+
+def check() -> None:
+    """As `nas.execute.devices.check_first_gpu`, in a fresh process."""
+    assert not broken()
+    if device().startswith("dead silent"):
+        os._exit(1)
+    if not works():
+        raise RuntimeError(f"{device()} is dead")
 
 
 # Plain functions for the sandbox.

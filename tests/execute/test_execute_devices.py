@@ -16,8 +16,7 @@ from nas.execute import (
     make_executor,
     settled_precision,
 )
-from nas.execute.devices import CONTEXT_BYTES, SHARES, Gpu, share
-from nas.execute.shares import Shares
+from nas.execute.devices import CONTEXT_BYTES, SHARES, Gpu, share, visible_device
 from nas.spec import ProblemError
 
 GIB = 2**30
@@ -27,7 +26,10 @@ GIB = 2**30
     ("need", "expected"),
     [
         # Of 16 GiB: a quarter is 4 GiB, less 0.5 GiB of context 3.5 GiB, and so on.
-        (0, 0.25),
+        (0, 1 / 16),
+        (int(0.5 * GIB), 1 / 16),
+        (int(0.5 * GIB) + 1, 1 / 8),
+        (int(1.5 * GIB) + 1, 0.25),
         (int(3.5 * GIB), 0.25),
         (int(3.5 * GIB) + 1, 0.5),
         (int(7.5 * GIB), 0.5),
@@ -49,27 +51,22 @@ def test_a_share_is_the_smallest_that_holds(need: int, total: int) -> None:
     assert got == (min(holds) if holds else None)
 
 
-@given(st.integers(1, 4), st.data())
-def test_placed_shares_never_exceed_a_gpu(gpus: int, data: st.DataObject) -> None:
-    shares, placed = Shares(gpus), list[tuple[int, float]]()
-    for _ in range(data.draw(st.integers(0, 30))):
-        if placed and data.draw(st.booleans()):
-            shares.free(*placed.pop(data.draw(st.integers(0, len(placed) - 1))))
-            continue
-        part = data.draw(st.sampled_from(SHARES))
-        gpu = shares.place(part)
-        taken = [sum(p for g, p in placed if g == i) for i in range(gpus)]
-        if gpu is None:
-            assert all(used + part > 1 for used in taken)  # refused only where nothing is free
-        else:
-            assert taken[gpu] + part <= 1
-            placed.append((gpu, part))
-
-
-def test_small_shares_leave_whole_gpus_free() -> None:
-    shares = Shares(2)
-    assert [shares.place(0.25) for _ in range(4)] == [0, 0, 0, 0]
-    assert shares.place(1.0) == 1
+@pytest.mark.parametrize(
+    ("listed", "seen"),
+    [
+        (None, ["0", "1", "2"]),
+        ("3,1", ["3", "1", ""]),
+        ("GPU-8f2c, MIG-0d11", ["GPU-8f2c", "MIG-0d11", ""]),
+        ("", ["", "", ""]),
+    ],
+)
+def test_a_gpu_is_counted_among_those_this_process_sees(
+    listed: str | None, seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if listed is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", listed)
+    assert [visible_device(gpu) for gpu in range(3)] == seen
 
 
 def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,11 @@ import pickle
 from pathlib import Path
 
 import pytest
-from executor_contract import EVALUATE, ProcessContract, ScriptedDriver
+from executor_contract import CHECK, EVALUATE, ProcessContract, ScriptedDriver
 
 from nas.execute import Executor
 from nas.execute.local import LocalExecutor
-from nas.spec import Status
+from nas.spec import DEVICE, Status
 
 
 class TestLocal(ProcessContract):
@@ -28,14 +28,6 @@ class TestLocal(ProcessContract):
         assert driver.outcomes[1].status is Status.KILLED
         assert "SIGTERM" in driver.outcomes[1].message
 
-    def test_each_trial_gets_a_gpu_by_number(self, tmp_path: Path) -> None:
-        scripts = ["meet a b", "meet b a"]
-        driver = ScriptedDriver(scripts, tmp_path, device="cuda", memory_fraction=1.0)
-        self.make(workers=2, gpus=2).run(driver)
-        assert driver.statuses == [Status.OK] * 2
-        devices = {outcome.message for outcome in driver.outcomes.values()}
-        assert devices == {"device=cuda:0", "device=cuda:1"}
-
     def test_a_worker_stays_with_its_gpu(self, tmp_path: Path) -> None:
         """A CUDA context on every GPU it has seen would stay there until the worker ends."""
         driver = ScriptedDriver(["ok"] * 3, tmp_path, device="cuda")
@@ -46,6 +38,31 @@ class TestLocal(ProcessContract):
         driver = ScriptedDriver(["ok"], tmp_path, device="cuda")
         self.make(gpus=0).run(driver)
         assert driver.outcomes[1].status is Status.INVALID
+
+    def test_with_the_last_gpu_everything_ends(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "dead")
+        driver = ScriptedDriver(["use"] * 4, tmp_path, device="cuda")
+        executor = self.make(workers=2, gpus=1)
+        executor.CHECK = CHECK
+        executor.run(driver)
+        assert len(driver.retirements) == 1
+        assert {(o.status, o.stage) for o in driver.outcomes.values()} == {(Status.CRASH, DEVICE)}
+        assert len(driver.outcomes) == 4
+        assert "dead is dead" in driver.outcomes[4].message
+
+    def test_a_process_that_another_trial_broke_is_not_the_gpus_fault(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "good")
+        driver = ScriptedDriver(["break_later", "use", "segv", "use"], tmp_path, device="cuda")
+        executor = self.make(gpus=1)
+        executor.CHECK = CHECK
+        executor.run(driver)
+        assert driver.statuses == [Status.OK, Status.OK, Status.CRASH, Status.OK]
+        assert driver.retirements == []
+        assert [event for event in driver.events if event == ("started", 2)] == [("started", 2)]
 
     def test_an_abort_reports_the_trial_that_waits_for_a_gpu(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["sleep", "ok"], tmp_path, device="cuda")

@@ -28,7 +28,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Begun in a folder whose Python files no worker must take for modules."""
     before, home = offspring(), Path.cwd()
     os.chdir(plant(tmp_path_factory.mktemp("planted")))
-    with ray_session(workers=2, gpus=1):
+    with ray_session(workers=4):
         os.chdir(home)
         yield
     assert offspring() <= before
@@ -42,7 +42,9 @@ class TestRay(ProcessContract):
     def leftovers(self) -> set[int]:
         # The session keeps idle processes; an actor's takes a moment to go.
         until = time.monotonic() + 20
-        while (left := offspring("TuneWorker")) and time.monotonic() < until:
+        while (
+            left := offspring("TuneWorker") | offspring("spawn_main")
+        ) and time.monotonic() < until:
             time.sleep(0.1)
         return left
 

@@ -1,0 +1,169 @@
+"""Between a driver and its workers: which trials wait, which may start where, what came of them.
+
+Executors differ in how they reach a worker; what it means for the campaign is decided here, once.
+"""
+
+import time
+from pathlib import Path
+
+from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
+from nas.execute.child import Item, Raised, Returned, Started
+from nas.execute.devices import visible_device
+from nas.execute.placing import Placing, sixteenths
+from nas.execute.running import Running
+from nas.execute.trial_process import Died, Event
+from nas.spec import DEVICE, Epoch, Outcome, Status, Trial
+
+
+class Dispatcher:
+    """The trials that an executor has taken from its driver, for the whole of one `run`."""
+
+    def __init__(self, driver: Driver, settings: Executor) -> None:
+        self.driver = driver
+        self.settings = settings
+        self.placing = Placing(settings.gpus)
+        self.taken: dict[int, Running] = {}
+        """By attempt: those not yet reported, waiting ones too."""
+        self.over = False
+        """The driver is DONE."""
+        self._ready: list[Running] = []
+        """Trials that need no GPU."""
+        self._ticker = Ticker(driver)
+        self._attention = Attention()
+        self._lost: Outcome | None = None
+        """What the last GPU to go was retired for."""
+
+    def beat(self) -> None:
+        self._ticker.beat()
+
+    # Taking and starting
+
+    def take(self) -> Running | None:
+        """Another trial of the driver's, if it has one now."""
+        while not self.over:
+            given = self.driver.next()
+            if not isinstance(given, Trial):
+                self.over = given is Idle.DONE
+                return None
+            running = self.taken[given.attempt] = Running(given)
+            if given.device == "cpu":
+                self._ready.append(running)
+            elif self.placing.alive:
+                self.placing.enter(given.attempt, sixteenths(given.memory_fraction))
+            else:
+                self._end(running, self._nowhere(running))
+                continue
+            return running
+        return None
+
+    def grant(self) -> list[tuple[Running, int | None]]:
+        """Those that start now, first in line first, with their GPU."""
+        for attempt in self.placing.waiting:
+            running = self.taken[attempt]
+            if Path(running.trial.stop_file).exists():
+                self._end(running, running.stopped())
+        starting: list[tuple[Running, int | None]] = [(running, None) for running in self._ready]
+        self._ready.clear()
+        return starting + [(self.taken[trial], gpu) for trial, gpu in self.placing.place()]
+
+    def visible(self, gpu: int | None) -> str | None:
+        """What CUDA_VISIBLE_DEVICES is to be for a worker on a GPU; None leaves it alone."""
+        return None if gpu is None else visible_device(gpu)
+
+    def release(self, attempt: int) -> None:
+        """The worker of a trial that was reported has given back what it took of a GPU."""
+        if attempt not in self.taken:  # one that goes to another GPU waits for that
+            self.placing.leave(attempt)
+
+    # Listening
+
+    def hear(self, running: Running, event: Event) -> bool:
+        """What a trial's worker reports. False once the trial is over for this worker: reported,
+        stopped by the driver, or back in line because its GPU is no use."""
+        match event:
+            case Started():
+                if running.begun is None:
+                    running.begin()
+                    self.driver.started(running.attempt)
+                return True
+            case Item(Epoch() as epoch):
+                running.note(epoch)
+                more = self.driver.epoch(running.attempt, epoch)
+                if not more:
+                    del self.taken[running.attempt]
+                return more
+            case Item(Outcome() as outcome):
+                self._ended(running, outcome)
+            case Returned():
+                self._end(running, running.silent())
+            case Raised(problem, detail):
+                self._end(running, running.raised(problem, detail))
+            case Died(exitcode, tail):
+                self._end(running, running.died(exitcode, tail))
+            case _:
+                raise TypeError(f"{self.settings.evaluate} gave {event!r}")
+        return False
+
+    def overdue(self) -> list[Running]:
+        """Those whose worker is to be killed now."""
+        away, now = self._attention.away(), time.monotonic()
+        for running in self.taken.values():
+            running.pardon(away)
+        return [
+            running
+            for running in self.taken.values()
+            if now >= running.deadline(self.settings.START_SECONDS, self.settings.GRACE)
+        ]
+
+    def expire(self, running: Running, tail: str = "") -> None:
+        """Reports one of `overdue`, whose worker is gone; `tail` is the last it printed."""
+        if running.begun is None:
+            outcome = running.unstarted(self.settings.START_SECONDS).with_(detail=tail)
+        else:
+            outcome = running.timed_out()
+        self._end(running, outcome)
+
+    def end(self, running: Running, outcome: Outcome) -> None:
+        """Reports a trial that no worker has any more."""
+        self._end(running, outcome)
+
+    def abort(self) -> None:
+        """Reports all that were taken, when their workers are gone."""
+        for running in list(self.taken.values()):
+            self._end(running, running.interrupted())
+
+    # Ending
+
+    def _ended(self, running: Running, outcome: Outcome) -> None:
+        """An outcome from its worker. A GPU that does not work takes no more trials, and its trial
+        goes to another, if there is one."""
+        gpu = self.placing.gpu_of(running.attempt)
+        if outcome.stage != DEVICE or gpu is None:
+            self._end(running, outcome)
+            return
+        if gpu in self.placing.alive:
+            self.placing.retire(gpu)
+            self.driver.retired(gpu, outcome.message)
+            self._lost = outcome
+        if self.placing.alive:
+            self.placing.give_back(running.attempt)
+            running.wait_again()
+            return
+        self._end(running, outcome)
+        for attempt in self.placing.waiting:
+            self._end(self.taken[attempt], self._nowhere(self.taken[attempt]))
+
+    def _end(self, running: Running, outcome: Outcome) -> None:
+        del self.taken[running.attempt]
+        if running.attempt in self.placing.waiting:
+            self.placing.leave(running.attempt)
+        self.driver.done(running.attempt, outcome)
+
+    def _nowhere(self, running: Running) -> Outcome:
+        """The outcome of a trial that no GPU is left for."""
+        if self._lost is None:
+            gpus = self.settings.gpus
+            return running.ended(Status.INVALID, f"asks for a GPU; this executor has {gpus}")
+        return running.ended(Status.CRASH, self._lost.message, self._lost.detail).with_(
+            stage=DEVICE
+        )

@@ -1,0 +1,201 @@
+"""A process that runs one trial after another on one device, seen from the one that owns it.
+
+A trial that leaves it unfit gets a fresh process behind it, and there the GPU is asked whether it
+still works: so a trial that broke its own process is told from a GPU that is broken.
+"""
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+from multiprocessing.connection import Connection
+from typing import Any
+
+from nas.execute.base import Executor
+from nas.execute.child import Child, Item, Raised, Returned, Started
+from nas.spec import DEVICE, Outcome, Status, Trial
+
+CHECK_SECONDS = 120.0
+"""How long a GPU may take to prove that it works, the start of a process included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The process ended under its trial."""
+
+    exitcode: int | None
+    tail: str
+    """The last of what it printed."""
+
+
+Event = Started | Item | Returned | Raised | Died
+"""What a trial's owner is told: Started, an Item each for its epochs and its outcome, or in place
+of an outcome one of the others."""
+
+
+class Order:
+    """A trial, and its executor's settings as far as they concern a worker."""
+
+    def __init__(self, trial: Trial, settings: Executor) -> None:
+        self.trial = trial
+        self.evaluate = settings.evaluate
+        self.check = settings.CHECK
+        self.grace = settings.GRACE
+
+    # Ray Tune copies and prints whatever it finds in a config.
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Order":
+        return self
+
+    def __repr__(self) -> str:
+        return f"attempt {self.trial.attempt}"
+
+
+class _State(Enum):
+    IDLE = "no trial"
+    RUNNING = "a trial, from its order to its outcome"
+    TIDYING = "its function has still to return"
+    CHECKING = "a fresh process asks the GPU whether it works"
+
+
+class TrialProcess:
+    """At most one trial at a time. Not for sharing between threads; see Child."""
+
+    def __init__(self) -> None:
+        self.device: str | None = None
+        """CUDA_VISIBLE_DEVICES of its process: once CUDA has started there it cannot change."""
+        self._child: Child | None = None
+        self._state = _State.IDLE
+        self._order: Order | None = None
+        self._held: Event | None = None
+        """What is not told before the GPU has been checked."""
+        self._again = False
+        """Whether this trial has had its second chance to start."""
+        self._limit = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has something to say, sooner or later."""
+        return self._state is not _State.IDLE
+
+    @property
+    def connection(self) -> "Connection[Any, Any]":
+        """Readable when `hear` would not block; of a busy process."""
+        assert self._child is not None
+        return self._child.connection
+
+    @property
+    def overdue(self) -> bool:
+        """Whether what it does beside trials takes too long; then `give_up`."""
+        late = self._state in (_State.TIDYING, _State.CHECKING)
+        return late and time.monotonic() >= self._limit
+
+    def begin(self, order: Order, device: str | None) -> None:
+        """Starts a trial in a process that sees this device alone; None for one without GPU."""
+        if self._child is not None and self.device != device:
+            self.close()
+        if self._child is None:
+            self._child = Child(visible_devices=device)
+        self.device, self._order, self._again = device, order, False
+        self._run()
+
+    def hear(self) -> Event | None:
+        """What its trial reports, waiting for it; None where there is nothing to tell."""
+        assert self._child is not None
+        message = self._child.hear()
+        match self._state, message:
+            case _State.CHECKING, _:
+                return self._checked(message)
+            case _State.TIDYING, _:
+                if message is None:
+                    self.close()
+                elif not isinstance(message, Item):
+                    self._state = _State.IDLE
+                return None
+            case _, Item(Outcome() as outcome):
+                self.go_on(False)
+                return self._suspect(message) if outcome.needs_restart else message
+            case _, None:
+                return self._suspect(Died(self._child.exitcode, self._child.tail()))
+            case _, Returned() | Raised():
+                self._state = _State.IDLE
+        return message
+
+    def go_on(self, more: bool) -> None:
+        """Answers an epoch: the next one, or the trial's end."""
+        assert self._child is not None
+        self._child.go_on(more)
+        if not more:
+            assert self._order is not None
+            self._wait_for(_State.TIDYING, self._order.grace)
+
+    def give_up(self) -> Event | None:
+        """Kills what is overdue; as `hear`."""
+        checking = self._state is _State.CHECKING
+        self.close()
+        return _broken(f"no answer within {CHECK_SECONDS:g} s", "") if checking else None
+
+    def tail(self) -> str:
+        """The last of what its trial printed."""
+        return "" if self._child is None else self._child.tail()
+
+    def close(self) -> None:
+        """Ends the process and so gives back its GPU memory; the next trial gets a new one."""
+        if self._child is not None:
+            self._child.close()
+        self._child, self._state, self.device = None, _State.IDLE, None
+
+    def _run(self) -> None:
+        assert self._child is not None
+        assert self._order is not None
+        self._state = _State.RUNNING
+        self._child.ask(self._order.evaluate, self._order.trial)
+
+    def _wait_for(self, state: _State, seconds: float) -> None:
+        self._state, self._limit = state, time.monotonic() + seconds
+
+    def _suspect(self, event: Event) -> Event | None:
+        """The process is unfit for another trial. If it had a GPU, that is asked before anyone is
+        told: the candidate is not to answer for it."""
+        device = self.device
+        self.close()
+        if device is None:
+            return event
+        assert self._order is not None
+        self._held, self.device = event, device
+        self._child = Child(visible_devices=device)
+        self._child.ask(self._order.check)
+        self._wait_for(_State.CHECKING, CHECK_SECONDS)
+        return None
+
+    def _checked(self, answer: Any) -> Event | None:
+        match answer:
+            case Started():
+                return None
+            case Returned():
+                self._state = _State.IDLE
+            case Raised(problem, detail):
+                self.close()
+                return _broken(problem, detail)
+            case _:
+                assert self._child is not None
+                tail = self._child.tail()
+                self.close()
+                return _broken("the process that asked it died", tail)
+        held, self._held = self._held, None
+        match held:
+            case Item(Outcome(stage="start", needs_restart=True)) if not self._again:
+                self._again = True  # the trial before it may have left a mess
+                self._run()
+                return None
+        return held
+
+
+def _broken(problem: str, detail: str) -> Item:
+    return Item(
+        Outcome(
+            status=Status.CRASH,
+            stage=DEVICE,
+            message=f"the GPU does not work: {problem}",
+            detail=detail,
+        )
+    )

@@ -1,0 +1,91 @@
+"""Dispatcher: what it makes of its workers' reports, without a worker."""
+
+import math
+from pathlib import Path
+
+import pytest
+from executor_contract import ScriptedDriver
+from fake_evaluate import make_epoch
+
+from nas.execute.child import Item, Raised, Started
+from nas.execute.dispatch import Dispatcher
+from nas.execute.local import LocalExecutor
+from nas.execute.running import Running
+from nas.execute.trial_process import Died
+from nas.spec import DEVICE, Outcome, Status
+
+DEAD = Item(Outcome(status=Status.CRASH, stage=DEVICE, message="no answer"))
+
+
+def dispatcher(driver: ScriptedDriver, gpus: int) -> Dispatcher:
+    return Dispatcher(driver, LocalExecutor(workers=4, gpus=gpus))
+
+
+def test_a_trial_that_waits_spends_no_time(tmp_path: Path) -> None:
+    driver = ScriptedDriver(["ok"] * 2, tmp_path, device="cuda", time_limit=5.0)
+    line = dispatcher(driver, gpus=1)
+    first, second = line.take(), line.take()
+    assert isinstance(first, Running)
+    assert isinstance(second, Running)
+    ((started, gpu),) = line.grant()
+    assert (started, gpu) == (first, 0)
+    first.granted()
+    assert first.deadline(300.0, 30.0) == pytest.approx((first.given or 0.0) + 300.0)
+    assert line.hear(first, Started())
+    assert first.deadline(300.0, 30.0) == pytest.approx((first.begun or 0.0) + 35.0)
+    assert second.deadline(300.0, 30.0) == math.inf
+    assert second.interrupted().seconds == 0.0
+    assert line.overdue() == []
+
+
+def test_a_worker_that_never_starts_is_overdue(tmp_path: Path) -> None:
+    driver = ScriptedDriver(["ok"], tmp_path, time_limit=5.0)
+    line = dispatcher(driver, gpus=0)
+    line.settings.START_SECONDS = 0.0
+    running = line.take()
+    assert line.grant() == [(running, None)]
+    assert isinstance(running, Running)
+    running.granted()
+    assert line.overdue() == [running]
+    line.expire(running, "its last words")
+    outcome = driver.outcomes[1]
+    assert (outcome.status, outcome.stage) == (Status.KILLED, "start")
+    assert (outcome.message, outcome.detail) == (
+        "its worker did not start within 0 s",
+        "its last words",
+    )
+
+
+def test_what_ran_on_a_gpu_when_it_died_goes_elsewhere_too(tmp_path: Path) -> None:
+    driver = ScriptedDriver(["ok"] * 3, tmp_path, device="cuda", memory_fraction=0.5)
+    line = dispatcher(driver, gpus=2)
+    for _ in range(3):
+        line.take()
+    first, second, third = (running for running, _ in line.grant())
+    assert [line.placing.gpu_of(running.attempt) for running in (first, second, third)] == [0, 1, 0]
+    for running in (first, third):
+        line.hear(running, Started())
+        assert line.hear(running, Item(make_epoch(2)))
+        assert not line.hear(running, DEAD)
+        line.release(running.attempt)
+    assert driver.retirements == [(0, "no answer")]
+    assert driver.outcomes == {}
+    assert line.grant() == [(first, 1)]
+    assert (first.begun, first.epochs, first.peak_memory_bytes) == (None, 0, 0)
+    line.hear(second, Item(Outcome(status=Status.OK)))
+    line.release(second.attempt)
+    assert line.grant() == [(third, 1)]
+
+
+def test_ends_without_an_outcome_get_one(tmp_path: Path) -> None:
+    driver = ScriptedDriver(["ok"] * 2, tmp_path)
+    line = dispatcher(driver, gpus=0)
+    for event in (Raised("ValueError: no", "Traceback"), Died(-11, "stack")):
+        running = line.take()
+        assert isinstance(running, Running)
+        line.hear(running, Started())
+        assert not line.hear(running, event)
+    assert driver.statuses == [Status.CRASH, Status.CRASH]
+    assert driver.outcomes[1].detail == "Traceback"
+    assert driver.outcomes[2].message == "its process crashed with SIGSEGV"
+    assert line.taken == {}
