@@ -74,7 +74,7 @@ class Bank:
     def put(
         self,
         key: str,
-        save_weights: Callable[[Path], None],
+        save_weights: Callable[[Path], object],
         predictions: "Mapping[str, tuple[Tensor, Tensor, Tensor | None]]",
         describe: Callable[[dict[str, Part]], Entry],
         *,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.bank import FOLDER
+from nas.campaign import weights
 from nas.campaign.config import CampaignConfig
 from nas.contained import contained
 from nas.execute import CONTEXT_BYTES, settled_precision, share
@@ -43,11 +44,13 @@ class Launcher:
         if started is None:
             return None
         attempt, _ = started
+        folder = self.store.folder(claim.candidate.key, attempt)
+        weights.clear(folder)  # of a ledger that was put back to an earlier state, say
         return Trial(
             attempt=attempt,
             candidate=claim.candidate,
             code=claim.code,
-            folder=str(self.store.folder(claim.candidate.key, attempt)),
+            folder=str(folder),
             resume_from=checkpoint,
             stop_file=str(self.stop_file),
             data_root=self.config.data_root,

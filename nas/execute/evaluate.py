@@ -31,6 +31,7 @@ from nas.train import (
     BuildError,
     NonFiniteLossError,
     Procedure,
+    is_accident,
     is_out_of_memory,
     load_model,
     procedure,
@@ -104,25 +105,9 @@ class _Attempt:
             device=self.device,
         )
         self.inputs = data.inputs
-        self.stage = "build"
-        seed_everything(self.trial.candidate.seed, epoch=0)
-        model = load_model(self.trial.code, data.num_classes)
-        self.params = sum(p.numel() for p in model.parameters())
-        name, more = warmed(model, self.trial, data)
-        self.stage = "train"
-        training = procedure(name)(
-            model,
-            data,
-            self.recipe,
-            device=self.device,
-            seed=self.trial.candidate.seed,
-            micro_batches=self.trial.micro_batches,
-            tick=self._tick,
-            **more,
-        )
-        state = self._resumed()
-        self.epochs = state["epoch"] if state else 0
-        for epoch in training.events(state):
+        training = self._resumed(data) or self._begun(data)
+        self.epochs = training.epoch
+        for epoch in training.events():
             self.epochs = epoch.epoch
             stop = Path(self.trial.stop_file).exists()
             if stop or monotonic() - self.saved > self.trial.checkpoint_seconds:
@@ -164,14 +149,44 @@ class _Attempt:
         if limit is not None and monotonic() - self.start > limit:
             raise TimeLimitReached
 
-    def _resumed(self) -> dict[str, Any] | None:
+    def _begun(self, data: Data) -> Procedure:
+        """The candidate's training before its first epoch."""
+        self.stage = "build"
+        seed_everything(self.trial.candidate.seed, epoch=0)
+        model = load_model(self.trial.code, data.num_classes)
+        self.params = sum(p.numel() for p in model.parameters())
+        name, more = warmed(model, self.trial, data)
+        self.stage = "train"
+        return procedure(name)(
+            model,
+            data,
+            self.recipe,
+            device=self.device,
+            seed=self.trial.candidate.seed,
+            micro_batches=self.trial.micro_batches,
+            tick=self._tick,
+            **more,
+        )
+
+    def _resumed(self, data: Data) -> Procedure | None:
+        """The training as an earlier attempt left it; None where there is nothing to go on from."""
         if self.trial.resume_from is None:
             return None
+        path = Path(self.trial.resume_from)
         try:
-            return load_checkpoint(Path(self.trial.resume_from), self.trial.candidate.key)
+            state = load_checkpoint(path, self.trial.candidate.key)
         except CheckpointError as error:
             self.notes.append(f"started from scratch: {error}")
             return None
+        training = self._begun(data)
+        try:
+            training.restore(state)
+        except Exception as error:  # one without a digest may be damaged in any way
+            if is_accident(error):
+                raise
+            self.notes.append(f"started from scratch: {path} is damaged")
+            return None
+        return training
 
     def _checkpoint(self, training: Procedure) -> None:
         try:

@@ -1,16 +1,27 @@
-"""Files of a trial, written so that a reader sees a whole one or none."""
+"""Files of a trial, written so that a reader sees a whole one or none, and knows what was written.
 
+A checkpoint opens with a line that holds the SHA-256 of the rest. Those of an older nas have none.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
+from typing import IO, Any, cast
 
 import safetensors.torch
 import torch
 from torch import nn
 
+from nas.contained import contained
 from nas.files import replacing
 
 FORMAT = 1
+_LINE = b"nas checkpoint, SHA-256 %b\n"
+_HEAD = len(_LINE % (b"0" * 64))
+_ZIP = b"PK"
+"""What torch's own files begin with, and so a checkpoint without a digest."""
 
 
 class CheckpointError(Exception):
@@ -20,33 +31,91 @@ class CheckpointError(Exception):
 def save_checkpoint(path: Path, key: str, state: dict[str, Any]) -> None:
     """Writes a procedure's state for the candidate `key`; OSError where the disk refuses."""
     content = {"format": FORMAT, "key": key, "state": state}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as fresh:
-        torch.save(content, fresh)
+    with _fresh(path) as fresh, fresh.open("w+b") as file:
+        file.write(_LINE % (b"0" * 64))
+        torch.save(content, file)
+        file.seek(_HEAD)
+        digest = _digest(file)
+        file.seek(0)
+        file.write(_LINE % digest.encode())
 
 
 def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
     """The state saved for the candidate `key`, its tensors on the CPU; CheckpointError if none.
 
-    Runs no code from the file (`weights_only`).
+    Runs no code from the file (`weights_only`), and reads nothing from it before its digest is
+    compared.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if content["format"] != FORMAT or content["key"] != key:
-            raise CheckpointError(f"{path} belongs to another candidate or version")
+        with path.open("rb") as file:
+            _check(file)
+            content = torch.load(
+                cast(IO[bytes], _Rest(file)), map_location="cpu", weights_only=True
+            )
+        known = content["format"], content["key"]
         state: dict[str, Any] = content["state"]
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing") from error
-    except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:
+    except Exception as error:  # damage has no type: zip, pickle, struct, Unicode, memory, …
         raise CheckpointError(f"{path} is damaged") from error
+    if known != (FORMAT, key):
+        raise CheckpointError(f"{path} belongs to another candidate or version")
     return state
 
 
-def save_weights(path: Path, model: nn.Module) -> None:
+def save_weights(path: Path, model: nn.Module) -> str:
     """Writes parameters and buffers as safetensors; tensors with two names are stored once.
 
-    Read with `safetensors.torch.load_model`. OSError where the disk refuses.
+    Read with `safetensors.torch.load_model`. Returns the file's SHA-256 in hexadecimal digits.
+    OSError where the disk refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as fresh:
+    with _fresh(path) as fresh:
         safetensors.torch.save_model(model, str(fresh))
+        with fresh.open("rb") as file:
+            return _digest(file)
+
+
+class _Rest(io.RawIOBase):
+    """A file from where it stands to its end, as a file of its own."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._start = file.tell()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._file.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET:
+            offset += self._start
+        return self._file.seek(offset, whence) - self._start
+
+
+def _check(file: IO[bytes]) -> None:
+    """Leaves the file at the beginning of torch's part; ValueError where its digest is wrong."""
+    head = file.read(_HEAD)
+    if head.startswith(_ZIP):
+        file.seek(0)
+    elif head == _LINE % _digest(file).encode():
+        file.seek(_HEAD)
+    else:
+        raise ValueError("its checksum is wrong")
+
+
+def _digest(file: IO[bytes]) -> str:
+    """SHA-256 of a file from where it stands, in hexadecimal digits."""
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+@contextmanager
+def _fresh(path: Path) -> Iterator[Path]:
+    """A file to write that will stand in a path's place, which is no link to another."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(contained(path.parent, path.name)) as fresh:
+        yield fresh

@@ -132,6 +132,30 @@ def test_a_link_in_place_of_a_checkpoint_or_weights_is_refused_or_removed_alone(
     assert unharmed(precious)
 
 
+def test_an_attempt_begins_with_an_empty_folder(
+    bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """Its number may be foreseen, and links laid in its way."""
+    campaign = bench(trials=1)
+    precious = victim(tmp_path / "victim")
+    seen: list[list[str]] = []
+
+    def script(trial: Trial) -> Iterator[Epoch | Outcome]:
+        folder = Path(trial.folder)
+        seen.append([path.name for path in folder.iterdir()] if folder.exists() else [])
+        yield Outcome(status=Status.OK, val_acc=0.5)
+
+    driver = campaign.drive()
+    first = driver.proposer(())
+    assert first is not None
+    folder = campaign.ledger.attempt_folder(campaign.id, first.candidate.key, 1)
+    folder.mkdir(parents=True)
+    (folder / WEIGHTS).symlink_to(precious / "thesis.txt")
+    campaign.run(script, driver)
+    assert seen == [[]]
+    assert unharmed(precious)
+
+
 @pytest.mark.parametrize("key", ["../victim", "{victim}", "..", "."])
 def test_a_bank_has_no_experts_outside(tmp_path: Path, key: str) -> None:
     precious = victim(tmp_path / "victim")

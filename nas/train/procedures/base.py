@@ -29,7 +29,7 @@ class Procedure(ABC):
     - a loss or gradient that is not finite raises NonFiniteLossError; what `tick` raises passes.
 
     A subclass has an `optimizer` and runs one epoch at a time; where its state is more than model
-    and optimizer it overrides `events` and `state_dict`. A state may be any mixture of dict, list,
+    and optimizer it overrides `restore` and `state_dict`. A state may be any mixture of dict, list,
     numbers, strings and tensors: `torch.load(weights_only=True)` must read it.
     """
 
@@ -59,16 +59,26 @@ class Procedure(ABC):
         self.epoch = 0
 
     def events(self, state: dict[str, Any] | None = None) -> Iterator[Epoch]:
-        """Trains from a state's epoch, or from the first, and yields each epoch's figures."""
+        """Trains from a state's epoch, or from where it stands, and yields each epoch's figures."""
         if state is not None:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.epoch = state["epoch"]
+            self.restore(state)
         while self.epoch < self.recipe.epochs:
             yield self._run(self.epoch + 1)
 
+    def restore(self, state: dict[str, Any]) -> None:
+        """Puts a state in place of this beginning.
+
+        Raises whatever comes of a state that is not one; then this procedure is of no more use.
+        """
+        epoch = state["epoch"]
+        if type(epoch) is not int or not 0 < epoch <= self.recipe.epochs:
+            raise ValueError(f"{epoch!r} is no epoch of {self.recipe.epochs}")
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch = epoch
+
     def state_dict(self) -> dict[str, Any]:
-        """All that `events` needs to go on after the last yielded epoch."""
+        """All that `restore` needs to go on after the last yielded epoch."""
         return {
             "epoch": self.epoch,
             "model": self.model.state_dict(),
