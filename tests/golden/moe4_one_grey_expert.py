@@ -76,8 +76,12 @@ class Gate(nn.Module):
         return self.raw_temperature.clamp(0.5, 5.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        # In fp32 under autocast too: a rounded logit can send an image to another expert.
-        logits = self.head(self.features(x)).float()
+        features = self.features(x).float()
+        # Autocast would round the head's logits to bf16, and a rounded logit can send an image to
+        # another expert. The meta device, on which costs are counted, has no autocast.
+        device = "cpu" if features.is_meta else features.device.type
+        with torch.autocast(device, enabled=False):
+            logits = self.head(features)
         if self.training and self.noise > 0:
             logits = logits + self.noise * torch.randn_like(logits)
         return logits / self.temperature

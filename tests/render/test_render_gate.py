@@ -56,7 +56,20 @@ def test_noise_has_its_deviation_before_the_temperature() -> None:
         assert (gate(x) - clean).std().item() == pytest.approx(0.3 / 2.0, abs=0.004)
 
 
-def test_scores_in_fp32_under_autocast() -> None:
-    gate = Gate(experts=2, width=8)
+def test_its_head_is_fp32_under_autocast() -> None:
+    gate = Gate(experts=4, width=8, noise=0.0, dropout=0.0)
+    x = torch.randn(64, 3, 16, 16)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert gate(torch.randn(2, 3, 16, 16)).dtype == torch.float32
+        logits = gate(x) * gate.temperature
+        features = gate.features(x)
+        rounded = gate.head(features)
+    assert features.dtype == rounded.dtype == torch.bfloat16
+    assert logits.dtype == torch.float32
+    # The features are bf16's; what the head makes of them is not.
+    torch.testing.assert_close(logits, gate.head(features.float()))
+    assert not torch.equal(logits, logits.bfloat16().float())
+
+
+def test_its_cost_can_be_counted_on_the_meta_device() -> None:
+    with torch.device("meta"):
+        assert Gate(experts=2, width=8)(torch.empty(2, 3, 16, 16)).shape == (2, 2)
