@@ -7,45 +7,51 @@ from pydantic import Field, field_validator
 
 from nas.spec import Noun, ProblemError, Space, Task
 
+MOST = 2**31 - 1
+"""Of what is counted: a database's integers hold no more."""
+MOST_SEED = 2**63 - 1
+LONGEST = 1e10
+"""Seconds: three centuries, beyond which clocks and time-outs overflow."""
+
 
 class CampaignConfig(Noun):
     """Everything but the space that decides how a campaign goes."""
 
     dataset: str = "digits"
-    split_seed: int = 0
+    split_seed: int = Field(0, ge=0, le=MOST_SEED)
     hold_out: float = Field(0.0, ge=0, lt=1)
     """Share of the training images kept from the models; see nas.spec.Task."""
-    replicate: int = Field(0, ge=0)
+    replicate: int = Field(0, ge=0, le=MOST)
     """Of every candidate of the search: another number is another training seed."""
     bank: bool = False
     """Whether trained models and what they predict are kept in the expert bank."""
-    screen: int | None = None
+    screen: int | None = Field(None, ge=1, le=MOST)
     """The screen in the ledger whose best mixtures are drawn; with the sampler `screen`."""
-    top: int = Field(20, ge=1)
+    top: int = Field(20, ge=1, le=MOST)
     """How many of them."""
     by: str = "probe"
     """The score that decides which are best."""
     experts: str = "scratch"
     """`scratch`, or the campaign of the bank that experts come from."""
-    bank_bytes: int | None = Field(None, gt=0)
+    bank_bytes: int | None = Field(None, gt=0, le=MOST_SEED)
     """The most the bank may take on the disk."""
     sampler: str = "stratified"
-    seed: int = 0
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     scheduler: Literal["fifo", "asha"] = "fifo"
-    budget_seconds: float | None = None
+    budget_seconds: float | None = Field(None, gt=0, le=LONGEST)
     """Working time over all resumes; None: no limit."""
-    trials: int | None = Field(None, ge=1)
+    trials: int | None = Field(None, ge=1, le=MOST)
     """Candidates of the search, invalid ones included; None: no limit."""
     controls: bool = True
     executor: str = "ray"
-    workers: int = Field(1, ge=1)
-    gpus: int = Field(0, ge=0)
-    time_limit: float | None = Field(21600.0, gt=0)
+    workers: int = Field(1, ge=1, le=4096)
+    gpus: int = Field(0, ge=0, le=1024)
+    time_limit: float | None = Field(21600.0, gt=0, le=LONGEST)
     """Seconds an attempt may take; None: no limit."""
     keep_weights: str = "best:20"
-    max_deaths: int = Field(3, ge=0)
+    max_deaths: int = Field(3, ge=0, le=MOST)
     """Attempts of one candidate that may die with their process before it ends `killed`."""
-    bench_after: int = Field(6, ge=1)
+    bench_after: int = Field(6, ge=1, le=MOST)
     """Failed candidates in a row after which a family is no longer drawn."""
     data_root: str = "data"
     log: str | None = None
@@ -59,7 +65,7 @@ class CampaignConfig(Noun):
     @field_validator("keep_weights")
     @classmethod
     def _known(cls, value: str) -> str:
-        if not re.fullmatch(r"all|none|best:[1-9]\d*", value):
+        if not re.fullmatch(r"all|none|best:[1-9]\d{0,8}", value):
             raise ValueError(f"{value!r} is not all, none or best:N")
         return value
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from nas.audit import Verdict, audit_of, draws
 from nas.campaign.bank import cold_models, less, warm_keys
+from nas.campaign.checks import check_settings
 from nas.campaign.config import CampaignConfig
-from nas.campaign.plan import check_plan, plan_of
+from nas.campaign.plan import check_enough, plan_of
 from nas.campaign.probing import classes_of, conditions_for, feasible
 from nas.campaign.proposals import Proposer
 from nas.campaign.screening import sampler_of
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner, phase_of, probe_digest
-from nas.render import check_space
 from nas.spec import Record, Space
 
 
@@ -32,9 +32,8 @@ class DryRun:
         ledger: Ledger | None = None,
         after: str | None = None,
     ) -> None:
-        """Raises ProblemError for a space that its template refuses, and as check_plan does."""
-        check_plan(space, config)
-        check_space(space)
+        """Raises ProblemError as `check_settings` does, and where too few families are left."""
+        check_settings(space, config)
         classes = classes_of(config)
         under = conditions_for(space, config, classes)
         cached = ledger.probes_under(under) if ledger else {}
@@ -43,6 +42,7 @@ class DryRun:
         warm = warm_keys(ledger, space, config) if ledger else None
         cold = () if warm is None else cold_models(space, warm)
         allowed = feasible(less(space, cold), probes)
+        check_enough(allowed, config)
         sampler = sampler_of(ledger, allowed, config)
         plan = plan_of(config, probes, cold)
         self._space = space

@@ -8,27 +8,26 @@ from pathlib import Path
 from types import FrameType
 
 from nas import data
-from nas.campaign.bank import check_starts, cold_models, less, warm_keys
+from nas.campaign.bank import cold_models, less, warm_keys
+from nas.campaign.checks import check_settings
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig, check_name, default_name
 from nas.campaign.coverage import Coverage
 from nas.campaign.driver import SPENT, CampaignDriver
 from nas.campaign.gates import Gates
-from nas.campaign.logs import check_log, make_recorder
-from nas.campaign.plan import check_enough, check_plan, plan_of
+from nas.campaign.logs import make_recorder
+from nas.campaign.plan import check_enough, plan_of
 from nas.campaign.probing import Watch, classes_of, conditions_for, feasible, probe_members
 from nas.campaign.proposals import Proposer
-from nas.campaign.screening import check_screen, sampler_of
+from nas.campaign.screening import sampler_of
 from nas.execute import (
     Sandbox,
-    check_gpus,
     device_bytes,
     environment,
     make_executor,
     settled_precision,
 )
 from nas.ledger import CampaignStore, Ledger, Owner
-from nas.render import check_space
 from nas.spec import Probe, ProblemError, Role, Space, format_duration
 
 
@@ -68,16 +67,10 @@ def prepare_campaign(ledger: Ledger, space: Space, config: CampaignConfig, name:
 def check(space: Space, config: CampaignConfig) -> None:
     """What can be known before any work is done.
 
-    Raises ProblemError for a missing data set, missing GPUs, or a space its template refuses.
+    Raises ProblemError for a missing data set, and as `check_settings` does.
     """
     data.check(config.dataset, Path(config.data_root))
-    check_gpus(config.gpus)
-    check_log(config.log)
-    make_executor(config.executor, workers=config.workers, gpus=config.gpus)
-    check_plan(space, config)
-    check_space(space)
-    check_starts(space, config)
-    check_screen(config)
+    check_settings(space, config)
 
 
 def check_budget(name: str, worked_seconds: float, config: CampaignConfig) -> None:

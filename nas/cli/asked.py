@@ -31,7 +31,12 @@ def config_of(**values: Any) -> Any:
         raise _refused(error) from None
 
 
-_OPTIONS = {"budget_seconds": "--budget", "max_deaths": "--retries", "bank_bytes": "--max-size"}
+_OPTIONS = {
+    "budget_seconds": "--budget",
+    "max_deaths": "--retries",
+    "bank_bytes": "--max-size",
+    "replicate": "--seed",
+}
 """Options that have another name than the setting they give."""
 
 
@@ -131,6 +136,6 @@ _UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 def size_of(text: str, option: str) -> int:
     """The number that `500M` or `20G` stands for."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([kKMGT]?)B?", text.strip())
-    if found is None:
+    if found is None or len(text) > 30:
         raise typer.BadParameter(f"{text!r} is no size, as in 500k, 20M or 1.5G", param_hint=option)
     return int(float(found[1]) * _UNITS[found[2]])

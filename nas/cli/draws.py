@@ -41,9 +41,9 @@ def print_draws(
             f" {config.seed}.",
             err=True,
         )
+    draws = DryRun(space, config, trials, ledger=ledger, after=name)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    draws = DryRun(space, config, trials, ledger=ledger, after=name)
     for drawn in draws:
         data = plain(drawn)
         if folder:

@@ -63,7 +63,9 @@ def report(
     screen: Annotated[
         int | None,
         typer.Option(
-            min=1, help="A screen's number, for tables of screens; else the campaign's or the last."
+            min=1,
+            max=2**31 - 1,
+            help="A screen's number, for tables of screens; else the campaign's or the last.",
         ),
     ] = None,
     db: options.Db = "runs.db",

@@ -1,11 +1,20 @@
 """Options that several commands share."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nas.cli import complete
+
+
+def finite(value: float | None) -> float | None:
+    """Of an option: refuses `nan` and `inf`, which are numbers to the parser."""
+    if value is not None and not isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
 
 SpaceName = Annotated[
     str,
@@ -107,4 +116,4 @@ Strict = Annotated[
     bool | None,
     typer.Option("--strict-coverage/--lax-coverage", help="Stop when the draw is biased. [lax]"),
 ]
-Gpus = Annotated[int | None, typer.Option("--gpus", "-g", min=0, help="GPUs to use.")]
+Gpus = Annotated[int | None, typer.Option("--gpus", "-g", min=0, max=1024, help="GPUs to use.")]

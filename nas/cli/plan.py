@@ -14,14 +14,19 @@ from nas.spec import ProblemError, parse_duration
 def plan(
     space: options.SpaceName = "tiny",
     trials: Annotated[
-        int | None, typer.Option("--trials", "-n", min=1, help="Candidates to draw.")
+        int | None, typer.Option("--trials", "-n", min=1, max=10**9, help="Candidates to draw.")
     ] = None,
     budget: Annotated[
         str | None, typer.Option("--budget", "-b", help="Instead: working time, as in 28d.")
     ] = None,
     noise: Annotated[
         float | None,
-        typer.Option(min=0.0, help="Standard deviation between equal candidates, in points."),
+        typer.Option(
+            min=0.0,
+            max=100.0,
+            callback=options.finite,
+            help="Standard deviation between equal candidates, in points.",
+        ),
     ] = None,
     like: Annotated[
         str | None,

@@ -13,8 +13,10 @@ def replay(
     campaign: Annotated[
         Literal["airnet"], typer.Argument(help="Which: the 28 days that never left AirNet.")
     ] = "airnet",
-    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
-    seeds: Annotated[int, typer.Option(min=1, help="Campaigns with nas: seconds each.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The first seed.")] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, help="Campaigns with nas: seconds each.")
+    ] = 3,
     form: Annotated[
         Literal["table", "csv", "json", "md"],
         typer.Option("--format", "-f", help="For a person, or for a program."),

@@ -17,17 +17,26 @@ def screen(
     dataset: options.Dataset = "digits",
     top: Annotated[
         int,
-        typer.Option(min=1, help="Fit probes, weights and gates of so many of the best averages."),
+        typer.Option(
+            min=1, max=10**8, help="Fit probes, weights and gates of so many of the best averages."
+        ),
     ] = 1000,
     limit: Annotated[
-        int, typer.Option(min=1, help="Score so many mixtures at most, drawn uniformly beyond it.")
+        int,
+        typer.Option(
+            min=1, max=10**8, help="Score so many mixtures at most, drawn uniformly beyond it."
+        ),
     ] = 200_000,
     max_params: Annotated[
         str | None, typer.Option(help="The largest mixture, as in 20M: parameters of its experts.")
     ] = None,
     max_latency: Annotated[
         float | None,
-        typer.Option(min=0, help="The slowest mixture, in ms an image, experts added up."),
+        typer.Option(
+            min=0,
+            callback=options.finite,
+            help="The slowest mixture, in ms an image, experts added up.",
+        ),
     ] = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,

@@ -60,6 +60,7 @@ def search(
         int | None,
         typer.Option(
             min=1,
+            max=10**8,
             help="Train so many of the latest screen's best, and as many that it did not choose.",
         ),
     ] = None,
@@ -228,8 +229,8 @@ def resume(
 
 
 def confirm(
-    top: Annotated[int, typer.Option(min=1, help="How many leaders.")] = 5,
-    seeds: Annotated[int, typer.Option(min=1, help="New seeds for each.")] = 3,
+    top: Annotated[int, typer.Option(min=1, max=10**6, help="How many leaders.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="New seeds for each.")] = 3,
     campaign: options.Campaign = None,
     executor: options.ExecutorName = None,
     workers: options.Workers = None,

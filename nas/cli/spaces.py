@@ -18,11 +18,11 @@ def spaces(
     new: Annotated[
         str | None, typer.Option("--new", help="Write search_spaces/NAME.yaml by probing timm.")
     ] = None,
-    img_size: Annotated[int, typer.Option(min=8, help="With --new: pixels a side.")] = 64,
+    img_size: Annotated[int, typer.Option(min=8, max=2048, help="With --new: pixels a side.")] = 64,
     max_params: Annotated[
         str, typer.Option(help="With --new: the largest member, as in 12M or 500k.")
     ] = "12M",
-    gpus: Annotated[int, typer.Option(min=0, help="With --new: probe on a GPU.")] = 0,
+    gpus: Annotated[int, typer.Option(min=0, max=1024, help="With --new: probe on a GPU.")] = 0,
     as_json: options.Json = False,
 ) -> None:
     """List the search spaces, or write a new one.
@@ -90,7 +90,7 @@ def families(
             autocompletion=complete.datasets,
         ),
     ] = "digits",
-    gpus: Annotated[int, typer.Option(min=0, help="Probe on a GPU.")] = 0,
+    gpus: Annotated[int, typer.Option(min=0, max=1024, help="Probe on a GPU.")] = 0,
     data_root: options.DataRoot = Path("data"),
     db: options.Db = "runs.db",
     as_json: options.Json = False,

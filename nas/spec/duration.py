@@ -2,9 +2,11 @@
 
 import re
 
-from nas.spec.problem import ProblemError
+from nas.spec.problem import UsageError
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = 1e10
+"""Three centuries in seconds: beyond it, zeros were typed by mistake."""
 _FORM = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
@@ -15,8 +17,8 @@ def parse_duration(text: str, where: str = "") -> float:
     """
     parts = _FORM.findall(text)
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
-        raise ProblemError(
+    if "".join(number + unit for number, unit in parts) != text or not 0 < seconds < _LONGEST:
+        raise UsageError(
             f"{text!r} is not a length of time",
             where=where,
             fix="write 90s, 30m, 12h, 28d or 1d12h",

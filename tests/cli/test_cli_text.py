@@ -4,6 +4,7 @@ Every command that there is has a line in PRINTED: a new one fails here until it
 """
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from hostile import HOSTILE, MARKUP, hidden
 from ledger_maker import CODE, INPUTS, Maker
 from test_cli_help import commands
 
+import nas
 from nas.campaign import CampaignConfig
 from nas.cli.__main__ import main
 from nas.ledger import Ledger
@@ -151,6 +153,21 @@ def test_nor_does_the_page(place: Path) -> None:
     made = to_json(page_data(Ledger(place / "runs.db"))).decode()
     assert visible_json(made) == made
     assert json.loads(made)["campaign"] == visible(HOSTILE)
+
+
+def test_nothing_is_printed_another_way() -> None:
+    """Rich's own console reads markup, and typer's echo passes everything on."""
+    other = re.compile(
+        r"typer\.(echo|secho|confirm|prompt)\(|(?<!\w)Console\(|from_markup\(|print\("
+    )
+    allowed = {"cli/console.py", "cli/__main__.py", "report/terminal.py"}
+    room = Path(nas.__file__).parent
+    found = {
+        str(path.relative_to(room)): found[0]
+        for path in room.rglob("*.py")
+        if (found := other.search(path.read_text().replace("console.print(", "")))
+    }
+    assert {name: how for name, how in found.items() if name not in allowed} == {}
 
 
 @pytest.mark.parametrize("arguments", SHOWN, ids=" ".join)
