@@ -1,11 +1,8 @@
 """Starting, resuming and confirming campaigns: everything around the driver's loop."""
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from nas import data
 from nas.campaign.bank import cold_models, less, warm_keys
@@ -20,6 +17,7 @@ from nas.campaign.plan import check_enough, plan_of
 from nas.campaign.probing import Watch, classes_of, conditions_for, feasible, probe_members
 from nas.campaign.proposals import Proposer
 from nas.campaign.screening import sampler_of
+from nas.campaign.signals import stops_raise, stops_reach
 from nas.execute import (
     Sandbox,
     device_bytes,
@@ -102,13 +100,15 @@ def run(
 ) -> Ended:
     """Works on a campaign until its budget or its trials are used up, or someone stops it.
 
-    With `only`, until nothing of that role is open any more.
+    With `only`, until nothing of that role is open any more. Raises KeyboardInterrupt, or Stopped
+    for another signal, where someone stops it before a trial could begin.
     """
     row = ledger.campaign(name)
     whole = Space.model_validate(row.space)
     warm = warm_keys(ledger, whole, config)
     cold = () if warm is None else cold_models(whole, warm)
-    space, probes, classes = prepare(ledger, less(whole, cold), config, voice.probed)
+    with stops_raise():
+        space, probes, classes = prepare(ledger, less(whole, cold), config, voice.probed)
     _say_probes(probes, voice)
     _, note = settled_precision(space.recipe.precision, config.gpus)
     if note:
@@ -156,7 +156,7 @@ def run(
     ledger.patience = driver.wait_for_ledger
     store.set_state("running")
     try:
-        with _signals(driver):
+        with stops_reach(driver):
             driver.look_back()
             executor.run(driver)
     finally:
@@ -175,23 +175,3 @@ def _say_probes(probes: dict[str, Probe], voice: Voice) -> None:
     for model, probe in sorted(probes.items()):
         if not probe.ok:
             voice.say(f"{model} fails its pre-flight and is left out: {probe.problem}")
-
-
-@contextmanager
-def _signals(driver: CampaignDriver) -> Iterator[None]:
-    """The first Ctrl-C, SIGTERM or closed terminal stops cleanly; the second stops at once."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        if driver.interrupted:
-            driver.abort = True
-        driver.interrupt(signal.Signals(number).name)
-
-    wanted = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` asks
-        wanted.append(signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in wanted}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -137,15 +137,15 @@ def bank(
 
 def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
     from nas.campaign.run import Voice, run
-    from nas.cli.ending import INTERRUPTED, STOPPED
+    from nas.cli.ending import INTERRUPTED, STOPPED, exit_code
     from nas.report.live import Display
 
     try:
         with Display(Terminal(stderr=True) if as_json else console, ledger, name) as display:
             voice = Voice(say=display.say, beat=display.beat, probed=display.probed)
             ended = run(ledger, name, config, voice)
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt as stop:
+        raise typer.Exit(exit_code(stop)) from None
     if ended.fault:
         raise ProblemError(ended.fault, fix="mend it and type the same again: the rest is kept")
     if ended.why and not ended.spent:

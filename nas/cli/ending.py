@@ -44,12 +44,13 @@ def work(
                 ended = confirm_leaders(ledger, name, config, voice, top=top, seeds=seeds)
             else:
                 ended = run(ledger, name, config, voice)
-    except KeyboardInterrupt:  # in pre-flight: later, the campaign takes signals itself
-        echo(
-            f"Interrupted before a trial began. Go on with: nas resume {name}{_at(ledger)}",
-            err=True,
-        )
-        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt as stop:  # in pre-flight: later, the campaign takes signals itself
+        with suppress(OSError):  # the terminal may be gone
+            echo(
+                f"Interrupted before a trial began. Go on with: nas resume {name}{_at(ledger)}",
+                err=True,
+            )
+        raise typer.Exit(exit_code(stop)) from None
     with suppress(OSError):  # the terminal may be gone
         _tables(ledger, name, confirmed=bool(confirm))
     if ended.fault:
@@ -60,6 +61,13 @@ def work(
         console.print(said, soft_wrap=True)
     if ended.why and not ended.spent:
         raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
+
+
+def exit_code(stop: KeyboardInterrupt) -> int:
+    """Of a command that was stopped before a trial began."""
+    from nas.campaign.signals import Stopped
+
+    return STOPPED if isinstance(stop, Stopped) else INTERRUPTED
 
 
 def _verdict(ledger: Ledger, name: str, ended: "Ended", *, confirmed: bool) -> str:

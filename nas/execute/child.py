@@ -21,6 +21,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from pkgutil import resolve_name
@@ -28,6 +29,7 @@ from types import ModuleType
 from typing import Any
 
 from nas.execute.running import last_words
+from nas.execute.signals import leave_stops_to_driver, stops_held
 from nas.import_path import cwd_left_out
 from nas.spec import one_line
 
@@ -88,13 +90,11 @@ class Child:
             args=(theirs, os.getpid(), self._log_path, visible_devices),
             name="nas-worker",
         )
-        # Blocked in the child from its first instruction on: a Ctrl-C reaches the whole group.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            with cwd_left_out(), _main_hidden():
-                self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with stops_held():
+            # First, for it lets them in again: multiprocessing's bookkeeper, if there is none yet.
+            resource_tracker.ensure_running()
+        with stops_held(), cwd_left_out(), _main_hidden():
+            self._process.start()
         # If its owner forgets it, the interpreter ends it at exit instead of waiting for it.
         weakref.finalize(self, self._process.kill)
         theirs.close()
@@ -191,7 +191,7 @@ def _serve(
     connection: "Connection[Any, Any]", parent: int, log: Path, visible_devices: str | None
 ) -> None:
     """The child's whole life."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the driver's business
+    leave_stops_to_driver()
     die_with_parent(parent)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
     if visible_devices is not None:

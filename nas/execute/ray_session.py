@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
+from nas.execute.signals import stop_handlers_kept
 from nas.import_path import cwd_left_out, importable
 from nas.spec import ProblemError, one_line
 
@@ -45,6 +48,8 @@ SETTINGS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # A worker that was given no GPU sees none; the default differs between versions of Ray.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    # Ray would have its workers give way to whatever else runs: on a busy machine, for ever.
+    "RAY_worker_niceness": "0",
     # One thread a trial: two on a busy machine are tens of times slower, not faster.
     "OMP_NUM_THREADS": "1",
 }
@@ -73,7 +78,7 @@ def ray_session(*, workers: int) -> Iterator[Path]:
                 yield root
             finally:
                 if ours:
-                    ray.shutdown()
+                    _stop()
                 shutil.rmtree(root, ignore_errors=True)
 
 
@@ -90,7 +95,8 @@ def _start(root: Path, workers: int) -> None:
     from ray.job_config import JobConfig
 
     try:
-        with cwd_left_out():
+        # Ray's processes inherit the mask: what stops the campaign leaves them at work.
+        with stop_handlers_kept(), cwd_left_out():
             ray.init(
                 address="local",  # never a cluster that RAY_ADDRESS happens to name
                 num_cpus=workers,
@@ -109,6 +115,27 @@ def _start(root: Path, workers: int) -> None:
         ) from error
     # What Tune has to say of a failing trial is told as its Outcome.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+
+
+def _stop() -> None:
+    import ray
+    from ray._private.worker import global_worker
+
+    # They do not hear the SIGTERM by which Ray ends its processes, one after another, and it would
+    # wait a second for each.
+    processes = [
+        info.process for kind in global_worker.node.all_processes.values() for info in kind
+    ]
+    below: list[psutil.Process] = []
+    for process in processes:
+        process.terminate = process.kill
+        with suppress(psutil.NoSuchProcess):
+            below += psutil.Process(process.pid).children(recursive=True)
+    with stop_handlers_kept():
+        ray.shutdown()
+    for process in below:  # those who cannot ask a dead raylet's log how it died take a minute
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _short_root() -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 from ray import tune
 
 from nas.execute.child import Item, Started, die_with_parent
+from nas.execute.signals import leave_stops_to_driver
 from nas.execute.trial_process import Event, Order, TrialProcess
 from nas.spec import Epoch
 
@@ -28,6 +29,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
     """Whether the process waits for an answer to its last epoch."""
 
     def setup(self, config: dict[str, Any]) -> None:
+        leave_stops_to_driver()
         die_with_parent(os.getppid())  # the raylet, which dies with the driver
         self._take(config["order"])
         self._process = TrialProcess()

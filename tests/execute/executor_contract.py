@@ -243,6 +243,12 @@ class ProcessContract(ExecutorContract):
         self.make().run(driver)
         assert driver.outcomes[1].message == "exitcode=0", driver.outcomes[1]
 
+    def test_a_worker_can_end_its_own_children(self, tmp_path: Path) -> None:
+        """By SIGTERM, as multiprocessing ends a pool, though it hears none itself."""
+        driver = ScriptedDriver(["terminate"], tmp_path)
+        self.make().run(driver)
+        assert driver.outcomes[1].message == "[-15, -15]", driver.outcomes[1]
+
     @pytest.mark.slow
     def test_deaths_are_outcomes_and_the_next_runs(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["segv", "ok", "leave 139", "kill", "quit_python", "ok"], tmp_path)

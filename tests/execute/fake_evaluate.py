@@ -4,6 +4,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def ok(trial: Trial, epochs: str) -> Iterator[Epoch | Outcome]:
     threads = os.environ.get("OMP_NUM_THREADS")
     yield Outcome(
         status=Status.OK,
-        message=f"pid={os.getpid()} device={device()} threads={threads}",
+        message=f"pid={os.getpid()} nice={os.nice(0)} device={device()} threads={threads}",
         val_acc=0.5,
     )
 
@@ -169,11 +170,23 @@ def parent(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     yield Outcome(status=Status.OK, message=f"exitcode={child.exitcode}")
 
 
+def terminate(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    """Survives SIGTERM, and ends a forked child and another program by it."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(SOON,))
+    forked.start()
+    other = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({SOON})"])
+    for child in (forked, other):
+        child.terminate()
+    forked.join()
+    yield Outcome(status=Status.OK, message=str([forked.exitcode, other.wait()]))
+
+
 DEEDS = {
     deed.__name__: deed
     for deed in (
         ok, segv, leave, kill, sleep, hold_gil, throw, quit_python, oom, huge, silent, endless,
-        meet, parent, spoil, share, use, break_later,
+        meet, parent, spoil, share, use, break_later, terminate,
     )
 }  # fmt: skip
 

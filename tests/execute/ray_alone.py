@@ -1,6 +1,7 @@
 """A whole run with its own Ray, for test_execute_ray."""
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -9,15 +10,29 @@ from executor_contract import EVALUATE, ScriptedDriver, offspring
 
 from nas.execute.ray_tune import RayExecutor
 
+
+class Stopped(ScriptedDriver):
+    """Gets a SIGTERM while Ray is up."""
+
+    def started(self, attempt: int) -> None:
+        super().started(attempt)
+        if attempt == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 if __name__ == "__main__":
     environment = dict(os.environ)
-    driver = ScriptedDriver(["segv", "ok", "sleep", "ok"], Path(sys.argv[1]), time_limit=0.2)
+    heard: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    driver = Stopped(["segv", "ok", "sleep", "ok"], Path(sys.argv[1]), time_limit=0.2)
     executor = RayExecutor(evaluate=EVALUATE)
     executor.GRACE = 0.2
     executor.run(driver)
+    os.kill(os.getpid(), signal.SIGTERM)
     files = Path(tempfile.gettempdir()).iterdir()
     left = [str(pid) for pid in offspring()] + [path.name for path in files]
     sys.stdout.write(
         f"{' '.join(driver.statuses)}; left: {' '.join(left) or 'none'}; "
-        f"environment as before: {environment == dict(os.environ)}\n"
+        f"environment as before: {environment == dict(os.environ)}; "
+        f"SIGTERM heard {len(heard)} times\n"
     )

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from nas.execute.signals import STOPS
+
 HERE = Path(__file__).parent
 WORKERS = ("spawn_main", "TuneWorker")
 
@@ -62,8 +64,8 @@ def test_workers_die_with_a_driver_that_is_killed(
 
 
 @pytest.mark.slow
-def test_ctrl_c_does_not_reach_workers(tmp_path: Path) -> None:
-    """A terminal sends SIGINT to the whole group; only the driver may act on it."""
+def test_stop_signals_do_not_reach_workers(tmp_path: Path) -> None:
+    """They are sent to whole groups; only the driver may act on them."""
     driver = subprocess.Popen(
         [sys.executable, str(HERE / "orphan.py"), "local", "endless", str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -76,7 +78,8 @@ def test_ctrl_c_does_not_reach_workers(tmp_path: Path) -> None:
             for p in psutil.Process(driver.pid).children()
             if "spawn_main" in " ".join(p.cmdline())
         ]
-        worker.send_signal(signal.SIGINT)
+        for number in STOPS:
+            worker.send_signal(number)
         deadline = time.monotonic() + 1.0
         while time.monotonic() < deadline:
             assert driver.stdout.readline() == b"1\n"  # it goes on with its epochs

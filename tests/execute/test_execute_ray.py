@@ -18,6 +18,7 @@ from planted import plant
 from nas.execute import Executor
 from nas.execute.ray_session import clear_left_behind, ray_session
 from nas.execute.ray_tune import RayExecutor
+from nas.execute.signals import STOPS
 from nas.spec import Epoch, Status
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -80,6 +81,26 @@ class TestRay(ProcessContract):
             signal.signal(signal.SIGUSR1, before)
         assert driver.statuses == [Status.KILLED, Status.OK]
 
+    def test_stop_signals_reach_neither_ray_nor_its_workers(self, tmp_path: Path) -> None:
+        class Signalled(ScriptedDriver):
+            def epoch(self, attempt: int, epoch: Epoch) -> bool:
+                if epoch.epoch == 1:
+                    for pid in offspring():
+                        for number in STOPS:
+                            os.kill(pid, number)
+                return super().epoch(attempt, epoch)
+
+        driver = Signalled(["ok 3", "ok"], tmp_path)
+        RayExecutor(evaluate=EVALUATE).run(driver)
+        assert driver.statuses == [Status.OK] * 2
+        assert driver.outcomes[1].message == driver.outcomes[2].message  # by the same process
+
+    def test_workers_have_the_priority_of_their_driver(self, tmp_path: Path) -> None:
+        """Ray's own choice would starve them on a busy machine."""
+        driver = ScriptedDriver(["ok"], tmp_path)
+        RayExecutor(evaluate=EVALUATE).run(driver)
+        assert f" nice={psutil.Process().nice()} " in driver.outcomes[1].message
+
     def test_ray_listens_to_this_machine_alone(self) -> None:
         listening = [
             connection.laddr.ip
@@ -114,5 +135,7 @@ def test_a_session_of_its_own_is_silent_and_leaves_no_trace(tmp_path: Path) -> N
             env={**os.environ, "TMPDIR": temporary, "RAY_ADDRESS": "192.0.2.1:6379"},
         )
     assert done.stderr == ""
-    assert done.stdout == "crash ok timeout ok; left: none; environment as before: True\n"
+    assert done.stdout == (
+        "crash ok timeout ok; left: none; environment as before: True; SIGTERM heard 2 times\n"
+    )
     assert done.returncode == 0

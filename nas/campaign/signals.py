@@ -1,0 +1,65 @@
+"""What stop signals do: before the first trial, and while trials run."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from types import FrameType
+from typing import NoReturn
+
+from nas.campaign.driver import CampaignDriver
+
+TOGETHER_SECONDS = 1.0
+"""Signals this close are one wish: a closing terminal and a service manager send several."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal other than Ctrl-C asked for the end while there was nothing to finish."""
+
+
+@contextmanager
+def stops_raise() -> Iterator[None]:
+    """SIGTERM and a closed terminal raise Stopped, as Ctrl-C raises KeyboardInterrupt."""
+
+    def stop(number: int, _: FrameType | None) -> NoReturn:
+        raise Stopped(signal.Signals(number).name)
+
+    with _handled(stop, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def stops_reach(driver: CampaignDriver) -> Iterator[None]:
+    """The first Ctrl-C, SIGTERM or closed terminal stops cleanly; a second one stops at once.
+
+    A terminal that closes is no second one, and neither is a SIGTERM right after another signal.
+    """
+    first = 0.0
+
+    def stop(number: int, _: FrameType | None) -> None:
+        nonlocal first
+        first = first or monotonic()
+        late = monotonic() - first > TOGETHER_SECONDS
+        insists = number == signal.SIGINT or (number == signal.SIGTERM and late)
+        if driver.interrupted and insists:
+            driver.abort = True
+        driver.interrupt(signal.Signals(number).name)
+
+    with _handled(stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _handled(
+    handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals
+) -> Iterator[None]:
+    """Has a function called for signals; a closed terminal that is ignored, as `nohup` asks, stays
+    ignored."""
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    wanted = [number for number in numbers if not (nohup and number == signal.SIGHUP)]
+    before = {number: signal.signal(number, handler) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
