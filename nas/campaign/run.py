@@ -10,6 +10,7 @@ from nas.campaign.checks import check_settings
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig, check_name, default_name
 from nas.campaign.coverage import Coverage
+from nas.campaign.dataset import hold_to
 from nas.campaign.driver import SPENT, CampaignDriver
 from nas.campaign.gates import Gates
 from nas.campaign.logs import make_recorder
@@ -26,6 +27,7 @@ from nas.execute import (
     settled_precision,
 )
 from nas.ledger import CampaignStore, Ledger, Owner
+from nas.ledger.datasets import keep_manifest
 from nas.spec import Probe, ProblemError, Role, Space, format_duration
 
 
@@ -52,13 +54,19 @@ class Ended:
     """What outside of any candidate went wrong."""
 
 
-def prepare_campaign(ledger: Ledger, space: Space, config: CampaignConfig, name: str | None) -> str:
-    """Adds a campaign to the ledger after checking that it can run; its name."""
+def prepare_campaign(
+    ledger: Ledger, space: Space, config: CampaignConfig, name: str | None, manifest: data.Manifest
+) -> str:
+    """Adds a campaign to the ledger after checking that it can run; its name.
+
+    `manifest` says what its data are made of: see nas.campaign.dataset.
+    """
     check(space, config)
     if name is not None:
         check_name(name)
     chosen = name or default_name(space, config.dataset, ledger.campaign_names())
-    ledger.create_campaign(chosen, space, config.model_dump(mode="json"))
+    made = ledger.create_campaign(chosen, space, config.model_dump(mode="json"))
+    keep_manifest(ledger, made, manifest.to_json())
     return chosen
 
 
@@ -104,6 +112,7 @@ def run(
     for another signal, where someone stops it before a trial could begin.
     """
     row = ledger.campaign(name)
+    hold_to(ledger, name, config, voice.say)
     whole = Space.model_validate(row.space)
     warm = warm_keys(ledger, whole, config)
     cold = () if warm is None else cold_models(whole, warm)

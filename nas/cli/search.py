@@ -1,11 +1,13 @@
 """`nas search`, `nas resume`, `nas confirm`: what trains."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from nas.cli import asked, complete, ending, options
+from nas.cli.console import echo
 from nas.cli.draws import print_draws
 from nas.spec import Space
 
@@ -160,11 +162,14 @@ def search(
             raise typer.BadParameter(f"{option} goes with --dry-run")
     if config.budget_seconds is None and config.trials is None:
         config = config.with_(budget_seconds=240.0)
-    from nas.campaign.run import prepare_campaign
+    from nas.campaign.dataset import examine
+    from nas.campaign.run import check, prepare_campaign
     from nas.ledger import Ledger
 
+    check(chosen, config)
+    manifest = examine(config, partial(echo, err=True))
     ledger = Ledger(db, read_only=False)
-    campaign = prepare_campaign(ledger, chosen, config, name)
+    campaign = prepare_campaign(ledger, chosen, config, name, manifest)
     ending.work(ledger, campaign, config)
 
 

@@ -18,6 +18,8 @@ from nas.data.catalog import (
     memory_bytes,
     num_classes,
 )
+from nas.data.examine import examine
+from nas.data.manifest import Manifest
 from nas.spec import Task
 
 if TYPE_CHECKING:
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataSet",
+    "Manifest",
     "canonical",
     "check",
     "check_name",
     "describe",
     "download",
+    "examine",
     "load",
     "load_images",
     "memory_bytes",

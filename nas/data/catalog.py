@@ -64,6 +64,12 @@ class Source(Protocol):
     def read(self, where: Path) -> Raw:
         """The set; ProblemError where it is damaged."""
 
+    def files(self, where: Path) -> tuple[Path, ...]:
+        """Those it is read from, none for one that is computed; reads none."""
+
+    def listed(self, where: Path) -> Raw | None:
+        """The set where its images are files, of which it reads none; None where they are not."""
+
 
 def describe() -> list[DataSet]:
     """Every data set and how to get it."""

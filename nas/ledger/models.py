@@ -61,6 +61,15 @@ class Inputs(Base):
     data: Mapped[dict[str, Any]]
 
 
+class Dataset(Base):
+    """The files a data set was made of: see nas.data.manifest."""
+
+    __tablename__ = "datasets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    manifest: Mapped[str] = mapped_column(CompressedText)
+
+
 class Campaign(Base):
     """One search: what was asked, and how long it has worked."""
 
@@ -75,6 +84,8 @@ class Campaign(Base):
     """running, stopped (resumable) or done."""
     worked_seconds: Mapped[float] = mapped_column(default=0.0)
     heartbeat_at: Mapped[float | None]
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id"))
+    """What its data were when it began; None where that has not been looked at."""
 
 
 class Candidate(Base):

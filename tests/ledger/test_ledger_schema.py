@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from ledger_maker import CONDITIONS, PROBE, Maker
 
 from nas.ledger import CampaignStore, Ledger, Owner, database
+from nas.ledger.datasets import keep_manifest, manifest_of
 from nas.ledger.lookup import find
 from nas.ledger.models import Base
 from nas.ledger.screens import put_screen
@@ -51,6 +52,7 @@ def fill(path: Path | str) -> None:
         test_images=50,
         seconds=0.5,
     )
+    keep_manifest(maker.ledger, maker.campaign, '[["ant"], {"ant/1.png": [7, 8, "c0ffee"]}]')
     maker.store.heartbeat(12.5)
     maker.ledger.close()
 
@@ -102,6 +104,8 @@ def test_an_old_ledger_is_brought_up_to_date(old: Path, tmp_path: Path) -> None:
     assert ledger.probes()["model"].tolist() == ["bee_m"]
     assert "def build" in find(ledger, "#0").candidate.code
     assert summary(ledger).worked_seconds == 12.5
+    recorded = manifest_of(ledger, ledger.campaign().id)
+    assert (recorded is None) == (old.stem < "runs-0005")
     # A campaign goes on in it.
     store = CampaignStore(ledger, ledger.campaign().id, Owner.me())
     assert [record.status for record in store.records()] == [Status.OK, Status.NAN, None]

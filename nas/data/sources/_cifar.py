@@ -39,6 +39,10 @@ def read(where: Path, name: str, dataset: Any) -> Raw:
     return Raw(class_names=tuple(train.classes), train=_pool(train), test=_pool(test), mirror=True)
 
 
+def files(where: Path, folder: str) -> tuple[Path, ...]:
+    return tuple(sorted(path for path in (where / folder).iterdir() if path.is_file()))
+
+
 def _pool(dataset: Any) -> Pool:
     images = np.ascontiguousarray(dataset.data.transpose(0, 3, 1, 2))
     return Pool(images, np.asarray(dataset.targets, dtype=np.int64))

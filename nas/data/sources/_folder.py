@@ -43,8 +43,7 @@ def check(layout: Layout) -> tuple[str, ...]:
 
 
 def num_images(layout: Layout) -> int:
-    names = check(layout)
-    return sum(1 for part in layout.parts for name in names for _ in images(part / name))
+    return len(files(layout))
 
 
 def read(layout: Layout) -> Raw:
@@ -58,6 +57,12 @@ def read(layout: Layout) -> Raw:
         test_share=0.15,
         mirror=False,
     )
+
+
+def files(layout: Layout) -> tuple[Path, ...]:
+    names = check(layout)
+    found = (path for part in layout.parts for name in names for path in images(part / name))
+    return tuple(sorted(found))
 
 
 def _pool(where: Path, names: tuple[str, ...]) -> Pool:

@@ -26,6 +26,14 @@ def read(where: Path) -> Raw:
     return _cifar.read(where, "cifar100", CIFAR100)
 
 
+def files(where: Path) -> tuple[Path, ...]:
+    return _cifar.files(where, FOLDER)
+
+
+def listed(where: Path) -> None:
+    """Its images are rows of a few files."""
+
+
 def download(where: Path) -> None:
     from torchvision.datasets import CIFAR100
 

@@ -22,3 +22,11 @@ def num_images(where: Path) -> int:
 
 def read(where: Path) -> Raw:
     return _folder.read(of_classes(where))
+
+
+def files(where: Path) -> tuple[Path, ...]:
+    return _folder.files(of_classes(where))
+
+
+def listed(where: Path) -> Raw:
+    return read(where)

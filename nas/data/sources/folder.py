@@ -26,3 +26,11 @@ def num_images(where: Path) -> int:
 
 def read(where: Path) -> Raw:
     return _folder.read(guess(where))
+
+
+def files(where: Path) -> tuple[Path, ...]:
+    return _folder.files(guess(where))
+
+
+def listed(where: Path) -> Raw:
+    return read(where)

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from nas.data.raw import Raw
-from nas.data.sources.digits import check, num_classes, num_images
+from nas.data.sources.digits import check, files, listed, num_classes, num_images
 from nas.data.sources.digits import read as read_digits
 
-__all__ = ["check", "num_classes", "num_images", "read"]
+__all__ = ["check", "files", "listed", "num_classes", "num_images", "read"]
 
 NOISE = 0.3
 """Standard deviation of the noise, as a share of the range from black to white."""

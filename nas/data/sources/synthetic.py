@@ -61,6 +61,15 @@ def read(where: Path) -> Raw:
     )
 
 
+def files(where: Path) -> tuple[Path, ...]:
+    """It is computed."""
+    return ()
+
+
+def listed(where: Path) -> None:
+    """It is computed."""
+
+
 def _draw(label: int, rng: np.random.Generator) -> Array:
     """All images of a class `(N, 3, SIZE, SIZE)`, values around [0, 1]."""
     kind = label % CLASSES_PER_DOMAIN

@@ -61,6 +61,16 @@ def read(where: Path) -> Raw:
     return Raw(class_names=wnids, train=_pool(train), test=_pool(test), mirror=True, native=64)
 
 
+def files(where: Path) -> tuple[Path, ...]:
+    base = where / _FOLDER
+    images = sorted(path for part in ("train", "val") for path in (base / part).rglob("*.JPEG"))
+    return (*images, base / "val" / "val_annotations.txt")
+
+
+def listed(where: Path) -> Raw:
+    return read(where)
+
+
 def download(where: Path) -> None:
     from torchvision.datasets.utils import download_and_extract_archive
 

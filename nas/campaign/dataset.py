@@ -1,0 +1,60 @@
+"""The data of a campaign: looked at whole before anything else is done, and held to after."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+from nas import data
+from nas.campaign.config import CampaignConfig
+from nas.data import Manifest
+from nas.ledger import Ledger
+from nas.ledger.datasets import keep_manifest, manifest_of
+from nas.spec import ProblemError
+
+_SECONDS = 10.0
+"""Between lines that say how far the look has come."""
+
+
+def examine(
+    config: CampaignConfig, say: Callable[[str], None], known: Manifest | None = None
+) -> Manifest:
+    """Looks at every image of a campaign's data set, but where all that is asked is whether it is
+    the `known` one; ProblemError as `nas.data.examine`."""
+    said = monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal said
+        if monotonic() - said > _SECONDS:
+            said = monotonic()
+            say(f"looked at {done:,} of {total:,} files")
+
+    found = data.examine(config.task, Path(config.data_root), known=known, tell=tell)
+    for note in found.notes:
+        say(note)
+    return found.manifest
+
+
+def hold_to(ledger: Ledger, name: str, config: CampaignConfig, say: Callable[[str], None]) -> None:
+    """Keeps what a campaign's data are made of, or compares it with what was kept.
+
+    Raises ProblemError where they have changed: what was trained before and what would be after
+    could not stand in one table.
+    """
+    row = ledger.campaign(name)
+    kept = manifest_of(ledger, row.id)
+    if kept is None:
+        now = examine(config, say)
+        keep_manifest(ledger, row.id, now.to_json())
+        if row.heartbeat_at is not None:
+            say(f"{name} had no record of its data: it is held to those of now from here on")
+        return
+    known = Manifest.from_json(kept)
+    changes = known.changes(examine(config, say, known))
+    if changes:
+        raise ProblemError(
+            f"the data of {name} have changed since it began: {changes}",
+            where=config.dataset,
+            fix="put them back as they were, or begin anew: nas search --dataset"
+            f" {shlex.quote(config.dataset)}",
+        )

@@ -1,0 +1,68 @@
+"""A data set before a campaign begins or goes on: every image looked at, every file noted."""
+
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from nas.data.catalog import find
+from nas.data.divide import divide, kept_and_held
+from nas.data.manifest import Manifest, take
+from nas.data.raw import Raw
+from nas.data.survey import Look, Tell, check_pixels, look_at_all, value_range
+from nas.spec import Task
+
+
+class Examined(NamedTuple):
+    """What was found."""
+
+    manifest: Manifest
+    notes: tuple[str, ...]
+    """What a person should know of how the images are read."""
+
+
+def examine(
+    task: Task,
+    root: Path,
+    *,
+    known: Manifest | None = None,
+    tell: Tell = lambda done, total: None,
+) -> Examined:
+    """Looks at all image files of a data set and notes them; its files alone where it is `known`.
+
+    `tell` is called with (done, total) files. Raises ProblemError for a set that is missing, for
+    images that cannot be used, for depths that differ, for nearly all training images blank, and
+    for a class too small to be divided. Files that are as they were known are not read.
+    """
+    source, where = find(task.dataset, root)
+    source.check(where)
+    raw = source.listed(where)
+    notes = () if raw is None or known else _look(raw, task, tell)
+    names = () if raw is None else raw.class_names
+    manifest = take(source.files(where), where, names, known=known, tell=tell)
+    return Examined(manifest, notes)
+
+
+def _look(raw: Raw, task: Task, tell: Tell) -> tuple[str, ...]:
+    pools = divide(raw, task.split_seed)
+    if task.hold_out:
+        kept_and_held(pools[0].labels, task.hold_out, task.split_seed, raw.class_names)
+    paths = [path for pool in pools if isinstance(pool.pixels, tuple) for path in pool.pixels]
+    looks = look_at_all(paths, tell)
+    training = looks[: len(pools[0])]
+    check_pixels(training)
+    return tuple(_notes(looks, value_range(training)))
+
+
+def _notes(looks: list[Look], span: tuple[float, float] | None) -> list[str]:
+    notes = []
+    depth = Counter(one.depth for one in looks).most_common(1)[0][0]
+    if span is not None:
+        notes.append(
+            f"The images are {depth}: {span[0]:g} becomes 0 and {span[1]:g} becomes 1, in all."
+        )
+    elif depth.startswith("16"):
+        notes.append("The images are 16-bit colour: their upper 8 bits are read.")
+    several = sum(1 for one in looks if one.frames > 1)
+    if several:
+        notes.append(f"{several} images have several frames: the first is read.")
+    return notes

@@ -1,0 +1,93 @@
+"""What a data set was made of, file by file, so that a later look can tell what has changed."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from nas.data.survey import Tell, each, sound, usable
+
+_DIGITS = 32  # of a SHA-256 in hexadecimal: 128 bits
+_SHOWN = 3
+
+
+class File(NamedTuple):
+    """One file's content, and what tells without reading it that it is still the same."""
+
+    size: int
+    """Bytes."""
+    modified: int
+    """Nanoseconds since 1970."""
+    sha256: str
+    """The first 128 bits."""
+
+
+class Manifest(NamedTuple):
+    """The classes and files of a data set."""
+
+    classes: tuple[str, ...]
+    """Empty where files are not sorted by class."""
+    files: dict[str, File]
+    """By their path below the data set's folder."""
+
+    def to_json(self) -> str:
+        """ASCII, whatever the names hold."""
+        return json.dumps([self.classes, self.files])
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Raises ValueError or TypeError for a text that is none."""
+        classes, files = json.loads(text)
+        return cls(tuple(classes), {name: File(*row) for name, row in files.items()})
+
+    def changes(self, now: "Manifest") -> str:
+        """What has changed since this one, in words; empty where nothing has."""
+        files, others = self.files, now.files
+        changed = [n for n in files if n in others and files[n].sha256 != others[n].sha256]
+        found = {
+            "class added": [name for name in now.classes if name not in self.classes],
+            "class removed": [name for name in self.classes if name not in now.classes],
+            "file added": sorted(others.keys() - files.keys()),
+            "file removed": sorted(files.keys() - others.keys()),
+            "file changed": sorted(changed),
+        }
+        return "; ".join(_counted(what, names) for what, names in found.items() if names)
+
+
+def take(
+    files: Sequence[Path],
+    where: Path,
+    classes: tuple[str, ...],
+    *,
+    known: Manifest | None = None,
+    tell: Tell = lambda done, total: None,
+) -> Manifest:
+    """The manifest of `files`.
+
+    A file that has the size and the time of its `known` entry is taken for the same and not read.
+    Raises ProblemError for files that cannot be read.
+    """
+    old = known.files if known else {}
+
+    def name(path: Path) -> str:
+        return str(path.relative_to(where) if path.is_relative_to(where) else path.name)
+
+    def measure(path: Path) -> File:
+        status = path.stat()
+        entry = old.get(name(path))
+        if entry and (entry.size, entry.modified) == (status.st_size, status.st_mtime_ns):
+            return entry
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return File(status.st_size, status.st_mtime_ns, digest[:_DIGITS])
+
+    found = sound(each(lambda path: usable(measure, path), files, tell))
+    return Manifest(classes, dict(zip(map(name, files), found, strict=True)))
+
+
+def _counted(what: str, names: Sequence[str]) -> str:
+    noun, verb = what.split()
+    plural = noun if len(names) == 1 else {"class": "classes", "file": "files"}[noun]
+    more = ", …" if len(names) > _SHOWN else ""
+    return f"{len(names)} {plural} {verb} ({', '.join(names[:_SHOWN])}{more})"

@@ -1,0 +1,103 @@
+"""A campaign is held to the data it began with."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from nas.campaign import CampaignConfig
+from nas.campaign.dataset import examine, hold_to
+from nas.campaign.run import Voice, prepare_campaign, run
+from nas.cli.app import app
+from nas.ledger import CampaignStore, Ledger, Owner
+from nas.ledger.datasets import manifest_of
+from nas.space import load
+from nas.spec import ProblemError
+
+
+def nothing(line: str) -> None:
+    raise AssertionError(line)
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(6):
+            pixels = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pets" / name / f"{i}.png")
+    return tmp_path / "pets"
+
+
+@pytest.fixture
+def config(pets: Path) -> CampaignConfig:
+    return CampaignConfig(dataset=f"folder:{pets}", executor="inline", trials=1)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "runs.db", read_only=False)
+
+
+def test_what_it_began_with_is_kept(ledger: Ledger, config: CampaignConfig, pets: Path) -> None:
+    name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, nothing))
+    hold_to(ledger, name, config, nothing)
+    shutil.copytree(pets / "dog", pets / "ape")
+    for _ in range(2):  # what is there now does not take its place
+        with pytest.raises(ProblemError, match=r"1 class added \(ape\); 6 files added") as caught:
+            hold_to(ledger, name, config, nothing)
+        assert f"nas search --dataset folder:{pets}" in caught.value.problem.fix
+    shutil.rmtree(pets / "ape")
+    hold_to(ledger, name, config, nothing)
+
+
+def test_a_campaign_without_a_record_takes_what_is_there(
+    ledger: Ledger, config: CampaignConfig, pets: Path
+) -> None:
+    campaign = ledger.create_campaign("old", load("tiny"), config.model_dump(mode="json"))
+    CampaignStore(ledger, campaign, Owner.me()).set_state("running")
+    said: list[str] = []
+    hold_to(ledger, "old", config, said.append)
+    assert said == ["old had no record of its data: it is held to those of now from here on"]
+    hold_to(ledger, "old", config, nothing)
+    (pets / "cat" / "0.png").unlink()
+    with pytest.raises(ProblemError, match=r"1 file removed \(cat/0.png\)"):
+        hold_to(ledger, "old", config, nothing)
+
+
+def test_campaigns_on_the_same_data_share_a_record(ledger: Ledger, config: CampaignConfig) -> None:
+    made = [ledger.create_campaign(n, load("tiny"), config.model_dump(mode="json")) for n in "ab"]
+    for name in "ab":
+        hold_to(ledger, name, config, nothing)
+    first, second = (manifest_of(ledger, campaign) for campaign in made)
+    assert first == second
+    assert first is not None
+
+
+def test_a_run_stops_before_it_does_anything(
+    ledger: Ledger, config: CampaignConfig, pets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, nothing))
+    shutil.copytree(pets / "dog", pets / "ape")
+    monkeypatch.setattr("nas.campaign.run.probe_members", nothing)
+    with pytest.raises(ProblemError, match=f"the data of {name} have changed"):
+        run(ledger, name, config, Voice())
+
+
+def test_search_names_all_bad_images_before_it_makes_a_ledger(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pets / "cat" / "x.png").write_text("no image")
+    (pets / "dog" / "y.png").touch()
+    monkeypatch.chdir(tmp_path)
+    command = ["search", "--dataset", f"folder:{pets}", "--executor", "inline"]
+    done = CliRunner().invoke(app, command)
+    assert isinstance(done.exception, ProblemError)
+    assert "2 of 14 images cannot be used" in str(done.exception)
+    assert "x.png" in str(done.exception)
+    assert "y.png" in str(done.exception)
+    assert not (tmp_path / "runs.db").exists()

@@ -1,0 +1,153 @@
+"""What a data set was made of, and what a later look says has changed."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from data_files import SmallCifar, make_folder, write_image
+
+from nas.data import Manifest, examine
+from nas.spec import ProblemError, Task
+
+
+def look(dataset: str, root: Path = Path("unused"), known: Manifest | None = None) -> Manifest:
+    return examine(Task(dataset=dataset), root, known=known).manifest
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    return make_folder(tmp_path / "pets", {"cat": 6, "dog": 6})
+
+
+def changes(pets: Path, before: Manifest) -> str:
+    return before.changes(look(f"folder:{pets}", known=before))
+
+
+class TestChanges:
+    def test_nothing(self, pets: Path) -> None:
+        before = look(f"folder:{pets}")
+        assert before.classes == ("cat", "dog")
+        assert len(before.files) == 12
+        assert changes(pets, before) == ""
+        assert changes(pets, Manifest.from_json(before.to_json())) == ""
+
+    def test_a_class_more(self, pets: Path) -> None:
+        before = look(f"folder:{pets}")
+        shutil.copytree(pets / "dog", pets / "ape")
+        said = changes(pets, before)
+        assert "1 class added (ape)" in said
+        assert "6 files added (ape/00.png, ape/01.JPG, ape/02.bmp, …)" in said
+
+    def test_a_class_less(self, pets: Path) -> None:
+        shutil.copytree(pets / "dog", pets / "ape")
+        before = look(f"folder:{pets}")
+        shutil.rmtree(pets / "cat")
+        assert "1 class removed (cat); 6 files removed" in changes(pets, before)
+
+    def test_files_added_removed_and_changed(self, pets: Path) -> None:
+        before = look(f"folder:{pets}")
+        (pets / "cat" / "00.png").unlink()
+        write_image(pets / "dog" / "99.png", (9, 9, 9), (20, 16))
+        write_image(pets / "dog" / "03.png", (1, 2, 3), (20, 16))
+        assert changes(pets, before) == (
+            "1 file added (dog/99.png); 1 file removed (cat/00.png); 1 file changed (dog/03.png)"
+        )
+
+    def test_an_image_that_moves_to_another_class(self, pets: Path) -> None:
+        before = look(f"folder:{pets}")
+        (pets / "cat" / "00.png").rename(pets / "dog" / "0.png")
+        assert "1 file added (dog/0.png); 1 file removed (cat/00.png)" in changes(pets, before)
+
+    def test_a_touched_file_is_the_same(self, pets: Path) -> None:
+        before = look(f"folder:{pets}")
+        os.utime(pets / "cat" / "00.png", (1, 1))
+        assert changes(pets, before) == ""
+
+    def test_a_known_file_is_not_read_again(self, pets: Path) -> None:
+        before = look(f"folder:{pets}")
+        path = pets / "cat" / "00.png"
+        status = path.stat()
+        path.write_bytes(bytes(status.st_size))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert changes(pets, before) == ""  # size and time are taken for the content
+
+    def test_what_lies_beside_the_images_does_not_count(self, pets: Path) -> None:
+        before = look(f"folder:{pets}")
+        (pets / "cat" / "notes.txt").write_text("good cats")
+        (pets / ".DS_Store").write_bytes(b"x")
+        assert changes(pets, before) == ""
+
+    def test_names_of_any_encoding(self, pets: Path) -> None:
+        odd = os.fsdecode(b"caf\xe9 \xff.png")
+        shutil.copy(pets / "cat" / "00.png", pets / "cat" / odd)
+        before = look(f"folder:{pets}")
+        again = Manifest.from_json(before.to_json())
+        assert f"cat/{odd}" in again.files
+        assert before.to_json().isascii()
+
+
+class TestDataSets:
+    def test_embedded_and_computed(self) -> None:
+        for name, files in (("digits", 1), ("noisy-digits", 1), ("synthetic", 0)):
+            assert len(look(name).files) == files
+
+    def test_cifar(self, small_cifar: tuple[str, SmallCifar], tmp_path: Path) -> None:
+        name, cifar = small_cifar
+        before = look(name, tmp_path)
+        [first, *_] = sorted(path.name for path in cifar.folder.iterdir())
+        (cifar.folder / first).write_bytes(b"other")
+        changed = before.changes(look(name, tmp_path, known=before))
+        assert changed == f"1 file changed ({cifar.folder.name}/{first})"
+
+    def test_tiny_imagenet(self, tiny_imagenet: Path) -> None:
+        before = look("tiny-imagenet", tiny_imagenet)
+        assert len(before.classes) == 3
+        assert len(before.files) == 30 + 6 + 1  # images and the table of their labels
+        notes = tiny_imagenet / "tiny-imagenet-200" / "val" / "val_annotations.txt"
+        notes.write_text("\n".join(sorted(notes.read_text().splitlines())) + "\n")
+        changed = before.changes(look("tiny-imagenet", tiny_imagenet, known=before))
+        assert "1 file changed" in changed
+
+
+class TestExamine:
+    def test_every_image_is_looked_at(self, pets: Path) -> None:
+        told = []
+        examine(
+            Task(dataset=f"folder:{pets}"),
+            pets,
+            tell=lambda done, total: told.append((done, total)),
+        )
+        assert (12, 12) in told
+        (pets / "cat" / "x.png").write_text("no image")
+        (pets / "dog" / "y.jpg").touch()
+        with pytest.raises(ProblemError, match=r"2 of 14 images.*x\.png.*y\.jpg"):
+            look(f"folder:{pets}")
+
+    def test_blank_images(self, tmp_path: Path) -> None:
+        for name in ("cat", "dog"):
+            for i in range(8):
+                write_image(tmp_path / name / f"{i}.png", (255, 255, 255), (4, 4))
+        with pytest.raises(ProblemError, match=r"12 of 12 training images are blank"):
+            look(f"folder:{tmp_path}")
+
+    def test_a_class_too_small_to_divide(self, tmp_path: Path) -> None:
+        make_folder(tmp_path, {"cat": 9, "dog": 3})
+        with pytest.raises(ProblemError, match="class dog has 1 training image"):
+            examine(Task(dataset=f"folder:{tmp_path}", hold_out=0.2), tmp_path)
+
+    def test_notes(self, tmp_path: Path) -> None:
+        import numpy as np
+        from PIL import Image
+
+        for name in ("dark", "light"):
+            (tmp_path / name).mkdir()
+            for i in range(8):
+                values = np.arange(16, dtype=np.uint16).reshape(4, 4) * 100 + i
+                page = Image.fromarray(values)
+                page.save(
+                    tmp_path / name / f"{i}.tif", save_all=True, append_images=[page] * (i == 0)
+                )
+        notes = examine(Task(dataset=f"folder:{tmp_path}", split_seed=2), tmp_path).notes
+        assert any("becomes 0" in note and "becomes 1" in note for note in notes)
+        assert "2 images have several frames: the first is read." in notes
