@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from nas.campaign.config import CampaignConfig
 from nas.campaign.controls import control, due
 from nas.campaign.proposals import Proposer
-from nas.campaign.verdict import given_up
+from nas.campaign.renewal import current_hash, rendered_anew
+from nas.campaign.verdict import given_up, title
 from nas.ledger import CampaignStore, Claim
 from nas.spec import Role
 
@@ -41,13 +43,10 @@ class Agenda:
             return self.waiting.pop(0)
         now = time.monotonic()
         if now >= self._next_look:
-            claim = self.store.reclaim(
-                max_deaths=self.config.max_deaths,
-                only=self.only,
-                given_up=lambda claim: self._say(given_up(claim)),
-            )
-            if claim is not None:
-                return claim
+            while (left := self._left()) is not None:
+                claim = self._renewed(left)
+                if claim is not None:
+                    return claim
             self._next_look = now + LOOK_SECONDS
             self._controls_due = True  # another driver's results may call for some
         if self.only is not None:
@@ -73,6 +72,31 @@ class Agenda:
         if trials is not None and len(self.store.records()) >= trials:
             return False
         return len(experts.families) - len(gone) < experts.k
+
+    def _left(self) -> Claim | None:
+        """A candidate that another run left open."""
+        return self.store.reclaim(
+            max_deaths=self.config.max_deaths,
+            only=self.only,
+            given_up=lambda claim: self._say(given_up(claim)),
+        )
+
+    def _renewed(self, claim: Claim) -> Claim | None:
+        """An open candidate with its code rendered anew; another in its place where its template
+        has changed. Raises CandidateError."""
+        candidate = claim.candidate
+        changed = current_hash(candidate)
+        if changed is None:
+            code = rendered_anew(candidate, claim.code, self.proposer.render)
+            return replace(claim, code=code)
+        # Of what its leader was there is nothing left to confirm.
+        again = claim.role is not Role.CONFIRM
+        self._say(
+            f"{title(claim)}: superseded, for the template {candidate.template} has changed"
+            + (": its point is drawn again" if again else "")
+        )
+        drawn = self.proposer.ready(candidate.with_(template_hash=changed)) if again else None
+        return self.store.supersede(claim, drawn)
 
     def _control(self) -> Claim | None:
         if not (self.config.controls and self._controls_due):

@@ -7,8 +7,9 @@ the choice, are not.
 from dataclasses import replace
 
 from nas.campaign.config import CampaignConfig
+from nas.campaign.renewal import current_hash, rendered_anew
 from nas.campaign.run import Ended, Voice, run
-from nas.ledger import CampaignStore, Ledger, Owner
+from nas.ledger import CampaignStore, Drawn, Ledger, Owner
 from nas.spec import ProblemError, Role
 
 
@@ -26,11 +27,24 @@ def confirm(
     new = store.plan(
         Role.CONFIRM,
         (
-            replace(leader, candidate=leader.candidate.again(replicate))
-            for leader in leaders
+            replace(leader, candidate=leader.candidate.again(replicate), code=code)
+            for leader, code in zip(leaders, map(_code, leaders), strict=True)
             for replicate in range(1, seeds + 1)
         ),
     )
     voice.say(f"{new} confirmations of {len(leaders)} leaders to train")
     unlimited = config.with_(budget_seconds=None)
     return run(ledger, name, unlimited, voice, only=Role.CONFIRM)
+
+
+def _code(leader: Drawn) -> str:
+    """What a leader was trained as. Raises ProblemError where its template makes something else
+    now."""
+    candidate = leader.candidate
+    if current_hash(candidate) is not None:
+        raise ProblemError(
+            f"the template {candidate.template} has changed since {candidate.key} was trained: its"
+            " confirmations would be of another network",
+            fix="put the template back as it was, or search anew with this one",
+        )
+    return rendered_anew(candidate, leader.code)

@@ -14,6 +14,7 @@ from nas.campaign.coverage import Coverage
 from nas.campaign.launch import Launcher
 from nas.campaign.logs import Recorder
 from nas.campaign.proposals import Proposer
+from nas.campaign.renewal import CandidateError
 from nas.campaign.rungs import Rungs
 from nas.campaign.verdict import title, told, verdict
 from nas.contained import contained
@@ -225,7 +226,12 @@ class CampaignDriver:
 
     def _claim(self) -> Claim | None:
         """What to do next, if it fits beside what is running."""
-        claim = self._agenda.next()
+        try:
+            claim = self._agenda.next()
+        except CandidateError as error:  # what runs beside it is to end well
+            self.fault = str(error)
+            self.stop("the campaign cannot go on")
+            return None
         if claim is not None and not self._fits_beside(claim):
             self._agenda.waiting.insert(0, claim)
             return None

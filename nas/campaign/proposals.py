@@ -43,7 +43,6 @@ class Proposer:
         self.replicate = replicate
         self.warm = warm
         self._measure = measure
-        self._hash = template_hash(space.template)
         self._overheads: dict[tuple[object, ...], Overhead] = {}
 
     def __call__(self, records: Sequence[Record]) -> Drawn | None:
@@ -56,19 +55,28 @@ class Proposer:
     def drawn(self, assignment: Assignment) -> Drawn:
         """An assignment's candidate, its source text and what it will need."""
         candidate = Candidate.of(
-            self.space, assignment, self.task, self._hash, replicate=self.replicate, warm=self.warm
+            self.space,
+            assignment,
+            self.task,
+            template_hash(self.space.template),  # as it is now: somebody may be writing in it
+            replicate=self.replicate,
+            warm=self.warm,
         )
         return self.ready(candidate)
 
     def ready(self, candidate: Candidate) -> Drawn:
         """A candidate with its source text and its cost."""
-        code = render(candidate)
+        code = self.render(candidate)
         need = cost(candidate, self.probes, self.num_classes, self._overhead(candidate, code))
         return Drawn(candidate=candidate, code=code, cost=need)
 
+    def render(self, candidate: Candidate) -> str:
+        """A candidate's source text."""
+        return render(candidate)
+
     def _overhead(self, candidate: Candidate, code: str) -> Overhead:
         """What the template adds to its experts; the same for equal choices."""
-        key = (candidate.template, len(candidate.experts), candidate.assignment.choices)
+        key = (candidate.template_hash, len(candidate.experts), candidate.assignment.choices)
         if key not in self._overheads:
             self._overheads[key] = self._measure(code, candidate.image_size, candidate.channels)
         return self._overheads[key]

@@ -83,6 +83,8 @@ def _verdict(ledger: Ledger, name: str, ended: "Ended", *, confirmed: bool) -> s
     ]
     if waiting := s.counts[Role.SEARCH].get("open"):
         parts.append(f"{waiting} to go on with")
+    if again_drawn := sum(s.counts[Role.SUPERSEDED].values()):
+        parts.append(f"{again_drawn} superseded by a changed template")
     told = ", ".join(parts) or "nothing drawn"
     worked = format_duration(s.worked_seconds)
     why = ended.why or "done"

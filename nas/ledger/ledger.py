@@ -17,7 +17,7 @@ from nas.ledger import models as m
 from nas.ledger.database import database_url, open_ledger
 from nas.ledger.engine import absent, file_of, place
 from nas.ledger.trouble import patiently, plain_errors
-from nas.spec import Conditions, Member, Probe, ProblemError, Space, did_you_mean
+from nas.spec import Conditions, Member, Probe, ProblemError, Role, Space, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +101,11 @@ class Ledger:
                 select(func.count())
                 .select_from(m.Candidate)
                 .outerjoin(m.Attempt, m.Attempt.id == m.Candidate.final_attempt)
-                .where(m.Candidate.outcome.is_not(None), m.Attempt.outcome.is_(None))
+                .where(
+                    m.Candidate.outcome.is_not(None),
+                    m.Candidate.role != Role.SUPERSEDED,
+                    m.Attempt.outcome.is_(None),
+                )
             )
             if unbacked:
                 problems.append(f"{unbacked} candidates have a result without an ended attempt")

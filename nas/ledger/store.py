@@ -7,6 +7,7 @@ still its owner's, so nothing is recorded twice and a driver thought dead cannot
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
@@ -95,6 +96,36 @@ class CampaignStore(Attempts):
         session.add(row)
         session.flush()
         return claim_of(row)
+
+    def supersede(self, claim: Claim, drawn: Drawn | None) -> Claim | None:
+        """Closes a candidate without a result, and leases another in its place: the same point as
+        its template has it now, under the same role and number; with None, nothing.
+
+        It is out of the sequence of draws then, as if it had not been drawn, and keeps its
+        attempts. Where the campaign has the other already, superseded in its turn, that goes on.
+        """
+        now = time.time()
+        with self.ledger.session() as session:
+            row = session.get_one(m.Candidate, claim.id)
+            role, number, phase = Role(row.role), row.number, row.phase
+            gone = select(func.count()).where(self._mine(), m.Candidate.role == Role.SUPERSEDED)
+            row.role, row.number = Role.SUPERSEDED, session.scalar(gone) or 0
+            end(row, Status.SUPERSEDED, None, now)
+            data = {"role": role, "number": number, "key": row.key}
+            session.add(m.Event(campaign_id=self.campaign_id, at=now, kind="superseded", data=data))
+            session.flush()
+            if drawn is None:
+                return None
+            earlier = session.scalar(
+                select(m.Candidate).where(self._mine(), m.Candidate.key == drawn.candidate.key)
+            )
+            if earlier is None:
+                return self._insert(session, role, number, replace(drawn, phase=phase))
+            attempts = self._attempts(session, earlier.id)
+            earlier.role, earlier.number = role, number
+            earlier.outcome = earlier.finished_at = None
+            earlier.owner, earlier.lease_until = self.owner, now + self.lease_seconds
+            return claim_of(earlier, attempts)
 
     def records(self) -> list[Record]:
         """Every drawn candidate of the search so far, in order."""

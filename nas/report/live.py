@@ -15,7 +15,7 @@ from rich.text import Text
 from nas.ledger import Ledger
 from nas.ledger.summary import Running, Summary, summary
 from nas.report.terminal import Terminal
-from nas.spec import Probe, format_duration
+from nas.spec import Probe, Role, format_duration
 
 QUIET_SECONDS = 60.0
 """Where there is no terminal, how often a line says that work goes on."""
@@ -89,13 +89,20 @@ def _confirming(s: Summary) -> RenderableType | None:
     return _bar(done, total, f"{done} of {total}")
 
 
+_NOUNS = {
+    Role.SEARCH: "candidate",
+    Role.CONTROL: "control",
+    Role.CONFIRM: "confirmation",
+    Role.SUPERSEDED: "superseded draw",
+}
+
+
 def _counts(s: Summary) -> RenderableType:
     words = []
     for role, counts in s.counts.items():
         finished = sum(n for outcome, n in counts.items() if outcome != "open")
         if finished:
-            noun = {"search": "candidate", "control": "control", "confirm": "confirmation"}[role]
-            words.append(f"{finished} {noun}{'' if finished == 1 else 's'}")
+            words.append(f"{finished} {_NOUNS[Role(role)]}{'' if finished == 1 else 's'}")
     text = ", ".join(words) or "nothing yet"
     if s.per_hour is not None:
         text += f", {s.per_hour:.0f} candidates an hour"

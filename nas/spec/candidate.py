@@ -62,6 +62,7 @@ class Role(StrEnum):
     SEARCH = "search"
     CONTROL = "control"  # one member alone, at equal epochs
     CONFIRM = "confirm"  # a leader again, with a new seed
+    SUPERSEDED = "superseded"  # none any more: another has its place, see Status.SUPERSEDED
 
 
 class Expert(Noun):

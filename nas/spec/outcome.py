@@ -21,11 +21,12 @@ class Status(StrEnum):
     KILLED = "killed"  # its process died under it
     PRUNED = "pruned"
     INTERRUPTED = "interrupted"  # the budget's end or Ctrl-C: goes on from its checkpoint
+    SUPERSEDED = "superseded"  # its template changed before it had a result: it was drawn again
 
     @property
     def failed(self) -> bool:
         """True where the candidate, not the campaign's owner, is the reason for the end."""
-        return self not in (Status.OK, Status.PRUNED, Status.INTERRUPTED)
+        return self not in (Status.OK, Status.PRUNED, Status.INTERRUPTED, Status.SUPERSEDED)
 
 
 DRIVER = "driver"

@@ -90,7 +90,10 @@ class PlainProposer(Proposer):
 
     def ready(self, candidate: Candidate) -> Drawn:
         cost = Cost(params=1, macs=1, memory_bytes=self.memory_bytes)
-        return Drawn(candidate=candidate, code="pass\n", cost=cost)
+        return Drawn(candidate=candidate, code=self.render(candidate), cost=cost)
+
+    def render(self, candidate: Candidate) -> str:
+        return "pass\n"
 
 
 class Bench:

@@ -6,9 +6,21 @@ from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from real_nas import nas
+from sqlalchemy import select
 
-from nas.ledger import Ledger
+from nas import resources
+from nas.campaign import CampaignConfig
+from nas.campaign.agenda import Agenda
+from nas.campaign.proposals import Proposer
+from nas.campaign.renewal import CandidateError
+from nas.ledger import CampaignStore, Ledger, Owner
+from nas.ledger import models as m
+from nas.preflight import NO_OVERHEAD
+from nas.render import template_hash
+from nas.sample import make_sampler
+from nas.spec import Probe, Role, Space
 
 FROZEN = Path(__file__).with_name("frozen")
 """One folder a campaign: `sqlite3 runs.db .dump`, and what lay beside it. Never edited."""
@@ -43,3 +55,63 @@ def test_a_campaign_of_one_s_own_template_goes_on_from_its_checkpoint(tmp_path: 
     assert after.loc[3] == [5, 6]
     nas("export", "#0", "-o", "exported", cwd=tmp_path)
     assert (tmp_path / "exported" / "weights.safetensors").exists()
+
+
+def moe4(folder: Path) -> tuple[Ledger, Agenda]:
+    """The frozen campaign of moe4's candidates: one done, one interrupted; and its next work."""
+    thaw("moe4", folder)
+    ledger = Ledger(folder / "runs.db", read_only=False)
+    row = ledger.campaign()
+    space, config = Space.model_validate(row.space), CampaignConfig.model_validate(row.config)
+    with ledger.session() as session:
+        probes = [Probe(**probe) for probe in session.scalars(select(m.Probe.probe))]
+    proposer = Proposer(
+        space,
+        config.task,
+        make_sampler(config.sampler, space, config.seed),
+        {probe.member.model: probe for probe in probes},
+        num_classes=10,
+        measure=lambda *_: NO_OVERHEAD,
+    )
+    return ledger, Agenda(config, CampaignStore(ledger, row.id, Owner.me()), proposer)
+
+
+def test_a_template_that_changed_since_has_its_open_candidate_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "templates" / "moe4.py.j2"
+    own.parent.mkdir()
+    shipped = resources.shipped("templates") / own.name
+    own.write_text(shipped.read_text(encoding="utf-8") + "# Changed.\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    ledger, agenda = moe4(tmp_path)
+    before = ledger.candidates().iloc[1]
+    claim = agenda.next()
+    assert claim is not None
+    assert (claim.role, claim.number, claim.earlier) == (Role.SEARCH, 1, ())
+    assert claim.code.endswith("# Changed.\n")
+    assert claim.candidate.template_hash == template_hash("moe4")
+    after = ledger.candidates()
+    assert after["role"].tolist() == ["search", "superseded", "search"]
+    assert after["outcome"].tolist()[:2] == ["ok", "superseded"]
+    point = [*("families", "members", "number"), *(n for n in after if n.startswith("gate_"))]
+    assert after.iloc[2][point].tolist() == before[point].tolist()
+    assert after["key"].nunique() == 3
+    following = agenda.next()
+    assert following is not None
+    assert following.number == 2
+    assert agenda.next() is None  # three trials were asked for
+
+
+def test_other_code_under_the_same_hash_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ledger, agenda = moe4(tmp_path)
+    with ledger.session() as session:
+        row = session.scalars(select(m.Candidate).where(m.Candidate.number == 1)).one()
+        row.spec = {**row.spec, "template_hash": template_hash("moe4")}
+        row.code = "raise SystemExit\n" + row.code
+    with pytest.raises(CandidateError, match="is not what its template moe4 makes of it"):
+        agenda.next()
+    assert ledger.candidates()["outcome"].isna().tolist() == [False, True]

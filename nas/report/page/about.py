@@ -93,8 +93,14 @@ _ROLES = {
     Role.SEARCH: "Candidates",
     Role.CONTROL: "Controls, one member alone",
     Role.CONFIRM: "Confirmations, with new seeds",
+    Role.SUPERSEDED: "Drawn again, for their template changed",
 }
-_WHAT = {Role.SEARCH: "search", Role.CONTROL: "controls", Role.CONFIRM: "confirmations"}
+_WHAT = {
+    Role.SEARCH: "search",
+    Role.CONTROL: "controls",
+    Role.CONFIRM: "confirmations",
+    Role.SUPERSEDED: "superseded",
+}
 
 
 def ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
