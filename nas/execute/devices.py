@@ -93,12 +93,17 @@ def settled_precision(wanted: str, gpus: int) -> tuple[str, str]:
 
 def check_first_gpu() -> None:
     """Raises whatever CUDA raises where the first GPU that this process sees does not work, and
-    RuntimeError where it computes wrong numbers."""
+    RuntimeError where it computes wrong numbers. One whose memory others have taken does work."""
     import torch
 
+    from nas.faults import is_out_of_memory
     from nas.train.smoke import smoke_kernel
 
-    smoke_kernel(torch.device("cuda:0"))
+    try:
+        smoke_kernel(torch.device("cuda:0"))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
 
 
 def visible_device(gpu: int) -> str:

@@ -7,6 +7,7 @@ from multiprocessing.connection import wait
 from nas.execute.base import Driver, Executor
 from nas.execute.child import Item
 from nas.execute.dispatch import Dispatcher
+from nas.execute.placing import sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import Event, Order, TrialProcess
 from nas.spec import Epoch
@@ -30,7 +31,10 @@ class LocalExecutor(Executor):
 class _Worker:
     process: TrialProcess
     gpu: int | None = None
-    """Where its CUDA context is, once it has one: hundreds of MB that only its end gives back."""
+    """Where its CUDA context is, once it has one: hundreds of MB that only its end gives back, and
+    the data set beside it."""
+    share: int = 0
+    """Of that GPU, what it has with its trial and may keep in part without one, in sixteenths."""
     running: Running | None = None
     """None when idle, and while it tidies up after a trial that was reported."""
     attempt: int = 0
@@ -83,14 +87,15 @@ class _Crew:
         worker = self._worker(gpu)
         if gpu is not None:
             self._make_room(gpu, worker)
-        worker.gpu, worker.running, worker.attempt = gpu, running, running.attempt
+        worker.gpu, worker.share = gpu, sixteenths(running.trial.memory_fraction)
+        worker.running, worker.attempt = running, running.attempt
         running.granted()
         order = Order(running.trial, self.settings)
         worker.process.begin(order, self.dispatcher.visible(gpu))
 
     def _worker(self, gpu: int | None) -> _Worker:
-        """An idle worker, rather one that knows this GPU; else a new one."""
-        idle = self._idle()
+        """An idle worker, rather one that knows this GPU, and has most of it; else a new one."""
+        idle = sorted(self._idle(), key=lambda worker: -worker.share)
         for known in (gpu, None):
             for worker in idle:
                 if worker.gpu == known:
@@ -102,9 +107,10 @@ class _Crew:
         return worker
 
     def _make_room(self, gpu: int, chosen: _Worker) -> None:
-        """Dismisses idle workers whose contexts have no room beside the trials on a GPU."""
-        idle = [worker for worker in self._idle() if worker.gpu == gpu and worker is not chosen]
-        for worker in idle[: self.dispatcher.placing.crowd(gpu, len(idle))]:
+        """Dismisses idle workers that have no room beside the trials on a GPU."""
+        idle = {worker: worker.share for worker in self._idle() if worker.gpu == gpu}
+        idle.pop(chosen, None)
+        for worker in self.dispatcher.placing.crowd(gpu, idle):
             worker.process.close()
             self.workers.remove(worker)
 

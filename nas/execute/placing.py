@@ -6,13 +6,14 @@ the other GPUs go on. So a slot that a waiting trial would fit is empty on a dra
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
 
 WHOLE = 16
 """Parts of a GPU. Integers, so that shares add up exactly."""
-
-CONTEXT = 1
-"""Sixteenths of a GPU of 8 GB or more that a process keeps while it has no trial: its context."""
 
 PATIENCE = 7
 """How many later trials may start before a waiting one."""
@@ -68,10 +69,16 @@ class Placing:
         """Sixteenths of a GPU that no trial has."""
         return WHOLE - self._gpus[gpu].taken
 
-    def crowd(self, gpu: int, idle: int) -> int:
-        """How many of `idle` processes, that keep a context on a GPU, have no room there beside
-        the trials."""
-        return max(0, idle - max(0, self.free(gpu)) // CONTEXT)
+    def crowd(self, gpu: int, idle: Mapping[T, int]) -> list[T]:
+        """Which of the idle processes on a GPU have no room there beside its trials, largest first;
+        each with what it may still have, in sixteenths: what its last trial had."""
+        left, leaving = sum(idle.values()), []
+        for process in sorted(idle, key=lambda process: -idle[process]):
+            if left <= self.free(gpu):
+                break
+            left -= idle[process]
+            leaving.append(process)
+        return leaving
 
     def draining(self, gpu: int) -> bool:
         """Whether it takes nobody but those that it is drained for."""

@@ -20,6 +20,7 @@ from ray.tune.search import Searcher
 
 from nas.execute.child import Item
 from nas.execute.dispatch import Dispatcher
+from nas.execute.placing import sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import Event, Order
 from nas.spec import Epoch, Outcome, Status
@@ -64,8 +65,8 @@ class Desk:
         self.left = trials
         """How many more trials this `tune.run` takes."""
         self.error: Exception | None = None
-        self._contexts: dict[Any, int] = {}
-        """Actors whose process has been on a GPU."""
+        self._processes: dict[Any, tuple[int, int]] = {}
+        """Actors whose process is on a GPU, and how many sixteenths it may have there."""
         self._resting: dict[Any, int] = {}
         """Answers of actors whose trial was stopped, and its attempt: until then it has its GPU."""
 
@@ -114,7 +115,7 @@ class Desk:
     def failed(self, trial_id: str, error_file: str | None) -> None:
         """The actor died, or could not start."""
         slip = self.slips.pop(trial_id)
-        self._contexts.pop(slip.actor, None)
+        self._processes.pop(slip.actor, None)
         if slip.running.attempt not in self.dispatcher.taken:
             return
         if slip.shot:
@@ -165,22 +166,26 @@ class Desk:
             return
         slip.sent = True
         if slip.gpu is not None:
-            self._contexts[slip.actor] = slip.gpu
+            share = sixteenths(slip.running.trial.memory_fraction)
+            self._processes[slip.actor] = slip.gpu, share
             self._make_room(slip.gpu)
         slip.running.granted()
         slip.actor.grant.remote(slip.running.attempt, self.dispatcher.visible(slip.gpu))
 
     def _make_room(self, gpu: int) -> None:
-        """Dismisses processes without a trial whose contexts have no room beside those that have
-        one on a GPU."""
+        """Dismisses processes without a trial that have no room beside the trials on a GPU."""
         busy = {slip.actor for slip in self.slips.values() if slip.sent}
-        idle = [actor for actor, on in self._contexts.items() if on == gpu and actor not in busy]
-        leaving = idle[: self.dispatcher.placing.crowd(gpu, len(idle))]
+        idle = {
+            actor: share
+            for actor, (on, share) in self._processes.items()
+            if on == gpu and actor not in busy
+        }
+        leaving = self.dispatcher.placing.crowd(gpu, idle)
         answers = [actor.dismiss.remote() for actor in leaving]
         if answers:
             ray.wait(answers, num_returns=len(answers), timeout=self.settings.GRACE)
         for actor in leaving:
-            del self._contexts[actor]
+            del self._processes[actor]
 
     def _abandon(self) -> None:
         for slip in self.slips.values():

@@ -1,9 +1,11 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +69,30 @@ def test_a_gpu_is_counted_among_those_this_process_sees(
     if listed is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", listed)
     assert [visible_device(gpu) for gpu in range(3)] == seen
+
+
+@pytest.mark.parametrize(
+    ("problem", "works"),
+    [
+        (None, True),
+        ("CUDA out of memory. Tried to allocate 2.00 MiB", True),  # somebody else has it all
+        ("CUDA error: unspecified launch failure", False),
+    ],
+)
+def test_a_gpu_proves_that_it_works(
+    problem: str | None, works: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def kernel(device: torch.device) -> None:
+        asked.append(str(device))
+        if problem is not None:
+            raise RuntimeError(problem)
+
+    monkeypatch.setattr("nas.train.smoke.smoke_kernel", kernel)
+    with nullcontext() if works else pytest.raises(RuntimeError, match="launch failure"):
+        devices.check_first_gpu()
+    assert asked == ["cuda:0"]
 
 
 def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,42 @@ def test_a_retired_gpu_takes_nobody_and_what_it_had_goes_elsewhere() -> None:
     assert line.waiting == (2,)
 
 
+def out_of_patience() -> Placing:
+    """Trial 4 wants a whole GPU and was overtaken seven times: four that filled up GPU 0, the
+    fuller, and three on GPU 1."""
+    line = placing(2, 4, 4, 8)
+    line.place()
+    line.enter(4, 16)
+    for small in range(5, 5 + PATIENCE):
+        line.enter(small, 1)
+    line.place()
+    assert (line.waiting, line.free(0), line.free(1)) == ((4,), 0, 9)
+    return line
+
+
+def test_the_emptier_gpu_is_drained() -> None:
+    line = out_of_patience()
+    assert [line.draining(gpu) for gpu in (0, 1)] == [False, True]
+
+
+def test_when_a_draining_gpu_is_retired_another_is_drained() -> None:
+    line = out_of_patience()
+    line.retire(1)
+    assert line.draining(0)
+
+
+def test_a_trial_out_of_patience_is_not_overtaken_when_it_comes_back() -> None:
+    line = out_of_patience()
+    for trial in (2, 9, 10, 11):
+        line.leave(trial)
+    assert line.place() == [(4, 1)]
+    line.retire(1)
+    line.give_back(4)
+    line.leave(8)
+    line.enter(12, 1)
+    assert line.place() == []
+
+
 def test_a_trial_given_back_stands_where_it_stood() -> None:
     line = placing(1, 16, 16, 16)
     assert line.place() == [(1, 0)]
@@ -118,14 +154,17 @@ def test_a_trial_given_back_stands_where_it_stood() -> None:
     assert line.waiting == (1, 2, 3)
 
 
-def test_contexts_of_idle_processes_need_room_too() -> None:
+def test_what_idle_processes_keep_needs_room_too() -> None:
     line = placing(1, 8, 4)
     line.place()
     assert line.free(0) == 4
-    assert [line.crowd(0, idle) for idle in (0, 4, 5, 7)] == [0, 0, 1, 3]
+    assert line.crowd(0, {}) == []
+    assert line.crowd(0, {"a": 2, "b": 2}) == []
+    assert line.crowd(0, {"a": 1, "b": 4, "c": 2}) == ["b"]
+    assert line.crowd(0, {"a": 4, "b": 4, "c": 2}) == ["a", "b"]
     line.enter(3, 4)
     line.place()
-    assert line.crowd(0, 3) == 3
+    assert line.crowd(0, {"a": 1, "b": 4}) == ["b", "a"]
 
 
 @settings(max_examples=50)
