@@ -22,14 +22,19 @@ class DataSet:
     about: str
     how: str
     """How to get it: what to type, or that there is nothing to do."""
+    pixels: str = ""
+    """What its own pixels were before they had 8 bits, in a sentence."""
 
 
 _BUILT_IN = "nothing to get"
+_DIGITS = "scikit-learn's grey levels 0…16 were taken as 0…255."
 
 _SETS = {
-    "digits": DataSet("digits", "1,797 handwritten digits, 8×8, from scikit-learn", _BUILT_IN),
+    "digits": DataSet(
+        "digits", "1,797 handwritten digits, 8×8, from scikit-learn", _BUILT_IN, _DIGITS
+    ),
     "noisy-digits": DataSet(
-        "noisy-digits", "the same under noise, which leaves room at the top", _BUILT_IN
+        "noisy-digits", "the same under noise, which leaves room at the top", _BUILT_IN, _DIGITS
     ),
     "synthetic": DataSet(
         "synthetic", "16 procedural classes in 4 domains, for ground truth", _BUILT_IN
@@ -43,7 +48,8 @@ _SETS = {
     ),
     "folder:PATH": DataSet(
         "folder:PATH",
-        "your own images: PATH/CLASS/*.jpg, or PATH/train, PATH/val and PATH/test of that form",
+        "your own images: PATH/CLASS/*.jpg, or PATH/train, PATH/val and PATH/test of that form;"
+        " classes:PATH where every folder is a class, one called train too",
         "put the images there",
     ),
 }

@@ -25,6 +25,19 @@ BACKGROUND = 128
 BYTES, COLOUR = "8 bits", "16-bit colour"
 INTEGERS, FLOATS = "integers of 16 or 32 bits", "floating point"
 
+STEPS = {
+    "frame": 0,
+    "orientation": "exif",
+    "colour_profile": "ignored",
+    "background": BACKGROUND,
+    "grey": "ITU-R BT.601",
+    "resize": "cover",
+    "interpolation": "bilinear",
+    "antialias": True,
+    "crop": "center",
+}
+"""What `prepare` does, for a program that does the same by other means."""
+
 _WHITE_IS_ZERO = 0  # TIFF 6.0, PhotometricInterpretation
 _UNSIGNED, _SIGNED = 1, 2  # TIFF 6.0, SampleFormat
 

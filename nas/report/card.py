@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nas.data import describe
 from nas.report.cells import cell
 from nas.report.marks import code_span, markdown
 
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import torch
 from model import build
+from preprocess import prepare
 from safetensors.torch import load_file
 
 config = json.loads(Path("config.json").read_text(encoding="utf-8"))
@@ -20,10 +22,14 @@ model.load_state_dict(load_file("weights.safetensors"))
 model.eval()
 """
 _USE = """\
+names = ["photo.jpg"]
+how = {{name: config[name] for name in ("image_size", "channels", "value_range")}}
+pixels = torch.stack([torch.from_numpy(prepare(name, **how)) for name in names])  # uint8
 mean = torch.tensor(config["mean"]).view(1, -1, 1, 1)
 std = torch.tensor(config["std"]).view(1, -1, 1, 1)
-# images: floats in [0, 1], (B, {channels}, {size}, {size}), resized bilinearly
-logits = model((images - mean) / std)  # (B, {classes})
+with torch.no_grad():
+    logits = model((pixels / 255 - mean) / std)  # (B, {channels}, {size}, {size}) → (B, {classes})
+print([config["class_names"][i] for i in logits.argmax(dim=1)])
 """
 
 
@@ -69,9 +75,13 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
         _row("uniform average of its experts", config["baselines"]["uniform"]),
         _row("top-1 oracle over its experts", config["baselines"]["oracle"]),
         "",
+        "## Images",
+        "",
+        _images(config),
+        "",
         "## Use",
         "",
-        "Needs torch, timm and safetensors. In this folder:",
+        "Needs torch, timm, safetensors and Pillow. In this folder:",
         "",
         "```python",
         "".join(line for line in _LOAD.splitlines(True) if weights or "load_" not in line)
@@ -81,6 +91,28 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
         + "```",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _images(config: Mapping[str, Any]) -> str:
+    """How a file becomes an input, in words; `preprocess.py` is the same in code."""
+    size, grey = config["image_size"], config["channels"] == 1
+    span = config["value_range"]
+    scale = "divided by 255"
+    if span:
+        scale = f"mapped from {span[0]:g}…{span[1]:g}, in all images alike, to 0…1 and clipped"
+    own = next(
+        (s.pixels for s in describe() if s.name == config["candidate"]["task"]["dataset"]), ""
+    )
+    mean, std = (", ".join(f"{x:.4f}" for x in config[name]) for name in ("mean", "std"))
+    return (
+        "Every image was prepared by `preprocess.py`, which needs Pillow and NumPy alone: its first"
+        " frame, turned upright by its EXIF orientation, transparent parts laid on mid-grey (128),"
+        f" converted to {'grey' if grey else 'RGB'}, scaled to cover {size}×{size} pixels"
+        f" (bilinear, antialiased) and cropped to the middle, {scale}, and normalised:"
+        f" (x − mean) / std, with mean {mean} and standard deviation {std}. Nothing was augmented"
+        " for the figures above."
+        f"{own and ' ' + own}"
+    )
 
 
 def _row(name: str, figures: Mapping[str, float | None]) -> str:

@@ -1,4 +1,4 @@
-"""`nas export`: a finished candidate as files that need torch, timm and safetensors alone."""
+"""`nas export`: a finished candidate as files that need torch, timm, safetensors and Pillow."""
 
 import json
 import shutil
@@ -8,6 +8,7 @@ from typing import Any
 import nas
 from nas import data
 from nas.contained import contained
+from nas.data import preprocess
 from nas.files import check_new_folder, new_folder
 from nas.ledger import Ledger
 from nas.ledger.lookup import Found, find
@@ -26,7 +27,8 @@ def export(
     *,
     code_only: bool = False,
 ) -> list[Path]:
-    """Writes model.py, weights.safetensors, config.json and README.md into a new or empty folder.
+    """Writes model.py, preprocess.py, weights.safetensors, config.json and README.md into a new or
+    empty folder.
 
     Returns the files written. Raises ProblemError for a candidate that has not been trained to
     its end, for weights that were not kept or are gone, and for a folder that holds something;
@@ -38,6 +40,7 @@ def export(
     config = _config(ledger, found)
     with new_folder(out) as made:
         (made / "model.py").write_text(found.candidate.code, encoding="utf-8")
+        shutil.copyfile(preprocess.__file__, made / "preprocess.py")
         (made / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         (made / "README.md").write_text(card(config, weights is not None), encoding="utf-8")
         if weights is not None:
@@ -75,8 +78,10 @@ def _config(ledger: Ledger, found: Found) -> dict[str, Any]:
         "class_names": list(inputs.class_names),
         "image_size": candidate.image_size,
         "channels": candidate.channels,
+        "value_range": inputs.value_range and list(inputs.value_range),
         "mean": list(inputs.mean),
         "std": list(inputs.std),
+        "preprocessing": preprocess.STEPS,
         "metrics": {
             name: known[name] for name in ("val_acc", "test_acc", "epochs_trained", "params")
         },

@@ -50,7 +50,7 @@ class Task(Grown):
     later: ClassVar[frozenset[str]] = frozenset({"hold_out"})
 
     dataset: str = "digits"
-    """`digits`, `cifar10`, `cifar100`, `tiny-imagenet`, `synthetic` or `folder:PATH`."""
+    """See `nas data`; a person's own images are `folder:PATH` or `classes:PATH`."""
     split_seed: int = 0
     """Fixes which images are for training, validation and test."""
     hold_out: float = Field(0.0, ge=0, lt=1)

@@ -4,17 +4,24 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from ledger_maker import Maker
+from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
+import nas.data
+from nas.data.files import Decoder
+from nas.data.split import Data
 from nas.ledger import Drawn, Ledger
 from nas.report.export import export
-from nas.spec import Inputs, Outcome, ProblemError, Status
+from nas.spec import Inputs, Outcome, ProblemError, Status, Task
 
 CODE = '''"""A model that needs torch alone."""
 
@@ -54,7 +61,7 @@ def test_what_is_written(maker: Maker, tmp_path: Path) -> None:
     out = tmp_path / "new" / "best"
     paths = export(Ledger(maker.path), key[:12], out)
     assert [path.name for path in paths] == [
-        *("README.md", "config.json", "model.py", "weights.safetensors"),
+        *("README.md", "config.json", "model.py", "preprocess.py", "weights.safetensors"),
     ]
     assert [path.name for path in out.parent.iterdir()] == ["best"]  # nothing temporary is left
     assert (out / "model.py").read_text() == CODE
@@ -72,17 +79,18 @@ def test_what_is_written(maker: Maker, tmp_path: Path) -> None:
         assert part in card
 
 
-def test_the_card_s_own_code_loads_it_where_nas_is_absent(maker: Maker, tmp_path: Path) -> None:
+def test_the_card_s_own_code_uses_it_where_nas_is_absent(maker: Maker, tmp_path: Path) -> None:
     out = tmp_path / "best"
     export(maker.ledger, trained(maker), out)
+    exif = Image.Exif()
+    exif[274] = 6  # it lies on its side
+    pixels = torch.randint(0, 256, (30, 50, 3), generator=torch.Generator().manual_seed(0))
+    Image.fromarray(pixels.byte().numpy()).save(out / "photo.jpg", exif=exif)
     block = (out / "README.md").read_text().split("```python\n")[1].split("```")[0]
     before = "import sys\nsys.modules['nas'] = None\n"  # an import of nas would fail
-    images = "\nimages = torch.full((2, 3, 32, 32), 0.5)\n"
-    load, use = block.split("mean = ")
     after = "print(logits.tolist())\n"
-    script = before + load + images + "mean = " + use + after
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", before + block + after],
         cwd=out,
         env={**os.environ, "PYTHONPATH": ""},
         capture_output=True,
@@ -90,17 +98,108 @@ def test_the_card_s_own_code_loads_it_where_nas_is_absent(maker: Maker, tmp_path
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    named, said = done.stdout.splitlines()
     config = json.loads((out / "config.json").read_text())
     mean, std = (torch.tensor(config[name]).view(1, -1, 1, 1) for name in ("mean", "std"))
+    image = Decoder(32, 3)(out / "photo.jpg")[None] / 255
     with torch.no_grad():
-        expected = model().eval()((torch.full((2, 3, 32, 32), 0.5) - mean) / std)
-    torch.testing.assert_close(torch.tensor(json.loads(done.stdout)), expected, rtol=0, atol=1e-5)
+        expected = model().eval()((image - mean) / std)
+    torch.testing.assert_close(torch.tensor(json.loads(said)), expected, rtol=0, atol=1e-5)
+    assert named == str([str(int(expected.argmax()))])
+
+
+class TestPreprocessing:
+    """A raw file through the exported recipe is what the model was trained on, bit for bit."""
+
+    @staticmethod
+    def exported(maker: Maker, out: Path, data: Data, size: int, channels: int) -> ModuleType:
+        """The recipe that goes with a model that was trained on `data`."""
+        plain = maker.candidate("ant_s", "bee_s").with_(image_size=size, channels=channels)
+        claim = maker.store.draw(lambda _: Drawn(candidate=plain, code=CODE))
+        assert claim is not None
+        maker.finish(claim, Outcome(status=Status.OK, val_acc=0.5, inputs=data.inputs))
+        export(maker.ledger, "#0", out, code_only=True)
+        spec = spec_from_file_location("exported_preprocess", out / "preprocess.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    @pytest.mark.parametrize("kind", ["photograph", "12 bits", "float", "transparent"])
+    def test_files(self, maker: Maker, tmp_path: Path, kind: str, channels: int) -> None:
+        rng = np.random.default_rng(0)
+        exif = Image.Exif()
+        exif[274] = 8
+        for name in ("cat", "dog"):
+            (tmp_path / "pets" / name).mkdir(parents=True)
+            for i in range(4):
+                path = tmp_path / "pets" / name / str(i)
+                if kind == "photograph":
+                    pixels = rng.integers(0, 256, (21, 34, 3), dtype=np.uint8)
+                    Image.fromarray(pixels).save(path.with_suffix(".jpg"), exif=exif)
+                elif kind == "12 bits":
+                    values = rng.integers(0, 4096, (21, 34), dtype=np.uint16)
+                    Image.fromarray(values).save(path.with_suffix(".png"))
+                elif kind == "float":
+                    values = rng.normal(size=(21, 34)).astype(np.float32)
+                    Image.fromarray(values).save(path.with_suffix(".tif"))
+                else:
+                    pixels = rng.integers(0, 256, (21, 34, 4), dtype=np.uint8)
+                    Image.fromarray(pixels).save(path.with_suffix(".png"))
+        task = Task(dataset=f"folder:{tmp_path / 'pets'}")
+        data = nas.data.load(
+            task, image_size=16, channels=channels, root=tmp_path, device=torch.device("cpu")
+        )
+        recipe = self.exported(maker, tmp_path / "best", data, 16, channels)
+        config = json.loads((tmp_path / "best" / "config.json").read_text())
+        assert (config["value_range"] is None) == (kind in ("photograph", "transparent"))
+        how = {name: config[name] for name in ("image_size", "channels", "value_range")}
+        mean, std = (torch.tensor(config[name]).view(1, -1, 1, 1) for name in ("mean", "std"))
+        paths = sorted((tmp_path / "pets").rglob("*.*"))
+        mine = [
+            (torch.from_numpy(recipe.prepare(p, **how))[None] / 255 - mean) / std for p in paths
+        ]
+        for split in (data.train, data.val, data.test):
+            for x, _ in split.batches(8):
+                for image in x:
+                    assert any(torch.equal(image, other[0]) for other in mine)
+
+    def test_digits_within_one_level(self, maker: Maker, tmp_path: Path) -> None:
+        """What is no file to begin with is scaled by torch, as Pillow would but for rounding."""
+        where = {"root": tmp_path, "device": torch.device("cpu")}
+        own, data = (
+            nas.data.load(Task(dataset="digits"), image_size=size, channels=channels, **where)  # type: ignore[arg-type]
+            for size, channels in ((8, 1), (32, 3))
+        )
+        recipe = self.exported(maker, tmp_path / "best", data, 32, 3)
+        card = (tmp_path / "best" / "README.md").read_text()
+        assert "scikit-learn's grey levels 0…16 were taken as 0…255" in card
+        for pixels, image in zip(own.test.images[:50], data.test.images, strict=False):  # type: ignore[attr-defined]
+            Image.fromarray(pixels[0].numpy()).save(tmp_path / "digit.png")
+            got = recipe.prepare(tmp_path / "digit.png", image_size=32, channels=3)
+            assert np.abs(got.astype(int) - image.numpy()).max() <= 1
+
+    def test_the_card_says_it(self, maker: Maker, tmp_path: Path) -> None:
+        export(maker.ledger, trained(maker), tmp_path / "best")
+        card = (tmp_path / "best" / "README.md").read_text()
+        for part in ("EXIF", "mid-grey (128)", "cover 32×32", "bilinear, antialiased", "cropped"):
+            assert part in card
+        config = json.loads((tmp_path / "best" / "config.json").read_text())
+        assert config["preprocessing"]["resize"] == "cover"
+        assert config["preprocessing"]["crop"] == "center"
 
 
 def test_code_alone(maker: Maker, tmp_path: Path) -> None:
     key = trained(maker, keep=False)
     paths = export(maker.ledger, key, tmp_path / "best", code_only=True)
-    assert [path.name for path in paths] == ["README.md", "config.json", "model.py"]
+    assert [path.name for path in paths] == [
+        "README.md",
+        "config.json",
+        "model.py",
+        "preprocess.py",
+    ]
     card = (tmp_path / "best" / "README.md").read_text()
     assert "untrained" in card
     assert "load_state_dict" not in card
@@ -143,7 +242,7 @@ def test_a_folder_that_holds_something(maker: Maker, tmp_path: Path) -> None:
     refused(maker, key, out, "not an empty folder")
     assert (out / "thesis.txt").read_text() == "dear"
     (out / "thesis.txt").unlink()
-    assert len(export(maker.ledger, key, out)) == 4  # an empty one will do
+    assert len(export(maker.ledger, key, out)) == 5  # an empty one will do
 
 
 def test_a_copied_ledger_needs_no_data(maker: Maker, tmp_path: Path) -> None:
