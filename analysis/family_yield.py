@@ -11,7 +11,7 @@ success_rate          (ok + pruned) / (ok + pruned + failed)
 mean_val_acc          of the ok candidates with it: its partners' worth is in it too
 effect                change in validation accuracy when it stands where an average family stood,
                       partners, members and settings held equal: least squares on all candidates
-effect_low            its 95 % interval (HC3)
+effect_low            its 95 % interval (HC2, corrected for interactions of pairs)
 effect_high
 advice                drop where the whole interval lies below −1 point, keep where it lies above,
                       else needs N more draws, or cannot tell: `nas.effects.advice`; drop as well

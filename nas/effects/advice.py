@@ -1,7 +1,7 @@
 """Keep a family, drop it, or draw it more often before deciding."""
 
 from dataclasses import dataclass
-from math import ceil, isnan
+from math import ceil, floor, isnan
 from typing import Literal
 
 MARGIN = 0.01
@@ -57,10 +57,10 @@ def advise(
         return Advice("cannot tell" if hopeless else "draw more", why)
     if low > -margin:
         if low > 0:
-            return Advice("keep", f"at least {100 * low:.1f} points better than {AVERAGE}")
+            return Advice("keep", f"at least {_at_least(low)} points better than {AVERAGE}")
         return Advice("keep", f"less than {_points(margin)} worse than {AVERAGE}, if at all")
     if high < -margin:
-        return Advice("drop", f"at least {-100 * high:.1f} points worse than {AVERAGE}")
+        return Advice("drop", f"at least {_at_least(-high)} points worse than {AVERAGE}")
     half = (high - low) / 2
     apart = max(abs(effect + margin), margin / 10)  # a tie would never be decided
     more = results * ((half / apart) ** 2 - 1) / (success_rate or 1.0)
@@ -69,6 +69,11 @@ def advise(
         f"between {100 * low:+.2f} and {100 * high:+.2f} points against {AVERAGE}",
         max(1, ceil(round(more, 6))),
     )
+
+
+def _at_least(share: float) -> str:
+    """In points, never more than it is."""
+    return f"{floor(1000 * share + 1e-9) / 10:.1f}"
 
 
 def _points(share: float) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.effects.observations import Bools, Floats, Observations
+from nas.effects.pair_variance import variance_ratio
 
 CONFIDENCE = 0.95
 SPARE = 10
@@ -23,7 +24,12 @@ class FamilyEffects:
     families: tuple[str, ...]
     effect: Floats
     """The change in accuracy when this family stands where an average one of those that can be
-    told stood; `(F,)`."""
+    told stood; `(F,)`.
+
+    Of sets of k families, all alike: the mean, over the other families g and over all sets of k − 1
+    families without either, of the accuracy with this family less that with g; then the mean over
+    g, this family itself counted as no change. What a pair or more of families is worth beyond
+    their sum is in it by how often a set holds them."""
     low: Floats
     high: Floats
     told: tuple[str, ...]
@@ -37,12 +43,12 @@ class FamilyEffects:
 
 
 def family_effects(every: Observations) -> FamilyEffects:
-    """Effects with 95 % intervals that hold where the noise is unequal.
+    """Effects with 95 % intervals that hold where the noise is unequal and pairs interact.
 
-    HC3 errors (MacKinnon and White 1985), from the residuals that a result has when it is left out;
-    a t distribution with the degrees of freedom of the results that decide the error (Bell and
-    McCaffrey 2002, with the residuals' own correlation left out), so that a family with few results
-    gets the wide interval it deserves.
+    HC2 errors (MacKinnon and White 1985), corrected for interactions of pairs, most of which a
+    balanced draw averages out (`nas.effects.pair_variance`); a t distribution with the degrees of
+    freedom of the results that decide the error (Bell and McCaffrey 2002, with the residuals' own
+    correlation left out), so that a family with few results gets the wide interval it deserves.
     """
     seen = every.fit_for_errors
     group = comparable(seen)
@@ -58,12 +64,13 @@ def family_effects(every: Observations) -> FamilyEffects:
 
         coefficients = seen.basis.T @ seen.value  # the basis is orthonormal
         residual = seen.value - seen.basis @ coefficients
-        weights = contrasts(group, seen)
-        # (n, G): each result's share in an effect's variance
-        shares = (seen.design @ (seen.rotation @ weights.T)) ** 2
-        left_out = (residual / (1 - seen.leverage))[:, None]
-        error = np.sqrt((shares * left_out**2).sum(axis=0))
-        half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom_of(shares / _apart(seen))) * error
+        contrast = less_their_mean(group)
+        weights = contrasts(contrast, seen)
+        counted = seen.design @ (seen.rotation @ weights.T)  # (n, G): a result's weight in each
+        shares = counted**2 / (1 - seen.leverage[:, None])
+        variance = (shares * residual[:, None] ** 2).sum(axis=0)
+        error = np.sqrt(variance * variance_ratio(seen, contrast, counted))
+        half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom_of(shares)) * error
         effect[group] = weights @ coefficients
         low[group], high[group] = effect[group] - half, effect[group] + half
         rank[group] = stats.rankdata(-_shrunken(seen)[group], method="ordinal")
@@ -95,15 +102,22 @@ def comparable(seen: Observations) -> Bools:
     return found
 
 
-def contrasts(group: Bools, seen: Observations) -> Floats:
-    """(G, r): each of the group's families less their mean, as weights of the basis' coefficients.
+def less_their_mean(group: Bools) -> Floats:
+    """(G, F): each of the group's families less the mean of them."""
+    wanted = np.zeros((int(group.sum()), len(group)))
+    wanted[:, group] = np.eye(len(wanted)) - 1 / max(1, len(wanted))
+    return wanted
+
+
+def contrasts(wanted: Floats, seen: Observations) -> Floats:
+    """(G, r): sums of the families' coefficients, `wanted` `(G, F)`, as weights of the basis'
+    coefficients.
 
     With X = QR, what is c·β of the design is (R⁺ᵀc)·γ of its basis.
     """
-    wanted = np.zeros((int(group.sum()), len(seen.gram)))
-    place = np.flatnonzero(group)
-    wanted[:, place] = np.eye(len(place)) - 1 / len(place)
-    weights: Floats = wanted @ np.linalg.pinv(seen.rotation.T @ seen.gram)
+    padded = np.zeros((len(wanted), len(seen.gram)))
+    padded[:, : wanted.shape[1]] = wanted
+    weights: Floats = padded @ np.linalg.pinv(seen.rotation.T @ seen.gram)
     return weights
 
 
@@ -111,11 +125,6 @@ def freedom_of(share: Floats) -> Floats:
     """Satterthwaite's degrees of freedom of errors that results have these shares in, `(n, P)`."""
     freedom: Floats = share.sum(axis=0) ** 2 / (share**2).sum(axis=0)
     return freedom
-
-
-def _apart(seen: Observations) -> Floats:
-    """(n, 1): what of a result's noise its residual keeps."""
-    return 1 - seen.leverage[:, None]
 
 
 def _told(every: Observations, seen: Observations, group: Bools) -> tuple[tuple[str, ...], Bools]:

@@ -4,7 +4,7 @@ Shapes: n results, F families, g groups of levels, q further columns, r the rank
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -161,20 +161,21 @@ class Observations:
             rare = (seen.counts > 0) & (seen.counts < FEWEST)
             kept: Bools = np.logical_not(seen.held[:, rare].any(axis=1, keepdims=True))[:, 0]
             if kept.all() and 2 * seen.rotation.shape[1] > len(seen.value):
-                seen = seen._only(kept, seen.levels[:, :0])
+                seen = replace(seen, levels=seen.levels[:, :0])
             if kept.all():
                 kept = seen.leverage < DETERMINED
             if kept.all():
                 return seen
-            seen = seen._only(kept, seen.levels)
+            seen = seen.only(kept)
+
+    def only(self, kept: Bools) -> Self:
+        """Some of the results, `kept` `(n,)`."""
+        return replace(self, held=self.held[kept], levels=self.levels[kept], value=self.value[kept])
 
     @property
     def adjusts(self) -> bool:
         """Whether members and settings are in it, or there were none to tell apart."""
         return bool(self.levels.shape[1])
-
-    def _only(self, kept: Bools, levels: Ints) -> Self:
-        return type(self)(self.families, self.held[kept], levels[kept], self.value[kept])
 
 
 def _contrasts(codes: Ints) -> "csr_array[Any, Any]":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.effects.family import CONFIDENCE, SPARE, comparable, contrasts, freedom_of
+from nas.effects.family import CONFIDENCE, SPARE, comparable, contrasts, freedom_of, less_their_mean
 from nas.effects.observations import Observations
 from nas.effects.synergy import LEAST, apart, pairs_of
 
@@ -47,7 +47,7 @@ def detectable(seen: Observations) -> Detectable:
     if free >= SPARE:
         group = comparable(seen)
         if group.any():
-            variance = (contrasts(group, seen) ** 2).sum(axis=1)
+            variance = (contrasts(less_their_mean(group), seen) ** 2).sum(axis=1)
             critical = stats.t.ppf((1 + CONFIDENCE) / 2, free)
             family = float((critical + stats.t.ppf(POWER, free)) * np.sqrt(np.median(variance)))
         often = np.flatnonzero(count >= LEAST)
