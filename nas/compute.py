@@ -81,6 +81,19 @@ def open_device(device: torch.device, share: float = 1.0, *, context_bytes: int 
     reset_peak_memory(device)
 
 
+def crowded(device: torch.device, share: float, *, context_bytes: int = 0) -> bool:
+    """Whether a GPU has less for this process than `open_device` promised it: others took it.
+
+    What it took and what is free are looked at, so before or after its tensors are freed. A context
+    more than its own is allowed for.
+    """
+    try:
+        free, total = torch.cuda.mem_get_info(device)
+    except RuntimeError:  # CUDA fails every call
+        return False
+    return free + torch.cuda.memory_reserved(device) < share * total - 2 * context_bytes
+
+
 def release_memory(device: torch.device) -> None:
     """Frees unreachable models and gives the device's cached blocks back."""
     gc.collect()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nas.analyse.frames import Frames
 from nas.ledger.columns import TEXT
-from nas.spec import DRIVER, Status
+from nas.spec import DRIVER, MEMORY_OF_OTHERS, Status
 
 Ints = NDArray[np.int64]
 FAILED = tuple(status.value for status in Status if status.failed)
@@ -28,8 +28,10 @@ def finals(frames: Frames, role: str = "search") -> pd.DataFrame:
 
 
 def ended(attempts: pd.DataFrame) -> pd.DataFrame:
-    """Attempts that came to an end, less those that only lost their driver."""
-    lost = (attempts["stage"] == DRIVER) & ~attempts["final"]
+    """Attempts that came to an end, less those that only lost their driver, or waited for
+    memory that others held."""
+    crowded = (attempts["outcome"] == Status.OOM) & attempts["stage"].isin(MEMORY_OF_OTHERS)
+    lost = ((attempts["stage"] == DRIVER) | crowded) & ~attempts["final"]
     return attempts[attempts["outcome"].notna() & ~lost]
 
 

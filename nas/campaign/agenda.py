@@ -37,10 +37,12 @@ class Agenda:
         self._controls_due = True
         self._next_look = 0.0
 
-    def next(self) -> Claim | None:
+    def next(self, *, retries_only: bool = False) -> Claim | None:
         """The next candidate, leased; None when there is none now."""
         if self.waiting:
             return self.waiting.pop(0)
+        if retries_only:
+            return None
         now = time.monotonic()
         if now >= self._next_look:
             while (left := self._left()) is not None:

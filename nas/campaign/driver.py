@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from nas.campaign import weights
+from nas.campaign.admission import Admission, Running
 from nas.campaign.agenda import Agenda
 from nas.campaign.benching import benched
 from nas.campaign.clock import Clock
@@ -17,25 +18,17 @@ from nas.campaign.proposals import Proposer
 from nas.campaign.renewal import CandidateError
 from nas.campaign.rungs import Rungs
 from nas.campaign.verdict import title, told, verdict
+from nas.campaign.waiting import GIVE_UP_SECONDS
 from nas.contained import contained
-from nas.execute import Idle
+from nas.execute import Idle, MemoryReader
 from nas.ledger import CampaignStore, Claim
-from nas.spec import Epoch, Outcome, Role, Status, Trial
+from nas.spec import CROWDED, Epoch, Outcome, Role, Status, Trial
 
 HEARTBEAT_SECONDS = 5.0
 LOCK_SECONDS = 5.0
 """How long a locked ledger is waited for without a word."""
 SPENT = "the budget is used up"
 BIASED = "the draw is biased, and --strict-coverage is set"
-
-
-@dataclass
-class Running:
-    """A trial that an executor has."""
-
-    claim: Claim
-    trial: Trial
-    begun: float
 
 
 class CampaignDriver:
@@ -56,6 +49,7 @@ class CampaignDriver:
         environment_id: int,
         device_bytes: int,
         data_bytes: int = 0,
+        memory: MemoryReader | None = None,
         coverage: Coverage | None = None,
         recorder: Recorder | None = None,
         only: Role | None = None,
@@ -81,8 +75,15 @@ class CampaignDriver:
         self.stop_file = contained(store.ledger.files, f"stop-{store.owner.rsplit('/', 1)[-1]}")
         self._agenda = Agenda(config, store, proposer, only, say)
         self._launcher = Launcher(
-            config, store, environment_id, device_bytes, data_bytes, self.stop_file
+            config,
+            store,
+            environment_id,
+            device_bytes,
+            data_bytes,
+            self.stop_file,
+            memory or MemoryReader(config.gpus),
         )
+        self._admission = Admission(config, self._agenda, self._launcher, say)
         self._running: dict[int, Running] = {}
         self._benched = benched(store.records(), config.bench_after)
         self._asked: str | None = None
@@ -124,6 +125,7 @@ class CampaignDriver:
             self.say(f"{title(running.claim)}: another driver took this candidate over; stopped")
             return False
         self.recorder.epoch(running.claim, attempt, epoch)
+        self._admission.waiting.got_on()
         if self._rungs is None:
             return True
         pruned = self._rungs.verdict(running.claim, epoch, time.monotonic() - running.begun)
@@ -135,7 +137,7 @@ class CampaignDriver:
         """Records an attempt's end and decides whether its candidate is tried again."""
         running = self._running.pop(attempt)
         claim = running.claim
-        result = verdict(outcome, claim, self.config)
+        result = verdict(outcome, claim, self.config, running.trial.memory_fraction)
         if not self.store.finish(
             claim, attempt, outcome, final=result.final, micro_batches=result.micro_batches
         ):
@@ -147,17 +149,24 @@ class CampaignDriver:
             self.stop("the campaign cannot go on")
         if result.final:
             self._tidy(claim, running.trial, outcome)
+        again = replace(
+            claim,
+            micro_batches=result.micro_batches,
+            deaths=claim.deaths + (outcome.status is Status.KILLED),
+            earlier=(self._launcher.earlier(running.trial), *claim.earlier),
+        )
+        line = told(claim, outcome, result)
+        if result.waits:
+            seconds = self._admission.waiting.refused(again, everyone=outcome.stage != CROWDED)
+            line += f"; tried again in {seconds:.0f} s"
+        elif outcome.status is not Status.INTERRUPTED:
+            self._admission.waiting.got_on()
         if result.retry:
-            self._agenda.waiting.append(
-                replace(
-                    claim,
-                    micro_batches=result.micro_batches,
-                    deaths=claim.deaths + (outcome.status is Status.KILLED),
-                    earlier=(self._launcher.earlier(running.trial), *claim.earlier),
-                )
-            )
+            if outcome.status is Status.OOM:
+                again = replace(again, outgrown=running.trial.memory_fraction or 0.0)
+            self._agenda.waiting.append(again)
         self._agenda.note_result()
-        self.say(told(claim, outcome, result))
+        self.say(line)
         self.look_back()
 
     def retired(self, gpu: int, why: str) -> None:
@@ -225,28 +234,22 @@ class CampaignDriver:
     # Choosing
 
     def _claim(self) -> Claim | None:
-        """What to do next, if it fits beside what is running."""
+        """What to do next, as far as there is memory for it."""
         try:
-            claim = self._agenda.next()
+            return self._admission.next(self._running.values())
         except CandidateError as error:  # what runs beside it is to end well
             self.fault = str(error)
             self.stop("the campaign cannot go on")
             return None
-        if claim is not None and not self._fits_beside(claim):
-            self._agenda.waiting.insert(0, claim)
-            return None
-        return claim
-
-    def _fits_beside(self, claim: Claim) -> bool:
-        """On a CPU trials share one memory; a GPU's shares are the executor's to deal out."""
-        if self.config.gpus or not self._running:
-            return True
-        needs = [claim, *(running.claim for running in self._running.values())]
-        sizes = [(need.cost and need.cost.memory_bytes) or 0 for need in needs]
-        return sum(sizes) + len(needs) * self._launcher.data_bytes <= self._launcher.device_bytes
 
     def _exhausted(self) -> bool:
         """Nothing is left to do. Running out of families to draw is a stop, not an end."""
+        if self._admission.waiting.hopeless:
+            self.fault = f"others have held the memory for {GIVE_UP_SECONDS / 60:.0f} minutes"
+            self.stop("the campaign cannot go on")
+            return True
+        if len(self._admission.waiting):
+            return False
         if not self._agenda.empty:
             return False
         if self._agenda.lacks_families(self._benched):

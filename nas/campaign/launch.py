@@ -1,5 +1,6 @@
 """From a leased candidate to a trial for a worker."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from nas.bank import FOLDER
 from nas.campaign import weights
 from nas.campaign.config import CampaignConfig
 from nas.contained import contained
-from nas.execute import CONTEXT_BYTES, settled_precision, share
+from nas.execute import CONTEXT_BYTES, MemoryReader, larger_share, settled_precision, share
 from nas.ledger import CampaignStore, Claim, Earlier
 from nas.preflight import too_large
 from nas.spec import CHECKPOINT, Outcome, Role, Status, Trial
@@ -25,6 +26,7 @@ class Launcher:
     data_bytes: int
     """Of that, what the data set takes beside every candidate."""
     stop_file: Path
+    memory: MemoryReader
 
     @property
     def files(self) -> Path:
@@ -82,6 +84,23 @@ class Launcher:
             params=claim.cost.params,
         )
 
+    def room(self, running: Sequence[Trial], *, anew: bool = False) -> Sequence[int] | None:
+        """Of each GPU what this campaign may have now beside other programs, in bytes; None where
+        there is no GPU, or one that nothing is known of. See `MemoryReader.look` for `anew`."""
+        look = self.memory.look(anew=anew)
+        share = sum(trial.memory_fraction or 1.0 for trial in running)
+        known = [gpu for gpu in look if gpu is not None]
+        if len(known) < len(look) or not known:
+            return None
+        kept = self.config.workers * (2 * CONTEXT_BYTES + self.data_bytes)
+        return [gpu.room(share, kept) for gpu in known]
+
+    def need(self, claim: Claim) -> int:
+        """Estimated bytes on a GPU: the candidate's, the data's and the context's; 0 where there
+        is no estimate."""
+        memory = claim.cost.memory_bytes if claim.cost else None
+        return 0 if memory is None else memory + self.data_bytes + CONTEXT_BYTES
+
     def earlier(self, trial: Trial) -> Earlier:
         """A trial of this launcher as a later attempt sees it."""
         return Earlier(trial.attempt)
@@ -91,13 +110,15 @@ class Launcher:
         return rule == "all" or (rule != "none" and claim.role is not Role.CONTROL)
 
     def _share(self, claim: Claim) -> float | None:
-        """The quantised share of a GPU a candidate gets; a whole one after an out-of-memory."""
+        """The quantised share of a GPU a candidate gets: what its estimate says, or more than was
+        too small for it; a whole one with its batch split."""
         if not self.config.gpus:
             return None
         need = claim.cost.memory_bytes if claim.cost else None
         if claim.micro_batches > 1 or need is None:
             return 1.0
-        return share(need + self.data_bytes, self.device_bytes)
+        fits = share(need + self.data_bytes, self.device_bytes) or 1.0
+        return max(fits, larger_share(claim.outgrown)) if claim.outgrown else fits
 
     def _resumable(self, claim: Claim) -> tuple[int, str] | tuple[None, None]:
         """The latest attempt that left a checkpoint, and where."""

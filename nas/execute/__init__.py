@@ -10,10 +10,12 @@ from nas.execute.devices import (
     device_bytes,
     environment,
     gpus_available,
+    larger_share,
     settled_precision,
     share,
     versions,
 )
+from nas.execute.gpu_memory import GpuMemory, Look, MemoryReader
 from nas.execute.sandbox import Answer, Failure, Sandbox
 from nas.spec import ProblemError, did_you_mean
 
@@ -25,12 +27,16 @@ __all__ = [
     "Executor",
     "Failure",
     "Gpu",
+    "GpuMemory",
     "Idle",
+    "Look",
+    "MemoryReader",
     "Sandbox",
     "check_gpus",
     "device_bytes",
     "environment",
     "gpus_available",
+    "larger_share",
     "make_executor",
     "settled_precision",
     "share",

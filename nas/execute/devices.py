@@ -35,6 +35,7 @@ class Gpu:
     total_bytes: int
     capability: tuple[int, int] = (8, 0)
     """Compute capability, as CUDA numbers its architectures."""
+    uuid: str = ""
 
 
 @cache
@@ -46,7 +47,13 @@ def gpus_available() -> tuple[Gpu, ...]:
         return ()
     found = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
     return tuple(
-        Gpu(device.name, device.total_memory, (device.major, device.minor)) for device in found
+        Gpu(
+            device.name,
+            device.total_memory,
+            (device.major, device.minor),
+            str(getattr(device, "uuid", "")),
+        )
+        for device in found
     )
 
 
@@ -128,6 +135,11 @@ def share(memory_bytes: int | None, total_bytes: int) -> float | None:
         return 1.0
     need = memory_bytes + CONTEXT_BYTES
     return next((part for part in SHARES if need <= part * total_bytes), None)
+
+
+def larger_share(share: float) -> float:
+    """The next larger of SHARES; a whole GPU is its own."""
+    return next((part for part in SHARES if part > share), 1.0)
 
 
 def versions() -> dict[str, str | None]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
 from nas.execute.child import Item, Raised, Returned, Started
-from nas.execute.devices import visible_device
-from nas.execute.placing import Placing, sixteenths
+from nas.execute.devices import CONTEXT_BYTES, visible_device
+from nas.execute.gpu_memory import MemoryReader
+from nas.execute.placing import WHOLE, Placing, sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import Died, Event
 from nas.spec import DEVICE, Epoch, Outcome, Status, Trial
@@ -30,6 +31,7 @@ class Dispatcher:
         """Trials that need no GPU."""
         self._ticker = Ticker(driver)
         self._attention = Attention()
+        self._memory = MemoryReader(settings.gpus)
         self._lost: Outcome | None = None
         """What the last GPU to go was retired for."""
 
@@ -62,9 +64,19 @@ class Dispatcher:
             running = self.taken[attempt]
             if Path(running.trial.stop_file).exists():
                 self._end(running, running.stopped())
+        if self.placing.waiting:
+            self._look_at_memory()
         starting: list[tuple[Running, int | None]] = [(running, None) for running in self._ready]
         self._ready.clear()
         return starting + [(self.taken[trial], gpu) for trial, gpu in self.placing.place()]
+
+    def _look_at_memory(self) -> None:
+        """How much of each GPU other programs leave. A part of a sixteenth does not count."""
+        for gpu, memory in enumerate(self._memory.look()):
+            if memory is not None:
+                share = self.placing.taken(gpu) / WHOLE
+                room = memory.room(share, 2 * CONTEXT_BYTES * self.settings.workers)
+                self.placing.leave_room(gpu, -(-room * WHOLE // memory.total))
 
     def visible(self, gpu: int | None) -> str | None:
         """What CUDA_VISIBLE_DEVICES is to be for a worker on a GPU; None leaves it alone."""

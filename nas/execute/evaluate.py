@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nas.compute import Compute, open_device, peak_memory, release_memory
+from nas.compute import Compute, crowded, open_device, peak_memory, release_memory
 from nas.data.split import Data
 from nas.execute.dataset import DataCache
 from nas.execute.deposit import deposit
@@ -18,6 +18,8 @@ from nas.execute.devices import CONTEXT_BYTES
 from nas.execute.warm import recipe_of, task_of, warmed
 from nas.spec import (
     CHECKPOINT,
+    CROWDED,
+    MEMORY_OF_OTHERS,
     WEIGHTS,
     Epoch,
     ExpertScore,
@@ -133,16 +135,26 @@ class _Attempt:
         status = _status(error)
         if status is Status.CRASH and not isinstance(error, ProblemError):
             message = f"{type(error).__name__}: {message}"
+        stage = self.stage
+        if status is Status.OOM and stage not in MEMORY_OF_OTHERS and self._crowded():
+            stage = CROWDED
+            message += "; the GPU has less than this trial's share of it"
         if status is Status.TIMEOUT:
             message = f"reached its time limit of {self.trial.time_limit:g} s"
         return self._outcome(
-            status, message, detail="".join(traceback.format_exception(error)), stage=self.stage
+            status, message, detail="".join(traceback.format_exception(error)), stage=stage
         )
 
     def _prepare_process(self) -> None:
         torch.set_num_threads(self.trial.threads)
         share = self.trial.memory_fraction or 1.0
         open_device(self.device, share, context_bytes=CONTEXT_BYTES)
+
+    def _crowded(self) -> bool:
+        share = self.trial.memory_fraction or 1.0
+        return self.device.type == "cuda" and crowded(
+            self.device, share, context_bytes=CONTEXT_BYTES
+        )
 
     def _tick(self) -> None:
         limit = self.trial.time_limit

@@ -39,6 +39,8 @@ class _Waiting:
 class _Gpu:
     trials: dict[int, _Waiting] = field(default_factory=dict)
     retired: bool = False
+    room: int = WHOLE
+    """What other programs leave of it."""
 
     @property
     def taken(self) -> int:
@@ -65,9 +67,14 @@ class Placing:
         """The GPUs that still take trials."""
         return tuple(i for i, gpu in enumerate(self._gpus) if not gpu.retired)
 
+    def taken(self, gpu: int) -> int:
+        """Sixteenths of a GPU that trials have."""
+        return self._gpus[gpu].taken
+
     def free(self, gpu: int) -> int:
-        """Sixteenths of a GPU that no trial has."""
-        return WHOLE - self._gpus[gpu].taken
+        """Sixteenths of a GPU that no trial and no other program has; below 0 where they have more
+        than there is."""
+        return self._gpus[gpu].room - self._gpus[gpu].taken
 
     def crowd(self, gpu: int, idle: Mapping[T, int]) -> list[T]:
         """Which of the idle processes on a GPU have no room there beside its trials, largest first;
@@ -116,6 +123,12 @@ class Placing:
                 if entry.overtaken == PATIENCE:
                     entry.drains = self._to_drain()
 
+    def leave_room(self, gpu: int, room: int) -> None:
+        """Other programs leave `room` sixteenths of a GPU. A trial that asks for more than is left
+        of any has the GPU with the most to itself: its share is rounded up, and waiting for what
+        others keep for ever would be for ever."""
+        self._gpus[gpu].room = max(1, min(WHOLE, room))
+
     def retire(self, gpu: int) -> None:
         """A GPU takes no more trials; those on it run on until they `leave` or are given back."""
         self._gpus[gpu].retired = True
@@ -152,7 +165,8 @@ class Placing:
         before = self._before(entry)
         closed = {other.drains for other in before}
         rooms = {i: self.free(i) for i in self.alive if i not in closed}
-        fits = [i for i, room in rooms.items() if room >= entry.need]
+        need = min(entry.need, max((self._gpus[i].room for i in self.alive), default=WHOLE))
+        fits = [i for i, free in rooms.items() if free >= need]
         after = [other.need for other in self._line if other.number > entry.number]
 
         def spoils(gpu: int) -> bool:

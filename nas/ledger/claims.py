@@ -1,11 +1,11 @@
 """Candidates between the ledger's rows and the campaign's nouns."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from nas.ledger import models as m
-from nas.spec import Assignment, Candidate, Cost, Role, Status
+from nas.spec import MEMORY_OF_OTHERS, Assignment, Candidate, Cost, Role, Status
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Claim:
     deaths: int = 0
     earlier: tuple[Earlier, ...] = field(default=())
     """Newest first."""
+    outgrown: float = 0.0
+    """The largest share of a GPU that was too small for it."""
 
 
 def assignment_of(spec: dict[str, Any]) -> Assignment:
@@ -47,7 +49,7 @@ def assignment_of(spec: dict[str, Any]) -> Assignment:
     return Assignment.from_json({"picks": picks, "choices": spec["choices"]})
 
 
-def claim_of(row: m.Candidate, attempts: Iterable[m.Attempt] = ()) -> Claim:
+def claim_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> Claim:
     """A leased row, with its attempts newest first."""
     return Claim(
         id=row.id,
@@ -59,7 +61,12 @@ def claim_of(row: m.Candidate, attempts: Iterable[m.Attempt] = ()) -> Claim:
         micro_batches=row.micro_batches or 1,
         deaths=row.deaths or 0,
         earlier=tuple(Earlier(a.id) for a in attempts),
+        outgrown=max((a.memory_fraction or 0.0 for a in attempts if _outgrew(a)), default=0.0),
     )
+
+
+def _outgrew(attempt: m.Attempt) -> bool:
+    return attempt.outcome == Status.OOM and attempt.stage not in MEMORY_OF_OTHERS
 
 
 def cost_of(row: m.Candidate) -> Cost | None:

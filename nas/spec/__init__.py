@@ -13,7 +13,17 @@ from nas.spec.candidate import (
     Role,
 )
 from nas.spec.duration import format_duration, parse_duration
-from nas.spec.outcome import DEVICE, DRIVER, Epoch, ExpertScore, Inputs, Outcome, Status
+from nas.spec.outcome import (
+    CROWDED,
+    DEVICE,
+    DRIVER,
+    MEMORY_OF_OTHERS,
+    Epoch,
+    ExpertScore,
+    Inputs,
+    Outcome,
+    Status,
+)
 from nas.spec.probe import Conditions, Cost, Probe
 from nas.spec.problem import Problem, ProblemError, UsageError, did_you_mean, fault_of, one_line
 from nas.spec.recipe import Recipe, Task
@@ -22,10 +32,12 @@ from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
 
 __all__ = [
     "CHECKPOINT",
+    "CROWDED",
     "DEVICE",
     "DRIVER",
     "FINETUNED",
     "FROZEN",
+    "MEMORY_OF_OTHERS",
     "SCRATCH",
     "START",
     "WEIGHTS",

@@ -37,6 +37,15 @@ DEVICE = "device"
 other is left: not its candidate's failure."""
 
 
+CROWDED = "crowded"
+"""The stage of an attempt that ran out of memory before it had what its share of the GPU promised:
+others hold it. Not its candidate's failure."""
+
+MEMORY_OF_OTHERS = ("start", "data", CROWDED)
+"""Stages in which memory that runs out is the machine's, not the candidate's: no model is there
+yet, or others have what was promised."""
+
+
 class Epoch(Noun):
     """One epoch's figures. Losses in nats, accuracies and shares in [0, 1], sizes in bytes."""
 
@@ -99,7 +108,8 @@ class Outcome(Noun):
     status: Status
     stage: str = ""
     """Where a failure happened: start (no worker had begun), fit, data, build, train, measure,
-    save, worker (seen from outside: its process died or had to be killed), DRIVER or DEVICE."""
+    save, worker (seen from outside: its process died or had to be killed), DRIVER, DEVICE or
+    CROWDED."""
     message: str = ""
     """One line for a person."""
     detail: str = ""

@@ -91,6 +91,33 @@ def test_one_waiting_large_trial_holds_up_one_gpu_alone() -> None:
     assert line.place() == [(5, 0)]
 
 
+def test_what_others_leave_is_dealt_out_and_no_more() -> None:
+    placing = Placing(1)
+    placing.leave_room(0, 12)  # a quarter is with others
+    for trial in range(1, 5):
+        placing.enter(trial, 4)
+    assert [trial for trial, _ in placing.place()] == [1, 2, 3]
+    placing.leave_room(0, 16)
+    assert placing.place() == [(4, 0)]
+    placing.leave_room(0, 8)  # what runs, runs on
+    assert placing.free(0) == -8
+    placing.enter(5, 1)
+    assert placing.place() == []
+
+
+def test_who_asks_for_more_than_is_left_has_the_most_to_himself() -> None:
+    placing = Placing(2)
+    placing.leave_room(0, 3)
+    placing.leave_room(1, 12)
+    placing.enter(1, 16)
+    placing.enter(2, 8)  # which GPU 1 could hold, and GPU 0 could not
+    placing.enter(3, 2)
+    assert placing.place() == [(1, 1), (3, 0)]
+    assert placing.free(1) == -4
+    placing.leave(1)
+    assert placing.place() == [(2, 1)]
+
+
 def test_a_retired_gpu_takes_nobody_and_what_it_had_goes_elsewhere() -> None:
     line = placing(2, 4, 16, 4)
     assert line.place() == [(1, 0), (2, 1), (3, 0)]

@@ -11,7 +11,7 @@ from nas.campaign.coverage import Coverage
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.plan import plan_of
 from nas.campaign.proposals import Proposer
-from nas.execute import Idle
+from nas.execute import Idle, MemoryReader
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner
 from nas.sample import make_sampler
 from nas.spec import (
@@ -114,6 +114,7 @@ class Bench:
         memory_bytes: int = 1,
         device_bytes: int = 100,
         data_bytes: int = 0,
+        memory: MemoryReader | None = None,
         only: Role | None = None,
     ) -> CampaignDriver:
         store = CampaignStore(self.ledger, self.id, Owner.me())
@@ -129,6 +130,7 @@ class Bench:
             environment_id=store.environment({}),
             device_bytes=device_bytes,
             data_bytes=data_bytes,
+            memory=memory,
             coverage=Coverage(store, self.space, proposer.sampler.bias()),
             only=only,
             say=self.said.append,

@@ -9,9 +9,10 @@ from recorded_cuda import GIB, RecordedCuda
 from torch.nn import functional
 from train_samples import SINGLE, finish
 
-from nas.compute import open_device
+from nas.compute import crowded, open_device
+from nas.data.split import Data
 from nas.execute import evaluate as module
-from nas.spec import Status
+from nas.spec import CROWDED, MEMORY_OF_OTHERS, Status
 from nas.train import smoke
 from nas.train.smoke import computes, smoke_kernel
 
@@ -64,6 +65,63 @@ class TestOpening:
         assert reached[:3] == ["set_device", "init", "empty"]
         assert reached[-1] == "reset_peak_memory_stats"
         assert cuda.asked["set_per_process_memory_fraction"][0] == 0.5 - 0.5 / 80
+
+
+class TestCrowding:
+    """An eighth of 80 GiB: 10 GiB are promised, of which 1 GiB may be anybody's context."""
+
+    @pytest.mark.parametrize(
+        ("reserved", "free", "others"),
+        [
+            (9.5, 60.0, False),  # used up, and there is more: the candidate is too large
+            (9.5, 0.0, False),  # used up, on a full GPU
+            (3.0, 6.5, False),
+            (3.0, 0.1, True),  # has a third of what it was promised
+            (0.0, 0.0, True),
+        ],
+    )
+    def test_what_was_promised_and_is_not_there_is_with_others(
+        self, cuda: RecordedCuda, reserved: float, free: float, others: bool
+    ) -> None:
+        cuda.reserved, cuda.free = int(reserved * GIB), int(free * GIB)
+        assert crowded(GPU, 1 / 8, context_bytes=GIB // 2) is others
+
+    def test_a_broken_device_says_nothing(self, cuda: RecordedCuda) -> None:
+        cuda.fault = torch.AcceleratorError("CUDA error: device-side assert triggered")
+        assert not crowded(GPU, 1.0)
+
+    @pytest.mark.parametrize(("free", "stage"), [(40.0, "build"), (1.0, CROWDED)])
+    def test_its_outcome_says_so(
+        self,
+        cuda: RecordedCuda,
+        make_trial: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        digits: Data,
+        free: float,
+        stage: str,
+    ) -> None:
+        cuda.free = int(free * GIB)
+        monkeypatch.setattr(module.DATA, "get", lambda *_, **__: digits)
+        monkeypatch.setattr(module, "computes", lambda device: True)
+        code = "def build(n):\n    raise MemoryError('full')"
+        _, outcome = finish(make_trial(code, device="cuda", memory_fraction=0.25))
+        assert outcome.status is Status.OOM
+        assert outcome.stage == stage
+
+    @pytest.mark.parametrize("stage", ["start", "data"])
+    def test_before_there_is_a_model_no_candidate_is_too_large(
+        self, cuda: RecordedCuda, make_trial: Any, monkeypatch: pytest.MonkeyPatch, stage: str
+    ) -> None:
+        def full(*_: Any, **__: Any) -> Any:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        if stage == "start":
+            cuda.fault = torch.OutOfMemoryError("CUDA out of memory")
+        monkeypatch.setattr(module.DATA, "get", full)
+        monkeypatch.setattr(module, "computes", lambda device: True)
+        _, outcome = finish(make_trial(SINGLE, device="cuda"))
+        assert (outcome.status, outcome.stage) == (Status.OOM, stage)
+        assert stage in MEMORY_OF_OTHERS
 
 
 def test_a_trial_computes_as_its_whole_campaign(make_trial: Any) -> None:

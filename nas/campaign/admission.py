@@ -1,0 +1,79 @@
+"""Which candidate may start now: beside what runs here, and beside what others hold."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from nas.campaign.agenda import Agenda
+from nas.campaign.config import CampaignConfig
+from nas.campaign.launch import Launcher
+from nas.campaign.verdict import title
+from nas.campaign.waiting import Waiting
+from nas.ledger import Claim
+from nas.spec import Trial
+
+
+@dataclass
+class Running:
+    """A trial that an executor has."""
+
+    claim: Claim
+    trial: Trial
+    begun: float
+
+
+class Admission:
+    """Takes candidates from the agenda as there is memory for them, and puts off the others."""
+
+    def __init__(
+        self,
+        config: CampaignConfig,
+        agenda: Agenda,
+        launcher: Launcher,
+        say: Callable[[str], None],
+    ) -> None:
+        self.waiting = Waiting()
+        self._config = config
+        self._agenda = agenda
+        self._launcher = launcher
+        self._say = say
+
+    def next(self, running: Collection[Running]) -> Claim | None:
+        """The next candidate, leased; None when there is none that may start now."""
+        while not self.waiting.paused:
+            claim = self.waiting.due()
+            if claim is None:
+                claim = self._agenda.next(retries_only=self.waiting.full)
+            if claim is None:
+                return None
+            if not self._fits_beside(claim, running):
+                self._agenda.waiting.insert(0, claim)
+                return None
+            if self._has_room(claim, running):
+                return claim
+        return None
+
+    def _fits_beside(self, claim: Claim, running: Collection[Running]) -> bool:
+        """On a CPU trials share one memory; a GPU's shares are the executor's to deal out."""
+        if self._config.gpus or not running:
+            return True
+        needs = [claim, *(each.claim for each in running)]
+        sizes = [(need.cost and need.cost.memory_bytes) or 0 for need in needs]
+        return sum(sizes) + len(needs) * self._launcher.data_bytes <= self._launcher.device_bytes
+
+    def _has_room(self, claim: Claim, running: Collection[Running]) -> bool:
+        """Whether some GPU could hold it, were it not for this campaign's own trials, whom the
+        executor has it wait for. What is larger than a whole GPU is refused, not waited for."""
+        need = self._launcher.need(claim)
+        if need > self._launcher.device_bytes:
+            return True
+        trials = [each.trial for each in running]
+        for anew in (False, True):  # a trial that has just ended may be in an older look
+            rooms = self._launcher.room(trials, anew=anew)
+            if rooms is None or need <= max(rooms):
+                return True
+        if self.waiting.no_room(claim) and rooms is not None:
+            self._say(
+                f"{title(claim)}: waits for memory that others hold: needs {need / 2**30:.1f} GiB"
+                f" of a GPU, {max(rooms) / 2**30:.1f} GiB are to be had"
+            )
+        return False
