@@ -53,10 +53,15 @@ class Admission:
         return None
 
     def _fits_beside(self, claim: Claim, running: Collection[Running]) -> bool:
-        """On a CPU trials share one memory; a GPU's shares are the executor's to deal out."""
-        if self._config.gpus or not running:
+        """A suspect runs alone. On a CPU trials share one memory; a GPU's shares are the executor's
+        to deal out."""
+        if not running:
             return True
         needs = [claim, *(each.claim for each in running)]
+        if any(need.suspect for need in needs):
+            return False
+        if self._config.gpus:
+            return True
         sizes = [(need.cost and need.cost.memory_bytes) or 0 for need in needs]
         return sum(sizes) + len(needs) * self._launcher.data_bytes <= self._launcher.device_bytes
 

@@ -1,5 +1,6 @@
 """What a campaign does next: retries, orphans, controls, then a new draw."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +9,7 @@ from nas.campaign.config import CampaignConfig
 from nas.campaign.controls import control, due
 from nas.campaign.proposals import Proposer
 from nas.campaign.renewal import current_hash, rendered_anew
-from nas.campaign.verdict import given_up, title
+from nas.campaign.verdict import title
 from nas.ledger import CampaignStore, Claim
 from nas.spec import Role
 
@@ -36,6 +37,7 @@ class Agenda:
         """Leased already: to be tried again, or too large beside what is running."""
         self._controls_due = True
         self._next_look = 0.0
+        self._results = 0
 
     def next(self, *, retries_only: bool = False) -> Claim | None:
         """The next candidate, leased; None when there is none now."""
@@ -45,18 +47,20 @@ class Agenda:
             return None
         now = time.monotonic()
         if now >= self._next_look:
-            while (left := self._left()) is not None:
-                claim = self._renewed(left)
-                if claim is not None:
-                    return claim
+            claim = self._left(self._results)
+            if claim is not None:
+                return claim
             self._next_look = now + LOOK_SECONDS
             self._controls_due = True  # another driver's results may call for some
-        if self.only is not None:
-            return None
-        return self._control() or self.store.draw(self.proposer, limit=self.config.trials)
+        if self.only is None:
+            new = self._control() or self.store.draw(self.proposer, limit=self.config.trials)
+            if new is not None:
+                return new
+        return self._left()  # what was put off, as the last
 
     def note_result(self) -> None:
         """A success may call for controls."""
+        self._results += 1
         self._controls_due = True
 
     @property
@@ -75,13 +79,13 @@ class Agenda:
             return False
         return len(experts.families) - len(gone) < experts.k
 
-    def _left(self) -> Claim | None:
-        """A candidate that another run left open."""
-        return self.store.reclaim(
-            max_deaths=self.config.max_deaths,
-            only=self.only,
-            given_up=lambda claim: self._say(given_up(claim)),
-        )
+    def _left(self, results: float = math.inf) -> Claim | None:
+        """A candidate that another run left open, ready to run; see `CampaignStore.reclaim`."""
+        while (left := self.store.reclaim(only=self.only, results=results)) is not None:
+            claim = self._renewed(left)
+            if claim is not None:
+                return claim
+        return None
 
     def _renewed(self, claim: Claim) -> Claim | None:
         """An open candidate with its code rendered anew; another in its place where its template

@@ -17,7 +17,7 @@ from nas.campaign.logs import Recorder
 from nas.campaign.proposals import Proposer
 from nas.campaign.renewal import CandidateError
 from nas.campaign.rungs import Rungs
-from nas.campaign.verdict import title, told, verdict
+from nas.campaign.verdict import alone, title, told, verdict
 from nas.campaign.waiting import GIVE_UP_SECONDS
 from nas.contained import contained
 from nas.execute import Idle, MemoryReader
@@ -264,6 +264,8 @@ class CampaignDriver:
             self.say(f"{title(claim)}: another driver took this candidate over")
             return None
         self._running[trial.attempt] = Running(claim, trial, time.monotonic())
+        if claim.suspect:
+            self.say(alone(claim))
         refusal = self._launcher.refusal(claim)
         if refusal is not None:
             self.done(trial.attempt, refusal)

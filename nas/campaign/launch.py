@@ -61,6 +61,8 @@ class Launcher:
             memory_fraction=fraction,
             micro_batches=claim.micro_batches,
             time_limit=self.config.time_limit,
+            # What cut off one attempt may come again: this one is to get further.
+            checkpoint_first=bool(claim.earlier),
             bank=str(contained(self.files, FOLDER)),
             keep_in_bank=self.config.bank,
             bank_bytes=self.config.bank_bytes,

@@ -34,8 +34,8 @@ def verdict(
     """What follows from an attempt that had this share of a GPU; None on a CPU.
 
     Out of memory is retried with the next larger share, which leaves the batch as it is, and on a
-    whole GPU or a CPU once at half the batch; memory that others hold is waited for. A death is
-    retried up to `max_deaths` times.
+    whole GPU or a CPU once at half the batch; memory that others hold is waited for. A worker's
+    death is repeated up to `max_deaths` times, alone.
     """
     pieces = claim.micro_batches
     if outcome.status is Status.INTERRUPTED:
@@ -52,6 +52,8 @@ def verdict(
         return Verdict(final=False, retry=True, micro_batches=2, how="with half batches")
     if outcome.status is Status.KILLED and claim.deaths < config.max_deaths:
         return Verdict(final=False, retry=True, micro_batches=pieces)
+    if outcome.status is Status.KILLED and outcome.stage == "start":
+        return Verdict(final=False, micro_batches=pieces, fault=True)
     return Verdict(micro_batches=pieces)
 
 
@@ -61,12 +63,14 @@ def title(claim: Claim) -> str:
     return f"{name}{claim.number} {'+'.join(claim.candidate.families)}"
 
 
-def given_up(claim: Claim) -> str:
-    """One line about a candidate that died too often to be tried once more."""
-    return (
-        f"{title(claim)}: killed (given up: {claim.deaths} attempts died with their driver and got"
-        " no further than those before)"
+def alone(claim: Claim) -> str:
+    """One line about a suspect."""
+    lost = (
+        f"{claim.setbacks} times its driver died in the same epoch"
+        if claim.setbacks
+        else ("its worker died")
     )
+    return f"{title(claim)}: runs alone, for {lost}"
 
 
 def told(claim: Claim, outcome: Outcome, result: Verdict) -> str:

@@ -80,7 +80,11 @@ def search(
     time_limit: options.TimeLimit = None,
     retries: Annotated[
         int,
-        typer.Option(min=0, help="How often a candidate is tried again after its process died."),
+        typer.Option(
+            min=0,
+            help="How often a candidate is tried again, alone, after its worker died. A driver's"
+            " death or a power cut does not count.",
+        ),
     ] = 3,
     bench_after: options.BenchAfter = None,
     keep_weights: Annotated[str, typer.Option(help="best:N, all or none.")] = "best:20",

@@ -1,5 +1,6 @@
 """One attempt at one candidate, from its trial to its outcome, in this process."""
 
+import math
 import traceback
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -86,7 +87,8 @@ class _Attempt:
         # `cuda` alone means the first: the allocator's limits need a number.
         self.device = torch.device("cuda:0" if trial.device == "cuda" else trial.device)
         self.folder = Path(trial.folder)
-        self.start = self.saved = monotonic()
+        self.start = monotonic()
+        self.saved = -math.inf if trial.checkpoint_first else self.start
         self.stage = "start"
         self.notes: list[str] = []
         self.epochs = 0

@@ -1,7 +1,6 @@
 """Attempts at candidates: begun, reported on, closed once."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import case, func, select, update
@@ -165,10 +164,3 @@ def orphan(session: Session, attempt: m.Attempt, last_sign: float) -> None:
     if attempt.begun_at is not None:
         recorded = select(func.sum(m.Epoch.seconds)).where(m.Epoch.attempt_id == attempt.id)
         attempt.seconds = max(session.scalar(recorded) or 0.0, last_sign - attempt.begun_at)
-
-
-def died_of_itself(attempts: Sequence[m.Attempt]) -> bool:
-    """Whether the newest of a candidate's attempts had begun and got no further than the others."""
-    newest, *others = attempts
-    furthest = max((attempt.epochs for attempt in others), default=0)
-    return newest.begun_at is not None and newest.epochs <= furthest

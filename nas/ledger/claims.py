@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nas.ledger import models as m
-from nas.spec import MEMORY_OF_OTHERS, Assignment, Candidate, Cost, Role, Status
+from nas.spec import DRIVER, MEMORY_OF_OTHERS, Assignment, Candidate, Cost, Role, Status
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,19 @@ class Claim:
     cost: Cost | None
     micro_batches: int = 1
     deaths: int = 0
+    """Attempts that died with their process while their driver lived."""
+    setbacks: int = 0
+    """Attempts in a row that were lost with their driver before they got any further."""
     earlier: tuple[Earlier, ...] = field(default=())
     """Newest first."""
     outgrown: float = 0.0
     """The largest share of a GPU that was too small for it."""
+
+    @property
+    def suspect(self) -> bool:
+        """Whether its end may be of its own making: what it takes down with it tells, if nothing
+        else runs beside it."""
+        return self.deaths > 0 or self.setbacks > 1
 
 
 def assignment_of(spec: dict[str, Any]) -> Assignment:
@@ -60,6 +69,7 @@ def claim_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> Claim:
         cost=cost_of(row),
         micro_batches=row.micro_batches or 1,
         deaths=row.deaths or 0,
+        setbacks=setbacks(attempts),
         earlier=tuple(Earlier(a.id) for a in attempts),
         outgrown=max((a.memory_fraction or 0.0 for a in attempts if _outgrew(a)), default=0.0),
     )
@@ -67,6 +77,18 @@ def claim_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> Claim:
 
 def _outgrew(attempt: m.Attempt) -> bool:
     return attempt.outcome == Status.OOM and attempt.stage not in MEMORY_OF_OTHERS
+
+
+def setbacks(attempts: Sequence[m.Attempt]) -> int:
+    """How many of a candidate's latest attempts, newest first, had begun, were lost with their
+    driver, and got no further than those before."""
+    count = furthest = 0
+    for attempt in reversed(attempts):
+        if attempt.epochs > furthest:
+            count, furthest = 0, attempt.epochs
+        elif attempt.stage == DRIVER and attempt.begun_at is not None:
+            count += 1
+    return count
 
 
 def cost_of(row: m.Candidate) -> Cost | None:

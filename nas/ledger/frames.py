@@ -70,8 +70,9 @@ def candidates(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     `template`, `dataset`, `image_size` (pixels), `planned_epochs`; `outcome`: the final one,
     missing while the candidate is open; `val_acc`: its final validation accuracy; `params`,
     `macs` (of one image, forward), `memory_bytes` (of one training step): estimates from probes;
-    `attempts`: how many so far; `deaths`: how many of them died with their process; `drawn_at`,
-    `finished_at`; `final_attempt`: the attempt its result came from; `gate_<name>`.
+    `attempts`: how many so far; `deaths`: how many of them died with their process while their
+    driver lived; `drawn_at`, `finished_at`; `final_attempt`: the attempt its result came from;
+    `gate_<name>`.
     """
     mine = _of(ledger, campaign)
     with ledger.session() as session, many_objects():

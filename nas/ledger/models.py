@@ -118,7 +118,7 @@ class Candidate(Base):
     lease_until: Mapped[float | None]
     micro_batches: Mapped[int] = mapped_column(default=1)
     deaths: Mapped[int] = mapped_column(default=0)
-    """Attempts that died with their process."""
+    """Attempts that died with their process while their driver lived."""
     outcome: Mapped[str | None]
     """The final result; None while it is open. Written once."""
     val_acc: Mapped[float | None]

@@ -5,6 +5,7 @@ every attempt's id is a fencing token: a result is taken only while its attempt 
 still its owner's, so nothing is recorded twice and a driver thought dead cannot overwrite.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -13,8 +14,8 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.attempts import Attempts, died_of_itself, orphan
-from nas.ledger.claims import Claim, Drawn, assignment_of, claim_of, cost_of, end
+from nas.ledger.attempts import Attempts, orphan
+from nas.ledger.claims import Claim, Drawn, assignment_of, claim_of, cost_of, end, setbacks
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner
 from nas.spec import Candidate, Pick, Record, Role, Status
@@ -211,20 +212,14 @@ class CampaignStore(Attempts):
             )
             return session.get_one(m.Campaign, self.campaign_id).worked_seconds
 
-    def reclaim(
-        self,
-        *,
-        max_deaths: int,
-        only: Role | None = None,
-        given_up: Callable[[Claim], None] = lambda claim: None,
-    ) -> Claim | None:
+    def reclaim(self, *, only: Role | None = None, results: float = math.inf) -> Claim | None:
         """Leases an open candidate that nobody holds: its driver ended, died or lost it.
 
-        An attempt that was running is recorded `killed`. That is a death of its candidate if no
-        epoch came of it that was not there before: a candidate may take its driver with it, but
-        one that gets on is not to blame. After more than `max_deaths` of them it ends `killed`,
-        `given_up` is told, and the next one is looked at. `only` leaves candidates of other roles
-        alone.
+        An attempt that was running is recorded `killed`, which is no death of its candidate: power
+        cuts happen, and no number of them says anything about it. But one that takes its driver
+        with it looks alike; so after two setbacks in a row it waits until this driver has had 2ⁿ
+        `results`, n its setbacks, so that the campaign gets on whatever it does. `only` leaves
+        candidates of other roles alone.
         """
         now = time.time()
         with self.ledger.session() as session:
@@ -237,10 +232,9 @@ class CampaignStore(Attempts):
                 attempts = self._attempts(session, row.id)
                 if attempts and attempts[0].outcome is None:
                     orphan(session, attempts[0], self._last_sign(row, now))
-                    row.deaths += died_of_itself(attempts)
-                if row.deaths > max_deaths:
-                    end(row, Status.KILLED, attempts[0].id if attempts else None, now)
-                    given_up(claim_of(row, attempts))
+                row.owner = row.lease_until = None
+                lost = setbacks(attempts)
+                if lost > 1 and results < 2**lost:
                     continue
                 row.owner = self.owner
                 row.lease_until = now + self.lease_seconds

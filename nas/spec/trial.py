@@ -37,6 +37,8 @@ class Trial(Noun):
     """Seconds of wall time, the whole attempt."""
     checkpoint_seconds: float = 60.0
     """A checkpoint is written at an epoch's end if the last one is older than this."""
+    checkpoint_first: bool = False
+    """Whether one is written after this attempt's first epoch in any case."""
     bank: str | None = None
     """Folder of the expert bank that its experts come from, or that it goes to; see nas.bank."""
     keep_in_bank: bool = False

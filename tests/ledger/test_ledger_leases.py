@@ -1,5 +1,6 @@
 """Who may write what: leases, heartbeats, fencing, and how often a candidate is tried again."""
 
+import math
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,12 +43,12 @@ def test_a_lease_holds_and_a_heartbeat_renews_it(maker: Maker) -> None:
     maker.draw("ant_s", "bee_s")
     maker.store.lease_seconds = 60.0
     maker.store.heartbeat(2.5)
-    assert second.reclaim(max_deaths=2) is None
+    assert second.reclaim() is None
     assert second.open_elsewhere() == 1
     maker.store.lease_seconds = -1.0
     maker.store.heartbeat(1.5)
     assert second.open_elsewhere() == 0
-    taken = second.reclaim(max_deaths=2)
+    taken = second.reclaim()
     assert taken is not None
     assert (taken.number, taken.deaths) == (0, 0)  # no attempt of it died
     assert maker.ledger.campaign().worked_seconds == 4.0
@@ -58,7 +59,7 @@ def test_a_driver_that_lost_its_lease_is_fenced_off(maker: Maker) -> None:
     maker.store.lease_seconds = -1.0
     claim = maker.draw("ant_s", "bee_s")
     old = maker.start(claim)
-    taken = second.reclaim(max_deaths=2)
+    taken = second.reclaim()
     assert taken is not None
     new = start(second, taken)
     maker.store.epoch(old, epoch(1, val_acc=0.99))
@@ -79,7 +80,7 @@ def test_no_attempt_begins_after_the_lease_was_lost(maker: Maker) -> None:
     second = other(maker)
     maker.store.lease_seconds = -1.0
     claim = maker.draw("ant_s", "bee_s")
-    taken = second.reclaim(max_deaths=2)
+    taken = second.reclaim()
     assert taken is not None
     new = start(second, taken)
     slept = maker.store.start(
@@ -107,59 +108,61 @@ def test_interrupted_is_free_for_anyone_and_no_death(maker: Maker) -> None:
     claim = maker.draw("ant_s", "bee_s")
     outcome = Outcome(status=Status.INTERRUPTED, epochs=1, seconds=2.0)
     attempt = maker.finish(claim, outcome, final=False)
-    taken = other(maker).reclaim(max_deaths=0)
+    taken = other(maker).reclaim()
     assert taken is not None
     assert taken.deaths == 0
     assert [earlier.attempt for earlier in taken.earlier] == [attempt]
 
 
-def test_a_candidate_that_keeps_dying_ends_killed(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
+def attempt_that_reaches(last: int, store: CampaignStore, results: float = math.inf) -> Claim:
+    """A driver takes a candidate up, records epochs up to `last`, and dies."""
+    taken = store.reclaim(results=results)
+    assert taken is not None
+    attempt = start(store, taken)
+    for number in range(1, last + 1):
+        store.epoch(attempt, epoch(number))
+    store.lease_seconds = -1.0
+    store.heartbeat(0.0)
+    return taken
+
+
+def test_no_number_of_dead_drivers_ends_a_candidate(maker: Maker) -> None:
+    maker.draw("ant_s", "bee_s")
+    maker.store.lease_seconds = -1.0
+    maker.store.heartbeat(0.0)
+    seen = [attempt_that_reaches(0, other(maker)) for _ in range(9)]
+    assert [claim.setbacks for claim in seen] == list(range(9))
+    assert [claim.suspect for claim in seen] == [False, False] + [True] * 7
+    assert {claim.deaths for claim in seen} == {0}
+    assert maker.ledger.candidates()["outcome"].isna().all()
+    assert set(maker.ledger.attempts()["stage"][:-1]) == {"driver"}
+    assert summary(maker.ledger).failures == {}  # it is not the candidate that failed
+
+
+def test_an_attempt_that_gets_further_is_no_setback(maker: Maker) -> None:
+    maker.draw("ant_s", "bee_s")
+    maker.store.lease_seconds = -1.0
+    maker.store.heartbeat(0.0)
+    reached = (0, 1, 2, 3, 3, 3, 4, 0)
+    seen = [attempt_that_reaches(last, other(maker)).setbacks for last in reached]
+    assert seen == [0, 1, 0, 0, 0, 1, 2, 0]
+
+
+def test_what_may_take_its_driver_with_it_waits_for_others_results(maker: Maker) -> None:
+    maker.draw("ant_s", "bee_s")
     maker.draw("cat_s", "dog_s")
-    attempts = []
-    for deaths in (0, 1, 2):
-        maker.store.lease_seconds = -1.0
-        maker.store.heartbeat(0.0)
-        second = other(maker)
-        taken = second.reclaim(max_deaths=2)
-        assert taken is not None
-        assert (taken.number, taken.deaths) == (0, deaths)
-        attempts.append(start(second, taken))
-        second.lease_seconds = -1.0
-        second.heartbeat(0.0)
-    third = other(maker)
-    taken = third.reclaim(max_deaths=2)  # the fourth driver passes on to the next candidate
+    maker.store.lease_seconds = -1.0
+    maker.store.heartbeat(0.0)
+    for _ in range(3):
+        assert attempt_that_reaches(0, other(maker), results=99).number == 0
+    driver = other(maker)
+    taken = driver.reclaim(results=7)
     assert taken is not None
     assert taken.number == 1
-    first = maker.ledger.candidates().iloc[0]
-    assert (first["key"], first["outcome"]) == (claim.candidate.key, "killed")
-    assert (first["deaths"], first["final_attempt"]) == (3, attempts[-1])
-
-
-def test_who_gets_further_at_every_attempt_is_not_given_up(maker: Maker) -> None:
-    maker.draw("ant_s", "bee_s")
-    given_up: list[int] = []
-
-    def attempt_that_reaches(last: int) -> int:
-        maker.store.lease_seconds = -1.0
-        maker.store.heartbeat(0.0)
-        driver = other(maker)
-        taken = driver.reclaim(max_deaths=1, given_up=lambda claim: given_up.append(claim.number))
-        if taken is None:
-            return -1
-        attempt = start(driver, taken)
-        for number in range(1, last + 1):
-            driver.epoch(attempt, epoch(number))
-        driver.lease_seconds = -1.0
-        driver.heartbeat(0.0)
-        return taken.deaths
-
-    assert [attempt_that_reaches(last) for last in (1, 2, 3, 3, 3)] == [0, 0, 0, 0, 1]
-    assert given_up == []
-    assert attempt_that_reaches(3) == -1  # the second time that it got no further
-    assert given_up == [0]
-    assert set(maker.ledger.attempts()["stage"]) == {"driver"}
-    assert summary(maker.ledger).failures == {}  # it is not the candidates that failed
+    assert driver.reclaim(results=7) is None
+    taken = driver.reclaim(results=8)  # 2³
+    assert taken is not None
+    assert (taken.number, taken.setbacks) == (0, 3)
 
 
 def test_a_retry_keeps_its_lease_and_its_half_batch(maker: Maker) -> None:
@@ -167,7 +170,7 @@ def test_a_retry_keeps_its_lease_and_its_half_batch(maker: Maker) -> None:
     attempt = maker.start(claim)
     out_of_memory = Outcome(status=Status.OOM, seconds=1.0)
     assert maker.store.finish(claim, attempt, out_of_memory, final=False, micro_batches=2)
-    assert other(maker).reclaim(max_deaths=2) is None
+    assert other(maker).reclaim() is None
     again = maker.start(replace(claim, micro_batches=2))
     assert maker.store.finish(claim, again, OK, final=True)
     attempts = maker.ledger.attempts()
@@ -192,7 +195,7 @@ def test_what_a_driver_gives_up_is_open_to_others(maker: Maker) -> None:
     maker.draw("cat_s", "dog_s")
     maker.store.release_all()
     second = other(maker)
-    taken = [second.reclaim(max_deaths=2), second.reclaim(max_deaths=2)]
+    taken = [second.reclaim(), second.reclaim()]
     assert [claim and claim.number for claim in taken] == [0, 1]
 
 

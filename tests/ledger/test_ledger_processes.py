@@ -97,9 +97,9 @@ def test_ten_kills_in_mid_write_lose_nothing(tmp_path: Path) -> None:
     # The next driver takes up what the dead ones left, each once.
     mine = store(path)
     left = int(Ledger(path).candidates()["outcome"].isna().sum())
-    claims = [mine.reclaim(max_deaths=2) for _ in range(left)]
+    claims = [mine.reclaim() for _ in range(left)]
     assert len({claim.number for claim in claims if claim}) == left
-    assert mine.reclaim(max_deaths=2) is None
+    assert mine.reclaim() is None
 
 
 @pytest.mark.slow
@@ -112,7 +112,7 @@ def test_a_killed_driver_s_candidate_is_taken_over_at_once(tmp_path: Path) -> No
     assert owner.pid == process.pid
     assert not owner.surely_dead()
     mine = store(path)
-    assert mine.reclaim(max_deaths=2) is None
+    assert mine.reclaim() is None
     assert mine.open_elsewhere() == 1
     os.kill(process.pid, signal.SIGKILL)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -120,9 +120,9 @@ def test_a_killed_driver_s_candidate_is_taken_over_at_once(tmp_path: Path) -> No
     process.communicate()
     assert owner.surely_dead()
     assert mine.open_elsewhere() == 0
-    claim = mine.reclaim(max_deaths=2)  # its lease had most of a minute to go
+    claim = mine.reclaim()  # its lease had most of a minute to go
     assert claim is not None
-    assert claim.deaths == 0  # it got an epoch further
+    assert (claim.deaths, claim.setbacks) == (0, 0)  # it got an epoch further
     [old] = claim.earlier
     [row] = Ledger(path).attempts().itertuples()
     assert (row.attempt, row.outcome, row.epochs) == (old.attempt, Status.KILLED, 1)

@@ -211,6 +211,14 @@ class TestStopping:
         finish(trial)
         assert not (Path(trial.folder) / CHECKPOINT).exists()
 
+    def test_after_a_lost_attempt_the_first_epoch_is_kept_and_the_second_is_not(
+        self, make_trial: Any
+    ) -> None:
+        trial = make_trial(checkpoint_first=True)
+        finish(trial)
+        state = load_checkpoint(Path(trial.folder) / CHECKPOINT, trial.candidate.key)
+        assert state["epoch"] == 1
+
     def test_an_attempt_killed_after_its_last_epoch_is_only_measured(self, make_trial: Any) -> None:
         trial = make_trial(checkpoint_seconds=0)
         whole = finish(trial)[1]
