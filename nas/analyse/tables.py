@@ -65,7 +65,9 @@ def _worked_out(name: str, frames: Frames) -> "pd.DataFrame":
         found = _function(path)(frames)
     except ProblemError:
         raise
-    except Exception as error:  # an analysis is anybody's code
+    except Exception as error:  # an analysis is anybody's code, and its rows may be damaged
+        if frames.ledger and (damage := frames.ledger.damage()):
+            raise damage from error
         raise _problem(path, error) from error
     if not isinstance(found, pd.DataFrame):
         raise ProblemError(

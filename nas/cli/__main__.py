@@ -36,6 +36,21 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _say(f"{where}{(error.strerror or str(error)).lower()}")
         sys.exit(1)
+    except Exception:  # rows are trusted by all who read them: are theirs to blame?
+        damage = _damage()
+        if damage is None:
+            raise
+        _say(str(damage))
+        sys.exit(1)
+
+
+def _damage() -> Exception | None:
+    """The first bad row of the ledgers that were read; None if there is none."""
+    from nas.campaign import CampaignConfig
+    from nas.ledger.ledger import OPENED
+
+    found = (ledger.damage(CampaignConfig.model_validate) for ledger in list(OPENED))
+    return next(filter(None, found), None)
 
 
 def _say(problem: str) -> None:

@@ -31,6 +31,14 @@ def config_of(**values: Any) -> Any:
         raise _refused(error) from None
 
 
+def config_in(row: Any, **changes: Any) -> Any:
+    """A recorded campaign's settings, some of them replaced by options that were given."""
+    from nas.campaign import CampaignConfig
+
+    kept = CampaignConfig.model_validate(row.config)
+    return config_of(**kept.model_dump() | changes)
+
+
 _OPTIONS = {
     "budget_seconds": "--budget",
     "max_deaths": "--retries",

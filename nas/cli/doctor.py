@@ -18,7 +18,8 @@ def doctor(
     db: options.Db = "runs.db",
     as_json: options.Json = False,
 ) -> None:
-    """Say what is installed, which devices are seen, and whether the ledger is sound.
+    """Say what is installed, which devices are seen, and whether the ledger is sound: every row of
+    it is looked at, and what is wrong with one is listed.
 
     Example: `nas doctor --db runs.db`
     """
@@ -27,33 +28,36 @@ def doctor(
     found: dict[str, Any] = {
         **versions(),
         "gpus": [f"{gpu.name}, {gpu.total_bytes / 2**30:.0f} GiB" for gpu in gpus_available()],
-        "ledger": _ledger(db, migrate),
+        **_ledger(db, migrate),
     }
     if as_json:
         echo_json(found)
     else:
         for name, value in found.items():
-            shown = ", ".join(value) or "none" if isinstance(value, list) else value or "missing"
+            lines = f"\n{'':13}" if name == "faults" else ", "
+            shown = lines.join(value) or "none" if isinstance(value, list) else value or "missing"
             console.print(Text.assemble((f"{name:<12}", "bold"), f" {shown}"))
-    if found["ledger"].startswith("unsound"):
+    if "faults" in found:
         raise typer.Exit(1)
 
 
-def _ledger(db: str, migrate: bool) -> str:
+def _ledger(db: str, migrate: bool) -> dict[str, Any]:
+    """`ledger`, in words, and where it is unsound `faults`: every one."""
+    from nas.campaign import CampaignConfig
     from nas.ledger import Ledger
     from nas.ledger.database import is_url
 
     if not is_url(db) and not Path(db).exists():
-        return f"none at {db}"
+        return {"ledger": f"none at {db}"}
     try:
         ledger = Ledger(db, read_only=not migrate)
-        problems = ledger.check()
+        problems = ledger.check(CampaignConfig.model_validate)
     except ProblemError as error:
-        return f"unsound: {error}"
+        return {"ledger": "unsound", "faults": [str(error)]}
     if problems:
-        return f"unsound: {'; '.join(problems)}"
+        return {"ledger": f"unsound: {ledger.place}", "faults": problems}
     count = len(ledger.campaign_names())
-    return f"sound: {ledger.place}, {count} campaign{'' if count == 1 else 's'}"
+    return {"ledger": f"sound: {ledger.place}, {count} campaign{'' if count == 1 else 's'}"}
 
 
 def register(app: typer.Typer) -> None:

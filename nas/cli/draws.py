@@ -35,7 +35,7 @@ def print_draws(
                 where="--drop, --prefer, --from-report",
                 fix="leave them out, or leave out --name",
             )
-        space, config = Space.model_validate(row.space), asked.config_of(**row.config)
+        space, config = Space.model_validate(row.space), asked.config_in(row)
         echo(
             f"{name} goes on with its own space {space.name}, sampler {config.sampler} and seed"
             f" {config.seed}.",

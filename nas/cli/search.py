@@ -230,7 +230,7 @@ def resume(
         given["time_limit"] = asked.time_limit_of(time_limit)
     if log:
         given["log"] = asked.log_of(log)
-    config = asked.config_of(**row.config | given)
+    config = asked.config_in(row, **given)
     check(Space.model_validate(row.space), config)
     check_budget(row.name, row.worked_seconds, config)
     ledger.update_config(row.id, config.model_dump(mode="json"))
@@ -259,7 +259,7 @@ def confirm(
     given: dict[str, Any] = {k: v for k, v in changes.items() if v is not None}
     if log:
         given["log"] = asked.log_of(log)
-    config = asked.config_of(**row.config | given)
+    config = asked.config_in(row, **given)
     ending.work(ledger, row.name, config, confirm=(top, seeds))
 
 

@@ -7,20 +7,26 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
-from sqlalchemy import URL, func, select, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import URL, select, text
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from nas.contained import contained
 from nas.ledger import models as m
 from nas.ledger.database import database_url, open_ledger
 from nas.ledger.engine import absent, file_of, place
-from nas.ledger.trouble import patiently, plain_errors
-from nas.spec import Conditions, Member, Probe, ProblemError, Role, Space, did_you_mean
+from nas.ledger.faults import faults
+from nas.ledger.trouble import RECOVER, DamagedError, patiently, plain_errors
+from nas.spec import Conditions, Member, Probe, ProblemError, Space, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+OPENED: "WeakSet[Ledger]" = WeakSet()
+"""The ledgers that this process has open: whose rows may be to blame for what fails."""
 
 
 class Ledger:
@@ -52,6 +58,7 @@ class Ledger:
                 lambda: open_ledger(self.url, read_only=read_only), self.patience
             )
         self._file = self._identity()
+        OPENED.add(self)
 
     @property
     def place(self) -> str:
@@ -82,33 +89,48 @@ class Ledger:
                 where=self.place,
                 fix="open it again; nothing more is written to what was opened before",
             )
-        with plain_errors(self.url), Session(self._engine, expire_on_commit=False) as session:
-            # A transaction begins with its connection: whoever has that, has the lock it needs.
-            patiently(lambda: _begin(session), self.patience)
-            yield session
-            session.commit()
+        try:
+            with plain_errors(self.url), Session(self._engine, expire_on_commit=False) as session:
+                # A transaction begins with its connection: whoever has it, has the lock it needs.
+                patiently(lambda: _begin(session), self.patience)
+                yield session
+                session.commit()
+        except Exception as error:
+            # Rows are read as if they were what was written. Where that fails, is it theirs?
+            known = isinstance(error, ProblemError) and not isinstance(error, DamagedError)
+            if not known and (damage := self.damage()):
+                raise damage from error
+            raise
 
-    def check(self) -> list[str]:
-        """What is wrong inside: damage SQLite finds, and broken promises of ours. Empty: sound."""
+    def damage(self, config: Callable[[dict[str, Any]], object] = dict) -> DamagedError | None:
+        """The first row that is not what this program writes, ready to be raised; None if there is
+        none. `config` as in `check`."""
+        if self._file != self._identity():
+            return None  # it is not there any more
+        try:
+            with self._engine.connect() as connection:
+                found = next(faults(connection, config), None)
+        except SQLAlchemyError:  # of the file, not of a row; or it is locked
+            return None
+        if found is None:
+            return None
+        return DamagedError(f"this database is damaged: {found}", where=self.place, fix=RECOVER)
+
+    def check(self, config: Callable[[dict[str, Any]], object] = dict) -> list[str]:
+        """What is wrong inside, one line each: damage that SQLite finds, and every row that is not
+        what this program writes. Empty: sound.
+
+        `config` raises ValueError for what is no campaign's: rooms above know what that is.
+        """
         problems: list[str] = []
-        with self.session() as session:
+        with plain_errors(self.url), self._engine.connect() as connection:
             if self._engine.dialect.name == "sqlite":
-                said = session.execute(text("PRAGMA integrity_check(5)")).scalars().all()
+                try:
+                    said = connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()
+                except DatabaseError as error:
+                    said = [str(error.orig)]
                 problems += [line for line in said if line != "ok"]
-                orphans = session.execute(text("PRAGMA foreign_key_check")).all()
-                problems += [f"{len(orphans)} rows refer to nothing"] if orphans else []
-            unbacked = session.scalar(
-                select(func.count())
-                .select_from(m.Candidate)
-                .outerjoin(m.Attempt, m.Attempt.id == m.Candidate.final_attempt)
-                .where(
-                    m.Candidate.outcome.is_not(None),
-                    m.Candidate.role != Role.SUPERSEDED,
-                    m.Attempt.outcome.is_(None),
-                )
-            )
-            if unbacked:
-                problems.append(f"{unbacked} candidates have a result without an ended attempt")
+            problems += map(str, faults(connection, config))
         return problems
 
     def close(self) -> None:

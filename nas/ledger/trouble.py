@@ -6,12 +6,21 @@ from time import monotonic
 from typing import TypeVar
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from nas.ledger.engine import place
 from nas.spec import ProblemError
 
 T = TypeVar("T")
+
+RECOVER = "go back to a backup, or try `sqlite3 FILE .recover`; `nas doctor` tells all it finds"
+_DAMAGED = ("malformed", "could not decode", "json cannot hold")
+"""Signs of it in a driver's message; the second of a text that is no UTF-8."""
+
+
+class DamagedError(ProblemError):
+    """What lies in the database is not what was written."""
+
 
 _LOCKED = ("locked", "lock timeout")
 _SIGNS = (
@@ -19,11 +28,6 @@ _SIGNS = (
         "not a database",
         "this file is not a database",
         "name another with --db, or move it away to start a new ledger",
-    ),
-    (
-        "malformed",
-        "this database is damaged",
-        "try `sqlite3 FILE .recover`, or go on in a new ledger with --db",
     ),
     *(
         (
@@ -80,8 +84,12 @@ def plain_errors(url: URL) -> Iterator[None]:
     """Turns what a database driver raises into a ProblemError that says what to do."""
     try:
         yield
-    except (OperationalError, DatabaseError) as error:
+    except DBAPIError as error:
         said = str(error.orig or error).lower()
+        if any(sign in said for sign in _DAMAGED):
+            raise DamagedError(
+                f"this database is damaged ({said})", where=place(url), fix=RECOVER
+            ) from error
         for sign, what, fix in _SIGNS:
             if sign in said:
                 raise ProblemError(what, where=place(url), fix=fix) from error

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from ledger_filled import fill
 from ledger_maker import CODE, Maker
 from sqlalchemy import create_engine, make_url
-from test_ledger_schema import fill
 
 import nas
 from nas.ledger import Drawn, Ledger

@@ -7,54 +7,19 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from ledger_maker import CONDITIONS, PROBE, Maker
+from ledger_filled import fill
 
 from nas.ledger import CampaignStore, Ledger, Owner, database
-from nas.ledger.datasets import keep_manifest, manifest_of
+from nas.ledger.datasets import manifest_of
 from nas.ledger.lookup import find
 from nas.ledger.models import Base
-from nas.ledger.screens import put_screen
 from nas.ledger.summary import summary
-from nas.spec import Role, Status
+from nas.spec import Status
 
 MIGRATIONS = Path(database.__file__).with_name("migrations") / "versions"
 OLD = sorted((Path(__file__).parent / "data").glob("runs-*.sql"))
 """Ledgers as each schema version wrote them. Never edited: a new version adds a file, made by
-`fill` below and `sqlite3 runs.db .dump`."""
-
-
-def fill(path: Path | str) -> None:
-    """A ledger with a row in every table."""
-    maker = Maker(path, owner=Owner("host", 1, 2, "nonce"), dataset="digits", trials=9)
-    maker.trained("ant_s", "bee_s", val=0.9, test=0.85, inside=(0.8, 0.7), weights="w")
-    maker.trained("ant_s", "bee_s", val=0.8, test=0.75, replicate=1, role=Role.CONFIRM)
-    maker.control("ant_s", 0.7)
-    maker.failed("bee_m", "cat_s", status=Status.NAN, message="the loss is not a number")
-    maker.store.put_rung(maker.draw("cat_s", "dog_s"), 0, 1, 0.5, promoted=True)
-    maker.store.event("benched", family="cat", after=6)
-    maker.ledger.put_probes(CONDITIONS, [PROBE])
-    put_screen(
-        maker.ledger,
-        maker.space,
-        {"dataset": "digits"},
-        [{"key": "k", "family": "ant", "model": "ant_s", "val_acc": 0.7, "seconds": 1.0}],
-        [
-            {
-                "families": "ant+bee",
-                "members": "ant_s+bee_s",
-                "uniform": 0.8,
-                "probe": 0.85,
-                "gate": None,
-            }
-        ],
-        total=6,
-        val_images=40,
-        test_images=50,
-        seconds=0.5,
-    )
-    keep_manifest(maker.ledger, maker.campaign, '[["ant"], {"ant/1.png": [7, 8, "c0ffee"]}]')
-    maker.store.heartbeat(12.5)
-    maker.ledger.close()
+`ledger_filled.fill` and `sqlite3 runs.db .dump`."""
 
 
 def schema(path: Path) -> set[tuple[str, str]]:

@@ -1,0 +1,217 @@
+"""A ledger with one bad cell: whichever it is, no command ends with a traceback, and the doctor
+finds it."""
+
+import random
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ledger_filled import fill
+
+from nas.campaign import CampaignConfig
+from nas.cli.__main__ import main
+from nas.ledger import Ledger
+from nas.ledger.ledger import OPENED
+from nas.ledger.models import Base
+
+BAD: dict[str, str] = {
+    "a word": "'abc'",
+    "a blob": "x'fffe00'",
+    "no UTF-8": "CAST(x'ff41' AS TEXT)",
+    "half an object": "'{\"a\": '",
+    "an empty object": "'{}'",
+    "a list": "'[1]'",
+    "half a character": '\'{"family": "\\ud800"}\'',
+    "a NUL": "'a' || char(0) || 'b'",
+    "negative": "-1",
+    "huge": "1e300",
+    "beyond 64 bits": "9223372036854775807",
+    "infinite": "9e999",
+}
+"""What a cell may come to hold, as SQL."""
+COMMANDS = (
+    ["status"],
+    ["status", "--json"],
+    ["report", "leaderboard"],
+    ["report", "family_yield", "-f", "csv"],
+    ["report", "cooccurrence", "-f", "json"],
+    ["report", "lift"],
+    ["report", "coverage"],
+    ["report", "failures", "-f", "md"],
+    ["report", "failing"],
+    ["report", "screen"],
+    ["report", "screen_families"],
+    ["show", "#0"],
+    ["show", "#1", "--json"],
+    ["export", "#0", "-o", "out", "--code-only"],
+    ["export-study", "-o", "study.db"],
+    ["plan", "--trials", "9", "--like", "first"],
+    ["search", "--from-report", "first", "--dry-run", "--trials", "1"],
+    ["confirm", "--executor", "inline", "--gpus", "999"],
+    ["resume", "--gpus", "999"],
+    ["doctor"],
+)
+
+
+def cells() -> list[tuple[str, str, str]]:
+    """Every column of every table with every bad value."""
+    return [
+        (table.name, column.name, bad)
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        for bad in BAD
+    ]
+
+
+def spoil(path: Path, table: str, column: str, bad: str) -> bool:
+    """Puts a bad value into a table's first row; False where the database takes none such."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        try:
+            connection.execute(
+                f"UPDATE {table} SET {column} = {BAD[bad]}"
+                f" WHERE rowid = (SELECT min(rowid) FROM {table})"
+            )
+        except sqlite3.IntegrityError:
+            return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A ledger with a row in every table, as one file."""
+    path = tmp_path_factory.mktemp("whole") / "runs.db"
+    fill(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    assert Ledger(path).check() == []
+    return path.read_bytes()
+
+
+@pytest.fixture
+def said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[list[str]], tuple[Any, str]]:
+    monkeypatch.chdir(tmp_path)
+    OPENED.clear()  # of tests before: a command is a process of its own
+
+    def run(arguments: list[str]) -> tuple[Any, str]:
+        monkeypatch.setattr(sys, "argv", ["nas", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        return ended.value.code, shown.out + shown.err
+
+    return run
+
+
+@pytest.mark.parametrize(("table", "column", "bad"), random.Random(20).sample(cells(), 24))
+def test_one_bad_cell(
+    table: str,
+    column: str,
+    bad: str,
+    whole: bytes,
+    tmp_path: Path,
+    said: Callable[[list[str]], tuple[Any, str]],
+) -> None:
+    (tmp_path / "runs.db").write_bytes(whole)
+    if not spoil(tmp_path / "runs.db", table, column, bad):
+        return
+    for arguments in random.Random(f"{table} {column} {bad}").sample(COMMANDS, 2):
+        code, shown = said(arguments)  # any other exception than SystemExit fails
+        assert code in (0, 1, 2, None), shown
+        if "this database is damaged: " in shown:
+            assert f"damaged: {table} " in shown
+
+
+@pytest.mark.parametrize("page", [3, 9, 17, 30])
+def test_a_bad_page(
+    page: int, whole: bytes, tmp_path: Path, said: Callable[[list[str]], tuple[Any, str]]
+) -> None:
+    content = bytearray(whole)
+    content[4096 * page : 4096 * (page + 1)] = random.Random(page).randbytes(4096)
+    (tmp_path / "runs.db").write_bytes(content)
+    code, shown = said(["doctor", "--json"])
+    assert code == 1, shown
+    for arguments in (["report", "leaderboard"], ["show", "#0"]):
+        code, shown = said(arguments)
+        assert code in (0, 1), shown
+
+
+SPOILT = {
+    "candidates 1: spec is": "candidates SET spec = '{\"a'",
+    "candidates 1: code is": "candidates SET code = x'00ff'",
+    "candidates 1: its key is": "candidates SET key = 'abc'",
+    "candidates 1: its families are": "candidates SET families = 'cat+dog'",
+    "candidates 1: recipe.epochs: 20000 should be": (
+        "candidates SET spec = json_set(spec, '$.recipe.epochs', 20000)"
+    ),
+    "candidates 1: there is no role 'boss'": "candidates SET role = 'boss'",
+    "candidates 1: there is no outcome 'fine'": "candidates SET outcome = 'fine'",
+    "candidates 1: val_acc is 1.5: not between 0 and 1": "candidates SET val_acc = 1.5",
+    "candidates 1: finished_at lies before drawn_at": "candidates SET finished_at = 5",
+    "candidates 1: its result is of attempt 99": "candidates SET final_attempt = 99",
+    "candidates 1: its result is of attempt 2": "candidates SET final_attempt = 2",
+    "candidates 1: it has a result without": "candidates SET final_attempt = NULL",
+    "candidates 1: campaign_id is 7": "candidates SET campaign_id = 7",
+    "candidates 1: 'me' is no driver": "candidates SET owner = 'me'",
+    "campaigns 1: recipe.epochs: 20000 should be": (
+        "campaigns SET space = json_set(space, '$.recipe.epochs', 20000)"
+    ),
+    "campaigns 1: trials: 0 should be": "campaigns SET config = json_set(config, '$.trials', 0)",
+    "campaigns 1: there is no state 'tired'": "campaigns SET state = 'tired'",
+    "attempts 1: epochs is -1: negative": "attempts SET epochs = -1",
+    "attempts 1: val_loss is 'low': no number": "attempts SET val_loss = 'low'",
+    "attempts 1: test_acc is -0.1": "attempts SET test_acc = -0.1",
+    "attempts 1: environment_id is 9": "attempts SET environment_id = 9",
+    "attempts 1: message is": "attempts SET message = CAST(x'ff41' AS TEXT)",
+    "epochs 1/1: train_acc is inf: not finite": "epochs SET train_acc = 9e999",
+    "epochs 1/1: usage is": "epochs SET usage = '[1, \"a\"]'",
+    "epochs 99/1: attempt_id is 99": "epochs SET attempt_id = 99",
+    "events 1: its data are no object": "events SET data = '[1]'",
+    "inputs 1: its data are not those of its digest": "inputs SET digest = 'd'",
+    "screens 1: experts is": "screens SET experts = 'null'",
+    "probes": "probes SET probe = '{}'",
+}
+"""What the doctor says of a row, by how it was spoilt."""
+
+
+@pytest.mark.parametrize("words", SPOILT)
+def test_the_doctor_names_the_row(words: str, whole: bytes, tmp_path: Path) -> None:
+    (tmp_path / "runs.db").write_bytes(whole)
+    table = SPOILT[words].split()[0]
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute(f"UPDATE {SPOILT[words]} WHERE rowid = (SELECT min(rowid) FROM {table})")
+    found = Ledger(tmp_path / "runs.db").check(CampaignConfig.model_validate)
+    assert any(words in line for line in found), found
+
+
+def test_the_doctor_lists_every_bad_row(
+    whole: bytes, tmp_path: Path, said: Callable[[list[str]], tuple[Any, str]]
+) -> None:
+    (tmp_path / "runs.db").write_bytes(whole)
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute("UPDATE epochs SET val_acc = 2")
+        [count] = connection.execute("SELECT count(*) FROM epochs").fetchone()
+    code, shown = said(["doctor"])
+    assert code == 1
+    assert shown.count("val_acc is 2.0: not between 0 and 1") == count > 3
+
+
+def test_what_fails_for_another_reason_is_not_blamed_on_rows(
+    whole: bytes,
+    tmp_path: Path,
+    said: Callable[[list[str]], tuple[Any, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "runs.db").write_bytes(whole)
+
+    def fails(*_: object) -> None:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr("nas.ledger.summary.summary", fails)
+    with pytest.raises(KeyError):
+        said(["status"])
