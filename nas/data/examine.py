@@ -7,6 +7,7 @@ from typing import NamedTuple
 from nas.data.catalog import find
 from nas.data.divide import divide, kept_and_held
 from nas.data.manifest import Manifest, take
+from nas.data.preprocess import COLOUR
 from nas.data.raw import Raw
 from nas.data.survey import Look, Tell, check_pixels, look_at_all, value_range
 from nas.spec import Task
@@ -50,19 +51,22 @@ def _look(raw: Raw, task: Task, tell: Tell) -> tuple[str, ...]:
     looks = look_at_all(paths, tell)
     training = looks[: len(pools[0])]
     check_pixels(training)
-    return tuple(_notes(looks, value_range(training)))
+    return tuple(_notes(raw, looks, value_range(training)))
 
 
-def _notes(looks: list[Look], span: tuple[float, float] | None) -> list[str]:
+def _notes(raw: Raw, looks: list[Look], span: tuple[float, float] | None) -> list[str]:
     notes = []
-    depth = Counter(one.depth for one in looks).most_common(1)[0][0]
+    depths = Counter(one.depth for one in looks)
     if span is not None:
+        [depth] = depths
         notes.append(
             f"The images are {depth}: {span[0]:g} becomes 0 and {span[1]:g} becomes 1, in all."
         )
-    elif depth.startswith("16"):
-        notes.append("The images are 16-bit colour: their upper 8 bits are read.")
-    several = sum(1 for one in looks if one.frames > 1)
-    if several:
-        notes.append(f"{several} images have several frames: the first is read.")
+    if cut := depths[COLOUR]:
+        notes.append(f"Of 16-bit colour ({cut:,} images) the upper 8 bits are read.")
+    if several := sum(1 for one in looks if one.frames > 1):
+        notes.append(f"Of several frames ({several:,} images) the first is read.")
+    if raw.passed_over:
+        beside = ", ".join(f"{n:,} of {suffix or 'no suffix'}" for suffix, n in raw.passed_over[:5])
+        notes.append(f"Files that are not read as images: {beside}.")
     return notes

@@ -19,8 +19,8 @@ PARTS = {
 """What a folder of that name, in any case, is where it holds class folders."""
 HOW = "put images into one folder a class: PATH/CLASS/*.jpg"
 
-_NOBODYS = frozenset(("__MACOSX", "@eaDir", "$RECYCLE.BIN"))
-"""Folders that systems leave beside a person's own: copies and thumbnails."""
+_NOBODYS = frozenset(("__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "desktop.ini"))
+"""What systems leave beside a person's own: copies and thumbnails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,14 @@ def classes(where: Path) -> tuple[str, ...]:
 
 def images(where: Path) -> Iterator[Path]:
     """The image files below a folder, by their suffix."""
-    for folder, inside, files in os.walk(where):
+    return (path for path in files(where) if path.suffix.lower() in SUFFIXES)
+
+
+def files(where: Path) -> Iterator[Path]:
+    """The files below a folder, less what systems leave there."""
+    for folder, inside, names in os.walk(where):
         inside[:] = sorted(name for name in inside if not _hidden(name))
-        for name in sorted(files):
-            path = Path(folder, name)
-            if path.suffix.lower() in SUFFIXES and not _hidden(name):
-                yield path
+        yield from (Path(folder, name) for name in sorted(names) if not _hidden(name))
 
 
 def _holds_classes(where: Path) -> bool:

@@ -45,3 +45,5 @@ class Raw:
     """Whether a mirrored image surely keeps its class."""
     native: int | None = None
     """Side in pixels of every file's image, where it is known without looking."""
+    passed_over: tuple[tuple[str, int], ...] = ()
+    """Suffixes of files beside the images that are not read, and how many there are."""

@@ -25,6 +25,8 @@ OUTLIERS = 1e-4
 """Share of an image's darkest and of its brightest pixels that the range of values leaves out."""
 BLANK_SHARE, BLANK_LEVELS = 0.9, 2
 """Refused: so many training images within so many of 255 levels of one and the same colour."""
+SHALLOW = frozenset((BYTES, COLOUR))
+"""Depths whose white is 255 once they are read, so that they go together."""
 DARKEST_COLOUR = 64
 """16-bit colour that never comes to a quarter of its range has lost too much to be used."""
 
@@ -45,12 +47,13 @@ class Look:
 def look(path: Path) -> Look:
     """Decodes one file whole; ProblemError, which names it, for one that cannot be used."""
     picture: Picture = usable(read, path)
-    values = np.asarray(picture.image).reshape(-1, len(picture.image.getbands()))
     if picture.image.mode == "F":
+        values = np.asarray(picture.image).ravel()
         out = int(len(values) * OUTLIERS)
-        low, high = np.partition(values, (out, -1 - out), axis=0)[[out, -1 - out]]
+        ends = np.partition(values, (out, -1 - out))[[out, -1 - out]]
+        low, high = ends[:1], ends[1:]
     else:
-        low, high = values.min(axis=0), values.max(axis=0)
+        low, high = np.array(picture.image.getextrema()).reshape(-1, 2).T
     return Look(path, picture.depth, tuple(low.tolist()), tuple(high.tolist()), picture.frames)
 
 
@@ -58,8 +61,8 @@ def look_at_all(paths: Sequence[Path], tell: Tell = lambda done, total: None) ->
     """Looks at every file. Raises ProblemError with the first SHOWN of the bad ones, or where the
     files have not one depth."""
     looks = sound(each(look, paths, tell))
-    if len({one.depth for one in looks}) > 1:
-        count = Counter(one.depth for one in looks)
+    count = Counter(one.depth for one in looks)
+    if len(count) > 1 and not count.keys() <= SHALLOW:
         first = {one.depth: one.path for one in reversed(looks)}
         raise ProblemError(
             "images of different depths, which no one scale fits: "
@@ -76,7 +79,7 @@ def value_range(training: Sequence[Look]) -> tuple[float, float] | None:
     floating point that lies between them. Raises ProblemError where that is nothing.
     """
     depth = training[0].depth
-    if depth in (BYTES, COLOUR):
+    if depth in SHALLOW:
         return None
     least = min(training, key=lambda one: one.low)
     most = max(training, key=lambda one: one.high)
@@ -90,20 +93,19 @@ def value_range(training: Sequence[Look]) -> tuple[float, float] | None:
 
 def range_of(training: Sequence[Path]) -> tuple[float, float] | None:
     """`value_range` of files; those of shallow images are not looked at beyond the first."""
-    if not training or look(training[0]).depth in (BYTES, COLOUR):
+    if not training or look(training[0]).depth in SHALLOW:
         return None
     return value_range(look_at_all(training))
 
 
 def check_pixels(training: Sequence[Look]) -> None:
     """Raises ProblemError where nearly all training images are blank, or 16-bit colour is lost."""
-    depth = training[0].depth
-    brightest = max(max(one.high) for one in training)
-    if depth == COLOUR and brightest < DARKEST_COLOUR:
+    colour = [one for one in training if one.depth == COLOUR]
+    if colour and (brightest := max(max(one.high) for one in colour)) < DARKEST_COLOUR:
         raise ProblemError(
-            "16-bit colour is cut to its upper 8 bits, and in these images they come to"
+            "16-bit colour is cut to its upper 8 bits, and in the training images they come to"
             f" {brightest:g} of 255",
-            where=str(training[0].path.parent),
+            where=str(colour[0].path),
             fix="stretch the images to the whole range, or convert them to 8 bits",
         )
     scale, why = 1.0, ""

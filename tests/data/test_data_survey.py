@@ -175,4 +175,7 @@ class TestBlank:
         path = write_deep_png(tmp_path / "a.png", twelve)
         with pytest.raises(ProblemError, match="come to 15 of 255"):
             check_pixels([look(path)])
-        check_pixels([look(write_deep_png(tmp_path / "b.png", twelve * 16))])
+        sixteen = write_deep_png(tmp_path / "b.png", twelve * 16)
+        check_pixels([look(sixteen)])
+        write_image(tmp_path / "c.png", (1, 2, 3), (4, 4))
+        check_pixels(look_at_all([sixteen, tmp_path / "c.png"]))  # white is 255 in both

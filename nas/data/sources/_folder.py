@@ -4,11 +4,13 @@ Nobody knows whether the classes survive mirroring, so the images are never mirr
 """
 
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from nas.data.layout import HOW, SUFFIXES, Layout, classes, images
+from nas.data.layout import files as walk
 from nas.data.raw import Pool, Raw
 from nas.spec import ProblemError
 
@@ -48,6 +50,12 @@ def num_images(layout: Layout) -> int:
 
 def read(layout: Layout) -> Raw:
     names = check(layout)
+    beside = Counter(
+        path.suffix.lower()
+        for part in layout.parts
+        for path in walk(part)
+        if path.suffix.lower() not in SUFFIXES
+    )
     return Raw(
         class_names=names,
         train=_pool(layout.train, names),
@@ -56,6 +64,7 @@ def read(layout: Layout) -> Raw:
         val_share=0.15,
         test_share=0.15,
         mirror=False,
+        passed_over=tuple(beside.most_common()),
     )
 
 
