@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from nas.working_time import WorkingTime
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -18,6 +20,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # How long an example takes is the machine's affair.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+
+@pytest.fixture
+def working_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What `awake` goes by in this process: `[0]` is the monotonic clock's seconds."""
+    now = [1000.0]
+    monkeypatch.setattr("nas.working_time._clock", WorkingTime(lambda: now[0]))
+    return now
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
-"""Working time: what a budget is spent on."""
+"""Working time: what a budget is spent on. Stopped time is free."""
 
-import time
+from nas.working_time import awake
 
 
 class Clock:
@@ -15,12 +15,12 @@ class Clock:
     def start(self) -> None:
         """The first trial of this run begins; later calls do nothing."""
         if self._last is None:
-            self._last = time.monotonic()
+            self._last = awake()
 
     def advance(self) -> None:
         """Takes in the time that has passed."""
         if self._last is not None:
-            now = time.monotonic()
+            now = awake()
             self._worked += now - self._last
             self._unsaved += now - self._last
             self._last = now

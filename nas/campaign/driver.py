@@ -23,6 +23,7 @@ from nas.contained import contained
 from nas.execute import Idle, MemoryReader
 from nas.ledger import CampaignStore, Claim
 from nas.spec import CROWDED, Epoch, Outcome, Role, Status, Trial
+from nas.working_time import awake
 
 HEARTBEAT_SECONDS = 5.0
 LOCK_SECONDS = 5.0
@@ -114,7 +115,7 @@ class CampaignDriver:
     def started(self, attempt: int) -> None:
         """The first trial's start is the budget's."""
         self.clock.start()
-        self._running[attempt].begun = time.monotonic()
+        self._running[attempt].begun = awake()
         self.store.begun(attempt)
 
     def epoch(self, attempt: int, epoch: Epoch) -> bool:
@@ -128,7 +129,7 @@ class CampaignDriver:
         self._admission.waiting.got_on()
         if self._rungs is None:
             return True
-        pruned = self._rungs.verdict(running.claim, epoch, time.monotonic() - running.begun)
+        pruned = self._rungs.verdict(running.claim, epoch, awake() - running.begun)
         if pruned is not None:
             self.done(attempt, pruned)
         return pruned is None
@@ -263,7 +264,7 @@ class CampaignDriver:
         if trial is None:
             self.say(f"{title(claim)}: another driver took this candidate over")
             return None
-        self._running[trial.attempt] = Running(claim, trial, time.monotonic())
+        self._running[trial.attempt] = Running(claim, trial, awake())
         if claim.suspect:
             self.say(alone(claim))
         refusal = self._launcher.refusal(claim)

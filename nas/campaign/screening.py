@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from nas.ledger import Ledger
 from nas.ledger.screens import best_screened, known_of_all, put_screen, screen_of, screened
 from nas.sample import Corrected, Sampler, Screened, make_sampler
 from nas.spec import SCRATCH, Pick, ProblemError, Record, Space, Status
+from nas.working_time import awake
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ def screen_space(
     """
     from nas.screen import load, screen, sets_of  # torch
 
-    start = monotonic()
+    start = awake()
     experts = wanted(space, config)
     bank = bank_of(ledger)
     found = banked(bank, experts)
@@ -81,7 +81,7 @@ def screen_space(
         )
     scored = replace(sets, members=sets.members[allowed])
     result = screen(table.on(device), scored, top=top, seed=config.seed, watch=watch)
-    seconds = monotonic() - start
+    seconds = awake() - start
     ident = put_screen(
         ledger,
         space,

@@ -1,10 +1,10 @@
 """Candidates that wait for memory that others hold, and how long."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from nas.ledger import Claim
+from nas.working_time import awake
 
 FIRST_SECONDS, LONGEST_SECONDS = 10.0, 300.0
 """Before a candidate is tried again: twice as long each time."""
@@ -25,7 +25,7 @@ class _PutOff:
 class Waiting:
     """What was put off, and for how long. A trial that gets on shows that there is memory."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = awake) -> None:
         self._clock = clock
         self._put_off: list[_PutOff] = []
         self._tries: dict[int, int] = {}

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Protocol
 
 from nas.spec import Epoch, Outcome, Trial
+from nas.working_time import awake
 
 EVALUATE = "nas.execute.evaluate:evaluate"
 """What workers run: `evaluate(trial) → Iterator[Epoch | Outcome]`, its Outcome last. A worker on a
@@ -115,10 +116,10 @@ class Attention:
     """Seconds between two looks that need no reason."""
 
     def __init__(self) -> None:
-        self._last = time.monotonic()
+        self._last = awake()
 
     def away(self) -> float:
         """Seconds since the last look, or since this was made, if they are too many; else 0."""
-        now = time.monotonic()
+        now = awake()
         seconds, self._last = now - self._last, now
         return seconds if seconds > self.ALLOWED else 0.0

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import timm
@@ -18,6 +17,7 @@ from nas.train.predicting import predict
 from nas.train.proxies import BATCH, proxies
 from nas.train.seeding import seed_everything
 from nas.train.timing import latency
+from nas.working_time import awake
 
 
 def deposit(
@@ -30,7 +30,7 @@ def deposit(
 ) -> Entry:
     """Writes the expert that `training` made into the trial's bank.
 
-    `measured` is what the attempt measured of it, `start` when it began (`time.monotonic`). What a
+    `measured` is what the attempt measured of it, `start` when it began (`awake`). What a
     disk or the bank's limit refuses is the attempt's failure: it was made for the bank.
     """
     if data.held is None:
@@ -58,7 +58,7 @@ def deposit(
             val_acc=measured["val_acc"],
             test_acc=measured["test_acc"],
             params=sum(p.numel() for p in training.model.parameters()),
-            seconds=monotonic() - start,
+            seconds=awake() - start,
             latency=speed,
             proxies=foretold,
             versions={"torch": torch.__version__, "timm": timm.__version__},

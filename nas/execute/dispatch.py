@@ -3,7 +3,6 @@
 Executors differ in how they reach a worker; what it means for the campaign is decided here, once.
 """
 
-import time
 from pathlib import Path
 
 from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
@@ -14,6 +13,7 @@ from nas.execute.placing import WHOLE, Placing, sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import Died, Event
 from nas.spec import DEVICE, Epoch, Outcome, Status, Trial
+from nas.working_time import awake
 
 
 class Dispatcher:
@@ -118,7 +118,7 @@ class Dispatcher:
 
     def overdue(self) -> list[Running]:
         """Those whose worker is to be killed now."""
-        away, now = self._attention.away(), time.monotonic()
+        away, now = self._attention.away(), awake()
         for running in self.taken.values():
             running.pardon(away)
         return [

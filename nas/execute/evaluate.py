@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from textwrap import shorten
-from time import monotonic
 from typing import Any
 
 import torch
@@ -43,6 +42,7 @@ from nas.train import (
 from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
 from nas.train.seeding import seed_everything
 from nas.train.smoke import computes
+from nas.working_time import awake
 
 DATA = DataCache()
 """This process's."""
@@ -87,7 +87,7 @@ class _Attempt:
         # `cuda` alone means the first: the allocator's limits need a number.
         self.device = torch.device("cuda:0" if trial.device == "cuda" else trial.device)
         self.folder = Path(trial.folder)
-        self.start = monotonic()
+        self.start = awake()
         self.saved = -math.inf if trial.checkpoint_first else self.start
         self.stage = "start"
         self.notes: list[str] = []
@@ -114,13 +114,11 @@ class _Attempt:
         for epoch in training.events():
             self.epochs = epoch.epoch
             stop = Path(self.trial.stop_file).exists()
-            if stop or monotonic() - self.saved > self.trial.checkpoint_seconds:
+            if stop or awake() - self.saved > self.trial.checkpoint_seconds:
                 self._checkpoint(training)
-            reported = monotonic()
+            reported = awake()
             yield epoch
-            self.start += (
-                monotonic() - reported
-            )  # a driver may keep it waiting; that is not its time
+            self.start += awake() - reported  # a driver may keep it waiting; that is not its time
             if stop and epoch.epoch < self.recipe.epochs:
                 return self._outcome(Status.INTERRUPTED, "stopped after an epoch")
         self.stage = "measure"
@@ -160,7 +158,7 @@ class _Attempt:
 
     def _tick(self) -> None:
         limit = self.trial.time_limit
-        if limit is not None and monotonic() - self.start > limit:
+        if limit is not None and awake() - self.start > limit:
             raise TimeLimitReached
 
     def _begun(self, data: Data) -> Procedure:
@@ -209,7 +207,7 @@ class _Attempt:
             )
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
             self.notes.append(f"no checkpoint after epoch {self.epochs}: {error}")
-        self.saved = monotonic()
+        self.saved = awake()
 
     def _save_weights(self, model: nn.Module) -> str | None:
         try:
@@ -263,7 +261,7 @@ class _Attempt:
             epochs=self.epochs,
             params=self.params,
             inputs=self.inputs,
-            seconds=monotonic() - self.start,
+            seconds=awake() - self.start,
             peak_memory_bytes=peak_memory(self.device),
             **fields,
         )

@@ -2,10 +2,10 @@
 
 import math
 import signal
-import time
 from dataclasses import dataclass
 
 from nas.spec import Epoch, Outcome, Status, Trial
+from nas.working_time import awake
 
 CRASHES = (
     signal.SIGSEGV,
@@ -34,7 +34,7 @@ class Running:
 
     trial: Trial
     given: float | None = None
-    """`time.monotonic()` when it was handed to a worker; None while it waits for a GPU."""
+    """`awake()` when it was handed to a worker; None while it waits for a GPU."""
     begun: float | None = None
     """The same when the worker took it up."""
     epochs: int = 0
@@ -45,10 +45,10 @@ class Running:
         return self.trial.attempt
 
     def granted(self) -> None:
-        self.given = time.monotonic()
+        self.given = awake()
 
     def begin(self) -> None:
-        self.begun = time.monotonic()
+        self.begun = awake()
 
     def wait_again(self) -> None:
         """Its GPU was no use, and what it did there does not count."""
@@ -60,7 +60,7 @@ class Running:
         self.peak_memory_bytes = max(self.peak_memory_bytes, epoch.peak_memory_bytes)
 
     def deadline(self, start: float, grace: float) -> float:
-        """When (`time.monotonic()`) its worker is to be killed: `start` seconds after it was handed
+        """When (`awake()`) its worker is to be killed: `start` seconds after it was handed
         over, or, once begun, `grace` after its time limit. inf while it waits, or has no limit."""
         if self.given is None:
             return math.inf
@@ -72,7 +72,7 @@ class Running:
 
     def pardon(self, seconds: float) -> None:
         """Takes time off its account that its watchdog was away."""
-        now = time.monotonic()
+        now = awake()
         if self.given is not None:
             self.given = min(now, self.given + seconds)
         if self.begun is not None:
@@ -91,7 +91,7 @@ class Running:
             message=message,
             detail=detail,
             epochs=self.epochs,
-            seconds=0.0 if since is None else time.monotonic() - since,
+            seconds=0.0 if since is None else awake() - since,
             peak_memory_bytes=self.peak_memory_bytes,
         )
 

@@ -1,6 +1,5 @@
 """Plain function calls in a killable process: a crash or a hang there is an answer here."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -9,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar, cast
 
 from nas.execute.child import Child, Raised, Returned, Started
 from nas.execute.running import death
+from nas.working_time import awake
 
 T = TypeVar("T")
 
@@ -52,6 +52,7 @@ class Sandbox:
 
     START_SECONDS = 300.0
     """How long a child may take to start and to import what a function needs."""
+    LOOK_SECONDS = 1.0
 
     def __init__(self) -> None:
         self._child: Child | None = None
@@ -68,11 +69,13 @@ class Sandbox:
             self._child = Child()
         child = self._child
         child.ask(_call, function, args, kwargs)
-        until = time.monotonic() + self.START_SECONDS
-        while child.connection.poll(max(0.0, until - time.monotonic())):
+        until = awake() + self.START_SECONDS
+        while awake() < until:
+            if not child.connection.poll(min(self.LOOK_SECONDS, max(0.0, until - awake()))):
+                continue  # not one long wait: that would count time in which both were stopped
             message = child.hear()
             if isinstance(message, Started):
-                until = time.monotonic() + timeout
+                until = awake() + timeout
             elif isinstance(message, Returned):
                 return Answer(message.value)
             elif isinstance(message, Raised):

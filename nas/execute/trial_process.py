@@ -4,7 +4,6 @@ A trial that leaves it unfit gets a fresh process behind it, and there the GPU i
 still works: so a trial that broke its own process is told from a GPU that is broken.
 """
 
-import time
 from dataclasses import dataclass
 from enum import Enum
 from multiprocessing.connection import Connection
@@ -13,6 +12,7 @@ from typing import Any
 from nas.execute.base import Executor
 from nas.execute.child import Child, Item, Raised, Returned, Started
 from nas.spec import DEVICE, Outcome, Status, Trial
+from nas.working_time import awake
 
 CHECK_SECONDS = 120.0
 """How long a GPU may take to prove that it works, the start of a process included."""
@@ -87,7 +87,7 @@ class TrialProcess:
     def overdue(self) -> bool:
         """Whether what it does beside trials takes too long; then `give_up`."""
         late = self._state in (_State.TIDYING, _State.CHECKING)
-        return late and time.monotonic() >= self._limit
+        return late and awake() >= self._limit
 
     def begin(self, order: Order, device: str | None) -> None:
         """Starts a trial in a process that sees this device alone; None for one without GPU."""
@@ -151,7 +151,7 @@ class TrialProcess:
         self._child.ask(self._order.evaluate, self._order.trial)
 
     def _wait_for(self, state: _State, seconds: float) -> None:
-        self._state, self._limit = state, time.monotonic() + seconds
+        self._state, self._limit = state, awake() + seconds
 
     def _suspect(self, event: Event) -> Event | None:
         """The process is unfit for another trial. If it had a GPU, that is asked before anyone is

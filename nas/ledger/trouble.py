@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic
 from typing import TypeVar
 
 from sqlalchemy import URL
@@ -10,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from nas.ledger.engine import place
 from nas.spec import ProblemError
+from nas.working_time import awake
 
 T = TypeVar("T")
 
@@ -101,11 +101,11 @@ def patiently(work: Callable[[], T], patience: Callable[[float], bool]) -> T:
 
     `patience` is told the seconds waited so far and says whether to go on waiting.
     """
-    begun = monotonic()
+    begun = awake()
     while True:
         try:
             return work()
         except OperationalError as error:
             said = str(error.orig or error).lower()
-            if not any(sign in said for sign in _LOCKED) or not patience(monotonic() - begun):
+            if not any(sign in said for sign in _LOCKED) or not patience(awake() - begun):
                 raise

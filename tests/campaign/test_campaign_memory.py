@@ -7,7 +7,6 @@ import pytest
 from campaign_bench import Bench, ending, ok, scripts
 
 from nas.analyse.measures import ended
-from nas.campaign import waiting
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.waiting import GIVE_UP_SECONDS, MOST, Waiting
 from nas.execute import GpuMemory, Idle, Look, MemoryReader
@@ -35,7 +34,6 @@ class Others(MemoryReader):
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The clock of what waits: `now[0]` seconds."""
     time = [0.0]
-    monkeypatch.setattr(waiting.time, "monotonic", lambda: time[0])
     monkeypatch.setattr(Waiting.__init__, "__defaults__", (lambda: time[0],))
     return time
 

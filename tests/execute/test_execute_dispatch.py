@@ -38,6 +38,22 @@ def test_a_trial_that_waits_spends_no_time(tmp_path: Path) -> None:
     assert line.overdue() == []
 
 
+def test_a_stop_of_all_makes_nobody_overdue(tmp_path: Path, working_time: list[float]) -> None:
+    driver = ScriptedDriver(["ok"], tmp_path, time_limit=60.0)
+    line = dispatcher(driver, gpus=0)
+    running = line.take()
+    assert isinstance(running, Running)
+    running.granted()
+    line.hear(running, Started())
+    working_time[0] += 10_000.0
+    assert line.overdue() == []
+    for _ in range(100):  # of work
+        working_time[0] += 1.0
+        late = line.overdue()
+    assert late == [running]
+    assert running.timed_out().seconds == 102.0
+
+
 def test_a_worker_that_never_starts_is_overdue(tmp_path: Path) -> None:
     driver = ScriptedDriver(["ok"], tmp_path, time_limit=5.0)
     line = dispatcher(driver, gpus=0)

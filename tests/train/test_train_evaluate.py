@@ -1,5 +1,6 @@
 """One attempt from its trial to its outcome."""
 
+import itertools
 import time
 import weakref
 from pathlib import Path
@@ -19,6 +20,7 @@ from nas.spec import Candidate, Epoch, Member, Outcome, Recipe, Status, Task, Tr
 from nas.spec.candidate import Expert
 from nas.train import load_model
 from nas.train.checkpoint import load_checkpoint
+from nas.working_time import LONGEST_GAP, WorkingTime
 
 TIMES = {"seconds", "images_per_second", "peak_memory_bytes"}
 
@@ -325,6 +327,17 @@ class TestFaults:
         assert outcome.status is Status.TIMEOUT
         assert outcome.stage == "train"
         assert outcome.message == f"reached its time limit of {limit:g} s"
+
+    @pytest.mark.parametrize(("passes", "status"), [(10_000.0, Status.OK), (1.5, Status.TIMEOUT)])
+    def test_a_stop_of_its_process_is_not_its_time(
+        self, make_trial: Any, monkeypatch: pytest.MonkeyPatch, passes: float, status: Status
+    ) -> None:
+        """Between any two looks at the clock: long enough to have been stopped, or at work."""
+        clock = WorkingTime(itertools.count(0.0, passes).__next__)
+        monkeypatch.setattr("nas.working_time._clock", clock)
+        looks = 200  # at most, in the whole attempt
+        limit = looks * LONGEST_GAP if status is Status.OK else 20.0
+        assert finish(make_trial(time_limit=limit))[1].status is status
 
     def test_a_driver_that_keeps_it_waiting_costs_it_no_time(self, make_trial: Any) -> None:
         seen: list[Epoch | Outcome] = []

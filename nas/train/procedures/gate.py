@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from time import perf_counter
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
 from nas.train.procedures.base import Procedure, Tick
 from nas.train.scoring import score
 from nas.train.seeding import seed_everything
+from nas.working_time import awake
 
 
 class Gate(Procedure):
@@ -69,11 +69,11 @@ class Gate(Procedure):
         self._answers = answers
 
     def _run(self, epoch: int) -> Epoch:
-        start = perf_counter()
+        start = awake()
         answers = self._asked()
         seed = seed_everything(self.seed, epoch)
         loss, balance, hits = self._train(epoch, seed, answers["held"])
-        trained = perf_counter()
+        trained = awake()
         reestimate(
             self._mixture.gate,
             self._fit,
@@ -106,7 +106,7 @@ class Gate(Procedure):
             gate_entropy=val.gate_entropy,
             usage=val.usage,
             images_per_second=images / (trained - start),
-            seconds=perf_counter() - start,
+            seconds=awake() - start,
             peak_memory_bytes=peak_memory(self.device),
         )
 

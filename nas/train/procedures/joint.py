@@ -1,7 +1,5 @@
 """All experts and the gate together, from the first step."""
 
-from time import perf_counter
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -19,6 +17,7 @@ from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
 from nas.train.procedures.base import Procedure, Tick
 from nas.train.scoring import Score, score
 from nas.train.seeding import seed_everything
+from nas.working_time import awake
 
 
 class Joint(Procedure):
@@ -56,10 +55,10 @@ class Joint(Procedure):
         self._check_every = 25 if device.type == "cuda" else 1
 
     def _run(self, epoch: int) -> Epoch:
-        start = perf_counter()
+        start = awake()
         seed = seed_everything(self.seed, epoch)
         loss, balance, hits = self._train(epoch, seed)
-        trained = perf_counter()
+        trained = awake()
         reestimate(
             self.model,
             self.data.train,
@@ -84,7 +83,7 @@ class Joint(Procedure):
             gate_entropy=val.gate_entropy,
             usage=val.usage,
             images_per_second=images / (trained - start),
-            seconds=perf_counter() - start,
+            seconds=awake() - start,
             peak_memory_bytes=peak_memory(self.device),
         )
 
