@@ -65,6 +65,7 @@ def prepare_campaign(
     if name is not None:
         check_name(name)
     chosen = name or default_name(space, config.dataset, ledger.campaign_names())
+    ledger.claim_files()
     made = ledger.create_campaign(chosen, space, config.model_dump(mode="json"))
     keep_manifest(ledger, made, manifest.to_json())
     return chosen
@@ -112,6 +113,7 @@ def run(
     for another signal, where someone stops it before a trial could begin.
     """
     row = ledger.campaign(name)
+    ledger.claim_files()
     hold_to(ledger, name, config, voice.say)
     whole = Space.model_validate(row.space)
     warm = warm_keys(ledger, whole, config)

@@ -154,7 +154,15 @@ def export(
     """
     from nas.report.export import export as write
 
-    for path in write(Ledger(db), candidate, output, campaign, code_only=code_only):
+    written = write(
+        Ledger(db),
+        candidate,
+        output,
+        campaign,
+        code_only=code_only,
+        say=lambda line: echo(line, err=True),
+    )
+    for path in written:
         echo(path)
 
 

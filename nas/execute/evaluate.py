@@ -126,8 +126,11 @@ class _Attempt:
         self.stage = "save"
         if self.trial.keep_in_bank:
             deposit(self.trial, training, data, measured, self.start, self._tick)
-        weights = self._save_weights(training.model) if self.trial.keep_weights else None
-        return self._outcome(Status.OK, stage="", weights=weights, **measured)
+        digest = self._save_weights(training.model) if self.trial.keep_weights else None
+        weights = None if digest is None else WEIGHTS
+        return self._outcome(
+            Status.OK, stage="", weights=weights, weights_sha256=digest, **measured
+        )
 
     def failed(self, error: BaseException) -> Outcome:
         """The outcome an exception stands for."""
@@ -210,12 +213,12 @@ class _Attempt:
         self.saved = awake()
 
     def _save_weights(self, model: nn.Module) -> str | None:
+        """The digest of what was written; None where it could not be."""
         try:
-            save_weights(self.folder / WEIGHTS, model)
+            return save_weights(self.folder / WEIGHTS, model)
         except Exception as error:  # whatever a disk does, the measurements are worth keeping
             self.notes.append(f"weights not saved: {error}")
             return None
-        return WEIGHTS
 
     def _measure(self, training: Procedure, data: Data) -> dict[str, Any]:
         compute = Compute.of(self.recipe, self.device)

@@ -125,11 +125,12 @@ class Attempts(Notes):
             .order_by(m.Attempt.id)
         )
         with self.ledger.session() as session:
-            return [
-                (value or 0.0, folder / WEIGHTS)
-                for attempt, value, key in session.execute(query)
-                if (folder := self.folder_if_ours(key, attempt))
-            ]
+            rows = session.execute(query).all()
+        return [
+            (value or 0.0, folder / WEIGHTS)
+            for attempt, value, key in rows
+            if (folder := self.folder_if_ours(key, attempt))
+        ]
 
     def settled(self) -> dict[Path, str | None]:
         """Folders of the attempts at finished candidates: the weights file in each that the
@@ -140,11 +141,12 @@ class Attempts(Notes):
             .where(self._mine(), m.Candidate.outcome.is_not(None))
         )
         with self.ledger.session() as session:
-            return {
-                folder: WEIGHTS if weights and attempt == final else None
-                for attempt, key, weights, final in session.execute(query)
-                if (folder := self.folder_if_ours(key, attempt))
-            }
+            rows = session.execute(query).all()
+        return {
+            folder: WEIGHTS if weights and attempt == final else None
+            for attempt, key, weights, final in rows
+            if (folder := self.folder_if_ours(key, attempt))
+        }
 
     def folder_if_ours(self, key: str, attempt: int) -> Path | None:
         """An attempt's folder; None where a link or a row would lead elsewhere: what is not

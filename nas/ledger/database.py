@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError
 from nas.ledger.engine import file_of, open_engine, place
 from nas.spec import ProblemError, UsageError
 
-HEAD = "0005"
+HEAD = "0006"
 """The schema version this code writes: the newest file in migrations/versions."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")

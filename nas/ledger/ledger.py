@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -18,6 +20,7 @@ from nas.ledger import models as m
 from nas.ledger.database import database_url, open_ledger
 from nas.ledger.engine import absent, file_of, place
 from nas.ledger.faults import faults
+from nas.ledger.folder import FilesFolder, check_free
 from nas.ledger.trouble import RECOVER, DamagedError, patiently, plain_errors
 from nas.spec import Conditions, Member, Probe, ProblemError, Space, did_you_mean
 
@@ -50,6 +53,8 @@ class Ledger:
         self._path = file_of(self.url)
         if self._path is not None and not create and not self._path.exists():
             raise absent(self.url)
+        if self._path is not None and not read_only and not self._path.exists():
+            check_free(self._path)
         self.read_only = read_only
         self.patience: Callable[[float], bool] = lambda waited: waited < timeout
         """Told the seconds another program has kept the ledger locked; whether to wait on."""
@@ -58,7 +63,11 @@ class Ledger:
                 lambda: open_ledger(self.url, read_only=read_only), self.patience
             )
         self._file = self._identity()
+        self._files: Path | None = None
         OPENED.add(self)
+        if not read_only:
+            with suppress(ProblemError):  # whoever asks for the files is told
+                self._folder.adopt()
 
     @property
     def place(self) -> str:
@@ -67,10 +76,33 @@ class Ledger:
 
     @property
     def files(self) -> Path:
-        """The folder for checkpoints and weights: beside a SQLite file, else in the cwd."""
-        if self._path is not None:
-            return self._path.with_suffix(".files")
-        return Path.cwd() / "runs.files"
+        """The folder for checkpoints and weights: beside a SQLite file, else in the cwd.
+
+        Raises ProblemError where another ledger's files lie there: see nas.ledger.folder."""
+        if self._files is None:
+            self._files = self._folder.find()
+        return self._files
+
+    def claim_files(self) -> Path:
+        """The folder, made and marked as this ledger's. Raises as `files` does."""
+        self._files = self._folder.claim()
+        return self._files
+
+    @cached_property
+    def _folder(self) -> FilesFolder:
+        with self.session() as session:
+            ident = session.scalars(select(m.Identity.id)).first()
+        if ident is None or not re.fullmatch("[0-9a-f]{32}", ident):
+            raise ProblemError(
+                "this database is damaged: it does not say which ledger it is", where=self.place
+            )
+        name = self._path.name if self._path else str(self.url.database)
+        return FilesFolder(self._path, name, ident, self._owned)
+
+    def _owned(self) -> set[tuple[str, str]]:
+        row = m.Candidate
+        with self.session() as session:
+            return {(str(c), key) for c, key in session.execute(select(row.campaign_id, row.key))}
 
     def attempt_folder(self, campaign: int, key: str, attempt: int) -> Path:
         """The one folder an attempt may write to, whether or not it is there.
@@ -131,6 +163,10 @@ class Ledger:
                     said = [str(error.orig)]
                 problems += [line for line in said if line != "ok"]
             problems += map(str, faults(connection, config))
+        try:
+            _ = self.files
+        except ProblemError as error:
+            problems.append(str(error))
         return problems
 
     def close(self) -> None:

@@ -43,6 +43,13 @@ class Base(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON, float: Double}
 
 
+class Identity(Base):
+    """One row: which ledger this is, wherever it is moved and whatever it is called."""
+
+    __tablename__ = "identity"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+
+
 class Environment(Base):
     """The machine and versions an attempt ran with."""
 
@@ -167,6 +174,8 @@ class Attempt(Base):
     params: Mapped[Big | None]
     weights: Mapped[str | None]
     rung: Mapped[int | None]
+    weights_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the weights file; None where there is none, and from before it was noted."""
 
 
 class Epoch(Base):

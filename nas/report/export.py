@@ -1,7 +1,9 @@
 """`nas export`: a finished candidate as files that need torch, timm, safetensors and Pillow."""
 
+import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from nas.spec import WEIGHTS, Candidate, Inputs, ProblemError
 
 KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
 
+AGAIN = "`nas confirm` trains leaders again; `nas export --code-only` writes the code alone"
+UNCHECKED = "kept by a nas that recorded no checksum: whether they are as written is not known"
+
 
 def export(
     ledger: Ledger,
@@ -26,25 +31,29 @@ def export(
     campaign: str | None = None,
     *,
     code_only: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Writes model.py, preprocess.py, weights.safetensors, config.json and README.md into a new or
     empty folder.
 
     Returns the files written. Raises ProblemError for a candidate that has not been trained to
-    its end, for weights that were not kept or are gone, and for a folder that holds something;
-    nothing is left behind then. `code_only` leaves the weights out.
+    its end, for weights that were not kept, are gone or are not what was written, and for a folder
+    that holds something; nothing is left behind then. `code_only` leaves the weights out. `say` is
+    told what the owner should know of what was written.
     """
     found = find(ledger, ident, campaign)
     weights = None if code_only else _weights(ledger, found)
     check_new_folder(out)
     config = _config(ledger, found)
     with new_folder(out) as made:
+        if weights is not None:
+            config["weights_sha256"] = _copy(weights, made / WEIGHTS, found)
+            if found.final and found.final.weights_sha256 is None:
+                say(f"{WEIGHTS}: {UNCHECKED}")
         (made / "model.py").write_text(found.candidate.code, encoding="utf-8")
         shutil.copyfile(preprocess.__file__, made / "preprocess.py")
         (made / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         (made / "README.md").write_text(card(config, weights is not None), encoding="utf-8")
-        if weights is not None:
-            shutil.copyfile(weights, made / "weights.safetensors")
     return sorted(out.iterdir())
 
 
@@ -55,15 +64,31 @@ def _weights(ledger: Ledger, found: Found) -> Path:
             f"{row.key} has not been trained to its end: {row.outcome or 'it is still open'}",
             fix="`nas export --code-only` writes its code",
         )
-    again = "`nas confirm` trains leaders again; `nas export --code-only` writes the code alone"
     if final.weights is None:
-        raise ProblemError(f"the weights of {row.key} were not kept", fix=again)
+        raise ProblemError(f"the weights of {row.key} were not kept", fix=AGAIN)
     path = contained(ledger.attempt_folder(found.campaign.id, row.key, final.id), WEIGHTS)
     if not path.is_file():
         raise ProblemError(
-            f"the weights of {row.key} are gone", where=str(path), fix=f"--keep-weights; {again}"
+            f"the weights of {row.key} are gone", where=str(path), fix=f"--keep-weights; {AGAIN}"
         )
     return path
+
+
+def _copy(weights: Path, to: Path, found: Found) -> str:
+    """Copies a weights file; the SHA-256 of the copy. Raises ProblemError where it is another than
+    the one recorded."""
+    shutil.copyfile(weights, to)
+    with to.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    known = found.final and found.final.weights_sha256
+    if known and digest != known:
+        raise ProblemError(
+            f"the weights of {found.candidate.key} are damaged: their checksum is not the one that"
+            " was recorded",
+            where=str(weights),
+            fix=f"take them from a copy; {AGAIN}",
+        )
+    return digest
 
 
 def _config(ledger: Ledger, found: Found) -> dict[str, Any]:

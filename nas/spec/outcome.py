@@ -136,6 +136,8 @@ class Outcome(Noun):
     """None where the data was never read."""
     weights: str | None = None
     """File name of the saved weights inside the attempt's folder."""
+    weights_sha256: str | None = None
+    """Of that file, in hexadecimal digits."""
     rung: int | None = None
     needs_restart: bool = False
     """Whether its worker's process is unfit for another trial: CUDA computes no more there."""

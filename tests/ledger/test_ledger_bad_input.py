@@ -1,6 +1,7 @@
 """What can be wrong with a ledger: one clear line each, and nothing recorded is lost."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -250,6 +251,7 @@ def test_a_ledger_that_is_taken_away_is_not_written_to(maker: Maker, replaced: b
     """SQLite would not mind: the file lives on without a name, and every result with it is lost."""
     path = Path(maker.ledger.place)
     path.unlink()
+    shutil.rmtree(maker.ledger.files)  # or the new one is refused for another's files
     if replaced:
         Ledger(path, read_only=False).close()
     with pytest.raises(ProblemError, match="removed or replaced while in use"):

@@ -1,5 +1,6 @@
 """Exported files: complete, refused for the right reason, never half there."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -33,8 +34,8 @@ def build(num_classes):
 '''
 
 
-def trained(maker: Maker, *, keep: bool = True) -> str:
-    """A finished candidate with real weights; its key."""
+def trained(maker: Maker, *, keep: bool = True, digest: bool = True) -> str:
+    """A finished candidate with real weights, and their digest; its key."""
     drawn = Drawn(candidate=maker.candidate("ant_s", "bee_s"), code=CODE)
     claim = maker.store.draw(lambda _: drawn)
     assert claim is not None
@@ -47,6 +48,9 @@ def trained(maker: Maker, *, keep: bool = True) -> str:
         status=Status.OK, epochs=2, val_acc=0.9, test_acc=0.875, uniform_test_acc=0.85, params=30730
     )
     outcome = outcome.with_(weights=weights)
+    if weights and digest:
+        known = hashlib.sha256((folder / weights).read_bytes()).hexdigest()
+        outcome = outcome.with_(weights_sha256=known)
     assert maker.store.finish(claim, attempt, outcome, final=True)
     return claim.candidate.key
 
@@ -77,6 +81,33 @@ def test_what_is_written(maker: Maker, tmp_path: Path) -> None:
     card = (out / "README.md").read_text()
     for part in ("ant + bee", "`bee_s`", "| this mixture | 90.00 | 87.50 |", "30.7 k", "digits"):
         assert part in card
+
+
+def test_weights_that_are_not_what_was_recorded_are_refused(maker: Maker, tmp_path: Path) -> None:
+    key = trained(maker)
+    [path] = maker.ledger.files.rglob("weights.safetensors")
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)[0]
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
+    with pytest.raises(ProblemError, match="are damaged: their checksum is not the one"):
+        export(maker.ledger, key, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    export(maker.ledger, key, tmp_path / "code", code_only=True)
+
+
+def test_weights_from_before_there_were_checksums_are_exported_with_a_note(
+    maker: Maker, tmp_path: Path
+) -> None:
+    key = trained(maker, digest=False)
+    said: list[str] = []
+    export(maker.ledger, key, tmp_path / "out", say=said.append)
+    [line] = said
+    assert "recorded no checksum" in line
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    content = (tmp_path / "out" / "weights.safetensors").read_bytes()
+    assert config["weights_sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_the_card_s_own_code_uses_it_where_nas_is_absent(maker: Maker, tmp_path: Path) -> None:

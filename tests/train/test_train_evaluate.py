@@ -1,5 +1,6 @@
 """One attempt from its trial to its outcome."""
 
+import hashlib
 import itertools
 import time
 import weakref
@@ -89,6 +90,8 @@ class TestWell:
         trial = make_trial()
         _, outcome = finish(trial)
         assert outcome.weights == WEIGHTS
+        content = (Path(trial.folder) / WEIGHTS).read_bytes()
+        assert outcome.weights_sha256 == hashlib.sha256(content).hexdigest()
         model = load_model(trial.code, 10)
         path = Path(trial.folder) / WEIGHTS
         safetensors.torch.load_model(model, path)
