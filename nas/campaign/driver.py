@@ -144,6 +144,7 @@ class CampaignDriver:
         ):
             self.say(f"{title(claim)}: another driver took this candidate over; result dropped")
             return
+        self.store.ledger.fold_in()
         self.recorder.done(claim, attempt, outcome)
         if result.fault:
             self.fault = outcome.message

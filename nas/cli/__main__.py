@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from contextlib import suppress
 
 from nas.import_path import leave_cwd_out
 
@@ -47,10 +48,14 @@ def main() -> None:
 def _damage() -> Exception | None:
     """The first bad row of the ledgers that were read; None if there is none."""
     from nas.campaign import CampaignConfig
-    from nas.ledger.ledger import OPENED
+    from nas.ledger.ledger import OPENED, Ledger
+    from nas.spec import ProblemError
 
-    found = (ledger.damage(CampaignConfig.model_validate) for ledger in list(OPENED))
-    return next(filter(None, found), None)
+    for url in OPENED:
+        with suppress(ProblemError):
+            if damage := Ledger(url).damage(CampaignConfig.model_validate):
+                return damage
+    return None
 
 
 def _say(problem: str) -> None:

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import nas
-from nas.cli import bank, doctor, doors, look, plan, replay, screen, search, spaces
+from nas.cli import backup, bank, doctor, doors, look, plan, replay, screen, search, spaces
 from nas.cli.console import echo
 from nas.spec.text import visible
 
@@ -65,5 +65,5 @@ def _root(
     pass
 
 
-for room in (search, bank, screen, look, plan, replay, doors, spaces, doctor):
+for room in (search, bank, screen, look, plan, replay, doors, spaces, doctor, backup):
     room.register(app)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -82,6 +83,11 @@ def _environment(row: Mapping[str, Any]) -> Iterator[str]:
         yield "its data are no object"
 
 
+def _identity(row: Mapping[str, Any]) -> Iterator[str]:
+    if not re.fullmatch("[0-9a-f]{32}", row["id"]):
+        yield "its id is not of 32 hexadecimal digits"
+
+
 def _inputs(row: Mapping[str, Any]) -> Iterator[str]:
     Inputs.model_validate(row["data"])
     data = json.dumps(row["data"], sort_keys=True).encode()
@@ -122,6 +128,7 @@ CHECKS: dict[str, Check] = {
     "environments": _environment,
     "epochs": _epoch,
     "events": _event,
+    "identity": _identity,
     "inputs": _inputs,
     "probes": _probe,
     "screened": _screened,

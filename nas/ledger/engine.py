@@ -6,6 +6,7 @@ a writer holds the whole ledger from its transaction's begin. Its transactions t
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -72,6 +73,17 @@ def _sqlite(url: URL, file: Path, read_only: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def fold(engine: Engine, how: str) -> None:
+    """Moves what SQLite's log holds into the file: PASSIVE as far as readers let it, TRUNCATE all
+    of it, and empties the log. Where it cannot, on a full disk, the log keeps it."""
+    connection = engine.raw_connection()
+    try:
+        with suppress(sqlite3.Error):
+            connection.cursor().execute(f"PRAGMA wal_checkpoint({how})")
+    finally:
+        connection.close()
 
 
 def absent(url: URL) -> ProblemError:

@@ -3,22 +3,24 @@
 import hashlib
 import json
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import finalize
 
-from sqlalchemy import URL, select, text
+from sqlalchemy import URL, Engine, select, text
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from nas.contained import contained
 from nas.ledger import models as m
 from nas.ledger.database import database_url, open_ledger
-from nas.ledger.engine import absent, file_of, place
+from nas.ledger.engine import absent, file_of, fold, place
 from nas.ledger.faults import faults
 from nas.ledger.folder import FilesFolder, check_free
 from nas.ledger.trouble import RECOVER, DamagedError, patiently, plain_errors
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-OPENED: "WeakSet[Ledger]" = WeakSet()
-"""The ledgers that this process has open: whose rows may be to blame for what fails."""
+OPENED: set[URL] = set()
+"""The ledgers that this process has read: their rows may be to blame for what fails."""
 
 
 class Ledger:
@@ -64,10 +66,18 @@ class Ledger:
             )
         self._file = self._identity()
         self._files: Path | None = None
-        OPENED.add(self)
+        self._wal: tuple[int, int] | None = None
+        # At the latest when the process ends: SQLite leaves all in its log where nobody closes it.
+        self._closing = finalize(self, _close, self._engine, folded=not read_only)
+        OPENED.add(self.url)
         if not read_only:
             with suppress(ProblemError):  # whoever asks for the files is told
                 self._folder.adopt()
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None for a server's database."""
+        return self._path
 
     @property
     def place(self) -> str:
@@ -114,25 +124,62 @@ class Ledger:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an exception."""
-        if self._file != self._identity():
-            # SQLite would go on writing into a file that nobody can find again.
-            raise ProblemError(
-                "the ledger was removed or replaced while in use",
-                where=self.place,
-                fix="open it again; nothing more is written to what was opened before",
-            )
+        self._check_files()
         try:
             with plain_errors(self.url), Session(self._engine, expire_on_commit=False) as session:
                 # A transaction begins with its connection: whoever has it, has the lock it needs.
                 patiently(lambda: _begin(session), self.patience)
                 yield session
                 session.commit()
+            self._check_files()
         except Exception as error:
             # Rows are read as if they were what was written. Where that fails, is it theirs?
             known = isinstance(error, ProblemError) and not isinstance(error, DamagedError)
             if not known and (damage := self.damage()):
                 raise damage from error
             raise
+
+    def _check_files(self) -> None:
+        """Raises ProblemError where SQLite would go on writing into files that nobody can find
+        again: it never looks at their names after it has opened them."""
+        if self._file != self._identity():
+            self._abandon()
+            raise ProblemError(
+                "the ledger was removed or replaced while in use",
+                where=self.place,
+                fix="open it again; nothing more is written to what was opened before",
+            )
+        log = self._identity("-wal")
+        if self._wal not in (None, log):
+            self._abandon()
+            raise ProblemError(
+                "the ledger's log, the file ending in -wal, was removed or replaced while in use:"
+                " what was recorded after the last result may be lost",
+                where=self.place,
+                fix="leave that file to SQLite; `nas resume` goes on from what the ledger has",
+            )
+        self._wal = None if self.read_only else log
+
+    def _abandon(self) -> None:
+        """Nothing more is written: what is there now may be in use by others."""
+        self._closing.detach()
+        self._closing = finalize(self, _close, self._engine, folded=False)
+
+    def fold_in(self) -> None:
+        """Moves what was committed from SQLite's log into the file itself, so that the file alone
+        has it. Waits for nobody: what a reader still needs of the log stays there as well."""
+        if self._path is not None and not self.read_only:
+            fold(self._engine, "PASSIVE")
+
+    def copy_into(self, copy: sqlite3.Connection) -> None:
+        """Copies the database, which is SQLite's, as it is at one moment; writers may go on."""
+        with plain_errors(self.url):
+            connection = self._engine.raw_connection()
+            try:
+                source: Any = connection.driver_connection
+                source.backup(copy)
+            finally:
+                connection.close()
 
     def damage(self, config: Callable[[dict[str, Any]], object] = dict) -> DamagedError | None:
         """The first row that is not what this program writes, ready to be raised; None if there is
@@ -170,15 +217,20 @@ class Ledger:
         return problems
 
     def close(self) -> None:
-        self._engine.dispose()
+        """Folds the log in and closes every connection; the next use opens another."""
+        _close(self._engine, folded=not self.read_only)
+        self._wal = None
 
-    def _identity(self) -> tuple[int, int] | None:
-        """Which file it is; None for a server's database, and for a file that is gone."""
+    def _identity(self, ending: str = "") -> tuple[int, int] | None:
+        """Which file it is, or the one beside it; None for a server's database, and for a file
+        that is not there."""
+        if self._path is None:
+            return None
         try:
-            found = self._path.stat() if self._path else None
+            found = self._path.with_name(f"{self._path.name}{ending}").stat()
         except OSError:
             return None
-        return (found.st_dev, found.st_ino) if found else None
+        return found.st_dev, found.st_ino
 
     # Campaigns
 
@@ -307,6 +359,13 @@ def probe_digest(conditions: Conditions, member: Member) -> str:
     """The cache key of a member's probe: SHA-256 in hexadecimal digits."""
     data = [conditions.model_dump(mode="json"), member.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _close(engine: Engine, *, folded: bool) -> None:
+    # Where no connection is open there is nothing to fold in, and opening one might make a file.
+    if folded and isinstance(engine.pool, QueuePool) and engine.pool.checkedin():
+        fold(engine, "TRUNCATE")
+    engine.dispose()
 
 
 def _begin(session: Session) -> None:

@@ -1,5 +1,6 @@
 """What a database driver raises, in plain words."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -84,8 +85,8 @@ def plain_errors(url: URL) -> Iterator[None]:
     """Turns what a database driver raises into a ProblemError that says what to do."""
     try:
         yield
-    except DBAPIError as error:
-        said = str(error.orig or error).lower()
+    except (DBAPIError, sqlite3.Error) as error:
+        said = str(getattr(error, "orig", None) or error).lower()
         if any(sign in said for sign in _DAMAGED):
             raise DamagedError(
                 f"this database is damaged ({said})", where=place(url), fix=RECOVER

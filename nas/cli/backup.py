@@ -1,0 +1,35 @@
+"""`nas backup`: a consistent copy of a ledger."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli import options
+from nas.cli.console import echo
+from nas.ledger import Ledger
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file for the copy.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    db: options.Db = "runs.db",
+) -> None:
+    """Copy a ledger into one file, complete and consistent, also of a running campaign.
+
+    `cp` may miss what SQLite keeps in a file beside it. Checkpoints, weights and the expert bank
+    are in the folder beside the ledger, and are not copied: copy that folder too. To go back, put
+    the copy in the ledger's place.
+
+    Example: `nas backup runs-monday.db`
+    """
+    from nas.ledger.backup import backup as write
+
+    ledger = Ledger(db)
+    size = write(ledger, file, force=force)
+    echo(f"{file}: {size / 1e6:.1f} MB. Weights and checkpoints are not in it.")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's command."""
+    app.command()(backup)

@@ -1,0 +1,42 @@
+"""A copy of a ledger as it is at one moment, also while a campaign writes to it."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from nas.files import replacing
+from nas.ledger.ledger import Ledger
+from nas.spec import ProblemError, UsageError
+
+
+def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
+    """Writes one file that is a ledger with all that was committed; its bytes.
+
+    Raises ProblemError for a ledger on a server and for one whose copy is not sound, UsageError
+    for a file that is there already, unless `force` says to replace it, and for the ledger itself.
+    """
+    source = ledger.path
+    if source is None:
+        raise ProblemError(
+            "this ledger is a PostgreSQL database, which has tools of its own",
+            where=ledger.place,
+            fix="pg_dump --format=custom --file=runs.dump, and the same database",
+        )
+    if to.exists() and (not to.is_file() or to.samefile(source)):
+        raise UsageError("this is the ledger, or no file", where=str(to), fix="name a new file")
+    if to.exists() and not force:
+        raise UsageError(
+            "there is a file already", where=str(to), fix="replace it with --force, or name another"
+        )
+    with replacing(to) as fresh:
+        with closing(sqlite3.connect(fresh)) as copy:
+            ledger.copy_into(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file has it all
+            [said] = copy.execute("PRAGMA quick_check(1)").fetchone()
+        if said != "ok":
+            raise ProblemError(
+                f"what was copied is damaged: {said}",
+                where=ledger.place,
+                fix="`nas doctor` says more; keep the backups that there are",
+            )
+    return to.stat().st_size

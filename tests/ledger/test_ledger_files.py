@@ -1,0 +1,158 @@
+"""SQLite's files: the log is folded in, its loss is noticed, and a backup has everything."""
+
+import gc
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ledger_filled import fill
+from ledger_maker import Maker
+
+from nas.ledger import Ledger
+from nas.ledger.backup import backup
+from nas.spec import Outcome, ProblemError, Status, UsageError
+
+
+@pytest.fixture
+def maker(tmp_path: Path) -> Maker:
+    return Maker(tmp_path / "runs.db")
+
+
+def alone(path: Path, tmp_path: Path) -> list[tuple[str]]:
+    """The outcomes that the file by itself has, as somebody sees it who copies no more than it."""
+    copy = tmp_path / "alone.db"
+    shutil.copyfile(path, copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        return connection.execute("SELECT outcome FROM candidates ORDER BY id").fetchall()
+
+
+def log(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def test_a_closed_ledger_is_one_file(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "runs.db")
+    maker.trained("ant_s", "bee_s", val=0.5)
+    assert log(maker.path).stat().st_size > 0  # type: ignore[arg-type]
+    maker.ledger.close()
+    assert [path.name for path in tmp_path.glob("runs.db*")] == ["runs.db"]
+    assert alone(tmp_path / "runs.db", tmp_path) == [("ok",)]
+
+
+def test_so_is_one_that_nobody_closed(tmp_path: Path) -> None:
+    Maker(tmp_path / "runs.db").trained("ant_s", "bee_s", val=0.5)
+    gc.collect()
+    assert [path.name for path in tmp_path.glob("runs.db*")] == ["runs.db"]
+    assert alone(tmp_path / "runs.db", tmp_path) == [("ok",)]
+
+
+def test_folding_in_waits_for_no_reader(maker: Maker, tmp_path: Path) -> None:
+    maker.trained("ant_s", "bee_s", val=0.5)
+    with Ledger(maker.path).session():
+        maker.ledger.fold_in()
+    assert alone(tmp_path / "runs.db", tmp_path) == [("ok",)]
+
+
+def test_closing_makes_no_file_again(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "runs.db", read_only=False)
+    ledger.close()
+    (tmp_path / "runs.db").unlink()
+    ledger.close()
+    assert list(tmp_path.glob("runs.db*")) == []
+
+
+def removed(path: Path) -> None:
+    log(path).unlink()
+
+
+def replaced(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(log(path).read_bytes())
+    other.replace(log(path))
+
+
+def all_removed(path: Path) -> None:
+    for file in path.parent.glob("runs.db*"):
+        if file.is_file():
+            file.unlink()
+
+
+def another(path: Path) -> None:
+    fill(path.with_name("other.db"))
+    path.with_name("other.db").replace(path)
+
+
+@pytest.mark.parametrize("spoil", [removed, replaced, all_removed, another])
+def test_files_that_vanish_are_noticed(
+    spoil: Callable[[Path], None], maker: Maker, tmp_path: Path
+) -> None:
+    maker.trained("ant_s", "bee_s", val=0.5)
+    maker.ledger.fold_in()
+    spoil(tmp_path / "runs.db")
+    there = {path.name: path.read_bytes() for path in tmp_path.glob("runs.db*") if path.is_file()}
+    for _ in range(2):
+        with pytest.raises(ProblemError, match="removed or replaced while in use"):
+            maker.draw("cat_s", "dog_s")
+    for name, content in there.items():
+        assert (tmp_path / name).read_bytes() == content
+    if (tmp_path / "runs.db").exists() and spoil is not another:
+        assert alone(tmp_path / "runs.db", tmp_path) == [("ok",)]
+
+
+def test_what_is_lost_within_a_transaction_is_noticed_at_its_end(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(claim)
+
+    def spoilt() -> None:
+        with maker.ledger.session():
+            removed(Path(maker.path))
+
+    with pytest.raises(ProblemError, match="may be lost"):
+        spoilt()
+    with pytest.raises(ProblemError, match="removed or replaced"):
+        maker.store.finish(claim, attempt, Outcome(status=Status.OK), final=True)
+
+
+def test_others_who_come_and_go_are_no_loss(maker: Maker) -> None:
+    maker.draw("ant_s", "bee_s")
+    for read_only in (True, False):
+        other = Ledger(maker.path, read_only=read_only)
+        assert other.campaign_names() == ["first"]
+        other.close()
+        maker.draw("cat_s", "dog_s", replicate=int(read_only))
+    maker.ledger.close()
+    Ledger(maker.path).candidates()
+    maker.trained("bee_m", "cat_s", val=0.5)
+    assert len(Ledger(maker.path).candidates()) == 4
+
+
+def test_a_backup_has_all_that_was_committed(maker: Maker, tmp_path: Path) -> None:
+    maker.trained("ant_s", "bee_s", val=0.5)
+    claim = maker.draw("cat_s", "dog_s")
+    with maker.ledger.session() as session:  # a campaign that is in the middle of something
+        session.connection().exec_driver_sql("UPDATE candidates SET outcome = 'half'")
+        size = backup(Ledger(maker.path), tmp_path / "copy.db")
+    assert size == (tmp_path / "copy.db").stat().st_size
+    assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy.db"]
+    assert alone(tmp_path / "copy.db", tmp_path) == [("ok",), (None,)]
+    copy = Ledger(tmp_path / "copy.db")
+    assert copy.check() == []
+    assert copy.candidates()["key"].tolist()[1] == claim.candidate.key
+
+
+def test_a_backup_replaces_nothing_unasked(maker: Maker, tmp_path: Path) -> None:
+    (tmp_path / "copy.db").write_text("mine")
+    ledger = Ledger(maker.path)
+    with pytest.raises(UsageError, match="--force"):
+        backup(ledger, tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").read_text() == "mine"
+    backup(ledger, tmp_path / "copy.db", force=True)
+    assert Ledger(tmp_path / "copy.db").campaign_names() == ["first"]
+    for place in (Path(maker.path), tmp_path):
+        with pytest.raises(UsageError, match="the ledger, or no file"):
+            backup(ledger, place, force=True)
+    with pytest.raises(ProblemError, match="no such folder"):
+        backup(ledger, tmp_path / "nowhere" / "copy.db")
