@@ -7,7 +7,7 @@ from time import monotonic
 
 from nas import data
 from nas.campaign.config import CampaignConfig
-from nas.data import Manifest
+from nas.data.manifest import Manifest
 from nas.ledger import Ledger
 from nas.ledger.datasets import keep_manifest, manifest_of
 from nas.spec import ProblemError

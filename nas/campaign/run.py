@@ -19,6 +19,7 @@ from nas.campaign.probing import Watch, classes_of, conditions_for, feasible, pr
 from nas.campaign.proposals import Proposer
 from nas.campaign.screening import sampler_of
 from nas.campaign.signals import stops_raise, stops_reach
+from nas.data.manifest import Manifest
 from nas.execute import (
     Sandbox,
     device_bytes,
@@ -55,7 +56,7 @@ class Ended:
 
 
 def prepare_campaign(
-    ledger: Ledger, space: Space, config: CampaignConfig, name: str | None, manifest: data.Manifest
+    ledger: Ledger, space: Space, config: CampaignConfig, name: str | None, manifest: Manifest
 ) -> str:
     """Adds a campaign to the ledger after checking that it can run; its name.
 

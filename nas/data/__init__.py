@@ -1,6 +1,7 @@
 """Data sets: found by name, checked cheaply, loaded as three splits that live on the device.
 
-Nothing here imports torch until `load` is called, so that the CLI can check a name at once.
+Nothing here imports torch or Pillow until `load` or `examine` is called, so that the CLI can check
+a name at once.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ from nas.data.catalog import (
     memory_bytes,
     num_classes,
 )
-from nas.data.examine import examine
-from nas.data.manifest import Manifest
 from nas.spec import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
+    from nas.data.examining import Examined
     from nas.data.loading import Images
+    from nas.data.manifest import Manifest
     from nas.data.split import Data
 
 __all__ = [
     "DataSet",
-    "Manifest",
     "canonical",
     "check",
     "check_name",
@@ -42,6 +44,24 @@ __all__ = [
     "memory_bytes",
     "num_classes",
 ]
+
+
+def examine(
+    task: Task,
+    root: Path,
+    *,
+    known: Manifest | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Examined:
+    """Looks at all image files of a data set and notes them; notes alone where they are `known`.
+
+    `tell` is called with (done, total) files. Raises ProblemError for a set that is missing, for
+    images that cannot be used, for depths that differ, for nearly all training images blank, and
+    for a class too small to be divided. Files that are as they were known are not read.
+    """
+    from nas.data.examining import examine as examine_now
+
+    return examine_now(task, root, known=known, tell=tell)
 
 
 def load(task: Task, *, image_size: int, channels: int, root: Path, device: torch.device) -> Data:

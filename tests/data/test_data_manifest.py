@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from data_files import SmallCifar, make_folder, write_image
 
-from nas.data import Manifest, examine
+from nas.data import examine
+from nas.data.manifest import Manifest
 from nas.spec import ProblemError, Task
 
 

@@ -28,12 +28,7 @@ def examine(
     known: Manifest | None = None,
     tell: Tell = lambda done, total: None,
 ) -> Examined:
-    """Looks at all image files of a data set and notes them; its files alone where it is `known`.
-
-    `tell` is called with (done, total) files. Raises ProblemError for a set that is missing, for
-    images that cannot be used, for depths that differ, for nearly all training images blank, and
-    for a class too small to be divided. Files that are as they were known are not read.
-    """
+    """See `nas.data.examine`."""
     source, where = find(task.dataset, root)
     source.check(where)
     raw = source.listed(where)
