@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 SHOWN = 10
 """Bad files that an error names; the rest is a count."""
+_READ = "cannot read this image "
 OUTLIERS = 1e-4
 """Share of an image's darkest and of its brightest pixels that the range of values leaves out."""
 BLANK_SHARE, BLANK_LEVELS = 0.9, 2
@@ -145,9 +146,7 @@ def usable(function: Callable[[Path], T], path: Path) -> T:
 
 
 def _unusable(path: Path, why: str) -> ProblemError:
-    return ProblemError(
-        f"cannot read this image ({why})", where=str(path), fix="mend or remove the file"
-    )
+    return ProblemError(f"{_READ}({why})", where=str(path), fix="mend or remove the file")
 
 
 def each(
@@ -189,9 +188,10 @@ def refuse(bad: Sequence[ProblemError], total: int) -> None:
         return
     if len(bad) == 1:
         raise bad[0]
-    names = "; ".join(f"{error.problem.where}: {error.problem.what}" for error in bad[:SHOWN])
+    problems = [error.problem for error in bad[:SHOWN]]
+    names = "; ".join(f"{problem.where} {problem.what.removeprefix(_READ)}" for problem in problems)
     more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
     raise ProblemError(
-        f"{len(bad)} of {total} images cannot be used: {names}{more}",
+        f"{len(bad)} of {total} images cannot be read: {names}{more}",
         fix="mend or remove the files",
     )

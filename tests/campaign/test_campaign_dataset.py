@@ -97,7 +97,7 @@ def test_search_names_all_bad_images_before_it_makes_a_ledger(
     command = ["search", "--dataset", f"folder:{pets}", "--executor", "inline"]
     done = CliRunner().invoke(app, command)
     assert isinstance(done.exception, ProblemError)
-    assert "2 of 14 images cannot be used" in str(done.exception)
+    assert "2 of 14 images cannot be read" in str(done.exception)
     assert "x.png" in str(done.exception)
     assert "y.png" in str(done.exception)
     assert not (tmp_path / "runs.db").exists()

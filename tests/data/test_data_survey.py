@@ -55,7 +55,7 @@ class TestBadFiles:
     def test_all_of_them_at_once(self, tmp_path: Path) -> None:
         bad = self.hostile(tmp_path)
         told = []
-        with pytest.raises(ProblemError, match="7 of 8 images cannot be used") as caught:
+        with pytest.raises(ProblemError, match="7 of 8 images cannot be read") as caught:
             look_at_all([tmp_path / "sound.png", *bad.values()], lambda *step: told.append(step))
         assert all(str(path) in caught.value.problem.what for path in bad.values())
         assert told == [(n, 8) for n in range(1, 9)]
@@ -71,7 +71,7 @@ class TestBadFiles:
 
     def test_decoding_names_all_too(self, tmp_path: Path) -> None:
         paths = list(self.hostile(tmp_path).values())
-        with pytest.raises(ProblemError, match="7 of 7 images cannot be used"):
+        with pytest.raises(ProblemError, match="7 of 7 images cannot be read"):
             decode_all(paths, Decoder(8, 3))
 
 
