@@ -120,8 +120,6 @@ class Placing:
             if entry is not None:
                 self._line.append(entry)
                 self._line.sort(key=lambda waiting: waiting.number)
-                if entry.overtaken == PATIENCE:
-                    entry.drains = self._to_drain()
 
     def leave_room(self, gpu: int, room: int) -> None:
         """Other programs leave `room` sixteenths of a GPU. A trial that asks for more than is left
@@ -132,13 +130,11 @@ class Placing:
     def retire(self, gpu: int) -> None:
         """A GPU takes no more trials; those on it run on until they `leave` or are given back."""
         self._gpus[gpu].retired = True
-        for entry in self._line:
-            if entry.drains == gpu:
-                entry.drains = self._to_drain()
 
     def place(self) -> list[tuple[int, int]]:
         """Gives GPUs to all in line that can have one now: `(trial, gpu)`, first in line first."""
         placed = []
+        self._drain()
         for entry in tuple(self._line):
             gpu = self._choose(entry)
             if gpu is None:
@@ -148,10 +144,8 @@ class Placing:
             entry.drains = None
             self._gpus[gpu].trials[entry.trial] = entry
             for earlier in self._before(entry):
-                if earlier.overtaken < PATIENCE:
-                    earlier.overtaken += 1
-                    if earlier.overtaken == PATIENCE:
-                        earlier.drains = self._to_drain()
+                earlier.overtaken = min(PATIENCE, earlier.overtaken + 1)
+            self._drain()
         return placed
 
     # Choosing
@@ -165,8 +159,7 @@ class Placing:
         before = self._before(entry)
         closed = {other.drains for other in before}
         rooms = {i: self.free(i) for i in self.alive if i not in closed}
-        need = min(entry.need, max((self._gpus[i].room for i in self.alive), default=WHOLE))
-        fits = [i for i, free in rooms.items() if free >= need]
+        fits = [i for i, free in rooms.items() if free >= self._least(entry)]
         after = [other.need for other in self._line if other.number > entry.number]
 
         def spoils(gpu: int) -> bool:
@@ -180,11 +173,19 @@ class Placing:
             default=None,
         )
 
-    def _to_drain(self) -> int | None:
-        """The GPU soonest empty, as far as shares tell; those drained already count as fuller."""
+    def _least(self, entry: _Waiting) -> int:
+        """What it needs, or all of what others leave at most."""
+        return min(entry.need, max((self._gpus[i].room for i in self.alive), default=WHOLE))
 
-        def load(gpu: int) -> int:
-            claims = sum(entry.need for entry in self._line if entry.drains == gpu)
-            return self._gpus[gpu].taken + claims
-
-        return min(self.alive, key=lambda i: (load(i), i), default=None)
+    def _drain(self) -> None:
+        """Gives each whose patience is used up a GPU to drain that can hold it once it is empty:
+        the soonest empty, as far as shares tell, what is drained already counting as taken."""
+        for entry in self._line:
+            if entry.overtaken < PATIENCE:
+                continue
+            can = [i for i in self.alive if self._gpus[i].room >= self._least(entry)]
+            if entry.drains in can:
+                continue
+            entry.drains = None
+            claims = {i: sum(e.need for e in self._line if e.drains == i) for i in can}
+            entry.drains = max(can, key=lambda i: (self.free(i) - claims[i], -i), default=None)

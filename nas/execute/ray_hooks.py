@@ -104,13 +104,13 @@ class Desk:
                 self._resting[slip.actor.rest.remote()] = attempt
             else:
                 self.dispatcher.release(attempt)
-            if attempt in taken:  # its GPU was no use, and it waits for another
-                slip.granted = slip.sent = False
+            slip.granted = slip.sent = False
+        more = attempt in taken  # it waits for a GPU, perhaps for another one
+        if not more:
+            del self.slips[trial_id]
+        if event is not None:
             self._grant()
-        if attempt in taken:
-            return True
-        del self.slips[trial_id]
-        return False
+        return more
 
     def failed(self, trial_id: str, error_file: str | None) -> None:
         """The actor died, or could not start."""

@@ -24,6 +24,8 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
     """
 
     WAIT_SECONDS = 0.1
+    LONG_WAIT_SECONDS = 1.0
+    """Between two looks for a grant: at first, and after a while."""
 
     _asked = False
     """Whether the process waits for an answer to its last epoch."""
@@ -42,7 +44,8 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         """{"event": Event}, or {} while the trial waits for the driver's grant."""
         if not self._process.busy:
-            time.sleep(self.WAIT_SECONDS)
+            self._waits += 1
+            time.sleep(min(self.LONG_WAIT_SECONDS, self._waits * self.WAIT_SECONDS))
             return {}
         if self._asked:
             self._process.go_on(True)
@@ -56,6 +59,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
 
     def grant(self, attempt: int, device: str | None) -> None:
         """Lets this trial begin, on this device alone; see TrialProcess."""
+        self._waits = 0
         if attempt == self._order.trial.attempt:
             self._process.begin(self._order, device)
 
@@ -81,7 +85,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
         return tune.PlacementGroupFactory([{"CPU": 1.0}])
 
     def _take(self, order: Order) -> None:
-        self._order, self._asked = order, False
+        self._order, self._asked, self._waits = order, False, 0
 
     def _listen(self) -> Event | None:
         if self._process.connection.poll(self.WAIT_SECONDS):

@@ -327,16 +327,6 @@ class ProcessContract(ExecutorContract):
         assert sorted(order) == list(range(1, len(shares) + 1))
         assert 0 < max(overtaken.values()) <= PATIENCE
 
-    def test_a_worker_sees_its_own_gpu_alone_and_trials_spread(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1af3, MIG-7b22,GPU-unused")
-        scripts = ["meet a b", "meet b a"]
-        driver = ScriptedDriver(scripts, tmp_path, device="cuda", memory_fraction=0.25)
-        self.make(workers=2, gpus=2).run(driver)
-        devices = [driver.outcomes[attempt].message for attempt in (1, 2)]
-        assert devices == ["device=GPU-1af3", "device=MIG-7b22"]
-
     def test_a_dead_gpu_is_retired_and_its_trials_go_to_another(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

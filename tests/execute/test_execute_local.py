@@ -39,6 +39,16 @@ class TestLocal(ProcessContract):
         self.make(gpus=0).run(driver)
         assert driver.outcomes[1].status is Status.INVALID
 
+    def test_a_worker_sees_its_own_gpu_alone_and_trials_spread(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1af3, MIG-7b22,GPU-unused")
+        scripts = ["meet a b", "meet b a"]
+        driver = ScriptedDriver(scripts, tmp_path, device="cuda", memory_fraction=0.25)
+        self.make(workers=2, gpus=2).run(driver)
+        devices = [driver.outcomes[attempt].message for attempt in (1, 2)]
+        assert devices == ["device=GPU-1af3", "device=MIG-7b22"]
+
     def test_with_the_last_gpu_everything_ends(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
