@@ -1,5 +1,6 @@
 """What the bank says of one expert."""
 
+import math
 from typing import Literal
 
 from pydantic import field_validator
@@ -43,8 +44,9 @@ class Entry(Noun):
     params: int
     seconds: float
     """Worker time it took to train, predict and store."""
-    latency: dict[int, float]
-    """Batch size → median seconds of one forward pass of so many images, where it was trained."""
+    latency: dict[int, float] = {}
+    """Batch size → median seconds of one forward pass of so many images, with nothing else running;
+    empty until that was measured."""
     proxies: dict[str, float] = {}
     """`grad_norm`, `naswot`: what it said before its first step; see nas.train.proxies.
     Left out where they are no number, or their batch did not fit the device."""
@@ -70,6 +72,11 @@ class Entry(Noun):
     @property
     def model(self) -> str:
         return self.candidate.experts[0].member.model
+
+    @property
+    def image_seconds(self) -> float:
+        """Of a forward pass of one image; NaN where it is not measured."""
+        return self.latency.get(1, math.nan)
 
     @property
     def bytes(self) -> int:

@@ -110,6 +110,11 @@ class Bank:
             shutil.rmtree(fresh, ignore_errors=True)
         return entry
 
+    def amend(self, entry: Entry) -> None:
+        """Writes anew what is said of an expert; its files stay. OSError where the disk refuses."""
+        text = entry.model_dump_json(indent=1)
+        write_text(contained(self.folder, entry.key, MANIFEST), text)
+
     def remove(self, key: str) -> None:
         """Forgets an entry, whatever is left of it."""
         shutil.rmtree(self._place(key), ignore_errors=True)

@@ -72,6 +72,13 @@ def screen_space(
     table = load(bank, list(found.values()))
     assert space.experts is not None
     sets = sets_of(table.families, space.experts.k, limit=limit, seed=config.seed)
+    unmeasured = [entry.model for entry in table.entries if not entry.latency]
+    if max_latency is not None and unmeasured:
+        raise ProblemError(
+            f"the latency of {', '.join(unmeasured)} is not measured yet",
+            where="--max-latency",
+            fix=f"`nas bank {space.name} --dataset {config.dataset}` with the same options does it",
+        )
     allowed = table.within(sets.members, max_params, max_latency)
     if not allowed.any():
         raise ProblemError(

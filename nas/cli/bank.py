@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from nas.cli import asked, complete, options
 from nas.cli.console import console, echo, echo_json
@@ -124,10 +125,14 @@ def bank(
         return experts, banked(kept, experts)
 
     experts, found = filled(config)
+    every = found
     if tuned:
         begun = bank_with(ledger, chosen, config)
         config = config.with_(experts=begun)
         experts, found = filled(config)
+        every = every | found
+    timed = _timed(ledger, kept, every, config)
+    found = {key: timed[key] for key in found}
     _show(experts, found, as_json)
     if publish is not None:
         _publish(ledger, kept, found, chosen, config, publish, licence)
@@ -151,6 +156,27 @@ def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
     if ended.why and not ended.spent:
         echo(f"{name}: {ended.why}. The same command goes on.", err=True)
         raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
+
+
+def _timed(
+    ledger: "Ledger", kept: "Bank", found: "dict[str, Entry]", config: Any
+) -> "dict[str, Entry]":
+    """The entries with their latency, measured now that nothing is trained."""
+    if all(entry.latency for entry in found.values()):
+        return found
+    from nas.campaign.latencies import measure_latencies
+
+    with Terminal(stderr=True).status("measuring latency…") as status:
+        return measure_latencies(
+            ledger,
+            kept,
+            found.values(),
+            config,
+            say=lambda line: echo(line, err=True),
+            watch=lambda number, total, model: status.update(
+                Text(f"measuring latency {number}/{total}: {model}")
+            ),
+        )
 
 
 def _publish(
@@ -223,7 +249,7 @@ def _show(experts: "list[Wanted]", found: "dict[str, Entry]", as_json: bool) -> 
         table.add_row(
             *(row["family"], row["model"]),
             *(f"{100 * row['val_acc']:.2f} %", f"{100 * row['test_acc']:.2f} %"),
-            *(f"{row['params']:,}", f"{1000 * row['latency']:.2f}"),
+            *(f"{row['params']:,}", _milliseconds(row["latency"])),
             f"{row['bytes'] / 1e6:.1f}",
         )
     console.print(table)
@@ -232,12 +258,16 @@ def _show(experts: "list[Wanted]", found: "dict[str, Entry]", as_json: bool) -> 
     console.print(said)
 
 
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{1000 * seconds:.2f}"
+
+
 def _figures(entry: "Entry") -> dict[str, Any]:
     return {
         "val_acc": entry.val_acc,
         "test_acc": entry.test_acc,
         "params": entry.params,
-        "latency": entry.latency[1],
+        "latency": entry.latency.get(1),
         "bytes": entry.bytes,
         "seconds": entry.seconds,
     }

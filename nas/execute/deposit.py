@@ -1,4 +1,4 @@
-"""A trained expert into the bank: weights, predictions, and how fast it answers."""
+"""A trained expert into the bank: its weights and what it predicts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,6 @@ from nas.train.checkpoint import save_weights
 from nas.train.predicting import predict
 from nas.train.proxies import BATCH, proxies
 from nas.train.seeding import seed_everything
-from nas.train.timing import latency
 from nas.working_time import awake
 
 
@@ -45,8 +44,6 @@ def deposit(
         for name, split in splits.items()
     }
     features = predictions["held"].features
-    shape = (trial.candidate.channels, trial.candidate.image_size, trial.candidate.image_size)
-    speed = latency(training.model, shape, compute)
     foretold = _proxies(trial, training, data)
 
     def describe(files: dict[str, Part]) -> Entry:
@@ -59,7 +56,6 @@ def deposit(
             test_acc=measured["test_acc"],
             params=sum(p.numel() for p in training.model.parameters()),
             seconds=awake() - start,
-            latency=speed,
             proxies=foretold,
             versions={"torch": torch.__version__, "timm": timm.__version__},
             device=str(training.device),

@@ -36,15 +36,21 @@ class Experts:
         self, members: NDArray[np.int64], params: int | None, latency: float | None
     ) -> NDArray[np.bool_]:
         """Which mixtures `(Q, k)` have at most so many parameters, and take at most so many seconds
-        an image with their experts one after another."""
+        an image with their experts one after another; none with an expert whose latency is not
+        measured."""
         allowed = np.ones(len(members), dtype=bool)
         if params is not None:
             allowed &= np.array([e.params for e in self.entries])[members].sum(axis=1) <= params
         if latency is not None:
-            allowed &= (
-                np.array([e.latency[1] for e in self.entries])[members].sum(axis=1) <= latency
-            )
+            allowed &= self.seconds(members) <= latency
         return allowed
+
+    def seconds(self, members: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Of one image through the experts of mixtures `(Q, k)`, one after another `(Q,)`; NaN
+        where it is not measured."""
+        each = np.array([entry.image_seconds for entry in self.entries])
+        total: NDArray[np.float64] = each[members].sum(axis=1)
+        return total
 
     def on(self, device: torch.device | str) -> Self:
         """The same, where mixtures are to be scored."""

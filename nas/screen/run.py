@@ -46,7 +46,7 @@ def screen(
         "oracle": oracle(val, labels, members),
         "best_member": own[members].max(axis=1),
         "params": np.array([e.params for e in experts.entries], dtype=float)[members].sum(axis=1),
-        "latency": np.array([e.latency[1] for e in experts.entries])[members].sum(axis=1),
+        "latency": experts.seconds(members),
     }
     chosen = members[:top]
     fits = {

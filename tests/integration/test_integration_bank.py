@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from real_nas import command, environment, nas, run, write_space
 
-from nas.bank import Bank
+from nas.bank import Bank, Entry
 from nas.ledger import Ledger
+from nas.spec import WEIGHTS
 
 LOCAL = ("--executor", "local", "--workers", "1", "--epochs", "1")
 
@@ -38,10 +39,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     candidates = Ledger(folder / "runs.db").candidates()
     recorded = set(candidates.loc[candidates["outcome"] == "ok", "key"])
     assert recorded
-    before = {p: p.stat().st_mtime_ns for p in there if p.parent.name in recorded}
+    weights = [p.with_name(WEIGHTS) for p in there if p.parent.name in recorded]
+    before = {p: p.stat().st_mtime_ns for p in weights}
     nas("bank", space, *LOCAL, cwd=folder)
     after = entries(folder)
     assert len(after) == 5
+    assert all(Entry.model_validate_json(path.read_bytes()).latency for path in after)
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
     return folder
 

@@ -1,0 +1,73 @@
+"""The latency of a bank's experts: a pass of its own, while nothing else runs."""
+
+from collections.abc import Callable, Iterable
+
+from nas.bank import Bank, Entry
+from nas.campaign.config import CampaignConfig
+from nas.execute import Sandbox, settled_precision
+from nas.execute.latency import measure_latency
+from nas.ledger import CampaignStore, Ledger, Owner
+from nas.render import render
+from nas.spec import WEIGHTS
+
+SECONDS = 300.0
+"""How long one expert may take."""
+
+Watch = Callable[[int, int, str], None]
+"""Called before each expert with (its number, their number, its model)."""
+
+
+def measure_latencies(
+    ledger: Ledger,
+    bank: Bank,
+    entries: Iterable[Entry],
+    config: CampaignConfig,
+    *,
+    say: Callable[[str], None] = lambda line: None,
+    watch: Watch = lambda number, total, model: None,
+) -> dict[str, Entry]:
+    """The entries by key, each with its latency, which is measured and kept where it was not yet.
+
+    Trials beside it would slow it down, so nothing is measured while another driver works in this
+    ledger: that is told, as is an expert that cannot be measured.
+    """
+    found = {entry.key: entry for entry in entries}
+    missing = [entry for entry in found.values() if not entry.latency]
+    if not missing:
+        return found
+    if working := _working(ledger):
+        say(
+            f"latency is not measured beside {working}, which is running: type the same again when"
+            " it has ended"
+        )
+        return found
+    with Sandbox() as sandbox:
+        for number, entry in enumerate(missing, start=1):
+            watch(number, len(missing), entry.model)
+            candidate = entry.candidate
+            answer = sandbox.call(
+                measure_latency,
+                candidate,
+                render(candidate),
+                str(bank.checked(entry, WEIGHTS)),
+                entry.inputs.num_classes,
+                config.device,
+                settled_precision(candidate.recipe.precision, config.gpus)[0],
+                timeout=SECONDS,
+            )
+            if not answer.ok:
+                say(f"{entry.model}: its latency cannot be measured: {answer.problem}")
+                sandbox.close()
+                continue
+            found[entry.key] = entry.with_(latency=answer.value)
+            bank.amend(found[entry.key])
+    return found
+
+
+def _working(ledger: Ledger) -> str | None:
+    """A campaign that another driver has candidates of."""
+    for name in ledger.campaign_names():
+        store = CampaignStore(ledger, ledger.campaign(name).id, Owner.me())
+        if store.open_elsewhere():
+            return name
+    return None

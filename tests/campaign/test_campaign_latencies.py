@@ -1,0 +1,108 @@
+"""A bank's latencies: measured once, with nothing else running."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bank_maker import put
+from campaign_bench import Bench
+
+from nas.bank import Bank, Entry
+from nas.campaign import CampaignConfig, latencies
+from nas.campaign.bank import bank_of
+from nas.campaign.latencies import measure_latencies
+from nas.execute import Answer, Failure
+from nas.ledger import Ledger
+from nas.screen import load
+
+CONFIG = CampaignConfig()
+
+
+class FakeSandbox:
+    """Measures at once; what is called `slow` does not answer."""
+
+    measured: list[str] = []
+
+    def __enter__(self) -> "FakeSandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def call(self, function: Any, candidate: Any, *_: Any, timeout: float) -> Answer[Any]:
+        assert function is latencies.measure_latency
+        model = candidate.experts[0].member.model
+        self.measured.append(model)
+        if model.startswith("slow"):
+            return Answer(None, Failure.TIMEOUT, "no answer after 300 s; killed")
+        return Answer({1: 0.002, 32: 0.02})
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    monkeypatch.setattr(FakeSandbox, "measured", [])
+    monkeypatch.setattr(latencies, "Sandbox", FakeSandbox)
+    monkeypatch.setattr(latencies, "render", lambda candidate: "the code")
+    return Ledger(tmp_path / "runs.db", read_only=False)
+
+
+def unmeasured(bank: Bank, family: str) -> Entry:
+    entry = put(bank, family).with_(latency={})
+    bank.amend(entry)
+    return entry
+
+
+def test_what_is_measured_is_kept_and_not_measured_again(ledger: Ledger) -> None:
+    bank = bank_of(ledger)
+    entries = [put(bank, "ant"), unmeasured(bank, "bee"), unmeasured(bank, "cat")]
+    found = measure_latencies(ledger, bank, entries, CONFIG)
+    assert FakeSandbox.measured == ["bee_s", "cat_s"]
+    assert [found[entry.key].image_seconds for entry in entries] == [0.001, 0.002, 0.002]
+    kept = [bank.entry(entry.key) for entry in entries]
+    assert kept == list(found.values())
+    bank.verify(kept[1])  # its files are what they were
+    measure_latencies(ledger, bank, kept, CONFIG)
+    assert len(FakeSandbox.measured) == 2
+
+
+def test_nothing_is_measured_while_another_driver_works(ledger: Ledger, tmp_path: Path) -> None:
+    driver = Bench(tmp_path).drive()  # in the same ledger
+    driver.next()
+    bank = bank_of(ledger)
+    entry = unmeasured(bank, "ant")
+    said: list[str] = []
+    found = measure_latencies(ledger, bank, [entry], CONFIG, say=said.append)
+    assert FakeSandbox.measured == []
+    assert found == {entry.key: entry}
+    assert said == [
+        "latency is not measured beside c, which is running: type the same again when it has ended"
+    ]
+    driver.close()
+    measure_latencies(ledger, bank, [entry], CONFIG)
+    assert FakeSandbox.measured == ["ant_s"]
+
+
+def test_one_that_cannot_be_measured_is_told_of_and_the_others_are(ledger: Ledger) -> None:
+    bank = bank_of(ledger)
+    entries = [unmeasured(bank, "slow"), unmeasured(bank, "swift")]
+    said: list[str] = []
+    found = measure_latencies(ledger, bank, entries, CONFIG, say=said.append)
+    assert said == ["slow_s: its latency cannot be measured: no answer after 300 s; killed"]
+    assert [bool(found[entry.key].latency) for entry in entries] == [False, True]
+
+
+def test_a_screen_does_not_know_the_speed_of_what_was_not_measured(tmp_path: Path) -> None:
+    bank = Bank(tmp_path)
+    entries = [put(bank, "ant"), unmeasured(bank, "bee"), put(bank, "cat")]
+    table = load(bank, entries)
+    members = np.array([[0, 1], [0, 2]])
+    unknown, known = table.seconds(members).tolist()
+    assert math.isnan(unknown)
+    assert known == pytest.approx(0.002)
+    assert table.within(members, None, 1.0).tolist() == [False, True]
+    assert table.within(members, None, None).all()
