@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from enum import Enum
 from typing import Protocol
 
+from nas.execute.growth import allowance
 from nas.spec import Epoch, Outcome, Trial
 from nas.working_time import awake
 
@@ -81,6 +82,8 @@ class Executor(ABC):
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
         self.workers = workers
+        self.growth_bytes = allowance(workers)
+        """What a worker may have grown by since its first trial before it is replaced."""
         self.gpus = gpus
         self.evaluate = evaluate
         """The worker's function as `module:name`, looked up in the worker."""

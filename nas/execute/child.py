@@ -124,6 +124,11 @@ class Child:
         return message
 
     @property
+    def pid(self) -> int:
+        assert self._process.pid is not None  # it was started
+        return self._process.pid
+
+    @property
     def exitcode(self) -> int | None:
         """None while it lives, −n if signal n ended it."""
         return self._process.exitcode

@@ -11,6 +11,7 @@ from typing import Any
 
 from nas.execute.base import Executor
 from nas.execute.child import Child, Item, Raised, Returned, Started
+from nas.execute.growth import Growth
 from nas.spec import DEVICE, Outcome, Status, Trial
 from nas.working_time import awake
 
@@ -40,6 +41,7 @@ class Order:
         self.evaluate = settings.evaluate
         self.check = settings.CHECK
         self.grace = settings.GRACE
+        self.growth_bytes = settings.growth_bytes
 
     # Ray Tune copies and prints whatever it finds in a config.
 
@@ -71,6 +73,7 @@ class TrialProcess:
         self._again = False
         """Whether this trial has had its second chance to start."""
         self._limit = 0.0
+        self._growth = Growth()
 
     @property
     def busy(self) -> bool:
@@ -109,7 +112,7 @@ class TrialProcess:
                 if message is None:
                     self.close()
                 elif not isinstance(message, Item):
-                    self._state = _State.IDLE
+                    self._rest()
                 return None
             case _, Item(Outcome() as outcome):
                 self.go_on(False)
@@ -143,6 +146,15 @@ class TrialProcess:
         if self._child is not None:
             self._child.close()
         self._child, self._state, self.device = None, _State.IDLE, None
+        self._growth = Growth()
+
+    def _rest(self) -> None:
+        """Its trial is over; the next gets a new process where this one has grown too much."""
+        assert self._child is not None
+        assert self._order is not None
+        self._state = _State.IDLE
+        if self._growth.after_trial(self._child.pid) > self._order.growth_bytes:
+            self.close()
 
     def _run(self) -> None:
         assert self._child is not None

@@ -243,6 +243,15 @@ class ProcessContract(ExecutorContract):
         self.make().run(driver)
         assert driver.outcomes[1].message == "exitcode=0", driver.outcomes[1]
 
+    def test_a_worker_that_grows_is_replaced(self, tmp_path: Path) -> None:
+        driver = ScriptedDriver(["grow 1", "grow 40", "grow 40", "grow 1"], tmp_path)
+        executor = self.make()
+        executor.growth_bytes = 60 * 2**20
+        executor.run(driver)
+        first, second, third, fourth = (driver.outcomes[a].message for a in range(1, 5))
+        assert first == second == third  # grown by 40 MB, then by 80
+        assert third != fourth
+
     def test_a_worker_can_end_its_own_children(self, tmp_path: Path) -> None:
         """By SIGTERM, as multiprocessing ends a pool, though it hears none itself."""
         driver = ScriptedDriver(["terminate"], tmp_path)

@@ -170,6 +170,15 @@ def parent(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     yield Outcome(status=Status.OK, message=f"exitcode={child.exitcode}")
 
 
+KEPT: list[bytes] = []
+
+
+def grow(trial: Trial, megabytes: str) -> Iterator[Epoch | Outcome]:
+    """Keeps memory for good."""
+    KEPT.append(b"x" * (int(megabytes) * 2**20))
+    yield Outcome(status=Status.OK, message=str(os.getpid()))
+
+
 def terminate(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     """Survives SIGTERM, and ends a forked child and another program by it."""
     os.kill(os.getpid(), signal.SIGTERM)
@@ -187,6 +196,7 @@ DEEDS = {
     for deed in (
         ok, segv, leave, kill, sleep, hold_gil, throw, quit_python, oom, huge, silent, endless,
         meet, parent, spoil, share, use, break_later, terminate,
+        grow,
     )
 }  # fmt: skip
 
