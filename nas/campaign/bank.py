@@ -126,8 +126,9 @@ def open_bank(
         return row.name, store.reopen([expert.key for expert in missing])
     tuned = "" if config.experts == SCRATCH else "tuned-"
     named = alone.with_(name=f"{tuned}bank-{space.name}")
-    name = default_name(named, config.dataset, ledger.campaign_names())
-    ledger.create_campaign(name, alone, asked)
+    name, _ = ledger.name_campaign(
+        lambda taken: default_name(named, config.dataset, taken), alone, asked
+    )
     return name, 0
 
 

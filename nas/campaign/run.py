@@ -65,11 +65,16 @@ def prepare_campaign(
     check(space, config)
     if name is not None:
         check_name(name)
-    chosen = name or default_name(space, config.dataset, ledger.campaign_names())
     ledger.claim_files()
-    made = ledger.create_campaign(chosen, space, config.model_dump(mode="json"))
+    asked = config.model_dump(mode="json")
+    if name is None:
+        name, made = ledger.name_campaign(
+            lambda taken: default_name(space, config.dataset, taken), space, asked
+        )
+    else:
+        made = ledger.create_campaign(name, space, asked)
     keep_manifest(ledger, made, manifest.to_json())
-    return chosen
+    return name
 
 
 def check(space: Space, config: CampaignConfig) -> None:

@@ -243,15 +243,19 @@ class Ledger:
                     where=self.place,
                     fix=f"go on with it by `nas resume {name}`, or choose another --name",
                 )
-            row = m.Campaign(
-                name=name,
-                created_at=time.time(),
-                config=config,
-                space=space.model_dump(mode="json"),
-            )
-            session.add(row)
-            session.flush()
-            return row.id
+            return _add_campaign(session, name, space, config)
+
+    def name_campaign(
+        self, choose: Callable[[list[str]], str], space: Space, config: dict[str, Any]
+    ) -> tuple[str, int]:
+        """Adds a campaign by the name that `choose` makes of those taken; its name and id.
+
+        No other program takes a name in between.
+        """
+        with self.session() as session:
+            taken = list(session.scalars(select(m.Campaign.name)))
+            name = choose(taken)
+            return name, _add_campaign(session, name, space, config)
 
     def campaign(self, name: str | None = None) -> m.Campaign:
         """A campaign by name, or the latest; ProblemError if there is none."""
@@ -366,6 +370,15 @@ def _close(engine: Engine, *, folded: bool) -> None:
     if folded and isinstance(engine.pool, QueuePool) and engine.pool.checkedin():
         fold(engine, "TRUNCATE")
     engine.dispose()
+
+
+def _add_campaign(session: Session, name: str, space: Space, config: dict[str, Any]) -> int:
+    row = m.Campaign(
+        name=name, created_at=time.time(), config=config, space=space.model_dump(mode="json")
+    )
+    session.add(row)
+    session.flush()
+    return row.id
 
 
 def _begin(session: Session) -> None:

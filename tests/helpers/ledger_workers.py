@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ledger_maker import CODE, epoch
 
+from nas.campaign import default_name
 from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
 from nas.spec import (
     Assignment,
@@ -82,11 +83,15 @@ def train_all(path: Path | str, limit: int) -> None:
         say(claim.number)
 
 
-def create(path: Path | str, name: str) -> None:
+def create(path: Path | str, name: str | None = None) -> None:
     """Opens a ledger that may not be there yet, at a sign, and adds a campaign."""
     say("ready")
     sys.stdin.readline()
-    Ledger(path, read_only=False).create_campaign(name, SPACE, {})
+    ledger = Ledger(path, read_only=False)
+    if name is not None:
+        ledger.create_campaign(name, SPACE, {})
+    else:
+        ledger.name_campaign(lambda taken: default_name(SPACE, "digits", taken), SPACE, {})
 
 
 def hang(path: Path | str) -> None:
@@ -105,6 +110,6 @@ if __name__ == "__main__":
     if verb == "train_all":
         train_all(where, int(rest[0]))
     elif verb == "create":
-        create(where, rest[0])
+        create(where, *rest)
     elif verb == "hang":
         hang(where)
