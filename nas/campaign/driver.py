@@ -13,13 +13,13 @@ from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig
 from nas.campaign.coverage import Coverage
 from nas.campaign.launch import Launcher
+from nas.campaign.leftovers import stop_file
 from nas.campaign.logs import Recorder
 from nas.campaign.proposals import Proposer
 from nas.campaign.renewal import CandidateError
 from nas.campaign.rungs import Rungs
 from nas.campaign.verdict import alone, title, told, verdict
 from nas.campaign.waiting import GIVE_UP_SECONDS
-from nas.contained import contained
 from nas.execute import Idle, MemoryReader
 from nas.ledger import CampaignStore, Claim
 from nas.spec import CROWDED, Epoch, Outcome, Role, Status, Trial
@@ -73,7 +73,7 @@ class CampaignDriver:
         """True once there is nothing left to do."""
         self.fault: str | None = None
         """What went wrong outside of any candidate: unreadable data, a full disk."""
-        self.stop_file = contained(store.ledger.files, f"stop-{store.owner.rsplit('/', 1)[-1]}")
+        self.stop_file = stop_file(store.ledger.files, store.owner)
         self._agenda = Agenda(config, store, proposer, only, say)
         self._launcher = Launcher(
             config,
@@ -195,7 +195,7 @@ class CampaignDriver:
         if self.stopping is None:
             self.stopping = why
             self.stop_file.parent.mkdir(parents=True, exist_ok=True)
-            self.stop_file.touch()
+            self.stop_file.write_text(self.store.owner, encoding="utf-8")
             if self._running:
                 again = "; Ctrl-C again stops at once" if self.interrupted else ""
                 self.say(f"{why}: the running epoch is finished and kept for `nas resume`{again}")

@@ -13,6 +13,7 @@ from nas.campaign.coverage import Coverage
 from nas.campaign.dataset import hold_to
 from nas.campaign.driver import SPENT, CampaignDriver
 from nas.campaign.gates import Gates
+from nas.campaign.leftovers import clear_leftovers
 from nas.campaign.logs import make_recorder
 from nas.campaign.plan import check_enough, plan_of
 from nas.campaign.probing import Watch, classes_of, conditions_for, feasible, probe_members
@@ -172,6 +173,7 @@ def run(
     executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
     ledger.patience = driver.wait_for_ledger
     store.set_state("running")
+    clear_leftovers(ledger.files)
     try:
         with stops_reach(driver):
             driver.look_back()

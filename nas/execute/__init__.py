@@ -16,6 +16,7 @@ from nas.execute.devices import (
     versions,
 )
 from nas.execute.gpu_memory import GpuMemory, Look, MemoryReader
+from nas.execute.ray_session import clear_left_behind
 from nas.execute.sandbox import Answer, Failure, Sandbox
 from nas.spec import ProblemError, did_you_mean
 
@@ -33,6 +34,7 @@ __all__ = [
     "MemoryReader",
     "Sandbox",
     "check_gpus",
+    "clear_left_behind",
     "device_bytes",
     "environment",
     "gpus_available",

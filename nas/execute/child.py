@@ -8,6 +8,7 @@ wants, and a worker's imports are paid once.
 
 import ctypes
 import faulthandler
+import fcntl
 import multiprocessing
 import os
 import pickle
@@ -21,9 +22,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
+from multiprocessing import reduction, resource_tracker
 from multiprocessing.connection import Connection
-from pathlib import Path
 from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
@@ -82,12 +82,13 @@ class Child:
         self.connection, theirs = context.Pipe()
         # Its own output goes to a file: a candidate's prints would tear the live display, and
         # what a dying process says last (faulthandler's stack) belongs in the ledger.
-        number, name = tempfile.mkstemp(prefix="nas-worker-")
-        self._log, self._log_path = os.fdopen(number, "r+b"), Path(name)
+        # A nameless one, so that nothing stays behind whoever is killed when; both append to it.
+        self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - as long as the process
+        fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_RDWR | os.O_APPEND)
         # Not a daemon: those may not have children, and a data loader's workers are children.
         self._process = context.Process(
             target=_serve,
-            args=(theirs, os.getpid(), self._log_path, visible_devices),
+            args=(theirs, os.getpid(), _Inherited(self._log.fileno()), visible_devices),
             name="nas-worker",
         )
         with stops_held():
@@ -154,7 +155,6 @@ class Child:
         self.kill()
         self.connection.close()
         self._log.close()
-        self._log_path.unlink(missing_ok=True)
 
     def _send(self, data: bytes) -> None:
         try:
@@ -175,6 +175,19 @@ def _main_hidden() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
+class _Inherited:
+    """The number of an open file, given to a process that is being spawned."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __getstate__(self) -> Any:
+        return reduction.DupFd(self.number)
+
+    def __setstate__(self, duplicate: Any) -> None:
+        self.number = duplicate.detach()
+
+
 def die_with_parent(parent: int) -> None:
     """Ends this process when `parent` ends, however it ends.
 
@@ -193,7 +206,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def _serve(
-    connection: "Connection[Any, Any]", parent: int, log: Path, visible_devices: str | None
+    connection: "Connection[Any, Any]", parent: int, log: "_Inherited", visible_devices: str | None
 ) -> None:
     """The child's whole life."""
     leave_stops_to_driver()
@@ -201,10 +214,9 @@ def _serve(
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
     if visible_devices is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible_devices  # before CUDA starts
-    number = os.open(log, os.O_WRONLY | os.O_APPEND)
-    log.unlink()  # nothing stays behind even if the parent cannot tidy up
-    os.dup2(number, 1)
-    os.dup2(number, 2)
+    os.dup2(log.number, 1)
+    os.dup2(log.number, 2)
+    os.close(log.number)
     faulthandler.enable(file=2, all_threads=False)
     while True:
         try:

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,13 +19,17 @@ from nas.spec import ProblemError, one_line
 OBJECT_STORE_BYTES = 80 * 2**20
 """Ray's least is 75 MiB; only small messages travel. Containers often have 64 MiB of /dev/shm."""
 
-TEMPORARY_PATH_LIMIT = 25
+TEMPORARY_PATH_LIMIT = 21
 """Longest temporary folder that Ray fits under: it makes UNIX sockets there whose paths are some
-80 characters longer, and the limit is 107."""
+84 characters longer, and the limit is 107."""
 
-PREFIX = "nas-"
+PREFIX = "nas-ray-"
 LOCK = "lock"
 """Held for as long as a session's driver lives."""
+UNLOCKED = "unlocked"
+"""Its name before it is held."""
+STARTING_SECONDS = 3600.0
+"""After so long, a folder without a lock is that of a driver that was killed as it made it."""
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -67,11 +72,10 @@ def ray_session(*, workers: int) -> Iterator[Path]:
         import ray
 
         root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_root()))
-        clear_left_behind(root.parent)
         ours = not ray.is_initialized()
-        with (root / "unlocked").open("wb") as lock:
+        with (root / UNLOCKED).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            (root / "unlocked").rename(root / LOCK)
+            (root / UNLOCKED).rename(root / LOCK)
             try:
                 if ours:
                     _start(root, workers)
@@ -82,12 +86,18 @@ def ray_session(*, workers: int) -> Iterator[Path]:
                 shutil.rmtree(root, ignore_errors=True)
 
 
-def clear_left_behind(folder: Path) -> None:
+def clear_left_behind(folder: Path | None = None) -> None:
     """Removes the folders of sessions whose driver was killed: nobody holds their lock."""
-    for path in folder.glob(f"{PREFIX}*/{LOCK}"):
-        with suppress(OSError), path.open("r+b") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path.parent, ignore_errors=True)
+    folder = folder or Path(_short_root() or tempfile.gettempdir())
+    for path in folder.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if (path / LOCK).exists():
+                with (path / LOCK).open("r+b") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path, ignore_errors=True)
+            elif time.time() - path.stat().st_mtime > STARTING_SECONDS:
+                (path / UNLOCKED).unlink(missing_ok=True)
+                path.rmdir()
 
 
 def _start(root: Path, workers: int) -> None:

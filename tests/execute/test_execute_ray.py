@@ -113,14 +113,20 @@ class TestRay(ProcessContract):
 
 
 def test_folders_of_dead_drivers_are_cleared_and_no_others(tmp_path: Path) -> None:
-    for name in ("nas-dead", "nas-alive", "other"):
+    for name in ("nas-ray-dead", "nas-ray-alive", "nas-other"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "lock").touch()
-    (tmp_path / "nas-starting").mkdir()
-    with (tmp_path / "nas-alive" / "lock").open() as lock:
+    for name in ("nas-ray-starting", "nas-ray-killed", "nas-ray-kept"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "unlocked").touch()
+    (tmp_path / "nas-ray-kept" / "somebody's").touch()
+    for name in ("nas-ray-killed", "nas-ray-kept"):
+        os.utime(tmp_path / name, (0, 0))
+    with (tmp_path / "nas-ray-alive" / "lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         clear_left_behind(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["nas-alive", "nas-starting", "other"]
+    left = ["nas-other", "nas-ray-alive", "nas-ray-kept", "nas-ray-starting"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
 
 
 def test_a_session_of_its_own_is_silent_and_leaves_no_trace(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""What drivers that were killed could not tidy up, cleared by the next one."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from nas.contained import contained
+from nas.execute import clear_left_behind
+from nas.ledger import Owner
+
+_STOP = "stop-"
+_ABANDONED_SECONDS = 86400.0
+"""Older versions did not write into a stop file whose it is."""
+
+
+def stop_file(files: Path, owner: str) -> Path:
+    """The file by which a driver tells its workers to stop; its content is the owner."""
+    return contained(files, _STOP + owner.rsplit("/", 1)[-1])
+
+
+def clear_leftovers(files: Path) -> None:
+    """Removes dead drivers' stop files from a ledger's folder, and what they left of Ray."""
+    clear_left_behind()
+    for path in files.glob(f"{_STOP}*"):
+        if path.is_symlink() or not path.is_file():
+            continue
+        with suppress(OSError, ValueError):  # one that cannot be read is left alone
+            if _abandoned(path):
+                path.unlink()
+
+
+def _abandoned(path: Path) -> bool:
+    with path.open(encoding="utf-8") as file:
+        owner = file.read(1000)
+    if owner:
+        return Owner.parse(owner).surely_dead()
+    return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
