@@ -12,7 +12,7 @@ from nas import resources
 from nas.analyse.frames import Frames
 from nas.files import read_source
 from nas.ledger import Ledger
-from nas.spec import ProblemError, did_you_mean
+from nas.spec import ProblemError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,7 @@ def _worked_out(name: str, frames: Frames) -> "pd.DataFrame":
 def _path(name: str) -> Path:
     known = tables()
     if name not in known:
-        raise ProblemError(f"no analysis is named {name!r}", fix=did_you_mean(name, known))
+        raise UsageError(f"no analysis is named {name!r}", fix=did_you_mean(name, known))
     return known[name]
 
 

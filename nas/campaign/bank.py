@@ -24,6 +24,7 @@ from nas.spec import (
     ProblemError,
     Space,
     Subset,
+    UsageError,
     fault_of,
 )
 
@@ -167,12 +168,12 @@ def find_bank(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -
         if problem is None:
             return row.name, float(row.config["hold_out"])
         if name != "bank":
-            raise ProblemError(problem, where=f"--experts {name}", fix="fill one with `nas bank`")
+            raise UsageError(problem, where=f"--experts {name}", fix="fill one with `nas bank`")
     raise ProblemError(
         f"this ledger has no bank of {config.dataset} at {space.image_size} pixels, split"
         f" {config.split_seed}",
         where=ledger.place,
-        fix=f"fill one with `nas bank {space.name} --dataset {config.dataset}`",
+        fix=f"fill one with `{ledger.command('bank', space.name, '--dataset', config.dataset)}`",
     )
 
 
@@ -221,13 +222,13 @@ def check_starts(space: Space, config: CampaignConfig) -> None:
     """Raises ProblemError where the space wants trained experts and there is no bank."""
     starts = [value for choice in space.choices if choice.name == START for value in choice.values]
     if config.experts == SCRATCH and any(value != SCRATCH for value in starts):
-        raise ProblemError(
+        raise UsageError(
             f"{space.name} has experts start {', '.join(map(str, starts))}",
             where="--experts scratch",
             fix="search with --experts bank",
         )
     if config.experts != SCRATCH and SCRATCH in starts:
-        raise ProblemError(
+        raise UsageError(
             f"{space.name} has experts start scratch too",
             where=f"--experts {config.experts}",
             fix="search that with a campaign of its own",

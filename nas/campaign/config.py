@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from nas.spec import Noun, ProblemError, Space, Task
+from nas.spec import Noun, Space, Task, UsageError
 
 MOST = 2**31 - 1
 """Of what is counted: a database's integers hold no more."""
@@ -82,7 +82,7 @@ class CampaignConfig(Noun):
 def check_name(name: str) -> None:
     """Raises ProblemError for a name that could not be typed back."""
     if not re.fullmatch(r"\w[\w .:+@/-]{0,99}", name):
-        raise ProblemError(
+        raise UsageError(
             f"{name!r} cannot name a campaign",
             where="--name",
             fix="begin with a letter or digit; letters, digits and . : + @ / - follow, to 100",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from nas.campaign.config import CampaignConfig
 from nas.sample import SAMPLERS
-from nas.spec import Plan, Probe, ProblemError, Space, did_you_mean
+from nas.spec import Plan, Probe, ProblemError, Space, UsageError, did_you_mean
 
 
 def check_plan(space: Space, config: CampaignConfig) -> None:
@@ -12,17 +12,17 @@ def check_plan(space: Space, config: CampaignConfig) -> None:
     for option, families in (("--drop", config.drop), ("--prefer", config.prefer)):
         for family in families:
             if family not in space.families:
-                raise ProblemError(
+                raise UsageError(
                     f"{space.name} has no family {family!r}",
                     where=option,
                     fix=did_you_mean(family, space.families),
                 )
     if both := sorted(set(config.drop) & set(config.prefer)):
-        raise ProblemError(f"{both[0]} is both dropped and preferred", fix="choose one")
+        raise UsageError(f"{both[0]} is both dropped and preferred", fix="choose one")
     check_enough(space, config)
     if config.prefer and not SAMPLERS[config.sampler].can_prefer:
         able = ", ".join(name for name, sampler in SAMPLERS.items() if sampler.can_prefer)
-        raise ProblemError(
+        raise UsageError(
             f"the sampler {config.sampler} cannot prefer families",
             where="--prefer",
             fix=f"use --sampler {able}, or --drop the others",
@@ -33,9 +33,10 @@ def check_enough(space: Space, config: CampaignConfig) -> None:
     """Raises ProblemError where fewer families are left than a candidate holds."""
     left, k = set(space.families) - set(config.drop), space.experts.k if space.experts else 0
     if len(left) < k:
-        raise ProblemError(
-            f"{len(left)} families would be left for {k} experts", where="--drop", fix="drop fewer"
-        )
+        few = f"{len(left)} families would be left for {k} experts"
+        if config.drop:
+            raise UsageError(few, where="--drop", fix="drop fewer")
+        raise ProblemError(few, where=f"space {space.name}", fix="give it more families")
 
 
 def plan_of(config: CampaignConfig, probes: Mapping[str, Probe], cold: Iterable[str] = ()) -> Plan:

@@ -63,9 +63,7 @@ def prepare_campaign(
 
     `manifest` says what its data are made of: see nas.campaign.dataset.
     """
-    check(space, config)
-    if name is not None:
-        check_name(name)
+    check(space, config, name)
     ledger.claim_files()
     asked = config.model_dump(mode="json")
     if name is None:
@@ -78,23 +76,25 @@ def prepare_campaign(
     return name
 
 
-def check(space: Space, config: CampaignConfig) -> None:
-    """What can be known before any work is done.
+def check(space: Space, config: CampaignConfig, name: str | None = None) -> None:
+    """What can be known before any work is done, and before a ledger is made for it.
 
     Raises ProblemError for a missing data set, and as `check_settings` does.
     """
+    if name is not None:
+        check_name(name)
     data.check(config.dataset, Path(config.data_root))
     check_settings(space, config)
 
 
-def check_budget(name: str, worked_seconds: float, config: CampaignConfig) -> None:
+def check_budget(ledger: Ledger, name: str, worked_seconds: float, config: CampaignConfig) -> None:
     """Raises ProblemError where a campaign has worked as long as it may."""
     budget = config.budget_seconds
     if budget is not None and worked_seconds >= budget:
         raise ProblemError(
             f"{name} has worked for {format_duration(worked_seconds)} of"
             f" {format_duration(budget)}: its budget is used up",
-            fix=f"give it more, as in `nas resume {name} --budget 8m`",
+            fix=f"give it more, as in `{ledger.command('resume', name, '--budget', '8m')}`",
         )
 
 

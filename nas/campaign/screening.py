@@ -12,7 +12,7 @@ from nas.effects.correction import FEWEST, foretold
 from nas.ledger import Ledger
 from nas.ledger.screens import best_screened, known_of_all, put_screen, screen_of, screened
 from nas.sample import Corrected, Sampler, Screened, make_sampler
-from nas.spec import SCRATCH, Pick, ProblemError, Record, Space, Status
+from nas.spec import SCRATCH, Pick, ProblemError, Record, Space, Status, UsageError
 from nas.working_time import awake
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def screen_space(
             f" {config.hold_out:g}, seed {config.replicate}, {space.recipe.epochs} epochs of"
             f" batches of {space.recipe.batch_size}",
             where=str(bank.folder),
-            fix=f"`nas bank {space.name} --dataset {config.dataset}` with the same options trains"
-            " them",
+            fix=f"`{ledger.command('bank', space.name, '--dataset', config.dataset)}` with the same"
+            " options trains them",
         )
     table = load(bank, list(found.values()))
     assert space.experts is not None
@@ -151,15 +151,15 @@ def find_screen(ledger: Ledger, space: Space, config: CampaignConfig) -> int:
         f"no screen in this ledger is of {config.dataset} at {space.image_size} pixels, split"
         f" {config.split_seed}",
         where=ledger.place,
-        fix=f"make one: `nas bank` and `nas screen`, both with {space.name}"
-        f" --dataset {config.dataset}",
+        fix="make one: `nas bank` and then"
+        f" `{ledger.command('screen', space.name, '--dataset', config.dataset)}`",
     )
 
 
 def check_screen(config: CampaignConfig) -> None:
     """Raises ProblemError where a screen is asked for and none is named."""
     if config.sampler in SAMPLERS_OF_SCREENS and config.screen is None:
-        raise ProblemError(
+        raise UsageError(
             f"the sampler {config.sampler} needs a screen", fix="give --from-screen K instead"
         )
 

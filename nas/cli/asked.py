@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from nas.cli.console import echo
-from nas.spec import SCRATCH, ProblemError, Space, fault_of, parse_duration
+from nas.spec import SCRATCH, Space, UsageError, fault_of, parse_duration
 
 FROM_REPORT = "--from-report"
 
@@ -21,7 +21,7 @@ def config_of(**values: Any) -> Any:
 
     for option, known in (("sampler", SAMPLERS), ("executor", EXECUTORS)):
         if values[option] not in known:
-            raise ProblemError(
+            raise UsageError(
                 f"no {option} is called {values[option]!r}",
                 fix=did_you_mean(values[option], known),
             )
@@ -108,7 +108,7 @@ def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
     scored = best_screened(ledger, ident, "uniform" if by == CORRECTED else by, top)
     if len(scored) < top:
         few = "mixture has" if len(scored) == 1 else "mixtures have"
-        raise ProblemError(
+        raise UsageError(
             f"only {len(scored):,} {few} what screen {ident} would choose {top:,} by: {by}",
             where=f"--from-screen {top}",
             fix="ask for fewer, or give `nas screen` a larger --top, or choose --by uniform",

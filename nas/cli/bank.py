@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.cli import asked, complete, options
-from nas.cli.console import console, echo, echo_json
+from nas.cli.console import console, echo, echo_json, open_if_there
 from nas.files import check_new_folder
 from nas.report.terminal import Terminal
 from nas.spec import ProblemError, Space
@@ -76,7 +76,8 @@ def bank(
     Example: `nas bank moe4 --dataset cifar10 --gpus 1`
     """
     from nas import data
-    from nas.campaign.bank import bank_of, bank_with, banked, open_bank, wanted
+    from nas.campaign.bank import bank_of, bank_with, banked, open_bank, singles, wanted
+    from nas.campaign.run import check as check_run
     from nas.ledger import Ledger
     from nas.space import check_models, find, load
 
@@ -102,6 +103,13 @@ def bank(
         keep_weights="none",
         data_root=str(data_root.absolute()),
     )
+
+    def check_all() -> None:
+        check_models(chosen, find(space))
+        check_run(singles(chosen), config)
+
+    if not open_if_there(db):  # what is refused leaves no ledger behind
+        check_all()
     ledger = Ledger(db, read_only=False)
     kept = bank_of(ledger)
     kept.sweep()
@@ -114,8 +122,7 @@ def bank(
         missing = [expert for expert in experts if expert.key not in found]
         if not missing:
             return experts, found
-        data.check(config.dataset, data_root)
-        check_models(chosen, find(space))
+        check_all()
         name, again = open_bank(ledger, chosen, config, missing)
         if again:
             lost = "1 expert was" if again == 1 else f"{again} experts were"
@@ -137,7 +144,10 @@ def bank(
     if publish is not None:
         _publish(ledger, kept, found, chosen, config, publish, licence)
     if not found:
-        raise typer.Exit(1)
+        raise ProblemError(
+            "no expert was trained to its end",
+            fix=f"see why: {ledger.command('report', 'failures')}",
+        )
 
 
 def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:

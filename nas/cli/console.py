@@ -11,7 +11,7 @@ from rich.console import RenderableType
 
 from nas.files import write_text
 from nas.ledger import Ledger
-from nas.ledger.database import is_url
+from nas.ledger.address import is_url
 from nas.report.terminal import Terminal
 from nas.spec.text import visible
 

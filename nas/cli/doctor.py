@@ -45,7 +45,7 @@ def _ledger(db: str, migrate: bool) -> dict[str, Any]:
     """`ledger`, in words, and where it is unsound `faults`: every one."""
     from nas.campaign import CampaignConfig
     from nas.ledger import Ledger
-    from nas.ledger.database import is_url
+    from nas.ledger.address import is_url
 
     if not is_url(db) and not Path(db).exists():
         return {"ledger": f"none at {db}"}

@@ -6,7 +6,7 @@ from typing import Any
 from nas.cli import asked
 from nas.cli.console import echo, echo_json, open_if_there
 from nas.files import write_text
-from nas.spec import ProblemError, Space
+from nas.spec import Space, UsageError
 
 
 def print_draws(
@@ -30,7 +30,7 @@ def print_draws(
         ledger = ledger or Ledger(db)
         row = ledger.campaign(name)
         if config.drop or config.prefer:
-            raise ProblemError(
+            raise UsageError(
                 f"{name} goes on as it was asked for: a dry run changes nothing of it",
                 where="--drop, --prefer, --from-report",
                 fix="leave them out, or leave out --name",

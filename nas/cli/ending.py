@@ -1,7 +1,5 @@
 """Running a campaign from the command line: display while it works, tables and exit code after."""
 
-import os
-import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -10,8 +8,8 @@ import typer
 from nas.campaign import CampaignConfig
 from nas.cli.console import console, echo
 from nas.ledger import Ledger
-from nas.ledger.database import database_url
-from nas.spec import Role, format_duration
+from nas.ledger.summary import Summary, summary
+from nas.spec import Role, Status, format_duration
 
 if TYPE_CHECKING:
     from nas.campaign.run import Ended
@@ -47,7 +45,7 @@ def work(
     except KeyboardInterrupt as stop:  # in pre-flight: later, the campaign takes signals itself
         with suppress(OSError):  # the terminal may be gone
             echo(
-                f"Interrupted before a trial began. Go on with: nas resume {name}{_at(ledger)}",
+                f"Interrupted before a trial began. Go on with: {ledger.command('resume', name)}",
                 err=True,
             )
         raise typer.Exit(exit_code(stop)) from None
@@ -56,11 +54,16 @@ def work(
     if ended.fault:
         echo(f"nas: {ended.fault}", err=True)
         raise typer.Exit(1)
+    found = summary(ledger, name)
+    vain = not found.counts[Role.CONFIRM if confirm else Role.SEARCH].get(Status.OK)
     with suppress(OSError):
-        said = _verdict(ledger, name, ended, confirmed=bool(confirm))
+        said = _verdict(ledger, name, ended, found, confirmed=bool(confirm))
         console.print(said, soft_wrap=True)
     if ended.why and not ended.spent:
         raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
+    if vain:
+        echo(f"nas: {name}: no candidate has succeeded", err=True)
+        raise typer.Exit(1)
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:
@@ -70,12 +73,10 @@ def exit_code(stop: KeyboardInterrupt) -> int:
     return STOPPED if isinstance(stop, Stopped) else INTERRUPTED
 
 
-def _verdict(ledger: Ledger, name: str, ended: "Ended", *, confirmed: bool) -> str:
+def _verdict(ledger: Ledger, name: str, ended: "Ended", s: Summary, *, confirmed: bool) -> str:
     """How it ended, and what one would type next."""
     from nas.campaign.driver import BIASED
-    from nas.ledger.summary import summary
 
-    s = summary(ledger, name)
     parts = [
         f"{n} {outcome}"
         for outcome, n in sorted(s.counts[Role.SEARCH].items())
@@ -88,27 +89,23 @@ def _verdict(ledger: Ledger, name: str, ended: "Ended", *, confirmed: bool) -> s
     told = ", ".join(parts) or "nothing drawn"
     worked = format_duration(s.worked_seconds)
     why = ended.why or "done"
-    if confirmed:
-        again = (
-            f"nas confirm --campaign {name}" if ended.why else f"nas report leaderboard -c {name}"
-        )
+    words: tuple[str, ...]
+    if confirmed and not ended.why:
+        words = ("report", "leaderboard", "-c", name)
     elif ended.why == BIASED:
-        again = f"a search with --sampler stratified; or nas resume {name} --lax-coverage"
+        words = ("resume", name, "--lax-coverage")
     elif ended.spent:
-        again = f"nas resume {name} --budget {_as_option(2 * (s.budget_seconds or 0.0))}"
-    elif ended.why:
-        again = f"nas resume {name}"
+        words = ("resume", name, "--budget", _as_option(2 * (s.budget_seconds or 0.0)))
+    elif ended.why and not confirmed:
+        words = ("resume", name)
     elif s.best is None:
-        again = f"nas report failures -c {name}"
+        words = ("report", "failures", "-c", name)
     else:
-        again = f"nas confirm --campaign {name}"
-    return f"\n{name}: {why}. {told}; {worked} worked. Next: {again}{_at(ledger)}"
-
-
-def _at(ledger: Ledger) -> str:
-    """The option that names a ledger, where it is not the one that is taken without."""
-    usual = os.environ.get("NAS_DB", "runs.db")
-    return "" if database_url(usual) == ledger.url else f" --db {shlex.quote(ledger.place)}"
+        words = ("confirm", "--campaign", name)
+    again = ledger.command(*words)
+    if ended.why == BIASED:
+        again = f"a search with --sampler stratified; or {again}"
+    return f"\n{name}: {why}. {told}; {worked} worked. Next: {again}"
 
 
 def _as_option(seconds: float) -> str:

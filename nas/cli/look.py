@@ -11,7 +11,7 @@ from nas.cli import complete, options
 from nas.cli.console import console, echo, echo_json, put, put_shown
 from nas.files import write_bytes
 from nas.ledger import Ledger
-from nas.spec import ProblemError
+from nas.spec import ProblemError, UsageError
 
 Candidate = Annotated[str, typer.Argument(help="A key, the beginning of one, or #NUMBER.")]
 
@@ -76,7 +76,7 @@ def report(
     """
     if html is not None:
         if name is not None or output is not None or form != "table":
-            raise ProblemError(
+            raise UsageError(
                 "--html is the whole report as one file",
                 fix="leave out the table's name, --format and --output",
             )

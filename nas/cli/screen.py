@@ -80,7 +80,7 @@ def screen(
         gpus=gpus or 0,
     )
     check_gpus(config.gpus)
-    ledger = Ledger(db, read_only=False)
+    ledger = Ledger(db, read_only=False, create=False)
     shown = Terminal(stderr=True) if as_json else console
     with Progress(console=shown, transient=True) as progress:
         tasks: dict[str, TaskID] = {}

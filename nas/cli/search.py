@@ -170,7 +170,7 @@ def search(
     from nas.campaign.run import check, prepare_campaign
     from nas.ledger import Ledger
 
-    check(chosen, config)
+    check(chosen, config, name)
     manifest = examine(config, partial(echo, err=True))
     ledger = Ledger(db, read_only=False)
     campaign = prepare_campaign(ledger, chosen, config, name, manifest)
@@ -210,7 +210,7 @@ def resume(
     from nas.campaign.run import check, check_budget
     from nas.ledger import Ledger
 
-    ledger = Ledger(db, read_only=False)
+    ledger = Ledger(db, read_only=False, create=False)
     row = ledger.campaign(name)
     wishes = {"prefer": prefer, "drop": drop}
     if from_report:
@@ -232,7 +232,7 @@ def resume(
         given["log"] = asked.log_of(log)
     config = asked.config_in(row, **given)
     check(Space.model_validate(row.space), config)
-    check_budget(row.name, row.worked_seconds, config)
+    check_budget(ledger, row.name, row.worked_seconds, config)
     ledger.update_config(row.id, config.model_dump(mode="json"))
     ending.work(ledger, row.name, config)
 
@@ -253,7 +253,7 @@ def confirm(
     """
     from nas.ledger import Ledger
 
-    ledger = Ledger(db, read_only=False)
+    ledger = Ledger(db, read_only=False, create=False)
     row = ledger.campaign(campaign)
     changes = {"executor": executor, "workers": workers, "gpus": gpus}
     given: dict[str, Any] = {k: v for k, v in changes.items() if v is not None}

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.table import Table
@@ -11,7 +11,7 @@ from rich.text import Text
 from nas.cli import complete, options
 from nas.cli.console import console, echo_json, open_if_there
 from nas.files import write_text
-from nas.spec import ProblemError
+from nas.spec import ProblemError, UsageError
 
 
 def spaces(
@@ -68,12 +68,17 @@ def spaces(
             str(row["space"]),
             str(row["families"]),
             str(row["members"]),
-            f"{row['sets']:,}",
+            _count(cast(int, row["sets"])),
             str(row["image_size"]),
             str(row["template"]),
             str(row["description"]),
         )
     console.print(table)
+
+
+def _count(number: int) -> str:
+    """A count in full, or its size alone where it has more digits than anyone reads."""
+    return f"{number:,}" if number < 10**15 else f"about 10^{len(str(number)) - 1}"
 
 
 _NUMBERS = ("families", "members", "sets", "pixels")
@@ -200,9 +205,7 @@ def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
     from nas.space import dump
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise ProblemError(
-            f"{name!r} is not a name for a space", fix="use letters, digits, - and _"
-        )
+        raise UsageError(f"{name!r} is not a name for a space", fix="use letters, digits, - and _")
     path = Path("search_spaces") / f"{name}.yaml"
     if path.exists():
         raise ProblemError("this space exists already", where=str(path), fix="choose another name")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from nas.data.raw import Raw
-from nas.spec import ProblemError, did_you_mean
+from nas.spec import ProblemError, UsageError, did_you_mean
 
 FOLDERS = {"folder:": "folder", "classes:": "classes"}
 """What a person's own images are named by, and the source that reads them."""
@@ -122,7 +122,7 @@ def download(name: str, root: Path) -> None:
     source, where = find(name, root)
     fetch = getattr(source, "download", None)
     if fetch is None:
-        raise ProblemError(f"{name} needs no download", fix=f"nas search --dataset {name}")
+        raise UsageError(f"{name} needs no download", fix=f"nas search --dataset {name}")
     try:
         fetch(where)
     except (OSError, RuntimeError) as error:
@@ -139,10 +139,10 @@ def find(dataset: str, root: Path) -> tuple[Source, Path]:
         if dataset.startswith(prefix):
             path = dataset.removeprefix(prefix)
             if not path:
-                raise ProblemError(f"{prefix} names no path", fix=f"write {prefix}PATH")
+                raise UsageError(f"{prefix} names no path", fix=f"write {prefix}PATH")
             return _source(source), Path(path).expanduser()
     if dataset not in _SETS or dataset == "folder:PATH":
-        raise ProblemError(f"unknown data set {dataset!r}", fix=did_you_mean(dataset, _SETS))
+        raise UsageError(f"unknown data set {dataset!r}", fix=did_you_mean(dataset, _SETS))
     return _source(dataset.replace("-", "_")), root
 
 

@@ -18,7 +18,7 @@ from nas.execute.devices import (
 from nas.execute.gpu_memory import GpuMemory, Look, MemoryReader
 from nas.execute.ray_session import clear_left_behind
 from nas.execute.sandbox import Answer, Failure, Sandbox
-from nas.spec import ProblemError, did_you_mean
+from nas.spec import ProblemError, UsageError, did_you_mean
 
 __all__ = [
     "CONTEXT_BYTES",
@@ -71,6 +71,6 @@ def make_executor(name: str, *, workers: int = 1, gpus: int = 0) -> Executor:
         from nas.execute.ray_tune import RayExecutor
 
         return RayExecutor(workers=workers, gpus=gpus)
-    raise ProblemError(
+    raise UsageError(
         f"no executor is called {name!r}", where="--executor", fix=did_you_mean(name, EXECUTORS)
     )

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 import nas
-from nas.spec import ProblemError
+from nas.spec import UsageError
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """What a candidate may take of a GPU: powers of two, which fit beside each other without waste."""
@@ -64,7 +64,7 @@ def check_gpus(wanted: int) -> None:
     have = gpus_available()
     if len(have) < wanted:
         names = ", ".join(gpu.name for gpu in have) or "no GPU that torch can use"
-        raise ProblemError(
+        raise UsageError(
             f"{wanted} GPU{'s' if wanted > 1 else ''} wanted; this machine has {names}",
             where="--gpus",
             fix=f"take --gpus {len(have)}" + ("" if have else ", or see what `nas doctor` says"),

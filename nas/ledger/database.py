@@ -1,13 +1,12 @@
 """Opening a ledger: what schema it has, and bringing it up to date."""
 
-import re
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Engine, inspect, text
 
-from nas.ledger.engine import file_of, open_engine, place
-from nas.spec import ProblemError, UsageError
+from nas.ledger.address import command, file_of, place
+from nas.ledger.engine import open_engine
+from nas.spec import ProblemError
 
 HEAD = "0006"
 """The schema version this code writes: the newest file in migrations/versions."""
@@ -17,49 +16,6 @@ VERSIONS = frozenset(
     path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")
 )
 """Every schema version there has been."""
-
-
-def database_url(where: str | Path | URL) -> URL:
-    """An SQLAlchemy URL for a path or a URL; a path is taken as it stands, `?` and `%20` too.
-
-    Raises ProblemError for what is neither, or is another database than the two.
-    """
-    if isinstance(where, URL):
-        return where
-    typed = str(where)
-    if not is_url(where):
-        return _sqlite_url(Path(typed))
-    try:
-        url = make_url(typed)
-        backend = url.get_backend_name()
-    except (ArgumentError, ValueError):  # an unknown dialect; a port that is no number
-        hidden = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", typed)
-        raise UsageError(
-            f"{hidden!r} is neither a path nor a database URL", fix="write --db runs.db"
-        ) from None
-    if backend == "sqlite" and url.database and "?" not in typed:
-        return _sqlite_url(Path(url.database))
-    if backend == "sqlite":
-        raise UsageError(f"{typed!r} names no file alone", fix="write its path: --db runs.db")
-    if url.port is not None and not 0 < url.port < 65536:
-        raise UsageError(f"there is no port {url.port}", where="--db", fix="5432 is the usual one")
-    if backend != "postgresql":
-        raise UsageError(
-            f"a ledger lives in SQLite or PostgreSQL, not in {backend}",
-            fix="write --db runs.db, or --db postgresql://user@host/database",
-        )
-    return url
-
-
-def is_url(where: str | Path) -> bool:
-    """Whether a ledger is named by a URL; a path may have `://` in it further on."""
-    return isinstance(where, str) and re.match(r"[A-Za-z][\w+.-]*://", where) is not None
-
-
-def _sqlite_url(path: Path) -> URL:
-    if path.exists() and not path.is_file():  # a folder, a FIFO, /dev/zero
-        raise UsageError("a ledger is a file, and this is none", where=str(path), fix="name a file")
-    return URL.create("sqlite", database=str(path.absolute()))
 
 
 def schema_version(engine: Engine) -> str | None:
@@ -92,7 +48,7 @@ def open_ledger(url: URL, *, read_only: bool) -> Engine:
         look = open_engine(url, read_only=True)
         version = known_version(look)
         if read_only:
-            _refuse_unready(version, place(url))
+            _refuse_unready(version, url)
             return look
         look.dispose()
     engine = open_engine(url, read_only=False)
@@ -116,16 +72,18 @@ def known_version(engine: Engine) -> str | None:
     return version
 
 
-def _refuse_unready(version: str | None, where: str) -> None:
+def _refuse_unready(version: str | None, url: URL) -> None:
     if version is None:
         raise ProblemError(
-            "this ledger is empty", where=where, fix="start a campaign with `nas search`"
+            "this ledger is empty",
+            where=place(url),
+            fix=f"start a campaign with `{command(url, 'search')}`",
         )
     if version != HEAD:
         raise ProblemError(
             f"this ledger is of an older nas (schema {version})",
-            where=where,
-            fix="bring it up to date with `nas doctor --migrate`",
+            where=place(url),
+            fix=f"bring it up to date with `{command(url, 'doctor', '--migrate')}`",
         )
 
 

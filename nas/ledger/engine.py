@@ -14,22 +14,13 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
+from nas.ledger.address import absent, file_of
 from nas.spec import ProblemError
 
 LOCK_WAIT_SECONDS = 1.0
 """How long one try to begin a transaction waits for others; who waits longer tries again."""
 _ADVISORY_LOCK = 7_462_001
 """PostgreSQL's name for a ledger's one writer."""
-
-
-def file_of(url: URL) -> Path | None:
-    """The file of a SQLite URL; None of a server's."""
-    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
-
-
-def place(url: URL) -> str:
-    """Where a ledger is, for a person: the file, or the URL without its password."""
-    return str(file_of(url) or url.render_as_string(hide_password=True))
 
 
 def open_engine(url: URL, *, read_only: bool) -> Engine:
@@ -84,15 +75,6 @@ def fold(engine: Engine, how: str) -> None:
             connection.cursor().execute(f"PRAGMA wal_checkpoint({how})")
     finally:
         connection.close()
-
-
-def absent(url: URL) -> ProblemError:
-    """That there is no ledger of that name."""
-    return ProblemError(
-        "there is no ledger here",
-        where=place(url),
-        fix="start a campaign with `nas search`, or name its file with --db",
-    )
 
 
 def _unchanging(path: Path) -> bool:

@@ -19,18 +19,19 @@ from sqlalchemy.pool import QueuePool
 
 from nas.contained import contained
 from nas.ledger import models as m
-from nas.ledger.database import database_url, open_ledger
-from nas.ledger.engine import absent, file_of, fold, place
+from nas.ledger.address import absent, command, database_url, file_of, place
+from nas.ledger.database import open_ledger
+from nas.ledger.engine import fold
 from nas.ledger.faults import faults
 from nas.ledger.folder import FilesFolder, check_free
-from nas.ledger.trouble import RECOVER, DamagedError, patiently, plain_errors
-from nas.spec import Conditions, Member, Probe, ProblemError, Space, did_you_mean
+from nas.ledger.trouble import DamagedError, patiently, plain_errors, recover
+from nas.spec import Conditions, Member, Probe, ProblemError, Space, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-OPENED: set[URL] = set()
+OPENED: list[URL] = []
 """The ledgers that this process has read: their rows may be to blame for what fails."""
 
 
@@ -69,7 +70,8 @@ class Ledger:
         self._wal: tuple[int, int] | None = None
         # At the latest when the process ends: SQLite leaves all in its log where nobody closes it.
         self._closing = finalize(self, _close, self._engine, folded=not read_only)
-        OPENED.add(self.url)
+        if self.url not in OPENED:  # no set: a URL has no hash where a name is not UTF-8
+            OPENED.append(self.url)
         if not read_only:
             with suppress(ProblemError):  # whoever asks for the files is told
                 self._folder.adopt()
@@ -83,6 +85,10 @@ class Ledger:
     def place(self) -> str:
         """The file, or the URL without its password."""
         return place(self.url)
+
+    def command(self, *words: str) -> str:
+        """What to type for this ledger: `nas` and words, quoted, with --db where it is needed."""
+        return command(self.url, *words)
 
     @property
     def files(self) -> Path:
@@ -193,7 +199,9 @@ class Ledger:
             return None
         if found is None:
             return None
-        return DamagedError(f"this database is damaged: {found}", where=self.place, fix=RECOVER)
+        return DamagedError(
+            f"this database is damaged: {found}", where=self.place, fix=recover(self.url)
+        )
 
     def check(self, config: Callable[[dict[str, Any]], object] = dict) -> list[str]:
         """What is wrong inside, one line each: damage that SQLite finds, and every row that is not
@@ -241,7 +249,8 @@ class Ledger:
                 raise ProblemError(
                     f"a campaign named {name!r} is in this ledger already",
                     where=self.place,
-                    fix=f"go on with it by `nas resume {name}`, or choose another --name",
+                    fix=f"go on with it by `{self.command('resume', name)}`, or choose another"
+                    " --name",
                 )
             return _add_campaign(session, name, space, config)
 
@@ -268,11 +277,11 @@ class Ledger:
                 raise ProblemError(
                     "no campaign is in this ledger yet",
                     where=self.place,
-                    fix="start one with `nas search`",
+                    fix=f"start one with `{self.command('search')}`",
                 )
             if row is None:
                 names = session.scalars(select(m.Campaign.name)).all()
-                raise ProblemError(
+                raise UsageError(
                     f"no campaign is named {name!r}",
                     where=self.place,
                     fix=did_you_mean(str(name), names),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
-from nas.spec import Inputs, ProblemError, Role
+from nas.spec import Inputs, Role, UsageError
 
 _SHOWN = 5
 
@@ -52,14 +52,14 @@ def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
         if not found and campaign is None:
             found = _matches(session, ident, m.Candidate.campaign_id != here.id, number=False)
         if not found:
-            raise ProblemError(
+            raise UsageError(
                 f"no candidate is named {ident!r}",
                 where=f"{ledger.place}, campaign {here.name}",
                 fix="`nas report leaderboard` lists keys; #12 means the 13th drawn",
             )
         if len({row.key for row in found}) > 1:
             names = ", ".join(f"{row.key} (#{row.number})" for row in found[:_SHOWN])
-            raise ProblemError(
+            raise UsageError(
                 f"{ident!r} fits several candidates", fix=f"write more of the key: {names}"
             )
         return _found(session, found[0])

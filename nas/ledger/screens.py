@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
-from nas.spec import ProblemError, Space
+from nas.spec import ProblemError, Space, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,8 @@ def screen_of(ledger: Ledger, ident: int | None = None) -> m.Screen:
         found = session.scalars(query if ident is None else query.where(m.Screen.id == ident))
         screen = found.first()
     if screen is None:
-        raise ProblemError(
+        kind = ProblemError if ident is None else UsageError
+        raise kind(
             "no screen is in this ledger" if ident is None else f"there is no screen {ident}",
             where=ledger.place,
             fix="score a space with `nas bank` and then `nas screen`",
@@ -106,12 +107,12 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
     Raises ProblemError for a score there is not, or that no mixture of the screen has.
     """
     if by in SCORES and by not in FORETELLING:
-        raise ProblemError(
+        raise UsageError(
             f"{by} is there to be reported: whoever chooses by it has no test set left",
             fix=f"choose by {by.removesuffix('_test')}",
         )
     if by not in FORETELLING:
-        raise ProblemError(
+        raise UsageError(
             f"a screen has no score {by!r}",
             fix=f"choose from {', '.join((*FORETELLING, CORRECTED))}",
         )

@@ -1,5 +1,6 @@
 """What a database driver raises, in plain words."""
 
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,13 +9,12 @@ from typing import TypeVar
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from nas.ledger.engine import place
+from nas.ledger.address import command, place
 from nas.spec import ProblemError
 from nas.working_time import awake
 
 T = TypeVar("T")
 
-RECOVER = "go back to a backup, or try `sqlite3 FILE .recover`; `nas doctor` tells all it finds"
 _DAMAGED = ("malformed", "could not decode", "json cannot hold")
 """Signs of it in a driver's message; the second of a text that is no UTF-8."""
 
@@ -50,7 +50,7 @@ _SIGNS = (
         (
             sign,
             what,
-            "free some room and run `nas resume`: nothing recorded is lost",
+            "free some room and run `{resume}`: nothing recorded is lost",
         )
         for sign, what in (
             ("disk i/o error", "the disk refuses to write (is it full?)"),
@@ -74,10 +74,17 @@ _SIGNS = (
     (
         "connection",
         "the database server does not answer",
-        "check that it runs, and the host and port in --db; `nas resume` goes on",
+        "check that it runs, and the host and port in --db; `{resume}` goes on",
     ),
 )
 """Sign in the driver's message, what it means, what to do; the first that fits is told."""
+
+
+def recover(url: URL) -> str:
+    """What to do about a damaged ledger."""
+    rescue = shlex.join(("sqlite3", place(url), ".recover"))
+    doctor = command(url, "doctor")
+    return f"go back to a backup, or try `{rescue}`; `{doctor}` tells all it finds"
 
 
 @contextmanager
@@ -89,10 +96,11 @@ def plain_errors(url: URL) -> Iterator[None]:
         said = str(getattr(error, "orig", None) or error).lower()
         if any(sign in said for sign in _DAMAGED):
             raise DamagedError(
-                f"this database is damaged ({said})", where=place(url), fix=RECOVER
+                f"this database is damaged ({said})", where=place(url), fix=recover(url)
             ) from error
         for sign, what, fix in _SIGNS:
             if sign in said:
+                fix = fix.replace("{resume}", command(url, "resume"))
                 raise ProblemError(what, where=place(url), fix=fix) from error
         raise ProblemError(f"the ledger cannot be used: {said}", where=place(url)) from error
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from nas.report.cells import cell, header
 from nas.report.marks import csv_cell, markdown
-from nas.spec import ProblemError, did_you_mean
+from nas.spec import UsageError, did_you_mean
 from nas.spec.problem import printable
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def render(
         )
         return f"{text}\n".replace("\x7f", "\\u007f")  # the one control that pandas leaves
     if format not in FORMATS:
-        raise ProblemError(f"no format {format!r}", fix=did_you_mean(format, FORMATS))
+        raise UsageError(f"no format {format!r}", fix=did_you_mean(format, FORMATS))
     if format == "md":
         return _markdown(_Page.of(frame, title, note, limit=None))
     return _Page.of(frame, title, note, limit)

@@ -10,7 +10,7 @@ from nas.sample.screened import Screened
 from nas.sample.stratified import Stratified
 from nas.sample.tpe import TPE
 from nas.sample.uniform import Uniform
-from nas.spec import ProblemError, Space, did_you_mean
+from nas.spec import Space, UsageError, did_you_mean
 
 SAMPLERS: dict[str, type[Sampler]] = {
     sampler.name: sampler
@@ -26,7 +26,7 @@ def make_sampler(name: str, space: Space, seed: int) -> Sampler:
     is not installed.
     """
     if name not in SAMPLERS:
-        raise ProblemError(f"there is no sampler {name!r}", fix=did_you_mean(name, SAMPLERS))
+        raise UsageError(f"there is no sampler {name!r}", fix=did_you_mean(name, SAMPLERS))
     return SAMPLERS[name](space, seed)
 
 

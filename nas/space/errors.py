@@ -63,6 +63,9 @@ def explain(error: ErrorDetails, form: type[BaseModel]) -> Problem:
         )
     if kind == "too_short":
         return Problem(what=f"{name} is empty", fix="give it at least one entry, or remove it")
+    if kind == "too_long":
+        most = f"{context['max_length']:,}"
+        return Problem(what=f"{name} has more than {most} entries", fix="leave some out")
     if kind in _WANTED:
         wanted = f"should be {_WANTED[kind]}"
     else:

@@ -5,11 +5,15 @@ import math
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic_core import PydanticCustomError
 
+from nas.resources import procedures
 from nas.spec import Noun, Recipe, Scalar, Space
 from nas.spec.axes import NAME, RESERVED_ARGS
 
+MOST_VALUES = 1000
+"""Of all choices together."""
 _WORD = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.+-]{0,199})?")
 
 
@@ -45,14 +49,24 @@ class FileMember(Noun):
 
 
 class FileExperts(Noun):
-    choose: int = Field(ge=1)
+    choose: int = Field(ge=1, le=16)
     families: dict[
         Annotated[str, Field(pattern=NAME, max_length=60)],
         Annotated[
             list[Annotated[FileMember, BeforeValidator(_member)]],
-            Field(min_length=1),
+            Field(min_length=1, max_length=2000),
         ],
-    ]
+    ] = Field(max_length=2000)
+
+
+class FileRecipe(Recipe):
+    @field_validator("procedure")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in procedures():
+            known = ", ".join(map(repr, procedures()))
+            raise PydanticCustomError("literal_error", "unknown", {"expected": known})
+        return name
 
 
 class FileSpace(Noun):
@@ -66,8 +80,15 @@ class FileSpace(Noun):
     choices: dict[
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)],
         Annotated[list[FileScalar], Field(min_length=1)],
-    ] = {}
-    recipe: Recipe = Recipe()
+    ] = Field({}, max_length=32)
+    recipe: FileRecipe = FileRecipe()
+
+    @field_validator("choices")
+    @classmethod
+    def _bounded(cls, choices: dict[str, list[Scalar]]) -> dict[str, list[Scalar]]:
+        if (count := sum(map(len, choices.values()))) > MOST_VALUES:  # each is rendered to check it
+            raise ValueError(f"have {count:,} values, and {MOST_VALUES:,} is the most")
+        return choices
 
     def to_space(self, name: str) -> Space:
         """The Space. Raises ValidationError with Space's own field names."""

@@ -9,7 +9,7 @@ from nas.files import read_source
 from nas.space.errors import refusal
 from nas.space.form import FileSpace
 from nas.space.text import read
-from nas.spec import ProblemError, Space, did_you_mean
+from nas.spec import ProblemError, Space, UsageError, did_you_mean
 
 _FIXES: dict[str | int, str] = {"choose": "add families or lower choose", "": "add experts"}
 
@@ -20,14 +20,19 @@ def available() -> dict[str, Path]:
 
 
 def find(name_or_path: str) -> Path:
-    """The file of a space: a known name, or a path. Raises ProblemError when there is none."""
+    """The file of a space: a known name, that of a file here, or a path.
+
+    Raises ProblemError when there is none.
+    """
     known = available()
     if name_or_path in known:
         return known[name_or_path]
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         return path
-    raise ProblemError(
+    if (own := Path(f"{name_or_path}.yaml")).is_file():
+        return own
+    raise UsageError(
         f"no search space named {name_or_path!r}", fix=did_you_mean(name_or_path, known)
     )
 
@@ -43,7 +48,7 @@ def load(name_or_path: str) -> Space:
         text = read_source(path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ProblemError(
+        raise UsageError(
             f"cannot be read: {reason}",
             where=str(path),
             fix="give a space's name or the path of its .yaml file",

@@ -25,7 +25,15 @@ from nas.spec.outcome import (
     Status,
 )
 from nas.spec.probe import Conditions, Cost, Probe
-from nas.spec.problem import Problem, ProblemError, UsageError, did_you_mean, fault_of, one_line
+from nas.spec.problem import (
+    Problem,
+    ProblemError,
+    UsageError,
+    command_line,
+    did_you_mean,
+    fault_of,
+    one_line,
+)
 from nas.spec.recipe import Recipe, Task
 from nas.spec.record import Phase, Plan, Record
 from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
@@ -68,6 +76,7 @@ __all__ = [
     "Task",
     "Trial",
     "UsageError",
+    "command_line",
     "did_you_mean",
     "fault_of",
     "format_duration",

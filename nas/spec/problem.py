@@ -1,6 +1,7 @@
 """Expected failure as a value: what is wrong, where, and what to do about it."""
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 from pydantic import ValidationError
@@ -30,6 +31,11 @@ class ProblemError(Exception):
 
 class UsageError(ProblemError):
     """A ProblemError about what was typed: a name that nothing has, a value no option takes."""
+
+
+def command_line(*words: str) -> str:
+    """`nas` and its arguments, quoted so that a shell takes them back as they are."""
+    return shlex.join(("nas", *words))
 
 
 def printable(text: str) -> str:

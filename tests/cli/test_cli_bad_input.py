@@ -1,10 +1,12 @@
 """Bad input gives one clear line and the right exit code; never a traceback, never a loss."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
-from real_nas import run as nas
+from real_nas import inside as nas
+from test_cli_help import make_ledger
 
 SPACE = """\
 experts:
@@ -16,14 +18,21 @@ experts:
 """
 
 
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
+    make_ledger(path)
+    return path
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["search", "tyni"], 1, ["tyni", "did you mean tiny"]),
+        (["search", "tyni"], 2, ["tyni", "did you mean tiny"]),
         (["search", "few.yaml"], 1, ["few.yaml:2", "4 experts", "3 given"]),
-        (["search", "--sampler", "stratifed"], 1, ["stratifed", "did you mean stratified"]),
-        (["search", "--executor", "rai"], 1, ["rai", "ray"]),
-        (["search", "--dataset", "cifar11"], 1, ["cifar11", "did you mean cifar10"]),
+        (["search", "--sampler", "stratifed"], 2, ["stratifed", "did you mean stratified"]),
+        (["search", "--executor", "rai"], 2, ["rai", "ray"]),
+        (["search", "--dataset", "cifar11"], 2, ["cifar11", "did you mean cifar10"]),
         (["search", "--dataset", "cifar10"], 1, ["nas data get cifar10"]),
         (["search", "--dataset", "folder:empty"], 1, ["empty"]),
         (["search", "--budget", "28 days"], 2, ["28 days", "28d"]),
@@ -33,43 +42,72 @@ experts:
         (["search", "--scheduler", "sometimes"], 2, ["--scheduler"]),
         (["search", "--render", "out"], 2, ["--dry-run"]),
         (["search", "--frobnicate"], 2, ["--frobnicate"]),
-        (["search", "--gpus", "1", "--db", "new.db"], 1, ["GPU"]),
+        (["search", "--gpus", "1", "--db", "new.db"], 2, ["GPU"]),
         (["search", "--db", "text.db"], 1, ["text.db", "not a database"]),
         (["search", "--db", "other.db"], 1, ["other.db", "something else than a ledger"]),
         (["search", "--db", "no/such/folder.db"], 1, ["folder.db", "cannot be opened"]),
         (["search", "unknown.yaml"], 1, ["unknown.yaml:4", "test_resnett", "did you mean"]),
-        (["search", "--dry-run", "--name", "nonesuch", "--db", "ledger.db"], 1, ["nonesuch"]),
-        (["spaces", "--new", "a/../b"], 1, ["a/../b", "letters"]),
-        (["report", "failures", "--db", "ledger.db", "-f", "md", "-o", "no/x.md"], 1, ["no/x.md"]),
+        (["search", "--dry-run", "--name", "nonesuch", "--db", "ledger.db"], 2, ["nonesuch"]),
+        (["spaces", "--new", "a/../b"], 2, ["a/../b", "letters"]),
+        (
+            ["report", "failures", "--db", "ledger.db", "-f", "md", "-o", "no/x"],
+            1,
+            ["no such fold"],
+        ),
         (["status"], 1, ["no ledger", "nas search"]),
         (["status", "--db", "text.db"], 1, ["not a database"]),
-        (["resume", "--db", "ledger.db", "nonesuch"], 1, ["nonesuch"]),
-        (["report", "family_yeild", "--db", "ledger.db"], 1, ["did you mean family_yield"]),
-        (["show", "abc", "--db", "ledger.db"], 1, ["abc"]),
+        (["resume", "--db", "ledger.db", "nonesuch"], 2, ["nonesuch"]),
+        (["report", "family_yeild", "--db", "ledger.db"], 2, ["did you mean family_yield"]),
+        (["show", "abc", "--db", "ledger.db"], 2, ["abc"]),
         (["doctor", "--db", "text.db"], 1, ["not a database"]),
+        (["search", "no/such.yaml"], 2, ["no/such.yaml", "no such file"]),
+        (["search", "procedure.yaml"], 1, ["procedure.yaml:7", "'jiont'", "joint"]),
+        (["search", "--drop", "vti"], 2, ["--drop", "vti", "vit"]),
+        (["search", "--log", "wandb"], 2, ["wandb", "tensorboard"]),
+        (["search", "--name", "a/../\u2028"], 2, ["--name", "cannot name a campaign"]),
+        (["search", "--sampler", "screen"], 2, ["--from-screen"]),
+        (["search", "--db", "postgresql://u:secret@h:x/y"], 2, ["neither a path nor"]),
+        (["search", "--db", "."], 2, ["a ledger is a file"]),
+        (["search", "--time-limit", f"{'9' * 400}d"], 2, ["--time-limit", "length of time"]),
+        (["bank", "--dataset", "cifar10"], 1, ["nas data get cifar10"]),
+        (["bank", "tyni"], 2, ["did you mean tiny"]),
+        (["bank", "--max-size", "much"], 2, ["--max-size"]),
+        (["screen"], 1, ["no ledger", "nas bank"]),
+        (["resume"], 1, ["no ledger"]),
+        (["confirm"], 1, ["no ledger"]),
+        (["show", "#99", "--db", "ledger.db"], 2, ["#99"]),
+        (["report", "screen", "--screen", "7", "--db", "ledger.db"], 2, ["no screen 7"]),
+        (["report", "--html", "x.html", "-f", "md", "--db", "ledger.db"], 2, ["--html"]),
+        (["data", "get", "cifar11"], 2, ["did you mean cifar10"]),
+        (["data", "get", "digits"], 2, ["needs no download"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
-def test_one_clear_line(arguments: list[str], code: int, words: list[str], tmp_path: Path) -> None:
+def test_one_clear_line(
+    arguments: list[str], code: int, words: list[str], ledger: Path, tmp_path: Path
+) -> None:
     (tmp_path / "few.yaml").write_text(SPACE)
     (tmp_path / "unknown.yaml").write_text(SPACE.replace("4", "2").replace("resnet]", "resnett]"))
+    (tmp_path / "procedure.yaml").write_text(f"{SPACE}recipe: {{procedure: jiont}}\n")
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.db").write_text("no database at all, but a text of some length\n" * 50)
     with sqlite3.connect(tmp_path / "other.db") as other:
         other.execute("CREATE TABLE something (id INTEGER)")
     other.close()
-    from test_cli_help import make_ledger
-
-    make_ledger(tmp_path / "ledger.db")
+    shutil.copy(ledger, tmp_path / "ledger.db")
     before = {path: path.read_bytes() for path in tmp_path.glob("*.db")}
+    there = set(tmp_path.iterdir())
     done = nas(*arguments, cwd=tmp_path)
     said = done.stderr + done.stdout
     assert done.returncode == code, said
     assert "Traceback" not in said
     for word in words:
         assert word in said, said
-    if code == 1 and arguments[0] != "doctor":
+    assert "secret" not in said
+    if "Usage:" not in said and arguments[0] != "doctor":
         assert len(done.stderr.strip().splitlines()) == 1, said
+    new = {path.name for path in set(tmp_path.iterdir()) - there}
+    assert new <= {"ledger.db-wal", "ledger.db-shm"}  # no empty ledger, no folder for its files
     for path in ("text.db", "other.db"):
         assert (tmp_path / path).read_bytes() == before[tmp_path / path]
 
@@ -83,6 +121,6 @@ def test_a_refused_resume_changes_nothing(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "runs.db", read_only=False)
     ledger.create_campaign("c", load("tiny"), config)
     done = nas("resume", "--gpus", "8", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "8 GPUs wanted" in done.stderr
     assert ledger.campaign("c").config == config

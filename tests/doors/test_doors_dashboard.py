@@ -195,7 +195,7 @@ def test_a_taken_port_is_told_in_one_line(maker: Maker) -> None:
     ("arguments", "code", "words"),
     [
         (["--db", "none.db"], 1, ["no ledger", "nas search"]),
-        (["--campaign", "fisrt"], 1, ["did you mean first"]),
+        (["--campaign", "fisrt"], 2, ["did you mean first"]),
         (["--port", "65536"], 2, ["--port"]),
     ],
 )

@@ -1,10 +1,13 @@
 """The real command in real processes, on a space of timm's smallest networks."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 SPACE = """\
 description: Five of timm's test networks, for tests.
@@ -69,6 +72,27 @@ def run(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[s
         text=True,
         check=False,
         timeout=280,
+    )
+
+
+def inside(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """As `run`, in this process: for what is answered at once, without a process' start."""
+    from nas.cli.__main__ import main
+
+    out, err = io.StringIO(), io.StringIO()
+    code: object = 0
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["nas", *arguments]),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    return subprocess.CompletedProcess(
+        arguments, int(str(code or 0)), out.getvalue(), err.getvalue()
     )
 
 

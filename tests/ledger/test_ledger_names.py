@@ -7,8 +7,7 @@ import pytest
 from ledger_maker import Maker
 
 from nas.ledger import Ledger
-from nas.ledger.database import database_url
-from nas.ledger.engine import file_of, place
+from nas.ledger.address import database_url, file_of, place
 from nas.spec import ProblemError, UsageError
 
 NAMES = [

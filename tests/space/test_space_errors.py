@@ -107,6 +107,16 @@ WRONG = {
         "template",
         "11: 'template' stands twice; it is already in line 2 — remove one of the two",
     ),
+    "procedure": (
+        "lr: 1e-3",
+        "procedure: jiont",
+        "11: recipe.procedure is 'jiont', not one of gate, joint — did you mean joint?",
+    ),
+    "more experts than any model": (
+        "choose: 2",
+        "choose: 10000",
+        "5: experts.choose should be less than or equal to 16; 10000 given",
+    ),
     "number for a name": ("mixing", "3", "10: choices[3] should be text; 3 given"),
 }
 NOT_PLAIN = {
@@ -140,6 +150,28 @@ def test_wrong_values_say_what_was_expected(old: str, new: str, said: str) -> No
 @pytest.mark.parametrize(("old", "new", "said"), NOT_PLAIN.values(), ids=NOT_PLAIN)
 def test_what_is_not_plain_yaml_is_refused(old: str, new: str, said: str) -> None:
     assert refusal(changed(old, new)).startswith(f"my.yaml:{said}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            f"experts: {{choose: 1, families: {{{', '.join(f'f{i}: [m]' for i in range(2001))}}}}}",
+            "1: experts.families has more than 2,000 entries — leave some out",
+        ),
+        (
+            f"choices: {{{', '.join(f'a{i}: [1]' for i in range(33))}}}",
+            "1: choices has more than 32 entries — leave some out",
+        ),
+        (
+            f"choices: {{a: {list(range(1001))}}}",
+            "1: choices have 1,001 values, and 1,000 is the most; a mapping given",
+        ),
+    ],
+    ids=["families", "axes", "values"],
+)
+def test_no_space_is_too_large_to_count(text: str, said: str) -> None:
+    assert refusal(text) == f"my.yaml:{said}"
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "text\n", "3\n"])

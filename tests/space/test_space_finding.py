@@ -41,10 +41,15 @@ def test_an_unknown_name_gets_the_nearest(here: Path) -> None:
     assert refusal("tny") == "no search space named 'tny' — did you mean tiny?"
 
 
+def test_a_file_here_is_found_by_its_name(here: Path) -> None:
+    (here / "five.yaml").write_text(OWN)
+    assert space.load("five").name == "five"
+
+
 def test_what_cannot_be_read_says_why(here: Path) -> None:
     (here / "latin.yaml").write_bytes(b"description: caf\xe9\n")
     (here / "folder.yaml").mkdir()
-    (here / "big.yaml").write_text("#" * 1_000_001)
+    (here / "big.yaml").write_text("#" * 200_001)
     fix = " — give a space's name or the path of its .yaml file"
     assert refusal("no.yaml") == f"no.yaml: cannot be read: no such file or directory{fix}"
     assert refusal("folder.yaml") == "folder.yaml: this is no regular file — name a text file"
@@ -53,7 +58,7 @@ def test_what_cannot_be_read_says_why(here: Path) -> None:
     assert "no regular file" in refusal("pipe.yaml")
     assert "no regular file" in refusal("zero.yaml")
     assert refusal("latin.yaml") == ("latin.yaml: is not UTF-8 text (byte 16) — save it as UTF-8")
-    assert refusal("big.yaml").startswith("big.yaml: is larger than the 1,000 kB")
+    assert refusal("big.yaml").startswith("big.yaml: is larger than the 200 kB")
 
 
 def test_an_error_names_the_file(here: Path) -> None:

@@ -11,7 +11,7 @@ from nas.campaign.logs.aside import Aside
 from nas.campaign.logs.base import Recorder
 from nas.contained import contained
 from nas.ledger import Ledger
-from nas.spec import ProblemError, did_you_mean
+from nas.spec import ProblemError, UsageError, did_you_mean
 
 LOGS = {"tensorboard": "tensorboardX", "mlflow": "mlflow"}
 """What `--log` may be, and the module each needs."""
@@ -24,7 +24,7 @@ def check_log(name: str | None) -> None:
     if name is None:
         return
     if name not in LOGS:
-        raise ProblemError(f"no log is called {name!r}", fix=did_you_mean(name, LOGS))
+        raise UsageError(f"no log is called {name!r}", fix=did_you_mean(name, LOGS))
     if find_spec(LOGS[name]) is None:
         raise ProblemError(
             f"--log {name} needs the package {LOGS[name]}, which is not installed",

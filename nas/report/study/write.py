@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.ledger import Ledger
-from nas.ledger.database import database_url
-from nas.ledger.engine import file_of
+from nas.ledger.address import database_url, file_of
 from nas.spec import ProblemError, UsageError
 
 if TYPE_CHECKING:

@@ -1,17 +1,12 @@
 """How a candidate trains: one file a procedure, named in the recipe by its file's name."""
 
 from importlib import import_module
-from pkgutil import iter_modules
 
+from nas.resources import procedures as procedure_names
 from nas.spec import ProblemError, did_you_mean
 from nas.train.procedures.base import Procedure, Tick
 
 __all__ = ["Procedure", "Tick", "procedure", "procedure_names"]
-
-
-def procedure_names() -> tuple[str, ...]:
-    """The names of all procedures: the files here, less the base class's."""
-    return tuple(sorted(m.name for m in iter_modules(__path__) if m.name != "base"))
 
 
 def procedure(name: str) -> type[Procedure]:

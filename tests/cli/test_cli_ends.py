@@ -1,0 +1,84 @@
+"""How a campaign's end is told: an exit code, and a next command that can be typed."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from real_nas import inside
+
+TEMPLATE = '''"""A network that trains in a moment, or fails."""
+
+import torch
+from torch import nn
+
+FAILS = {{ axis("fails", False) | literal }}
+
+
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.head = nn.Linear(3 * 64, num_classes)
+
+    def forward(self, x):
+        if FAILS:
+            raise RuntimeError("as it was asked to")
+        return self.head(x.flatten(1))
+
+
+def build(num_classes):
+    return Net(num_classes)
+'''
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "brief.py.j2").write_text(TEMPLATE)
+    for name, fails in (("sound", "false"), ("failing", "true")):
+        text = "template: brief\nimage_size: 8\nchoices: {fails: [%s]}\n"
+        recipe = "recipe: {epochs: 1, batch_size: 512, mixup_alpha: 0, augment: none}\n"
+        (tmp_path / f"{name}.yaml").write_text(text.replace("%s", fails) + recipe)
+    return tmp_path
+
+
+def search(space: str, here: Path, *more: str) -> tuple[int, str, list[str]]:
+    """Exit code, what was said, and the words of the next command."""
+    done = inside(
+        *("search", f"{space}.yaml", "--executor", "inline", "--no-controls", "--trials", "1"),
+        *more,
+        cwd=here,
+    )
+    said = done.stdout + done.stderr
+    tail = next(line for line in said.splitlines() if "Next: " in line).partition("Next: ")[2]
+    return done.returncode, said, shlex.split(tail)
+
+
+def test_nothing_succeeded(here: Path) -> None:
+    code, said, words = search("failing", here)
+    assert code == 1
+    assert "no candidate has succeeded" in said
+    assert words == ["nas", "report", "failures", "-c", "failing-digits"]
+
+
+def test_the_next_command_can_be_typed(here: Path) -> None:
+    (here / "it's a folder?").mkdir()
+    db = "it's a folder?/my runs.db"
+    code, said, words = search("sound", here, "--name", "two words", "--db", db)
+    assert code == 0
+    assert "no candidate" not in said
+    expected = ["nas", "confirm", "--campaign", "two words", "--db", str(here / db)]
+    assert words == expected
+    assert inside("status", *words[2:], cwd=here).returncode == 0
+    again = inside("search", "sound.yaml", "--name", "two words", "--db", db, cwd=here)
+    assert again.returncode == 1
+    typed = f"nas resume 'two words' --db {shlex.quote(str(here / db))}"
+    assert typed in again.stderr
+
+
+def test_a_hint_names_no_ledger_that_is_taken_anyhow(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAS_DB", str(here / "mine.db"))
+    _, _, words = search("sound", here)
+    assert "--db" not in words
+    assert (here / "mine.db").exists()
