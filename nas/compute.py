@@ -1,6 +1,7 @@
 """Where and in what precision a model computes, and how much memory that took."""
 
 import atexit
+import ctypes
 import gc
 import resource
 import sys
@@ -95,13 +96,22 @@ def crowded(device: torch.device, share: float, *, context_bytes: int = 0) -> bo
 
 
 def release_memory(device: torch.device) -> None:
-    """Frees unreachable models and gives the device's cached blocks back."""
+    """Frees unreachable models and gives back what allocators keep of them."""
     gc.collect()
     _keep_survivors()
+    _trim()
     if device.type == "cuda":
         # A device-side assertion makes every later call fail; its own message matters more.
         with suppress(RuntimeError):
             torch.cuda.empty_cache()
+
+
+def _trim() -> None:
+    """Gives freed memory back to the machine. glibc keeps what lies between pieces in use, which
+    grew by 4 MB a distinct network; other systems' allocators have no such call."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 @cache
