@@ -10,7 +10,7 @@ from nas.campaign.config import CampaignConfig
 from nas.data.manifest import Manifest
 from nas.ledger import Ledger
 from nas.ledger.datasets import keep_manifest, manifest_of
-from nas.spec import ProblemError
+from nas.spec import Inputs, Outcome, ProblemError, Status
 
 _SECONDS = 10.0
 """Between lines that say how far the look has come."""
@@ -58,3 +58,36 @@ def hold_to(ledger: Ledger, name: str, config: CampaignConfig, say: Callable[[st
             fix="put them back as they were, or begin anew: nas search --dataset"
             f" {shlex.quote(config.dataset)}",
         )
+
+
+class SameData:
+    """What the trials of one run are fed: each worker reads the data for itself, so that a change
+    meanwhile would put models of two data sets into one table."""
+
+    def __init__(self) -> None:
+        self._first: Inputs | None = None
+
+    def check(self, outcome: Outcome) -> Outcome:
+        """The outcome, or a failure at stage `data` where its classes, or the numbers of its
+        validation and test images, are not the first trial's."""
+        fed = outcome.inputs
+        if fed is None:
+            return outcome
+        self._first = self._first or fed
+        if _counted(fed) == _counted(self._first):
+            return outcome
+        now, then = (
+            f"{one.num_classes} classes, {one.val_images} images for validation and"
+            f" {one.test_images} for testing"
+            for one in (fed, self._first)
+        )
+        return Outcome(
+            status=Status.CRASH,
+            stage="data",
+            message=f"the data have changed while the campaign ran: {now}, and before {then}",
+            seconds=outcome.seconds,
+        )
+
+
+def _counted(fed: Inputs) -> tuple[tuple[str, ...], int, int]:
+    return fed.class_names, fed.val_images, fed.test_images

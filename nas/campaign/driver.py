@@ -12,6 +12,7 @@ from nas.campaign.benching import benched
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig
 from nas.campaign.coverage import Coverage
+from nas.campaign.dataset import SameData
 from nas.campaign.launch import Launcher
 from nas.campaign.leftovers import stop_file
 from nas.campaign.logs import Recorder
@@ -86,6 +87,7 @@ class CampaignDriver:
         )
         self._admission = Admission(config, self._agenda, self._launcher, say)
         self._running: dict[int, Running] = {}
+        self._same_data = SameData()
         self._benched = benched(store.records(), config.bench_after)
         self._asked: str | None = None
         self._last_beat = 0.0
@@ -138,6 +140,7 @@ class CampaignDriver:
         """Records an attempt's end and decides whether its candidate is tried again."""
         running = self._running.pop(attempt)
         claim = running.claim
+        outcome = self._same_data.check(outcome)
         result = verdict(outcome, claim, self.config, running.trial.memory_fraction)
         if not self.store.finish(
             claim, attempt, outcome, final=result.final, micro_batches=result.micro_batches

@@ -1,10 +1,13 @@
 """A campaign is held to the data it began with."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from campaign_bench import Bench, Script, scripts
+from ledger_maker import INPUTS
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -15,7 +18,7 @@ from nas.cli.app import app
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.datasets import manifest_of
 from nas.space import load
-from nas.spec import ProblemError
+from nas.spec import Epoch, Outcome, ProblemError, Status, Trial
 
 
 def nothing(line: str) -> None:
@@ -101,3 +104,19 @@ def test_search_names_all_bad_images_before_it_makes_a_ledger(
     assert "x.png" in str(done.exception)
     assert "y.png" in str(done.exception)
     assert not (tmp_path / "runs.db").exists()
+
+
+def test_data_that_change_under_a_run_stop_it_and_fail_no_candidate(tmp_path: Path) -> None:
+    def fed(*names: str) -> Script:
+        def script(trial: Trial) -> Iterator[Epoch | Outcome]:
+            seen = INPUTS.with_(class_names=names)
+            yield Outcome(status=Status.OK, val_acc=0.5, inputs=seen)
+
+        return script
+
+    bench = Bench(tmp_path / "bench", trials=3)
+    driver = bench.run(scripts(fed("cat", "dog"), fed("ape", "cat", "dog")))
+    assert bench.outcomes() == [(0, "ok"), (1, None)]
+    assert driver.fault is not None
+    assert "changed while the campaign ran: 3 classes" in driver.fault
+    assert "before 2 classes" in driver.fault
