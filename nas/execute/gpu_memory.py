@@ -10,9 +10,11 @@ import psutil
 from nas.execute.devices import Gpu, gpus_available
 from nas.execute.sandbox import Sandbox
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS, ANEW_SECONDS = 2.0, 1.0
 CHILD_SECONDS = 60.0
 """How old a look may be: by nvidia-smi, or by a child process, which is slow."""
+BUSY_SHARE = 0.05
+"""Of its time nobody spends more on looking: nvidia-smi takes a second on some machines."""
 _MIB = 2**20
 _TIMEOUT = 20.0
 
@@ -53,16 +55,19 @@ class MemoryReader:
         self._clock = clock
         self._last: Look = ()
         self._quick = False
-        self._until = float("-inf")
+        self._at = float("-inf")
+        self._took = 0.0
 
     def look(self, *, anew: bool = False) -> Look:
-        """The memory of each GPU, a few seconds old at most; with `anew` as it is now, where
+        """The memory of each GPU, some seconds old at most; with `anew` about one second, where
         looking is quick."""
-        now = self._clock()
-        fresh = anew and self._quick
-        if self._count and (fresh or now >= self._until):
+        usual = LOOK_SECONDS if self._quick else CHILD_SECONDS
+        oldest = min(usual, ANEW_SECONDS) if anew and self._quick else usual
+        start = self._clock()
+        if self._count and start - self._at >= max(oldest, self._took / BUSY_SHARE):
             self._last, self._quick = self._look()
-            self._until = self._clock() + (LOOK_SECONDS if self._quick else CHILD_SECONDS)
+            self._at = self._clock()
+            self._took = self._at - start
         return self._last
 
     def _look(self) -> tuple[Look, bool]:

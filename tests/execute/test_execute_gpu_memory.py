@@ -85,6 +85,8 @@ class TestRoom:
 
 
 class TestReader:
+    ROW = "GPU-aaaa-1, 24576, 100\\n"
+
     @pytest.fixture(autouse=True)
     def gpus(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(gpu_memory, "gpus_available", lambda: GPUS)
@@ -100,6 +102,25 @@ class TestReader:
             assert memory is not None
             found.append(memory.free // MIB)
         assert found == [100, 100, 80, 70]
+
+    def test_a_slow_tool_is_asked_less_often(
+        self, nvidia_smi: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        time, looks = [0.0], list[float]()
+        smi = by_nvidia_smi
+
+        def slow(gpus: Any) -> Any:
+            looks.append(time[0])
+            time[0] += 1.0
+            return smi(gpus)
+
+        nvidia_smi(self.ROW)
+        monkeypatch.setattr(gpu_memory, "by_nvidia_smi", slow)
+        reader = MemoryReader(1, lambda: time[0])
+        for _ in range(50):
+            reader.look()
+            time[0] += 1.0
+        assert looks == [0, 21, 42]  # a second's look, and twenty without one
 
     def test_without_the_tool_a_child_is_asked_seldom(
         self, no_nvidia_smi: None, monkeypatch: pytest.MonkeyPatch
