@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from nas.cli import asked, complete, options
+from nas.cli import asked, complete, defaults, options
 from nas.cli.console import console, echo, echo_json, open_if_there
 from nas.files import check_new_folder
 from nas.report.terminal import Terminal
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def bank(
-    space: options.SpaceName = "tiny",
-    dataset: options.Dataset = "digits",
+    space: options.SpaceName = None,
+    dataset: options.Dataset = None,
     budget: options.Budget = None,
     executor: options.ExecutorName = None,
     workers: options.Workers = None,
@@ -78,15 +78,17 @@ def bank(
     from nas import data
     from nas.campaign.bank import bank_of, bank_with, banked, open_bank, singles, wanted
     from nas.campaign.run import check as check_run
+    from nas.execute import check_gpus
     from nas.ledger import Ledger
     from nas.space import check_models, find, load
 
     if publish is not None:
         check_new_folder(publish)
+    space = defaults.space_for(space, gpus)
     chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
     limit = asked.size_of(max_size, "--max-size")
     config = asked.config_of(
-        dataset=data.canonical(dataset),
+        dataset=data.canonical(defaults.dataset_for(dataset, gpus)),
         split_seed=split_seed,
         hold_out=hold_out,
         replicate=seed,
@@ -105,6 +107,8 @@ def bank(
     )
 
     def check_all() -> None:
+        check_gpus(config.gpus)
+        defaults.provide(config.dataset, data_root)
         check_models(chosen, find(space))
         check_run(singles(chosen), config)
 

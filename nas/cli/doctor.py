@@ -18,27 +18,42 @@ def doctor(
     db: options.Db = "runs.db",
     as_json: options.Json = False,
 ) -> None:
-    """Say what is installed, which devices are seen, and whether the ledger is sound: every row of
-    it is looked at, and what is wrong with one is listed.
+    """Say what is installed, whether each device computes, and whether the ledger is sound: every
+    row of it is looked at, and what is wrong with one is listed.
 
     Example: `nas doctor --db runs.db`
     """
     from nas.execute import gpus_available, versions
+    from nas.execute.checkup import check_devices, driver_version
 
+    devices = list(check_devices(len(gpus_available())))
     found: dict[str, Any] = {
         **versions(),
-        "gpus": [f"{gpu.name}, {gpu.total_bytes / 2**30:.0f} GiB" for gpu in gpus_available()],
+        "driver": driver_version(),
+        "devices": devices,
         **_ledger(db, migrate),
     }
     if as_json:
         echo_json(found)
     else:
+        found["devices"] = [_device(device) for device in devices]
         for name, value in found.items():
-            lines = f"\n{'':13}" if name == "faults" else ", "
-            shown = lines.join(value) or "none" if isinstance(value, list) else value or "missing"
-            console.print(Text.assemble((f"{name:<12}", "bold"), f" {shown}"))
-    if "faults" in found:
+            lines = f"\n{'':13}".join(value) if isinstance(value, list) else value or "missing"
+            console.print(Text.assemble((f"{name:<12}", "bold"), f" {lines}"))
+    if "faults" in found or any(device["problem"] for device in devices):
         raise typer.Exit(1)
+
+
+def _device(found: dict[str, Any]) -> str:
+    """One line about a device."""
+    parts = [found["device"]]
+    if "name" in found:
+        parts.append(f"{found['name']}, capability {found['capability']}")
+    if "total_bytes" in found:
+        free, total = found["free_bytes"] / 2**30, found["total_bytes"] / 2**30
+        parts.append(f"{free:.1f} of {total:.1f} GiB free")
+    parts.append(f"does not compute: {found['problem']}" if found["problem"] else "computes")
+    return ", ".join(parts)
 
 
 def _ledger(db: str, migrate: bool) -> dict[str, Any]:

@@ -17,15 +17,18 @@ def finite(value: float | None) -> float | None:
 
 
 SpaceName = Annotated[
-    str,
-    typer.Argument(help="A space's name or a YAML file.", autocompletion=complete.spaces),
+    str | None,
+    typer.Argument(
+        help="A space's name or a YAML file. [tiny; moe4 with --gpus]",
+        autocompletion=complete.spaces,
+    ),
 ]
 Dataset = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--dataset",
         "-d",
-        help="See `nas data`; folder:PATH for your own.",
+        help="See `nas data`; folder:PATH for your own. [digits; cifar10 with --gpus]",
         autocompletion=complete.datasets,
     ),
 ]

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from nas.cli import complete, options
+from nas.cli import complete, defaults, options
 from nas.cli.console import echo, echo_json
 from nas.spec import ProblemError, parse_duration
 
 
 def plan(
-    space: options.SpaceName = "tiny",
+    space: options.SpaceName = None,
     trials: Annotated[
         int | None, typer.Option("--trials", "-n", min=1, max=10**9, help="Candidates to draw.")
     ] = None,
@@ -35,6 +35,7 @@ def plan(
             autocompletion=complete.campaigns,
         ),
     ] = None,
+    gpus: options.Gpus = None,
     db: options.Db = "runs.db",
     as_json: options.Json = False,
 ) -> None:
@@ -49,6 +50,7 @@ def plan(
 
     if (trials is None) == (budget is None):
         raise typer.BadParameter("give one of --trials and --budget")
+    space = defaults.space_for(space, gpus)
     chosen = load(space)
     if chosen.experts is None:
         raise ProblemError(f"{chosen.name} has no families to compare", where=space)

@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TaskID
 
-from nas.cli import asked, options
+from nas.cli import asked, defaults, options
 from nas.cli.console import console, echo, echo_json
 from nas.report.terminal import Terminal
 from nas.spec import SCRATCH
 
 
 def screen(
-    space: options.SpaceName = "tiny",
-    dataset: options.Dataset = "digits",
+    space: options.SpaceName = None,
+    dataset: options.Dataset = None,
     top: Annotated[
         int,
         typer.Option(
@@ -66,6 +66,7 @@ def screen(
     from nas.report import render
     from nas.space import load
 
+    space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(dataset, gpus)
     data.check_name(dataset)
     torch.set_num_threads(asked.default_workers(0))
     chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)

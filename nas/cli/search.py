@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli import asked, complete, ending, options
+from nas.cli import asked, complete, defaults, ending, options
 from nas.cli.console import echo
 from nas.cli.draws import print_draws
 from nas.spec import Space
 
 
 def search(
-    space: options.SpaceName = "tiny",
-    dataset: options.Dataset = "digits",
+    space: options.SpaceName = None,
+    dataset: options.Dataset = None,
     budget: Annotated[
         str | None,
         typer.Option(
@@ -116,17 +116,19 @@ def search(
 ) -> None:
     """Draw, render, train and rank heterogeneous mixtures of experts.
 
-    Example: `nas search moe4 --dataset cifar10 --budget 28d --gpus 1`
+    Example: `nas search --budget 28d --gpus 1`, `nas search moe4 --dataset cifar100`
     """
     from nas import data
+    from nas.execute import check_gpus
     from nas.space import check_models, find, load
 
+    space = defaults.space_for(space, gpus)
     chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
     wishes = {"prefer": prefer, "drop": drop}
     if from_report is not None:
         wishes = asked.advised(db, from_report, wishes)
     config = asked.config_of(
-        dataset=data.canonical(dataset),
+        dataset=data.canonical(defaults.dataset_for(dataset, gpus)),
         split_seed=split_seed,
         sampler=sampler,
         seed=seed,
@@ -156,7 +158,8 @@ def search(
     if experts != "scratch":
         chosen, config = asked.warm(chosen, config, experts, db)
     if not dry_run:
-        data.check(config.dataset, data_root)  # at once: what follows imports timm
+        check_gpus(config.gpus)
+        defaults.provide(config.dataset, data_root)  # at once: what follows imports timm
     check_models(chosen, find(space))
     if dry_run:
         print_draws(chosen, config, name, db, config.trials or 10, render, audit, as_json)
@@ -231,6 +234,7 @@ def resume(
     if log:
         given["log"] = asked.log_of(log)
     config = asked.config_in(row, **given)
+    defaults.provide(config.dataset, Path(config.data_root))
     check(Space.model_validate(row.space), config)
     check_budget(ledger, row.name, row.worked_seconds, config)
     ledger.update_config(row.id, config.model_dump(mode="json"))

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from nas.cli import complete, options
+from nas.cli import complete, defaults, options
 from nas.cli.console import console, echo_json, open_if_there
 from nas.files import write_text
 from nas.spec import ProblemError, UsageError
@@ -85,16 +85,16 @@ _NUMBERS = ("families", "members", "sets", "pixels")
 
 
 def families(
-    space: options.SpaceName = "tiny",
+    space: options.SpaceName = None,
     dataset: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--dataset",
             "-d",
-            help="Fixes the number of classes.",
+            help="Fixes the number of classes. [digits; cifar10 with --gpus]",
             autocompletion=complete.datasets,
         ),
-    ] = "digits",
+    ] = None,
     gpus: Annotated[int, typer.Option(min=0, max=1024, help="Probe on a GPU.")] = 0,
     data_root: options.DataRoot = Path("data"),
     db: options.Db = "runs.db",
@@ -115,9 +115,11 @@ def families(
     from nas.space import find as find_space
     from nas.spec import Probe
 
+    space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(dataset, gpus)
     chosen = load(space)
     check_models(chosen, find_space(space))
     check_gpus(gpus)
+    defaults.provide(dataset, data_root)
     config = CampaignConfig(dataset=dataset, gpus=gpus, data_root=str(data_root))
     under = conditions_for(chosen, config, classes_of(config))
     ledger = Ledger(db, read_only=False) if open_if_there(db) else None

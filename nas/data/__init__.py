@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nas.data.catalog import (
     DataSet,
+    NotHereError,
     canonical,
     check,
     check_name,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataSet",
+    "NotHereError",
     "canonical",
     "check",
     "check_name",

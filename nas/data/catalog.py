@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from nas.data.raw import Raw
-from nas.spec import ProblemError, UsageError, did_you_mean
+from nas.spec import ProblemError, UsageError, command_line, did_you_mean
 
 FOLDERS = {"folder:": "folder", "classes:": "classes"}
 """What a person's own images are named by, and the source that reads them."""
@@ -34,7 +34,10 @@ _SETS = {
         "digits", "1,797 handwritten digits, 8×8, from scikit-learn", _BUILT_IN, _DIGITS
     ),
     "noisy-digits": DataSet(
-        "noisy-digits", "the same under noise, which leaves room at the top", _BUILT_IN, _DIGITS
+        "noisy-digits",
+        "the same under noise, which leaves room at the top",
+        _BUILT_IN,
+        pixels=_DIGITS,
     ),
     "synthetic": DataSet(
         "synthetic", "16 procedural classes in 4 domains, for ground truth", _BUILT_IN
@@ -44,7 +47,10 @@ _SETS = {
         "cifar100", "60,000 photographs, 32×32, 100 classes", "nas data get cifar100"
     ),
     "tiny-imagenet": DataSet(
-        "tiny-imagenet", "110,000 photographs, 64×64, 200 classes", "nas data get tiny-imagenet"
+        "tiny-imagenet",
+        "110,000 photographs, 64×64, 200 classes",
+        "nas data get tiny-imagenet",
+        "248 MB",
     ),
     "folder:PATH": DataSet(
         "folder:PATH",
@@ -53,6 +59,9 @@ _SETS = {
         "put the images there",
     ),
 }
+
+_DOWNLOADS = {"cifar10": "170 MB", "cifar100": "169 MB", "tiny-imagenet": "248 MB"}
+"""How large they are."""
 
 
 class Source(Protocol):
@@ -95,10 +104,30 @@ def check_name(dataset: str) -> None:
     find(dataset, Path())
 
 
+class NotHereError(ProblemError):
+    """A data set that can be downloaded is not there."""
+
+    size = ""
+    """Of the download, for a person."""
+
+
 def check(dataset: str, root: Path) -> None:
-    """Raises ProblemError when a data set is unknown, missing or empty. Reads no image."""
+    """Raises ProblemError when a data set is unknown, missing or empty. Reads no image.
+
+    Where it could be downloaded that is a NotHereError, which names the command.
+    """
     source, where = find(dataset, root)
-    source.check(where)
+    try:
+        source.check(where)
+    except ProblemError as error:
+        if not hasattr(source, "download"):
+            raise
+        usual = root.absolute() == Path("data").absolute()
+        get = command_line("data", "get", dataset, *(() if usual else ("--data-root", str(root))))
+        what, where_ = error.problem.what, error.problem.where
+        missing = NotHereError(what, where=where_, fix=f"type: {get}")
+        missing.size = _DOWNLOADS[dataset]
+        raise missing from None
 
 
 def num_classes(dataset: str, root: Path) -> int:

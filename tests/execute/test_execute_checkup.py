@@ -1,0 +1,68 @@
+"""What `nas doctor` says of devices: computing, failing, crashed and hanging ones."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from real_nas import inside
+
+from nas.execute import checkup
+
+
+def test_a_cpu_computes() -> None:
+    assert list(checkup.check_devices(0)) == [{"device": "cpu", "problem": None}]
+
+
+def test_a_child_answers_for_its_device() -> None:
+    assert checkup._answer(checkup._start("cpu")) == {}
+    failed = checkup._answer(checkup._start("cuda:9"))
+    assert set(failed) == {"problem"}  # without a GPU, or without ten
+    assert failed["problem"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import os, sys; print('one\\ntwo', file=sys.stderr); os._exit(3)", "ended with 3: two"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended with -11"),
+        ("import time; time.sleep(60)", "did not answer"),
+    ],
+)
+def test_a_child_that_does_not_answer(
+    code: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkup, "SECONDS", 0.5 if "sleep" in code else 60.0)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    child = subprocess.Popen([sys.executable, "-c", code], **pipes)  # type: ignore[call-overload]
+    assert words in checkup._answer(child)["problem"]
+    assert child.returncode is not None
+
+
+def test_the_driver_s_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 570.133.20\necho 570.133.20\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    assert checkup.driver_version() == "570.133.20"
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert checkup.driver_version() is None
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert checkup.driver_version() is None
+
+
+def test_the_doctor_fails_where_a_device_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = {"device": "cuda:0", "name": "H100", "capability": "9.0", "problem": None}
+    memory = {"total_bytes": 80 * 2**30, "free_bytes": 60 * 2**30}
+    found = [{"device": "cpu", "problem": None}, gpu | memory]
+    monkeypatch.setattr(checkup, "check_devices", lambda gpus: iter(found))
+    done = inside("doctor", cwd=tmp_path)
+    assert done.returncode == 0
+    line = "cuda:0, H100, capability 9.0, 60.0 of 80.0 GiB free, computes"
+    assert line in " ".join(done.stdout.split())
+    found[1] = gpu | {"problem": "AcceleratorError: unspecified launch failure"}
+    done = inside("doctor", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "does not compute: AcceleratorError" in done.stdout
