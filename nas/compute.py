@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from nas.faults import is_out_of_memory
 from nas.spec import Recipe
 
 LAYOUT = torch.channels_last
@@ -90,8 +91,8 @@ def crowded(device: torch.device, share: float, *, context_bytes: int = 0) -> bo
     """
     try:
         free, total = torch.cuda.mem_get_info(device)
-    except RuntimeError:  # CUDA fails every call
-        return False
+    except RuntimeError as error:  # there is no room for a context, or CUDA fails every call
+        return is_out_of_memory(error)
     return free + torch.cuda.memory_reserved(device) < share * total - 2 * context_bytes
 
 

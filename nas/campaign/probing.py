@@ -1,12 +1,15 @@
 """Pre-flight of every member a campaign may draw: probed once, remembered in the ledger."""
 
+import time
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from nas.campaign.config import CampaignConfig
+from nas.campaign.waiting import GIVE_UP_SECONDS, delays
 from nas.data import num_classes
-from nas.execute import Sandbox, settled_precision
+from nas.execute import Answer, Sandbox, settled_precision
 from nas.ledger import Ledger, probe_digest
-from nas.preflight import conditions, probe
+from nas.preflight import Crowded, conditions, probe_beside_others
 from nas.spec import Conditions, Member, Probe, ProblemError, Space
 
 PROBE_SECONDS = 300.0
@@ -28,12 +31,14 @@ def probe_members(
     under: Conditions,
     *,
     watch: Watch = lambda done, total, probe: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Probe]:
     """A probe for each member, by model name: from the cache, or taken now in a killable child.
 
     Where there is no answer, because memory ran out, CUDA failed, or the process was killed or
     hung, the member is probed once more in a fresh one: an accident need not be its fault. A second
-    one counts for now and is not cached. Without a ledger nothing is.
+    one counts for now and is not cached. Without a ledger nothing is. Memory of a GPU that others
+    hold is waited for, which `say` is told; ProblemError where that takes too long.
     """
     cached = ledger.probes_under(under) if ledger else {}
     found = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
@@ -42,10 +47,10 @@ def probe_members(
         return found
     with Sandbox() as sandbox:
         for done, member in enumerate(missing, start=1):
-            taken = sandbox.call(probe, member, under, timeout=PROBE_SECONDS)
+            taken = _probed(sandbox, member, under, say)
             if not taken.ok:
                 sandbox.close()
-                taken = sandbox.call(probe, member, under, timeout=PROBE_SECONDS)
+                taken = _probed(sandbox, member, under, say)
             if taken.ok:
                 result = taken.value
             else:
@@ -56,6 +61,26 @@ def probe_members(
                 ledger.put_probes(under, [result])
             watch(done, len(missing), result)
     return found
+
+
+def _probed(
+    sandbox: Sandbox, member: Member, under: Conditions, say: Callable[[str], None]
+) -> Answer[Probe]:
+    """A member's probe, once there was the memory for one."""
+    for seconds in delays():
+        taken = sandbox.call(probe_beside_others, member, under, timeout=PROBE_SECONDS)
+        if not taken.ok or not isinstance(taken.value, Crowded):
+            return cast(Answer[Probe], taken)
+        sandbox.close()
+        say(
+            f"{member.model}: its probe waits for memory that others hold; tried again in"
+            f" {seconds:.0f} s"
+        )
+        time.sleep(seconds)
+    raise ProblemError(
+        f"others have held the GPU's memory for {GIVE_UP_SECONDS / 60:.0f} minutes",
+        fix="see with `nvidia-smi` who does",
+    )
 
 
 def feasible(space: Space, probes: Mapping[str, Probe]) -> Space:

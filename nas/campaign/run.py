@@ -99,13 +99,18 @@ def check_budget(ledger: Ledger, name: str, worked_seconds: float, config: Campa
 
 
 def prepare(
-    ledger: Ledger | None, space: Space, config: CampaignConfig, watch: Watch
+    ledger: Ledger | None,
+    space: Space,
+    config: CampaignConfig,
+    watch: Watch,
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[Space, dict[str, Probe], int]:
     """The feasible space, every member's probe by model name, and the number of classes."""
     check(space, config)
     classes = classes_of(config)
     members = [member for _, member in space.members]
-    probes = probe_members(ledger, members, conditions_for(space, config, classes), watch=watch)
+    under = conditions_for(space, config, classes)
+    probes = probe_members(ledger, members, under, watch=watch, say=say)
     left = feasible(space, probes)
     check_enough(left, config)
     return left, probes, classes
@@ -126,7 +131,7 @@ def run(
     warm = warm_keys(ledger, whole, config)
     cold = () if warm is None else cold_models(whole, warm)
     with stops_raise():
-        space, probes, classes = prepare(ledger, less(whole, cold), config, voice.probed)
+        space, probes, classes = prepare(ledger, less(whole, cold), config, voice.probed, voice.say)
     _say_probes(probes, voice)
     _, note = settled_precision(space.recipe.precision, config.gpus)
     if note:

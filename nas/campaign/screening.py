@@ -12,7 +12,7 @@ from nas.effects.correction import FEWEST, foretold
 from nas.ledger import Ledger
 from nas.ledger.screens import best_screened, known_of_all, put_screen, screen_of, screened
 from nas.sample import Corrected, Sampler, Screened, make_sampler
-from nas.spec import SCRATCH, Pick, ProblemError, Record, Space, Status, UsageError
+from nas.spec import SCRATCH, Pick, ProblemError, Record, Space, Status, UsageError, one_line
 from nas.working_time import awake
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def screen_space(
 
     Raises ProblemError where the bank has too few, or what it has cannot be read.
     """
-    from nas.screen import load, screen, sets_of  # torch
+    from nas.faults import is_accident  # torch
+    from nas.screen import load, screen, sets_of
 
     start = awake()
     experts = wanted(space, config)
@@ -87,7 +88,16 @@ def screen_space(
             fix="`nas bank` lists what each expert has; allow more",
         )
     scored = replace(sets, members=sets.members[allowed])
-    result = screen(table.on(device), scored, top=top, seed=config.seed, watch=watch)
+    try:
+        result = screen(table.on(device), scored, top=top, seed=config.seed, watch=watch)
+    except Exception as error:
+        if not is_accident(error):
+            raise
+        raise ProblemError(
+            f"mixtures cannot be scored: {one_line(error)}",
+            where=device,
+            fix="free its memory" + (", or leave out --gpus" if device != "cpu" else ""),
+        ) from error
     seconds = awake() - start
     ident = put_screen(
         ledger,

@@ -1,7 +1,8 @@
 """Candidates that wait for memory that others hold, and how long."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from nas.ledger import Claim
 from nas.working_time import awake
@@ -14,6 +15,21 @@ LOOK_SECONDS = 5.0
 """Before the room is looked at again for a candidate that was not tried."""
 MOST = 8
 """Candidates that wait at once; the campaign draws no others beyond that."""
+
+
+def delays() -> Iterator[float]:
+    """Seconds to wait after each try in a row, until waiting is given up."""
+    waited = 0.0
+    for tries in count():
+        seconds = _delay(tries)
+        waited += seconds
+        if waited > GIVE_UP_SECONDS:
+            return
+        yield seconds
+
+
+def _delay(tries: int) -> float:
+    return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0**tries)
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class Waiting:
         """A try ended for want of memory; the seconds until the next. Where the candidate had not
         even begun, `everyone` else would fare alike, and nothing is tried before."""
         tries = self._tries.get(claim.id, 0)
-        seconds = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0**tries)
+        seconds = _delay(tries)
         self._tries[claim.id] = tries + 1
         self._add(claim, seconds)
         if everyone:

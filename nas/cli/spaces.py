@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.cli import complete, defaults, options
-from nas.cli.console import console, echo_json, open_if_there
+from nas.cli.console import console, echo, echo_json, open_if_there
 from nas.files import write_text
 from nas.spec import ProblemError, UsageError
 
@@ -129,7 +129,9 @@ def families(
         def watch(done: int, total: int, probe: Probe) -> None:
             status.update(Text(f"probing {done}/{total}: {probe.member.model}"))
 
-        probes = probe_members(ledger, members, under, watch=watch)
+        probes = probe_members(
+            ledger, members, under, watch=watch, say=lambda line: echo(line, err=True)
+        )
     rows = [
         {
             "family": family,

@@ -3,11 +3,12 @@
 from nas.preflight.conditions import conditions
 from nas.preflight.cost import NO_OVERHEAD, Overhead, cost, overhead, too_large
 from nas.preflight.meta import meta_cost
-from nas.preflight.probe import probe
+from nas.preflight.probe import Crowded, probe, probe_beside_others
 from nas.preflight.propose import candidates, parse_count, proposed_space
 
 __all__ = [
     "NO_OVERHEAD",
+    "Crowded",
     "Overhead",
     "candidates",
     "conditions",
@@ -16,6 +17,7 @@ __all__ = [
     "overhead",
     "parse_count",
     "probe",
+    "probe_beside_others",
     "proposed_space",
     "too_large",
 ]

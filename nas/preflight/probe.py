@@ -8,10 +8,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from nas.compute import crowded
+from nas.faults import is_out_of_memory
 from nas.preflight.faults import check_gradients, check_logits, stage
 from nas.preflight.meta import create, meta_cost
 from nas.preflight.saved import saved_bytes
-from nas.spec import Conditions, Member, Probe, ProblemError
+from nas.spec import Conditions, Member, Probe, ProblemError, one_line
 
 
 def probe(member: Member, conditions: Conditions, *, batch: int = 8) -> Probe:
@@ -34,6 +36,29 @@ def probe(member: Member, conditions: Conditions, *, batch: int = 8) -> Probe:
             return _probe(member, conditions, bench, batch)
     except ProblemError as error:
         return Probe(member=member, ok=False, problem=error.problem.what)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowded:
+    """Too little of a GPU was there for a probe: others hold it."""
+
+    problem: str
+
+
+ENOUGH = 0.5
+"""Share of a GPU with which a probe's want of memory is the member's own."""
+
+
+def probe_beside_others(member: Member, conditions: Conditions) -> Probe | Crowded:
+    """As `probe`, but for memory of a GPU that others hold, which is nobody's fault here."""
+    try:
+        return probe(member, conditions)
+    except Exception as error:
+        if conditions.device == "cpu" or not is_out_of_memory(error):
+            raise
+        if not crowded(torch.device("cuda:0"), ENOUGH):
+            raise
+        return Crowded(one_line(error))
 
 
 def _probe(member: Member, conditions: Conditions, bench: "_Bench", batch: int) -> Probe:

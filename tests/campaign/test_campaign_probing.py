@@ -10,6 +10,7 @@ from nas.campaign.config import CampaignConfig
 from nas.campaign.probing import conditions_for, feasible, probe_members
 from nas.execute import Answer, Failure
 from nas.ledger import Ledger
+from nas.preflight import Crowded
 from nas.spec import Member, Probe, ProblemError, Space, Subset
 
 MEMBERS = [Member(model="test_resnet"), Member(model="test_vit"), Member(model="test_nfnet")]
@@ -86,6 +87,47 @@ def test_an_accident_is_looked_at_again_in_a_fresh_process(
     assert all(probe.ok for probe in found.values())
     assert processes == [["test_resnet", "test_vit"], ["test_vit", "test_nfnet"]]
     assert len(ledger.probes_under(under)) == 3
+
+
+def test_memory_that_others_hold_is_waited_for(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    class Full(FakeSandbox):
+        def call(self, function: Any, member: Member, under: Any, timeout: float) -> Answer[Any]:
+            self.calls.append(member.model)
+            if len(waited) < 3:
+                return Answer(Crowded("OutOfMemoryError: CUDA out of memory"))
+            return Answer(Probe(member=member, ok=True))
+
+    monkeypatch.setattr(probing, "Sandbox", Full)
+    monkeypatch.setattr(probing.time, "sleep", waited.append)
+    said: list[str] = []
+    under = conditions_for(space(), CampaignConfig(), 10)
+    found = probe_members(ledger, MEMBERS, under, say=said.append)
+    assert all(probe.ok for probe in found.values())
+    assert waited == [10, 20, 40]
+    assert FakeSandbox.calls == ["test_resnet"] * 4 + ["test_vit", "test_nfnet"]
+    assert said[0] == (
+        "test_resnet: its probe waits for memory that others hold; tried again in 10 s"
+    )
+
+
+def test_but_not_for_ever(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    class Full(FakeSandbox):
+        def call(self, function: Any, member: Member, under: Any, timeout: float) -> Answer[Any]:
+            return Answer(Crowded("OutOfMemoryError: CUDA out of memory"))
+
+    monkeypatch.setattr(probing, "Sandbox", Full)
+    monkeypatch.setattr(probing.time, "sleep", waited.append)
+    under = conditions_for(space(), CampaignConfig(), 10)
+    with pytest.raises(ProblemError, match="held the GPU's memory for 60 minutes"):
+        probe_members(ledger, MEMBERS, under)
+    assert 3000 < sum(waited) <= 3600
+    assert ledger.probes_under(under) == {}
 
 
 def test_other_conditions_are_other_probes(ledger: Ledger) -> None:

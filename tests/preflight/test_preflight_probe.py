@@ -5,8 +5,9 @@ import pickle
 import pytest
 import timm
 import torch
+from recorded_cuda import GIB, RecordedCuda
 
-from nas.preflight import conditions, probe
+from nas.preflight import Crowded, conditions, probe, probe_beside_others
 from nas.spec import Member, Probe, ProblemError
 
 AT_8 = conditions(8, 3, 10)
@@ -92,6 +93,26 @@ def test_a_fault_is_a_value(zoo: None, model: str) -> None:
 def test_memory_that_runs_out_is_no_fault_of_the_member(zoo: None) -> None:
     with pytest.raises(torch.OutOfMemoryError):
         probe(Member(model="zoo_out_of_memory"), AT_8, batch=4)
+
+
+@pytest.mark.parametrize(("free", "others"), [(60, False), (5, True)])
+def test_a_gpu_that_others_fill_is_told_from_one_too_small(
+    zoo: None, monkeypatch: pytest.MonkeyPatch, free: int, others: bool
+) -> None:
+    cuda = RecordedCuda()
+    cuda.free = free * GIB
+    cuda.install(monkeypatch)
+    # As on a GPU, but that it computes here.
+    names = probe_beside_others.__globals__
+    monkeypatch.setitem(names, "probe", lambda member, _: probe(member, AT_8, batch=4))
+    member, on_gpu = Member(model="zoo_out_of_memory"), AT_8.with_(device="a card")
+    if others:
+        found = probe_beside_others(member, on_gpu)
+        assert isinstance(found, Crowded)
+        assert found.problem.startswith("OutOfMemoryError: CUDA out of memory")
+    else:
+        with pytest.raises(torch.OutOfMemoryError):
+            probe_beside_others(member, on_gpu)
 
 
 def test_nor_is_a_cuda_error(monkeypatch: pytest.MonkeyPatch, zoo: None) -> None:

@@ -86,6 +86,10 @@ class TestCrowding:
         cuda.reserved, cuda.free = int(reserved * GIB), int(free * GIB)
         assert crowded(GPU, 1 / 8, context_bytes=GIB // 2) is others
 
+    def test_no_room_for_a_context_is_no_room(self, cuda: RecordedCuda) -> None:
+        cuda.fault = torch.AcceleratorError("CUDA error: out of memory")
+        assert crowded(GPU, 1 / 8)
+
     def test_a_broken_device_says_nothing(self, cuda: RecordedCuda) -> None:
         cuda.fault = torch.AcceleratorError("CUDA error: device-side assert triggered")
         assert not crowded(GPU, 1.0)
