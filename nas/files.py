@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from nas.spec import ProblemError
 
+_PART = ".part"
 SOURCE_BYTES = 200_000
 """No file that a person writes is larger: all of timm's models as a space take half of it."""
 
@@ -121,9 +122,18 @@ def flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def clear_unfinished(folder: Path) -> None:
+    """Removes what writers that were killed left in a folder that nobody writes into any more."""
+    for path in folder.glob(f".*{_PART}"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def _unused() -> str:
     """A hidden name of bounded length, whatever the length of the name that it stands for."""
-    return f".{uuid4().hex}.part"
+    return f".{uuid4().hex}{_PART}"
 
 
 def _move(fresh: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ from nas.campaign import weights
 from nas.campaign.config import CampaignConfig
 from nas.contained import contained
 from nas.execute import CONTEXT_BYTES, MemoryReader, larger_share, settled_precision, share
+from nas.files import clear_unfinished
 from nas.ledger import CampaignStore, Claim, Earlier
 from nas.preflight import too_large
 from nas.spec import CHECKPOINT, Outcome, Role, Status, Trial
@@ -123,10 +124,12 @@ class Launcher:
         return max(fits, larger_share(claim.outgrown)) if claim.outgrown else fits
 
     def _resumable(self, claim: Claim) -> tuple[int, str] | tuple[None, None]:
-        """The latest attempt that left a checkpoint, and where."""
+        """The latest attempt that left a checkpoint, and where. What their workers were writing
+        when they were killed goes."""
         for earlier in claim.earlier:
             folder = self.store.folder(claim.candidate.key, earlier.attempt)
             checkpoint = contained(folder, CHECKPOINT)
+            clear_unfinished(folder)
             if checkpoint.is_file():
                 return earlier.attempt, str(checkpoint)
         return None, None

@@ -149,7 +149,7 @@ class Desk:
         for slip in self.slips.values():
             running = slip.running
             if running.attempt in self.dispatcher.taken:
-                dropped = running.ended(Status.KILLED, "Ray Tune ended under it")
+                dropped = running.ended(Status.INTERRUPTED, "Ray Tune ended under it")
                 self._ask(partial(self.dispatcher.end, running, dropped), None)
                 self.dispatcher.release(running.attempt)
 

@@ -99,11 +99,17 @@ def test_an_interrupted_candidate_goes_on_from_its_checkpoint_first(bench: Make)
         folder = Path(trial.folder)
         folder.mkdir(parents=True)
         (folder / "checkpoint.pt").touch()
+        (folder / ".0a1b.part").touch()  # of a checkpoint that was never whole
         yield Outcome(status=Status.INTERRUPTED, epochs=1)
 
     driver = campaign.drive()
     campaign.run(interrupted, driver)
     first = campaign.trials[0]
+    later = campaign.drive()
+    resumed = later.next()
+    assert isinstance(resumed, Trial)
+    assert [path.name for path in Path(first.folder).iterdir()] == ["checkpoint.pt"]
+    later.close()
     campaign.run()
     second = campaign.trials[1]
     assert second.candidate.key == first.candidate.key

@@ -79,7 +79,7 @@ class TestRay(ProcessContract):
             RayExecutor(evaluate=EVALUATE).run(driver)
         finally:
             signal.signal(signal.SIGUSR1, before)
-        assert driver.statuses == [Status.KILLED, Status.OK]
+        assert driver.statuses == [Status.INTERRUPTED, Status.OK]
 
     def test_stop_signals_reach_neither_ray_nor_its_workers(self, tmp_path: Path) -> None:
         class Signalled(ScriptedDriver):
