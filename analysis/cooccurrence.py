@@ -4,18 +4,20 @@ One row a pair of the space's families, surest synergy first; candidates of the 
 
 family_a, family_b    sorted by name
 synergy               validation accuracy beyond what the two families' effects add up to, partners,
-                      members and settings held equal; missing below 5 candidates with both
+                      members and settings held equal, of runs that learned; missing below 5
+                      candidates with both, and where one of them gets no effect for collapsing
 synergy_low           its 95 % interval; of many pairs, some exclude zero by chance alone
 synergy_high
 q_value               the share of false ones to expect among pairs with a q_value up to this
                       (Benjamini and Hochberg): below 0.05 is worth believing
 together              candidates with both that the synergy is estimated from
 ok                    candidates with both, trained to their end
-mean_val_acc          of those, in [0, 1]
+mean_val_acc          of those that learned, in [0, 1]
 draws                 candidates drawn with both
 failed                of those, failed
 success_rate          share of those that ended which did not fail
 best_val_acc
+collapsed             of the ok ones, those that learned nothing: see family_yield
 
 With early stopping, synergies are on the accuracy at the first rung, where all can be compared.
 """
@@ -28,18 +30,19 @@ from nas.effects import synergies
 
 COLUMNS = [
     *("family_a", "family_b", "synergy", "synergy_low", "synergy_high", "q_value", "together"),
-    *("ok", "mean_val_acc", "draws", "failed", "success_rate", "best_val_acc"),
+    *("ok", "mean_val_acc", "draws", "failed", "success_rate", "best_val_acc", "collapsed"),
 ]
 
 
 def table(frames: Frames) -> pd.DataFrame:
     drawn = frames.candidates[frames.candidates["role"] == "search"]
-    pairs = by_pair(drawn, frames.space.families, "outcome", "val_acc")
+    drawn = drawn.assign(lost=drawn["candidate"].map(frames.collapsed).eq(True))
+    pairs = by_pair(drawn, frames.space.families, "outcome", "val_acc", "lost")
     succeeded = pairs[pairs["outcome"] == "ok"]
     failed = pairs[pairs["outcome"].isin(FAILED)]
     sound = pairs[pairs["outcome"].isin(SOUND)]
 
-    found = synergies(frames.observed.observations)
+    found = synergies(frames.observed.observations, frames.observed.collapses.too_many)
     answer = pd.DataFrame(
         {
             "family_a": [a for a, _ in found.pairs],
@@ -51,12 +54,13 @@ def table(frames: Frames) -> pd.DataFrame:
             "together": found.count,
         }
     )
-    counted = {"draws": pairs, "ok": succeeded, "failed": failed, "sound": sound}
+    learned, lost = succeeded[~succeeded["lost"]], succeeded[succeeded["lost"]]
+    counted = {"draws": pairs, "ok": succeeded, "failed": failed, "sound": sound, "collapsed": lost}
     for name, some in counted.items():
         answer[name] = some["pair"].value_counts().reindex(answer.index, fill_value=0)
     ended = answer["sound"] + answer["failed"]
     answer["success_rate"] = answer["sound"] / ended.where(ended > 0)
-    scores = succeeded.groupby("pair")["val_acc"]
+    scores = learned.groupby("pair")["val_acc"]
     answer["mean_val_acc"], answer["best_val_acc"] = scores.mean(), scores.max()
     answer = answer.assign(size=answer["synergy"].abs())
     answer = answer.sort_values(

@@ -8,25 +8,33 @@ draws                 candidates drawn with it
 ok                    of those, trained to their end
 reason                of the advice
 success_rate          (ok + pruned) / (ok + pruned + failed)
-mean_val_acc          of the ok candidates with it: its partners' worth is in it too
+collapse_rate         of its runs that can be compared, those that collapsed: no better on
+                      validation than always answering the commonest class (one-sided binomial
+                      test at 1 %), while at least half of the campaign's are
+mean_val_acc          of the ok candidates with it that learned: its partners' worth is in it too
 effect                change in validation accuracy when it stands where an average family stood,
                       partners, members and settings held equal: least squares on all candidates
+                      that learned; none where more than a quarter of its runs collapsed
 effect_low            its 95 % interval (HC2, corrected for interactions of pairs)
 effect_high
 advice                drop where the whole interval lies below −1 point, keep where it lies above,
                       else needs N more draws, or cannot tell: `nas.effects.advice`; drop as well
-                      where it surely fails more than the rest and more often than not
+                      where it surely fails or collapses more than the rest, and more often than
+                      not
 alone_val_acc         of its members trained alone at equal epochs, mean over their controls
-lift_over_own         mean over its ok candidates of test_acc less that of the family's own member
-                      alone: what being mixed with others gives it
+lift_over_own         mean over its ok candidates that learned of test_acc less that of the
+                      family's own member alone: what being mixed with others gives it
 pruned                stopped early by the scheduler: neither a success nor a failure
 usage                 mean gate weight on validation; 1/k is an even share
 best_val_acc
 mean_expert_val_acc   of the family's own logits inside the mixtures
 failed                failed: invalid, oom, timeout, nan, crash or killed
 open                  without a final result yet: running, interrupted, or to be tried again
+collapsed             runs that did
 success_low           95 % Wilson interval of success_rate
 success_high
+collapse_low          95 % Wilson interval of collapse_rate
+collapse_high
 median_val_acc
 device_hours          of all attempts with it, failed ones too; a share of a GPU counts as a share
 device_hours_per_success
@@ -35,21 +43,30 @@ members               how many it has in the space
 rank                  1 is best, by effects shrunken towards none; only among those with an effect
 told                  why there is no effect, where there is none
 
-With early stopping, effects are on the accuracy at the first rung, where all can be compared; means
-are over the survivors. Effects speak of candidates that fit the device.
+Means, effects and lifts are of runs that learned. With early stopping, effects and collapses are on
+the accuracy at the first rung, where all can be compared; means are over the survivors. Effects
+speak of candidates that fit the device.
 """
 
 import pandas as pd
 
 from nas.analyse import Frames
-from nas.analyse.measures import FAILED, alone, by_family, device_hours, finals, wilson
+from nas.analyse.measures import FAILED, alone, by_family, device_hours, learned, wilson
 from nas.effects import Advice, advise, family_effects
 
 COLUMNS = [
     *("family", "mean_val_acc", "effect", "effect_low", "effect_high", "advice"),
-    *("draws", "ok", "success_rate", "reason", "alone_val_acc", "lift_over_own", "pruned"),
-    *("usage", "best_val_acc", "mean_expert_val_acc", "failed", "open", "success_low"),
-    *("success_high", "median_val_acc", "device_hours", "device_hours_per_success"),
+    *("draws", "ok", "success_rate", "collapse_rate", "reason", "alone_val_acc", "lift_over_own"),
+    *("pruned", "usage", "best_val_acc", "mean_expert_val_acc", "failed", "open", "collapsed"),
+    *(
+        "success_low",
+        "success_high",
+        "collapse_low",
+        "collapse_high",
+        "median_val_acc",
+        "device_hours",
+        "device_hours_per_success",
+    ),
     *("benched", "members", "rank", "told"),
 ]
 
@@ -58,12 +75,12 @@ def table(frames: Frames) -> pd.DataFrame:
     drawn = frames.candidates[frames.candidates["role"] == "search"]
     drawn = drawn.assign(hours=drawn["candidate"].map(device_hours(frames)).fillna(0.0))
     drawn = by_family(drawn, "outcome", "hours")
-    ok = finals(frames).query("outcome == 'ok'")
-    ok = by_family(ok, "candidate", "val_acc", "test_acc")
+    ok = by_family(learned(frames), "candidate", "val_acc", "test_acc")
     controls = alone(frames)
     ok = ok.merge(controls[["model", "alone_test_acc"]], on="model", how="left")
     ok["lift"] = ok["test_acc"] - ok["alone_test_acc"]
-    inside = frames.experts[frames.experts["final"] & (frames.experts["role"] == "search")]
+    inside = frames.experts[frames.experts["final"]]
+    inside = inside[inside["candidate"].isin(ok["candidate"])]
 
     families = pd.Index(frames.space.families, name="family")
     answer = pd.DataFrame(index=families)
@@ -94,7 +111,7 @@ def table(frames: Frames) -> pd.DataFrame:
     answer["benched"] = families.isin(benched)
     members = frames.space.experts.families if frames.space.experts else {}
     answer["members"] = [len(members[family]) for family in families]
-    answer = answer.join(_effects(frames))
+    answer = answer.join(_effects(frames)).join(_collapses(frames))
     said = _advice(frames, answer)
     answer["advice"] = [str(advice) for advice in said]
     answer["reason"] = [advice.reason for advice in said]
@@ -108,30 +125,28 @@ def table(frames: Frames) -> pd.DataFrame:
 
 
 def _advice(frames: Frames, rows: pd.DataFrame) -> list[Advice]:
-    columns = ("results", "effect", "effect_low", "effect_high", "success_rate", "success_high")
-    values = zip(*(rows[name].tolist() for name in columns), strict=True)
-    words = zip(rows.index, rows["told"], rows["hopeless"], strict=True)
+    failing, collapsing = frames.verdict.failing, frames.observed.collapses.more
     return [
         advise(
-            results=results,
-            effect=effect,
-            low=low,
-            high=high,
-            success_rate=rate,
-            success_high=success_high,
-            fails=frames.verdict.failing.get(family, ""),
-            told=told,
-            hopeless=hopeless,
+            results=row["results"],
+            effect=row["effect"],
+            low=row["effect_low"],
+            high=row["effect_high"],
+            success_rate=row["success_rate"],
+            success_high=row["success_high"],
+            fails=failing.get(family, ""),
+            collapses=collapsing.get(family, ""),
+            learned_high=1 - row["collapse_low"],
+            told=row["told"],
+            hopeless=row["hopeless"],
         )
-        for (results, effect, low, high, rate, success_high), (family, told, hopeless) in zip(
-            values, words, strict=True
-        )
+        for family, row in zip(rows.index, rows.to_dict("records"), strict=True)
     ]
 
 
 def _effects(frames: Frames) -> pd.DataFrame:
     seen = frames.observed.observations
-    found = family_effects(seen)
+    found = family_effects(seen, frames.observed.collapses.too_many)
     return pd.DataFrame(
         {
             "effect": found.effect,
@@ -144,3 +159,13 @@ def _effects(frames: Frames) -> pd.DataFrame:
         },
         index=pd.Index(found.families, name="family"),
     )
+
+
+def _collapses(frames: Frames) -> pd.DataFrame:
+    found = frames.observed.collapses
+    answer = pd.DataFrame(index=pd.Index(found.families, name="family"))
+    answer["collapsed"] = found.collapsed
+    runs = pd.Series(found.runs, index=answer.index)
+    answer["collapse_rate"] = answer["collapsed"] / runs.where(runs > 0)
+    answer["collapse_low"], answer["collapse_high"] = wilson(answer["collapsed"], runs)
+    return answer

@@ -19,7 +19,7 @@ val_se                binomial standard error of val_acc, √(p(1−p)/n): leade
 confirm_val_acc       mean of its retrainings with new seeds (`nas confirm`), this run left out:
                       it was chosen for its luck, they were not
 confirm_sd            their standard deviation (n − 1)
-confirm_n             how many
+confirm_n             how many of them learned
 confirm_test_acc      their mean on test
 params                parameters
 seconds               worker time, all its attempts
@@ -31,6 +31,9 @@ uniform_test_acc
 oracle_val_acc        share of images any of its experts gets right: no top-1 router beats it
 oracle_test_acc
 members               timm models, in the families' order
+collapsed             True where it learned nothing: no better on validation than always answering
+                      the commonest class, while at least half of the campaign is
+confirm_collapsed     retrainings that learned nothing, which the means leave out
 rank                  1 is best
 macs                  multiply-accumulates of one image, forward
 peak_memory_bytes     of training
@@ -47,7 +50,8 @@ COLUMNS = [
     *("lift_over_alone", "experts_used", "lift_over_uniform", "test_acc", "val_se"),
     *("confirm_val_acc", "confirm_sd", "confirm_n", "confirm_test_acc", "params", "seconds"),
     *("alone_model", "alone_val_acc", "alone_test_acc", "uniform_val_acc", "uniform_test_acc"),
-    *("oracle_val_acc", "oracle_test_acc", "members", "rank", "macs"),
+    *("oracle_val_acc", "oracle_test_acc", "members", "collapsed", "confirm_collapsed"),
+    *("rank", "macs"),
     *("peak_memory_bytes", "epochs"),
 ]
 
@@ -65,7 +69,8 @@ def table(frames: Frames) -> pd.DataFrame:
     )
     rows = rows.join(_best_alone(frames, rows), on="candidate")
     rows = rows.join(_confirmed(frames), on="base_key")
-    rows["confirm_n"] = rows["confirm_n"].fillna(0).astype("int64")
+    counts = ["confirm_n", "confirm_collapsed"]
+    rows[counts] = rows[counts].fillna(0).astype("int64")
     rows["lift_over_alone"] = rows["test_acc"] - rows["alone_test_acc"]
     rows["lift_over_uniform"] = rows["test_acc"] - rows["uniform_test_acc"]
     gates = [name for name in rows.columns if name.startswith("gate_")]
@@ -94,13 +99,13 @@ def _best_alone(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:
 def _confirmed(frames: Frames) -> pd.DataFrame:
     """By base key, the retrainings with new seeds."""
     rows = finals(frames, "confirm")
-    return (
-        rows[rows["outcome"] == "ok"]
-        .groupby("base_key")
-        .agg(
-            confirm_val_acc=("val_acc", "mean"),
-            confirm_sd=("val_acc", "std"),
-            confirm_n=("val_acc", "count"),
-            confirm_test_acc=("test_acc", "mean"),
-        )
+    rows = rows[rows["outcome"] == "ok"]
+    figures = ["val_acc", "test_acc"]
+    rows[figures] = rows[figures].mask(rows["collapsed"])
+    return rows.groupby("base_key").agg(
+        confirm_val_acc=("val_acc", "mean"),
+        confirm_sd=("val_acc", "std"),
+        confirm_n=("val_acc", "count"),
+        confirm_test_acc=("test_acc", "mean"),
+        confirm_collapsed=("collapsed", "sum"),
     )

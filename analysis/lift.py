@@ -1,9 +1,10 @@
 """Is a mixture better than its best expert, and than plain averaging?
 
-One row for all ok candidates of the search, then one a family for those that hold it. Lifts are
-differences of test accuracy, means with 95 % t intervals over candidates; missing below three. The
-intervals know of the candidates' scatter, not of the luck in one control's seed, which every lift
-over the same expert shares. Where early stopping chose who was trained to the end there is none.
+One row for all ok candidates of the search that learned something, then one a family for those
+that hold it. Lifts are differences of test accuracy, means with 95 % t intervals over candidates;
+missing below three. The intervals know of the candidates' scatter, not of the luck in one control's
+seed, which every lift over the same expert shares. Where early stopping chose who was trained to
+the end there is none.
 
 family                `all`, or a family
 lift_over_alone       test_acc less that of its best member trained alone at equal epochs; the
@@ -38,6 +39,10 @@ COLUMNS = [
 
 def table(frames: Frames) -> pd.DataFrame:
     board = answer("leaderboard", frames)
+    notes = []
+    if lost := int(board["collapsed"].sum()):
+        notes.append(f"of runs that learned: {lost} of {len(board)} collapsed")
+    board = board[~board["collapsed"]]
     lifts = [f"lift_over_{of}" for of in LIFTS]
     one = board[lifts].assign(family="all")
     each = by_family(board, *lifts)[["family", *lifts]]
@@ -52,5 +57,7 @@ def table(frames: Frames) -> pd.DataFrame:
     found = pd.DataFrame(rows, columns=COLUMNS)
     if first_rung(frames) is not None:
         found[[f"lift_over_{of}_{end}" for of in LIFTS for end in ("low", "high")]] = float("nan")
-        found.attrs["note"] = "of the survivors of early stopping alone, so without intervals"
+        notes.append("of the survivors of early stopping alone, so without intervals")
+    if notes:
+        found.attrs["note"] = "; ".join(notes)
     return found

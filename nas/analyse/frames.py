@@ -5,9 +5,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nas.ledger import Ledger
+from nas.ledger.lookup import inputs_of
 from nas.ledger.models import Screen
 from nas.ledger.screens import screen_of, screened
-from nas.spec import Space
+from nas.spec import Inputs, Space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +33,23 @@ class Frames:
 
     @cached_property
     def attempts(self) -> "pd.DataFrame":
-        """One row an attempt, failed ones too, with its candidate's columns."""
-        return self.ledger.attempts(self.campaign)
+        """One row an attempt, failed ones too, with its candidate's columns, and `collapsed`: True
+        where the candidate's result is no better than always answering the commonest class."""
+        from nas.analyse.collapse import with_collapsed
+
+        return with_collapsed(self.ledger.attempts(self.campaign), self.inputs)
+
+    @cached_property
+    def inputs(self) -> Inputs | None:
+        """What the campaign's models are fed; None where that is not recorded."""
+        return inputs_of(self.ledger, self.campaign)
+
+    @cached_property
+    def collapsed(self) -> "pd.Series[bool]":
+        """By candidate, of those with a final attempt, whether it collapsed: see `attempts`."""
+        rows = self.attempts[self.attempts["final"]]
+        found: pd.Series[bool] = rows.set_index("candidate")["collapsed"]
+        return found
 
     @cached_property
     def epochs(self) -> "pd.DataFrame":

@@ -27,6 +27,12 @@ def finals(frames: Frames, role: str = "search") -> pd.DataFrame:
     return rows[rows["final"] & (rows["role"] == role)].sort_values("number")
 
 
+def learned(frames: Frames, role: str = "search") -> pd.DataFrame:
+    """Of `finals`, those that were trained to their end and learned something."""
+    rows = finals(frames, role)
+    return rows[(rows["outcome"] == Status.OK.value) & ~rows["collapsed"]]
+
+
 def ended(attempts: pd.DataFrame) -> pd.DataFrame:
     """Attempts that came to an end, less those that only lost their driver, or waited for
     memory that others held."""
@@ -74,8 +80,11 @@ def _split(joined: "pd.Series[str]") -> tuple[list[str], Ints]:
 
 def alone(frames: Frames) -> pd.DataFrame:
     """Controls that came to an end: `family`, `model`, `outcome`, and `alone_val_acc`,
-    `alone_test_acc` (missing where the control failed)."""
-    rows = by_family(finals(frames, "control"), "outcome", "val_acc", "test_acc")
+    `alone_test_acc` (missing where the control failed, or learned nothing)."""
+    rows = finals(frames, "control")
+    figures = ["val_acc", "test_acc"]
+    rows = rows.assign(**{name: rows[name].mask(rows["collapsed"]) for name in figures})
+    rows = by_family(rows, "outcome", *figures)
     return rows.rename(columns={"val_acc": "alone_val_acc", "test_acc": "alone_test_acc"})
 
 

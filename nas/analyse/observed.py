@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas.analyse.collapse import Collapses, Commonest
 from nas.analyse.frames import Frames
 from nas.analyse.measures import by_family
 from nas.effects import Observations
@@ -21,6 +22,11 @@ class Observed:
     """The results of a campaign's search that may be compared with each other."""
 
     observations: Observations
+    """Of runs that learned."""
+    runs: int
+    """All of them, those that collapsed too."""
+    collapses: Collapses
+    """Of all runs."""
     note: str
     """What they speak of, for a reader."""
 
@@ -29,32 +35,42 @@ def observed(frames: Frames) -> Observed:
     """Validation accuracy at the end; with early stopping, that of everybody at the first rung.
 
     Who is stopped there is chosen by that very accuracy: means over the survivors would flatter
-    whoever has few of them.
+    whoever has few of them. Runs that collapsed, there or at the end, are counted and left out.
     """
+    commonest = Commonest.of(frames.inputs)
     drawn = frames.candidates[frames.candidates["role"] == "search"]
     epoch = first_rung(frames)
     if epoch is None:
         rows = drawn[drawn["outcome"] == "ok"]
         values = rows["val_acc"]
-        note = "effects and synergies on final validation accuracy"
+        lost = rows["candidate"].map(frames.collapsed).eq(True).to_numpy()
+        on = "final validation accuracy"
     else:
         at = frames.accuracies[frames.accuracies["epoch"] == epoch]
         latest = at.drop_duplicates("candidate", keep="last").set_index("candidate")["val_acc"]
         rows = drawn[drawn["candidate"].isin(latest.index)]
         values = rows["candidate"].map(latest)
+        lost = commonest.collapsed(values.to_numpy(dtype=float))
+        on = f"validation accuracy at epoch {epoch}, the first rung, where all can be compared"
+    note = f"effects and synergies on {on}"
+    if lost.any():
         note = (
-            f"effects and synergies on validation accuracy at epoch {epoch}, the first rung,"
-            " where all can be compared"
+            f"means, effects and synergies of runs that learned, on {on}; {lost.sum()} of"
+            f" {len(lost)} collapsed: no better than always answering the commonest class,"
+            f" {100 * commonest.share:.1f} % of the validation images"
         )
+    if commonest.note and len(rows):
+        note += f"; {commonest.note}"
     refused = int((drawn["outcome"] == "invalid").sum())
     if refused:
         note += f"; they speak of what fits the device: {refused} candidates did not"
     if adaptive := _adaptive(frames):
         note += f"; intervals do not know that {adaptive}"
-    seen = _observations(frames, rows, values)
+    every = _observations(frames, rows, values)
+    seen = every.only(~lost)
     if seen.adjusts and not seen.fit_for_errors.adjusts:
         note += "; results are too few to hold members and settings equal"
-    return Observed(seen, note)
+    return Observed(seen, len(lost), Collapses.of(every, lost), note)
 
 
 def _observations(frames: Frames, rows: "pd.DataFrame", values: "pd.Series[float]") -> Observations:

@@ -21,6 +21,8 @@ class Measured:
     noise: float
     """Standard deviation of accuracy that the families do not explain; NaN if it cannot be told."""
     success_rate: float
+    learned_rate: float
+    """Of its runs that can be compared, those that did not collapse."""
     seconds: float
     """Of the budget, for each candidate drawn, controls and all."""
 
@@ -30,8 +32,10 @@ def measured(ledger: Ledger, campaign: str | None) -> Measured | None:
     said = summary(ledger, campaign)
     if said.per_hour is None or said.success_rate is None:
         return None
-    noise = family_effects(Frames(ledger, said.campaign).observed.observations).noise
-    return Measured(said.campaign, noise, said.success_rate, 3600 / said.per_hour)
+    observed = Frames(ledger, said.campaign).observed
+    noise = family_effects(observed.observations).noise
+    learned = len(observed.observations.value) / observed.runs if observed.runs else 1.0
+    return Measured(said.campaign, noise, said.success_rate, learned, 3600 / said.per_hour)
 
 
 def plan(space: Space, trials: int, *, success_rate: float = 1.0, seed: int = 0) -> Detectable:

@@ -15,8 +15,9 @@ PROXIES = ("grad_norm", "naswot")
 
 
 def arms(frames: Frames) -> pd.DataFrame:
-    """One row a candidate that was trained to its end: `candidate`, `families`, `members`,
-    `val_acc`, `macs`, `arm` (`chosen` or `control`), and what `with_scores` adds.
+    """One row a candidate that was trained to its end and learned something: `candidate`,
+    `families`, `members`, `val_acc`, `macs`, `arm` (`chosen` or `control`), and what `with_scores`
+    adds.
 
     Raises ProblemError for a campaign that was not drawn from a screen.
     """
@@ -42,7 +43,8 @@ def arms(frames: Frames) -> pd.DataFrame:
         best = best_screened(frames.ledger, ident, frames.config["by"], frames.config["top"])
         chosen = rows["members"].isin([members for _, members in best])
     rows = rows.assign(arm=np.where(chosen, "chosen", "control"))
-    rows = rows[rows["outcome"] == "ok"]
+    lost = rows["candidate"].map(frames.collapsed).eq(True)
+    rows = rows[(rows["outcome"] == "ok") & ~lost]
     # Their names in the ledger, `gate_<name>`, may be those of scores.
     choices = {n: f"choice {n.removeprefix('gate_')}" for n in rows.columns if n[:5] == "gate_"}
     rows = rows[["candidate", "families", "members", "val_acc", "macs", *choices, "arm"]]

@@ -22,8 +22,9 @@ _BLOCK = 4096
 class Failures:
     """Counts what ended and what failed, with each family and without it."""
 
-    def __init__(self, families: Sequence[str]) -> None:
-        self._families = families
+    def __init__(self, families: Sequence[str], verb: str = "fails") -> None:
+        """`verb`: what `warnings` say of a family, in place of failing."""
+        self._families, self._verb = families, verb
         self._ended = np.zeros((2, len(families)))
         self._failed = np.zeros((2, len(families)))
         self._certain = np.zeros(len(families), dtype=bool)
@@ -60,7 +61,7 @@ class Failures:
         return {
             self._families[
                 f
-            ]: f"{self._families[f]} fails more than the rest: {self._failed[0, f]:.0f} of"
+            ]: f"{self._families[f]} {self._verb} more than the rest: {self._failed[0, f]:.0f} of"
             f" {self._ended[0, f]:.0f} candidates with it, {self._failed[1, f]:.0f} of"
             f" {self._ended[1, f]:.0f} without"
             for f in np.flatnonzero(self._certain).tolist()

@@ -63,7 +63,7 @@ def plan(
         if before is None:
             raise typer.BadParameter("--budget needs --like: how long does a candidate take?")
         trials = max(1, int(parse_duration(str(budget), "--budget") / before.seconds))
-    rate = before.success_rate if before else 1.0
+    rate = before.success_rate * before.learned_rate if before else 1.0
     found = look_ahead(chosen, trials, success_rate=rate)
     points = noise
     if points is None and before is not None and not isnan(before.noise):

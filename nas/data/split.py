@@ -138,6 +138,7 @@ class Data:
             train_images=len(self.train),
             val_images=len(self.val),
             test_images=len(self.test),
+            val_counts=tuple(self.val.labels.bincount(minlength=self.num_classes).tolist()),
             value_range=self.value_range,
         )
 

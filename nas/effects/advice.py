@@ -39,6 +39,8 @@ def advise(
     success_rate: float,
     success_high: float,
     fails: str = "",
+    collapses: str = "",
+    learned_high: float = 1.0,
     told: str = "",
     hopeless: bool = False,
     margin: float = MARGIN,
@@ -46,12 +48,15 @@ def advise(
     """The rule, on the 95 % interval of a family's effect, as `FamilyEffects` gives it.
 
     Drop a family that surely fails more than the rest (`fails` says so) and in more than half of
-    its candidates; else drop where the whole interval lies below −`margin`, keep where all of it
+    its candidates, or collapses so (`collapses`, with the upper end of the share that learned);
+    else drop where the whole interval lies below −`margin`, keep where all of it
     lies above, and otherwise draw more: until an interval that shrinks with the square root of the
     results, around the effect as it stands, would lie on one side.
     """
     if fails and success_high < FAILS:
         return Advice("drop", fails)
+    if collapses and learned_high < FAILS:
+        return Advice("drop", collapses)
     if told or isnan(effect):
         why = told or "no interval yet"
         return Advice("cannot tell" if hopeless else "draw more", why)

@@ -5,7 +5,7 @@ import numpy as np
 from nas.effects.observations import Bools, Floats
 
 LEVEL = 0.01
-"""The chance that always answering the commonest class is taken for learning."""
+"""The chance that always answering the commonest class passes for learning."""
 MANY = 0.25
 """The share of a family's runs beyond which those that learned do not speak for it."""
 
@@ -18,22 +18,27 @@ def learned(accuracy: Floats, images: Floats, commonest: Floats) -> Bools:
         images: `(n,)` how many those are.
         commonest: `(n,)` the share of the commonest class among them.
     """
-    from scipy.stats import binom
+    from scipy.special import betainc
 
+    # The chance of so many right or more: I_p(right, images − right + 1).
     right = np.rint(accuracy * images)
-    above: Bools = binom.sf(right - 1, images, commonest) <= LEVEL
+    by_chance = betainc(np.maximum(right, 1), images - right + 1, commonest)
+    above: Bools = (right > 0) & (by_chance <= LEVEL)
     return above
 
 
-def collapsed(accuracy: Floats, images: Floats, commonest: Floats) -> Bools:
+def collapsed(
+    accuracy: Floats, images: Floats, commonest: Floats, deciding: Bools | None = None
+) -> Bools:
     """Which of a campaign's runs collapsed: not `learned`, while at least half of them have.
 
-    Where fewer have, too little has been trained yet, or nothing can be learned: nobody collapsed.
-    Runs of which something is not known (NaN) are not counted, and did not collapse.
+    Where fewer have, too little has been trained, or nothing can be learned: nobody collapsed. Runs
+    of which something is not known (NaN) are not counted, and did not collapse. `deciding` `(n,)`:
+    which runs the half is of, by default all.
     """
     known = ~(np.isnan(accuracy) | np.isnan(images) | np.isnan(commonest))
-    found = np.zeros(len(accuracy), dtype=bool)
-    if known.any():
-        above = learned(accuracy[known], images[known], commonest[known])
-        found[known] = ~above & (above.mean() >= 0.5)
-    return found
+    above = np.zeros(len(accuracy), dtype=bool)
+    above[known] = learned(accuracy[known], images[known], commonest[known])
+    counted = known if deciding is None or not (known & deciding).any() else known & deciding
+    found: Bools = known & ~above
+    return found & bool(counted.any() and above[counted].mean() >= 0.5)

@@ -5,6 +5,7 @@ apart is found out beforehand and gets no number: where every candidate holds th
 worth and everybody's level are one and the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,17 +43,24 @@ class FamilyEffects:
     """Standard deviation of a result that the families do not explain."""
 
 
-def family_effects(every: Observations) -> FamilyEffects:
+def family_effects(every: Observations, excluded: Mapping[str, str] | None = None) -> FamilyEffects:
     """Effects with 95 % intervals that hold where the noise is unequal and pairs interact.
 
     HC2 errors (MacKinnon and White 1985), corrected for interactions of pairs, most of which a
     balanced draw averages out (`nas.effects.pair_variance`); a t distribution with the degrees of
     freedom of the results that decide the error (Bell and McCaffrey 2002, with the residuals' own
     correlation left out), so that a family with few results gets the wide interval it deserves.
+
+    `excluded`: families that get no effect, each with the reason; their results count for others.
     """
+    excluded = excluded or {}
     seen = every.fit_for_errors
-    group = comparable(seen)
+    named = np.array([family in excluded for family in seen.families], dtype=bool)
+    group = comparable(seen) & ~named
+    group &= group.sum() > 1  # one alone has nothing to be compared with
     told, hopeless = _told(every, seen, group)
+    told = tuple(excluded.get(f, why) for f, why in zip(seen.families, told, strict=True))
+    hopeless |= named
     effect, low, high, rank = (np.full(len(seen.families), np.nan) for _ in range(4))
     noise = np.nan
     if len(seen.value) - seen.basis.shape[1] < SPARE:

@@ -1,5 +1,6 @@
 """Which pairs of families do better together than their two effects add up to?"""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -36,7 +37,7 @@ class Synergies:
     (Benjamini and Hochberg 1995), over the pairs that can be told."""
 
 
-def synergies(seen: Observations) -> Synergies:
+def synergies(seen: Observations, excluded: Collection[str] = ()) -> Synergies:
     """For each pair, the coefficient of "holds both" beside all families.
 
     By the theorem of Frisch, Waugh and Lovell: what the families explain is taken out of both sides
@@ -46,15 +47,18 @@ def synergies(seen: Observations) -> Synergies:
     those of the few results that hold both (Bell and McCaffrey 2002; Imbens and Kolesár 2016, with
     the residuals' own correlation left out). HC3 with a normal's tails found 12 % false among its
     discoveries where 5 % were allowed, this finds 4 % (`benchmarks/evidence.py`).
+
+    `excluded`: families whose pairs get no synergy; their results count for others.
     """
     from scipy import stats
 
     seen = seen.fit_for_errors
     names = tuple(combinations(seen.families, 2))
+    out = np.array([not set(excluded).isdisjoint(pair) for pair in names], dtype=bool)
     count = pairs_of(seen)
     slope, error, freedom = (np.full(len(names), np.nan) for _ in range(3))
     if len(seen.value) - seen.basis.shape[1] - 1 >= SPARE:
-        wanted = np.flatnonzero(count >= LEAST)
+        wanted = np.flatnonzero((count >= LEAST) & ~out)
         estimate = _exact if len(seen.value) <= MANY else _sparse
         estimate(seen, wanted, slope, error, freedom)
     half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error

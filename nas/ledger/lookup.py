@@ -106,18 +106,26 @@ def _found(session: Session, candidate: m.Candidate) -> Found:
         experts=experts,
         controls=_controls(session, candidate),
         environment=environment or {},
-        inputs=_inputs(session, candidate),
+        inputs=_inputs(session, candidate.campaign_id, candidate.id),
     )
 
 
-def _inputs(session: Session, candidate: m.Candidate) -> Inputs | None:
+def inputs_of(ledger: Ledger, campaign: str) -> Inputs | None:
+    """What a campaign's models are fed; None before any attempt read data, and where that was not
+    recorded."""
+    known = ledger.campaign(campaign).id
+    with ledger.session() as session:
+        return _inputs(session, known)
+
+
+def _inputs(session: Session, campaign: int, candidate: int | None = None) -> Inputs | None:
     # A campaign has one data set; an older ledger's attempts have none recorded.
-    own = m.Candidate.id == candidate.id
+    own = m.Candidate.id == candidate
     data = session.scalar(
         select(m.Inputs.data)
         .join(m.Attempt, m.Attempt.inputs_id == m.Inputs.id)
         .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
-        .where(m.Candidate.campaign_id == candidate.campaign_id)
+        .where(m.Candidate.campaign_id == campaign)
         .order_by(own.desc(), m.Attempt.id.desc())
         .limit(1)
     )

@@ -83,7 +83,7 @@ class ExpertScore(Noun):
 class Inputs(Grown):
     """What a model was fed: all that one needs beside its code and weights to use it."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"value_range"})
+    later: ClassVar[frozenset[str]] = frozenset({"val_counts", "value_range"})
 
     class_names: tuple[str, ...]
     """In the order of the logits."""
@@ -93,6 +93,8 @@ class Inputs(Grown):
     train_images: int
     val_images: int
     test_images: int
+    val_counts: tuple[int, ...] = ()
+    """Validation images of each class, in the order of the logits; empty where not recorded."""
     value_range: tuple[float, float] | None = None
     """The values of deep images that became 0 and 1, for the whole data set; None where images
     have 8 bits."""

@@ -34,6 +34,11 @@ class TestDataContract:
             assert split.labels.dtype == torch.int64
             assert split.labels.unique().tolist() == list(range(data.num_classes))
 
+    def test_the_images_of_each_class_are_counted(self, data: Data) -> None:
+        counts = [data.val.labels.tolist().count(label) for label in range(data.num_classes)]
+        assert data.inputs.val_counts == tuple(counts)
+        assert sum(counts) == data.inputs.val_images
+
     def test_batches_are_normalised_floats_of_even_sizes(self, data: Data) -> None:
         for split in splits(data):
             sizes = []

@@ -56,6 +56,7 @@ INPUTS = Inputs(
     train_images=700,
     val_images=100,
     test_images=200,
+    val_counts=(10,) * 10,
 )
 PROBE = Probe(member=Member(model="bee_m", args={"img_size": 32}), ok=True, params=7, batch=32)
 COST = Cost(params=1000, macs=2000, memory_bytes=3000)
@@ -93,6 +94,7 @@ class Maker:
         **config: object,
     ) -> None:
         self.path = path
+        self.inputs: Inputs | None = INPUTS
         self.space = space
         self.name = name
         self.ledger = Ledger(path, read_only=False)
@@ -183,7 +185,7 @@ class Maker:
             seconds=seconds,
             params=1234,
             peak_memory_bytes=5678,
-            inputs=INPUTS,
+            inputs=self.inputs,
             weights=weights,
         )
         attempt = self.start(claim)

@@ -1,5 +1,6 @@
 """Which families earn their place: effects, success rates and lifts, with their intervals."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -19,7 +20,10 @@ _TABLE = (
     Column("success_rate", "Success", "percent", "trained / (trained + failed)"),
     Column("success_low", "95 % low", "percent", "Wilson"),
     Column("success_high", "95 % high", "percent", "Wilson"),
-    Column("mean_val_acc", "Raw mean", "percent", "of its trained candidates, partners and all"),
+    Column("collapse_rate", "Collapsed", "percent", "runs no better than the commonest class"),
+    Column("collapse_low", "95 % low", "percent", "Wilson"),
+    Column("collapse_high", "95 % high", "percent", "Wilson"),
+    Column("mean_val_acc", "Raw mean", "percent", "of its runs that learned, partners and all"),
     Column("pruned", "Pruned", "int"),
     Column("failed", "Failed", "int"),
     Column("open", "Open", "int"),
@@ -51,9 +55,23 @@ def yields(ledger: Snapshot, campaign: str) -> pd.DataFrame:
 
 def families(ledger: Snapshot, campaign: str, rows: pd.DataFrame) -> dict[str, Any]:
     """`table`: one row a family, in the analysis' ranking; `lift`: one for all, then for each;
-    `note`: what the effects speak of."""
+    `note`: what the effects speak of; `collapsed`: whether any run did."""
+    collapsed = bool((rows["collapse_rate"] > 0).any())
     return {
-        "table": table(rows, _TABLE, "family_yield"),
+        "table": table(rows, headed(_TABLE, collapsed), "family_yield"),
         "lift": table(ledger.table("lift", campaign), _LIFT, "lift"),
         "note": rows.attrs.get("note", ""),
+        "collapsed": collapsed,
     }
+
+
+def headed(columns: Sequence[Column], collapsed: bool) -> tuple[Column, ...]:
+    """Where runs collapsed, effects and means say that they are of the others."""
+    if not collapsed:
+        return tuple(columns)
+    return tuple(
+        column._replace(title=f"{column.title} of runs that learned")
+        if column.name in ("effect", "synergy", "mean_val_acc")
+        else column
+        for column in columns
+    )

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from nas.report.page.plain import Column, table
+from nas.report.page.families import headed
+from nas.report.page.plain import Column, need_columns, table
 from nas.report.page.snapshot import Snapshot
 
 _TABLE = (
@@ -10,7 +11,8 @@ _TABLE = (
     Column("family_b", "with", "text"),
     Column("draws", "Draws", "int", "candidates drawn with both"),
     Column("ok", "Trained", "int"),
-    Column("mean_val_acc", "Raw mean", "percent", "of those trained"),
+    Column("collapsed", "Collapsed", "int", "of those, no better than the commonest class"),
+    Column("mean_val_acc", "Raw mean", "percent", "of those that learned"),
     Column("synergy", "Synergy", "points", "beyond the sum of the two families' effects"),
     Column("synergy_low", "95 % low", "points"),
     Column("synergy_high", "95 % high", "points"),
@@ -21,6 +23,7 @@ _TABLE = (
 def pairs(ledger: Snapshot, campaign: str) -> dict[str, Any]:
     """`table`: one row a pair; `families`: the matrix' order, the space's."""
     rows = ledger.table("cooccurrence", campaign)
-    made = table(rows, _TABLE, "cooccurrence")
+    need_columns(rows, [column.name for column in _TABLE], "cooccurrence")
+    made = table(rows, headed(_TABLE, bool(rows["collapsed"].any())), "cooccurrence")
     named = {*made["values"]["family_a"], *made["values"]["family_b"]}
     return {"table": made, "families": sorted(named)}

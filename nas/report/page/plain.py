@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 # fmt: off
 Kind = Literal[
-    "text", "joined", "key", "number", "int", "percent", "points", "float", "probability",
+    "text", "flag", "joined", "key", "number", "int", "percent", "points", "float", "probability",
     "count", "seconds", "time",
 ]
 # fmt: on

@@ -83,7 +83,7 @@ class Snapshot(Ledger):
 
         begun = {"campaign": campaign, **some("space", "config", "candidates", "events")}
         self._beside.ask(begun, VERDICT)
-        self._beside.ask(some("attempts", "accuracies"), "failing", "cooccurrence")
+        self._beside.ask(some("attempts", "accuracies", "inputs"), "failing", "cooccurrence")
         self._beside.ask(some("experts"), "family_yield")
 
     def candidates(self, campaign: str | None = None) -> "pd.DataFrame":

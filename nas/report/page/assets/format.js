@@ -20,6 +20,7 @@ function scaled(value, base, units, gap) {
 
 const WRITERS = {
   text: value => String(value),
+  flag: value => (value ? "yes" : ""),
   joined: value => value.replaceAll("+", " "),
   key: value => String(value).slice(0, 8),
   number: value => `#${value}`,
@@ -33,7 +34,7 @@ const WRITERS = {
   time: value => new Date(1000 * value).toISOString().slice(0, 16).replace("T", " "),
 };
 const UNITS = { percent: " %", points: " pt" };
-const WORDS = new Set(["text", "joined", "key"]);
+const WORDS = new Set(["text", "flag", "joined", "key"]);
 
 const write = (kind, value) => (value === null || value === undefined ? MISSING : WRITERS[kind](value));
 const heading = column => column.title + (UNITS[column.kind] ?? "");

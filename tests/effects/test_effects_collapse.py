@@ -1,0 +1,59 @@
+"""Which runs learned nothing."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from nas.effects.collapse import collapsed, learned
+
+
+def lost(*accuracies: float, images: float = 10, commonest: float = 0.5) -> list[bool]:
+    n = len(accuracies)
+    found = collapsed(np.array(accuracies), np.full(n, images), np.full(n, commonest))
+    return found.tolist()  # type: ignore[no-any-return]
+
+
+def test_by_hand() -> None:
+    """Of 10 images at even odds, 9 or more right: 11/1024 = .0107; all ten: 1/1024."""
+    assert lost(0.9, 1.0, 1.0) == [True, False, False]
+    assert lost(0.0, 1.0) == [True, False]
+
+
+def test_where_most_learned_nothing_nobody_collapsed() -> None:
+    assert lost(0.5, 0.5, 1.0) == [False] * 3
+    assert lost(0.5, 1.0) == [True, False]  # half of them is enough
+
+
+def test_what_is_not_known_is_not_counted() -> None:
+    nan = float("nan")
+    assert lost(nan, nan, nan, 0.5, 1.0) == [False, False, False, True, False]
+    assert lost(0.5, 1.0, commonest=nan) == [False, False]
+    assert lost(0.5, 1.0, images=nan) == [False, False]
+    assert lost() == []
+
+
+def test_the_half_is_of_those_that_decide() -> None:
+    """Controls may all collapse: it is the search that says whether something can be learned."""
+    accuracy, one = np.array([1.0, 0.5, 0.5, 0.5]), np.ones(4)
+    deciding = np.array([True, False, False, False])
+    assert collapsed(accuracy, 10 * one, one / 2, deciding).tolist() == [False, True, True, True]
+    assert not collapsed(accuracy, 10 * one, one / 2).any()
+
+
+@given(st.integers(1, 300), st.data(), st.floats(0.01, 0.99))
+def test_it_is_the_exact_binomial_test(images: int, data: st.DataObject, commonest: float) -> None:
+    right = data.draw(st.integers(0, images))
+    chance = binomtest(right, images, commonest, alternative="greater").pvalue
+    if abs(chance - 0.01) < 1e-6:
+        return
+    found = learned(np.array([right / images]), np.array([images]), np.array([commonest]))
+    assert found.tolist() == [chance <= 0.01]
+
+
+@pytest.mark.parametrize("images", [100, 10_000])
+def test_a_run_at_chance_seldom_passes(images: int) -> None:
+    right = np.random.default_rng(0).binomial(images, 0.1, 20_000) / images
+    passed = learned(right, np.full(20_000, float(images)), np.full(20_000, 0.1)).mean()
+    assert 0.003 <= passed <= 0.012
