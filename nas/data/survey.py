@@ -165,9 +165,12 @@ def each(
     # Pillow decodes without the interpreter's lock, so a few threads overlap the disk.
     with warnings.catch_warnings(), ThreadPoolExecutor(4) as pool:
         warnings.filterwarnings("ignore", module=r"PIL\.")
-        for done, result in enumerate(pool.map(guarded, paths), start=1):
-            yield result
-            tell(done, len(paths))
+        try:
+            for done, result in enumerate(pool.map(guarded, paths), start=1):
+                yield result
+                tell(done, len(paths))
+        finally:  # whoever stops here, by Ctrl-C say, waits for no other file
+            pool.shutdown(cancel_futures=True)
 
 
 def sound(results: Iterator[T | ProblemError]) -> list[T]:

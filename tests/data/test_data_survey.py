@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from data_files import Load, make_folder, write_deep_png, write_image, write_tif
 from PIL import Image
 
 from nas.data.files import Decoder, decode_all
-from nas.data.survey import Look, check_pixels, look, look_at_all, value_range
+from nas.data.survey import Look, check_pixels, each, look, look_at_all, value_range
 from nas.spec import ProblemError
 
 
@@ -68,6 +69,20 @@ class TestBadFiles:
             look_at_all(paths)
         named = [str(path) in caught.value.problem.what for path in paths]
         assert named == [True] * 10 + [False] * 3
+
+    def test_whoever_stops_waits_for_no_other_file(self) -> None:
+        begun = []
+
+        def slow(path: Path) -> None:
+            begun.append(path)
+            sleep(0.01)
+
+        def interrupt(done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            list(each(slow, [Path(str(i)) for i in range(400)], interrupt))
+        assert len(begun) < 200  # four threads began a few more meanwhile
 
     def test_decoding_names_all_too(self, tmp_path: Path) -> None:
         paths = list(self.hostile(tmp_path).values())
