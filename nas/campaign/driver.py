@@ -229,6 +229,7 @@ class CampaignDriver:
         if not self.store.open_elsewhere():
             done = self.finished and not self.store.open_candidates()
             self.store.set_state("done" if done else "stopped")
+        self.store.ledger.fold_in()
         self.stop_file.unlink(missing_ok=True)
 
     def _heartbeat(self) -> None:

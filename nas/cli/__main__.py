@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import traceback
 from contextlib import suppress
 
 from nas.import_path import leave_cwd_out
@@ -39,9 +40,7 @@ def main() -> None:
         sys.exit(1)
     except Exception:  # rows are trusted by all who read them: are theirs to blame?
         damage = _damage()
-        if damage is None:
-            raise
-        _say(str(damage))
+        _say(str(damage) if damage else traceback.format_exc(), lines=damage is None)
         sys.exit(1)
 
 
@@ -58,11 +57,11 @@ def _damage() -> Exception | None:
     return None
 
 
-def _say(problem: str) -> None:
-    """One line, whatever the names in it hold."""
+def _say(problem: str, *, lines: bool = False) -> None:
+    """One line, whatever the names in it hold; as many as it has of a mistake in this program."""
     from nas.spec.text import visible
 
-    print(f"nas: {visible(problem)}", file=sys.stderr)  # noqa: T201
+    print(f"nas: {visible(problem, lines=lines)}", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -47,18 +47,18 @@ def campaigns(ledger: Ledger) -> pd.DataFrame:
     """
     with ledger.session() as session:
         rows = session.scalars(select(m.Campaign).order_by(m.Campaign.id)).all()
-    asked = ("dataset", "sampler", "seed", "budget_seconds", "trials")
-    return c.frame(
-        (
+        asked = ("dataset", "sampler", "seed", "budget_seconds", "trials")
+        return c.frame(
             (
-                *(r.name, r.state, r.space.get("name")),
-                *(r.config.get(name) for name in asked),
-                *(r.worked_seconds, r.created_at, r.heartbeat_at),
-            )
-            for r in rows
-        ),
-        c.CAMPAIGNS,
-    )
+                (
+                    *(r.name, r.state, r.space.get("name")),
+                    *(r.config.get(name) for name in asked),
+                    *(r.worked_seconds, r.created_at, r.heartbeat_at),
+                )
+                for r in rows
+            ),
+            c.CAMPAIGNS,
+        )
 
 
 def candidates(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
@@ -154,8 +154,6 @@ def probes(ledger: Ledger) -> pd.DataFrame:
     conditions; `params`; `buffers_bytes`; `macs` and `saved_bytes` (kept from forward to backward):
     of one image; `seconds`: one training step of `batch` images; `probed_at`.
     """
-    with ledger.session() as session:
-        rows = session.scalars(select(m.Probe).order_by(m.Probe.model, m.Probe.probed_at)).all()
 
     def cells(row: m.Probe) -> list[Any]:
         args = json.dumps(row.probe["member"].get("args", {}), sort_keys=True)
@@ -163,7 +161,9 @@ def probes(ledger: Ledger) -> pd.DataFrame:
         known["probed_at"] = row.probed_at
         return [known[name] for name in c.PROBES]
 
-    return c.frame(map(cells, rows), c.PROBES)
+    with ledger.session() as session:
+        rows = session.scalars(select(m.Probe).order_by(m.Probe.model, m.Probe.probed_at)).all()
+        return c.frame(map(cells, rows), c.PROBES)
 
 
 def events(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
@@ -177,7 +177,7 @@ def events(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     query = query.join(m.Campaign, m.Campaign.id == e.campaign_id).where(_of(ledger, campaign))
     with ledger.session() as session:
         rows = session.execute(query.order_by(e.id)).all()
-    return c.frame(((*row[:3], row.data.get("family"), row.data) for row in rows), c.EVENTS)
+        return c.frame(((*row[:3], row.data.get("family"), row.data) for row in rows), c.EVENTS)
 
 
 def _of(ledger: Ledger, campaign: str | None) -> ColumnElement[bool]:
@@ -220,8 +220,8 @@ def _of_attempts(
     with ledger.session() as session, many_objects():
         frame = c.frame(_rows(session, _mine(query, mine)), own)
         shared = c.frame(_rows(session, _mine(of, mine)), common).set_index("attempt")
-    for name in read:
-        frame[name] = pd.Series(list(parsed(frame[name].tolist())), dtype="object")
+        for name in read:
+            frame[name] = pd.Series(list(parsed(frame[name].tolist())), dtype="object")
     shared = shared.loc[frame["attempt"]].reset_index(drop=True)
     return frame.join(shared)[list(columns)]
 

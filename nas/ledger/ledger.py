@@ -21,7 +21,7 @@ from nas.contained import contained
 from nas.ledger import models as m
 from nas.ledger.address import absent, command, database_url, file_of, place
 from nas.ledger.database import open_ledger
-from nas.ledger.engine import fold
+from nas.ledger.engine import fold, recorded, recorded_there
 from nas.ledger.faults import faults
 from nas.ledger.folder import FilesFolder, check_free
 from nas.ledger.trouble import DamagedError, patiently, plain_errors, recover
@@ -173,9 +173,26 @@ class Ledger:
 
     def fold_in(self) -> None:
         """Moves what was committed from SQLite's log into the file itself, so that the file alone
-        has it. Waits for nobody: what a reader still needs of the log stays there as well."""
-        if self._path is not None and not self.read_only:
-            fold(self._engine, "PASSIVE")
+        has it, and looks whether it has. Waits for nobody: what a reader still needs of the log
+        stays there as well.
+
+        Raises ProblemError where the file has something else.
+        """
+        if self._path is None or self.read_only:
+            return
+        fold(self._engine, "PASSIVE")
+        with plain_errors(self.url):
+            own = recorded(self._engine)
+        there = recorded_there(self._path)
+        if there is None:
+            return
+        if there[:1] != own[:1] or any(a < b for a, b in zip(there[1:], own[1:], strict=True)):
+            self._abandon()
+            raise ProblemError(
+                "the ledger was written over while in use: it has not what was recorded",
+                where=self.place,
+                fix="go back to a backup; `nas doctor` looks at every row",
+            )
 
     def copy_into(self, copy: sqlite3.Connection) -> None:
         """Copies the database, which is SQLite's, as it is at one moment; writers may go on."""

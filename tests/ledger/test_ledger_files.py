@@ -102,6 +102,23 @@ def test_files_that_vanish_are_noticed(
         assert alone(tmp_path / "runs.db", tmp_path) == [("ok",)]
 
 
+@pytest.mark.parametrize("content", ["older", "another", "no database", "nothing"])
+def test_a_file_that_is_written_over_is_noticed(content: str, maker: Maker, tmp_path: Path) -> None:
+    maker.trained("ant_s", "bee_s", val=0.5)
+    if content == "another":
+        fill(tmp_path / "other.db")
+    else:
+        backup(Ledger(maker.path), tmp_path / "other.db")
+    maker.trained("cat_s", "dog_s", val=0.5)
+    maker.ledger.fold_in()
+    other = {"no database": b"words " * 9999, "nothing": b""}.get(content)
+    with (tmp_path / "runs.db").open("r+b") as file:  # as `cp` does
+        file.truncate()
+        file.write((tmp_path / "other.db").read_bytes() if other is None else other)
+    with pytest.raises(ProblemError, match="written over while in use"):
+        maker.ledger.fold_in()
+
+
 def test_what_is_lost_within_a_transaction_is_noticed_at_its_end(maker: Maker) -> None:
     claim = maker.draw("ant_s", "bee_s")
     attempt = maker.start(claim)

@@ -122,6 +122,9 @@ def test_a_card() -> None:
         "metrics": scores,
         "baselines": dict.fromkeys(("alone", "uniform", "oracle"), scores),
         **dict.fromkeys(("image_size", "channels", "num_classes"), 3),
+        "mean": [0.5],
+        "std": [0.5],
+        "value_range": None,
     }
     text = card(config, True)
     assert not hidden(text)
