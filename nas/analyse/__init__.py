@@ -7,6 +7,15 @@ nas.table("family_yield", nas.Ledger("runs.db"))
 from nas.analyse.advice import recommended
 from nas.analyse.coverage import verdict
 from nas.analyse.frames import Frames
-from nas.analyse.tables import answer, question, table, tables
+from nas.analyse.tables import answer, passed_over, question, table, tables
 
-__all__ = ["Frames", "answer", "question", "recommended", "table", "tables", "verdict"]
+__all__ = [
+    "Frames",
+    "answer",
+    "passed_over",
+    "question",
+    "recommended",
+    "table",
+    "tables",
+    "verdict",
+]

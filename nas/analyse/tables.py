@@ -13,14 +13,26 @@ from nas.analyse.frames import Frames
 from nas.files import read_source
 from nas.ledger import Ledger
 from nas.spec import ProblemError, UsageError, did_you_mean
+from nas.trust import is_trusted
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def tables() -> dict[str, Path]:
-    """Every analysis by name, with its file; those of the working directory win."""
-    return resources.files("analysis", ".py")
+    """Every analysis by name, with its file. One of the working directory takes the place of one
+    that came with nas only where it is trusted: whoever asks for that name means nas's."""
+    shipped = resources.shipped("analysis")
+    return {
+        name: path if _is_trusted(path) else shipped / path.name
+        for name, path in resources.files("analysis", ".py").items()
+    }
+
+
+def passed_over() -> list[Path]:
+    """The working directory's analyses that are not run because nas has one of that name."""
+    used = set(tables().values())
+    return [path for path in resources.files("analysis", ".py").values() if path not in used]
 
 
 def question(name: str) -> str:
@@ -76,6 +88,18 @@ def _worked_out(name: str, frames: Frames) -> "pd.DataFrame":
             fix="return a DataFrame",
         )
     return found
+
+
+def _is_trusted(path: Path) -> bool:
+    """Whether a file may run under its name: it came with nas, or nothing of that name did, or
+    somebody consented to what is in it."""
+    shipped = resources.shipped("analysis") / path.name
+    if not shipped.exists() or path.samefile(shipped):
+        return True
+    try:
+        return is_trusted(read_source(path))
+    except (OSError, ProblemError):  # what cannot be read, nobody read
+        return False
 
 
 def _path(name: str) -> Path:

@@ -2,12 +2,26 @@
 
 from nas.campaign.bank import check_starts
 from nas.campaign.config import CampaignConfig
+from nas.campaign.controls import TEMPLATE as CONTROLS
 from nas.campaign.logs import check_log
 from nas.campaign.plan import check_plan
 from nas.campaign.screening import check_screen
 from nas.execute import check_gpus, make_executor
-from nas.render import check_space
+from nas.render import check_space, check_trusted
 from nas.spec import Space
+
+
+def check_consent(space: Space, config: CampaignConfig) -> None:
+    """Raises ProblemError where training would run a template of the working directory in place of
+    nas's own and nobody consented to that. One of another name was asked for with its space."""
+    for template in templates_run(space, config):
+        check_trusted(template)
+
+
+def templates_run(space: Space, config: CampaignConfig) -> tuple[str, ...]:
+    """The templates whose code a campaign runs."""
+    controls = config.controls and space.experts is not None
+    return (space.template, CONTROLS) if controls else (space.template,)
 
 
 def check_settings(space: Space, config: CampaignConfig) -> None:

@@ -1,17 +1,20 @@
 """What a campaign would draw, written to no ledger."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from nas.audit import Verdict, audit_of, draws
 from nas.campaign.bank import cold_models, less, warm_keys
 from nas.campaign.checks import check_settings
 from nas.campaign.config import CampaignConfig
+from nas.campaign.gates import Gates
 from nas.campaign.plan import check_enough, plan_of
 from nas.campaign.probing import classes_of, conditions_for, feasible
 from nas.campaign.proposals import Proposer
 from nas.campaign.screening import sampler_of
+from nas.execute import Sandbox
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner, phase_of, probe_digest
+from nas.render import runs_unasked
 from nas.spec import Record, Space
 
 
@@ -20,7 +23,9 @@ class DryRun:
 
     `ledger`, opened for reading, lends its probe cache; `after` names a campaign in it to go on
     from. The data set need not be there, if its number of classes is known all the same. A sampler
-    that learns from results sees the drawn ones as unfinished.
+    that learns from results sees the drawn ones as unfinished. What candidates cost is counted by a
+    process that may crash; where that would run a template of the working directory that nobody
+    trusts, it is not known. `say` is told, in a line, what a person would want to know.
     """
 
     def __init__(
@@ -31,6 +36,7 @@ class DryRun:
         *,
         ledger: Ledger | None = None,
         after: str | None = None,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Raises ProblemError as `check_settings` does, and where too few families are left."""
         check_settings(space, config)
@@ -61,6 +67,13 @@ class DryRun:
             self._phases.append(
                 {"number": number, "drawn": drawn, "plan": plan.model_dump(mode="json")}
             )
+        self._sandbox = Sandbox()
+        runs = runs_unasked(space.template)
+        if not runs:
+            say(
+                f"what candidates cost is not counted: that would run the template {space.template}"
+                " of this directory; `nas trust templates` lets it"
+            )
         self._propose = Proposer(
             allowed,
             config.task,
@@ -72,16 +85,18 @@ class DryRun:
             phase=number,
             replicate=config.replicate,
             warm=warm,
+            measure=Gates(self._sandbox, say) if runs else lambda *_: None,
         )
 
     def __iter__(self) -> Iterator[Drawn]:
-        for _ in range(self._trials):
-            drawn = self._propose(self._records)
-            if drawn is None:
-                return
-            record = Record(len(self._records), drawn.candidate.assignment, drawn.phase)
-            self._records.append(record)
-            yield drawn
+        with self._sandbox:
+            for _ in range(self._trials):
+                drawn = self._propose(self._records)
+                if drawn is None:
+                    return
+                record = Record(len(self._records), drawn.candidate.assignment, drawn.phase)
+                self._records.append(record)
+                yield drawn
 
     @property
     def verdict(self) -> Verdict:
@@ -92,7 +107,8 @@ class DryRun:
 
 
 def as_json(drawn: Drawn) -> dict[str, Any]:
-    """A drawn candidate in plain data; `memory_bytes` is None unless every probe is cached."""
+    """A drawn candidate in plain data; `memory_bytes` is None unless every probe is cached, and
+    every cost where it was not counted."""
     candidate, cost = drawn.candidate, drawn.cost
     return {
         "key": candidate.key,

@@ -27,11 +27,12 @@ class Proposer:
         phase: int = 0,
         replicate: int = 0,
         warm: Mapping[str, str] | None = None,
-        measure: Callable[[str, int, int], Overhead] = overhead,
+        measure: Callable[[str, int, int], Overhead | None] = overhead,
     ) -> None:
         """`warm`: the bank's key of each model that experts begin as; None: from nothing.
         `measure` counts what a template adds to its experts: see `nas.preflight.overhead`. It
-        runs the template's code, so a campaign has that done by another process."""
+        runs the template's code, so a campaign has that done by another process. Where it says
+        None, what a candidate costs is not known."""
         self.space = space
         self.task = task
         self.sampler = sampler
@@ -43,7 +44,7 @@ class Proposer:
         self.replicate = replicate
         self.warm = warm
         self._measure = measure
-        self._overheads: dict[tuple[object, ...], Overhead] = {}
+        self._overheads: dict[tuple[object, ...], Overhead | None] = {}
 
     def __call__(self, records: Sequence[Record]) -> Drawn | None:
         """The next candidate; None when nothing is left to draw."""
@@ -67,14 +68,15 @@ class Proposer:
     def ready(self, candidate: Candidate) -> Drawn:
         """A candidate with its source text and its cost."""
         code = self.render(candidate)
-        need = cost(candidate, self.probes, self.num_classes, self._overhead(candidate, code))
+        gate = self._overhead(candidate, code)
+        need = None if gate is None else cost(candidate, self.probes, self.num_classes, gate)
         return Drawn(candidate=candidate, code=code, cost=need)
 
     def render(self, candidate: Candidate) -> str:
         """A candidate's source text."""
         return render(candidate)
 
-    def _overhead(self, candidate: Candidate, code: str) -> Overhead:
+    def _overhead(self, candidate: Candidate, code: str) -> Overhead | None:
         """What the template adds to its experts; the same for equal choices."""
         key = (candidate.template_hash, len(candidate.experts), candidate.assignment.choices)
         if key not in self._overheads:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nas import data
 from nas.campaign.bank import cold_models, less, warm_keys
-from nas.campaign.checks import check_settings
+from nas.campaign.checks import check_consent, check_settings
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig, check_name, default_name
 from nas.campaign.coverage import Coverage
@@ -79,12 +79,13 @@ def prepare_campaign(
 def check(space: Space, config: CampaignConfig, name: str | None = None) -> None:
     """What can be known before any work is done, and before a ledger is made for it.
 
-    Raises ProblemError for a missing data set, and as `check_settings` does.
+    Raises ProblemError for a missing data set, and as `check_settings` and `check_consent` do.
     """
     if name is not None:
         check_name(name)
     data.check(config.dataset, Path(config.data_root))
     check_settings(space, config)
+    check_consent(space, config)
 
 
 def check_budget(ledger: Ledger, name: str, worked_seconds: float, config: CampaignConfig) -> None:

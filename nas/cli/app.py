@@ -8,7 +8,19 @@ import typer
 from typer.core import TyperGroup
 
 import nas
-from nas.cli import backup, bank, doctor, doors, look, plan, replay, screen, search, spaces
+from nas.cli import (
+    backup,
+    bank,
+    consent,
+    doctor,
+    doors,
+    look,
+    plan,
+    replay,
+    screen,
+    search,
+    spaces,
+)
 from nas.cli.console import echo
 from nas.spec.text import visible
 
@@ -65,5 +77,5 @@ def _root(
     pass
 
 
-for room in (search, bank, screen, look, plan, replay, doors, spaces, doctor, backup):
+for room in (search, bank, screen, look, plan, replay, doors, spaces, consent, doctor, backup):
     room.register(app)

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
+from nas.cli.consent import tell_of_analyses
 from nas.cli.console import echo
 from nas.spec import SCRATCH, Space, UsageError, fault_of, parse_duration
 
@@ -70,6 +71,7 @@ def advised(db: str, campaign: str, wishes: dict[str, str | None]) -> dict[str, 
 
     if any(wish is not None for wish in wishes.values()):
         raise typer.BadParameter(f"{FROM_REPORT} takes the place of --prefer and --drop")
+    tell_of_analyses()
     plan = recommended(Ledger(db), campaign)
     echo(f"As the report of {campaign} advises: {plan.said()}.", err=True)
     return {"prefer": ",".join(plan.prefer) or "none", "drop": ",".join(plan.drop) or "none"}

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from nas.cli import asked, complete, defaults, options
+from nas.cli import asked, complete, consent, defaults, options
 from nas.cli.console import console, echo, echo_json, open_if_there
 from nas.files import check_new_folder
 from nas.report.terminal import Terminal
@@ -110,6 +110,7 @@ def bank(
         check_gpus(config.gpus)
         defaults.provide(config.dataset, data_root)
         check_models(chosen, find(space))
+        consent.ask_about_templates(singles(chosen), config)
         check_run(singles(chosen), config)
 
     if not open_if_there(db):  # what is refused leaves no ledger behind

@@ -55,6 +55,13 @@ def echo_json(data: object) -> None:
     typer.echo(json.dumps(data))
 
 
+def says_yes(question: str, *, default: bool = False) -> bool:
+    """Whether a person at a terminal says yes; no, where there is nobody to ask."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return typer.confirm(visible(question), default=default, err=True)
+
+
 def open_if_there(db: str) -> Ledger | None:
     """The ledger for reading; None where there is no file yet."""
     if not is_url(db) and not Path(db).exists():

@@ -1,9 +1,8 @@
 """What is meant where nothing is typed: a space and data that suit the device."""
 
-import sys
 from pathlib import Path
 
-import typer
+from nas.cli.console import says_yes
 
 SPACES = ("tiny", "moe4")
 """Without and with GPUs."""
@@ -30,9 +29,7 @@ def provide(dataset: str, root: Path) -> None:
     try:
         data.check(dataset, root)
     except data.NotHereError as error:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise
         question = f"{error.problem.what}. Download it into {root} now ({error.size})?"
-        if not typer.confirm(question, default=True, err=True):
+        if not says_yes(question, default=True):
             raise
         data.download(dataset, root)

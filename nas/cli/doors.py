@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas.cli import options
+from nas.cli import consent, options
 from nas.cli.console import echo
 from nas.ledger import Ledger
 
@@ -26,6 +26,8 @@ def dashboard(
     Example: `nas dashboard --port 8765`
     """
     from nas.report.dashboard import Dashboard
+
+    consent.ask_about_analyses()
 
     with suppress(AttributeError, OSError):  # where there is such a thing
         os.nice(10)  # training goes first

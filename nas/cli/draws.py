@@ -41,7 +41,9 @@ def print_draws(
             f" {config.seed}.",
             err=True,
         )
-    draws = DryRun(space, config, trials, ledger=ledger, after=name)
+    draws = DryRun(
+        space, config, trials, ledger=ledger, after=name, say=lambda line: echo(line, err=True)
+    )
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     for drawn in draws:
@@ -53,7 +55,8 @@ def print_draws(
         else:
             gate = " ".join(f"{k}={v}" for k, v in data["gate"].items())
             members = " + ".join(data["members"])
-            echo(f"{data['key']}  {data['params'] / 1e6:7.2f} M  {gate}  {members}")
+            size = "      –" if data["params"] is None else f"{data['params'] / 1e6:7.2f}"
+            echo(f"{data['key']}  {size} M  {gate}  {members}")
     if audit:
         found = draws.verdict
         line = {"verdict": found.verdict, "flagged_at": found.flagged_at, "why": found.why}

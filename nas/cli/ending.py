@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from nas.campaign import CampaignConfig
+from nas.cli.consent import tell_of_analyses
 from nas.cli.console import console, echo
 from nas.ledger import Ledger
 from nas.ledger.summary import Summary, summary
@@ -121,6 +122,7 @@ def _tables(ledger: Ledger, name: str, *, confirmed: bool) -> None:
     from nas.analyse import question, table, verdict
     from nas.report import audited, render
 
+    tell_of_analyses()
     board = table("leaderboard", ledger, name)
     if board.empty:
         return

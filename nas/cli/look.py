@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 from rich.live import Live
 
-from nas.cli import complete, options
+from nas.cli import complete, consent, options
 from nas.cli.console import console, echo, echo_json, put, put_shown
 from nas.files import write_bytes
 from nas.ledger import Ledger
@@ -74,6 +74,7 @@ def report(
 
     Example: `nas report family_yield --format md -o yield.md`, `nas report --html out.html`
     """
+    consent.ask_about_analyses()
     if html is not None:
         if name is not None or output is not None or form != "table":
             raise UsageError(

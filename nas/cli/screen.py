@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TaskID
 
-from nas.cli import asked, defaults, options
+from nas.cli import asked, consent, defaults, options
 from nas.cli.console import console, echo, echo_json
 from nas.report.terminal import Terminal
 from nas.spec import SCRATCH
@@ -107,6 +107,7 @@ def screen(
     if as_json:
         echo_json(asdict(made))
         return
+    consent.tell_of_analyses()
     for name in ("screen", "screen_families"):
         answer = table(name, ledger, screen=made.ident)
         note = answer.attrs["note"]

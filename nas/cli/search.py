@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli import asked, complete, defaults, ending, options
+from nas.cli import asked, complete, consent, defaults, ending, options
 from nas.cli.console import echo
 from nas.cli.draws import print_draws
 from nas.spec import Space
@@ -173,6 +173,7 @@ def search(
     from nas.campaign.run import check, prepare_campaign
     from nas.ledger import Ledger
 
+    consent.ask_about_templates(chosen, config)
     check(chosen, config, name)
     manifest = examine(config, partial(echo, err=True))
     ledger = Ledger(db, read_only=False)
@@ -235,7 +236,9 @@ def resume(
         given["log"] = asked.log_of(log)
     config = asked.config_in(row, **given)
     defaults.provide(config.dataset, Path(config.data_root))
-    check(Space.model_validate(row.space), config)
+    space = Space.model_validate(row.space)
+    consent.ask_about_templates(space, config)
+    check(space, config)
     check_budget(ledger, row.name, row.worked_seconds, config)
     ledger.update_config(row.id, config.model_dump(mode="json"))
     ending.work(ledger, row.name, config)
@@ -264,6 +267,7 @@ def confirm(
     if log:
         given["log"] = asked.log_of(log)
     config = asked.config_in(row, **given)
+    consent.ask_about_templates(Space.model_validate(row.space), config)
     ending.work(ledger, row.name, config, confirm=(top, seeds))
 
 

@@ -91,7 +91,7 @@ class Child:
             args=(theirs, os.getpid(), _Inherited(self._log.fileno()), visible_devices),
             name="nas-worker",
         )
-        with stops_held():
+        with stops_held(), cwd_left_out():
             # First, for it lets them in again: multiprocessing's bookkeeper, if there is none yet.
             resource_tracker.ensure_running()
         with stops_held(), cwd_left_out(), _main_hidden():

@@ -1,8 +1,10 @@
 """Plain function calls in a killable process: a crash or a hang there is an answer here."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -47,6 +49,8 @@ class Answer(Generic[T]):
 class Sandbox:
     """One child that takes calls in turn. It is made at the first call, and again after a death.
 
+    It works in an empty folder of its own, which goes with it.
+
     Use it as a context manager, in one thread: the child goes at its end.
     """
 
@@ -56,6 +60,7 @@ class Sandbox:
 
     def __init__(self) -> None:
         self._child: Child | None = None
+        self._folder: TemporaryDirectory[str] | None = None
 
     def call(
         self, function: Callable[..., T], *args: Any, timeout: float = 300.0, **kwargs: Any
@@ -65,10 +70,11 @@ class Sandbox:
         `timeout`, in seconds, counts from when the child has imported the function's module. Only
         a function or arguments that cannot be sent raise here.
         """
-        if self._child is None:
+        if self._child is None or self._folder is None:
+            self._folder = TemporaryDirectory(prefix="nas-sandbox-")
             self._child = Child()
         child = self._child
-        child.ask(_call, function, args, kwargs)
+        child.ask(_call, self._folder.name, function, args, kwargs)
         until = awake() + self.START_SECONDS
         while awake() < until:
             if not child.connection.poll(min(self.LOOK_SECONDS, max(0.0, until - awake()))):
@@ -93,6 +99,9 @@ class Sandbox:
         if self._child is not None:
             self._child.close()
             self._child = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
     def __enter__(self) -> Self:
         return self
@@ -106,5 +115,8 @@ class Sandbox:
         self.close()
 
 
-def _call(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+def _call(
+    folder: str, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> T:
+    os.chdir(folder)
     return function(*args, **kwargs)

@@ -8,6 +8,16 @@ offer is said in `templates/_mixture.py.j2`.
 
 from nas.render.axes import Axis, axes
 from nas.render.engine import check_space, render
-from nas.render.library import template_hash, templates
+from nas.render.library import check_trusted, own_parts, runs_unasked, template_hash, templates
 
-__all__ = ["Axis", "axes", "check_space", "render", "template_hash", "templates"]
+__all__ = [
+    "Axis",
+    "axes",
+    "check_space",
+    "check_trusted",
+    "own_parts",
+    "render",
+    "runs_unasked",
+    "template_hash",
+    "templates",
+]

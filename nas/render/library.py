@@ -1,6 +1,7 @@
 """Finding templates and what they are made of."""
 
 import hashlib
+import shlex
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from nas import resources
 from nas.render.values import literal, only_code, word
 from nas.spec import ProblemError, did_you_mean
+from nas.trust import is_trusted
 
 SUFFIX = ".py.j2"
 
@@ -84,6 +86,32 @@ def parsed(template: str) -> list[Part]:
                 )
             waiting.append((other, str(part.path)))
     return list(parts.values())
+
+
+def own_parts(template: str) -> list[Part]:
+    """Of a template and its partials, those of the working directory. Raises as `parsed` does."""
+    shipped = resources.shipped("templates").resolve()
+    return [part for part in parsed(template) if part.path.resolve().parent != shipped]
+
+
+def runs_unasked(template: str) -> bool:
+    """Whether a template's code may run for somebody who did not ask for that: it came with nas, or
+    its parts are trusted. Raises as `parsed` does."""
+    return all(is_trusted(part.source) for part in own_parts(template))
+
+
+def check_trusted(template: str) -> None:
+    """Raises ProblemError where a file of the working directory would, unasked, take the place of
+    a template or a partial that came with nas."""
+    shipped = resources.shipped("templates")
+    for part in own_parts(template):
+        if (shipped / part.path.name).exists() and not is_trusted(part.source):
+            raise ProblemError(
+                "this template would take the place of the one that came with nas",
+                where=str(part.path),
+                fix=f"`nas trust {shlex.quote(str(part.path))}` lets it, until it changes; or move"
+                " it away",
+            )
 
 
 def template_hash(template: str) -> str:

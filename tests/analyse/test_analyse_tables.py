@@ -1,5 +1,6 @@
 """Finding and running anybody's analyses."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,16 @@ def test_each_opens_with_a_question(name: str) -> None:
     assert question(name).endswith("?")
 
 
-def test_one_s_own_is_found_and_wins(own: Path, filled: Maker) -> None:
+def test_one_s_own_is_found_and_wins(
+    own: Path, filled: Maker, consent: Callable[..., None]
+) -> None:
     text = QUESTION + "def table(frames):\n    return frames.candidates.groupby('role').size()\n"
     (own / "roles.py").write_text(text + "\n")
     (own / "leaderboard.py").write_text(
         QUESTION + "def table(frames):\n    return frames.candidates[['key']]\n"
     )
     (own / "_helper.py").write_text("not python")
+    consent(own / "leaderboard.py")
     assert question("roles") == "How many candidates are there?"
     assert list(table("leaderboard", filled.ledger).columns) == ["key"]
     assert "_helper" not in tables()

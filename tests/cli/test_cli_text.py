@@ -53,6 +53,7 @@ PRINTED: dict[str, list[list[str]]] = {
     "confirm": [["confirm"], ["confirm", "-c", NOWHERE]],
     "bank": [["bank", NOWHERE], ["bank", "mine", "--dataset", NOWHERE]],
     "screen": [["screen", "mine"], ["screen", "--dataset", NOWHERE]],
+    "trust": [["trust"], ["trust", NOWHERE], ["trust", "analysis"]],
     "status": [["status"], ["status", "--json"], ["status", "-c", NOWHERE]],
     "report": [
         ["report"],

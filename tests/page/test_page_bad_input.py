@@ -144,11 +144,15 @@ def test_an_analysis_that_changes_its_frame_changes_no_others(filled: Maker) -> 
 
 
 def test_one_broken_analysis_spoils_its_own_sections_only(
-    filled: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: Maker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    consent: Callable[..., None],
 ) -> None:
     (tmp_path / "analysis").mkdir()
     own = "def table(frames):\n    return frames.candidates[['key']]\n"
     (tmp_path / "analysis" / "leaderboard.py").write_text(f'"""Mine?"""\n{own}')
+    consent(tmp_path / "analysis" / "leaderboard.py")
     monkeypatch.chdir(tmp_path)
     sections = page_data(Ledger(filled.path))["sections"]
     broken = {name for name, made in sections.items() if made and "problem" in made}

@@ -1,5 +1,6 @@
 """A page whose statistics a second process works out is the page."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,15 @@ def test_it_answers_from_what_it_is_given(
 
 
 def test_what_it_cannot_answer_is_worked_out_here(
-    filled: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: Maker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    consent: Callable[..., None],
 ) -> None:
     folder = tmp_path / "here" / "analysis"
     folder.mkdir(parents=True)
     (folder / "cooccurrence.py").write_text(OWN)
+    consent(folder / "cooccurrence.py")
     monkeypatch.chdir(folder.parent)
     with Beside() as beside, Snapshot(Ledger(filled.path), beside).open() as snapshot:
         name = snapshot.campaign().name

@@ -1,0 +1,78 @@
+"""Which files of a working directory may take the place of nas's own: those a person said so of.
+
+A folder may be anybody's, and whoever types a shipped name in it means what came with nas. Consent
+is to a file's content, in whatever folder it lies, and is kept in the person's own configuration;
+a file that changes needs it again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from nas import resources
+from nas.files import read_source, write_text
+from nas.spec import ProblemError
+
+KINDS = {"templates": ".py.j2", "analysis": ".py"}
+"""The open folders whose files are code, and how their names end."""
+
+
+def kept_in() -> Path:
+    """Where consent is kept."""
+    configured = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    # A relative one is to be ignored, says the XDG base directory specification.
+    root = configured if configured.is_absolute() else Path.home() / ".config"
+    return root / "nas" / "trusted.json"
+
+
+def is_trusted(text: str) -> bool:
+    """Whether somebody consented to a file of this text."""
+    return _digest(text) in _known()
+
+
+def trust(files: Iterable[Path]) -> None:
+    """Consents to files as they are. Raises ProblemError for what is no text file."""
+    known = _known() | {_digest(read_source(path)): str(path.resolve()) for path in files}
+    path = kept_in()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(known, indent=1) + "\n")
+
+
+def in_place_of_shipped() -> list[Path]:
+    """The working directory's files that have a shipped one's name, trusted or not."""
+    found = []
+    for kind, suffix in KINDS.items():
+        shipped = resources.shipped(kind)
+        for folder in resources.folders(kind):
+            if folder.resolve() != shipped.resolve():
+                files = sorted(folder.glob(f"*{suffix}"))
+                found += [path for path in files if (shipped / path.name).exists()]
+    return found
+
+
+def _known() -> dict[str, str]:
+    """Digest → the path that was consented to."""
+    path = kept_in()
+    try:
+        known = json.loads(read_source(path))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise _unreadable(path) from error
+    if not isinstance(known, dict):
+        raise _unreadable(path)
+    return known
+
+
+def _unreadable(path: Path) -> ProblemError:
+    return ProblemError(
+        "this file of consents cannot be read",
+        where=str(path),
+        fix="remove it, and consent again with `nas trust`",
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,272 @@
+"""Files of a working directory run only where a person asked for them."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from ledger_maker import Maker
+from typer.testing import CliRunner
+
+from nas import resources, trust
+from nas.analyse import passed_over, table, tables
+from nas.campaign import CampaignConfig
+from nas.campaign.checks import check_consent
+from nas.campaign.dry_run import DryRun, as_json
+from nas.cli import consent as cli
+from nas.cli.app import app
+from nas.execute import Sandbox
+from nas.preflight import Overhead
+from nas.render import runs_unasked
+from nas.spec import Choice, Member, ProblemError, Recipe, Space, Subset
+
+RUN = '__import__("pathlib").Path("PWNED").touch()\n'
+OWN = f'"""What?"""\n{RUN}import pandas as pd\ndef table(frames): return pd.DataFrame()\n'
+NANO = f"""\
+{RUN}
+from torch import nn
+WIDTH = {{{{ axis("width", 4, minimum=1, maximum=512) | literal }}}}
+
+
+def build(num_classes):
+    return nn.Linear(WIDTH, num_classes)
+"""
+SPACE = Space(
+    name="nano",
+    template="nano",
+    image_size=8,
+    choices=(Choice(name="width", values=(2, 3, 4, 5)),),
+    recipe=Recipe(epochs=1),
+)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory, and a configuration without consents."""
+    folder = tmp_path / "here"
+    for kind in trust.KINDS:
+        (folder / kind).mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "configuration"))
+    return folder
+
+
+def copied(here: Path, name: str) -> Path:
+    """A shipped template in the working directory, changed."""
+    path = here / "templates" / name
+    text = (resources.shipped("templates") / name).read_text(encoding="utf-8")
+    path.write_text(text + "# mine\n", encoding="utf-8")
+    return path
+
+
+class TestConsent:
+    def test_it_is_to_a_content_wherever_it_lies(self, here: Path, tmp_path: Path) -> None:
+        path = here / "analysis" / "leaderboard.py"
+        path.write_text(OWN)
+        assert not trust.is_trusted(OWN)
+        trust.trust([path])
+        path.unlink()
+        assert trust.is_trusted(OWN)
+        assert not trust.is_trusted(OWN + "\n")
+        [(digest, where)] = json.loads(trust.kept_in().read_text()).items()
+        assert (len(digest), where) == (64, str(path))
+        assert trust.kept_in().is_relative_to(tmp_path / "configuration")
+
+    @pytest.mark.parametrize("configured", [None, "", "configuration"])
+    def test_it_is_never_kept_in_the_working_directory(
+        self, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: str | None
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        if configured is None:
+            monkeypatch.delenv("XDG_CONFIG_HOME")
+        else:
+            monkeypatch.setenv("XDG_CONFIG_HOME", configured)
+        assert trust.kept_in() == tmp_path / "home" / ".config" / "nas" / "trusted.json"
+
+    @pytest.mark.parametrize("content", ["", "[]", "\xff", "{"])
+    def test_a_damaged_one_is_none(self, here: Path, content: str) -> None:
+        trust.kept_in().parent.mkdir(parents=True)
+        trust.kept_in().write_text(content, encoding="latin-1")
+        with pytest.raises(ProblemError):
+            trust.is_trusted(OWN)
+        (here / "analysis" / "leaderboard.py").write_text(OWN)
+        assert passed_over() == [here / "analysis" / "leaderboard.py"]
+
+
+class TestAnalyses:
+    def test_one_with_a_shipped_name_is_passed_over_until_consented_to(
+        self, here: Path, tmp_path: Path
+    ) -> None:
+        own = here / "analysis" / "leaderboard.py"
+        own.write_text(OWN)
+        maker = Maker(tmp_path / "runs.db")
+        maker.trained("ant_s", "bee_s", val=0.5)
+        assert passed_over() == [own]
+        assert len(table("leaderboard", maker.ledger)) == 1
+        assert not table("lift", maker.ledger).empty  # which asks for the leaderboard
+        assert not (here / "PWNED").exists()
+        trust.trust([own])
+        assert passed_over() == []
+        assert table("leaderboard", maker.ledger).empty
+        assert (here / "PWNED").exists()
+        own.write_text(OWN + "\n")
+        assert passed_over() == [own]
+
+    def test_one_of_another_name_is_asked_for_by_that_name(
+        self, here: Path, tmp_path: Path
+    ) -> None:
+        (here / "analysis" / "mine.py").write_text(OWN)
+        maker = Maker(tmp_path / "runs.db")
+        assert passed_over() == []
+        assert table("mine", maker.ledger).empty
+        assert (here / "PWNED").exists()
+
+    def test_a_link_to_the_shipped_one_is_the_shipped_one(self, here: Path) -> None:
+        shipped = resources.shipped("analysis") / "lift.py"
+        (here / "analysis" / "lift.py").symlink_to(shipped)
+        assert passed_over() == []
+        assert tables()["lift"].samefile(shipped)
+
+
+class TestTemplates:
+    @pytest.mark.parametrize("name", ["moe4.py.j2", "_gate.py.j2", "single.py.j2"])
+    def test_one_with_a_shipped_name_is_refused_until_consented_to(
+        self, here: Path, name: str
+    ) -> None:
+        families = {f"f{i}": (Member(model=f"m{i}"),) for i in range(4)}
+        space = Space(name="mine", experts=Subset(k=2, families=families))
+        check_consent(space, CampaignConfig())
+        own = copied(here, name)
+        with pytest.raises(ProblemError, match="would take the place") as caught:
+            check_consent(space, CampaignConfig())
+        assert f"`nas trust {own}`" in caught.value.problem.fix
+        if name == "single.py.j2":
+            check_consent(space, CampaignConfig(controls=False))
+        trust.trust([own])
+        check_consent(space, CampaignConfig())
+        own.write_text(own.read_text() + "# and more\n")
+        with pytest.raises(ProblemError):
+            check_consent(space, CampaignConfig())
+
+    def test_one_of_another_name_is_asked_for_with_its_space(self, here: Path) -> None:
+        (here / "templates" / "nano.py.j2").write_text(NANO)
+        check_consent(SPACE, CampaignConfig())
+
+    def test_what_stands_beside_the_package_is_the_shipped_one(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(resources.shipped("templates").parent)
+        assert runs_unasked("moe4")
+        assert trust.in_place_of_shipped() == []
+
+
+class TestDryRun:
+    def test_an_own_template_is_text_until_consented_to(
+        self, here: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        own = here / "templates" / "nano.py.j2"
+        own.write_text(NANO)
+        said: list[str] = []
+        for drawn in DryRun(SPACE, CampaignConfig(), 2, say=said.append):
+            found = as_json(drawn)
+            assert found["params"] is found["macs"] is found["memory_bytes"] is None
+            assert "WIDTH" in drawn.code
+        assert ["nas trust templates" in line for line in said] == [True]
+        trust.trust([own])
+        monkeypatch.setattr(sys.modules["nas.preflight.cost"], "execute", None)  # of this process
+        [drawn] = DryRun(SPACE, CampaignConfig(), 1, say=said.append)
+        assert as_json(drawn)["params"] is not None
+        assert len(said) == 1
+        assert not (here / "PWNED").exists()  # it was run, and elsewhere
+
+    def test_a_shipped_template_is_run_where_it_can_do_no_harm(
+        self, here: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        counted: list[str] = []
+
+        class Gates:
+            def __init__(self, sandbox: Sandbox, say: object) -> None:
+                assert isinstance(sandbox, Sandbox)
+
+            def __call__(self, code: str, *_: int) -> Overhead:
+                counted.append(code)
+                return Overhead(params=10**9)
+
+        monkeypatch.setattr("nas.campaign.dry_run.Gates", Gates)
+        families = {name: (Member(model=f"test_{name}"),) for name in ("resnet", "vit")}
+        space = Space(name="mine", image_size=160, experts=Subset(k=2, families=families))
+        said: list[str] = []
+        [drawn] = DryRun(space, CampaignConfig(), 1, say=said.append)
+        assert counted == [drawn.code]
+        assert drawn.cost is not None
+        assert drawn.cost.params > 10**9
+        assert said == []
+
+
+class TestCommand:
+    @pytest.fixture
+    def typed(self) -> Callable[..., str]:
+        def call(*arguments: str, code: int = 0) -> str:
+            done = CliRunner().invoke(app, ["trust", *arguments])
+            if isinstance(done.exception, ProblemError):
+                return str(done.exception)
+            assert done.exit_code == code, done.output
+            return done.output
+
+        return call
+
+    def test_what_needs_it_is_told_and_then_not(
+        self, here: Path, typed: Callable[..., str]
+    ) -> None:
+        assert "Nothing in this folder" in typed()
+        copied(here, "moe4.py.j2")
+        (here / "analysis" / "lift.py").write_text(OWN)
+        (here / "analysis" / "mine.py").write_text(OWN)
+        assert typed().splitlines() == [
+            "templates/moe4.py.j2: `nas trust templates/moe4.py.j2`",
+            "analysis/lift.py: `nas trust analysis/lift.py`",
+        ]
+        assert "templates/moe4.py.j2: may run, until it changes" in typed("templates")
+        typed("analysis/lift.py")
+        assert {line.partition(": ")[2] for line in typed().splitlines()} == {"may run"}
+        assert runs_unasked("moe4")
+
+    def test_what_is_no_file_or_has_none(self, here: Path, typed: Callable[..., str]) -> None:
+        (here / "empty").mkdir()
+        assert "no template and no analysis" in typed("empty")
+
+    @pytest.mark.parametrize("answer", [True, False])
+    def test_a_terminal_is_asked_and_others_are_told(
+        self,
+        here: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        answer: bool,
+    ) -> None:
+        own = here / "analysis" / "lift.py"
+        own.write_text(OWN)
+        cli.ask_about_analyses()
+        assert "`nas trust analysis/lift.py` lets it" in capsys.readouterr().err
+        asked: list[str] = []
+
+        def confirm(question: str, **_: object) -> bool:
+            asked.append(question)
+            return answer
+
+        monkeypatch.setattr(typer, "confirm", confirm)
+        for stream in ("stdin", "stderr"):
+            monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
+        cli.ask_about_analyses()
+        assert asked == ["analysis/lift.py has the name of one of nas's own. Run it in its place?"]
+        assert (passed_over() == []) is answer
+        assert ("lets it" in capsys.readouterr().err) is not answer
+        copied(here, "single.py.j2")
+        families = {f"f{i}": (Member(model=f"m{i}"),) for i in range(4)}
+        space = Space(name="mine", experts=Subset(k=2, families=families))
+        cli.ask_about_templates(space, CampaignConfig())
+        assert asked[1:] == [
+            "templates/single.py.j2 has the name of one of nas's own. Run it in its place?"
+        ]
+        assert runs_unasked("single") is answer
