@@ -114,7 +114,9 @@ class Desk:
 
     def failed(self, trial_id: str, error_file: str | None) -> None:
         """The actor died, or could not start."""
-        slip = self.slips.pop(trial_id)
+        slip = self.slips.pop(trial_id, None)
+        if slip is None:
+            return
         self._processes.pop(slip.actor, None)
         if slip.running.attempt not in self.dispatcher.taken:
             return

@@ -334,7 +334,7 @@ class ProcessContract(ExecutorContract):
         self.make(workers=4, gpus=1).run(driver)
         assert driver.statuses == [Status.OK] * len(shares)
         assert sorted(order) == list(range(1, len(shares) + 1))
-        assert 0 < max(overtaken.values()) <= PATIENCE
+        assert max(overtaken.values(), default=0) <= PATIENCE
 
     def test_a_dead_gpu_is_retired_and_its_trials_go_to_another(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
