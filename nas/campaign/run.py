@@ -125,14 +125,39 @@ def run(
     With `only`, until nothing of that role is open any more. Raises KeyboardInterrupt, or Stopped
     for another signal, where someone stops it before a trial could begin.
     """
+    with stops_raise():
+        driver, sandbox = _set_up(ledger, name, config, voice, only)
+        executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
+        clear_leftovers(ledger.files)
+    with stops_reach(driver):
+        try:
+            ledger.patience = driver.wait_for_ledger
+            driver.store.set_state("running")
+            driver.look_back()
+            executor.run(driver)
+        finally:
+            sandbox.close()
+            driver.close()
+            driver.recorder.close()
+    return Ended(
+        driver.stopping,
+        interrupted=driver.interrupted,
+        spent=driver.stopping == SPENT,
+        fault=driver.fault,
+    )
+
+
+def _set_up(
+    ledger: Ledger, name: str, config: CampaignConfig, voice: Voice, only: Role | None
+) -> tuple[CampaignDriver, Sandbox]:
+    """A campaign's driver, and the process in which it counts what templates cost."""
     row = ledger.campaign(name)
     ledger.claim_files()
     hold_to(ledger, name, config, voice.say)
     whole = Space.model_validate(row.space)
     warm = warm_keys(ledger, whole, config)
     cold = () if warm is None else cold_models(whole, warm)
-    with stops_raise():
-        space, probes, classes = prepare(ledger, less(whole, cold), config, voice.probed, voice.say)
+    space, probes, classes = prepare(ledger, less(whole, cold), config, voice.probed, voice.say)
     _say_probes(probes, voice)
     _, note = settled_precision(space.recipe.precision, config.gpus)
     if note:
@@ -176,24 +201,7 @@ def run(
         say=voice.say,
         beat=voice.beat,
     )
-    executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
-    ledger.patience = driver.wait_for_ledger
-    store.set_state("running")
-    clear_leftovers(ledger.files)
-    try:
-        with stops_reach(driver):
-            driver.look_back()
-            executor.run(driver)
-    finally:
-        sandbox.close()
-        driver.close()
-        recorder.close()
-    return Ended(
-        driver.stopping,
-        interrupted=driver.interrupted,
-        spent=driver.stopping == SPENT,
-        fault=driver.fault,
-    )
+    return driver, sandbox
 
 
 def _say_probes(probes: dict[str, Probe], voice: Voice) -> None:
