@@ -5,6 +5,9 @@ from collections.abc import Iterator
 
 import torch
 
+# What CUDA's runtime raises through, since some torch after 2.8; RuntimeErrors say it before.
+_ACCELERATOR_ERROR: type[Exception] = getattr(torch, "AcceleratorError", torch.OutOfMemoryError)
+
 
 class BuildError(Exception):
     """The rendered module does not load, or its model does not build. The cause is chained."""
@@ -24,7 +27,7 @@ def is_cuda_error(error: BaseException) -> bool:
     """Whether an exception, or one that it was raised from, is CUDA's or one of its libraries':
     after some of them every later call in the process fails."""
     return any(
-        isinstance(link, torch.AcceleratorError)
+        isinstance(link, _ACCELERATOR_ERROR)
         or (isinstance(link, RuntimeError) and _says(link, _CUDA_ERRORS))
         for link in _chain(error)
     )
@@ -66,7 +69,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     if getattr(error, "error_code", None) == _OUT_OF_MEMORY_CODE:
-        return isinstance(error, torch.AcceleratorError)
+        return isinstance(error, _ACCELERATOR_ERROR)
     # A kernel that asks for more shared memory than a block may have: with a smaller batch
     # Triton may choose another.
     if _is_tritons(error):
