@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: search test check format golden clean
+.PHONY: search test check format golden cuda cuda-wheels clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,20 @@ format: $(VENV)/.installed
 
 golden: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/render tests/cli/test_cli_reference.py tests/replay tests/docs --regenerate-golden
+
+# For a machine with a GPU and torch, where nothing is installed and nothing can be fetched: what
+# it may lack is carried there in dist/wheels. CUDA_PYTHON is that machine's version.
+CUDA_PYTHON ?= 3.12
+CARRIED := pydantic sqlalchemy alembic pyyaml pytest pytest-timeout hypothesis
+
+cuda-wheels: $(VENV)/.installed
+	rm -rf dist/wheels
+	$(BIN)/python -m pip download --quiet --only-binary :all: --python-version $(CUDA_PYTHON) \
+		--platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 \
+		--constraint constraints.txt --dest dist/wheels $(CARRIED)
+
+cuda:
+	PYTHON=$(PYTHON) bash benchmarks/gpu_checks.sh
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

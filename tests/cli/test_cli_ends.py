@@ -1,10 +1,11 @@
 """How a campaign's end is told: an exit code, and a next command that can be typed."""
 
+import os
 import shlex
 from pathlib import Path
 
 import pytest
-from real_nas import inside
+from real_nas import inside, run
 
 TEMPLATE = '''"""A network that trains in a moment, or fails."""
 
@@ -82,3 +83,29 @@ def test_a_hint_names_no_ledger_that_is_taken_anyhow(
     _, _, words = search("sound", here)
     assert "--db" not in words
     assert (here / "mine.db").exists()
+
+
+ABSENT = """\
+from importlib.machinery import PathFinder
+
+GONE = {"ray", "optuna", "plotly", "mlflow", "tensorboardX", "tensorboard"}
+real = PathFinder.find_spec
+
+
+def find_spec(name, path=None, target=None):
+    return None if name.partition(".")[0] in GONE else real(name, path, target)
+
+
+PathFinder.find_spec = find_spec
+"""
+
+
+def test_nothing_but_what_is_used_need_be_installed(here: Path) -> None:
+    """In this process and in every child of it."""
+    (here / "hidden").mkdir()
+    (here / "hidden" / "sitecustomize.py").write_text(ABSENT)
+    path = {"PYTHONPATH": os.pathsep.join([str(here / "hidden"), os.environ.get("PYTHONPATH", "")])}
+    asked = ("--trials", "1", "--no-controls", "--workers", "1")
+    done = run("search", "sound.yaml", *asked, "--executor", "local", cwd=here, **path)
+    assert done.returncode == 0, done.stderr
+    assert "done. 1 ok" in done.stdout

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# All checks and figures of a real GPU, in less than ten minutes: `make cuda`, or this by itself.
+#
+# PYTHON has torch, torchvision, timm and what they need. Of the rest, what is in dist/wheels
+# (`make cuda-wheels` on another machine) is put before it for this run alone; Ray, Optuna and
+# plotly need not be there. Nothing is fetched. Results go to OUT, dist/gpu by default.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+out=${OUT:-dist/gpu}
+device=${DEVICE:-cuda}
+mkdir -p "$out"
+carried=$(mktemp -d)
+trap 'rm -rf "$carried"' EXIT
+if compgen -G "dist/wheels/*.whl" >/dev/null; then
+    "$python" -m pip install --quiet --no-index --no-deps --target "$carried" dist/wheels/*.whl ||
+        exit 2
+fi
+export PYTHONPATH="$carried:$PWD${PYTHONPATH:+:$PYTHONPATH}" OMP_NUM_THREADS=1
+failed=0
+timeout --kill-after 10 200 "$python" -m pytest tests/cuda -W default -p no:cacheprovider \
+    --durations 10 2>&1 | tee "$out/checks.txt" || failed=1
+timeout --kill-after 10 395 "$python" benchmarks/gpu.py --device "$device" \
+    --json "$out/gpu.json" 2>&1 | tee "$out/gpu.txt" || failed=1
+exit $failed
