@@ -150,7 +150,7 @@ def find_screen(ledger: Ledger, space: Space, config: CampaignConfig) -> int:
     latest = screen_of(ledger)
     for ident in range(latest.id, 0, -1):
         screen = screen_of(ledger, ident)
-        known = (screen.config["dataset"], screen.config["split_seed"])
+        known = (screen.config.get("dataset"), screen.config.get("split_seed"))
         same = (screen.space["image_size"], screen.space["channels"])
         if known == (config.dataset, config.split_seed) and same == (
             space.image_size,

@@ -7,6 +7,7 @@ reason, asks here (`Ledger.damage`).
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,12 @@ _SHARES = frozenset(
 _ANY_SIGN = frozenset({"train_loss"})
 """Numbers that may be negative."""
 _KEPT = ("candidate_id", "outcome", "final_attempt", "resumed_from")
+_FORMS = {
+    **dict.fromkeys(("digest", "weights_sha256"), re.compile("[0-9a-f]{64}")),
+    **dict.fromkeys(("kind", "stage"), re.compile("[a-z_]*")),
+    "weights": re.compile(r"[\w.-]+"),
+}
+"""What the texts of some columns look like."""
 _ROUNDING = 1e-6
 _YEAR_2200, _CENTURIES, _FLOAT32 = 7.3e9, 1e11, 3.5e38
 """The latest time, the longest length in seconds, the largest of torch's numbers."""
@@ -66,8 +73,12 @@ def faults(
             row, wrong = _decoded(table, raw)
             if not wrong:
                 wrong = [*_checked(table, row, config), *_dangling(table, row, known)]
+            if not wrong and table.name == "experts":
+                wrong = _of_another(row, known)
             # What refers to a row needs no more of it than this.
-            rows[key[0] if len(key) == 1 else key] = {name: row.get(name) for name in _KEPT}
+            kept = rows[key[0] if len(key) == 1 else key] = {n: row.get(n) for n in _KEPT}
+            if table.name == "candidates":
+                kept["models"] = _models(row)
             yield from (Fault(table.name, ident, what) for what in wrong)
     yield from _results(known)
 
@@ -130,6 +141,10 @@ def _cell(column: Column[Any], cell: Any) -> Any:
         return _number(column.name, kind, cell)
     if not isinstance(cell, str):
         raise ValueError("no text")
+    if "\0" in cell:
+        raise ValueError("text with a NUL in it")
+    if (form := _FORMS.get(column.name)) and not form.fullmatch(cell):
+        raise ValueError("of another form")
     return cell
 
 
@@ -187,6 +202,23 @@ def _dangling(table: Table, row: Row, known: Mapping[str, Mapping[Any, Row]]) ->
             of, value = reference.column.table.name, row[column.name]
             if value is not None and value not in known[of]:
                 yield f"{column.name} is {value}, which is no row of {of}"
+
+
+def _models(row: Row) -> set[str] | None:
+    """A candidate's, where its spec says so."""
+    try:
+        return {expert["member"]["model"] for expert in row["spec"]["experts"]}
+    except (TypeError, KeyError):
+        return None
+
+
+def _of_another(row: Row, known: Mapping[str, Mapping[Any, Row]]) -> list[str]:
+    """Whether an expert is none of its candidate's."""
+    candidate = known["attempts"][row["attempt_id"]]["candidate_id"]
+    models = known["candidates"].get(candidate, {}).get("models")
+    if models is None or row["model"] in models:
+        return []
+    return [f"its model {row['model']} is none of candidate {candidate}"]
 
 
 def _results(known: Mapping[str, Mapping[Any, Row]]) -> Iterator[Fault]:

@@ -51,6 +51,7 @@ COMMANDS = (
     ["export-study", "-o", "study.db"],
     ["plan", "--trials", "9", "--like", "first"],
     ["search", "--from-report", "first", "--dry-run", "--trials", "1"],
+    ["search", "--from-screen", "1", "--dry-run", "--trials", "1"],
     ["confirm", "--executor", "inline", "--gpus", "999"],
     ["resume", "--gpus", "999"],
     ["doctor"],

@@ -170,6 +170,15 @@ def test_nothing_is_printed_another_way() -> None:
     assert {name: how for name, how in found.items() if name not in allowed} == {}
 
 
+def test_nor_the_environment(
+    said: Callable[[list[str]], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAS_DB", NOWHERE)
+    shown = said(["status"])
+    assert not hidden(shown)
+    assert "\\x1b]0;owned\\x07[red]x[/red]\\u202e" in shown
+
+
 @pytest.mark.parametrize("arguments", SHOWN, ids=" ".join)
 def test_and_shows_it_whole(arguments: list[str], said: Callable[[list[str]], str]) -> None:
     assert "[red]x[/red]" in said(arguments)
