@@ -147,7 +147,7 @@ class CampaignDriver:
         ):
             self.say(f"{title(claim)}: another driver took this candidate over; result dropped")
             return
-        self.store.ledger.fold_in()
+        self.store.ledger.storage.fold_in()
         self.recorder.done(claim, attempt, outcome)
         if result.fault:
             self.fault = outcome.message
@@ -229,7 +229,7 @@ class CampaignDriver:
         if not self.store.open_elsewhere():
             done = self.finished and not self.store.open_candidates()
             self.store.set_state("done" if done else "stopped")
-        self.store.ledger.fold_in()
+        self.store.ledger.storage.fold_in()
         self.stop_file.unlink(missing_ok=True)
 
     def _heartbeat(self) -> None:

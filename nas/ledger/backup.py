@@ -15,7 +15,7 @@ def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
     Raises ProblemError for a ledger on a server and for one whose copy is not sound, UsageError
     for a file that is there already, unless `force` says to replace it, and for the ledger itself.
     """
-    source = ledger.path
+    source = ledger.storage.path
     if source is None:
         raise ProblemError(
             "this ledger is a PostgreSQL database, which has tools of its own",
@@ -30,7 +30,7 @@ def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
         )
     with replacing(to) as fresh:
         with closing(sqlite3.connect(fresh)) as copy:
-            ledger.copy_into(copy)
+            ledger.storage.copy_into(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file has it all
             [said] = copy.execute("PRAGMA quick_check(1)").fetchone()
         if said != "ok":

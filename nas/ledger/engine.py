@@ -6,7 +6,6 @@ a writer holds the whole ledger from its transaction's begin. Its transactions t
 
 import os
 import sqlite3
-from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -64,45 +63,6 @@ def _sqlite(url: URL, file: Path, read_only: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
-
-
-def fold(engine: Engine, how: str) -> None:
-    """Moves what SQLite's log holds into the file: PASSIVE as far as readers let it, TRUNCATE all
-    of it, and empties the log. Where it cannot, on a full disk, the log keeps it."""
-    connection = engine.raw_connection()
-    try:
-        with suppress(sqlite3.Error):
-            connection.cursor().execute(f"PRAGMA wal_checkpoint({how})")
-    finally:
-        connection.close()
-
-
-_RECORDED = (
-    "SELECT (SELECT id FROM identity), (SELECT count(*) FROM attempts WHERE outcome IS NOT NULL),"
-    " (SELECT total(worked_seconds) FROM campaigns)"
-)
-
-
-def recorded(engine: Engine) -> tuple[Any, ...]:
-    """What only grows while a campaign runs, after which ledger it is, as this engine has it."""
-    connection = engine.raw_connection()
-    try:
-        cursor = connection.cursor()
-        return tuple(cursor.execute(_RECORDED).fetchone())
-    finally:
-        connection.close()
-
-
-def recorded_there(file: Path) -> tuple[Any, ...] | None:
-    """The same as anybody reads it who opens the file now; nothing where it is no such file, None
-    where it cannot be told, for somebody has it locked."""
-    # By SQLite alone: a file that this process closes by itself loses SQLite's locks on it.
-    where = f"file:{quote(os.fsencode(file))}?mode=ro"
-    try:
-        with closing(sqlite3.connect(where, uri=True, timeout=LOCK_WAIT_SECONDS)) as connection:
-            return tuple(connection.execute(_RECORDED).fetchone())
-    except sqlite3.DatabaseError as error:
-        return None if "locked" in str(error) else ()
 
 
 def _unchanging(path: Path) -> bool:

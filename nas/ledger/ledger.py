@@ -3,27 +3,24 @@
 import hashlib
 import json
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import finalize
 
-from sqlalchemy import URL, Engine, select, text
+from sqlalchemy import URL, select, text
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import QueuePool
 
 from nas.contained import contained
 from nas.ledger import models as m
 from nas.ledger.address import absent, command, database_url, file_of, place
 from nas.ledger.database import open_ledger
-from nas.ledger.engine import fold, recorded, recorded_there
 from nas.ledger.faults import faults
 from nas.ledger.folder import FilesFolder, check_free
+from nas.ledger.storage import Storage
 from nas.ledger.trouble import DamagedError, patiently, plain_errors, recover
 from nas.spec import Conditions, Member, Probe, ProblemError, Space, UsageError, did_you_mean
 
@@ -65,21 +62,13 @@ class Ledger:
             self._engine = patiently(
                 lambda: open_ledger(self.url, read_only=read_only), self.patience
             )
-        self._file = self._identity()
+        self.storage = Storage(self.url, self._engine, read_only=read_only)
         self._files: Path | None = None
-        self._wal: tuple[int, int] | None = None
-        # At the latest when the process ends: SQLite leaves all in its log where nobody closes it.
-        self._closing = finalize(self, _close, self._engine, folded=not read_only)
         if self.url not in OPENED:  # no set: a URL has no hash where a name is not UTF-8
             OPENED.append(self.url)
         if not read_only:
             with suppress(ProblemError):  # whoever asks for the files is told
                 self._folder.adopt()
-
-    @property
-    def path(self) -> Path | None:
-        """The file; None for a server's database."""
-        return self._path
 
     @property
     def place(self) -> str:
@@ -130,14 +119,14 @@ class Ledger:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an exception."""
-        self._check_files()
+        self.storage.check()
         try:
             with plain_errors(self.url), Session(self._engine, expire_on_commit=False) as session:
                 # A transaction begins with its connection: whoever has it, has the lock it needs.
                 patiently(lambda: _begin(session), self.patience)
                 yield session
                 session.commit()
-            self._check_files()
+            self.storage.check()
         except Exception as error:
             # Rows are read as if they were what was written. Where that fails, is it theirs?
             known = isinstance(error, ProblemError) and not isinstance(error, DamagedError)
@@ -145,70 +134,11 @@ class Ledger:
                 raise damage from error
             raise
 
-    def _check_files(self) -> None:
-        """Raises ProblemError where SQLite would go on writing into files that nobody can find
-        again: it never looks at their names after it has opened them."""
-        if self._file != self._identity():
-            self._abandon()
-            raise ProblemError(
-                "the ledger was removed or replaced while in use",
-                where=self.place,
-                fix="open it again; nothing more is written to what was opened before",
-            )
-        log = self._identity("-wal")
-        if self._wal not in (None, log):
-            self._abandon()
-            raise ProblemError(
-                "the ledger's log, the file ending in -wal, was removed or replaced while in use:"
-                " what was recorded after the last result may be lost",
-                where=self.place,
-                fix="leave that file to SQLite; `nas resume` goes on from what the ledger has",
-            )
-        self._wal = None if self.read_only else log
-
-    def _abandon(self) -> None:
-        """Nothing more is written: what is there now may be in use by others."""
-        self._closing.detach()
-        self._closing = finalize(self, _close, self._engine, folded=False)
-
-    def fold_in(self) -> None:
-        """Moves what was committed from SQLite's log into the file itself, so that the file alone
-        has it, and looks whether it has. Waits for nobody: what a reader still needs of the log
-        stays there as well.
-
-        Raises ProblemError where the file has something else.
-        """
-        if self._path is None or self.read_only:
-            return
-        fold(self._engine, "PASSIVE")
-        with plain_errors(self.url):
-            own = recorded(self._engine)
-        there = recorded_there(self._path)
-        if there is None:
-            return
-        if there[:1] != own[:1] or any(a < b for a, b in zip(there[1:], own[1:], strict=True)):
-            self._abandon()
-            raise ProblemError(
-                "the ledger was written over while in use: it has not what was recorded",
-                where=self.place,
-                fix="go back to a backup; `nas doctor` looks at every row",
-            )
-
-    def copy_into(self, copy: sqlite3.Connection) -> None:
-        """Copies the database, which is SQLite's, as it is at one moment; writers may go on."""
-        with plain_errors(self.url):
-            connection = self._engine.raw_connection()
-            try:
-                source: Any = connection.driver_connection
-                source.backup(copy)
-            finally:
-                connection.close()
-
     def damage(self, config: Callable[[dict[str, Any]], object] = dict) -> DamagedError | None:
         """The first row that is not what this program writes, ready to be raised; None if there is
         none. `config` as in `check`."""
-        if self._file != self._identity():
-            return None  # it is not there any more
+        if not self.storage.is_there():
+            return None
         try:
             with self._engine.connect() as connection:
                 found = next(faults(connection, config), None)
@@ -242,20 +172,8 @@ class Ledger:
         return problems
 
     def close(self) -> None:
-        """Folds the log in and closes every connection; the next use opens another."""
-        _close(self._engine, folded=not self.read_only)
-        self._wal = None
-
-    def _identity(self, ending: str = "") -> tuple[int, int] | None:
-        """Which file it is, or the one beside it; None for a server's database, and for a file
-        that is not there."""
-        if self._path is None:
-            return None
-        try:
-            found = self._path.with_name(f"{self._path.name}{ending}").stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+        """Closes every connection; the next use opens another."""
+        self.storage.close()
 
     # Campaigns
 
@@ -389,13 +307,6 @@ def probe_digest(conditions: Conditions, member: Member) -> str:
     """The cache key of a member's probe: SHA-256 in hexadecimal digits."""
     data = [conditions.model_dump(mode="json"), member.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-
-
-def _close(engine: Engine, *, folded: bool) -> None:
-    # Where no connection is open there is nothing to fold in, and opening one might make a file.
-    if folded and isinstance(engine.pool, QueuePool) and engine.pool.checkedin():
-        fold(engine, "TRUNCATE")
-    engine.dispose()
 
 
 def _add_campaign(session: Session, name: str, space: Space, config: dict[str, Any]) -> int:

@@ -175,7 +175,10 @@ SPOILT = {
     "epochs 1/1: usage is": "epochs SET usage = '[1, \"a\"]'",
     "epochs 99/1: attempt_id is 99": "epochs SET attempt_id = 99",
     "events 1: its data are no object": "events SET data = '[1]'",
-    "inputs 1: its data are not those of its digest": "inputs SET digest = 'd'",
+    "inputs 1: digest is 'd': of another form": "inputs SET digest = 'd'",
+    "inputs 1: its data are not those": "inputs SET data = json_set(data, '$.std[0]', 0.125)",
+    "attempts 1: weights is '../w'": "attempts SET weights = '../w'",
+    "experts 1/0: its model other is none of": "experts SET model = 'other'",
     "screens 1: experts is": "screens SET experts = 'null'",
     "probes": "probes SET probe = '{}'",
 }

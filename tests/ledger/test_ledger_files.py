@@ -52,7 +52,7 @@ def test_so_is_one_that_nobody_closed(tmp_path: Path) -> None:
 def test_folding_in_waits_for_no_reader(maker: Maker, tmp_path: Path) -> None:
     maker.trained("ant_s", "bee_s", val=0.5)
     with Ledger(maker.path).session():
-        maker.ledger.fold_in()
+        maker.ledger.storage.fold_in()
     assert alone(tmp_path / "runs.db", tmp_path) == [("ok",)]
 
 
@@ -90,7 +90,7 @@ def test_files_that_vanish_are_noticed(
     spoil: Callable[[Path], None], maker: Maker, tmp_path: Path
 ) -> None:
     maker.trained("ant_s", "bee_s", val=0.5)
-    maker.ledger.fold_in()
+    maker.ledger.storage.fold_in()
     spoil(tmp_path / "runs.db")
     there = {path.name: path.read_bytes() for path in tmp_path.glob("runs.db*") if path.is_file()}
     for _ in range(2):
@@ -110,13 +110,13 @@ def test_a_file_that_is_written_over_is_noticed(content: str, maker: Maker, tmp_
     else:
         backup(Ledger(maker.path), tmp_path / "other.db")
     maker.trained("cat_s", "dog_s", val=0.5)
-    maker.ledger.fold_in()
+    maker.ledger.storage.fold_in()
     other = {"no database": b"words " * 9999, "nothing": b""}.get(content)
     with (tmp_path / "runs.db").open("r+b") as file:  # as `cp` does
         file.truncate()
         file.write((tmp_path / "other.db").read_bytes() if other is None else other)
     with pytest.raises(ProblemError, match="written over while in use"):
-        maker.ledger.fold_in()
+        maker.ledger.storage.fold_in()
 
 
 def test_what_is_lost_within_a_transaction_is_noticed_at_its_end(maker: Maker) -> None:
