@@ -23,8 +23,8 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
     comes between steps.
     """
 
-    WAIT_SECONDS = 0.1
-    LONG_WAIT_SECONDS = 1.0
+    WAIT_SECONDS = 0.05
+    LONG_WAIT_SECONDS = 0.3
     """Between two looks for a grant: at first, and after a while."""
 
     _asked = False

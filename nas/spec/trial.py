@@ -26,10 +26,11 @@ class Trial(Noun):
     """When this file appears, the running epoch is finished and checkpointed."""
     data_root: str
     device: str = "cpu"
+    """Or `cuda`, the first GPU that its process sees: workers see one alone."""
     precision: Literal["auto", "fp32", "bf16"] | None = None
     """What the whole campaign computes in; None: as the recipe says, where the device has it."""
     memory_fraction: float | None = None
-    """Share of the GPU's memory this trial may take."""
+    """Share of the GPU's memory this trial may take, placed in sixteenths; None for all of it."""
     micro_batches: int = 1
     """Splits each step's batch so that it fits; the effective batch stays the recipe's."""
     threads: int = 1
