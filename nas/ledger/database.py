@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, inspect, text
+from sqlalchemy import URL, Connection, Engine, inspect, text
 
 from nas.ledger.address import command, file_of, place
 from nas.ledger.engine import open_engine
@@ -24,16 +24,20 @@ def schema_version(engine: Engine) -> str | None:
     Raises ProblemError for a database that is not a ledger.
     """
     with engine.connect() as connection:
-        tables = inspect(connection).get_table_names()
-        if "alembic_version" in tables:
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        if tables:
-            raise ProblemError(
-                "this database holds something else than a ledger",
-                where=place(engine.url),
-                fix="name another file with --db",
-            )
-        return None
+        return _version(connection)
+
+
+def _version(connection: Connection) -> str | None:
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" in tables:
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if tables:
+        raise ProblemError(
+            "this database holds something else than a ledger",
+            where=place(connection.engine.url),
+            fix="name another file with --db",
+        )
+    return None
 
 
 def open_ledger(url: URL, *, read_only: bool) -> Engine:
@@ -96,5 +100,7 @@ def migrate(engine: Engine) -> None:
     # A percent sign means something to the parser of this setting.
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:  # one process migrates, the others wait for it
+        if _version(connection) == HEAD:
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
