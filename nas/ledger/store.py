@@ -36,19 +36,22 @@ class CampaignStore(Attempts):
     def draw(
         self, propose: Callable[[Sequence[Record]], Drawn | None], *, limit: int | None = None
     ) -> Claim | None:
-        """Adds and leases the next candidate of the search, in one transaction.
+        """Adds and leases the next candidate of the search.
 
-        `propose` sees every record drawn so far, other drivers' too. None when the limit is
-        reached or `propose` has nothing left.
+        `propose` sees every record drawn so far, other drivers' too; it may take its time, for the
+        ledger is not locked meanwhile, and is asked again where another driver has drawn. None when
+        the limit is reached or `propose` has nothing left.
         """
-        with self.ledger.session() as session:
-            records = self._refresh(session)
+        while True:
+            records = self.records()
             if limit is not None and len(records) >= limit:
                 return None
             drawn = propose(records)
             if drawn is None:
                 return None
-            return self._insert(session, Role.SEARCH, len(records), drawn)
+            with self.ledger.session() as session:
+                if len(self._refresh(session)) == len(records):
+                    return self._insert(session, Role.SEARCH, len(records), drawn)
 
     def add(self, role: Role, drawn: Drawn) -> Claim | None:
         """Adds and leases a control; None if the campaign has that candidate already."""

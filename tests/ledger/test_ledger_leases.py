@@ -2,7 +2,7 @@
 
 import math
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ledger_maker import COST, Maker, epoch
 
 from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
 from nas.ledger.summary import summary
-from nas.spec import Outcome, Role, Status
+from nas.spec import Outcome, Record, Role, Status
 
 OK = Outcome(status=Status.OK, epochs=2, val_acc=0.8, test_acc=0.7, seconds=3.0)
 
@@ -102,6 +102,29 @@ def test_a_result_is_taken_once(maker: Maker) -> None:
     assert maker.store.finish(claim, attempt, OK, final=True)
     assert not maker.store.finish(claim, attempt, replace_val(OK, 0.1), final=True)
     assert maker.ledger.attempts()["val_acc"].tolist() == [0.8]
+
+
+def test_another_driver_may_draw_while_one_makes_up_its_mind(maker: Maker) -> None:
+    """A proposal may start a process and import torch: the ledger is not locked meanwhile."""
+    second = other(maker)
+    first, last = (
+        Drawn(candidate=maker.candidate(*members), code="pass\n", cost=COST)
+        for members in (("ant_s", "bee_s"), ("cat_s", "dog_s"))
+    )
+    seen: list[int] = []
+
+    def slowly(records: Sequence[Record]) -> Drawn:
+        seen.append(len(records))
+        if len(seen) == 1:
+            claim = second.draw(lambda records: first)
+            assert claim is not None
+            assert claim.number == 0
+        return last
+
+    claim = maker.store.draw(slowly)
+    assert claim is not None
+    assert claim.number == 1
+    assert seen == [0, 1]  # asked again, for what it had been shown was no longer all
 
 
 def test_interrupted_is_free_for_anyone_and_no_death(maker: Maker) -> None:
