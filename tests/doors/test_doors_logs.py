@@ -199,7 +199,8 @@ def test_a_log_that_hangs_delays_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     bench = Bench(tmp_path, trials=1)
-    (tmp_path / "runs.files" / "1").mkdir(parents=True)
+    bench.ledger.claim_files()
+    (tmp_path / "runs.files" / "1").mkdir()
     (tmp_path / "runs.files" / "1" / "tensorboard").write_text("in the way")
     driver = bench.drive()
     driver.recorder = make_recorder("tensorboard", bench.ledger, "c", bench.said.append)
