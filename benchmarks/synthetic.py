@@ -18,7 +18,7 @@ from nas import space as spaces
 from nas.ledger import Ledger
 from nas.ledger import models as m
 from nas.render import render
-from nas.spec import Assignment, Candidate, Pick, Role, Space, Subset, Task
+from nas.spec import Assignment, Candidate, Inputs, Pick, Role, Space, Subset, Task
 from nas.spec.candidate import Expert
 
 BATCH = 2_000
@@ -27,8 +27,18 @@ LONG = 500
 START = 1.75e9
 MIXINGS = ("soft", "top1", "top2")
 MESSAGE = "CUDA out of memory. Tried to allocate 1.20 GiB"
+INPUTS = Inputs(
+    class_names=tuple("0123456789"),
+    mean=(0.5,) * 3,
+    std=(0.25,) * 3,
+    train_images=45_000,
+    val_images=5_000,
+    test_images=10_000,
+    val_counts=(500,) * 10,
+)
 ATTEMPT = {
     "environment_id": 1,
+    "inputs_id": 1,
     "owner": "host/1/1/x",
     "device": "cuda:0",
     "folder": "1/x",
@@ -101,6 +111,7 @@ class Writer:
         }
         with self.ledger.session() as session:
             session.add(m.Environment(id=1, digest="0" * 64, data=versions))
+            session.add(m.Inputs(id=1, digest="0" * 64, data=INPUTS.model_dump(mode="json")))
         made = self.rows()
         while batch := list(islice(made, BATCH)):
             with self.ledger.session() as session:

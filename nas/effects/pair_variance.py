@@ -11,7 +11,7 @@ Shapes: n results, P pairs that were drawn, r rank, G families compared.
 
 from dataclasses import dataclass
 from itertools import combinations
-from math import log
+from math import inf, isinf, log
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -21,8 +21,10 @@ from nas.effects.observations import Floats, Ints, Observations
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-SIDE = 1000
+SIDE = 500
 """The greatest matrix that is decomposed: beyond so many pairs the first so many results decide."""
+POOR = 0.4
+"""The standard error of the logarithm of a ratio above which it is taken as one."""
 _LEAST = -0.5
 """The least τ²/σ², as a share of what would make a sum of results certain."""
 
@@ -60,22 +62,36 @@ class Pairs:
         return cls(z, drawn // families, drawn % families, varying, k)
 
 
-def variances(seen: Observations, pairs: Pairs) -> tuple[float, float]:
-    """τ² and σ² by restricted maximum likelihood (Patterson and Thompson 1971).
+@dataclass(frozen=True)
+class Variances:
+    """What pairs and results vary by."""
+
+    pair: float
+    """τ²."""
+    noise: float
+    """σ²."""
+    error: float
+    """The standard error of τ²/σ² where that is zero; infinite where the draws don't tell the two
+    apart: where no two results share a pair, say."""
+
+
+def variances(seen: Observations, pairs: Pairs) -> Variances:
+    """By restricted maximum likelihood (Patterson and Thompson 1971).
 
     With λ the eigenvalues of M Z Zᵀ M, M what takes X out, and t the residuals along their vectors,
     minus twice the log-likelihood of θ = τ²/σ² is, but for constants and with σ² at its best,
     Σ ln(1 + θλ) + (n − r) ln σ²(θ), where σ²(θ) = (eᵀe − Σ t² + Σ t²/(1 + θλ)) / (n − r).
 
     τ² may come out below zero, where results with a pair in common are less alike than chance makes
-    them: cut off at zero it would be too large on average, and intervals too narrow.
+    them: cut off at zero it would be too large on average, and intervals too narrow. Where θ is 0,
+    its information is ½ (Σ λ² − (Σ λ)²/(n − r)).
     """
     from scipy.optimize import minimize_scalar
 
     value, squares, total = _spectrum(seen, pairs)
     free = int(len(seen.value) - seen.basis.shape[1])
     if free <= 0 or not len(value) or total <= 0:
-        return 0.0, 0.0
+        return Variances(0.0, 0.0, inf)
     rest = max(0.0, total - float(squares.sum()))
     least, mean = _LEAST / float(value.max()), float(value.mean())
 
@@ -94,7 +110,9 @@ def variances(seen: Observations, pairs: Pairs) -> tuple[float, float]:
     near = int(np.argmin([deviance(at) for at in grid]))
     ends = grid[max(0, near - 1)], grid[min(len(grid) - 1, near + 1)]
     best = float(minimize_scalar(deviance, bounds=ends, method="bounded").x)
-    return theta(best) * noise(best), noise(best)
+    known = float((value**2).sum() - value.sum() ** 2 / free) / 2
+    error = known**-0.5 if known > 1e-9 * float((value**2).sum()) else inf
+    return Variances(theta(best) * noise(best), noise(best), error)
 
 
 def _spectrum(seen: Observations, pairs: Pairs) -> tuple[Floats, Floats, float]:
@@ -130,7 +148,8 @@ def variance_ratio(seen: Observations, contrast: Floats, weights: Floats) -> Flo
     holds of each pair (`FamilyEffects` says which effect), its variance is
     τ² |Zᵀw − a|² + σ² |w|², where squared residuals lead one to expect
     τ² Σ w²ᵢ (M Z Zᵀ M)ᵢᵢ / (1 − hᵢ) + σ² |w|². Their ratio keeps what squared residuals know of
-    unequal noise. One where pairs do not vary by themselves.
+    unequal noise. One where there are no pairs, and where the draws tell their variance so poorly
+    that the ratio's logarithm has a standard error above POOR.
     """
     pairs, one = Pairs.of(seen), np.ones(weights.shape[1])
     if pairs is None or len(pairs.varying) < 3:
@@ -142,21 +161,29 @@ def variance_ratio(seen: Observations, contrast: Floats, weights: Floats) -> Flo
         if few is None:
             return one
         of_some = few
-    pair, noise = variances(some, of_some)
-    if noise <= 0:
+    found = variances(some, of_some)
+    if found.noise <= 0 or isinf(found.error):
         return one
     # Over all sets, a family holds (k − 1)/(F − 2) of each of its pairs more than another does. And
     # over all pairs the sum of (c_a + c_b)² is (F − 2) Σ c², for c sums to zero.
     families = len(pairs.varying)
     held, varying = (pairs.k - 1) / (families - 2), contrast[:, pairs.varying]
     own = (varying[:, pairs.first] + varying[:, pairs.second]).T
-    found = pairs.columns.T @ weights
-    apart = (found**2).sum(axis=0) - 2 * held * (found * own).sum(axis=0)
+    of_pairs = pairs.columns.T @ weights
+    apart = (of_pairs**2).sum(axis=0) - 2 * held * (of_pairs * own).sum(axis=0)
     apart += held**2 * (families - 2) * (varying**2).sum(axis=1)
+    apart = np.maximum(apart, 0.0)
     expected = (weights**2 / (1 - seen.leverage[:, None])).T @ _kept(seen, pairs)
-    plain = noise * (weights**2).sum(axis=0)
-    ratio: Floats = (plain + pair * np.maximum(apart, 0.0)) / (plain + pair * expected)
-    return ratio if pair > 0 else np.maximum(ratio, one)
+    plain = (weights**2).sum(axis=0)
+    ratio = (found.noise * plain + found.pair * apart) / (
+        found.noise * plain + found.pair * expected
+    )
+    if found.pair < 0:
+        ratio = np.maximum(ratio, one)
+    # The logarithm's slope in θ, where θ is 0.
+    poor = np.abs(apart - expected) / plain * found.error > POOR
+    answer: Floats = np.where(poor, one, ratio)
+    return answer
 
 
 def _kept(seen: Observations, pairs: Pairs) -> Floats:

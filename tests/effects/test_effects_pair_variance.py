@@ -49,9 +49,9 @@ def test_the_variances_maximise_statsmodels_reml(count: int) -> None:
 
     theta = np.exp([minimize_scalar(deviance, bounds=(-8, 4), method="bounded").x])
     scale = model.get_scale(model.get_fe_params(none, theta)[0], none, theta)
-    pair, noise = variances(seen, pairs_of(seen))
-    assert pair == pytest.approx(float(theta[0] * scale), rel=1e-4)
-    assert noise == pytest.approx(scale, rel=1e-4)
+    found = variances(seen, pairs_of(seen))
+    assert found.pair == pytest.approx(float(theta[0] * scale), rel=1e-4)
+    assert found.noise == pytest.approx(scale, rel=1e-4)
 
 
 def test_the_ratio_is_the_model_s_variance_over_what_residuals_let_expect() -> None:
@@ -59,7 +59,8 @@ def test_the_ratio_is_the_model_s_variance_over_what_residuals_let_expect() -> N
     families, k, count = 8, 3, 30
     seen = campaign(families, k, count)
     contrast, weights = weights_of(seen)
-    pair, noise = variances(seen, pairs_of(seen))
+    found = variances(seen, pairs_of(seen))
+    pair, noise = found.pair, found.noise
     assert pair > 0
     every = list(combinations(range(families), 2))
 
@@ -86,7 +87,7 @@ def test_beyond_so_many_pairs_the_first_results_decide(monkeypatch: pytest.Monke
     seen = campaign(12, 4, 80)
     first = seen.only(np.arange(80) < 60)
     expected = variances(first, pairs_of(first))
-    assert variances(seen, pairs_of(seen)) != pytest.approx(expected)
+    assert variances(seen, pairs_of(seen)) != expected
     asked = []
     monkeypatch.setattr("nas.effects.pair_variance.SIDE", 60)
     monkeypatch.setattr(
@@ -117,6 +118,27 @@ def test_where_no_pair_can_vary_errors_are_residuals_alone(
         seen.families, seen.held, seen.levels, np.random.default_rng(0).random(len(seen.value))
     )
     assert variance_ratio(seen, *weights_of(seen)) == pytest.approx(np.ones(families))
+
+
+@pytest.mark.parametrize(("families", "k", "count"), [(8, 2, 28), (29, 4, 60)])
+def test_where_pairs_cannot_be_told_from_noise_errors_are_residuals_alone(
+    families: int, k: int, count: int
+) -> None:
+    """Where sets are pairs and each was drawn once, and where few results share a pair."""
+    seen = campaign(families, k, count, world="plain")
+    assert len(seen.value) == count
+    assert variance_ratio(seen, *weights_of(seen)) == pytest.approx(np.ones(families))
+
+
+def test_intervals_of_pairs_drawn_once_hold_the_truth() -> None:
+    where, sets, rng = space(8, 2), Sets(8, 2), np.random.default_rng(0)
+    seen = design(where, assignments(where, 28))
+    held = []
+    for _ in range(60):
+        trial = WORLDS["plain"](sets, seen, rng)
+        found = family_effects(trial.every)
+        held.append((found.low <= trial.truth) & (trial.truth <= found.high))
+    assert 0.92 <= np.mean(held) <= 0.985
 
 
 def test_a_family_that_all_hold_is_in_no_pair() -> None:

@@ -10,8 +10,8 @@ from nas.report.page.snapshot import Snapshot
 
 _TABLE = (
     Column("family", "Family", "text"),
-    Column("advice", "Advice", "text"),
-    Column("effect", "Effect", "points", "on validation accuracy, adjusted for its partners"),
+    Column("advice", "Advice", "text", "drop: all of the interval below −1 pt; keep: above it"),
+    Column("effect", "Effect", "points", "against the average family, adjusted for its partners"),
     Column("effect_low", "95 % low", "points"),
     Column("effect_high", "95 % high", "points"),
     Column("told", "Not told because", "text"),
