@@ -119,7 +119,9 @@ def covered(world: str, results: int, campaigns: int, design_seed: int, of: Spac
         trial = WORLDS[world](sets, seen, rng)
         scale = trial.truth.std()
         found = family_effects(trial.learned)
-        now = (found.low <= trial.truth) & (trial.truth <= found.high)
+        now = np.where(  # a family with too few results has none
+            np.isnan(found.low), np.nan, (found.low <= trial.truth) & (trial.truth <= found.high)
+        )
         effect, half = hc3(trial.every)
         before = np.abs(effect - trial.truth) <= half
         rows.append([now, (found.high - found.low) / scale, before, 2 * half / scale])
@@ -148,7 +150,7 @@ def coverages(
         ]
         for world, count, parts in todo:
             found = np.concatenate([part.result() for part in parts])
-            share = found.mean(axis=0)
+            share = np.nanmean(found, axis=0)
             yield Coverage(
                 *(world, count, len(found)),
                 *(float(share[0].mean()), float(share[0].min()), float(share[1].mean())),
