@@ -72,6 +72,8 @@ def report(
 ) -> None:
     """Answer one question about a campaign from its ledger, or all of them on a page.
 
+    In CSV an apostrophe stands before a text that a spreadsheet would take for a formula.
+
     Example: `nas report family_yield --format md -o yield.md`, `nas report --html out.html`
     """
     consent.ask_about_analyses()

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, make_url
 
 import nas
 from nas.ledger import Drawn, Ledger
+from nas.ledger.backup import backup
 from nas.ledger.summary import summary
 from nas.spec import Cost, ProblemError
 
@@ -43,6 +44,8 @@ def test_everything_read_is_the_same(both: tuple[Ledger, Ledger]) -> None:
         same(nas.table(name, lite), nas.table(name, post))
     assert summary(post).worked_seconds == 12.5
     assert post.check() == []
+    with pytest.raises(ProblemError, match="pg_dump"):
+        backup(post, Path("copy.db"))
 
 
 def test_numbers_beyond_32_bits(new_database: Callable[[], str], tmp_path: Path) -> None:
