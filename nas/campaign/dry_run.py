@@ -17,6 +17,9 @@ from nas.ledger import CampaignStore, Drawn, Ledger, Owner, phase_of, probe_dige
 from nas.render import runs_unasked
 from nas.spec import Record, Space
 
+GATE_SECONDS = 300.0
+"""How long a template's code may take: nothing else waits for it."""
+
 
 class DryRun:
     """The next `trials` candidates, fewer if the space ends; nothing is written.
@@ -85,7 +88,7 @@ class DryRun:
             phase=number,
             replicate=config.replicate,
             warm=warm,
-            measure=Gates(self._sandbox, say) if runs else lambda *_: None,
+            measure=Gates(self._sandbox, say, seconds=GATE_SECONDS) if runs else lambda *_: None,
         )
 
     def __iter__(self) -> Iterator[Drawn]:

@@ -16,12 +16,18 @@ class Gates:
     worker, where what is wrong with it is recorded as its own failure.
     """
 
-    def __init__(self, sandbox: Sandbox, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, sandbox: Sandbox, say: Callable[[str], None], *, seconds: float | None = None
+    ) -> None:
+        """`seconds`: how long a template's code may take, where it is not GATE_SECONDS."""
         self._sandbox = sandbox
         self._say = say
+        self._seconds = seconds
 
     def __call__(self, code: str, image_size: int, channels: int) -> Overhead:
-        answer = self._sandbox.call(overhead, code, image_size, channels, timeout=GATE_SECONDS)
+        answer = self._sandbox.call(
+            overhead, code, image_size, channels, timeout=self._seconds or GATE_SECONDS
+        )
         if answer.ok:
             return answer.value
         self._say(f"a template's gate cannot be counted: {answer.problem}")

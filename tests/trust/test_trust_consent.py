@@ -187,7 +187,7 @@ class TestDryRun:
         counted: list[str] = []
 
         class Gates:
-            def __init__(self, sandbox: Sandbox, say: object) -> None:
+            def __init__(self, sandbox: Sandbox, say: object, *, seconds: float) -> None:
                 assert isinstance(sandbox, Sandbox)
 
             def __call__(self, code: str, *_: int) -> Overhead:
