@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from nas.spec import ProblemError
+from nas.spec import ProblemError, UsageError
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"))
 """Those torchvision's ImageFolder reads."""
@@ -39,7 +39,7 @@ class Layout:
 def of_classes(where: Path) -> Layout:
     """Every folder is a class, whatever its name. Raises ProblemError for a missing one."""
     if not where.is_dir():
-        raise ProblemError("there is no such folder", where=str(where), fix=HOW)
+        raise UsageError("there is no such folder", where=str(where), fix=HOW)
     return Layout(where)
 
 

@@ -139,6 +139,24 @@ def test_the_card_s_own_code_uses_it_where_nas_is_absent(maker: Maker, tmp_path:
     assert named == str([str(int(expected.argmax()))])
 
 
+@pytest.mark.parametrize("there", ["cwd", "link"])
+def test_a_folder_that_is_there_and_empty_is_filled(
+    there: str, maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, out = tmp_path / "real", Path()
+    real.mkdir()
+    if there == "link":
+        out = tmp_path / "link"
+        out.symlink_to(real)
+    else:
+        monkeypatch.chdir(real)
+    key = trained(maker)
+    written = export(maker.ledger, key, out)
+    assert {path.name for path in written} == {path.name for path in real.iterdir()}
+    assert {"model.py", "weights.safetensors"} <= {path.name for path in written}
+    refused(maker, key, out, "not an empty folder")
+
+
 class TestPreprocessing:
     """A raw file through the exported recipe is what the model was trained on, bit for bit."""
 
