@@ -88,7 +88,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
         self._order, self._asked, self._waits = order, False, 0
 
     def _listen(self) -> Event | None:
-        if self._process.connection.poll(self.WAIT_SECONDS):
+        if self._process.connection.poll(self.LONG_WAIT_SECONDS):
             return self._process.hear()
         return self._process.give_up() if self._process.overdue else None
 
