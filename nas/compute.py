@@ -96,6 +96,12 @@ def crowded(device: torch.device, share: float, *, context_bytes: int = 0) -> bo
     return free + torch.cuda.memory_reserved(device) < share * total - 2 * context_bytes
 
 
+def sent(x: Tensor, device: torch.device) -> Tensor:
+    """A small tensor of the CPU on a device. Nothing waits for a GPU to take it: a copy from
+    memory that is not pinned would, in every step."""
+    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)
+
+
 def release_memory(device: torch.device) -> None:
     """Frees unreachable models and gives back what allocators keep of them."""
     gc.collect()

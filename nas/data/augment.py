@@ -9,6 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from nas.compute import sent
+
 Augment = Literal["none", "light", "standard"]
 """none; light: random crop, and mirroring where it keeps the class; standard: light, and random
 brightness, contrast and saturation, and erasing."""
@@ -33,7 +35,7 @@ def crop(
     if mirror:
         flipped = torch.rand(batch, generator=generator) < 0.5
         columns = torch.where(flipped[:, None], columns.flip(1), columns)
-    rows, columns = rows.to(images.device), columns.to(images.device)
+    rows, columns = sent(rows, images.device), sent(columns, images.device)
     return images[
         index[:, None, None, None],
         torch.arange(channels, device=images.device)[None, :, None, None],
@@ -53,7 +55,7 @@ def jitter(images: Tensor, *, generator: torch.Generator) -> Tensor:
     `(B, C, H, W)` floats in [0, 1] → the same. Each factor is uniform in 1 ± JITTER.
     """
     factors = 1 + JITTER * (2 * torch.rand(3, len(images), 1, 1, 1, generator=generator) - 1)
-    brightness, contrast, saturation = factors.to(images.device)
+    brightness, contrast, saturation = sent(factors, images.device)
     images = images * brightness
     middle = images.mean(dim=(1, 2, 3), keepdim=True)
     images = middle + contrast * (images - middle)
@@ -79,4 +81,4 @@ def erase(images: Tensor, *, generator: torch.Generator) -> Tensor:
         position = torch.arange(size) + 0.5
         inside.append((position > first) & (position < first + span))
     hole = inside[0][:, :, None] & inside[1][:, None, :] & chosen[:, :, None]
-    return images.masked_fill(hole[:, None].to(images.device), 0.0)
+    return images.masked_fill(sent(hole[:, None], images.device), 0.0)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nas.compute import sent
 from nas.data.augment import Augment, crop, erase, jitter
 from nas.spec import Inputs
 
@@ -103,7 +104,7 @@ class TensorSplit(Split):
         augment: Augment = "none",
     ) -> Iterator[tuple[Tensor, Tensor]]:
         for index in order(len(self), batch_size, generator):
-            here = index.to(self._stored.device)
+            here = sent(index, self._stored.device)
             stored = here if self._index is None else self._index[here]
             yield self._prepare(self._stored, stored, augment, generator), self.labels[here]
 

@@ -9,7 +9,7 @@ from recorded_cuda import GIB, RecordedCuda
 from torch.nn import functional
 from train_samples import SINGLE, finish
 
-from nas.compute import crowded, open_device
+from nas.compute import crowded, open_device, sent
 from nas.data.split import Data
 from nas.execute import evaluate as module
 from nas.spec import CROWDED, MEMORY_OF_OTHERS, Status
@@ -213,3 +213,18 @@ class TestSmokeKernel:
 
     def test_it_computes_here(self) -> None:
         assert computes(CPU)
+
+
+def test_what_every_step_sends_waits_for_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies from memory that is not pinned do."""
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda x: calls.append(("pinned",)) or x)
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda x, device, **how: calls.append((device, how)) or x
+    )
+    x = torch.arange(3)
+    assert sent(x, GPU) is x
+    assert calls == [("pinned",), (GPU, {"non_blocking": True})]
+    calls.clear()
+    assert sent(x, CPU) is x
+    assert calls == [(CPU, {})]
