@@ -39,7 +39,7 @@ def doctor(
         found["devices"] = [_device(device) for device in devices]
         for name, value in found.items():
             lines = f"\n{'':13}".join(value) if isinstance(value, list) else value or "missing"
-            console.print(Text.assemble((f"{name:<12}", "bold"), f" {lines}"))
+            console.print(Text.assemble((f"{name:<12}", "bold"), f" {lines}"), soft_wrap=True)
     if "faults" in found or any(device["problem"] for device in devices):
         raise typer.Exit(1)
 
