@@ -133,9 +133,10 @@ def _stop() -> None:
 
     # They do not hear the SIGTERM by which Ray ends its processes, one after another, and it would
     # wait a second for each.
-    processes = [
-        info.process for kind in global_worker.node.all_processes.values() for info in kind
-    ]
+    node = global_worker.node  # None where Ray did not come up
+    processes = (
+        [info.process for kind in node.all_processes.values() for info in kind] if node else []
+    )
     below: list[psutil.Process] = []
     for process in processes:
         process.terminate = process.kill

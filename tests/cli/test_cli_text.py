@@ -18,6 +18,7 @@ from test_cli_help import commands
 import nas
 from nas.campaign import CampaignConfig
 from nas.cli.__main__ import main
+from nas.cli.console import console
 from nas.ledger import Ledger
 from nas.ledger.screens import SCORES, put_screen
 from nas.report.page import page_data, to_json
@@ -116,7 +117,7 @@ def said(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[list[str]], str]:
     monkeypatch.chdir(place)
-    monkeypatch.setenv("COLUMNS", "500")
+    monkeypatch.setattr(console, "_width", 500)  # COLUMNS counts only before its first use
 
     def run(arguments: list[str]) -> str:
         monkeypatch.setattr(sys, "argv", ["nas", *(word or HOSTILE for word in arguments)])
