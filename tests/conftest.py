@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,20 @@ def working_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
     monkeypatch.setattr("nas.working_time._clock", WorkingTime(lambda: now[0]))
     return now
+
+
+@pytest.fixture(autouse=True)
+def import_path() -> Iterator[None]:
+    """`main` keeps the working directory off its process's path for good; tests share a process."""
+    path, names = sys.path[:], ("PYTHONPATH", "PYTHONSAFEPATH")
+    before = {name: os.environ.get(name) for name in names}
+    yield
+    sys.path[:] = path
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @pytest.fixture(scope="session", autouse=True)
