@@ -11,6 +11,7 @@ from ledger_maker import SPACE as TOY
 from ledger_maker import Maker
 from page_watch import Watched
 
+from nas import trust
 from nas.ledger import Ledger
 from nas.report.page import data as page_data_module
 from nas.report.page import page as make_page
@@ -216,6 +217,8 @@ def test_a_broken_analysis_is_said_in_its_place(
     own = '"""Mine?"""\n\n\ndef table(frames):\n    return 1 / 0\n'
     for name in ("leaderboard", "failures", "family_yield"):
         (tmp_path / "analysis" / f"{name}.py").write_text(own)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "configuration"))
+    trust.trust([tmp_path / "analysis" / "leaderboard.py"])  # consent is to a content
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out.html").write_bytes(make_page(maker.ledger))
     opened = watched.open((tmp_path / "out.html").as_uri())
