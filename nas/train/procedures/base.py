@@ -71,7 +71,7 @@ class Procedure(ABC):
         Raises whatever comes of a state that is not one; then this procedure is of no more use.
         """
         epoch = state["epoch"]
-        if type(epoch) is not int or not 0 < epoch <= self.recipe.epochs:
+        if type(epoch) is not int or not 0 <= epoch <= self.recipe.epochs:
             raise ValueError(f"{epoch!r} is no epoch of {self.recipe.epochs}")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
