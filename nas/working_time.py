@@ -6,6 +6,7 @@ limited or recorded is counted by `awake` instead.
 """
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -49,6 +50,8 @@ def awake() -> float:
 
 
 def _look(clock: WorkingTime) -> None:
+    # They are for the main thread, which may hold them back.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     while True:
         time.sleep(PULSE_SECONDS)
         clock.seconds()

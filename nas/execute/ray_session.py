@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from nas.execute.signals import stop_handlers_kept
+from nas.execute.signals import stops_held
 from nas.import_path import cwd_left_out, importable
 from nas.spec import ProblemError, one_line
 
@@ -106,7 +106,7 @@ def _start(root: Path, workers: int) -> None:
 
     try:
         # Ray's processes inherit the mask: what stops the campaign leaves them at work.
-        with stop_handlers_kept(), cwd_left_out():
+        with stops_held(), cwd_left_out():
             ray.init(
                 address="local",  # never a cluster that RAY_ADDRESS happens to name
                 num_cpus=workers,
@@ -142,7 +142,7 @@ def _stop() -> None:
         process.terminate = process.kill
         with suppress(psutil.NoSuchProcess):
             below += psutil.Process(process.pid).children(recursive=True)
-    with stop_handlers_kept():
+    with stops_held():
         ray.shutdown()
     for process in below:  # those who cannot ask a dead raylet's log how it died take a minute
         with suppress(psutil.NoSuchProcess):

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 from nas.campaign.logs.base import Recorder
+from nas.execute.signals import stops_held
 from nas.ledger import Claim
 from nas.spec import Epoch, Outcome, one_line
 
@@ -37,7 +38,8 @@ class Aside(Recorder):
         self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue(waiting)
         # A daemon: an unreachable server must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, name=f"log {log}", daemon=True)
-        self._thread.start()
+        with stops_held():  # they are not for it, nor for the threads of its library
+            self._thread.start()
 
     def epoch(self, claim: Claim, attempt: int, epoch: Epoch) -> None:
         self._later(lambda: self._log.epoch(claim, attempt, epoch))
