@@ -11,7 +11,7 @@ from ledger_maker import INPUTS, Maker, epoch
 from scipy.stats import binomtest
 
 import nas
-from nas.analyse import Frames
+from nas.analyse import Frames, recommended
 from nas.analyse.plan import measured
 from nas.report.page import page_data, to_json
 from nas.spec import Member, Outcome, Role, Space, Status, Subset
@@ -86,6 +86,21 @@ def test_a_family_that_collapses_too_often_gets_no_effect(filled: Maker) -> None
     assert pairs.loc[("bee", "fox"), ["collapsed", "together"]].tolist() == [4, 0]
     assert pd.isna(pairs.loc[("bee", "fox"), "mean_val_acc"])
     assert pairs["synergy"].xs("fox", level="family_b").isna().all()
+
+
+def test_a_family_that_surely_collapses_is_dropped(tmp_path: Path) -> None:
+    """All 25 runs with fox, of 75; no interval of an effect is needed for that."""
+    maker = Maker(tmp_path / "runs.db", space=SPACE)
+    maker.inputs = SKEWED
+    for again in range(5):
+        for pair in combinations(WORTH, 2):
+            models = [f"{family}_s" for family in pair]
+            maker.trained(*models, val=CHANCE if "fox" in pair else 0.9, replicate=again)
+    table = nas.table("family_yield", maker.ledger).set_index("family")
+    assert table.loc["fox", "advice"] == "drop"
+    assert "fox collapses more than" in table.loc["fox", "reason"]
+    assert not (table["advice"].drop("fox") == "drop").any()
+    assert recommended(maker.ledger).drop == ("fox",)
 
 
 def test_the_note_says_so(filled: Maker) -> None:

@@ -118,6 +118,15 @@ def test_a_family_is_dropped_for_failing_only_where_it_is_to_blame() -> None:
     assert str(rule(0.03, 0.01, 0.05, 0.8, fails="a fails more than the rest")) == "keep"
 
 
+def test_a_family_is_dropped_for_collapsing_only_where_it_is_to_blame() -> None:
+    worse = "a collapses more than the rest"
+    unknown = (nan, nan, nan)
+    told = "9 of 10 runs with it collapsed"
+    assert rule(*unknown, collapses=worse, learned_high=0.4, told=told) == Advice("drop", worse)
+    assert str(rule(*unknown, learned_high=0.4, told=told)) == "needs more draws"
+    assert str(rule(*unknown, collapses=worse, learned_high=0.6, told=told)) == "needs more draws"
+
+
 @given(st.floats(-0.2, 0.2), st.floats(0.001, 0.2))
 def test_the_draws_it_asks_for_would_decide(effect: float, half: float) -> None:
     def said(half: float) -> Advice:
