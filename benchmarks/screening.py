@@ -33,6 +33,7 @@ from scipy.stats import kendalltau
 from nas.analyse.screened import with_scores
 from nas.campaign import CampaignConfig
 from nas.campaign.bank import bank_of, banked, open_bank, wanted
+from nas.campaign.dataset import examine
 from nas.campaign.run import Voice, run
 from nas.campaign.screening import screen_space
 from nas.effects.correction import left_out
@@ -110,7 +111,8 @@ def filled(
     """A bank by its name, how it was asked for, and its attempts."""
     experts = wanted(space, config)
     there = banked(bank_of(ledger), experts)
-    name, _ = open_bank(ledger, space, config, [e for e in experts if e.key not in there])
+    missing = [expert for expert in experts if expert.key not in there]
+    name, _ = open_bank(ledger, space, config, missing, lambda: examine(config, print))
     run(ledger, name, config, Voice())
     attempts = ledger.attempts(name)
     return name, config, attempts[attempts["final"]]

@@ -1,6 +1,6 @@
 """Filling the expert bank: a campaign of single members that keeps what they predict."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,7 +10,9 @@ from nas.bank import FOLDER, Bank, BankError, Entry
 from nas.campaign.config import CampaignConfig, default_name
 from nas.campaign.controls import TEMPLATE
 from nas.contained import contained
+from nas.data.manifest import Manifest
 from nas.ledger import CampaignStore, Ledger, Owner
+from nas.ledger.datasets import keep_manifest
 from nas.render import template_hash
 from nas.spec import (
     FINETUNED,
@@ -109,12 +111,17 @@ def begun_from(bank: Bank, entry: Entry) -> list[Entry]:
 
 
 def open_bank(
-    ledger: Ledger, space: Space, config: CampaignConfig, missing: Iterable[Wanted]
+    ledger: Ledger,
+    space: Space,
+    config: CampaignConfig,
+    missing: Iterable[Wanted],
+    examined: Callable[[], Manifest],
 ) -> tuple[str, int]:
     """The campaign that trains what is missing, and how many experts it trains again.
 
     An earlier one of the same space and settings goes on: what it trained and the bank lost, by
-    damage or by hand, is opened again. What failed in training stays failed.
+    damage or by hand, is opened again. What failed in training stays failed. A new one keeps what
+    its data are made of, which `examined` says.
     """
     alone = singles(space)
     asked = config.model_dump(mode="json")
@@ -127,9 +134,11 @@ def open_bank(
         return row.name, store.reopen([expert.key for expert in missing])
     tuned = "" if config.experts == SCRATCH else "tuned-"
     named = alone.with_(name=f"{tuned}bank-{space.name}")
-    name, _ = ledger.name_campaign(
+    manifest = examined()
+    name, made = ledger.name_campaign(
         lambda taken: default_name(named, config.dataset, taken), alone, asked
     )
+    keep_manifest(ledger, made, manifest.to_json())
     return name, 0
 
 
@@ -140,8 +149,11 @@ def _kind(config: Mapping[str, object]) -> list[object]:
     return [config.get(name, SCRATCH if name == "experts" else None) for name in _SAME]
 
 
-def bank_with(ledger: Ledger, space: Space, config: CampaignConfig) -> str:
-    """A bank's campaign that trains all of a space's members alike; a new one if there is none."""
+def bank_with(
+    ledger: Ledger, space: Space, config: CampaignConfig, examined: Callable[[], Manifest]
+) -> str:
+    """A bank's campaign that trains all of a space's members alike; a new one if there is none, as
+    `open_bank` makes it."""
     keys = {expert.key for expert in wanted(space, config)}
     for name in reversed(ledger.campaign_names()):
         row = ledger.campaign(name)
@@ -150,7 +162,7 @@ def bank_with(ledger: Ledger, space: Space, config: CampaignConfig) -> str:
         there = wanted(Space.model_validate(row.space), CampaignConfig.model_validate(row.config))
         if keys <= {expert.key for expert in there}:
             return name
-    return open_bank(ledger, space, config, [])[0]
+    return open_bank(ledger, space, config, [], examined)[0]
 
 
 def find_bank(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -> tuple[str, float]:

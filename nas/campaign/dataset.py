@@ -52,11 +52,11 @@ def hold_to(ledger: Ledger, name: str, config: CampaignConfig, say: Callable[[st
     known = Manifest.from_json(kept)
     changes = known.changes(examine(config, say, known))
     if changes:
+        anew = ["nas", "bank" if config.bank else "search", "--dataset", config.dataset]
         raise ProblemError(
             f"the data of {name} have changed since it began: {changes}",
             where=config.dataset,
-            fix="put them back as they were, or begin anew: nas search --dataset"
-            f" {shlex.quote(config.dataset)}",
+            fix=f"put them back as they were, or begin anew: {shlex.join(anew)}",
         )
 
 

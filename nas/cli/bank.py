@@ -1,5 +1,6 @@
 """`nas bank`: train each member of a space once and keep what it predicts."""
 
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from nas.spec import ProblemError, Space
 if TYPE_CHECKING:
     from nas.bank import Bank, Entry
     from nas.campaign.bank import Wanted
+    from nas.data.manifest import Manifest
     from nas.ledger import Ledger
 
 
@@ -77,6 +79,7 @@ def bank(
     """
     from nas import data
     from nas.campaign.bank import bank_of, bank_with, banked, open_bank, singles, wanted
+    from nas.campaign.dataset import examine
     from nas.campaign.run import check as check_run
     from nas.execute import check_gpus
     from nas.ledger import Ledger
@@ -113,8 +116,13 @@ def bank(
         consent.ask_about_templates(singles(chosen), config)
         check_run(singles(chosen), config)
 
+    @cache
+    def examined() -> "Manifest":
+        return examine(config, partial(echo, err=True))
+
     if not open_if_there(db):  # what is refused leaves no ledger behind
         check_all()
+        examined()
     ledger = Ledger(db, read_only=False)
     kept = bank_of(ledger)
     kept.sweep()
@@ -128,7 +136,7 @@ def bank(
         if not missing:
             return experts, found
         check_all()
-        name, again = open_bank(ledger, chosen, config, missing)
+        name, again = open_bank(ledger, chosen, config, missing, examined)
         if again:
             lost = "1 expert was" if again == 1 else f"{again} experts were"
             are = "is" if again == 1 else "are"
@@ -139,7 +147,7 @@ def bank(
     experts, found = filled(config)
     every = found
     if tuned:
-        begun = bank_with(ledger, chosen, config)
+        begun = bank_with(ledger, chosen, config, examined)
         config = config.with_(experts=begun)
         experts, found = filled(config)
         every = every | found

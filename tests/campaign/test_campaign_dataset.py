@@ -91,19 +91,20 @@ def test_a_run_stops_before_it_does_anything(
         run(ledger, name, config, Voice())
 
 
-def test_search_names_all_bad_images_before_it_makes_a_ledger(
-    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["search", "bank"])
+def test_all_bad_images_are_named_before_a_ledger_is_made(
+    command: str, pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (pets / "cat" / "x.png").write_text("no image")
     (pets / "dog" / "y.png").touch()
     monkeypatch.chdir(tmp_path)
-    command = ["search", "--dataset", f"folder:{pets}", "--executor", "inline"]
-    done = CliRunner().invoke(app, command)
+    words = [command, "tiny", "--dataset", f"folder:{pets}", "--executor", "local"]
+    done = CliRunner().invoke(app, words)
     assert isinstance(done.exception, ProblemError)
     assert "2 of 14 images cannot be read" in str(done.exception)
     assert "x.png" in str(done.exception)
     assert "y.png" in str(done.exception)
-    assert not (tmp_path / "runs.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["pets"]
 
 
 def test_data_that_change_under_a_run_stop_it_and_fail_no_candidate(tmp_path: Path) -> None:
