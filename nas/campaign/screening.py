@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas.analyse.collapse import Commonest
 from nas.campaign.bank import bank_of, banked, begun_from, wanted
 from nas.campaign.config import CampaignConfig
 from nas.effects.correction import FEWEST, foretold
 from nas.ledger import Ledger
+from nas.ledger.lookup import inputs_of_screen
 from nas.ledger.screens import best_screened, known_of_all, put_screen, screen_of, screened
 from nas.sample import Corrected, Sampler, Screened, make_sampler
 from nas.spec import SCRATCH, Pick, ProblemError, Record, Space, Status, UsageError, one_line
@@ -182,7 +184,8 @@ def sampler_of(ledger: Ledger | None, space: Space, config: CampaignConfig) -> S
     if ledger is None or config.screen is None:
         raise ProblemError("the screen lies in a ledger, and there is none", where="--db")
     if config.sampler == Corrected.name:
-        order = Correction(screened(ledger, config.screen))
+        inputs = inputs_of_screen(ledger, screen_of(ledger, config.screen))
+        order = Correction(screened(ledger, config.screen), Commonest.of(inputs))
         return Corrected(space, config.seed, order.mixtures, order, config.top)
     best = best_screened(ledger, config.screen, config.by, config.top)
     return Screened(space, config.seed, [_picks(*mixture) for mixture in best])
@@ -196,12 +199,13 @@ class Correction:
     """A screen's mixtures, the best first by what has been trained so far.
 
     While there are too few results to fit a correction on, by the probe, and those without one
-    after the others by the uniform average.
+    after the others by the uniform average. Runs that collapsed say nothing of mixtures.
     """
 
-    def __init__(self, scores: "pd.DataFrame") -> None:
+    def __init__(self, scores: "pd.DataFrame", commonest: Commonest) -> None:
         """`scores`: of `screened`, best first."""
         self._scores = scores
+        self._commonest = commonest
         self.mixtures = [
             _picks(*mixture) for mixture in zip(scores["families"], scores["members"], strict=True)
         ]
@@ -234,7 +238,8 @@ class Correction:
             ],
             columns=["members", "val_acc", *settings],
         )
-        trained = trained.merge(self._scores, on="members")
+        lost = self._commonest.collapsed(trained["val_acc"].to_numpy(dtype=float))
+        trained = trained[~lost].merge(self._scores, on="members")
         if len(trained) < FEWEST:
             return self._begin
         values = foretold(trained, self._scores, self._known, settings)

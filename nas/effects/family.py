@@ -71,7 +71,7 @@ def family_effects(every: Observations, excluded: Mapping[str, str] | None = Non
         from scipy import stats
 
         coefficients = seen.basis.T @ seen.value  # the basis is orthonormal
-        residual = seen.value - seen.basis @ coefficients
+        residual = seen.residual
         contrast = less_their_mean(group)
         weights = contrasts(contrast, seen)
         counted = seen.design @ (seen.rotation @ weights.T)  # (n, G): a result's weight in each
@@ -79,7 +79,7 @@ def family_effects(every: Observations, excluded: Mapping[str, str] | None = Non
         variance = (shares * residual[:, None] ** 2).sum(axis=0)
         error = np.sqrt(variance * variance_ratio(seen, contrast, counted))
         half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom_of(shares)) * error
-        effect[group] = weights @ coefficients
+        effect[group] = np.round(weights @ coefficients, 9) + 0.0  # the rest is rounding
         low[group], high[group] = effect[group] - half, effect[group] + half
         rank[group] = stats.rankdata(-_shrunken(seen)[group], method="ordinal")
         noise = float(np.sqrt(residual @ residual / (len(residual) - seen.basis.shape[1])))
@@ -158,7 +158,7 @@ def _shrunken(seen: Observations) -> Floats:
     """(F,) posterior means under a normal prior whose width the data choose (MacKay 1992)."""
     from sklearn.linear_model import BayesianRidge
 
-    spread = seen.value.std() or 1.0
+    spread = seen.value.std() if np.ptp(seen.value) else 1.0
     rows, value, weight = condensed(seen, seen.value / spread)
     model = BayesianRidge(fit_intercept=False).fit(rows, value, sample_weight=weight)
     coefficients: Floats = model.coef_[: len(seen.families)] * spread

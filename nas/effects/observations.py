@@ -24,6 +24,8 @@ FEWEST = 5
 """Results of a family that an error can be estimated from."""
 _WELL = 1e-5
 """Least eigenvalue, as a share of the greatest, at which rounding is no matter."""
+_ROUNDING = 1e-11
+"""As a share of the largest value; results of a million images differ by more."""
 DETERMINED = 0.99
 """The leverage of a result that fits itself."""
 
@@ -140,6 +142,14 @@ class Observations:
         """An orthonormal basis of the design's columns, `(n, r)`."""
         basis: Floats = self.design @ self.rotation
         return basis
+
+    @cached_property
+    def residual(self) -> Floats:
+        """What families, members and settings leave of the values, `(n,)`; 0 where that is
+        rounding: equal results would else be told apart."""
+        residual: Floats = self.value - self.basis @ (self.basis.T @ self.value)
+        residual[np.abs(residual) <= _ROUNDING * np.abs(self.value).max(initial=0.0)] = 0.0
+        return residual
 
     @cached_property
     def leverage(self) -> Floats:

@@ -117,8 +117,7 @@ def variances(seen: Observations, pairs: Pairs) -> Variances:
 
 def _spectrum(seen: Observations, pairs: Pairs) -> tuple[Floats, Floats, float]:
     """Eigenvalues above zero, the squares of the residuals along them, and of all residuals."""
-    basis, z = seen.basis, pairs.columns
-    residual = seen.value - basis @ (basis.T @ seen.value)
+    basis, z, residual = seen.basis, pairs.columns, seen.residual
     if z.shape[1] <= len(residual):  # ZᵀMZ has the same ones
         explained = z.T @ basis
         value, vectors = np.linalg.eigh((z.T @ z).toarray() - explained @ explained.T)

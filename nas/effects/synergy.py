@@ -62,7 +62,9 @@ def synergies(seen: Observations, excluded: Collection[str] = ()) -> Synergies:
         estimate = _exact if len(seen.value) <= MANY else _sparse
         estimate(seen, wanted, slope, error, freedom)
     half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error
-    p_value = 2 * stats.t.sf(np.abs(slope) / error, freedom)
+    some = error > 0  # not where the families explain all
+    p_value = np.full(len(names), np.nan)
+    p_value[some] = 2 * stats.t.sf(np.abs(slope[some]) / error[some], freedom[some])
     q_value = np.full(len(names), np.nan)
     known = np.isfinite(p_value)
     if known.any():
@@ -73,7 +75,7 @@ def synergies(seen: Observations, excluded: Collection[str] = ()) -> Synergies:
 def _exact(seen: Observations, wanted: Ints, slope: Floats, error: Floats, freedom: Floats) -> None:
     """Fills in the pairs numbered `wanted`, many at a time."""
     first, second = np.triu_indices(len(seen.families), 1)
-    rest = _rest(seen)
+    rest = seen.residual
     step = max(1, _BLOCK // len(rest))
     for some in (wanted[n : n + step] for n in range(0, len(wanted), step)):
         some, column, weight, share = apart(seen.held, seen.basis, first, second, some)
@@ -92,7 +94,7 @@ def _sparse(
     quadratic form in a; what that leaves out is of a smaller order still.
     """
     first, second = np.triu_indices(len(seen.families), 1)
-    rest, basis, kept = _rest(seen), seen.basis, 1 - seen.leverage
+    rest, basis, kept = seen.residual, seen.basis, 1 - seen.leverage
     noise, plain = _weighed(seen, rest**2 / kept), _weighed(seen, 1 / kept)
     held = np.ascontiguousarray(seen.held.T)  # a family's results side by side
     for pair in wanted.tolist():
@@ -120,12 +122,6 @@ def _weighed(seen: Observations, weight: Floats) -> Floats:
     gram = (design.T @ design.multiply(weight[:, None])).toarray()
     found: Floats = seen.rotation.T @ gram @ seen.rotation
     return found
-
-
-def _rest(seen: Observations) -> Floats:
-    """(n,) what the families do not explain."""
-    rest: Floats = seen.value - seen.basis @ (seen.basis.T @ seen.value)
-    return rest
 
 
 def pairs_of(seen: Observations) -> Ints:

@@ -118,6 +118,21 @@ def inputs_of(ledger: Ledger, campaign: str) -> Inputs | None:
         return _inputs(session, known)
 
 
+def inputs_of_screen(ledger: Ledger, screen: m.Screen) -> Inputs | None:
+    """What the experts of a screen were fed, as are the mixtures of a campaign drawn from it; None
+    where that was not recorded."""
+    keys = [expert["key"] for expert in screen.experts]
+    with ledger.session() as session:
+        data = session.scalar(
+            select(m.Inputs.data)
+            .join(m.Attempt, m.Attempt.inputs_id == m.Inputs.id)
+            .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
+            .where(m.Candidate.key.in_(keys))
+            .limit(1)
+        )
+    return None if data is None else Inputs(**data)
+
+
 def _inputs(session: Session, campaign: int, candidate: int | None = None) -> Inputs | None:
     # A campaign has one data set; an older ledger's attempts have none recorded.
     own = m.Candidate.id == candidate

@@ -12,6 +12,7 @@ from nas.analyse.screened import arms
 from nas.campaign.config import CampaignConfig
 from nas.campaign.screening import sampler_of
 from nas.effects.correction import FEWEST
+from nas.ledger import models
 from nas.ledger.screens import screened
 from nas.spec import ProblemError, Record, Status
 
@@ -85,6 +86,32 @@ def test_failures_are_nothing_to_learn_from(tmp_path: Path) -> None:
     best = list(screened(ledger, 1)["members"])
     chosen = ["+".join(p.model for p in r.assignment.picks) for r in records[::2]]
     assert [best.index(name) for name in chosen] == sorted(best.index(name) for name in chosen)
+
+
+def test_runs_that_collapsed_are_nothing_to_learn_from(tmp_path: Path) -> None:
+    """A run at chance is to the correction what a failed one is."""
+    maker = planted(tmp_path, noise=0.0, trained=0, **ASKED)
+    ledger = maker.ledger
+    maker.control("a_s", 0.5)  # an expert of the bank: it says what the data are
+    [key] = ledger.candidates()["key"]
+    with ledger.session() as session:
+        row = session.get_one(models.Screen, 1)
+        row.experts = [{**row.experts[0], "key": key}, *row.experts[1:]]
+    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    truth = screened(ledger, 1).set_index("members")["uniform"]
+    records: list[Record] = []
+    for number in range(20):
+        drawn = sampler.propose(records)
+        assert drawn is not None
+        value = 0.1 if number in (2, 5, 8) else float(truth["+".join(p.model for p in drawn.picks)])
+        records.append(Record(number, drawn, 0, Status.OK, value))
+    failed = [replace(r, status=Status.OOM, value=None) if r.value == 0.1 else r for r in records]
+    learned = [replace(r, value=0.6) if r.value == 0.1 else r for r in records]
+    ranked = {
+        name: [sampler.propose(history[:at]) for at in range(16, 21)]
+        for name, history in (("lost", records), ("failed", failed), ("learned", learned))
+    }
+    assert ranked["lost"] == ranked["failed"] != ranked["learned"]
 
 
 @pytest.mark.parametrize("sampler", ["screen", "corrected"])

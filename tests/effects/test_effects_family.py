@@ -9,7 +9,7 @@ from scipy.stats import spearmanr, t
 from sklearn.linear_model import BayesianRidge
 from statsmodels.regression.linear_model import OLS
 
-from nas.effects import Observations, family_effects
+from nas.effects import Observations, family_effects, synergies
 from nas.effects.family import comparable, condensed, contrasts, less_their_mean
 from nas.effects.pair_variance import variance_ratio
 from nas.spec import Assignment, Pick
@@ -164,10 +164,18 @@ def test_one_family_only() -> None:
     assert found.told == ("every candidate holds it: nothing to compare it with",)
 
 
-def test_equal_values_are_no_error() -> None:
+@pytest.mark.parametrize("value", [0.0, 0.1, 349 / 360, 1.0])
+def test_equal_results_tell_nobody_apart(value: float) -> None:
+    """Not by what rounding leaves of them either."""
     where = space(8, 3)
-    found = family_effects(design(where, assignments(where, 50)))
-    assert found.effect == pytest.approx(np.zeros(8))
+    for count in range(50, 60):
+        drawn = assignments(where, count)
+        seen = Observations.of(where.families, drawn, [value] * count)
+        found = family_effects(seen)
+        assert not np.any([found.effect, found.low, found.high])
+        pairs = synergies(seen)
+        assert not np.nan_to_num([pairs.synergy, pairs.low, pairs.high]).any()
+        assert np.isnan(pairs.q_value).all()
 
 
 def test_on_the_published_order_the_adjusted_ranking_beats_raw_means() -> None:
