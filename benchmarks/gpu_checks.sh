@@ -13,15 +13,16 @@ mkdir -p "$out"
 carried=$(mktemp -d)
 trap 'rm -rf "$carried"' EXIT
 if compgen -G "dist/wheels/*.whl" >/dev/null; then
-    "$python" -m pip install --quiet --no-index --no-deps --target "$carried" dist/wheels/*.whl ||
-        exit 2
+    timeout --kill-after 5 20 "$python" -m pip install --quiet --no-index --no-deps \
+        --target "$carried" dist/wheels/*.whl || exit 2
 fi
 export PYTHONPATH="$carried:$PWD${PYTHONPATH:+:$PYTHONPATH}" OMP_NUM_THREADS=1
-cap=395
+cap=365
 [ "$device" = cpu ] && cap=3000 # on a CPU it only checks itself, and takes as long as it takes
 failed=0
-timeout --kill-after 10 200 "$python" -m pytest tests/cuda -W default -p no:cacheprovider \
-    --durations 10 2>&1 | tee "$out/checks.txt" || failed=1
-timeout --kill-after 10 "$cap" "$python" benchmarks/gpu.py --device "$device" \
+# Interrupted, pytest still prints what failed.
+timeout --signal INT --kill-after 10 180 "$python" -m pytest tests/cuda -W default \
+    -p no:cacheprovider --durations 10 2>&1 | tee "$out/checks.txt" || failed=1
+timeout --signal INT --kill-after 10 "$cap" "$python" benchmarks/gpu.py --device "$device" \
     --json "$out/gpu.json" 2>&1 | tee "$out/gpu.txt" || failed=1
 exit $failed

@@ -1,0 +1,148 @@
+"""What the script of figures and its caller do themselves: no GPU is needed for it."""
+
+import gc
+import os
+import re
+import subprocess
+import time
+import warnings
+import weakref
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import gpu
+import psutil
+import pytest
+import torch
+
+CHECKS = Path(gpu.__file__).with_name("gpu_checks.sh")
+
+
+def test_what_torch_says_of_its_mode_is_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(mode: str) -> None:
+        if mode == "warn":
+            warnings.warn(
+                "Synchronization debug mode is a prototype feature and does not yet detect all"
+                " synchronizing operations (Triggered internally at Module.cpp:1081.)",
+                stacklevel=2,
+            )
+
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", told)
+    with gpu.synchronizations(torch.device("cuda")) as found:
+        pass
+    assert found == []
+    with gpu.synchronizations(torch.device("cuda")) as found:
+        warnings.warn(
+            "called a synchronizing CUDA operation (Triggered internally at Functions.cpp:143.)",
+            stacklevel=1,
+        )
+    assert [where.partition(":")[0] for where in found] == [Path(__file__).name]
+
+
+def test_a_section_that_is_ended_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `speed` has processes of its own, each with a context on the card."""
+    script = tmp_path / "section.py"
+    script.write_text(
+        "import pathlib, subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(child.pid))\n"
+        "print('row {\"a\": 1}', flush=True)\n"
+        "child.wait()\n"
+    )
+    monkeypatch.setattr(gpu, "__file__", str(script))
+    monkeypatch.setitem(gpu.SECTIONS, "device", gpu.Section(gpu.device, 2.0))
+    found = gpu.measure("device", "cuda")
+    assert found["problem"] == "not done in 2 s"
+    assert found["rows"] == [{"a": 1}]
+    pid = int((tmp_path / "pid").read_text())
+    until = time.monotonic() + 20
+    while _lives(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _lives(pid)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_few_steps_are_profiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(gpu.SIZES, "cpu", gpu.Sizes("tiny", 1, batch=4, steps=9, processes=(1,)))
+    bench = gpu.Bench("cpu")
+    asked: list[int] = []
+    training = bench.training
+
+    def noted(code: str, candidate: gpu.Candidate, batches: int) -> gpu.Training:
+        asked.append(batches)
+        return training(code, candidate, batches)
+
+    monkeypatch.setattr(bench, "training", noted)
+    kernels, busy = gpu.profiled(bench, bench.candidates(1)[0])
+    assert asked == [gpu.PROFILED]
+    assert kernels > 100
+    assert 0 < busy <= 1
+
+
+def test_a_process_is_warm_before_its_pace_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(gpu.SIZES, "cpu", gpu.Sizes("tiny", 1, batch=4, steps=1, processes=(1,)))
+    done: list[str] = []
+    monkeypatch.setattr(gpu.Training, "run", lambda self: done.append("pass") or 7.0)
+    others = SimpleNamespace(wait=lambda timeout: done.append("wait"))
+    gpu._pace("cpu", others, SimpleNamespace(put=done.append))
+    assert done == ["pass", "pass", "wait", "pass", 7.0]
+
+
+def test_a_quartet_s_memory_is_measured_without_the_last_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(gpu.SIZES, "cpu", gpu.Sizes("tiny", 2, batch=4, steps=1, processes=(1,)))
+    bench = gpu.Bench("cpu")
+    made: list[weakref.ref[gpu.Training]] = []
+    alive: list[int] = []
+    training = bench.training
+
+    def noted(code: str, candidate: gpu.Candidate, batches: int) -> gpu.Training:
+        alive.append(sum(ref() is not None for ref in made))
+        one: Any = training(code, candidate, batches)
+        one.itself = one  # as modules do that know their parents
+        made.append(weakref.ref(one))
+        return cast(gpu.Training, one)
+
+    monkeypatch.setattr(bench, "training", noted)
+    gc.disable()
+    try:
+        assert len(list(gpu.memory(bench))) == 2
+    finally:
+        gc.enable()
+    assert alive == [0, 0]
+
+
+def test_all_of_it_is_over_in_ten_minutes(tmp_path: Path) -> None:
+    """Each part is interrupted in time, so that pytest prints what failed, and killed after."""
+    told, tool = tmp_path / "told", tmp_path / "timeout"
+    tool.write_text(f'#!/bin/sh\necho "$@" >>{told}\n')
+    tool.chmod(0o755)
+    folder = tmp_path / "checkout"
+    (folder / "dist/wheels").mkdir(parents=True)
+    (folder / "dist/wheels/a.whl").touch()
+    (folder / "benchmarks").mkdir()
+    (folder / "benchmarks" / CHECKS.name).write_bytes(CHECKS.read_bytes())
+    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["bash", folder / "benchmarks" / CHECKS.name], env=env, check=True)
+    install, checks, figures = told.read_text().splitlines()
+    assert "pip install" in install
+    assert "pytest tests/cuda" in checks
+    assert "benchmarks/gpu.py" in figures
+    limits = []
+    for line in (install, checks, figures):
+        found = re.search(r"--kill-after (\d+) (\d+) ", line)
+        assert found is not None, line
+        limits.append((int(found[1]), int(found[2])))
+    assert sum(map(sum, limits)) <= 600
+    assert all(line.startswith("--signal INT ") for line in (checks, figures))
+    assert sum(section.seconds for section in gpu.SECTIONS.values()) < limits[2][1]
