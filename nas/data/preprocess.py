@@ -3,14 +3,16 @@
 It stands alone, needs Pillow and NumPy, and every export carries a copy of it, so that a new image
 is prepared exactly as those that the model was trained on:
 
-1. The first frame, turned upright as its EXIF orientation says. Colour profiles are not applied.
+1. The first frame, turned upright as its EXIF orientation says, or as it is where none can be read.
+   Colour profiles are not applied.
 2. Transparent parts are laid on mid-grey.
 3. Palettes, CMYK and the like become RGB; for a model of 1 channel grey (ITU-R BT.601 luma), and
    for one of 3 grey is repeated.
 4. Scaled to cover the square, bilinear with antialiasing, and cropped to its middle.
 5. Deep images (grey of 16 or 32 bits, or floating point) by one range of values for the whole data
    set, never one an image: `value_range` becomes 0…255, and what lies outside it is clipped.
-   Colour of 16 bits is cut to its upper 8.
+   Colour of more than 8 bits is cut to its upper 8 when it is read.
+6. Rounded to 8 bits.
 """
 
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 BACKGROUND = 128
 """What shows where an image is transparent, whatever colour lies hidden there."""
@@ -35,11 +37,26 @@ STEPS = {
     "interpolation": "bilinear",
     "antialias": True,
     "crop": "center",
+    "deep_grey": "value_range becomes 0…255, clipped",
+    "deep_colour": "upper 8 bits",
+    "bits": 8,
 }
 """What `prepare` does, for a program that does the same by other means."""
 
-_WHITE_IS_ZERO = 0  # TIFF 6.0, PhotometricInterpretation
-_UNSIGNED, _SIGNED = 1, 2  # TIFF 6.0, SampleFormat
+_BITS, _MEANING, _PLANES, _SAMPLE = 258, 262, 284, 339  # TIFF 6.0, tags
+_WHITE_IS_ZERO = 0  # of _MEANING
+_SEPARATE = 2  # of _PLANES
+_UNSIGNED, _SIGNED = 1, 2  # of _SAMPLE
+_ORIENTATION = 274  # EXIF 2.3, tag
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class Picture(NamedTuple):
@@ -50,6 +67,10 @@ class Picture(NamedTuple):
     depth: str
     """BYTES, COLOUR, INTEGERS or FLOATS."""
     frames: int
+    brightest: int = 255
+    """Of COLOUR, the greatest value of any band that shows: of 255, before any ground is laid."""
+    hidden: NDArray[np.bool_] | None = None
+    """Where a deep image is transparent, if it is anywhere."""
 
 
 def prepare(
@@ -64,13 +85,17 @@ def prepare(
     Raises ValueError for a deep image without a range, for another with one, and for values that
     are not finite; what Pillow raises for a damaged file passes.
     """
-    image, depth, _ = read(path)
+    image, depth, *_, hidden = read(path)
     if image.mode == "F" and value_range is None:
         raise ValueError(f"{depth}, where the other images have 8 bits")
     if image.mode != "F" and value_range is not None:
         raise ValueError(f"{depth}, where the other images have 16 or 32")
     if image.mode == "RGB" and channels == 1:
         image = image.convert("L")
+    if value_range is not None and hidden is not None:
+        low, high = value_range
+        ground = low + (high - low) * BACKGROUND / 255
+        image = Image.fromarray(np.where(hidden, np.float32(ground), np.asarray(image)))
     square = ImageOps.fit(image, (image_size, image_size), Image.Resampling.BILINEAR)
     pixels = np.asarray(square)
     if value_range is not None:
@@ -88,24 +113,76 @@ def read(path: str | Path) -> Picture:
     # that lie on one.
     with Path(path).open("rb") as file, Image.open(file) as image:
         frames = int(getattr(image, "n_frames", 1))
-        stored = str(image.tile[0].args) if image.tile else ""
+        depth = _depth(image)
+        _scale_key(image, depth)
         tags = getattr(image, "tag_v2", {})
-        sample, meaning = tags.get(339, (_UNSIGNED,))[0], tags.get(262)
+        sample, meaning = tags.get(_SAMPLE, (_UNSIGNED,))[0], tags.get(_MEANING)
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        if image.mode == "F" or image.mode.startswith("I"):
+        upright = _upright(image)
+        if depth in (INTEGERS, FLOATS):
             values = np.asarray(upright)
             if image.mode == "I" and meaning is not None and sample == _UNSIGNED:
                 values = values.view(np.uint32)  # which Pillow takes for signed
-            if image.mode != "F" and meaning == _WHITE_IS_ZERO:  # which it heeds in 8 bits only
+            key = image.info.get("transparency")
+            hidden = values == key if isinstance(key, int) else None
+            if depth == INTEGERS and meaning == _WHITE_IS_ZERO:  # which it heeds in 8 bits only
                 values = float(np.iinfo(values.dtype).max) - values
             if not np.isfinite(values).all():
                 raise ValueError("it has values that are not finite")
+            if hidden is not None and hidden.all():
+                raise ValueError("all of it is transparent")
             deep = Image.fromarray(values.astype(np.float32))
-            return Picture(deep, FLOATS if image.mode == "F" else INTEGERS, frames)
+            return Picture(deep, depth, frames, hidden=hidden)
         if sample == _SIGNED:
             raise ValueError("its 8-bit values are signed")
-        return Picture(_opaque(upright), COLOUR if ";16" in stored else BYTES, frames)
+        brightest = _brightest(upright) if depth == COLOUR else 255
+        return Picture(_opaque(upright), depth, frames, brightest)
+
+
+def _depth(image: ImageFile.ImageFile) -> str:
+    """Of a file that is open and not yet decoded. ValueError for one that Pillow decodes wrongly,
+    which it does without a word."""
+    if image.mode == "F":
+        return FLOATS
+    if image.mode.startswith("I"):
+        return INTEGERS
+    tags = getattr(image, "tag_v2", {})
+    bits = tags.get(_BITS, (8,))
+    if tags.get(_PLANES) == _SEPARATE and len(bits) > 1 and max(bits) > 8:
+        raise ValueError(f"its {max(bits)}-bit bands lie one after another, in planes of their own")
+    if not image.tile:
+        return BYTES
+    codec, *_, how = image.tile[0]
+    most = how[-1] if codec.startswith("ppm") and isinstance(how, tuple) else 255
+    return COLOUR if ";16" in str(how) or most > 255 else BYTES
+
+
+def _scale_key(image: ImageFile.ImageFile, depth: str) -> None:
+    """A colour that stands for transparency is brought to the 8 bits that the pixels will have:
+    Pillow leaves it as the file holds it."""
+    key, stored = image.info.get("transparency"), str(image.tile[0].args) if image.tile else ""
+    for bits in (2, 4):
+        if stored == f"L;{bits}" and isinstance(key, int) and key < 2**bits:
+            image.info["transparency"] = key * 255 // (2**bits - 1)
+    if depth == COLOUR and isinstance(key, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF orientation says; as it is where that cannot be read."""
+    try:
+        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # garbage beside sound pixels raises anything
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
+def _brightest(image: Image.Image) -> int:
+    """The greatest value of any band, of what is not wholly transparent; 0 where all of it is."""
+    if not image.has_transparency_data:
+        return int(np.asarray(image.convert("RGB")).max())
+    colours = np.asarray(image.convert("RGBA"))
+    return int((colours[..., :3] * (colours[..., 3:] > 0)).max())
 
 
 def _opaque(image: Image.Image) -> Image.Image:

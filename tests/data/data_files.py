@@ -18,9 +18,12 @@ Load = Callable[..., Data]
 
 
 def write_image(path: Path, colour: tuple[int, int, int], size: tuple[int, int]) -> None:
-    """A one-coloured image; the suffix decides the format."""
+    """An image of one colour but for a white quarter at its lower right; the suffix decides the
+    format."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour).save(path)
+    image = Image.new("RGB", size, colour)
+    image.paste((255, 255, 255), (size[0] // 2, size[1] // 2, *size))
+    image.save(path)
 
 
 def make_folder(where: Path, classes: dict[str, int], size: tuple[int, int] = (20, 16)) -> Path:
@@ -71,26 +74,40 @@ class SmallCifar:
 
 
 def write_tiff(
-    path: Path, pixels: np.ndarray, *, order: str = "<", sample: int = 1, meaning: int = 1
+    path: Path,
+    pixels: np.ndarray,
+    *,
+    order: str = "<",
+    sample: int = 1,
+    meaning: int = 1,
+    planes: bool = False,
 ) -> Path:
-    """An uncompressed TIFF 6.0 of one strip, as microscopes write them and Pillow does not.
+    """An uncompressed TIFF 6.0, as microscopes write them and Pillow does not.
 
     `pixels` `(H, W)` or `(H, W, bands)`; `order` is the bytes', `sample` the SampleFormat
-    (1 unsigned, 2 signed, 3 floating point), `meaning` the PhotometricInterpretation.
+    (1 unsigned, 2 signed, 3 floating point), `meaning` the PhotometricInterpretation. It has one
+    strip, or with `planes` one a band.
     """
     height, width, *bands = pixels.shape
     count = bands[0] if bands else 1
-    data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    stored = pixels.astype(pixels.dtype.newbyteorder(order))
+    data = (stored.transpose(2, 0, 1) if planes else stored).tobytes()
+    strips = count if planes else 1
+    length = len(data) // strips
     bits = [8 * pixels.dtype.itemsize] * count
     tags: list[tuple[int, str, list[int]]] = [
         *((256, "I", [width]), (257, "I", [height]), (258, "H", bits), (259, "H", [1])),
-        *((262, "H", [meaning]), (273, "I", [0]), (277, "H", [count]), (278, "I", [height])),
-        *((279, "I", [len(data)]), (284, "H", [1]), (339, "H", [sample] * count)),
+        *((262, "H", [meaning]), (273, "I", [0] * strips), (277, "H", [count])),
+        *((278, "I", [height]), (279, "I", [length] * strips)),
+        *((284, "H", [2 if planes else 1]), (339, "H", [sample] * count)),
     ]
     start = 8 + 2 + 12 * len(tags) + 4  # of what does not fit into a tag
     packed = [struct.pack(f"{order}{len(values)}{kind}", *values) for _, kind, values in tags]
     beyond = b"".join(value for value in packed if len(value) > 4)
-    packed[5] = struct.pack(f"{order}I", start + len(beyond))
+    first = start + len(beyond)
+    offsets = [first + length * strip for strip in range(strips)]
+    packed[5] = struct.pack(f"{order}{strips}I", *offsets)
+    beyond = b"".join(value for value in packed if len(value) > 4)
     out = struct.pack(f"{order}2sHIH", b"II" if order == "<" else b"MM", 42, 8, len(tags))
     for (tag, kind, values), value in zip(tags, packed, strict=True):
         inline = value
@@ -103,20 +120,39 @@ def write_tiff(
     return path
 
 
-def write_deep_png(path: Path, pixels: np.ndarray) -> Path:
+def write_deep_png(path: Path, pixels: np.ndarray, key: tuple[int, ...] = ()) -> Path:
     """A PNG of 16 bits a band, which Pillow reads and does not write.
 
-    `pixels` uint16 `(H, W, bands)` with 2 bands (grey, alpha), 3 or 4.
+    `pixels` uint16 `(H, W, bands)` with 1 band, 2 (grey, alpha), 3 or 4; `key` is the colour that
+    stands for transparency.
     """
     height, width, bands = pixels.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    return _write_png(path, rows, (width, height), 16, {1: 0, 2: 4, 3: 2, 4: 6}[bands], key)
+
+
+def write_small_png(path: Path, pixels: np.ndarray, bits: int, key: int) -> Path:
+    """A PNG of 2 or 4 bits of grey, where `key` stands for transparency; `pixels` `(H, W)`, of
+    which W fills whole bytes."""
+    height, width = pixels.shape
+    places = 2 ** (bits * np.arange(8 // bits)[::-1])
+    packed = (pixels.reshape(height, -1, 8 // bits) * places).sum(axis=2).astype(np.uint8)
+    rows = b"".join(b"\0" + row.tobytes() for row in packed)
+    return _write_png(path, rows, (width, height), bits, 0, (key,))
+
+
+def _write_png(
+    path: Path, rows: bytes, size: tuple[int, int], bits: int, kind: int, key: tuple[int, ...]
+) -> Path:
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         check = zlib.crc32(kind + content)
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
 
-    head = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[bands], 0, 0, 0)
-    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    parts = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, bits, kind, 0, 0, 0))
+    if key:
+        parts += chunk(b"tRNS", struct.pack(f">{len(key)}H", *key))
+    parts += chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
     return path

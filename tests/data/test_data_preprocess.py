@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_files import write_deep_png, write_tiff
+from data_files import write_deep_png, write_small_png, write_tiff
 from PIL import Image
 
 from nas.data.preprocess import prepare, read
@@ -105,6 +105,38 @@ def test_deep_colour_is_cut_to_its_upper_8_bits(tmp_path: Path) -> None:
         assert np.asarray(picture.image).tolist() == expected
 
 
+@pytest.mark.parametrize("meaning", [2, 5])
+def test_deep_planes_are_refused(tmp_path: Path, meaning: int) -> None:
+    """Pillow takes them for planes of 8 bits, and says nothing."""
+    bands = {2: 3, 5: 4}[meaning]
+    for order in "<>":
+        colour = np.arange(12 * bands, dtype=np.uint16).reshape(3, 4, bands) * 900
+        path = write_tiff(tmp_path / "a.tif", colour, meaning=meaning, order=order, planes=True)
+        with pytest.raises(ValueError, match="16-bit bands lie one after another"):
+            read(path)
+
+
+def test_planes_of_8_bits_are_read(tmp_path: Path) -> None:
+    colour = np.arange(36, dtype=np.uint8).reshape(3, 4, 3) * 7
+    path = write_tiff(tmp_path / "a.tif", colour, meaning=2, planes=True)
+    assert np.array_equal(np.asarray(read(path).image), colour)
+
+
+@pytest.mark.parametrize(("kind", "space"), [(b"P6", b""), (b"P3", b" ")])
+@pytest.mark.parametrize("top", [255, 4095, 65535])
+def test_a_pixmap_of_more_than_255_levels_is_deep_colour(
+    tmp_path: Path, kind: bytes, space: bytes, top: int
+) -> None:
+    values = np.array([0, top // 2, top])
+    plain = b" ".join(b"%d" % value for value in values)
+    raw = values.astype(">u2" if top > 255 else "u1").tobytes()
+    path = tmp_path / "a.ppm"
+    path.write_bytes(kind + b" 1 1 %d\n" % top + (plain if space else raw))
+    picture = read(path)
+    assert picture.depth == ("8 bits" if top == 255 else "16-bit colour")
+    assert np.asarray(picture.image).ravel().tolist() in ([0, 127, 255], [0, 128, 255])
+
+
 def test_what_is_transparent_shows_mid_grey(tmp_path: Path) -> None:
     # Red: opaque, half, and through. Half of 255 and of 128 is 191.5; of 0 and 128, 64.
     alpha = np.array([[255, 128, 0]], dtype=np.uint8)
@@ -129,6 +161,43 @@ def test_a_colour_that_stands_for_transparency(tmp_path: Path) -> None:
     for name in ("p.png", "c.png"):
         got = np.asarray(read(tmp_path / name).image).tolist()
         assert got == [[[10, 20, 30], [128, 128, 128]]]
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_a_grey_of_few_bits_that_stands_for_transparency(tmp_path: Path, bits: int) -> None:
+    stored = np.arange(16).reshape(2, 8) % 2**bits
+    got = np.asarray(read(write_small_png(tmp_path / "a.png", stored, bits, 2)).image)[..., 0]
+    assert got.tolist() == np.where(stored == 2, 128, stored * (255 // (2**bits - 1))).tolist()
+
+
+def test_a_deep_grey_that_stands_for_transparency(tmp_path: Path) -> None:
+    values = np.array([[[65535], [1100], [1110], [2120]]], dtype=np.uint16)
+    path = write_deep_png(tmp_path / "a.png", values, key=(65535,))
+    got = prepare(path, image_size=2, channels=3, value_range=(1100, 2120))
+    assert got.shape == (3, 2, 2)
+    tall = write_deep_png(tmp_path / "b.png", values.reshape(2, 2, 1), key=(65535,))
+    got = prepare(tall, image_size=2, channels=1, value_range=(1100, 2120))
+    assert got.tolist() == [[[128, 0], [2, 255]]]  # 10 of 1,020 is 2.5 of 255, to even
+    none = write_deep_png(tmp_path / "c.png", np.full((2, 2, 1), 7, np.uint16), key=(7,))
+    with pytest.raises(ValueError, match="all of it is transparent"):
+        read(none)
+
+
+def test_a_deep_colour_that_stands_for_transparency(tmp_path: Path) -> None:
+    colour = np.array([[[4000, 5000, 6000], [60_000, 0, 300]]], dtype=np.uint16)
+    path = write_deep_png(tmp_path / "a.png", colour, key=(4000, 5000, 6000))
+    assert np.asarray(read(path).image).tolist() == [[[128, 128, 128], [234, 0, 1]]]
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("suffix", ["png", "webp", "jpg"])
+@pytest.mark.parametrize("exif", [b"garbage garbage", b"II*\0\x08\0\0\0\x05\0\x12\x01", b""])
+def test_an_orientation_that_cannot_be_read_turns_nothing(
+    tmp_path: Path, suffix: str, exif: bytes
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.new("RGB", (4, 2), (200, 100, 50)).save(path, exif=b"Exif\0\0" + exif)
+    assert read(path).image.size == (4, 2)
 
 
 def test_print_colours_and_single_bits(tmp_path: Path) -> None:
