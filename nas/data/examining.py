@@ -9,7 +9,8 @@ from nas.data.divide import divide, kept_and_held
 from nas.data.manifest import Manifest, take
 from nas.data.preprocess import COLOUR
 from nas.data.raw import Raw
-from nas.data.survey import Look, Tell, check_pixels, look_at_all, value_range
+from nas.data.reading import Tell
+from nas.data.survey import Look, check_pixels, look_at_all, value_range
 from nas.spec import Task
 
 

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from nas.data.augment import Augment
 from nas.data.preprocess import prepare
+from nas.data.reading import each, refuse, usable
 from nas.data.split import Preparation, Split, order
-from nas.data.survey import each, refuse, usable
 from nas.spec import Problem, ProblemError
 
 

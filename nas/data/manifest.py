@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nas.data.survey import Tell, each, sound, usable
+from nas.data.reading import Tell, each, sound, usable
 
 _DIGITS = 32  # of a SHA-256 in hexadecimal: 128 bits
 _SHOWN = 3

@@ -1,31 +1,29 @@
 """Looking at every image file before anything is made of it. Torch-free."""
 
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from PIL import UnidentifiedImageError
+from numpy.typing import NDArray
 
 from nas.data.preprocess import BYTES, COLOUR, FLOATS, Picture, read
-from nas.spec import ProblemError, one_line
+from nas.data.reading import Tell, each, sound, usable
+from nas.spec import ProblemError
 
-Tell = Callable[[int, int], None]
-"""Called after each file with (done, total)."""
-
-T = TypeVar("T")
-
-SHOWN = 10
-"""Bad files that an error names; the rest is a count."""
-_READ = "cannot read this image "
-OUTLIERS = 1e-4
-"""Share of an image's darkest and of its brightest pixels that the range of values leaves out."""
+OUTLIERS, FEW_PIXELS = 1e-4, 100
+"""Share of an image's darkest and of its brightest pixels that the range of values leaves out: one
+pixel at least, but in an image of no more than a few."""
+CROWDED, ASIDE = 16, 0.1
+"""Refused: a range of values so many times that of all training images but a share at either end,
+so that fewer than 16 of 255 levels are left to them."""
 BLANK_SHARE, BLANK_LEVELS = 0.9, 2
-"""Refused: so many training images within so many of 255 levels of one and the same colour."""
+"""Refused: so many training images that have one colour each, or that are all within so many of 255
+levels of one and the same."""
+SHARES_USED = 0.25
+"""Floating point between 0 and 1 that uses so much of it stays as it is."""
 SHALLOW = frozenset((BYTES, COLOUR))
 """Depths whose white is 255 once they are read, so that they go together."""
 DARKEST_COLOUR = 64
@@ -43,19 +41,54 @@ class Look:
     """The least value of each band; of a deep image's one, without outliers."""
     high: tuple[float, ...]
     frames: int
+    brightest: int = 255
+    """See nas.data.preprocess."""
+    without_marks: tuple[float, float] | None = None
+    """As `low` and `high` of a deep image, less a value far from all others that stands for no
+    data; None where there is none."""
 
 
 def look(path: Path) -> Look:
     """Decodes one file whole; ProblemError, which names it, for one that cannot be used."""
     picture: Picture = usable(read, path)
+    marks = None
     if picture.image.mode == "F":
         values = np.asarray(picture.image).ravel()
-        out = int(len(values) * OUTLIERS)
-        ends = np.partition(values, (out, -1 - out))[[out, -1 - out]]
-        low, high = ends[:1], ends[1:]
+        if picture.hidden is not None:
+            values = values[~picture.hidden.ravel()]
+        low, high = _ends(values)
+        marks = _without_marks(values, float(low[0]), float(high[0]))
     else:
         low, high = np.array(picture.image.getextrema()).reshape(-1, 2).T
-    return Look(path, picture.depth, tuple(low.tolist()), tuple(high.tolist()), picture.frames)
+    return Look(
+        path,
+        picture.depth,
+        tuple(low.tolist()),
+        tuple(high.tolist()),
+        picture.frames,
+        picture.brightest,
+        marks,
+    )
+
+
+def _ends(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The least and the greatest value without outliers, `(1,)` each."""
+    out = ceil(len(values) * OUTLIERS) if len(values) > FEW_PIXELS else 0
+    ends = np.partition(values, (out, -1 - out))[[out, -1 - out]]
+    return ends[:1], ends[1:]
+
+
+def _without_marks(
+    values: NDArray[np.float32], low: float, high: float
+) -> tuple[float, float] | None:
+    """The ends of an image's values less its least one, or its greatest, where that alone spans
+    nearly all of them. An image of two values has no mark."""
+    for rest in (values[values > low], values[values < high]):
+        if len(rest) > FEW_PIXELS:
+            least, most = (float(end[0]) for end in _ends(rest))
+            if 0 < most - least < (high - low) / CROWDED:
+                return least, most
+    return None
 
 
 def look_at_all(paths: Sequence[Path], tell: Tell = lambda done, total: None) -> list[Look]:
@@ -77,7 +110,8 @@ def value_range(training: Sequence[Look]) -> tuple[float, float] | None:
     """What a deep data set's values are mapped from, to 0…1; None where images have 8 bits.
 
     The least and the greatest value of the training images, each less its OUTLIERS; 0 and 1 for
-    floating point that lies between them. Raises ProblemError where that is nothing.
+    floating point that lies between them and uses SHARES_USED. Raises ProblemError where that is
+    nothing.
     """
     depth = training[0].depth
     if depth in SHALLOW:
@@ -85,7 +119,7 @@ def value_range(training: Sequence[Look]) -> tuple[float, float] | None:
     least = min(training, key=lambda one: one.low)
     most = max(training, key=lambda one: one.high)
     low, high = least.low[0], most.high[0]
-    if depth == FLOATS and low >= 0 and high <= 1:
+    if depth == FLOATS and low >= 0 and high <= 1 and high - low >= SHARES_USED:
         return 0.0, 1.0
     if low == high:
         raise ProblemError(f"all training images hold one value alone, {low:g}")
@@ -100,101 +134,55 @@ def range_of(training: Sequence[Path]) -> tuple[float, float] | None:
 
 
 def check_pixels(training: Sequence[Look]) -> None:
-    """Raises ProblemError where nearly all training images are blank, or 16-bit colour is lost."""
-    colour = [one for one in training if one.depth == COLOUR]
-    if colour and (brightest := max(max(one.high) for one in colour)) < DARKEST_COLOUR:
-        raise ProblemError(
-            "16-bit colour is cut to its upper 8 bits, and in the training images they come to"
-            f" {brightest:g} of 255",
-            where=str(colour[0].path),
-            fix="stretch the images to the whole range, or convert them to 8 bits",
-        )
-    scale, why = 1.0, ""
+    """Raises ProblemError where nearly all training images are blank, or lost in the values that
+    they are scaled from."""
+    _check_colour([one for one in training if one.depth == COLOUR])
+    level = 1.0
     if (span := value_range(training)) is not None:
-        scale = (span[1] - span[0]) / 255
-        least = min(training, key=lambda one: one.low)
-        most = max(training, key=lambda one: one.high)
-        why = f"; their values go from {span[0]:g} ({least.path}) to {span[1]:g} ({most.path})"
+        _check_range(training, span)
+        level = (span[1] - span[0]) / 255
     low, high = (
         np.array([bands * 3 if len(bands) == 1 else bands for bands in values])
         for values in ([one.low for one in training], [one.high for one in training])
     )
     middle = np.median((low + high) / 2, axis=0)
-    reach = BLANK_LEVELS * scale
-    blank = ((low >= middle - reach) & (high <= middle + reach)).all(axis=1)
+    reach = BLANK_LEVELS * level
+    alike = (low >= middle - reach) & (high <= middle + reach)
+    blank = alike.all(axis=1) | (high - low < level).all(axis=1)
     if blank.mean() >= BLANK_SHARE:
         raise ProblemError(
-            f"{int(blank.sum())} of {len(blank)} training images are blank, all of one colour{why}",
+            f"{int(blank.sum())} of {len(blank)} training images are blank, each of one colour",
             where=str(training[int(blank.argmax())].path),
-            fix="look at this one, and give images that differ",
+            fix="look at this one, and give images that show something",
         )
 
 
-def usable(function: Callable[[Path], T], path: Path) -> T:
-    """What `function` makes of a file; ProblemError where it raises anything."""
-    try:
-        if not path.is_file():
-            raise ValueError("no file, or a link to none")
-        return function(path)
-    except UnidentifiedImageError as error:
-        why = "of no format that Pillow reads"
-        if path.suffix.lower() in (".tif", ".tiff"):
-            why += ": of TIFF, integers to 32 bits and floating point of 32"
-        raise _unusable(path, why) from error
-    except Exception as error:  # whatever a decoder makes of a hostile file
-        raise _unusable(path, str(error) or one_line(error)) from error
+def _check_colour(training: Sequence[Look]) -> None:
+    if training and (brightest := max(one.brightest for one in training)) < DARKEST_COLOUR:
+        raise ProblemError(
+            "16-bit colour is cut to its upper 8 bits, and in the training images they come to"
+            f" {brightest:g} of 255",
+            where=str(training[0].path),
+            fix="stretch the images to the whole range, or convert them to 8 bits",
+        )
 
 
-def _unusable(path: Path, why: str) -> ProblemError:
-    return ProblemError(f"{_READ}({why})", where=str(path), fix="mend or remove the file")
+def _check_range(training: Sequence[Look], span: tuple[float, float]) -> None:
+    """Of deep images: whether a few values have taken the range from nearly all others.
 
-
-def each(
-    function: Callable[[Path], T],
-    paths: Sequence[Path],
-    tell: Tell = lambda done, total: None,
-) -> Iterator[T | ProblemError]:
-    """`function` of every file, in order; a ProblemError is a value here."""
-
-    def guarded(path: Path) -> T | ProblemError:
-        try:
-            return function(path)
-        except ProblemError as error:
-            return error
-
-    # Pillow decodes without the interpreter's lock, so a few threads overlap the disk.
-    with warnings.catch_warnings(), ThreadPoolExecutor(4) as pool:
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        try:
-            for done, result in enumerate(pool.map(guarded, paths), start=1):
-                yield result
-                tell(done, len(paths))
-        finally:  # whoever stops here, by Ctrl-C say, waits for no other file
-            pool.shutdown(cancel_futures=True)
-
-
-def sound(results: Iterator[T | ProblemError]) -> list[T]:
-    """The results; ProblemError with the first SHOWN of the bad ones and their number."""
-    good, bad, total = [], [], 0
-    for total, result in enumerate(results, start=1):  # noqa: B007
-        if isinstance(result, ProblemError):
-            bad.append(result)
-        else:
-            good.append(result)
-    refuse(bad, total)
-    return good
-
-
-def refuse(bad: Sequence[ProblemError], total: int) -> None:
-    """Raises what is wrong with some of `total` files, if anything is."""
-    if not bad:
-        return
-    if len(bad) == 1:
-        raise bad[0]
-    problems = [error.problem for error in bad[:SHOWN]]
-    names = "; ".join(f"{problem.where} {problem.what.removeprefix(_READ)}" for problem in problems)
-    more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-    raise ProblemError(
-        f"{len(bad)} of {total} images cannot be read: {names}{more}",
-        fix="mend or remove the files",
-    )
+    Images that differ in brightness from one another, or have little contrast all alike, pass: what
+    counts is how wide the range is beside that of most of them together.
+    """
+    least = min(training, key=lambda one: one.low)
+    most = max(training, key=lambda one: one.high)
+    own = np.array([one.without_marks or (one.low[0], one.high[0]) for one in training])
+    aside = ceil(len(own) * ASIDE) if len(own) > 2 else 0
+    low, high = np.sort(own[:, 0])[aside], np.sort(own[:, 1])[-1 - aside]
+    if span[1] - span[0] > CROWDED * (high - low):
+        raise ProblemError(
+            f"nearly all training images lie between {low:g} and {high:g}, and a few values widen"
+            f" the range to {span[0]:g}…{span[1]:g}, which leaves the others fewer than {CROWDED}"
+            f" of 255 levels; the least is {least.low[0]:g} ({least.path}), the greatest"
+            f" {most.high[0]:g} ({most.path})",
+            fix="mend or remove these images; give pixels without data a value near the others'",
+        )

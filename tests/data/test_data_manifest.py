@@ -4,8 +4,10 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from data_files import SmallCifar, make_folder, write_image
+from PIL import Image
 
 from nas.data import examine
 from nas.data.manifest import Manifest
@@ -128,7 +130,10 @@ class TestExamine:
     def test_blank_images(self, tmp_path: Path) -> None:
         for name in ("cat", "dog"):
             for i in range(8):
-                write_image(tmp_path / name / f"{i}.png", (255, 255, 255), (4, 4))
+                (tmp_path / name).mkdir(exist_ok=True)
+                Image.new("RGB", (4, 4), "black" if name == "cat" else (i, 99, 200)).save(
+                    tmp_path / name / f"{i}.png"
+                )
         with pytest.raises(ProblemError, match=r"12 of 12 training images are blank"):
             look(f"folder:{tmp_path}")
 
@@ -138,9 +143,6 @@ class TestExamine:
             examine(Task(dataset=f"folder:{tmp_path}", hold_out=0.2), tmp_path)
 
     def test_notes(self, tmp_path: Path) -> None:
-        import numpy as np
-        from PIL import Image
-
         for name in ("dark", "light"):
             (tmp_path / name).mkdir()
             for i in range(8):

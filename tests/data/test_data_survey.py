@@ -1,6 +1,7 @@
 """Every file is looked at: what is refused, in which words, and the one range of deep images."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from time import sleep
 
@@ -10,7 +11,8 @@ from data_files import Load, make_folder, write_deep_png, write_image, write_tif
 from PIL import Image
 
 from nas.data.files import Decoder, decode_all
-from nas.data.survey import Look, check_pixels, each, look, look_at_all, value_range
+from nas.data.reading import each
+from nas.data.survey import Look, check_pixels, look, look_at_all, value_range
 from nas.spec import ProblemError
 
 
@@ -108,11 +110,31 @@ class TestRange:
         path = grey(tmp_path / "b.tif", [[0.25, 1.5]], np.float32)
         assert value_range([look(path)]) == (0.25, 1.5)
 
+    def test_shares_that_use_little_of_their_range_are_scaled(self, tmp_path: Path) -> None:
+        path = grey(tmp_path / "a.tif", [[0.125, 0.25]], np.float32)
+        assert value_range([look(path)]) == (0.125, 0.25)
+
+    def test_what_is_transparent_does_not_count(self, tmp_path: Path) -> None:
+        values = np.array([[[0], [300]], [[0], [900]]], dtype=np.uint16)
+        path = write_deep_png(tmp_path / "a.png", values, key=(0,))
+        assert value_range([look(path)]) == (300, 900)
+
     def test_a_hot_pixel_darkens_nothing(self, tmp_path: Path) -> None:
         # One of 40,000 pixels: an image's darkest and brightest 0.01 % (4 pixels) do not count.
         values = np.tile(np.arange(200), (200, 1)) * 10
         values[3, 3], values[5, 5] = 65535, 0
         assert value_range([look(grey(tmp_path / "a.png", values))]) == (0, 1990)
+
+    @pytest.mark.parametrize("side", [11, 28, 64, 101])
+    def test_nor_in_a_small_image(self, tmp_path: Path, side: int) -> None:
+        values = np.tile(np.arange(side), (side, 1)) + 1000
+        values[3, 3], values[5, 5] = 65535, 0
+        assert value_range([look(grey(tmp_path / "a.png", values))]) == (1000, 999 + side)
+
+    def test_a_handful_of_pixels_are_all_meant(self, tmp_path: Path) -> None:
+        values = np.full((10, 10), 1000)
+        values[3, 3] = 65535
+        assert value_range([look(grey(tmp_path / "a.png", values))]) == (1000, 65535)
 
     def test_shallow_images_have_none(self, tmp_path: Path) -> None:
         write_image(tmp_path / "a.png", (1, 2, 3), (4, 4))
@@ -155,6 +177,62 @@ class TestRange:
         assert caught.value.problem.where == str(path / "cat" / "zz.png")
 
 
+class TestCrowded:
+    """A few values far from all others, which leave these next to no levels."""
+
+    def folder(self, where: Path, kind: str, values: Callable[[int], np.ndarray]) -> list[Look]:
+        dtype = np.float32 if kind == "tif" else np.uint16
+        return [look(grey(where / f"{i:02d}.{kind}", values(i), dtype)) for i in range(20)]
+
+    def noise(self, i: int) -> np.ndarray:
+        return np.random.default_rng(i).uniform(0.015, 0.05, (32, 32))
+
+    def refused(self, looks: list[Look], *parts: str) -> None:
+        with pytest.raises(ProblemError, match="fewer than 16 of 255 levels") as caught:
+            check_pixels(looks)
+        for part in parts:
+            assert part in caught.value.problem.what
+
+    def test_a_value_for_no_data_in_one_image(self, tmp_path: Path) -> None:
+        def values(i: int) -> np.ndarray:
+            return np.where(np.arange(32) < 8 * (i == 7), -9999, self.noise(i))
+
+        self.refused(self.folder(tmp_path, "tif", values), "-9999 (", "07.tif")
+
+    def test_a_value_for_no_data_in_every_image(self, tmp_path: Path) -> None:
+        for mark in (-9999, 1e6):
+            looks = self.folder(
+                tmp_path,
+                "tif",
+                lambda i, mark=mark: np.where(np.arange(32) < 8, mark, self.noise(i)),  # type: ignore[misc]
+            )
+            self.refused(looks, f"{mark:g} (")
+
+    def test_shares_beside_one_brighter_image(self, tmp_path: Path) -> None:
+        looks = self.folder(tmp_path, "tif", lambda i: self.noise(i) * (20 if i == 3 else 1))
+        self.refused(looks, "03.tif", "to 0…1")
+
+    def test_low_contrast_of_all_is_scaled(self, tmp_path: Path) -> None:
+        looks = self.folder(tmp_path, "tif", self.noise)
+        check_pixels(looks)
+        low, high = value_range(looks) or (0, 0)
+        assert 0.0149 < low < 0.0155
+        assert 0.0495 < high < 0.0501
+
+    def test_brightness_that_differs_passes(self, tmp_path: Path) -> None:
+        check_pixels(self.folder(tmp_path, "png", lambda i: 3000 * i + self.noise(i) * 10_000))
+
+    def test_a_mask_passes(self, tmp_path: Path) -> None:
+        check_pixels(self.folder(tmp_path, "png", lambda i: (self.noise(i) > 0.03) * 65535))
+
+    def test_bright_spots_on_a_dark_ground_pass(self, tmp_path: Path) -> None:
+        def cells(i: int) -> np.ndarray:
+            y, x = np.mgrid[0:32, 0:32]
+            return 100 + self.noise(i) * 1000 + 60_000 * np.exp(-((x - i) ** 2 + (y - 9) ** 2) / 9)
+
+        check_pixels(self.folder(tmp_path, "png", cells))
+
+
 class TestBlank:
     def looks(self, *bands: tuple[float, float], depth: str = "8 bits") -> list[Look]:
         return [
@@ -171,14 +249,18 @@ class TestBlank:
             check_pixels(self.looks((0, 200), *[(3, 4)] * 9))
         check_pixels(self.looks((0, 200), (0, 200), *[(3, 4)] * 8))
 
-    def test_colours_that_differ_are_not_blank(self) -> None:
-        check_pixels(self.looks(*[(level, level) for level in (0, 50, 100, 150, 200)]))
+    @pytest.mark.parametrize("levels", [(0, 255), (0, 50, 100, 150, 200)])
+    def test_each_of_another_colour(self, levels: tuple[int, ...]) -> None:
+        flat = [(level, level) for level in levels for _ in range(9)]
+        with pytest.raises(ProblemError, match=f"{len(flat)} of {len(flat)} training images are"):
+            check_pixels(self.looks(*flat))
+        shown = [(level, level + 1) for level in levels for _ in range(9)]
+        check_pixels(self.looks(*shown))
 
-    def test_one_value_that_means_no_data_hides_all_others(self) -> None:
-        # 1…2 of 2³¹: every image is 0 of 255 but for the one that holds the mark.
-        looks = self.looks((1, 2e9), *[(1, 2000)] * 19, depth="integers of 16 or 32 bits")
-        with pytest.raises(ProblemError, match=r"19 of 20.*from 1 \(\S+\) to 2e\+09 \(0.png\)"):
-            check_pixels(looks)
+    def test_deep_images_of_one_value_each(self) -> None:
+        flat = [(level, level) for level in range(0, 65535, 1000)]
+        with pytest.raises(ProblemError, match="66 of 66 training images are blank"):
+            check_pixels(self.looks(*flat, depth="integers of 16 or 32 bits"))
 
     def test_one_value_alone(self, tmp_path: Path) -> None:
         flat = [look(grey(tmp_path / "a.png", [[7, 7]]))]
@@ -190,6 +272,11 @@ class TestBlank:
         path = write_deep_png(tmp_path / "a.png", twelve)
         with pytest.raises(ProblemError, match="come to 15 of 255"):
             check_pixels([look(path)])
+        # What shows through is not the image's, and what is hidden does not show.
+        hidden = np.dstack([twelve[..., 0], np.full((3, 3), 65535, np.uint16)])
+        hidden[0] = 65535, 0
+        with pytest.raises(ProblemError, match="come to 14 of 255"):
+            check_pixels([look(write_deep_png(tmp_path / "a.png", hidden))])
         sixteen = write_deep_png(tmp_path / "b.png", twelve * 16)
         check_pixels([look(sixteen)])
         write_image(tmp_path / "c.png", (1, 2, 3), (4, 4))
