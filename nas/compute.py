@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nas.faults import is_out_of_memory
+from nas.faults import is_out_of_memory, lacks_handle
 from nas.spec import Recipe
 
 LAYOUT = torch.channels_last
@@ -77,23 +77,42 @@ def open_device(device: torch.device, share: float = 1.0, *, context_bytes: int 
         fraction = share
         if share < 1.0:
             total = torch.cuda.get_device_properties(device).total_memory
-            fraction = max(0.01, share - context_bytes / total)
+            fraction = _for_tensors(total, share, context_bytes) / total
         # Also for a whole one: a reused worker must lose the last trial's.
         torch.cuda.set_per_process_memory_fraction(fraction, device)
     reset_peak_memory(device)
 
 
-def crowded(device: torch.device, share: float, *, context_bytes: int = 0) -> bool:
-    """Whether a GPU has less for this process than `open_device` promised it: others took it.
+def _for_tensors(total: int, share: float, context_bytes: int) -> float:
+    """Bytes that a share of a GPU leaves to tensors: one per cent of it at least."""
+    return max(total / 100, share * total - context_bytes)
 
-    What it took and what is free are looked at, so before or after its tensors are freed. A context
-    more than its own is allowed for.
+
+def crowded(device: torch.device, share: float, *, context_bytes: int = 0) -> bool:
+    """Whether a GPU has less for this process's tensors than `open_device` promised: others took
+    it.
+
+    What torch took and what is free are looked at, so before or after its tensors are freed. A
+    context more than its own is allowed for, as far as it is a quarter of what was promised.
     """
     try:
         free, total = torch.cuda.mem_get_info(device)
     except RuntimeError as error:  # there is no room for a context, or CUDA fails every call
         return is_out_of_memory(error)
-    return free + torch.cuda.memory_reserved(device) < share * total - 2 * context_bytes
+    promised = _for_tensors(total, share, context_bytes)
+    return free + torch.cuda.memory_reserved(device) < promised - min(context_bytes, promised / 4)
+
+
+def out_of_memory(
+    error: BaseException, device: torch.device, share: float, *, context_bytes: int = 0
+) -> bool:
+    """Whether memory ran out, by what an exception says or, where a library of CUDA's had perhaps
+    no room for its handle, by what others have of this GPU; see `crowded`."""
+    if is_out_of_memory(error):
+        return True
+    if device.type != "cuda" or not lacks_handle(error):
+        return False
+    return crowded(device, share, context_bytes=context_bytes)
 
 
 def sent(x: Tensor, device: torch.device) -> Tensor:
@@ -105,7 +124,6 @@ def sent(x: Tensor, device: torch.device) -> Tensor:
 def release_memory(device: torch.device) -> None:
     """Frees unreachable models and gives back what allocators keep of them."""
     gc.collect()
-    _keep_survivors()
     _trim()
     if device.type == "cuda":
         # A device-side assertion makes every later call fail; its own message matters more.
@@ -122,10 +140,10 @@ def _trim() -> None:
 
 
 @cache
-def _keep_survivors() -> None:
-    """Once in a process, after its first trial has imported everything: from here on the
-    collector passes over what is alive now, torch's own objects mostly. Looking through those
-    takes 0.2 s or more, and a warm worker would pay that at every trial."""
+def keep_survivors() -> None:
+    """Once in a process, when its first trial has imported everything and its memory is released:
+    from here on the collector passes over what is alive now, torch's own objects mostly. Looking
+    through those takes 0.2 s or more, and a warm worker would pay that at every trial."""
     gc.freeze()
     atexit.register(gc.unfreeze)  # or extension modules complain of leaks at the end
 

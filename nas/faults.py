@@ -33,6 +33,12 @@ def is_cuda_error(error: BaseException) -> bool:
     )
 
 
+def lacks_handle(error: BaseException) -> bool:
+    """Whether it says that one of CUDA's libraries could not begin. Mostly there is no memory for
+    its handle, though it does not say so: see `nas.compute.out_of_memory`."""
+    return any(_says(link, ("_status_not_initialized",)) for link in _chain(error))
+
+
 def is_accident(error: BaseException) -> bool:
     """Whether it may be the moment's or the machine's fault: memory ran out, or CUDA failed."""
     return is_out_of_memory(error) or is_cuda_error(error)
@@ -43,6 +49,7 @@ _OUT_OF_MEMORY = (
     "out_of_memory",
     "cudaerrormemoryallocation",
     "alloc_failed",  # CUBLAS_STATUS_, CUDNN_STATUS_, CUSOLVER_STATUS_, CUFFT_
+    "allocation_failed",  # CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ and …_HOST_, from cuDNN 9 on
     # torch tries one cuDNN plan after another, and swallows the out-of-memory of each.
     "unable to find an engine to execute this computation",
     "unable to find a valid cudnn algorithm",

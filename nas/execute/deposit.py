@@ -76,11 +76,11 @@ def _proxies(trial: Trial, training: Procedure, data: Data) -> dict[str, float]:
     of so many does not fit the device: an expert is not lost for a baseline."""
     seed = trial.candidate.seed
     seed_everything(seed, epoch=0)
-    fresh = load_model(trial.code, data.num_classes).to(training.device)
+    fresh = load_model(trial.code, data.num_classes)
     generator = torch.Generator().manual_seed(seed)
-    images, labels = next(iter(data.train.batches(BATCH, generator=generator)))
     try:
-        return proxies(fresh, images, labels)
+        images, labels = next(iter(data.train.batches(BATCH, generator=generator)))
+        return proxies(fresh.to(training.device), images, labels)
     except Exception as error:
         if not is_out_of_memory(error):
             raise

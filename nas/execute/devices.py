@@ -103,13 +103,14 @@ def check_first_gpu() -> None:
     RuntimeError where it computes wrong numbers. One whose memory others have taken does work."""
     import torch
 
-    from nas.faults import is_out_of_memory
+    from nas.compute import out_of_memory
     from nas.train.smoke import smoke_kernel
 
+    gpu = torch.device("cuda:0")
     try:
-        smoke_kernel(torch.device("cuda:0"))
+        smoke_kernel(gpu)
     except Exception as error:
-        if not is_out_of_memory(error):
+        if not out_of_memory(error, gpu, SHARES[0]):
             raise
 
 

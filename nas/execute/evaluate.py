@@ -10,7 +10,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from nas.compute import Compute, crowded, open_device, peak_memory, release_memory
+from nas.compute import (
+    Compute,
+    crowded,
+    keep_survivors,
+    open_device,
+    out_of_memory,
+    peak_memory,
+    release_memory,
+)
 from nas.data.split import Data
 from nas.execute.dataset import DataCache
 from nas.execute.deposit import deposit
@@ -34,7 +42,6 @@ from nas.train import (
     NonFiniteLossError,
     Procedure,
     is_accident,
-    is_out_of_memory,
     load_model,
     procedure,
     score,
@@ -69,6 +76,7 @@ def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
     finally:
         # The model went with `run`'s frame, or with the exception that held it.
         release_memory(attempt.device)
+        keep_survivors()
     if attempt.device.type == "cuda" and outcome.status in SPOILING:
         outcome = outcome.with_(needs_restart=not computes(attempt.device))
     yield outcome
@@ -86,6 +94,8 @@ class _Attempt:
             self.recipe = self.recipe.with_(precision=trial.precision)
         # `cuda` alone means the first: the allocator's limits need a number.
         self.device = torch.device("cuda:0" if trial.device == "cuda" else trial.device)
+        self.share = trial.memory_fraction or 1.0
+        """Of that device."""
         self.folder = Path(trial.folder)
         self.start = awake()
         self.saved = -math.inf if trial.checkpoint_first else self.start
@@ -135,7 +145,7 @@ class _Attempt:
     def failed(self, error: BaseException) -> Outcome:
         """The outcome an exception stands for."""
         message = shorten(str(error), 300, placeholder=" …") or type(error).__name__
-        status = _status(error)
+        status = self._status(error)
         if status is Status.CRASH and not isinstance(error, ProblemError):
             message = f"{type(error).__name__}: {message}"
         stage = self.stage
@@ -150,14 +160,23 @@ class _Attempt:
 
     def _prepare_process(self) -> None:
         torch.set_num_threads(self.trial.threads)
-        share = self.trial.memory_fraction or 1.0
-        open_device(self.device, share, context_bytes=CONTEXT_BYTES)
+        open_device(self.device, self.share, context_bytes=CONTEXT_BYTES)
 
     def _crowded(self) -> bool:
-        share = self.trial.memory_fraction or 1.0
         return self.device.type == "cuda" and crowded(
-            self.device, share, context_bytes=CONTEXT_BYTES
+            self.device, self.share, context_bytes=CONTEXT_BYTES
         )
+
+    def _status(self, error: BaseException) -> Status:
+        if isinstance(error, NonFiniteLossError):
+            return Status.NAN
+        if isinstance(error, TimeLimitReached):
+            return Status.TIMEOUT
+        if out_of_memory(error, self.device, self.share, context_bytes=CONTEXT_BYTES):
+            return Status.OOM
+        if isinstance(error, BuildError):
+            return Status.INVALID
+        return Status.CRASH
 
     def _tick(self) -> None:
         limit = self.trial.time_limit
@@ -268,15 +287,3 @@ class _Attempt:
             peak_memory_bytes=peak_memory(self.device),
             **fields,
         )
-
-
-def _status(error: BaseException) -> Status:
-    if isinstance(error, NonFiniteLossError):
-        return Status.NAN
-    if isinstance(error, TimeLimitReached):
-        return Status.TIMEOUT
-    if is_out_of_memory(error):
-        return Status.OOM
-    if isinstance(error, BuildError):
-        return Status.INVALID
-    return Status.CRASH

@@ -8,8 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from nas.compute import crowded
-from nas.faults import is_out_of_memory
+from nas.compute import crowded, out_of_memory
 from nas.preflight.faults import check_gradients, check_logits, stage
 from nas.preflight.meta import create, meta_cost
 from nas.preflight.saved import saved_bytes
@@ -54,9 +53,10 @@ def probe_beside_others(member: Member, conditions: Conditions) -> Probe | Crowd
     try:
         return probe(member, conditions)
     except Exception as error:
-        if conditions.device == "cpu" or not is_out_of_memory(error):
+        gpu = torch.device("cuda:0")
+        if conditions.device == "cpu" or not out_of_memory(error, gpu, ENOUGH):
             raise
-        if not crowded(torch.device("cuda:0"), ENOUGH):
+        if not crowded(gpu, ENOUGH):
             raise
         return Crowded(one_line(error))
 

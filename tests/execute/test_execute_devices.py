@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from recorded_cuda import RecordedCuda
 
 from nas.execute import (
     EXECUTORS,
@@ -72,17 +73,22 @@ def test_a_gpu_is_counted_among_those_this_process_sees(
 
 
 @pytest.mark.parametrize(
-    ("problem", "works"),
+    ("problem", "free", "works"),
     [
-        (None, True),
-        ("CUDA out of memory. Tried to allocate 2.00 MiB", True),  # somebody else has it all
-        ("CUDA error: unspecified launch failure", False),
+        (None, 80, True),
+        ("CUDA out of memory. Tried to allocate 2.00 MiB", 0, True),  # somebody else has it all
+        ("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`", 0, True),
+        ("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED", 80, False),
+        ("CUDA error: unspecified launch failure", 0, False),
     ],
 )
 def test_a_gpu_proves_that_it_works(
-    problem: str | None, works: bool, monkeypatch: pytest.MonkeyPatch
+    problem: str | None, free: int, works: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
+    cuda = RecordedCuda()
+    cuda.free = free * GIB
+    cuda.install(monkeypatch)
 
     def kernel(device: torch.device) -> None:
         asked.append(str(device))
@@ -90,7 +96,7 @@ def test_a_gpu_proves_that_it_works(
             raise RuntimeError(problem)
 
     monkeypatch.setattr("nas.train.smoke.smoke_kernel", kernel)
-    with nullcontext() if works else pytest.raises(RuntimeError, match="launch failure"):
+    with nullcontext() if works else pytest.raises(RuntimeError, match="CUDA error"):
         devices.check_first_gpu()
     assert asked == ["cuda:0"]
 

@@ -86,6 +86,21 @@ class TestCrowding:
         cuda.reserved, cuda.free = int(reserved * GIB), int(free * GIB)
         assert crowded(GPU, 1 / 8, context_bytes=GIB // 2) is others
 
+    @pytest.mark.parametrize(("free", "others"), [(40, True), (80, False), (900, False)])
+    @pytest.mark.parametrize("total", [8, 12, 16])
+    def test_so_it_is_with_the_smallest_share_of_a_small_gpu(
+        self, cuda: RecordedCuda, total: int, free: int, others: bool
+    ) -> None:
+        """In per cent of what is left to tensors: 80 MiB, 256 MiB and 512 MiB; a context may be
+        more than all of it."""
+        cuda.total = total * GIB
+        open_device(GPU, 1 / 16, context_bytes=GIB // 2)
+        tensors = cuda.asked["set_per_process_memory_fraction"][0] * cuda.total
+        cuda.free = int(tensors * free / 100)
+        assert crowded(GPU, 1 / 16, context_bytes=GIB // 2) is others
+        cuda.reserved, cuda.free = int(tensors), 0  # all of it, and it is not enough
+        assert not crowded(GPU, 1 / 16, context_bytes=GIB // 2)
+
     def test_no_room_for_a_context_is_no_room(self, cuda: RecordedCuda) -> None:
         cuda.fault = torch.AcceleratorError("CUDA error: out of memory")
         assert crowded(GPU, 1 / 8)
@@ -111,6 +126,26 @@ class TestCrowding:
         _, outcome = finish(make_trial(code, device="cuda", memory_fraction=0.25))
         assert outcome.status is Status.OOM
         assert outcome.stage == stage
+
+    @pytest.mark.parametrize(
+        ("free", "status", "stage"), [(1.0, Status.OOM, CROWDED), (40.0, Status.CRASH, "build")]
+    )
+    def test_a_library_without_a_handle_has_no_room_where_others_have_it(
+        self,
+        cuda: RecordedCuda,
+        make_trial: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        digits: Data,
+        free: float,
+        status: Status,
+        stage: str,
+    ) -> None:
+        cuda.free = int(free * GIB)
+        monkeypatch.setattr(module.DATA, "get", lambda *_, **__: digits)
+        monkeypatch.setattr(module, "computes", lambda device: True)
+        code = "def build(n):\n    raise RuntimeError('cuDNN error: CUDNN_STATUS_NOT_INITIALIZED')"
+        _, outcome = finish(make_trial(code, device="cuda", memory_fraction=0.25))
+        assert (outcome.status, outcome.stage) == (status, stage)
 
     @pytest.mark.parametrize("stage", ["start", "data"])
     def test_before_there_is_a_model_no_candidate_is_too_large(

@@ -1,5 +1,6 @@
 """One attempt from its trial to its outcome."""
 
+import gc
 import hashlib
 import itertools
 import time
@@ -14,6 +15,7 @@ from torch import nn
 from train_samples import FAMILIES, MIXTURE, SINGLE, TOP_1, finish
 
 import nas.data
+from nas.compute import keep_survivors
 from nas.execute import evaluate as module
 from nas.execute.evaluate import CHECKPOINT, WEIGHTS, evaluate
 from nas.render import render
@@ -434,3 +436,24 @@ def test_four_timm_networks_read_digits_after_two_epochs(
     assert outcome.test_acc is not None
     assert outcome.test_acc > 0.94
     assert epochs[1].train_loss < epochs[0].train_loss
+
+
+def test_what_the_collector_passes_over_is_settled_after_a_trial(
+    monkeypatch: pytest.MonkeyPatch, make_trial: Any
+) -> None:
+    """Data are loaded, and memory released for them, before the trial has imported anything."""
+    done: list[str] = []
+    get = module.DATA.get
+
+    def loaded(*args: Any, **kwargs: Any) -> Any:
+        module.DATA.clear()
+        found = get(*args, **kwargs)
+        done.append("data")
+        return found
+
+    keep_survivors.cache_clear()
+    monkeypatch.setattr(module.DATA, "get", loaded)
+    monkeypatch.setattr(gc, "freeze", lambda: done.append("frozen"))
+    for _ in range(2):
+        assert finish(make_trial(SINGLE))[1].status is Status.OK
+    assert done == ["data", "frozen", "data"]

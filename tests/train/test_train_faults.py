@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from nas.faults import NonFiniteLossError, is_accident, is_cuda_error, is_out_of_memory
+from nas.faults import (
+    NonFiniteLossError,
+    is_accident,
+    is_cuda_error,
+    is_out_of_memory,
+    lacks_handle,
+)
 
 # As Triton names it, which is not installed everywhere.
 OutOfResources = type("OutOfResources", (Exception,), {"__module__": "triton.runtime.errors"})
@@ -24,6 +30,8 @@ OUT_OF_MEMORY = [
             "[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory",
             "CUDA driver error: out of memory",
             "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+            "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+            "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
             "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
             "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED",
             "cuFFT error: CUFFT_ALLOC_FAILED",
@@ -37,7 +45,13 @@ OUT_OF_MEMORY = [
         ),
     ),
 ]
+NO_HANDLE = [
+    RuntimeError("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("cusolver error: CUSOLVER_STATUS_NOT_INITIALIZED, when calling `cusolverDn…`"),
+]
 CUDA_ERRORS = [
+    *NO_HANDLE,
     torch.AcceleratorError("any text"),
     *map(
         RuntimeError,
@@ -97,6 +111,11 @@ def test_others_are_neither(error: BaseException) -> None:
 )
 def test_a_cuda_error_is_not_taken_for_want_of_memory(error: BaseException) -> None:
     assert not is_out_of_memory(error)
+
+
+@pytest.mark.parametrize("error", [*OUT_OF_MEMORY, *CUDA_ERRORS, *NEITHER], ids=named)
+def test_a_library_that_did_not_begin_is_known(error: BaseException) -> None:
+    assert lacks_handle(error) == (error in NO_HANDLE)
 
 
 class TestChains:

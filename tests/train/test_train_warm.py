@@ -9,6 +9,7 @@ import torch
 from train_samples import MIXTURE, SINGLE, TOP_1, finish
 
 from nas.bank import Bank, BankError
+from nas.data.split import TensorSplit
 from nas.execute.evaluate import WEIGHTS
 from nas.execute.latency import measure_latency
 from nas.execute.warm import recipe_of
@@ -101,13 +102,25 @@ def test_a_tuned_expert_trains_on_by_itself(bank: Bank, make_trial: Any, tmp_pat
     assert 0 < moved < 0.5 * (after[name] - fresh[name]).norm()
 
 
+@pytest.mark.parametrize("what", ["batches", "to", "proxies"])
 def test_an_expert_is_not_lost_for_a_baseline(
-    make_trial: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_trial: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("nas.execute.deposit.proxies", full)
+    def load(code: str, num_classes: int) -> Any:
+        """The model, when all else is done: from here on the baseline alone is made."""
+        model = load_model(code, num_classes)
+        if what == "to":
+            model.to = full  # type: ignore[method-assign, assignment]
+        if what == "batches":
+            monkeypatch.setattr(TensorSplit, "batches", full)
+        return model
+
+    monkeypatch.setattr("nas.execute.deposit.load_model", load)
+    if what == "proxies":
+        monkeypatch.setattr("nas.execute.deposit.proxies", full)
     trial = deposit(make_trial, tmp_path, 1, "alpha")
     _, outcome = finish(trial)
     assert outcome.status is Status.OK, outcome.detail
