@@ -1,6 +1,7 @@
 """How a folder of images is laid out: by class, or in parts that are."""
 
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ PARTS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 """What a folder of that name, in any case, is where it holds class folders."""
+_PART_WORDS = PARTS.keys()
+_SHOWN = 4
 HOW = "put images into one folder a class: PATH/CLASS/*.jpg"
 
 _NOBODYS = frozenset(("__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "desktop.ini"))
@@ -46,14 +49,16 @@ def of_classes(where: Path) -> Layout:
 def guess(where: Path) -> Layout:
     """Parts where folders are named so and hold class folders; else every folder is a class.
 
-    Raises ProblemError, which says what to type, where names leave both open, and as `of_classes`.
+    Raises ProblemError, which says what to type, where names leave both open, and as `of_classes`
+    and `files`.
     """
     whole = of_classes(where)
     found = {name: PARTS[name.lower()] for name in classes(where) if name.lower() in PARTS}
-    if not found:
-        return whole
     settle = f"type --dataset {shlex.quote(f'classes:{where}')}"
     asked = f"if every folder is a class, {settle}; if not, "
+    if not found:
+        _ask_about_classes(where, asked)
+        return whole
     unsorted = [name for name in found if not _holds_classes(where / name)]
     if unsorted:
         raise ProblemError(
@@ -87,9 +92,42 @@ def guess(where: Path) -> Layout:
     return Layout(**{part: where / name for name, part in found.items()})
 
 
+def _ask_about_classes(where: Path, asked: str) -> None:
+    """Raises ProblemError where folders, none of which has the name of a part, may be parts."""
+    names = classes(where)
+    rename = asked + f"name the parts train, val and test: {where / 'train' / 'CLASS'}"
+    if partly := [name for name in names if _PART_WORDS & _words(name)]:
+        raise ProblemError(
+            f"{' and '.join(partly[:_SHOWN])} may be parts of the data set, by their names, or"
+            " classes",
+            where=str(where),
+            fix=rename,
+        )
+    first = classes(where / names[0]) if len(names) > 1 else ()
+    if len(first) > 1 and all(classes(where / name) == first for name in names[1:]):
+        raise ProblemError(
+            f"{' and '.join(names[:_SHOWN])} all hold folders of the same names"
+            f" ({', '.join(first[:_SHOWN])}): they may be parts of the data set, or classes",
+            where=str(where),
+            fix=rename,
+        )
+
+
+def _words(name: str) -> set[str]:
+    """Of which a folder's name is made: `trainImages_2017` is train and images, `testset` test."""
+    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return {word.lower().removesuffix("set") for word in re.split(r"[\W\d_]+", parts)}
+
+
 def classes(where: Path) -> tuple[str, ...]:
-    """The folders in a folder, sorted by name, less what systems leave there."""
-    return tuple(sorted(e.name for e in where.iterdir() if e.is_dir() and not _hidden(e.name)))
+    """The folders in a folder, sorted by name, less what systems leave there. Raises ProblemError
+    where it cannot be read."""
+    try:
+        with os.scandir(where) as entries:
+            shown = [entry for entry in entries if not _hidden(entry.name)]
+            return tuple(sorted(entry.name for entry in shown if Path(entry.path).is_dir()))
+    except OSError as error:
+        raise _unreadable(error) from error
 
 
 def images(where: Path) -> Iterator[Path]:
@@ -98,10 +136,46 @@ def images(where: Path) -> Iterator[Path]:
 
 
 def files(where: Path) -> Iterator[Path]:
-    """The files below a folder, less what systems leave there."""
-    for folder, inside, names in os.walk(where):
-        inside[:] = sorted(name for name in inside if not _hidden(name))
+    """The files below a folder, less what systems leave there; none below one that is not there.
+
+    Links to folders are followed, each folder once and none that the walk came through. Raises
+    ProblemError where a folder cannot be read.
+    """
+    if not where.exists():
+        return
+    above = (where, *where.absolute().parents, *where.resolve().parents)
+    seen = {_identity(folder) for folder in above}
+
+    def is_new(folder: Path) -> bool:
+        known = _identity(folder)
+        new = known not in seen
+        seen.add(known)
+        return new
+
+    for folder, inside, names in os.walk(where, followlinks=True, onerror=_told):
+        shown = sorted(name for name in inside if not _hidden(name))
+        inside[:] = [name for name in shown if is_new(Path(folder, name))]
         yield from (Path(folder, name) for name in sorted(names) if not _hidden(name))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    try:
+        status = folder.stat()
+    except OSError as error:
+        raise _unreadable(error) from error
+    return status.st_dev, status.st_ino
+
+
+def _told(error: OSError) -> None:
+    raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> ProblemError:
+    return ProblemError(
+        f"this folder cannot be read ({error.strerror or error})",
+        where=str(error.filename),
+        fix="let it be read, or move it elsewhere",
+    )
 
 
 def _holds_classes(where: Path) -> bool:

@@ -69,6 +69,9 @@ class TestCifar:
         name, files = small_cifar
         source = {"cifar10": cifar10, "cifar100": cifar100}[name]
         assert files.cls.base_folder == source.FOLDER  # type: ignore[attr-defined]
+        read = [name for name, _ in files.cls.train_list + files.cls.test_list]  # type: ignore[attr-defined]
+        read.append(files.cls.meta["filename"])  # type: ignore[attr-defined]
+        assert sorted(read) == sorted(source.FILES[:-1])
 
     def test_above_the_memory_limit_images_are_stored_at_their_own_size(
         self,

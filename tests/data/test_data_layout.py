@@ -1,10 +1,13 @@
 """Folders as people have them: parts by any name, classes, and what systems leave behind."""
 
+import errno
+import os
 import shlex
 from pathlib import Path
 
 import pytest
 from data_files import Load, make_folder, write_image
+from torchvision.datasets import ImageFolder
 
 import nas.data
 from nas.data.layout import guess, images, of_classes
@@ -99,6 +102,51 @@ class TestAsked:
         assert "train may be parts of the data set, but extra beside them can not" in said
         assert f"move {tmp_path / 'extra'} elsewhere" in said
 
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ("training_set", "test_set"),
+            ("seg_train", "seg_test", "seg_pred"),
+            ("train_images", "test_images"),
+            ("train-set", "val-set"),
+            ("train2017", "val2017"),
+            ("Train Data", "Test Data"),
+            ("pets.train", "pets.valid"),
+            ("TrainImages", "TestImages"),
+            ("trainset", "testset"),
+            ("bullet_train", "bus"),
+        ],
+    )
+    def test_names_that_hold_the_word_for_a_part(
+        self, tmp_path: Path, names: tuple[str, ...]
+    ) -> None:
+        for name in names:
+            make_folder(tmp_path / name, TWO)
+        said = problem(tmp_path)
+        assert "may be parts of the data set, by their names, or classes" in said
+        assert f"--dataset {shlex.quote(f'classes:{tmp_path}')}" in said
+        assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == len(names)
+
+    @pytest.mark.parametrize("names", [("constrain", "contest"), ("device", "trains", "latest")])
+    def test_words_that_only_contain_one_are_classes(
+        self, tmp_path: Path, names: tuple[str, ...]
+    ) -> None:
+        make_folder(tmp_path, dict.fromkeys(names, 3))
+        assert nas.data.num_classes(f"folder:{tmp_path}", tmp_path) == len(names)
+
+    def test_folders_that_hold_the_same_folders(self, tmp_path: Path) -> None:
+        for name in ("fold_a", "fold_b", "fold_c"):
+            make_folder(tmp_path / name, TWO)
+        assert "all hold folders of the same names (cat, dog)" in problem(tmp_path)
+        assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == 3
+        make_folder(tmp_path / "fold_b", {"eel": 4})
+        assert nas.data.num_classes(f"folder:{tmp_path}", tmp_path) == 3
+
+    def test_one_folder_of_the_same_name_in_each_is_no_question(self, tmp_path: Path) -> None:
+        for name in TWO:
+            make_folder(tmp_path / name, {"images": 4})
+        assert nas.data.num_classes(f"folder:{tmp_path}", tmp_path) == 2
+
     def test_a_folder_too_high(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "my pets", TWO)
         said = problem(tmp_path)
@@ -128,6 +176,45 @@ class TestFiles:
         assert sum(1 for _ in images(tmp_path)) == count
         write_image(tmp_path / "cat" / "more.jpg" / "1.png", (1, 2, 3), (4, 4))
         assert sum(1 for _ in images(tmp_path)) == count + 1
+
+    def test_links_to_folders_are_followed_as_torchvision_does(self, tmp_path: Path) -> None:
+        store, pets = tmp_path / "store", tmp_path / "pets"
+        make_folder(store, {"x": 4, "y": 3})
+        make_folder(pets, TWO)
+        (pets / "eel").symlink_to(store / "x")
+        (pets / "dog" / "batch").symlink_to(store / "y")
+        assert nas.data.num_classes(f"folder:{pets}", tmp_path) == 3
+        names = [name for name, _ in ImageFolder(pets).samples]
+        assert sorted(images(pets)) == sorted(map(Path, names))
+        assert len(names) == 4 + 4 + 4 + 3
+
+    def test_links_that_go_round_end(self, tmp_path: Path) -> None:
+        make_folder(tmp_path, TWO)
+        (tmp_path / "cat" / "up").symlink_to(tmp_path)
+        (tmp_path / "cat" / "here").symlink_to(".")
+        (tmp_path / "cat" / "self").symlink_to("self")
+        (tmp_path / "round").symlink_to("round")
+        (tmp_path / "cat" / "once").symlink_to(tmp_path / "cat")
+        assert len(list(images(tmp_path / "cat"))) == 4
+        assert nas.data.num_classes(f"folder:{tmp_path}", tmp_path) == 2
+
+    @pytest.mark.parametrize("closed", ["cat/deep", "cat", "."])
+    def test_a_folder_that_cannot_be_read_is_told(
+        self, tmp_path: Path, closed: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_folder(tmp_path, TWO)
+        make_folder(tmp_path / "cat", {"deep": 2})
+        scan = os.scandir
+
+        def guarded(where: str | Path) -> object:  # permissions do not bind root
+            if Path(where) == tmp_path / closed:
+                raise PermissionError(errno.EACCES, "Permission denied", str(where))
+            return scan(where)
+
+        monkeypatch.setattr(os, "scandir", guarded)
+        with pytest.raises(ProblemError, match=r"cannot be read \(Permission denied") as caught:
+            nas.data.memory_bytes(f"folder:{tmp_path}", tmp_path, image_size=8, channels=1)
+        assert caught.value.problem.where == str(tmp_path / closed)
 
     def test_a_class_of_other_files_alone(self, tmp_path: Path) -> None:
         make_folder(tmp_path, TWO)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_files import SmallCifar, make_folder, write_image
+from data_files import Load, SmallCifar, make_folder, write_image
 from PIL import Image
 
+import nas.data
 from nas.data import examine
 from nas.data.manifest import Manifest
 from nas.spec import ProblemError, Task
@@ -103,6 +104,16 @@ class TestDataSets:
         changed = before.changes(look(name, tmp_path, known=before))
         assert changed == f"1 file changed ({cifar.folder.name}/{first})"
 
+    def test_what_lies_beside_cifar_does_not_count(
+        self, small_cifar: tuple[str, SmallCifar], tmp_path: Path
+    ) -> None:
+        name, cifar = small_cifar
+        before = look(name, tmp_path)
+        assert len(before.files) == len(list(cifar.folder.iterdir()))
+        (cifar.folder / ".DS_Store").write_bytes(b"x")
+        (cifar.folder / "notes.txt").write_text("good cats")
+        assert before.changes(look(name, tmp_path, known=before)) == ""
+
     def test_tiny_imagenet(self, tiny_imagenet: Path) -> None:
         before = look("tiny-imagenet", tiny_imagenet)
         assert len(before.classes) == 3
@@ -111,6 +122,21 @@ class TestDataSets:
         notes.write_text("\n".join(sorted(notes.read_text().splitlines())) + "\n")
         changed = before.changes(look("tiny-imagenet", tiny_imagenet, known=before))
         assert "1 file changed" in changed
+
+    def test_what_systems_leave_in_tiny_imagenet_does_not_count(
+        self, tiny_imagenet: Path, load_small: Load
+    ) -> None:
+        before = look("tiny-imagenet", tiny_imagenet)
+        base = tiny_imagenet / "tiny-imagenet-200"
+        (base / "train" / ".ipynb_checkpoints").mkdir()
+        for path in ("train/n01443537/images/._n01443537_0.JPEG", "val/images/._val_0.JPEG"):
+            (base / path).write_bytes(b"none of yours")
+        assert before.changes(look("tiny-imagenet", tiny_imagenet, known=before)) == ""
+        assert look("tiny-imagenet", tiny_imagenet) == before
+        assert len(load_small("tiny-imagenet").train) == 27
+        assert nas.data.num_classes("tiny-imagenet", tiny_imagenet) == 3
+        need = nas.data.memory_bytes("tiny-imagenet", tiny_imagenet, image_size=64, channels=3)
+        assert need == 36 * 3 * 64 * 64
 
 
 class TestExamine:

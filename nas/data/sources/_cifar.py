@@ -39,8 +39,9 @@ def read(where: Path, name: str, dataset: Any) -> Raw:
     return Raw(class_names=tuple(train.classes), train=_pool(train), test=_pool(test), mirror=True)
 
 
-def files(where: Path, folder: str) -> tuple[Path, ...]:
-    return tuple(sorted(path for path in (where / folder).iterdir() if path.is_file()))
+def files(folder: Path, published: tuple[str, ...]) -> tuple[Path, ...]:
+    """Those of the published ones that are there: what else lies beside them is nobody's."""
+    return tuple(sorted(folder / name for name in published if (folder / name).is_file()))
 
 
 def _pool(dataset: Any) -> Pool:

@@ -6,6 +6,8 @@ from nas.data.raw import Raw
 from nas.data.sources import _cifar
 
 FOLDER = "cifar-100-python"
+FILES = ("train", "test", "meta", "file.txt~")
+"""As published; the last is a text that nothing reads."""
 
 
 def check(where: Path) -> None:
@@ -27,7 +29,7 @@ def read(where: Path) -> Raw:
 
 
 def files(where: Path) -> tuple[Path, ...]:
-    return _cifar.files(where, FOLDER)
+    return _cifar.files(where / FOLDER, FILES)
 
 
 def listed(where: Path) -> None:

@@ -8,10 +8,12 @@ The published test images have no labels, so the labelled validation images are 
 validation is split off the training images.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from nas.data.layout import classes, images
 from nas.data.raw import Pool, Raw
 from nas.spec import ProblemError
 
@@ -35,8 +37,7 @@ def num_classes(where: Path) -> int:
 
 def num_images(where: Path) -> int:
     check(where)
-    base = where / _FOLDER
-    return sum(1 for part in ("train", "val") for _ in (base / part).rglob("*.JPEG"))
+    return sum(1 for _ in _images(where / _FOLDER))
 
 
 def read(where: Path) -> Raw:
@@ -45,9 +46,7 @@ def read(where: Path) -> Raw:
     wnids = _wnids(base)
     number = {wnid: label for label, wnid in enumerate(wnids)}
     train = [
-        (path, number[wnid])
-        for wnid in wnids
-        for path in sorted((base / "train" / wnid / "images").glob("*.JPEG"))
+        (path, number[wnid]) for wnid in wnids for path in _jpegs(base / "train" / wnid / "images")
     ]
     notes = base / "val" / "val_annotations.txt"
     test = []
@@ -63,8 +62,7 @@ def read(where: Path) -> Raw:
 
 def files(where: Path) -> tuple[Path, ...]:
     base = where / _FOLDER
-    images = sorted(path for part in ("train", "val") for path in (base / part).rglob("*.JPEG"))
-    return (*images, base / "val" / "val_annotations.txt")
+    return (*sorted(_images(base)), base / "val" / "val_annotations.txt")
 
 
 def listed(where: Path) -> Raw:
@@ -80,7 +78,18 @@ def download(where: Path) -> None:
 
 
 def _wnids(base: Path) -> tuple[str, ...]:
-    return tuple(sorted(entry.name for entry in (base / "train").iterdir() if entry.is_dir()))
+    return classes(base / "train")
+
+
+def _images(base: Path) -> Iterator[Path]:
+    """Of both parts."""
+    for wnid in _wnids(base):
+        yield from _jpegs(base / "train" / wnid / "images")
+    yield from _jpegs(base / "val" / "images")
+
+
+def _jpegs(folder: Path) -> list[Path]:
+    return sorted(path for path in images(folder) if path.suffix == ".JPEG")
 
 
 def _pool(pairs: list[tuple[Path, int]]) -> Pool:
