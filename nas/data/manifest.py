@@ -21,6 +21,8 @@ class File(NamedTuple):
     """Nanoseconds since 1970."""
     sha256: str
     """The first 128 bits."""
+    changed: int | None = None
+    """As `modified`, of anything about it: no program sets this back. None in an old record."""
 
 
 class Manifest(NamedTuple):
@@ -65,7 +67,7 @@ def take(
 ) -> Manifest:
     """The manifest of `files`.
 
-    A file that has the size and the time of its `known` entry is taken for the same and not read.
+    A file that has the size and both times of its `known` entry is taken for the same and not read.
     Raises ProblemError for files that cannot be read.
     """
     old = known.files if known else {}
@@ -76,11 +78,13 @@ def take(
     def measure(path: Path) -> File:
         status = path.stat()
         entry = old.get(name(path))
-        if entry and (entry.size, entry.modified) == (status.st_size, status.st_mtime_ns):
+        seen = status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        if entry and (entry.size, entry.modified, entry.changed) == seen:
             return entry
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return File(status.st_size, status.st_mtime_ns, digest[:_DIGITS])
+        size, modified, changed = seen
+        return File(size, modified, digest[:_DIGITS], changed)
 
     found = sound(each(lambda path: usable(measure, path), files, tell))
     return Manifest(classes, dict(zip(map(name, files), found, strict=True)))

@@ -1,8 +1,11 @@
 """What a data set was made of, and what a later look says has changed."""
 
+import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -68,13 +71,56 @@ class TestChanges:
         os.utime(pets / "cat" / "00.png", (1, 1))
         assert changes(pets, before) == ""
 
-    def test_a_known_file_is_not_read_again(self, pets: Path) -> None:
+    def test_a_known_file_is_not_read_again(
+        self, pets: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = look(f"folder:{pets}")
+        digest = hashlib.file_digest
+        read = []
+
+        def counted(file: BinaryIO, kind: str) -> object:
+            read.append(Path(file.name).name)
+            return digest(file, kind)
+
+        monkeypatch.setattr(hashlib, "file_digest", counted)
+        assert look(f"folder:{pets}", known=before) == before
+        assert read == []
+        os.utime(pets / "cat" / "00.png", (1, 1))
+        again = look(f"folder:{pets}", known=before)
+        assert read == ["00.png"]
+        assert before.changes(again) == ""
+
+    def test_other_content_of_the_same_size_and_time(self, pets: Path) -> None:
         before = look(f"folder:{pets}")
         path = pets / "cat" / "00.png"
         status = path.stat()
         path.write_bytes(bytes(status.st_size))
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-        assert changes(pets, before) == ""  # size and time are taken for the content
+        assert changes(pets, before) == "1 file changed (cat/00.png)"
+
+    def test_a_swap_of_two_files_of_the_same_size_and_time(self, tmp_path: Path) -> None:
+        for name, colour in (("cat", "red"), ("dog", "blue")):
+            make_folder(tmp_path, {name: 6})
+            Image.new("RGB", (8, 8), colour).save(tmp_path / name / "x.bmp")
+            os.utime(tmp_path / name / "x.bmp", (1, 1))
+        before = look(f"folder:{tmp_path}")
+        cat, dog, aside = (tmp_path / at for at in ("cat/x.bmp", "dog/x.bmp", "aside"))
+        cat.rename(aside)
+        dog.rename(cat)
+        aside.rename(dog)
+        assert changes(tmp_path, before) == "2 files changed (cat/x.bmp, dog/x.bmp)"
+
+    def test_a_record_from_before_the_second_time_was_kept(self, pets: Path) -> None:
+        now = look(f"folder:{pets}")
+        old = Manifest(now.classes, {n: f._replace(changed=None) for n, f in now.files.items()})
+        text = json.dumps([old.classes, {name: file[:3] for name, file in old.files.items()}])
+        assert Manifest.from_json(text) == old
+        assert look(f"folder:{pets}", known=old) == now
+        path = pets / "cat" / "00.png"
+        status = path.stat()
+        path.write_bytes(bytes(status.st_size))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert changes(pets, old) == "1 file changed (cat/00.png)"
 
     def test_what_lies_beside_the_images_does_not_count(self, pets: Path) -> None:
         before = look(f"folder:{pets}")
