@@ -9,7 +9,7 @@ from nas import data
 from nas.campaign.config import CampaignConfig
 from nas.data.manifest import Manifest
 from nas.ledger import Ledger
-from nas.ledger.datasets import keep_manifest, manifest_of
+from nas.ledger.datasets import keep_manifest, manifest_of, renew_manifest
 from nas.spec import Inputs, Outcome, ProblemError, Status
 
 _SECONDS = 10.0
@@ -42,22 +42,51 @@ def hold_to(ledger: Ledger, name: str, config: CampaignConfig, say: Callable[[st
     could not stand in one table.
     """
     row = ledger.campaign(name)
-    kept = manifest_of(ledger, row.id)
-    if kept is None:
-        now = examine(config, say)
+    known, now = compare(ledger, name, config, say)
+    if known is None:
         keep_manifest(ledger, row.id, now.to_json())
         if row.heartbeat_at is not None:
             say(f"{name} had no record of its data: it is held to those of now from here on")
-        return
+    elif now != known:  # in times alone: no file is read for them again
+        renew_manifest(ledger, row.id, now.to_json())
+
+
+def compare(
+    ledger: Ledger, name: str, config: CampaignConfig, say: Callable[[str], None]
+) -> tuple[Manifest | None, Manifest]:
+    """What a campaign's data were made of when it began, if that is recorded, and what they are
+    made of now; ProblemError as `hold_to`. Writes nothing."""
+    kept = manifest_of(ledger, ledger.campaign(name).id)
+    if kept is None:
+        return None, examine(config, say)
     known = Manifest.from_json(kept)
-    changes = known.changes(examine(config, say, known))
-    if changes:
+    now = examine(config, say, known)
+    if changes := known.changes(now):
         anew = ["nas", "bank" if config.bank else "search", "--dataset", config.dataset]
         raise ProblemError(
             f"the data of {name} have changed since it began: {changes}",
             where=config.dataset,
             fix=f"put them back as they were, or begin anew: {shlex.join(anew)}",
         )
+    return known, now
+
+
+def examine_if_there(
+    config: CampaignConfig,
+    say: Callable[[str], None],
+    ledger: Ledger | None = None,
+    name: str | None = None,
+) -> None:
+    """Refuses what `examine` would, or `hold_to` for the campaign of that name, and writes nothing;
+    data that are still to be downloaded are passed over."""
+    try:
+        data.check(config.dataset, Path(config.data_root))
+    except data.NotHereError:
+        return
+    if ledger and name:
+        compare(ledger, name, config, say)
+    else:
+        examine(config, say)
 
 
 class SameData:
@@ -68,8 +97,8 @@ class SameData:
         self._first: Inputs | None = None
 
     def check(self, outcome: Outcome) -> Outcome:
-        """The outcome, or a failure at stage `data` where its classes, or the numbers of its
-        validation and test images, are not the first trial's."""
+        """The outcome, or a failure at stage `data` where its classes, the numbers of its
+        validation and test images, or the values that became 0 and 1, are not the first trial's."""
         fed = outcome.inputs
         if fed is None:
             return outcome
@@ -78,7 +107,7 @@ class SameData:
             return outcome
         now, then = (
             f"{one.num_classes} classes, {one.val_images} images for validation and"
-            f" {one.test_images} for testing"
+            f" {one.test_images} for testing{_scale(one)}"
             for one in (fed, self._first)
         )
         return Outcome(
@@ -89,5 +118,9 @@ class SameData:
         )
 
 
-def _counted(fed: Inputs) -> tuple[tuple[str, ...], int, int]:
-    return fed.class_names, fed.val_images, fed.test_images
+def _counted(fed: Inputs) -> tuple[object, ...]:
+    return fed.class_names, fed.val_images, fed.test_images, fed.value_range
+
+
+def _scale(fed: Inputs) -> str:
+    return ", values {:g}…{:g}".format(*fed.value_range) if fed.value_range else ""

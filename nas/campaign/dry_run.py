@@ -7,6 +7,7 @@ from nas.audit import Verdict, audit_of, draws
 from nas.campaign.bank import cold_models, less, warm_keys
 from nas.campaign.checks import check_settings
 from nas.campaign.config import CampaignConfig
+from nas.campaign.dataset import examine_if_there
 from nas.campaign.gates import Gates
 from nas.campaign.plan import check_enough, plan_of
 from nas.campaign.probing import classes_of, conditions_for, feasible
@@ -25,7 +26,8 @@ class DryRun:
     """The next `trials` candidates, fewer if the space ends; nothing is written.
 
     `ledger`, opened for reading, lends its probe cache; `after` names a campaign in it to go on
-    from. The data set need not be there, if its number of classes is known all the same. A sampler
+    from. The data set need not be there, if its number of classes is known all the same; where it
+    is, it is examined as a run would. A sampler
     that learns from results sees the drawn ones as unfinished. What candidates cost is counted by a
     process that may crash; where that would run a template of the working directory that nobody
     trusts, it is not known. `say` is told, in a line, what a person would want to know.
@@ -41,9 +43,11 @@ class DryRun:
         after: str | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """Raises ProblemError as `check_settings` does, and where too few families are left."""
+        """Raises ProblemError as `check_settings` and `examine_if_there` do, and where too few
+        families are left."""
         check_settings(space, config)
         classes = classes_of(config)
+        examine_if_there(config, say, ledger, after)
         under = conditions_for(space, config, classes)
         cached = ledger.probes_under(under) if ledger else {}
         members = [member for _, member in space.members]

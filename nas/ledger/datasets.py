@@ -2,7 +2,8 @@
 
 import hashlib
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
@@ -20,14 +21,29 @@ def manifest_of(ledger: Ledger, campaign_id: int) -> str | None:
 
 def keep_manifest(ledger: Ledger, campaign_id: int, manifest: str) -> None:
     """Keeps the first manifest that a campaign gets, and no later one."""
-    digest = hashlib.sha256(manifest.encode()).hexdigest()
     with ledger.session() as session:
         campaign = session.get_one(m.Campaign, campaign_id)
-        if campaign.dataset_id is not None:
-            return
-        row = session.scalar(select(m.Dataset).where(m.Dataset.digest == digest))
-        if row is None:
-            row = m.Dataset(digest=digest, manifest=manifest)
-            session.add(row)
-            session.flush()
-        campaign.dataset_id = row.id
+        if campaign.dataset_id is None:
+            campaign.dataset_id = _kept(session, manifest)
+
+
+def renew_manifest(ledger: Ledger, campaign_id: int, manifest: str) -> None:
+    """Puts another manifest of the same content, with later times, in place of a campaign's. One
+    that no campaign has any more goes."""
+    with ledger.session() as session:
+        campaign = session.get_one(m.Campaign, campaign_id)
+        before, campaign.dataset_id = campaign.dataset_id, _kept(session, manifest)
+        session.flush()
+        if not session.scalar(select(m.Campaign.id).where(m.Campaign.dataset_id == before)):
+            session.execute(delete(m.Dataset).where(m.Dataset.id == before))
+
+
+def _kept(session: Session, manifest: str) -> int:
+    """The id of a manifest's row."""
+    digest = hashlib.sha256(manifest.encode()).hexdigest()
+    row = session.scalar(select(m.Dataset).where(m.Dataset.digest == digest))
+    if row is None:
+        row = m.Dataset(digest=digest, manifest=manifest)
+        session.add(row)
+        session.flush()
+    return row.id

@@ -1,22 +1,27 @@
 """A campaign is held to the data it began with."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from campaign_bench import Bench, Script, scripts
 from ledger_maker import INPUTS
 from PIL import Image
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from nas.campaign import CampaignConfig
 from nas.campaign.dataset import examine, hold_to
+from nas.campaign.dry_run import DryRun
 from nas.campaign.run import Voice, prepare_campaign, run
 from nas.cli.app import app
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.datasets import manifest_of
+from nas.ledger.models import Dataset
 from nas.space import load
 from nas.spec import Epoch, Outcome, ProblemError, Status, Trial
 
@@ -91,14 +96,50 @@ def test_a_run_stops_before_it_does_anything(
         run(ledger, name, config, Voice())
 
 
-@pytest.mark.parametrize("command", ["search", "bank"])
+def test_a_record_is_renewed_where_times_alone_differ(
+    ledger: Ledger, config: CampaignConfig, pets: Path
+) -> None:
+    names = [
+        prepare_campaign(ledger, load("tiny"), config, name, examine(config, nothing))
+        for name in ("one", "two")
+    ]
+    one, two = (ledger.campaign(name).id for name in names)
+    first = manifest_of(ledger, one)
+    os.utime(pets / "cat" / "0.png", (1, 1))
+    hold_to(ledger, "one", config, nothing)
+    assert manifest_of(ledger, one) == examine(config, nothing).to_json() != first
+    assert manifest_of(ledger, two) == first
+    hold_to(ledger, "two", config, nothing)
+    assert manifest_of(ledger, two) == manifest_of(ledger, one)
+    with ledger.session() as session:
+        assert len(session.scalars(select(Dataset)).all()) == 1
+
+
+def test_a_dry_run_is_held_to_the_data_too(
+    ledger: Ledger, config: CampaignConfig, pets: Path
+) -> None:
+    name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, nothing))
+    kept = manifest_of(ledger, ledger.campaign(name).id)
+    os.utime(pets / "cat" / "0.png", (1, 1))
+    DryRun(load("tiny"), config, 1, ledger=ledger, after=name)
+    assert manifest_of(ledger, ledger.campaign(name).id) == kept
+    (pets / "cat" / "0.png").unlink()
+    with pytest.raises(ProblemError, match=r"1 file removed \(cat/0.png\)"):
+        DryRun(load("tiny"), config, 1, ledger=ledger, after=name)
+
+
+def test_a_dry_run_needs_no_data(tmp_path: Path) -> None:
+    DryRun(load("tiny"), CampaignConfig(dataset="cifar10", data_root=str(tmp_path)), 1)
+
+
+@pytest.mark.parametrize("command", [["search"], ["search", "--dry-run"], ["bank"]])
 def test_all_bad_images_are_named_before_a_ledger_is_made(
-    command: str, pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: list[str], pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (pets / "cat" / "x.png").write_text("no image")
     (pets / "dog" / "y.png").touch()
     monkeypatch.chdir(tmp_path)
-    words = [command, "tiny", "--dataset", f"folder:{pets}", "--executor", "local"]
+    words = [*command, "tiny", "--dataset", f"folder:{pets}", "--executor", "local"]
     done = CliRunner().invoke(app, words)
     assert isinstance(done.exception, ProblemError)
     assert "2 of 14 images cannot be read" in str(done.exception)
@@ -107,17 +148,26 @@ def test_all_bad_images_are_named_before_a_ledger_is_made(
     assert [path.name for path in tmp_path.iterdir()] == ["pets"]
 
 
+def fed(**seen: Any) -> Script:
+    def script(trial: Trial) -> Iterator[Epoch | Outcome]:
+        yield Outcome(status=Status.OK, val_acc=0.5, inputs=INPUTS.with_(**seen))
+
+    return script
+
+
 def test_data_that_change_under_a_run_stop_it_and_fail_no_candidate(tmp_path: Path) -> None:
-    def fed(*names: str) -> Script:
-        def script(trial: Trial) -> Iterator[Epoch | Outcome]:
-            seen = INPUTS.with_(class_names=names)
-            yield Outcome(status=Status.OK, val_acc=0.5, inputs=seen)
-
-        return script
-
     bench = Bench(tmp_path / "bench", trials=3)
-    driver = bench.run(scripts(fed("cat", "dog"), fed("ape", "cat", "dog")))
+    two, three = ("cat", "dog"), ("ape", "cat", "dog")
+    driver = bench.run(scripts(fed(class_names=two), fed(class_names=three)))
     assert bench.outcomes() == [(0, "ok"), (1, None)]
     assert driver.fault is not None
     assert "changed while the campaign ran: 3 classes" in driver.fault
     assert "before 2 classes" in driver.fault
+
+
+def test_a_scale_that_changes_under_a_run_stops_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "bench", trials=3)
+    driver = bench.run(scripts(fed(value_range=(0, 4095)), fed(value_range=(0, 65535))))
+    assert bench.outcomes() == [(0, "ok"), (1, None)]
+    assert driver.fault is not None
+    assert "values 0…65535, and before" in driver.fault
