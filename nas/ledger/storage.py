@@ -1,10 +1,12 @@
-"""The files of a ledger that is open: SQLite's database and its log, the file ending in -wal.
+"""The files of a ledger that is open: SQLite's database, its log, the file ending in -wal, and the
+log's index, which ends in -shm.
 
 SQLite never looks at their names again after it has opened them, and goes on writing into files
 that nobody can find; so their identity is looked at around every transaction. What is committed is
 in the log first: it is folded into the database after each result, and when the ledger closes.
 """
 
+import ctypes
 import os
 import sqlite3
 from contextlib import closing, suppress
@@ -25,6 +27,7 @@ _RECORDED = (
     " (SELECT total(worked_seconds) FROM campaigns)"
 )
 """Which ledger it is, and what only grows while a campaign runs."""
+_LOG = ("-wal", "-shm")
 _WAIT_SECONDS = 1.0
 
 
@@ -36,37 +39,35 @@ class Storage:
         self._url = url
         self._engine = engine
         self._writes = self.path is not None and not read_only
-        self._file = self._identity()
-        self._log: tuple[int, int] | None = None
+        self._files = _Files(self.path, with_log=self._writes)
+        self._lost: ProblemError | None = None
         # At the latest when the process ends: SQLite leaves all in its log where nobody closes it.
-        self._closing = finalize(self, _close, engine, fold=self._writes)
+        self._closing = finalize(self, _close, engine, self._files, fold=self._writes)
 
     def check(self) -> None:
         """Raises ProblemError where the files have been removed or replaced since they were opened.
 
         To be asked before and after each transaction.
         """
-        if not self.is_there():
-            self._abandon()
-            raise ProblemError(
+        if self._lost is not None:
+            raise self._lost
+        lost = self._files.lost()
+        if lost == "":
+            raise self._abandon(
                 "the ledger was removed or replaced while in use",
-                where=place(self._url),
                 fix="open it again; nothing more is written to what was opened before",
             )
-        log = self._identity("-wal")
-        if self._log not in (None, log):
-            self._abandon()
-            raise ProblemError(
-                "the ledger's log, the file ending in -wal, was removed or replaced while in use:"
-                " what was recorded after the last result may be lost",
-                where=place(self._url),
+        if lost is not None:
+            raise self._abandon(
+                f"the ledger's log, of which this is the file ending in {lost}, was removed or"
+                " replaced while in use: what was recorded after the last result may be lost",
                 fix="leave that file to SQLite; `nas resume` goes on from what the ledger has",
             )
-        self._log = log if self._writes else None
+        self._files.note()
 
     def is_there(self) -> bool:
         """Whether the database that was opened is the one that has its name."""
-        return self._file == self._identity()
+        return self._files.lost() != ""
 
     def fold_in(self) -> None:
         """Moves what was committed from the log into the database, so that the file alone has it,
@@ -78,14 +79,13 @@ class Storage:
         if self.path is None or not self._writes:
             return
         _fold(self._engine, "PASSIVE")
-        own, there = self._recorded(), _recorded_there(self.path)
+        with plain_errors(self._url):
+            own, there = self._recorded(), _recorded_there(self.path)
         if there is None:
             return
         if there[:1] != own[:1] or any(a < b for a, b in zip(there[1:], own[1:], strict=True)):
-            self._abandon()
-            raise ProblemError(
+            raise self._abandon(
                 "the ledger was written over while in use: it has not what was recorded",
-                where=place(self._url),
                 fix="go back to a backup; `nas doctor` looks at every row",
             )
 
@@ -97,50 +97,93 @@ class Storage:
 
     def close(self) -> None:
         """Folds the log in and closes every connection; the next use opens another."""
-        _close(self._engine, fold=self._writes)
-        self._log = None
+        _close(self._engine, self._files, fold=self._writes)
+        self._files.forget_log()
 
-    def _abandon(self) -> None:
-        """Nothing more is written: what is there now may be in use by others."""
+    def _abandon(self, what: str, fix: str) -> ProblemError:
+        """Nothing more is written: what is there now may be in use by others. The error that says
+        so, now and from now on."""
         self._closing.detach()
-        self._closing = finalize(self, _close, self._engine, fold=False)
+        _leave_open(self._engine)
+        self._lost = ProblemError(what, where=place(self._url), fix=fix)
+        return self._lost
 
-    def _identity(self, ending: str = "") -> tuple[int, int] | None:
-        """Which file it is, or the one beside it; None where there is none."""
-        if self.path is None:
+    def _recorded(self) -> tuple[Any, ...]:
+        with closing(self._engine.raw_connection()) as connection:
+            return tuple(connection.cursor().execute(_RECORDED).fetchone())
+
+
+class _Files:
+    """Which files have been opened, whatever has their names by now."""
+
+    def __init__(self, path: Path | None, *, with_log: bool) -> None:
+        self._path = path
+        self._endings = _LOG if with_log else ()
+        self._known = {"": self._identity("")}
+
+    def lost(self) -> str | None:
+        """What the name of one ends in that is gone, or another; None where all are there."""
+        gone = (e for e, known in self._known.items() if known and known != self._identity(e))
+        return next(gone, None)
+
+    def note(self) -> None:
+        """Takes in the files that have come since."""
+        for ending in self._endings:
+            self._known[ending] = self._identity(ending)
+
+    def forget_log(self) -> None:
+        """It has been closed."""
+        self._known = {"": self._known[""]}
+
+    def _identity(self, ending: str) -> tuple[int, int] | None:
+        if self._path is None:
             return None
         try:
-            found = self.path.with_name(f"{self.path.name}{ending}").stat()
+            found = self._path.with_name(f"{self._path.name}{ending}").stat()
         except OSError:
             return None
         return found.st_dev, found.st_ino
 
-    def _recorded(self) -> tuple[Any, ...]:
-        with plain_errors(self._url), closing(self._engine.raw_connection()) as connection:
-            return tuple(connection.cursor().execute(_RECORDED).fetchone())
-
 
 def _recorded_there(file: Path) -> tuple[Any, ...] | None:
-    """As anybody reads it who opens the file now; nothing where it is no such file, None where it
-    cannot be told, for somebody has it locked."""
+    """As anybody reads it who opens the file now; nothing where it is no ledger, None where it
+    cannot be told, for somebody has it locked. Raises what else keeps it from being read."""
     # By SQLite alone: a file that this process closes by itself loses SQLite's locks on it.
     where = f"file:{quote(os.fsencode(file))}?mode=ro"
     try:
         with closing(sqlite3.connect(where, uri=True, timeout=_WAIT_SECONDS)) as connection:
             return tuple(connection.execute(_RECORDED).fetchone())
     except sqlite3.DatabaseError as error:
-        return None if "locked" in str(error) else ()
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return None
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):  # the latter: without our tables
+            return ()
+        raise
 
 
 def _fold(engine: Engine, how: str) -> None:
     """PASSIVE: as far as readers let it; TRUNCATE: all, and empties the log. Where it cannot, on a
     full disk, the log keeps it."""
-    with closing(engine.raw_connection()) as connection, suppress(sqlite3.Error):
+    with suppress(sqlite3.Error), closing(engine.raw_connection()) as connection:
         connection.cursor().execute(f"PRAGMA wal_checkpoint({how})")
 
 
-def _close(engine: Engine, *, fold: bool) -> None:
-    # Where no connection is open there is nothing to fold in, and opening one might make a file.
-    if fold and isinstance(engine.pool, QueuePool) and engine.pool.checkedin():
+def _close(engine: Engine, files: _Files, *, fold: bool) -> None:
+    if not isinstance(engine.pool, QueuePool) or not engine.pool.checkedin():
+        pass  # there is nothing to fold in, and opening a connection might make a file
+    elif fold and files.lost() is not None:
+        _leave_open(engine)
+    elif fold:
         _fold(engine, "TRUNCATE")
     engine.dispose()
+
+
+def _leave_open(engine: Engine) -> None:
+    """Sees to it that no connection is closed before the process ends. Closing one, SQLite would
+    write what it knows of the log into the database and remove the log, of which another process
+    may have made a longer one since."""
+    for _ in range(engine.pool.checkedin() if isinstance(engine.pool, QueuePool) else 0):
+        connection = engine.raw_connection()
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.driver_connection))
+        connection.detach()

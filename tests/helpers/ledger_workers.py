@@ -1,5 +1,6 @@
 """Processes that write into a ledger, for tests that run several or kill them."""
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from itertools import combinations, product
@@ -16,6 +17,7 @@ from nas.spec import (
     Member,
     Outcome,
     Pick,
+    ProblemError,
     Record,
     Space,
     Status,
@@ -30,6 +32,16 @@ SPACE = Space(
     choices=(Choice(name="mixing", values=("soft", "top1")),),
 )
 POINTS = list(product(combinations(FAMILIES, 2), ("soft", "top1")))
+
+
+def spawn(verb: str, path: Path | str, *rest: object) -> subprocess.Popen[str]:
+    """A process that does what a verb says, one of those at the end of this file."""
+    return subprocess.Popen(
+        [sys.executable, __file__, verb, str(path), *map(str, rest)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def candidate(number: int) -> Candidate:
@@ -95,14 +107,19 @@ def create(path: Path | str, name: str | None = None) -> None:
 
 
 def hang(path: Path | str) -> None:
-    """Draws a candidate, trains an epoch of it, says so and never goes on."""
+    """Draws a candidate, trains an epoch of it, says so and goes on when it is told to: to another
+    epoch."""
     mine = store(path)
     claim = mine.draw(propose)
     assert claim is not None
     attempt = start(mine, claim)
     mine.epoch(attempt, epoch())
     say(mine.owner)
-    sys.stdin.read()
+    if sys.stdin.readline():
+        try:
+            mine.epoch(attempt, epoch(2))
+        except ProblemError as error:
+            say(error)
 
 
 if __name__ == "__main__":

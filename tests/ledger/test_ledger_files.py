@@ -1,15 +1,18 @@
 """SQLite's files: the log is folded in, its loss is noticed, and a backup has everything."""
 
 import gc
+import os
+import resource
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from ledger_filled import fill
 from ledger_maker import Maker
+from ledger_workers import SPACE, spawn
 
 from nas.ledger import Ledger
 from nas.ledger.backup import backup
@@ -29,8 +32,8 @@ def alone(path: Path, tmp_path: Path) -> list[tuple[str]]:
         return connection.execute("SELECT outcome FROM candidates ORDER BY id").fetchall()
 
 
-def log(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
+def log(path: Path, ending: str = "-wal") -> Path:
+    return path.with_name(f"{path.name}{ending}")
 
 
 def test_a_closed_ledger_is_one_file(tmp_path: Path) -> None:
@@ -74,6 +77,10 @@ def replaced(path: Path) -> None:
     other.replace(log(path))
 
 
+def index_removed(path: Path) -> None:
+    log(path, "-shm").unlink()
+
+
 def all_removed(path: Path) -> None:
     for file in path.parent.glob("runs.db*"):
         if file.is_file():
@@ -85,7 +92,7 @@ def another(path: Path) -> None:
     path.with_name("other.db").replace(path)
 
 
-@pytest.mark.parametrize("spoil", [removed, replaced, all_removed, another])
+@pytest.mark.parametrize("spoil", [removed, replaced, index_removed, all_removed, another])
 def test_files_that_vanish_are_noticed(
     spoil: Callable[[Path], None], maker: Maker, tmp_path: Path
 ) -> None:
@@ -100,6 +107,50 @@ def test_files_that_vanish_are_noticed(
         assert (tmp_path / name).read_bytes() == content
     if (tmp_path / "runs.db").exists() and spoil is not another:
         assert alone(tmp_path / "runs.db", tmp_path) == [("ok",)]
+
+
+@pytest.mark.parametrize("writes_again", [True, False])
+def test_another_driver_after_the_loss_keeps_what_it_records(
+    writes_again: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "runs.db"
+    made = Ledger(path, read_only=False)
+    made.create_campaign("eight", SPACE, {})
+    made.close()
+    first = spawn("hang", path)
+    assert first.stdout is not None
+    first.stdout.readline()
+    index_removed(path)
+    second = spawn("train_all", path, 5)
+    second.communicate(timeout=60)
+    assert second.returncode == 0
+    said, _ = first.communicate("again\n" if writes_again else "", timeout=60)
+    assert ("removed or replaced while in use" in said) is writes_again
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    ledger = Ledger(path)
+    assert ledger.check() == []
+    ended = ledger.candidates()["outcome"].tolist()
+    assert ended.count("ok") == 4
+
+
+def test_a_file_that_cannot_be_looked_at_was_not_written_over(maker: Maker) -> None:
+    maker.trained("ant_s", "bee_s", val=0.5)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, limits[1]))
+    spare = []
+    try:
+        with suppress(OSError):
+            while True:
+                spare.append(os.dup(1))
+        with pytest.raises(ProblemError, match="cannot be opened"):
+            maker.ledger.storage.fold_in()
+    finally:
+        for number in spare:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    maker.ledger.storage.fold_in()
+    maker.draw("cat_s", "dog_s")
 
 
 @pytest.mark.parametrize("content", ["older", "another", "no database", "nothing"])

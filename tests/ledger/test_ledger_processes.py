@@ -4,29 +4,15 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
-import ledger_workers
 import pytest
-from ledger_workers import SPACE, candidate, start, store
+from ledger_workers import SPACE, candidate, spawn, start, store
 
 from nas.ledger import Ledger, Owner
 from nas.spec import Status
-
-WORKERS = Path(ledger_workers.__file__)
-
-
-def spawn(verb: str, path: Path | str, *rest: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(WORKERS), verb, str(path), *map(str, rest)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 def campaign(path: Path | str) -> None:
