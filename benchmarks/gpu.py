@@ -360,7 +360,8 @@ def measure(name: str, device: str) -> dict[str, Any]:
         finally:  # an interruption too; its own processes must not stay on the card
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+            with suppress(subprocess.TimeoutExpired):  # on a lost GPU it may never be gone
+                child.wait(5)
         out.seek(0)
         err.seek(0)
         lines = out.read().decode("utf-8", "replace").splitlines()

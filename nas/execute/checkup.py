@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from typing import Any
 
+from nas.execute.tools import abandon, said
+
 SECONDS = 120.0
 """The first use of a GPU on a cold machine takes tens of seconds."""
 
@@ -25,12 +27,8 @@ def check_devices(gpus: int) -> Iterator[dict[str, Any]]:
 
 def driver_version() -> str | None:
     """Of the NVIDIA driver; None where there is none."""
-    try:
-        asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-        told = subprocess.run(asked, capture_output=True, timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return told.decode("utf-8", "replace").partition("\n")[0].strip() or None
+    asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    return (said(asked, 30.0) or "").partition("\n")[0].strip() or None
 
 
 def _start(device: str) -> "subprocess.Popen[bytes]":
@@ -45,8 +43,7 @@ def _answer(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
     try:
         out, err = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+        abandon(process)
         return {"problem": f"it did not answer in {SECONDS:g} s"}
     try:
         told: dict[str, Any] = json.loads(out)

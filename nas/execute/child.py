@@ -76,6 +76,10 @@ class Child:
     lives as long as it is needed.
     """
 
+    GONE_SECONDS = 10.0
+    """How long a killed process is waited for. One inside a driver's call on a lost GPU stays till
+    that returns, perhaps for ever."""
+
     def __init__(self, visible_devices: str | None = None) -> None:
         """`visible_devices`: its CUDA_VISIBLE_DEVICES; None for this process's own."""
         context = multiprocessing.get_context("spawn")
@@ -141,14 +145,18 @@ class Child:
         return last_words(self._log.read().decode(errors="replace"))
 
     def kill(self, *, after: float = 0.0) -> None:
-        """Ends the process and waits until it is gone; a dead one is left as it is.
+        """Ends the process and waits until it is gone, or GONE_SECONDS; a dead one is left as it
+        is.
 
         `after` gives it that many seconds to be gone by itself, so that it keeps its exit code.
         """
         self._process.join(after)
         if self._process.exitcode is None:
             self._process.kill()
-        self._process.join()
+        self._process.join(self.GONE_SECONDS)
+        if self._process.exitcode is None:
+            # Nor is it waited for when this interpreter ends, as multiprocessing does.
+            multiprocessing.process._children.discard(self._process)  # type: ignore[attr-defined]
 
     def close(self) -> None:
         """Kills it and gives back its pipe and file."""

@@ -11,7 +11,7 @@ from nas.execute.devices import CONTEXT_BYTES, visible_device
 from nas.execute.gpu_memory import MemoryReader
 from nas.execute.placing import WHOLE, Placing, sixteenths
 from nas.execute.running import Running
-from nas.execute.trial_process import Died, Event
+from nas.execute.trial_process import Died, Event, Late
 from nas.spec import DEVICE, Epoch, Outcome, Status, Trial
 from nas.working_time import awake
 
@@ -112,6 +112,8 @@ class Dispatcher:
                 self._end(running, running.raised(problem, detail))
             case Died(exitcode, tail):
                 self._end(running, running.died(exitcode, tail))
+            case Late(tail):
+                self.expire(running, tail)
             case _:
                 raise TypeError(f"{self.settings.evaluate} gave {event!r}")
         return False
@@ -128,7 +130,7 @@ class Dispatcher:
         ]
 
     def expire(self, running: Running, tail: str = "") -> None:
-        """Reports one of `overdue`, whose worker is gone; `tail` is the last it printed."""
+        """Reports one of `overdue`, which is gone; `tail` is the last it printed."""
         if running.begun is None:
             outcome = running.unstarted(self.settings.START_SECONDS).with_(detail=tail)
         else:

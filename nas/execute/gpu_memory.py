@@ -1,6 +1,5 @@
 """What is free on each GPU and what this campaign holds there, without a CUDA context here."""
 
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ import psutil
 
 from nas.execute.devices import Gpu, gpus_available
 from nas.execute.sandbox import Sandbox
+from nas.execute.tools import said
 
 LOOK_SECONDS, ANEW_SECONDS = 2.0, 1.0
 CHILD_SECONDS = 60.0
@@ -121,11 +121,8 @@ def by_nvidia_smi(gpus: Iterable[Gpu]) -> Look:
 
 def _query(what: str, columns: str) -> list[list[str]]:
     command = ["nvidia-smi", f"--query-{what}={columns}", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    rows = [[cell.strip() for cell in line.split(",")] for line in said.stdout.splitlines()]
+    lines = (said(command, _TIMEOUT) or "").splitlines()
+    rows = [[cell.strip() for cell in line.split(",")] for line in lines]
     return [row for row in rows if len(row) == columns.count(",") + 1]
 
 

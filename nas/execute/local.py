@@ -145,13 +145,8 @@ class _Crew:
                 self._hear(worker, worker.process.give_up())
         late = self.dispatcher.overdue()
         for worker in self.workers:
-            running = worker.running
-            if running is not None and running in late:
-                tail = worker.process.tail()
-                worker.process.close()
-                worker.running = None
-                self.dispatcher.expire(running, tail)
-                self._release(worker)
+            if worker.running in late:
+                self._hear(worker, worker.process.expire())
 
     def _release(self, worker: _Worker) -> None:
         """What a worker's trial took of a GPU is free again when it is idle."""

@@ -22,8 +22,9 @@ from nas.execute.child import Item
 from nas.execute.dispatch import Dispatcher
 from nas.execute.placing import sixteenths
 from nas.execute.running import Running
-from nas.execute.trial_process import Event, Order
+from nas.execute.trial_process import CHECK_SECONDS, Event, Order
 from nas.spec import Epoch, Outcome, Status
+from nas.working_time import awake
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -44,8 +45,10 @@ class Slip:
     gpu: int | None = None
     sent: bool = False
     """Whether the actor knows."""
+    marked: float | None = None
+    """When (`awake()`) its actor was told that it is past its limit."""
     shot: bool = False
-    """Killed by the watchdog."""
+    """Its actor was killed by the watchdog."""
 
 
 class Desk:
@@ -56,9 +59,13 @@ class Desk:
     """
 
     POLL_SECONDS = 0.05
+    DEAF_SECONDS = 2 * CHECK_SECONDS
+    """How long an actor may take to end a trial past its limit and ask its GPU."""
 
-    def __init__(self, dispatcher: Dispatcher, trials: int) -> None:
+    def __init__(self, dispatcher: Dispatcher, trials: int, folder: Path) -> None:
+        """`folder`: where marks for the actors go, which hear nothing else during a step."""
         self.dispatcher = dispatcher
+        self._folder = folder
         self.settings = dispatcher.settings
         self.slips: dict[str, Slip] = {}
         """By Tune's own trial id; gone when reported, or stopped."""
@@ -79,7 +86,8 @@ class Desk:
                 self.left -= 1
                 self.slips[trial_id] = Slip(running)
                 self._grant()
-                return {"order": Order(running.trial, self.settings)}
+                mark = self._mark(running)
+                return {"order": Order(running.trial, self.settings, late=mark)}
             if self.slips:
                 return None  # Tune has other things to look after, and asks again within 0.1 s
             self._ask(dispatcher.beat, None)
@@ -137,7 +145,12 @@ class Desk:
         self._grant()
         late = self.dispatcher.overdue()
         for slip in self.slips.values():
-            if slip.running in late and not slip.shot:
+            if slip.running not in late:
+                continue
+            if slip.marked is None:
+                slip.marked = awake()
+                self._mark(slip.running).touch()
+            elif awake() > slip.marked + self.DEAF_SECONDS and not slip.shot:
                 slip.shot = True
                 ray.kill(slip.actor)
         if self.dispatcher.driver.abort or self.error:
@@ -172,7 +185,13 @@ class Desk:
             self._processes[slip.actor] = slip.gpu, share
             self._make_room(slip.gpu)
         slip.running.granted()
+        slip.marked = None
+        self._mark(slip.running).unlink(missing_ok=True)
         slip.actor.grant.remote(slip.running.attempt, self.dispatcher.visible(slip.gpu))
+
+    def _mark(self, running: Running) -> Path:
+        """The file that tells a trial's actor that it is past its limit."""
+        return self._folder / f"late-{running.attempt}"
 
     def _make_room(self, gpu: int) -> None:
         """Dismisses processes without a trial that have no room beside the trials on a GPU."""

@@ -46,7 +46,7 @@ class RayExecutor(Executor):
         from nas.execute.ray_worker import TuneWorker
 
         folder.mkdir()
-        desk = Desk(dispatcher, self.RECYCLE)
+        desk = Desk(dispatcher, self.RECYCLE, folder)
         with suppress(Halt):
             tune.run(
                 TuneWorker,

@@ -90,7 +90,11 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
     def _listen(self) -> Event | None:
         if self._process.connection.poll(self.LONG_WAIT_SECONDS):
             return self._process.hear()
-        return self._process.give_up() if self._process.overdue else None
+        late = self._order.late is not None and self._order.late.exists()
+        event = self._process.expire() if late else None
+        if event is None and self._process.overdue:
+            event = self._process.give_up()
+        return event
 
     def _tidy(self) -> None:
         while self._process.busy:

@@ -7,6 +7,7 @@ still works: so a trial that broke its own process is told from a GPU that is br
 from dataclasses import dataclass
 from enum import Enum
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from nas.execute.base import Executor
@@ -28,7 +29,15 @@ class Died:
     """The last of what it printed."""
 
 
-Event = Started | Item | Returned | Raised | Died
+@dataclass(frozen=True, slots=True)
+class Late:
+    """It was killed past its limit."""
+
+    tail: str
+    """The last of what it printed."""
+
+
+Event = Started | Item | Returned | Raised | Died | Late
 """What a trial's owner is told: Started, an Item each for its epochs and its outcome, or in place
 of an outcome one of the others."""
 
@@ -36,8 +45,11 @@ of an outcome one of the others."""
 class Order:
     """A trial, and its executor's settings as far as they concern a worker."""
 
-    def __init__(self, trial: Trial, settings: Executor) -> None:
+    def __init__(self, trial: Trial, settings: Executor, late: Path | None = None) -> None:
         self.trial = trial
+        self.late = late
+        """A file that is made when the trial is past its limit, where a watchdog has no other way
+        to tell its owner."""
         self.evaluate = settings.evaluate
         self.check = settings.CHECK
         self.grace = settings.GRACE
@@ -120,6 +132,8 @@ class TrialProcess:
             case _, None:
                 return self._suspect(Died(self._child.exitcode, self._child.tail()))
             case _, Returned() | Raised():
+                if self.device is not None:  # it said nothing of what became of the GPU
+                    return self._suspect(message)
                 self._state = _State.IDLE
         return message
 
@@ -131,15 +145,17 @@ class TrialProcess:
             assert self._order is not None
             self._wait_for(_State.TIDYING, self._order.grace)
 
+    def expire(self) -> Event | None:
+        """Kills a trial past its limit; as `hear`. One that is over has nothing to lose."""
+        if self._state is not _State.RUNNING or self._child is None:
+            return None
+        return self._suspect(Late(self._child.tail()))
+
     def give_up(self) -> Event | None:
         """Kills what is overdue; as `hear`."""
         checking = self._state is _State.CHECKING
         self.close()
         return _broken(f"no answer within {CHECK_SECONDS:g} s", "") if checking else None
-
-    def tail(self) -> str:
-        """The last of what its trial printed."""
-        return "" if self._child is None else self._child.tail()
 
     def close(self) -> None:
         """Ends the process and so gives back its GPU memory; the next trial gets a new one."""
@@ -167,7 +183,7 @@ class TrialProcess:
 
     def _suspect(self, event: Event) -> Event | None:
         """The process is unfit for another trial. If it had a GPU, that is asked before anyone is
-        told: the candidate is not to answer for it."""
+        told, in a fresh process: the candidate is not to answer for it."""
         device = self.device
         self.close()
         if device is None:

@@ -351,6 +351,35 @@ class ProcessContract(ExecutorContract):
             2: "the GPU does not work: the process that asked it died",
         }
 
+    @pytest.mark.parametrize("deed", ["sleep", "hold_gil", "throw", "silent", "leave 1"])
+    def test_whatever_way_a_trial_ends_badly_its_gpu_is_asked(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str
+    ) -> None:
+        """A lost GPU may answer no call at all."""
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "dead,good")
+        driver = ScriptedDriver([f"only {deed}"] * 2, tmp_path, device="cuda", time_limit=1.0)
+        executor = self.make(workers=2, gpus=2)
+        executor.GRACE, executor.CHECK = 0.5, CHECK
+        executor.run(driver)
+        assert driver.statuses == [Status.OK] * 2, driver.outcomes
+        assert all("device=good" in outcome.message for outcome in driver.outcomes.values())
+        assert dict(driver.retirements) == {0: "the GPU does not work: RuntimeError: dead is dead"}
+
+    def test_on_a_gpu_that_works_it_is_the_trials_own_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "good")
+        scripts = ["sleep", "throw", "silent", "ok"]
+        driver = ScriptedDriver(scripts, tmp_path, device="cuda", time_limit=1.0)
+        executor = self.make(gpus=1)
+        executor.GRACE, executor.CHECK = 0.5, CHECK
+        executor.run(driver)
+        assert driver.statuses == [Status.TIMEOUT, Status.CRASH, Status.CRASH, Status.OK]
+        assert "time limit of 1 s" in driver.outcomes[1].message
+        assert driver.outcomes[1].epochs == 1
+        assert driver.outcomes[2].message == "ValueError: as told"
+        assert driver.retirements == []
+
     def test_idle_workers_leave_a_gpu_that_is_wanted_whole(self, tmp_path: Path) -> None:
         """Each would keep its CUDA context there."""
         alive: list[int] = []

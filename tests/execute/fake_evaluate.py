@@ -151,6 +151,12 @@ def use(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     yield Outcome(status=Status.OK, message=f"device={device()}")
 
 
+def only(trial: Trial, deed: str) -> Iterator[Epoch | Outcome]:
+    """`deed` where its GPU is dead, which that alone shows; ends well elsewhere."""
+    name, _, argument = (deed if not works() else "ok").partition(" ")
+    yield from DEEDS[name](trial, argument)
+
+
 def break_later(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     """Leaves its process broken without anybody's having noticed."""
     os.environ["FAKE_BROKEN"] = "1"
@@ -195,7 +201,7 @@ DEEDS = {
     deed.__name__: deed
     for deed in (
         ok, segv, leave, kill, sleep, hold_gil, throw, quit_python, oom, huge, silent, endless,
-        meet, parent, spoil, share, use, break_later, terminate,
+        meet, parent, spoil, share, use, only, break_later, terminate,
         grow,
     )
 }  # fmt: skip
