@@ -177,6 +177,7 @@ class CampaignDriver:
     def retired(self, gpu: int, why: str) -> None:
         """The campaign goes on with the GPUs that are left."""
         self.store.event("retired", gpu=gpu, why=why)
+        self._launcher.memory.leave_out(gpu)
         self.say(f"GPU {gpu} is used no more: {why}")
 
     def tick(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from nas.bank import Bank, Entry
 from nas.campaign.config import CampaignConfig
-from nas.execute import Sandbox, settled_precision
+from nas.execute import GpuSandbox, NoGpuError, Sandbox, settled_precision
 from nas.execute.latency import measure_latency
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.render import render
@@ -41,20 +41,24 @@ def measure_latencies(
             " it has ended"
         )
         return found
-    with Sandbox() as sandbox:
+    with GpuSandbox(config.gpus, say) if config.gpus else Sandbox() as sandbox:
         for number, entry in enumerate(missing, start=1):
             watch(number, len(missing), entry.model)
             candidate = entry.candidate
-            answer = sandbox.call(
-                measure_latency,
-                candidate,
-                render(candidate),
-                str(bank.checked(entry, WEIGHTS)),
-                entry.inputs.num_classes,
-                config.device,
-                settled_precision(candidate.recipe.precision, config.gpus)[0],
-                timeout=SECONDS,
-            )
+            try:
+                answer = sandbox.call(
+                    measure_latency,
+                    candidate,
+                    render(candidate),
+                    str(bank.checked(entry, WEIGHTS)),
+                    entry.inputs.num_classes,
+                    config.device,
+                    settled_precision(candidate.recipe.precision, config.gpus)[0],
+                    timeout=SECONDS,
+                )
+            except NoGpuError as error:
+                say(f"latency cannot be measured: {error}")
+                break
             if not answer.ok:
                 say(f"{entry.model}: its latency cannot be measured: {answer.problem}")
                 sandbox.close()

@@ -88,12 +88,14 @@ class Launcher:
         )
 
     def room(self, running: Sequence[Trial], *, anew: bool = False) -> Sequence[int] | None:
-        """Of each GPU what this campaign may have now beside other programs, in bytes; None where
-        there is no GPU, or one that nothing is known of. See `MemoryReader.look` for `anew`."""
-        look = self.memory.look(anew=anew)
+        """Of each GPU that is in use what this campaign may have now beside other programs, in
+        bytes; None where there is no GPU, or one that nothing is known of. See `MemoryReader.look`
+        for `anew`."""
+        look = enumerate(self.memory.look(anew=anew))
+        used = [memory for gpu, memory in look if gpu not in self.memory.left_out]
         share = sum(trial.memory_fraction or 1.0 for trial in running)
-        known = [gpu for gpu in look if gpu is not None]
-        if len(known) < len(look) or not known:
+        known = [memory for memory in used if memory is not None]
+        if len(known) < len(used) or not known:
             return None
         kept = self.config.workers * (2 * CONTEXT_BYTES + self.data_bytes)
         return [gpu.room(share, kept) for gpu in known]

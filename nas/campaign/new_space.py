@@ -36,6 +36,7 @@ def new_space(
             say(f"{probe.member.model} is left out: {probe.problem}")
 
     under = conditions(image_size, 3, CLASSES, "cuda" if gpus else "cpu", "auto")
-    probes = probe_members(None, [member for _, member in found], under, watch=probed, say=say)
+    members = [member for _, member in found]
+    probes = probe_members(None, members, under, gpus=gpus, watch=probed, say=say)
     sound = [(family, member) for family, member in found if probes[member.model].ok]
     return proposed_space(name, image_size, sound)

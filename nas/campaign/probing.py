@@ -7,7 +7,7 @@ from typing import cast
 from nas.campaign.config import CampaignConfig
 from nas.campaign.waiting import GIVE_UP_SECONDS, delays
 from nas.data import num_classes
-from nas.execute import Answer, Sandbox, settled_precision
+from nas.execute import Answer, GpuSandbox, Sandbox, settled_precision
 from nas.ledger import Ledger, probe_digest
 from nas.preflight import Crowded, conditions, probe_beside_others
 from nas.spec import Conditions, Member, Probe, ProblemError, Space
@@ -30,10 +30,12 @@ def probe_members(
     members: list[Member],
     under: Conditions,
     *,
+    gpus: int = 0,
     watch: Watch = lambda done, total, probe: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Probe]:
-    """A probe for each member, by model name: from the cache, or taken now in a killable child.
+    """A probe for each member, by model name: from the cache, or taken now in a killable child,
+    on one of so many GPUs that works and has room, as `under` says.
 
     Where there is no answer, because memory ran out, CUDA failed, or the process was killed or
     hung, the member is probed once more in a fresh one: an accident need not be its fault. A second
@@ -45,7 +47,7 @@ def probe_members(
     missing = [m for m in members if m.model not in found]
     if not missing:
         return found
-    with Sandbox() as sandbox:
+    with GpuSandbox(gpus, say) if gpus else Sandbox() as sandbox:
         for done, member in enumerate(missing, start=1):
             taken = _probed(sandbox, member, under, say)
             if not taken.ok:

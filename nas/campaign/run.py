@@ -111,7 +111,7 @@ def prepare(
     classes = classes_of(config)
     members = [member for _, member in space.members]
     under = conditions_for(space, config, classes)
-    probes = probe_members(ledger, members, under, watch=watch, say=say)
+    probes = probe_members(ledger, members, under, gpus=config.gpus, watch=watch, say=say)
     left = feasible(space, probes)
     check_enough(left, config)
     return left, probes, classes

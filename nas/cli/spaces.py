@@ -130,7 +130,7 @@ def families(
             status.update(Text(f"probing {done}/{total}: {probe.member.model}"))
 
         probes = probe_members(
-            ledger, members, under, watch=watch, say=lambda line: echo(line, err=True)
+            ledger, members, under, gpus=gpus, watch=watch, say=lambda line: echo(line, err=True)
         )
     rows = [
         {

@@ -16,6 +16,7 @@ from nas.execute.devices import (
     versions,
 )
 from nas.execute.gpu_memory import GpuMemory, Look, MemoryReader
+from nas.execute.gpu_sandbox import GpuSandbox, NoGpuError
 from nas.execute.ray_session import clear_left_behind
 from nas.execute.sandbox import Answer, Failure, Sandbox
 from nas.spec import ProblemError, UsageError, did_you_mean
@@ -29,9 +30,11 @@ __all__ = [
     "Failure",
     "Gpu",
     "GpuMemory",
+    "GpuSandbox",
     "Idle",
     "Look",
     "MemoryReader",
+    "NoGpuError",
     "Sandbox",
     "check_gpus",
     "clear_left_behind",

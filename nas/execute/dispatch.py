@@ -157,6 +157,7 @@ class Dispatcher:
             return
         if gpu in self.placing.alive:
             self.placing.retire(gpu)
+            self._memory.leave_out(gpu)
             self.driver.retired(gpu, outcome.message)
             self._lost = outcome
         if self.placing.alive:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from nas.execute.devices import Gpu, gpus_available
+from nas.execute.devices import Gpu, gpus_available, visible_device
 from nas.execute.sandbox import Sandbox
 from nas.execute.tools import said
 
@@ -51,6 +51,7 @@ class MemoryReader:
     """Looks at the first GPUs, and again when the last look is too old."""
 
     def __init__(self, gpus: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.left_out: set[int] = set()
         self._count = gpus
         self._clock = clock
         self._last: Look = ()
@@ -70,27 +71,54 @@ class MemoryReader:
             self._took = self._at - start
         return self._last
 
+    def leave_out(self, gpu: int) -> None:
+        """Looks at a GPU no more, which does not work: nothing is known of it."""
+        self.left_out.add(gpu)
+
     def _look(self) -> tuple[Look, bool]:
         """And whether it was nvidia-smi that said it."""
         gpus = gpus_available()[: self._count]
-        nothing: Look = (None,) * self._count
         if len(gpus) < self._count:
-            return nothing, False
-        found = by_nvidia_smi(gpus)
-        if None not in found:
-            return found, True
-        with Sandbox() as sandbox:
-            answer = sandbox.call(mem_get_info, self._count, timeout=_TIMEOUT)
-        if not answer.ok:
-            return nothing, False
-        return tuple(GpuMemory(total, free) for free, total in answer.value), False
+            return (None,) * self._count, False
+        told = by_nvidia_smi(gpus)
+        found = {i: told[i] for i in range(self._count) if i not in self.left_out}
+        missing = [gpu for gpu, memory in found.items() if memory is None]
+        if missing:
+            found |= _by_child(missing)
+        return tuple(found.get(gpu) for gpu in range(self._count)), not missing
 
 
-def mem_get_info(count: int) -> list[tuple[int, int]]:
-    """(free, total) of the first GPUs, as CUDA says it: for a process that soon ends."""
+def _by_child(gpus: list[int]) -> dict[int, GpuMemory | None]:
+    """What CUDA says of GPUs: all of them in one process, and each that this says nothing of in
+    one that sees no other: a broken GPU may have spoiled the first for all."""
+    found = _asked(gpus, None)
+    for gpu in gpus:
+        if len(gpus) > 1 and found[gpu] is None:
+            found[gpu] = _asked([0], visible_device(gpu))[0]
+    return found
+
+
+def _asked(gpus: list[int], visible_devices: str | None) -> dict[int, GpuMemory | None]:
+    with Sandbox(visible_devices) as sandbox:
+        answer = sandbox.call(mem_get_info, gpus, timeout=_TIMEOUT)
+    told = answer.value if answer.ok else [None] * len(gpus)
+    return {
+        gpu: None if info is None else GpuMemory(total=info[1], free=info[0])
+        for gpu, info in zip(gpus, told, strict=True)
+    }
+
+
+def mem_get_info(gpus: list[int]) -> list[tuple[int, int] | None]:
+    """(free, total) of GPUs, as CUDA says it, None where it fails: for a process that soon ends."""
     import torch
 
-    return [torch.cuda.mem_get_info(gpu) for gpu in range(count)]
+    found: list[tuple[int, int] | None] = []
+    for gpu in gpus:
+        try:
+            found.append(torch.cuda.mem_get_info(gpu))
+        except RuntimeError:
+            found.append(None)
+    return found
 
 
 def by_nvidia_smi(gpus: Iterable[Gpu]) -> Look:

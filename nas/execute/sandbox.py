@@ -58,7 +58,9 @@ class Sandbox:
     """How long a child may take to start and to import what a function needs."""
     LOOK_SECONDS = 1.0
 
-    def __init__(self) -> None:
+    def __init__(self, visible_devices: str | None = None) -> None:
+        """`visible_devices`: its CUDA_VISIBLE_DEVICES; None for this process's own."""
+        self.visible_devices = visible_devices
         self._child: Child | None = None
         self._folder: TemporaryDirectory[str] | None = None
 
@@ -70,11 +72,12 @@ class Sandbox:
         `timeout`, in seconds, counts from when the child has imported the function's module. Only
         a function or arguments that cannot be sent raise here.
         """
-        if self._child is None or self._folder is None:
-            self._folder = TemporaryDirectory(prefix="nas-sandbox-")
-            self._child = Child()
-        child = self._child
-        child.ask(_call, self._folder.name, function, args, kwargs)
+        if self._child is None:
+            self._open()
+        child, folder = self._child, self._folder
+        assert child is not None
+        assert folder is not None
+        child.ask(_call, folder.name, function, args, kwargs)
         until = awake() + self.START_SECONDS
         while awake() < until:
             if not child.connection.poll(min(self.LOOK_SECONDS, max(0.0, until - awake()))):
@@ -93,6 +96,11 @@ class Sandbox:
         detail = child.tail()
         self.close()
         return Answer(None, Failure.TIMEOUT, f"no answer after {timeout:g} s; killed", detail)
+
+    def _open(self) -> None:
+        """Makes the child."""
+        self._folder = TemporaryDirectory(prefix="nas-sandbox-")
+        self._child = Child(visible_devices=self.visible_devices)
 
     def close(self) -> None:
         """Kills the child; the next call makes a new one."""

@@ -13,7 +13,7 @@ from nas.bank import Bank, Entry
 from nas.campaign import CampaignConfig, latencies
 from nas.campaign.bank import bank_of
 from nas.campaign.latencies import measure_latencies
-from nas.execute import Answer, Failure
+from nas.execute import Answer, Failure, NoGpuError
 from nas.ledger import Ledger
 from nas.screen import load
 
@@ -94,6 +94,26 @@ def test_one_that_cannot_be_measured_is_told_of_and_the_others_are(ledger: Ledge
     found = measure_latencies(ledger, bank, entries, CONFIG, say=said.append)
     assert said == ["slow_s: its latency cannot be measured: no answer after 300 s; killed"]
     assert [bool(found[entry.key].latency) for entry in entries] == [False, True]
+
+
+def test_without_a_gpu_that_works_nothing_is_measured(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoGpu(FakeSandbox):
+        def __init__(self, gpus: int, say: Any) -> None:
+            super().__init__()
+
+        def call(self, *args: Any, **more: Any) -> Any:
+            raise NoGpuError("no GPU works (CUDA error)")
+
+    monkeypatch.setattr(latencies, "GpuSandbox", NoGpu)
+    monkeypatch.setattr(latencies, "settled_precision", lambda wanted, gpus: ("fp32", ""))
+    bank = bank_of(ledger)
+    entry = unmeasured(bank, "bee")
+    said: list[str] = []
+    found = measure_latencies(ledger, bank, [entry], CONFIG.with_(gpus=2), say=said.append)
+    assert found == {entry.key: entry}
+    assert said == ["latency cannot be measured: no GPU works (CUDA error)"]
 
 
 def test_a_screen_does_not_know_the_speed_of_what_was_not_measured(tmp_path: Path) -> None:

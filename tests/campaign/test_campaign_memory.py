@@ -197,6 +197,23 @@ class TestRoom:
         play(driver, now, ok, most=100)
         assert len(campaign.outcomes()) == MOST
 
+    def test_a_gpu_that_was_retired_has_no_room(self, bench: Make, now: list[float]) -> None:
+        class Two(Others):
+            """A second GPU, all of it free; once retired, nothing is known of it."""
+
+            def look(self, *, anew: bool = False) -> Look:
+                second = None if 1 in self.left_out else GpuMemory(TOTAL, TOTAL, ours=0)
+                return (*super().look(), second)
+
+        campaign = bench(trials=1, gpus=2)
+        others = Two(50 * GIB)
+        driver = campaign.drive(memory_bytes=40 * GIB, device_bytes=TOTAL, memory=others)
+        driver.retired(1, "the GPU does not work")
+        assert play(driver, now, ok, most=100) == []
+        assert "to be had" in campaign.said[-1]
+        others.held = 0
+        assert len(play(driver, now, ok)) == 1
+
     def test_what_is_larger_than_the_gpu_is_refused_whoever_holds_it(
         self, bench: Make, now: list[float]
     ) -> None:

@@ -130,6 +130,23 @@ def test_but_not_for_ever(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> No
     assert ledger.probes_under(under) == {}
 
 
+def test_on_gpus_it_is_one_that_works(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class OnGpu(FakeSandbox):
+        def __init__(self, gpus: int, say: Any) -> None:
+            asked.append(gpus)
+            say("GPU 0 does not work")
+
+    monkeypatch.setattr(probing, "GpuSandbox", OnGpu)
+    said: list[str] = []
+    under = conditions_for(space(), CampaignConfig(), 10).with_(device="a card")
+    found = probe_members(ledger, MEMBERS[:1], under, gpus=3, say=said.append)
+    assert found["test_resnet"].ok
+    assert asked == [3]
+    assert said == ["GPU 0 does not work"]
+
+
 def test_other_conditions_are_other_probes(ledger: Ledger) -> None:
     for classes in (10, 100):
         probe_members(ledger, MEMBERS[:1], conditions_for(space(), CampaignConfig(), classes))

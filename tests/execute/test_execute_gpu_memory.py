@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from nas.execute import Answer, gpu_memory
+from nas.execute import Answer, Failure, gpu_memory
 from nas.execute.devices import Gpu
 from nas.execute.gpu_memory import GpuMemory, MemoryReader, by_nvidia_smi
 
@@ -128,15 +129,18 @@ class TestReader:
         asked, time = list[int](), [0.0]
 
         class Asked:
+            def __init__(self, visible_devices: str | None) -> None:
+                pass
+
             def __enter__(self) -> "Asked":
                 return self
 
             def __exit__(self, *_: object) -> None:
                 pass
 
-            def call(self, function: Any, count: int, timeout: float) -> Answer[Any]:
+            def call(self, function: Any, gpus: list[int], timeout: float) -> Answer[Any]:
                 assert function is gpu_memory.mem_get_info
-                asked.append(count)
+                asked.append(len(gpus))
                 return Answer([(7, 24), (9, 24)])
 
         monkeypatch.setattr(gpu_memory, "Sandbox", Asked)
@@ -148,6 +152,58 @@ class TestReader:
         time[0] = 61.0
         reader.look()
         assert asked == [2, 2]
+
+    @pytest.mark.parametrize("dead", ["fails", "takes all with it"])
+    def test_a_broken_gpu_leaves_the_others_known(
+        self, no_nvidia_smi: None, monkeypatch: pytest.MonkeyPatch, dead: str
+    ) -> None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        asked: list[tuple[str | None, list[int]]] = []
+        time = [0.0]
+
+        class Asked:
+            def __init__(self, visible_devices: str | None) -> None:
+                self.seen = visible_devices
+
+            def __enter__(self) -> "Asked":
+                return self
+
+            def __exit__(self, *_: object) -> None:
+                pass
+
+            def call(self, function: Any, gpus: list[int], timeout: float) -> Answer[Any]:
+                asked.append((self.seen, gpus))
+                where = gpus if self.seen is None else [int(self.seen)]
+                if 0 in where and dead == "takes all with it":
+                    return Answer(None, Failure.DIED, "its process crashed with SIGSEGV")
+                return Answer([None if gpu == 0 else (9, 24) for gpu in where])
+
+        monkeypatch.setattr(gpu_memory, "Sandbox", Asked)
+        reader = MemoryReader(2, lambda: time[0])
+        assert reader.look() == (None, GpuMemory(24, 9))
+        asked.clear()
+        reader.leave_out(0)
+        time[0] = 1000.0
+        assert reader.look() == (None, GpuMemory(24, 9))
+        assert asked == [(None, [1])]  # the retired one is left alone
+
+    def test_what_nvidia_smi_does_not_know_a_child_is_asked_of(
+        self, nvidia_smi: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        nvidia_smi("GPU-bbbb-2, 24576, 20000\\n")
+        monkeypatch.setattr(
+            gpu_memory, "_by_child", lambda gpus: {gpu: GpuMemory(24, 5) for gpu in gpus}
+        )
+        assert MemoryReader(2).look() == (GpuMemory(24, 5), GpuMemory(24 * GIB, 20000 * MIB))
+
+    def test_a_device_that_fails_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def told(gpu: int) -> tuple[int, int]:
+            if gpu == 1:
+                raise torch.AcceleratorError("CUDA error: uncorrectable ECC error encountered")
+            return 5, 24
+
+        monkeypatch.setattr(torch.cuda, "mem_get_info", told)
+        assert gpu_memory.mem_get_info([0, 1, 2]) == [(5, 24), None, (5, 24)]
 
     def test_on_a_cpu_nobody_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(gpu_memory, "by_nvidia_smi", None)

@@ -85,6 +85,13 @@ def test_what_cannot_travel_raises_here(sandbox: Sandbox) -> None:
     assert sandbox.call(fake.add, 1).value == 2
 
 
+def test_it_sees_the_devices_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "a,b")
+    for shown, seen in ((None, "a,b"), ("b", "b")):
+        with Sandbox(shown) as sandbox:
+            assert sandbox.call(fake.device).value == seen
+
+
 def test_closing_twice_is_nothing() -> None:
     sandbox = Sandbox()
     sandbox.close()

@@ -1,0 +1,75 @@
+"""Where a campaign probes and measures: on a GPU that works, with room."""
+
+import fake_evaluate as fake
+import pytest
+
+from nas.execute import GpuMemory, GpuSandbox, Look, MemoryReader, NoGpuError, gpu_sandbox
+
+
+class Known(MemoryReader):
+    """Says what it is told: free parts of 100 by GPU, None where nothing is known."""
+
+    free: tuple[int | None, ...] = ()
+
+    def look(self, *, anew: bool = False) -> Look:
+        return tuple(None if part is None else GpuMemory(100, part) for part in self.free)
+
+
+@pytest.fixture(autouse=True)
+def declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GPUs that are not there, asked by a fake check; see fake_evaluate."""
+    monkeypatch.setattr(gpu_sandbox, "check_first_gpu", fake.check)
+    monkeypatch.setattr(gpu_sandbox, "MemoryReader", Known)
+
+
+@pytest.mark.parametrize(
+    ("listed", "free", "chosen", "passed_over"),
+    [
+        ("good,other", (90, 99), "good", []),
+        ("good,other", (10, 60), "other", []),
+        ("good,other", (10, 20), "other", []),
+        ("good,other", (None, 20), "other", []),
+        ("dead,good", (90, 0), "good", [0]),
+        ("dead,dead silent,good", (90, 90, 90), "good", [0, 1]),
+        ("good", (), "good", []),
+    ],
+)
+def test_the_first_that_works_and_has_room(
+    monkeypatch: pytest.MonkeyPatch,
+    listed: str,
+    free: tuple[int | None, ...],
+    chosen: str,
+    passed_over: list[int],
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", listed)
+    monkeypatch.setattr(Known, "free", free)
+    said: list[str] = []
+    with GpuSandbox(len(listed.split(",")), said.append) as sandbox:
+        assert sandbox.call(fake.device).value == chosen
+        first = sandbox.call(fake.pid).value
+        assert sandbox.call(fake.pid).value == first
+        sandbox.close()
+        assert sandbox.call(fake.device).value == chosen
+    over = [f"GPU {gpu} does not work and is passed over" for gpu in passed_over]
+    assert [line.partition(":")[0] for line in said] == over
+
+
+def test_it_is_chosen_anew_when_others_have_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "first,second")
+    monkeypatch.setattr(Known, "free", (90, 90))
+    with GpuSandbox(2) as sandbox:
+        assert sandbox.call(fake.device).value == "first"
+        monkeypatch.setattr(Known, "free", (1, 90))
+        assert sandbox.call(fake.device).value == "first"  # no process is left for nothing
+        sandbox.close()
+        assert sandbox.call(fake.device).value == "second"
+
+
+def test_where_none_works_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "dead")
+    said: list[str] = []
+    with GpuSandbox(1, said.append) as sandbox:
+        for _ in range(2):
+            with pytest.raises(NoGpuError, match="no GPU works"):
+                sandbox.call(fake.device)
+    assert said == ["GPU 0 does not work and is passed over: RuntimeError: dead is dead"]
