@@ -1,6 +1,6 @@
 """Which data sets there are. Torch-free: a source's module is imported when its name is used."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -22,43 +22,59 @@ class DataSet:
     about: str
     how: str
     """How to get it: what to type, or that there is nothing to do."""
+    _: KW_ONLY
+    images: int = 0
+    """How many there are, of a set that nobody but its maker fills."""
+    files: bool = False
+    """Whether its images are files, which nas.data.preprocess reads, or arrays of pixels."""
     pixels: str = ""
-    """What its own pixels were before they had 8 bits, in a sentence."""
+    """How its pixels came to 8 bits before anything else was done, in a sentence."""
 
 
 _BUILT_IN = "nothing to get"
-_DIGITS = "scikit-learn's grey levels 0…16 were taken as 0…255."
+_DIGITS = "scikit-learn's grey levels 0…16 were taken as 0…255"
 
-_SETS = {
-    "digits": DataSet(
-        "digits", "1,797 handwritten digits, 8×8, from scikit-learn", _BUILT_IN, _DIGITS
+_ALL = (
+    DataSet(
+        "digits",
+        "1,797 handwritten digits, 8×8, from scikit-learn",
+        _BUILT_IN,
+        images=1_797,
+        pixels=f"{_DIGITS}.",
     ),
-    "noisy-digits": DataSet(
+    DataSet(
         "noisy-digits",
         "the same under noise, which leaves room at the top",
         _BUILT_IN,
-        pixels=_DIGITS,
+        images=1_797,
+        pixels=f"{_DIGITS}; Gaussian noise with a standard deviation of 0.3 of that range was added"
+        " to every pixel, once, and the sum cut to 0…255.",
     ),
-    "synthetic": DataSet(
-        "synthetic", "16 procedural classes in 4 domains, for ground truth", _BUILT_IN
+    DataSet(
+        "synthetic", "16 procedural classes in 4 domains, for ground truth", _BUILT_IN, images=1_600
     ),
-    "cifar10": DataSet("cifar10", "60,000 photographs, 32×32, 10 classes", "nas data get cifar10"),
-    "cifar100": DataSet(
-        "cifar100", "60,000 photographs, 32×32, 100 classes", "nas data get cifar100"
+    DataSet(
+        "cifar10", "60,000 photographs, 32×32, 10 classes", "nas data get cifar10", images=60_000
     ),
-    "tiny-imagenet": DataSet(
+    DataSet(
+        "cifar100", "60,000 photographs, 32×32, 100 classes", "nas data get cifar100", images=60_000
+    ),
+    DataSet(
         "tiny-imagenet",
         "110,000 photographs, 64×64, 200 classes",
         "nas data get tiny-imagenet",
-        "248 MB",
+        images=110_000,
+        files=True,
     ),
-    "folder:PATH": DataSet(
+    DataSet(
         "folder:PATH",
         "your own images: PATH/CLASS/*.jpg, or PATH/train, PATH/val and PATH/test of that form;"
         " classes:PATH where every folder is a class, one called train too",
         "put the images there",
+        files=True,
     ),
-}
+)
+_SETS = {one.name: one for one in _ALL}
 
 _DOWNLOADS = {"cifar10": "170 MB", "cifar100": "169 MB", "tiny-imagenet": "248 MB"}
 """How large they are."""
@@ -89,6 +105,17 @@ class Source(Protocol):
 def describe() -> list[DataSet]:
     """Every data set and how to get it."""
     return list(_SETS.values())
+
+
+def described(dataset: str) -> DataSet:
+    """One by its name; `folder:PATH` for any other, as for a person's own images."""
+    return _SETS.get(dataset, _SETS["folder:PATH"])
+
+
+def kept_small(dataset: str, image_size: int, channels: int) -> bool:
+    """Whether the images of a set that nas knows are kept at their own size, and scaled up each
+    time: at a model's they would exceed MEMORY_LIMIT."""
+    return described(dataset).images * channels * image_size**2 > MEMORY_LIMIT
 
 
 def canonical(dataset: str) -> str:

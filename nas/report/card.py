@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nas.data import describe
+from nas.data import described, kept_small
 from nas.report.cells import cell
 from nas.report.marks import code_span, markdown
 
@@ -94,24 +94,50 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
 
 
 def _images(config: Mapping[str, Any]) -> str:
-    """How a file becomes an input, in words; `preprocess.py` is the same in code."""
-    size, grey = config["image_size"], config["channels"] == 1
-    span = config["value_range"]
-    scale = "divided by 255"
-    if span:
-        scale = f"mapped from {span[0]:g}…{span[1]:g}, in all images alike, to 0…1 and clipped"
-    own = next(
-        (s.pixels for s in describe() if s.name == config["candidate"]["task"]["dataset"]), ""
+    """How an image of the data set became an input, in words; and how a new file does, by
+    `preprocess.py`, where that is not the same."""
+    dataset, size, channels = (
+        config["candidate"]["task"]["dataset"],
+        config["image_size"],
+        config["channels"],
     )
+    known = described(dataset)
+    colour = "grey" if channels == 1 else "RGB"
+    small = kept_small(dataset, size, channels)
     mean, std = (", ".join(f"{x:.4f}" for x in config[name]) for name in ("mean", "std"))
+    end = (
+        f"divided by 255 and normalised: (x − mean) / std, with mean {mean} and standard deviation"
+        f" {std}. Nothing was augmented for the figures above."
+    )
+    span = config["value_range"]
+    scaled = (
+        f"mapped from {span[0]:g}…{span[1]:g}, in all images alike, to 0…255 and clipped, "
+        if span
+        else ""
+    )
+    read = (
+        "its first frame, turned upright by its EXIF orientation, colour of 16 bits cut to its"
+        " upper 8, transparent parts laid on mid-grey (128), converted to"
+        f" {colour}, scaled to cover {size}×{size} pixels (bilinear, antialiased) and cropped to"
+        f" the middle, {scaled}rounded to 8 bits"
+    )
+    script = "`preprocess.py`, which needs Pillow and NumPy alone"
+    if known.files and not small:
+        return f"Every image was prepared by {script}: {read}, {end}"
+    up = f"scaled up to {size}×{size} pixels by torch (bilinear) and not rounded again, "
+    if known.files:
+        own = f"Every image was prepared by {script}, but at its own size, {up}"
+    elif small:
+        own = f"Every image was a row of an array, converted to {colour}, rounded to 8 bits, {up}"
+    else:
+        own = (
+            f"Every image was a row of an array, converted to {colour}, scaled to {size}×{size}"
+            " pixels by torch (bilinear, antialiased), rounded to 8 bits, "
+        )
     return (
-        "Every image was prepared by `preprocess.py`, which needs Pillow and NumPy alone: its first"
-        " frame, turned upright by its EXIF orientation, transparent parts laid on mid-grey (128),"
-        f" converted to {'grey' if grey else 'RGB'}, scaled to cover {size}×{size} pixels"
-        f" (bilinear, antialiased) and cropped to the middle, {scale}, and normalised:"
-        f" (x − mean) / std, with mean {mean} and standard deviation {std}. Nothing was augmented"
-        " for the figures above."
-        f"{own and ' ' + own}"
+        f"{own}{end}{known.pixels and ' ' + known.pixels}\n\n"
+        f"A new file is prepared by {script}: {read}. Of an image of this data set it makes the"
+        f" same pixels but for {2 if small else 1} of 255 at most."
     )
 
 

@@ -10,6 +10,7 @@ import torch
 from data_files import Load, SmallCifar, make_folder, write_image
 
 import nas.data
+from nas.data.catalog import find
 from nas.data.sources import cifar10, cifar100
 from nas.data.split import Data, Split, TensorSplit
 from nas.spec import ProblemError
@@ -287,6 +288,15 @@ class TestCheck:
             "folder:PATH",
         ]
         assert all(entry.about and entry.how for entry in nas.data.describe())
+
+    def test_what_is_said_of_a_set_is_so(self, tiny_imagenet: Path) -> None:
+        for entry in nas.data.describe()[:-1]:
+            source, _ = find(entry.name, tiny_imagenet)
+            if entry.name != "tiny-imagenet":  # of which a part lies here
+                assert source.num_images(tiny_imagenet) == entry.images
+            assert (source.listed(tiny_imagenet) is not None) == entry.files
+            assert not entry.pixels or entry.pixels.endswith("255.")
+        assert nas.data.described("classes:/pets").name == "folder:PATH"
 
     def test_checking_imports_no_torch(self, tmp_path: Path) -> None:
         make_folder(tmp_path, {"cat": 3, "dog": 3})

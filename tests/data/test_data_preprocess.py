@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_files import write_deep_png, write_small_png, write_tiff
+import torch
+from data_files import Load, write_deep_png, write_small_png, write_tiff
 from PIL import Image
 
 from nas.data.preprocess import prepare, read
@@ -221,6 +222,23 @@ def test_the_first_frame_counts(tmp_path: Path) -> None:
 
 
 class TestPrepare:
+    @pytest.mark.parametrize(("name", "side", "bands"), [("digits", 8, 1), ("synthetic", 32, 3)])
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_arrays_that_torch_scales_get_nearly_the_same(
+        self, tmp_path: Path, load_small: Load, name: str, side: int, bands: int, channels: int
+    ) -> None:
+        own = load_small(name, image_size=side, channels=bands).test.images[:40]  # type: ignore[attr-defined]
+        kept = 2000 * channels * side**2  # bytes: no room for more than each one's own size
+        for limit, most in ((2**32, 1), (kept, 2)):
+            data = load_small(name, image_size=48, channels=channels, memory_limit=limit)
+            mean, std = (torch.tensor(of).view(-1, 1, 1) for of in (data.mean, data.std))
+            fed = torch.cat([x for x, _ in data.test.batches(40)])
+            for pixels, x in zip(own, fed, strict=False):
+                image = pixels.permute(1, 2, 0).squeeze(2)
+                Image.fromarray(image.numpy()).save(tmp_path / "a.png")
+                got = prepare(tmp_path / "a.png", image_size=48, channels=channels)
+                assert np.abs((x * std + mean).numpy() * 255 - got).max() <= most + 1e-3
+
     def test_deep_values_by_one_range(self, tmp_path: Path) -> None:
         path = tmp_path / "deep.png"
         Image.fromarray(np.array([[0, 100], [1100, 5000]], dtype=np.uint16)).save(path)

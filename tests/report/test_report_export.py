@@ -8,6 +8,7 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +20,10 @@ from torch import nn
 
 import nas.data
 from nas.data.files import Decoder
+from nas.data.sources.noisy_digits import NOISE
 from nas.data.split import Data
 from nas.ledger import Drawn, Ledger
+from nas.report.card import card
 from nas.report.export import export
 from nas.spec import Inputs, Outcome, ProblemError, Status, Task
 
@@ -238,6 +241,65 @@ class TestPreprocessing:
         config = json.loads((tmp_path / "best" / "config.json").read_text())
         assert config["preprocessing"]["resize"] == "cover"
         assert config["preprocessing"]["crop"] == "center"
+        assert config["preprocessing"]["deep_colour"] == "upper 8 bits"
+        assert config["preprocessing"]["bits"] == 8
+
+    def card(self, dataset: str, **changes: Any) -> str:
+        """What a card says of the images of a data set."""
+        config: dict[str, Any] = {
+            "nas": "1",
+            "key": "k",
+            "families": "ant",
+            "gate": {},
+            "experts": [],
+            "num_classes": 2,
+            "image_size": 64,
+            "channels": 3,
+            "value_range": None,
+            "mean": [0.5],
+            "std": [0.25],
+            "metrics": {"params": 1, "val_acc": None, "test_acc": None},
+            "baselines": {
+                name: {"val_acc": None, "test_acc": None} for name in ("alone", "uniform", "oracle")
+            },
+            "candidate": {
+                "experts": [],
+                "task": {"dataset": dataset, "split_seed": 0},
+                "recipe": {"epochs": 1, "batch_size": 2, "lr": 0.1},
+            },
+        }
+        whole = card(config | changes, weights=False)
+        return whole.split("## Images\n\n")[1].split("\n\n## Use")[0]
+
+    def test_files_by_the_recipe(self) -> None:
+        for dataset in ("tiny-imagenet", "folder:/pets", "classes:/pets"):
+            said = self.card(dataset)
+            assert said.startswith("Every image was prepared by `preprocess.py`")
+            for part in ("16 bits cut to its upper 8", "rounded to 8 bits", "divided by 255"):
+                assert part in said
+            assert said.endswith("Nothing was augmented for the figures above.")
+        said = self.card("folder:/pets", value_range=[100, 4095], channels=1)
+        assert "from 100…4095, in all images alike, to 0…255 and clipped, rounded to 8" in said
+        assert "converted to grey" in said
+
+    def test_arrays_by_torch(self) -> None:
+        for dataset in ("digits", "noisy-digits", "synthetic", "cifar10", "cifar100"):
+            own, new = self.card(dataset).split("\n\n")
+            assert "scaled to 64×64 pixels by torch" in own
+            assert "EXIF" not in own
+            assert "cropped" not in own
+            assert new.startswith("A new file is prepared by `preprocess.py`")
+            assert new.endswith("but for 1 of 255 at most.")
+            assert ("0…16 were taken as 0…255" in own) == (dataset in ("digits", "noisy-digits"))
+            assert (f"deviation of {NOISE} of that range" in own) == (dataset == "noisy-digits")
+
+    def test_images_that_are_scaled_up_each_time(self) -> None:
+        for dataset, most, files in (("cifar10", 154, False), ("tiny-imagenet", 114, True)):
+            assert "scaled up" not in self.card(dataset, image_size=most)
+            own, new = self.card(dataset, image_size=most + 1).split("\n\n")
+            assert f"scaled up to {most + 1}×{most + 1} pixels by torch (bilinear)" in own
+            assert ("`preprocess.py`" in own) == files
+            assert new.endswith("but for 2 of 255 at most.")
 
 
 def test_code_alone(maker: Maker, tmp_path: Path) -> None:
