@@ -23,6 +23,7 @@ from nas.campaign.verdict import alone, title, told, verdict
 from nas.campaign.waiting import GIVE_UP_SECONDS
 from nas.execute import Idle, MemoryReader
 from nas.ledger import CampaignStore, Claim
+from nas.ledger.trouble import DamagedError
 from nas.spec import CROWDED, Epoch, Outcome, Role, Status, Trial
 from nas.working_time import awake
 
@@ -92,6 +93,7 @@ class CampaignDriver:
         self._asked: str | None = None
         self._last_beat = 0.0
         self._lock_told = False
+        self._others_told = False
         self._last_heartbeat = time.monotonic()
         asha = config.scheduler == "asha"
         self._coverage = coverage
@@ -244,7 +246,7 @@ class CampaignDriver:
         """What to do next, as far as there is memory for it."""
         try:
             return self._admission.next(self._running.values())
-        except CandidateError as error:  # what runs beside it is to end well
+        except (CandidateError, DamagedError) as error:  # what runs beside it is to end well
             self.fault = str(error)
             self.stop("the campaign cannot go on")
             return None
@@ -258,6 +260,12 @@ class CampaignDriver:
         if len(self._admission.waiting):
             return False
         if not self._agenda.empty:
+            if not self._others_told:
+                self._others_told = True
+                self.say(
+                    "all that is left is another driver's: waiting until it has a result, or has"
+                    " given no sign of life for a minute"
+                )
             return False
         if self._agenda.lacks_families(self._benched):
             names = ", ".join(sorted(self._benched))

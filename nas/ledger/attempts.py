@@ -79,12 +79,12 @@ class Attempts(Notes):
         """
         now = time.time()
         values = outcome.model_dump(exclude={"status", "experts", "inputs", "needs_restart"})
-        # A worker that died could not say how far and how long it ran.
+        # A worker that died could not say how far it got, and how long that took.
         values["epochs"] = case(
             (m.Attempt.epochs > outcome.epochs, m.Attempt.epochs), else_=outcome.epochs
         )
-        values["seconds"] = outcome.seconds or now - m.Attempt.started_at
         with self.ledger.session() as session:
+            values["seconds"] = outcome.seconds or _trained(session, attempt)
             if outcome.inputs:
                 values["inputs_id"] = once(
                     session, m.Inputs, outcome.inputs.model_dump(mode="json")
@@ -157,12 +157,19 @@ class Attempts(Notes):
             return None
 
 
-def orphan(session: Session, attempt: m.Attempt, last_sign: float) -> None:
-    """Closes an attempt whose driver is gone; it gave its last sign of life at `last_sign`."""
+def orphan(session: Session, attempt: m.Attempt, last_sign: float | None) -> None:
+    """Closes an attempt whose driver is gone; it gave its last sign of life at `last_sign`. Where
+    that is not known, it worked as long as its epochs took."""
     attempt.outcome = Status.KILLED
     attempt.ended_at = time.time()
     attempt.stage = DRIVER
     attempt.message = "its driver was killed, or lost the machine"
     if attempt.begun_at is not None:
-        recorded = select(func.sum(m.Epoch.seconds)).where(m.Epoch.attempt_id == attempt.id)
-        attempt.seconds = max(session.scalar(recorded) or 0.0, last_sign - attempt.begun_at)
+        seen = 0.0 if last_sign is None else last_sign - attempt.begun_at
+        attempt.seconds = max(_trained(session, attempt.id), seen)
+
+
+def _trained(session: Session, attempt: int) -> float:
+    """The seconds that an attempt's epochs took."""
+    recorded = select(func.sum(m.Epoch.seconds)).where(m.Epoch.attempt_id == attempt)
+    return session.scalar(recorded) or 0.0

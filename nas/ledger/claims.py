@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nas.ledger import models as m
+from nas.ledger.trouble import DamagedError
 from nas.spec import DRIVER, MEMORY_OF_OTHERS, Assignment, Candidate, Cost, Role, Status
 
 
@@ -58,13 +59,25 @@ def assignment_of(spec: dict[str, Any]) -> Assignment:
     return Assignment.from_json({"picks": picks, "choices": spec["choices"]})
 
 
+def candidate_of(row: m.Candidate) -> Candidate:
+    """What a row says is trained under its key. Raises DamagedError where that is another
+    candidate's key: a result would be recorded of what never ran."""
+    candidate = Candidate.model_validate(row.spec)
+    if candidate.key != row.key:
+        raise DamagedError(
+            f"candidate {row.id} is damaged: its key is {row.key}, and that of its spec"
+            f" {candidate.key}"
+        )
+    return candidate
+
+
 def claim_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> Claim:
     """A leased row, with its attempts newest first."""
     return Claim(
         id=row.id,
         role=Role(row.role),
         number=row.number,
-        candidate=Candidate.model_validate(row.spec),
+        candidate=candidate_of(row),
         code=row.code,
         cost=cost_of(row),
         micro_batches=row.micro_batches or 1,

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
+from nas.ledger.claims import candidate_of
 from nas.ledger.ledger import Ledger
 from nas.spec import Inputs, Role, UsageError
 
@@ -17,7 +18,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Found:
-    """A candidate with its rows."""
+    """A candidate with its rows; what it is, is what its key says."""
 
     campaign: m.Campaign
     candidate: m.Candidate
@@ -83,6 +84,7 @@ def _matches(
 
 
 def _found(session: Session, candidate: m.Candidate) -> Found:
+    candidate_of(candidate)  # raises where it is not
     attempts = session.scalars(
         select(m.Attempt).where(m.Attempt.candidate_id == candidate.id).order_by(m.Attempt.id)
     ).all()

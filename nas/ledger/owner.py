@@ -27,8 +27,12 @@ class Owner:
 
     @classmethod
     def parse(cls, text: str) -> Self:
+        """What `str` gave. Raises ValueError for what it cannot have been."""
         host, pid, started, nonce = text.rsplit("/", 3)
-        return cls(host, int(pid), int(started), nonce)
+        owner = cls(host, int(pid), int(started), nonce)
+        if not (0 < owner.pid < 2**31 and 0 <= owner.started < 2**53):
+            raise ValueError(f"there is no process {pid} of {started}")
+        return owner
 
     def __str__(self) -> str:
         return f"{self.host}/{self.pid}/{self.started}/{self.nonce}"

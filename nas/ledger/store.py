@@ -10,15 +10,26 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
 from nas.ledger.attempts import Attempts, orphan
-from nas.ledger.claims import Claim, Drawn, assignment_of, claim_of, cost_of, end, setbacks
+from nas.ledger.claims import (
+    Claim,
+    Drawn,
+    assignment_of,
+    candidate_of,
+    claim_of,
+    cost_of,
+    end,
+    setbacks,
+)
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner
-from nas.spec import Candidate, Pick, Record, Role, Status
+from nas.spec import Pick, Record, Role, Status
+
+CLOCKS_DIFFER_SECONDS = 60.0
 
 
 class CampaignStore(Attempts):
@@ -28,8 +39,8 @@ class CampaignStore(Attempts):
         self, ledger: Ledger, campaign_id: int, owner: Owner, *, lease_seconds: float = 60.0
     ) -> None:
         super().__init__(ledger, campaign_id, owner, lease_seconds=lease_seconds)
-        self._records: list[Record] = []
-        self._seen_until = 0.0
+        self._records: dict[int, Record] = {}
+        """By number, in order."""
 
     # Drawing
 
@@ -51,7 +62,7 @@ class CampaignStore(Attempts):
                 return None
             with self.ledger.session() as session:
                 if len(self._refresh(session)) == len(records):
-                    return self._insert(session, Role.SEARCH, len(records), drawn)
+                    return self._insert(session, Role.SEARCH, drawn)
 
     def add(self, role: Role, drawn: Drawn) -> Claim | None:
         """Adds and leases a control; None if the campaign has that candidate already."""
@@ -73,13 +84,20 @@ class CampaignStore(Attempts):
             select(m.Candidate.id).where(mine, m.Candidate.key == drawn.candidate.key)
         ):
             return None
-        number = session.scalar(
-            select(func.count()).select_from(m.Candidate).where(mine, m.Candidate.role == role)
-        )
-        return self._insert(session, role, number or 0, drawn)
+        return self._insert(session, role, drawn)
 
-    def _insert(self, session: Session, role: Role, number: int, drawn: Drawn) -> Claim:
+    def _next_number(self, session: Session, role: Role) -> int:
+        """The first that is free at the end: a candidate that went to another role left a gap."""
+        last = select(func.max(m.Candidate.number)).where(self._mine(), m.Candidate.role == role)
+        number = session.scalar(last)
+        return 0 if number is None else number + 1
+
+    def _insert(
+        self, session: Session, role: Role, drawn: Drawn, number: int | None = None
+    ) -> Claim:
         now = time.time()
+        if number is None:
+            number = self._next_number(session, role)
         cost = drawn.cost
         row = m.Candidate(
             campaign_id=self.campaign_id,
@@ -112,8 +130,8 @@ class CampaignStore(Attempts):
         with self.ledger.session() as session:
             row = session.get_one(m.Candidate, claim.id)
             role, number, phase = Role(row.role), row.number, row.phase
-            gone = select(func.count()).where(self._mine(), m.Candidate.role == Role.SUPERSEDED)
-            row.role, row.number = Role.SUPERSEDED, session.scalar(gone) or 0
+            row.number = self._next_number(session, Role.SUPERSEDED)
+            row.role = Role.SUPERSEDED
             end(row, Status.SUPERSEDED, None, now)
             data = {"role": role, "number": number, "key": row.key}
             session.add(m.Event(campaign_id=self.campaign_id, at=now, kind="superseded", data=data))
@@ -124,7 +142,7 @@ class CampaignStore(Attempts):
                 select(m.Candidate).where(self._mine(), m.Candidate.key == drawn.candidate.key)
             )
             if earlier is None:
-                return self._insert(session, role, number, replace(drawn, phase=phase))
+                return self._insert(session, role, replace(drawn, phase=phase), number)
             attempts = self._attempts(session, earlier.id)
             earlier.role, earlier.number = role, number
             earlier.outcome = earlier.finished_at = None
@@ -134,29 +152,28 @@ class CampaignStore(Attempts):
     def records(self) -> list[Record]:
         """Every drawn candidate of the search so far, in order."""
         with self.ledger.session() as session:
-            return list(self._refresh(session))
+            return list(self._refresh(session).values())
 
-    def _refresh(self, session: Session) -> list[Record]:
-        """Reads what is new: draws since the last look, and results since a little before it."""
+    def _refresh(self, session: Session) -> dict[int, Record]:
+        """Reads what is new: draws since the last look, and results of what was open then."""
         row = m.Candidate
-        columns = select(row.number, row.spec, row.phase, row.outcome, row.val_acc, row.finished_at)
-        mine = (row.campaign_id == self.campaign_id, row.role == Role.SEARCH)
-        known = len(self._records)
-        slack = 60.0  # another driver's clock, and transactions that were open meanwhile
-        for number, spec, phase, outcome, value, finished_at in session.execute(
-            columns.where(
-                *mine, or_(row.number >= known, row.finished_at >= self._seen_until - slack)
-            ).order_by(row.number)
-        ):
+        known = self._records
+        # By numbers and not by times: clocks differ, and are put back.
+        ended = and_(
+            row.number.in_([number for number, record in known.items() if record.status is None]),
+            row.outcome.is_not(None),
+        )
+        query = select(row.number, row.spec, row.phase, row.outcome, row.val_acc).where(
+            self._mine(),
+            row.role == Role.SEARCH,
+            or_(row.number > max(known, default=-1), ended),
+        )
+        for number, spec, phase, outcome, value in session.execute(query.order_by(row.number)):
+            old = known.get(number)
+            assignment = old.assignment if old else assignment_of(spec)
             status = Status(outcome) if outcome else None
-            self._seen_until = max(self._seen_until, finished_at or 0.0)
-            if number < known:
-                old = self._records[number]
-                self._records[number] = Record(number, old.assignment, old.phase, status, value)
-            else:
-                assignment = assignment_of(spec)
-                self._records.append(Record(number, assignment, phase, status, value))
-        return self._records
+            known[number] = Record(number, assignment, old.phase if old else phase, status, value)
+        return known
 
     def controls(self) -> set[Pick]:
         """Members that have a control in this campaign, finished or not."""
@@ -176,8 +193,7 @@ class CampaignStore(Attempts):
         )
         with self.ledger.session() as session:
             return [
-                Drawn(Candidate.model_validate(row.spec), row.code, cost_of(row))
-                for row in session.scalars(query)
+                Drawn(candidate_of(row), row.code, cost_of(row)) for row in session.scalars(query)
             ]
 
     def reopen(self, keys: Iterable[str]) -> int:
@@ -244,15 +260,21 @@ class CampaignStore(Attempts):
                 return claim_of(row, attempts)
         return None
 
-    def _last_sign(self, row: m.Candidate, now: float) -> float:
-        """When the driver that held a candidate last said so."""
-        return now if row.lease_until is None else min(now, row.lease_until - self.lease_seconds)
+    def _last_sign(self, row: m.Candidate, now: float) -> float | None:
+        """When the driver that held a candidate last said so; None where that is not known."""
+        if row.lease_until is None or self._beyond(row.lease_until, now):
+            return None
+        return min(now, row.lease_until - self.lease_seconds)
 
-    @staticmethod
-    def _held(row: m.Candidate, now: float) -> bool:
+    def _held(self, row: m.Candidate, now: float) -> bool:
         if row.owner is None or row.lease_until is None or row.lease_until < now:
             return False
-        return not Owner.parse(row.owner).surely_dead()
+        return not (self._beyond(row.lease_until, now) or Owner.parse(row.owner).surely_dead())
+
+    def _beyond(self, lease_until: float, now: float) -> bool:
+        """Whether a lease ends later than any that is given, by clocks that differ a little: it is
+        none, or a campaign would wait for it for ever."""
+        return lease_until > now + self.lease_seconds + CLOCKS_DIFFER_SECONDS
 
     def open_candidates(self) -> int:
         """Candidates without a final result."""

@@ -148,6 +148,19 @@ def test_two_drivers_never_take_the_same_candidate(bench: Make) -> None:
     assert [driver.next() for driver in drivers] == [Idle.DONE, Idle.DONE]
 
 
+def test_whoever_waits_for_another_driver_says_so_once(bench: Make) -> None:
+    campaign = bench(trials=1)
+    first, second = campaign.drive(), campaign.drive()
+    trial = first.next()
+    assert isinstance(trial, Trial)
+    before = len(campaign.said)
+    assert [second.next() for _ in range(3)] == [Idle.WAIT] * 3
+    [line] = campaign.said[before:]
+    assert "another driver's" in line
+    first.done(trial.attempt, Outcome(status=Status.OK, val_acc=0.5))
+    assert second.next() is Idle.DONE
+
+
 def test_early_stopping_prunes_the_worse_and_remembers_the_rung(bench: Make) -> None:
     campaign = bench(trials=3, scheduler="asha", space=small_space(epochs=5))
     values = iter([0.5, 0.4, 0.6])

@@ -1,6 +1,5 @@
 """Open candidates are rendered anew: gone on with, drawn again, or refused; never run as stored."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from sqlalchemy import select, update
 from nas.ledger import CampaignStore, Owner
 from nas.ledger import models as m
 from nas.ledger.summary import summary
-from nas.spec import Outcome, Role, Status, Trial
+from nas.spec import Candidate, Outcome, Role, Status, Trial
 
 
 @pytest.fixture
@@ -159,7 +158,23 @@ def test_a_template_that_is_gone_is_a_problem_not_a_traceback(
     stop_after(campaign, 1)
     with campaign.ledger.session() as session:
         row = session.scalars(select(m.Candidate).where(m.Candidate.number == 1)).one()
-        row.spec = json.loads(json.dumps(row.spec).replace('"moe4"', '"../moe5"'))
+        candidate = Candidate.model_validate(row.spec).with_(template="../moe5")
+        row.spec, row.key = candidate.model_dump(mode="json"), candidate.key
     monkeypatch.undo()  # the real hash
     driver = campaign.run()
     assert "cannot be rendered: there is no template '../moe5'" in (driver.fault or "")
+
+
+def test_an_altered_spec_is_not_trained_and_what_runs_beside_it_ends_well(
+    bench: Callable[..., Bench], hashes: dict[str, str]
+) -> None:
+    campaign = bench(trials=3)
+    stop_after(campaign, 1)
+    with campaign.ledger.session() as session:
+        row = session.scalars(select(m.Candidate).where(m.Candidate.number == 1)).one()
+        row.spec = {**row.spec, "recipe": {**row.spec["recipe"], "lr": 0.5}}
+    driver = campaign.run()
+    assert "candidates 2: its key is" in (driver.fault or "")
+    assert campaign.outcomes() == [(0, "ok"), (1, None)]
+    assert campaign.attempts() == ["ok", "interrupted"]
+    assert campaign.ledger.campaign("c").state == "stopped"

@@ -20,7 +20,7 @@ from nas.ledger import models as m
 from nas.preflight import NO_OVERHEAD
 from nas.render import template_hash
 from nas.sample import make_sampler
-from nas.spec import Probe, Role, Space
+from nas.spec import Candidate, Probe, Role, Space
 
 FROZEN = Path(__file__).with_name("frozen")
 """One folder a campaign: `sqlite3 runs.db .dump`, and what lay beside it. Never edited."""
@@ -110,7 +110,9 @@ def test_other_code_under_the_same_hash_is_not_gone_on_with(
     ledger, agenda = moe4(tmp_path)
     with ledger.session() as session:
         row = session.scalars(select(m.Candidate).where(m.Candidate.number == 1)).one()
-        row.spec = {**row.spec, "template_hash": template_hash("moe4")}
+        candidate = Candidate.model_validate(row.spec)
+        candidate = candidate.with_(template_hash=template_hash("moe4"))
+        row.spec, row.key = candidate.model_dump(mode="json"), candidate.key
         row.code = "raise SystemExit\n" + row.code
     with pytest.raises(CandidateError, match="is not what its template moe4 makes of it"):
         agenda.next()

@@ -2,15 +2,20 @@
 
 import math
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ledger_maker import COST, Maker, epoch
+from sqlalchemy import update
 
 from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
+from nas.ledger import models as m
+from nas.ledger.lookup import find
 from nas.ledger.summary import summary
+from nas.ledger.trouble import DamagedError
 from nas.spec import Outcome, Record, Role, Status
 
 OK = Outcome(status=Status.OK, epochs=2, val_acc=0.8, test_acc=0.7, seconds=3.0)
@@ -209,8 +214,16 @@ def test_a_worker_that_died_leaves_what_it_had_reported(maker: Maker) -> None:
     maker.store.epoch(attempt, epoch(2))
     maker.store.finish(claim, attempt, Outcome(status=Status.CRASH), final=True)
     [row] = maker.ledger.attempts().itertuples()
-    assert row.epochs == 2
-    assert row.seconds > 0
+    assert (row.epochs, row.seconds) == (2, 4.0)
+
+
+def test_time_in_which_an_attempt_waited_is_none_that_it_worked(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(claim)
+    with maker.ledger.session() as session:  # Ctrl-Z, say
+        session.get_one(m.Attempt, attempt).started_at -= 3600.0
+    maker.store.finish(claim, attempt, Outcome(status=Status.INVALID), final=True)
+    assert maker.ledger.attempts()["seconds"].tolist() == [0.0]
 
 
 def test_what_a_driver_gives_up_is_open_to_others(maker: Maker) -> None:
@@ -248,6 +261,94 @@ def test_records_follow_other_drivers(maker: Maker) -> None:
     ]
     assert records[0].assignment == claim.candidate.assignment
     assert records == other(maker).records()
+
+
+@pytest.mark.parametrize("hours", [-9, 9])
+def test_records_follow_whatever_the_clocks_say(maker: Maker, hours: int) -> None:
+    maker.trained("ant_s", "bee_s", val=0.5)
+    with maker.ledger.session() as session:  # as another machine's clock, or this one's before
+        session.execute(update(m.Candidate).values(finished_at=time.time() + 3600 * hours))
+    store = other(maker)
+    assert len(store.records()) == 1
+    for replicate in range(3):
+        maker.trained("cat_s", "dog_s", val=0.25, replicate=replicate)
+        open_one = maker.draw("ant_s", "dog_s", replicate=replicate)
+        assert [r.status for r in store.records()][-2:] == [Status.OK, None]
+        maker.finish(open_one, OK)
+        assert [r.value for r in store.records()][-2:] == [0.25, 0.8]
+
+
+def test_a_gap_in_the_numbers_repeats_no_record(maker: Maker) -> None:
+    maker.trained("ant_s", "bee_s", val=0.5)
+    maker.trained("cat_s", "dog_s", val=0.5)
+    with maker.ledger.session() as session:
+        session.execute(update(m.Candidate).where(m.Candidate.number == 1).values(number=9))
+    store = other(maker)
+    for _ in range(3):
+        assert [record.number for record in store.records()] == [0, 9]
+    drawn = Drawn(candidate=maker.candidate("ant_s", "dog_s"), code="", cost=COST)
+    claim = store.draw(lambda _: drawn, limit=3)
+    assert claim is not None
+    assert claim.number == 10
+
+
+def test_what_left_a_gap_is_in_nobody_s_way(maker: Maker) -> None:
+    def confirmation(replicate: int) -> Drawn:
+        candidate = maker.candidate("ant_s", "bee_s", replicate=replicate)
+        return Drawn(candidate=candidate, code="", cost=COST)
+
+    assert maker.store.plan(Role.CONFIRM, map(confirmation, (1, 2, 3))) == 3
+    for _ in range(2):
+        claim = maker.store.reclaim()
+        assert claim is not None
+        maker.store.supersede(claim, None)
+    assert maker.store.plan(Role.CONFIRM, map(confirmation, (4, 5))) == 2
+    assert sorted(maker.ledger.candidates().query("role == 'confirm'")["number"]) == [2, 3, 4]
+    assert maker.ledger.check() == []
+
+
+def test_an_altered_spec_is_not_trained_under_its_old_key(maker: Maker) -> None:
+    maker.trained("ant_s", "bee_s", val=0.9)
+    maker.draw("cat_s", "dog_s")
+    maker.store.release_all()
+    damaged = "candidates {}: its key is [0-9a-f]+, and that of its spec"
+    for number, read in (
+        (2, lambda: maker.store.reclaim()),
+        (1, lambda: maker.store.leaders(1)),
+        (1, lambda: find(maker.ledger, "#0")),
+    ):
+        with maker.ledger.session() as session:
+            row = session.get_one(m.Candidate, number)
+            kept = row.spec
+            row.spec = {**kept, "recipe": {**kept["recipe"], "lr": 0.5}}
+        with pytest.raises(DamagedError, match=damaged.format(number)):
+            read()
+        with maker.ledger.session() as session:
+            session.get_one(m.Candidate, number).spec = kept
+    assert maker.store.reclaim() is not None
+
+
+def test_a_lease_beyond_any_that_is_given_is_none(maker: Maker) -> None:
+    claim = maker.draw("ant_s", "bee_s")
+    maker.start(claim)
+    second = other(maker)
+    for seconds, held in ((110.0, 1), (130.0, 0), (1e9, 0)):
+        with maker.ledger.session() as session:
+            row = session.get_one(m.Candidate, claim.id)
+            row.owner, row.lease_until = "elsewhere/5/5/x", time.time() + seconds
+        assert second.open_elsewhere() == held
+    taken = second.reclaim()
+    assert taken is not None
+    assert taken.id == claim.id
+    [attempt] = maker.ledger.attempts().itertuples()
+    assert (attempt.outcome, attempt.seconds) == ("killed", 0.0)
+
+
+@pytest.mark.parametrize("pid", [-5, 0, 2**31, 10**30])
+@pytest.mark.parametrize("started", [1, -1, 2**53])
+def test_no_driver_has_such_a_number(pid: int, started: int) -> None:
+    with pytest.raises(ValueError, match="no process"):
+        Owner.parse(f"{socket.gethostname()}/{pid}/{started}/x")
 
 
 def test_owners_read_back_and_doubt_other_hosts() -> None:
