@@ -50,6 +50,8 @@ def _epoch(row: Mapping[str, Any]) -> Iterator[str]:
 def _probe(row: Mapping[str, Any]) -> Iterator[str]:
     Conditions.model_validate(row["conditions"])
     probe = Probe.model_validate(row["probe"])
+    if _digest([row["conditions"], row["probe"]["member"]]) != row["digest"]:
+        yield "its conditions and member are not those of its digest"
     if probe.member.model != row["model"]:
         yield f"its model is {row['model']}, and its probe of {probe.member.model}"
 
@@ -81,6 +83,7 @@ def _screened(row: Mapping[str, Any]) -> Iterator[str]:
 def _environment(row: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(row["data"], dict):
         yield "its data are no object"
+    yield from _noted_once(row)
 
 
 def _identity(row: Mapping[str, Any]) -> Iterator[str]:
@@ -90,14 +93,22 @@ def _identity(row: Mapping[str, Any]) -> Iterator[str]:
 
 def _inputs(row: Mapping[str, Any]) -> Iterator[str]:
     Inputs.model_validate(row["data"])
-    data = json.dumps(row["data"], sort_keys=True).encode()
-    if hashlib.sha256(data).hexdigest() != row["digest"]:
-        yield "its data are not those of its digest"
+    yield from _noted_once(row)
 
 
 def _dataset(row: Mapping[str, Any]) -> Iterator[str]:
     if hashlib.sha256(row["manifest"].encode()).hexdigest() != row["digest"]:
         yield "its manifest is not that of its digest"
+
+
+def _noted_once(row: Mapping[str, Any]) -> Iterator[str]:
+    if _digest(row["data"]) != row["digest"]:
+        yield "its data are not those of its digest"
+
+
+def _digest(data: Any) -> str:
+    """As rows are found by what they hold; as it was written, whatever fields have come since."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def _outcome(row: Mapping[str, Any]) -> Iterator[str]:

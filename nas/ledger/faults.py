@@ -14,12 +14,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Connection, Float, Integer, Table, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    Table,
+    inspect,
+    text,
+)
+from sqlalchemy.exc import DatabaseError, NoSuchTableError
 
 from nas.ledger import models as m
 from nas.ledger.decoded import CHECKS
-from nas.spec import Status, fault_of, one_line
+from nas.spec import Role, Status, fault_of, one_line
 from nas.spec.text import visible
 
 Row = dict[str, Any]
@@ -32,7 +43,10 @@ _SHARES = frozenset(
 """Columns in [0, 1], beside accuracies."""
 _ANY_SIGN = frozenset({"train_loss"})
 """Numbers that may be negative."""
-_KEPT = ("candidate_id", "outcome", "final_attempt", "resumed_from")
+_KEPT = (
+    *("candidate_id", "campaign_id", "role", "number", "epochs"),
+    *("outcome", "final_attempt", "resumed_from"),
+)
 _FORMS = {
     **dict.fromkeys(("digest", "weights_sha256"), re.compile("[0-9a-f]{64}")),
     **dict.fromkeys(("kind", "stage"), re.compile("[a-z_]*")),
@@ -64,7 +78,9 @@ def faults(
     known: dict[str, dict[Any, Row]] = {}
     for table in m.Base.metadata.sorted_tables:
         rows = known[table.name] = {}
-        for raw in _raw(connection, table):
+        missing = [*_missing(connection, table)]
+        yield from missing
+        for raw in () if missing else _raw(connection, table):
             if isinstance(raw, Fault):
                 yield raw
                 continue
@@ -80,7 +96,26 @@ def faults(
             if table.name == "candidates":
                 kept["models"] = _models(row)
             yield from (Fault(table.name, ident, what) for what in wrong)
+    if len(known["identity"]) > 1:
+        what = "it is one of several, and a ledger has one"
+        yield from (Fault("identity", ident, what) for ident in known["identity"])
     yield from _results(known)
+    yield from _sequences(known)
+
+
+def _missing(connection: Connection, table: Table) -> Iterator[Fault]:
+    """Columns that are not there: SQLite takes the quoted name of one for a text."""
+    try:
+        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    except NoSuchTableError:
+        yield Fault(table.name, "…", "the table is missing")
+        return
+    except DatabaseError as error:
+        yield Fault(table.name, "…", f"cannot be read: {one_line(error.orig or error)}")
+        return
+    for column in table.columns:
+        if column.name not in there:
+            yield Fault(table.name, "…", f"the column {column.name} is missing")
 
 
 def _raw(connection: Connection, table: Table) -> Iterator[Row | Fault]:
@@ -91,8 +126,8 @@ def _raw(connection: Connection, table: Table) -> Iterator[Row | Fault]:
     if before is not None:
         driver.text_factory = _text
     try:
-        columns = ", ".join(f'"{name}"' for name in names)
-        for row in connection.execute(text(f"SELECT {columns} FROM {table.name}")):
+        columns = ", ".join(f'"{table.name}"."{name}"' for name in names)
+        for row in connection.execute(text(f'SELECT {columns} FROM "{table.name}"')):
             yield dict(zip(names, row, strict=True))
     except DatabaseError as error:
         yield Fault(table.name, "…", f"cannot be read any further: {one_line(error.orig or error)}")
@@ -242,6 +277,37 @@ def _results(known: Mapping[str, Mapping[Any, Row]]) -> Iterator[Fault]:
         if before is not None and attempts.get(before, row)["candidate_id"] != row["candidate_id"]:
             what = f"it goes on from attempt {before}, which is of another candidate"
             yield Fault("attempts", str(ident), what)
+
+
+def _sequences(known: Mapping[str, Mapping[Any, Row]]) -> Iterator[Fault]:
+    """What is numbered one after another: a search's draws and its controls, a candidate's
+    attempts, an attempt's epochs. Other roles may have gaps, for what a changed template closed."""
+    drawn: dict[Any, int] = {}
+    for ident, row in sorted(known["candidates"].items(), key=lambda item: _place(item[1])):
+        if row["role"] not in (Role.SEARCH, Role.CONTROL):
+            continue
+        of = (row["campaign_id"], row["role"])
+        expected = drawn.get(of, 0)
+        drawn[of] = max(expected, _place(row)) + 1
+        if row["number"] is not None and row["number"] != expected:
+            what = f"its number is {row['number']}, and {expected} is nobody's"
+            yield Fault("candidates", str(ident), what)
+    tries: dict[Any, int] = {}
+    for ident, row in sorted(known["attempts"].items()):
+        of = row["candidate_id"]
+        expected = tries[of] = tries.get(of, 0) + 1
+        if of is not None and row["number"] is not None and row["number"] != expected:
+            what = f"its number is {row['number']}, and it is attempt {expected} at its candidate"
+            yield Fault("attempts", str(ident), what)
+    for attempt, number in known["epochs"]:
+        last = known["attempts"].get(attempt, {}).get("epochs")
+        if last is not None and isinstance(number, int) and not 1 <= number <= last:
+            what = f"its attempt has {last} epochs"
+            yield Fault("epochs", f"{attempt}/{number}", what)
+
+
+def _place(candidate: Row) -> int:
+    return -1 if candidate["number"] is None else int(candidate["number"])
 
 
 def _short(cell: Any) -> str:

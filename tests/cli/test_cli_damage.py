@@ -181,6 +181,14 @@ SPOILT = {
     "experts 1/0: its model other is none of": "experts SET model = 'other'",
     "screens 1: experts is": "screens SET experts = 'null'",
     "probes": "probes SET probe = '{}'",
+    "its conditions and member are not": (
+        "probes SET conditions = json_set(conditions, '$.image_size', 64)"
+    ),
+    "environments 1: its data are not": "environments SET data = '{}'",
+    "attempts 1: its number is 2": "attempts SET number = 2",
+    "epochs 1/77: its attempt has": "epochs SET epoch = 77",
+    "candidates 1: its number is 70, and": "candidates SET number = 70",
+    "candidates 1: 'h/-5/1/x' is no driver": "candidates SET owner = 'h/-5/1/x'",
 }
 """What the doctor says of a row, by how it was spoilt."""
 
@@ -193,6 +201,24 @@ def test_the_doctor_names_the_row(words: str, whole: bytes, tmp_path: Path) -> N
         connection.execute(f"UPDATE {SPOILT[words]} WHERE rowid = (SELECT min(rowid) FROM {table})")
     found = Ledger(tmp_path / "runs.db").check(CampaignConfig.model_validate)
     assert any(words in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    {
+        "ALTER TABLE attempts DROP COLUMN message": "attempts …: the column message is missing",
+        "ALTER TABLE attempts DROP COLUMN begun_at": "attempts …: the column begun_at is missing",
+        "DROP TABLE epochs": "epochs …: the table is missing",
+        f"INSERT INTO identity VALUES ('{'0a' * 16}')": "is one of several, and a ledger has one",
+    }.items(),
+)
+def test_the_doctor_knows_what_a_ledger_has(
+    change: str, words: str, whole: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "runs.db").write_bytes(whole)
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute(change)
+    assert any(words in line for line in Ledger(tmp_path / "runs.db").check())
 
 
 def test_the_doctor_lists_every_bad_row(
