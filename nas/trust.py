@@ -23,8 +23,9 @@ def kept_in() -> Path:
     """Where consent is kept."""
     configured = Path(os.environ.get("XDG_CONFIG_HOME", ""))
     # A relative one is to be ignored, says the XDG base directory specification.
-    root = configured if configured.is_absolute() else Path.home() / ".config"
-    return root / "nas" / "trusted.json"
+    return (
+        (configured if configured.is_absolute() else _home() / ".config") / "nas" / "trusted.json"
+    )
 
 
 def is_trusted(text: str) -> bool:
@@ -40,15 +41,20 @@ def trust(files: Iterable[Path]) -> None:
     write_text(path, json.dumps(known, indent=1) + "\n")
 
 
-def in_place_of_shipped() -> list[Path]:
-    """The working directory's files that have a shipped one's name, trusted or not."""
+def takes_place(path: Path) -> bool:
+    """Whether a file of an open folder has the name of one that came with nas."""
+    return any((resources.shipped(kind) / path.name).exists() for kind in KINDS)
+
+
+def in_question() -> list[Path]:
+    """The working directory's files that may need consent, given or not: its templates, and its
+    analyses of a shipped one's name. One of another name runs when that is typed."""
     found = []
     for kind, suffix in KINDS.items():
-        shipped = resources.shipped(kind)
         for folder in resources.folders(kind):
-            if folder.resolve() != shipped.resolve():
+            if folder.resolve() != resources.shipped(kind).resolve():
                 files = sorted(folder.glob(f"*{suffix}"))
-                found += [path for path in files if (shipped / path.name).exists()]
+                found += [path for path in files if kind == "templates" or takes_place(path)]
     return found
 
 
@@ -59,11 +65,20 @@ def _known() -> dict[str, str]:
         known = json.loads(read_source(path))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError, ProblemError) as error:
         raise _unreadable(path) from error
     if not isinstance(known, dict):
         raise _unreadable(path)
     return known
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:  # no HOME, and no such user
+        raise ProblemError(
+            "where your configuration is kept is not known", fix="set HOME, or XDG_CONFIG_HOME"
+        ) from error
 
 
 def _unreadable(path: Path) -> ProblemError:

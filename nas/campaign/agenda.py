@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nas.campaign.config import CampaignConfig
-from nas.campaign.controls import control, due
+from nas.campaign.controls import check_template, control, due
 from nas.campaign.proposals import Proposer
-from nas.campaign.renewal import current_hash, rendered_anew
 from nas.campaign.verdict import title
 from nas.ledger import CampaignStore, Claim
+from nas.render import current_hash, rendered_anew
 from nas.spec import Role
 
 LOOK_SECONDS = 5.0
@@ -91,6 +91,7 @@ class Agenda:
         """An open candidate with its code rendered anew; another in its place where its template
         has changed. Raises CandidateError."""
         candidate = claim.candidate
+        check_template(candidate, self.proposer.space)
         changed = current_hash(candidate)
         if changed is None:
             code = rendered_anew(candidate, claim.code, self.proposer.render)

@@ -7,10 +7,11 @@ the choice, are not.
 from dataclasses import replace
 
 from nas.campaign.config import CampaignConfig
-from nas.campaign.renewal import current_hash, rendered_anew
+from nas.campaign.controls import check_template
 from nas.campaign.run import Ended, Voice, run
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner
-from nas.spec import ProblemError, Role
+from nas.render import current_hash, rendered_anew
+from nas.spec import ProblemError, Role, Space
 
 
 def confirm(
@@ -24,11 +25,13 @@ def confirm(
         raise ProblemError(
             f"{name} has no finished candidate to confirm", fix="let the campaign go on first"
         )
+    space = Space.model_validate(row.space)
+    codes = [_code(leader, space) for leader in leaders]
     new = store.plan(
         Role.CONFIRM,
         (
             replace(leader, candidate=leader.candidate.again(replicate), code=code)
-            for leader, code in zip(leaders, map(_code, leaders), strict=True)
+            for leader, code in zip(leaders, codes, strict=True)
             for replicate in range(1, seeds + 1)
         ),
     )
@@ -37,10 +40,11 @@ def confirm(
     return run(ledger, name, unlimited, voice, only=Role.CONFIRM)
 
 
-def _code(leader: Drawn) -> str:
+def _code(leader: Drawn, space: Space) -> str:
     """What a leader was trained as. Raises ProblemError where its template makes something else
     now."""
     candidate = leader.candidate
+    check_template(candidate, space)
     if current_hash(candidate) is not None:
         raise ProblemError(
             f"the template {candidate.template} has changed since {candidate.key} was trained: its"

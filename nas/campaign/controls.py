@@ -6,7 +6,7 @@ trained alone at equal epochs.
 
 from collections.abc import Iterable, Iterator
 
-from nas.render import template_hash
+from nas.render import CandidateError, template_hash
 from nas.spec import Assignment, Candidate, Pick, Record, Space, Status, Task
 
 TEMPLATE = "single"
@@ -16,6 +16,17 @@ def control(space: Space, pick: Pick, task: Task) -> Candidate:
     """The candidate that trains one member alone."""
     alone = space.with_(template=TEMPLATE)
     return Candidate.of(alone, Assignment(picks=(pick,)), task, template_hash(TEMPLATE))
+
+
+def check_template(candidate: Candidate, space: Space) -> None:
+    """Raises CandidateError for a row's candidate of a template that its campaign has not: what
+    may run was asked for with the campaign."""
+    if candidate.template not in (space.template, TEMPLATE):
+        raise CandidateError(
+            f"candidate {candidate.key} is of the template {candidate.template}, and its campaign"
+            f" of {space.template}: somebody changed the ledger",
+            fix="take the ledger from a copy that you trust",
+        )
 
 
 def due(records: Iterable[Record], have: set[Pick]) -> Iterator[Pick]:

@@ -17,13 +17,13 @@ from nas.campaign.launch import Launcher
 from nas.campaign.leftovers import stop_file
 from nas.campaign.logs import Recorder
 from nas.campaign.proposals import Proposer
-from nas.campaign.renewal import CandidateError
 from nas.campaign.rungs import Rungs
 from nas.campaign.verdict import alone, title, told, verdict
 from nas.campaign.waiting import GIVE_UP_SECONDS
 from nas.execute import Idle, MemoryReader
 from nas.ledger import CampaignStore, Claim
 from nas.ledger.trouble import DamagedError
+from nas.render import CandidateError
 from nas.spec import CROWDED, Epoch, Outcome, Role, Status, Trial
 from nas.working_time import awake
 

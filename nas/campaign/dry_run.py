@@ -15,7 +15,7 @@ from nas.campaign.proposals import Proposer
 from nas.campaign.screening import sampler_of
 from nas.execute import Sandbox
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner, phase_of, probe_digest
-from nas.render import runs_unasked
+from nas.render import render, runs_unasked
 from nas.spec import Record, Space
 
 GATE_SECONDS = 300.0
@@ -93,6 +93,7 @@ class DryRun:
             replicate=config.replicate,
             warm=warm,
             measure=Gates(self._sandbox, say, seconds=GATE_SECONDS) if runs else lambda *_: None,
+            write=render,
         )
 
     def __iter__(self) -> Iterator[Drawn]:

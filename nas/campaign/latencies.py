@@ -7,7 +7,7 @@ from nas.campaign.config import CampaignConfig
 from nas.execute import GpuSandbox, NoGpuError, Sandbox, settled_precision
 from nas.execute.latency import measure_latency
 from nas.ledger import CampaignStore, Ledger, Owner
-from nas.render import render
+from nas.render import current_hash, render_to_run
 from nas.spec import WEIGHTS
 
 SECONDS = 300.0
@@ -29,7 +29,8 @@ def measure_latencies(
     """The entries by key, each with its latency, which is measured and kept where it was not yet.
 
     Trials beside it would slow it down, so nothing is measured while another driver works in this
-    ledger: that is told, as is an expert that cannot be measured.
+    ledger: that is told, as is an expert that cannot be measured. Raises ProblemError where
+    a template of the working directory would run, unasked, in place of nas's own.
     """
     found = {entry.key: entry for entry in entries}
     missing = [entry for entry in found.values() if not entry.latency]
@@ -45,11 +46,17 @@ def measure_latencies(
         for number, entry in enumerate(missing, start=1):
             watch(number, len(missing), entry.model)
             candidate = entry.candidate
+            if current_hash(candidate) is not None:
+                say(
+                    f"{entry.model}: its latency cannot be measured: its template has changed since"
+                )
+                continue
+            code = render_to_run(candidate)
             try:
                 answer = sandbox.call(
                     measure_latency,
                     candidate,
-                    render(candidate),
+                    code,
                     str(bank.checked(entry, WEIGHTS)),
                     entry.inputs.num_classes,
                     config.device,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from nas.campaign.benching import benched
 from nas.ledger import Drawn
 from nas.preflight import Overhead, cost, overhead
-from nas.render import render, template_hash
+from nas.render import render_to_run, template_hash, told_of
 from nas.sample import Sampler
 from nas.spec import Assignment, Candidate, Phase, Plan, Probe, Record, Space, Task
 
@@ -28,11 +28,13 @@ class Proposer:
         replicate: int = 0,
         warm: Mapping[str, str] | None = None,
         measure: Callable[[str, int, int], Overhead | None] = overhead,
+        write: Callable[[Candidate], str] = render_to_run,
     ) -> None:
         """`warm`: the bank's key of each model that experts begin as; None: from nothing.
         `measure` counts what a template adds to its experts: see `nas.preflight.overhead`. It
         runs the template's code, so a campaign has that done by another process. Where it says
-        None, what a candidate costs is not known."""
+        None, what a candidate costs is not known. `write` renders: where nothing of it runs, that
+        may be plain `render`."""
         self.space = space
         self.task = task
         self.sampler = sampler
@@ -44,6 +46,7 @@ class Proposer:
         self.replicate = replicate
         self.warm = warm
         self._measure = measure
+        self._write = write
         self._overheads: dict[tuple[object, ...], Overhead | None] = {}
 
     def __call__(self, records: Sequence[Record]) -> Drawn | None:
@@ -66,15 +69,17 @@ class Proposer:
         return self.ready(candidate)
 
     def ready(self, candidate: Candidate) -> Drawn:
-        """A candidate with its source text and its cost."""
-        code = self.render(candidate)
+        """A candidate with its source text and its cost. Raises CandidateError where its template
+        may not run or cannot be rendered."""
+        with told_of(candidate):
+            code = self.render(candidate)
         gate = self._overhead(candidate, code)
         need = None if gate is None else cost(candidate, self.probes, self.num_classes, gate)
         return Drawn(candidate=candidate, code=code, cost=need)
 
     def render(self, candidate: Candidate) -> str:
         """A candidate's source text."""
-        return render(candidate)
+        return self._write(candidate)
 
     def _overhead(self, candidate: Candidate, code: str) -> Overhead | None:
         """What the template adds to its experts; the same for equal choices."""

@@ -151,7 +151,7 @@ def bank(
         config = config.with_(experts=begun)
         experts, found = filled(config)
         every = every | found
-    timed = _timed(ledger, kept, every, config)
+    timed = _timed(ledger, kept, every, singles(chosen), config)
     found = {key: timed[key] for key in found}
     _show(experts, found, as_json)
     if publish is not None:
@@ -182,13 +182,14 @@ def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
 
 
 def _timed(
-    ledger: "Ledger", kept: "Bank", found: "dict[str, Entry]", config: Any
+    ledger: "Ledger", kept: "Bank", found: "dict[str, Entry]", alone: Space, config: Any
 ) -> "dict[str, Entry]":
     """The entries with their latency, measured now that nothing is trained."""
     if all(entry.latency for entry in found.values()):
         return found
     from nas.campaign.latencies import measure_latencies
 
+    consent.ask_about_templates(alone, config)
     with Terminal(stderr=True).status("measuring latency…") as status:
         return measure_latencies(
             ledger,

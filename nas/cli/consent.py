@@ -22,14 +22,15 @@ def trust(
         typer.Argument(help="Files, or folders of them; without any, those that need it are told."),
     ] = None,
 ) -> None:
-    """Let templates and analyses of this folder run in place of nas's own of the same name.
+    """Let templates of this folder run, and analyses in place of nas's own of the same name.
 
-    What is consented to is what is in them now: a file that changes needs it again.
+    A template of a name of its own needs it only where no space was typed that names it. What is
+    consented to is what is in a file now: one that changes needs it again.
 
     Example: `nas trust templates analysis/leaderboard.py`
     """
     if not paths:
-        _tell(consents.in_place_of_shipped())
+        _tell(consents.in_question())
         return
     files = [file for path in paths for file in _files(path)]
     consents.trust(files)
@@ -57,35 +58,62 @@ def tell_of_analyses() -> None:
         )
 
 
-def ask_about_templates(space: Space, config: "CampaignConfig") -> None:
-    """On a terminal, asks about what a run would refuse for want of consent."""
+def ask_about_templates(
+    space: Space, config: "CampaignConfig", *, typed: str | None = None
+) -> None:
+    """Sees to it that a person consented to every template of this folder that training would run.
+
+    One of a name of its own was asked for by whoever typed the space that says so: `typed`, a path
+    or a name that did not come with nas. That is remembered. All others are asked about on a
+    terminal; ProblemError where the answer is no, or nobody is there.
+    """
     from nas.campaign.checks import templates_run
     from nas.render import own_parts
+    from nas.space import is_shipped
 
-    templates = templates_run(space, config)
-    shipped = {path.resolve() for path in consents.in_place_of_shipped()}
-    parts = {part.path: part for name in templates for part in own_parts(name)}
-    _consented(
-        path
-        for path, part in parts.items()
-        if path.resolve() in shipped and not consents.is_trusted(part.source)
-    )
+    texts = {p.path: p.source for name in templates_run(space, config) for p in own_parts(name)}
+    if typed is not None and not is_shipped(typed):
+        asked_for = [path for path in texts if not consents.takes_place(path)]
+        _remember({path: texts.pop(path) for path in asked_for})
+    _consented(path for path, text in texts.items() if not consents.is_trusted(text))
+    if left := [path for path, text in texts.items() if not consents.is_trusted(text)]:
+        raise ProblemError(
+            "this template would run code of this folder that nobody asked for",
+            where=str(_here(left[0])),
+            fix=f"`{_command(*left)}` lets it, until it changes",
+        )
+
+
+def _remember(texts: dict[Path, str]) -> None:
+    """Consents to what was asked for by typing a space, so that `nas resume` goes on unasked."""
+    try:
+        if new := [path for path, text in texts.items() if not consents.is_trusted(text)]:
+            consents.trust(new)
+    except (OSError, ProblemError) as error:
+        names = ", ".join(str(_here(path)) for path in texts)
+        echo(f"{names}: runs now, and `nas resume` will ask: {error}", err=True)
 
 
 def _consented(files: Iterable[Path]) -> bool:
     """Asks about each, where there is somebody to ask; whether all may run now."""
     allowed = True
     for path in files:
-        if says_yes(f"{_here(path)} has the name of one of nas's own. Run it in its place?"):
+        if says_yes(_question(path)):
             consents.trust([path])
         else:
             allowed = False
     return allowed
 
 
+def _question(path: Path) -> str:
+    if consents.takes_place(path):
+        return f"{_here(path)} has the name of one of nas's own. Run it in its place?"
+    return f"{_here(path)} is a template of this folder, which nobody asked for by name. Run it?"
+
+
 def _tell(files: list[Path]) -> None:
     if not files:
-        echo("Nothing in this folder has the name of a template or an analysis of nas's.")
+        echo("In this folder is no template, and no analysis with the name of one of nas's.")
     for path in files:
         said = "may run" if consents.is_trusted(read_source(path)) else f"`{_command(path)}`"
         echo(f"{_here(path)}: {said}")
@@ -108,8 +136,8 @@ def _here(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _command(path: Path) -> str:
-    return shlex.join(["nas", "trust", str(_here(path))])
+def _command(*paths: Path) -> str:
+    return shlex.join(["nas", "trust", *(str(_here(path)) for path in paths)])
 
 
 def register(app: typer.Typer) -> None:

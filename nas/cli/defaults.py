@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nas.cli.console import says_yes
+from nas.cli.console import echo, says_yes
 
 SPACES = ("tiny", "moe4")
 """Without and with GPUs."""
@@ -10,8 +10,14 @@ DATASETS = ("digits", "cifar10")
 
 
 def space_for(typed: str | None, gpus: int | None) -> str:
-    """The space that was typed, or the default for so many GPUs."""
-    return typed or SPACES[bool(gpus)]
+    """The space that was typed, or the default for so many GPUs. That a file of this folder is read
+    in place of nas's own is told."""
+    from nas.space import stands_in
+
+    space = typed or SPACES[bool(gpus)]
+    if own := stands_in(space):
+        echo(f"{space}: {own} is read, which stands in place of nas's own.", err=True)
+    return space
 
 
 def dataset_for(typed: str | None, gpus: int | None) -> str:

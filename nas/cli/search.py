@@ -122,7 +122,7 @@ def search(
     from nas.execute import check_gpus
     from nas.space import check_models, find, load
 
-    space = defaults.space_for(space, gpus)
+    typed, space = space, defaults.space_for(space, gpus)
     chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
     wishes = {"prefer": prefer, "drop": drop}
     if from_report is not None:
@@ -173,7 +173,7 @@ def search(
     from nas.campaign.run import check, prepare_campaign
     from nas.ledger import Ledger
 
-    consent.ask_about_templates(chosen, config)
+    consent.ask_about_templates(chosen, config, typed=typed)
     check(chosen, config, name)
     manifest = examine(config, partial(echo, err=True))
     ledger = Ledger(db, read_only=False)

@@ -7,17 +7,23 @@ offer is said in `templates/_mixture.py.j2`.
 """
 
 from nas.render.axes import Axis, axes
-from nas.render.engine import check_space, render
+from nas.render.engine import check_space, render, render_to_run
 from nas.render.library import check_trusted, own_parts, runs_unasked, template_hash, templates
+from nas.render.renewal import CandidateError, current_hash, rendered_anew, told_of
 
 __all__ = [
     "Axis",
+    "CandidateError",
     "axes",
     "check_space",
     "check_trusted",
+    "current_hash",
     "own_parts",
     "render",
+    "render_to_run",
+    "rendered_anew",
     "runs_unasked",
     "template_hash",
     "templates",
+    "told_of",
 ]

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from jinja2 import TemplateError
 
 from nas.render.axes import check_choices
-from nas.render.library import SUFFIX, environment, parsed
+from nas.render.library import SUFFIX, check_trusted, environment, parsed
 from nas.render.values import UnsafeValueError, literal, word
 from nas.spec import Assignment, Candidate, Pick, ProblemError, Scalar, Space, Task
 from nas.spec.axes import RESERVED_ARGS
@@ -47,6 +47,13 @@ def render(candidate: Candidate) -> str:
         raise ProblemError(what, where=_place(error, name)) from error
     _check_module(source, name)
     return source
+
+
+def render_to_run(candidate: Candidate) -> str:
+    """As `render`, for text that will be run. Raises ProblemError too where a file of the working
+    directory would, unasked, take the place of what came with nas."""
+    check_trusted(candidate.template)
+    return render(candidate)
 
 
 def check_space(space: Space) -> None:

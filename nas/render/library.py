@@ -2,11 +2,13 @@
 
 import hashlib
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from jinja2 import (
+    Environment,
     FileSystemLoader,
     StrictUndefined,
     TemplateNotFound,
@@ -33,6 +35,23 @@ class Part:
     tree: nodes.Template
 
 
+class _Folders(FileSystemLoader):
+    """Compares texts, not times: a file that came before another in a folder is a change too, and
+    what is rendered is what was hashed and consented to."""
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        source, path, _ = super().get_source(environment, template)
+        return source, path, lambda: self._finds(environment, template, (source, path))
+
+    def _finds(self, environment: Environment, template: str, known: tuple[str, str]) -> bool:
+        try:
+            return super().get_source(environment, template)[:2] == known
+        except (OSError, UnicodeDecodeError, TemplateNotFound):
+            return False
+
+
 def templates() -> dict[str, Path]:
     """Every template by its name; the working directory's own win over the shipped ones."""
     return dict(sorted(resources.files("templates", SUFFIX).items()))
@@ -46,7 +65,7 @@ def environment() -> ImmutableSandboxedEnvironment:
 @lru_cache(maxsize=8)
 def _environment(folders: tuple[Path, ...]) -> ImmutableSandboxedEnvironment:
     env = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(folders),
+        loader=_Folders(folders),
         undefined=StrictUndefined,
         finalize=only_code,
         trim_blocks=True,

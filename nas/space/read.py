@@ -19,6 +19,20 @@ def available() -> dict[str, Path]:
     return resources.files("search_spaces", ".yaml")
 
 
+def is_shipped(typed: str) -> bool:
+    """Whether what was typed is the name of a space that came with nas: it means that one, and
+    asks for no code of the working directory."""
+    return typed in {path.stem for path in resources.shipped("search_spaces").glob("*.yaml")}
+
+
+def stands_in(typed: str) -> Path | None:
+    """The working directory's file that is read in place of a space that came with nas, if any."""
+    path = available().get(typed)
+    folder = resources.shipped("search_spaces")
+    inside = path is None or path.resolve().parent == folder.resolve()
+    return path if is_shipped(typed) and not inside else None
+
+
 def find(name_or_path: str) -> Path:
     """The file of a space: a known name, that of a file here, or a path.
 

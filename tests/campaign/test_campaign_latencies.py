@@ -1,6 +1,7 @@
 """A bank's latencies: measured once, with nothing else running."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ import pytest
 from bank_maker import put
 from campaign_bench import Bench
 
+from nas import resources
 from nas.bank import Bank, Entry
 from nas.campaign import CampaignConfig, latencies
 from nas.campaign.bank import bank_of
 from nas.campaign.latencies import measure_latencies
 from nas.execute import Answer, Failure, NoGpuError
 from nas.ledger import Ledger
+from nas.render import template_hash
 from nas.screen import load
+from nas.spec import ProblemError
 
 CONFIG = CampaignConfig()
 
@@ -47,12 +51,11 @@ class FakeSandbox:
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     monkeypatch.setattr(FakeSandbox, "measured", [])
     monkeypatch.setattr(latencies, "Sandbox", FakeSandbox)
-    monkeypatch.setattr(latencies, "render", lambda candidate: "the code")
     return Ledger(tmp_path / "runs.db", read_only=False)
 
 
-def unmeasured(bank: Bank, family: str) -> Entry:
-    entry = put(bank, family).with_(latency={})
+def unmeasured(bank: Bank, family: str, digest: str = "") -> Entry:
+    entry = put(bank, family, template_hash=digest or template_hash("single")).with_(latency={})
     bank.amend(entry)
     return entry
 
@@ -114,6 +117,32 @@ def test_without_a_gpu_that_works_nothing_is_measured(
     found = measure_latencies(ledger, bank, [entry], CONFIG.with_(gpus=2), say=said.append)
     assert found == {entry.key: entry}
     assert said == ["latency cannot be measured: no GPU works (CUDA error)"]
+
+
+def test_one_of_another_template_is_told_of(ledger: Ledger) -> None:
+    bank = bank_of(ledger)
+    said: list[str] = []
+    measure_latencies(ledger, bank, [unmeasured(bank, "ant", "t" * 16)], CONFIG, say=said.append)
+    assert FakeSandbox.measured == []
+    assert said == ["ant_s: its latency cannot be measured: its template has changed since"]
+
+
+def test_a_template_in_place_of_nas_s_is_not_run_for_it(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, consent: Callable[..., None]
+) -> None:
+    own = tmp_path / "templates" / "single.py.j2"
+    own.parent.mkdir()
+    shipped = resources.shipped("templates") / own.name
+    own.write_text(shipped.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    bank = bank_of(ledger)
+    entries = [unmeasured(bank, "ant")]
+    with pytest.raises(ProblemError, match="would take the place"):
+        measure_latencies(ledger, bank, entries, CONFIG)
+    assert FakeSandbox.measured == []
+    consent(own)
+    measure_latencies(ledger, bank, entries, CONFIG)
+    assert FakeSandbox.measured == ["ant_s"]
 
 
 def test_a_screen_does_not_know_the_speed_of_what_was_not_measured(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from campaign_bench import Bench, ok
+from campaign_bench import Bench, ok, small_space
 from sqlalchemy import select, update
 
 from nas.ledger import CampaignStore, Owner
@@ -17,8 +17,8 @@ from nas.spec import Candidate, Outcome, Role, Status, Trial
 def hashes(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The hash of every template, which a test changes as an editor would."""
     known = {"now": "a" * 16}
-    for where in ("renewal", "proposals", "controls"):
-        monkeypatch.setattr(f"nas.campaign.{where}.template_hash", lambda name: known["now"])
+    for where in ("render.renewal", "campaign.proposals", "campaign.controls"):
+        monkeypatch.setattr(f"nas.{where}.template_hash", lambda name: known["now"])
     return known
 
 
@@ -154,15 +154,25 @@ def test_other_code_under_the_same_hash_is_refused(
 def test_a_template_that_is_gone_is_a_problem_not_a_traceback(
     bench: Callable[..., Bench], hashes: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    campaign = bench(trials=2, space=small_space().with_(template="moe5"))
+    stop_after(campaign, 1)
+    monkeypatch.undo()  # the real hash
+    driver = campaign.run()
+    assert "cannot be rendered: there is no template 'moe5'" in (driver.fault or "")
+
+
+@pytest.mark.parametrize("template", ["another", "../another"])
+def test_a_template_that_is_not_the_campaign_s_is_refused(
+    bench: Callable[..., Bench], hashes: dict[str, str], template: str
+) -> None:
     campaign = bench(trials=2)
     stop_after(campaign, 1)
     with campaign.ledger.session() as session:
         row = session.scalars(select(m.Candidate).where(m.Candidate.number == 1)).one()
-        candidate = Candidate.model_validate(row.spec).with_(template="../moe5")
+        candidate = Candidate.model_validate(row.spec).with_(template=template)
         row.spec, row.key = candidate.model_dump(mode="json"), candidate.key
-    monkeypatch.undo()  # the real hash
     driver = campaign.run()
-    assert "cannot be rendered: there is no template '../moe5'" in (driver.fault or "")
+    assert f"is of the template {template}, and its campaign of moe4" in (driver.fault or "")
 
 
 def test_an_altered_spec_is_not_trained_and_what_runs_beside_it_ends_well(

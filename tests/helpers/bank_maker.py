@@ -43,9 +43,11 @@ def put(
     truth: dict[str, Tensor] | None = None,
     features: int | None = 5,
     limit: int | None = None,
+    **changes: object,
 ) -> Entry:
-    """An expert whose logits are noise, and `skill` more on the right class."""
-    chosen = candidate(family, model or f"{family}_s")
+    """An expert whose logits are noise, and `skill` more on the right class; `changes` are of its
+    candidate."""
+    chosen = candidate(family, model or f"{family}_s", **changes)
     generator = torch.Generator().manual_seed(seed)
     predictions = {}
     for split, y in (truth or labels()).items():

@@ -2,23 +2,23 @@
 
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from real_nas import nas
+from real_nas import nas, run
 from sqlalchemy import select
 
 from nas import resources
 from nas.campaign import CampaignConfig
 from nas.campaign.agenda import Agenda
 from nas.campaign.proposals import Proposer
-from nas.campaign.renewal import CandidateError
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger import models as m
 from nas.preflight import NO_OVERHEAD
-from nas.render import template_hash
+from nas.render import CandidateError, template_hash
 from nas.sample import make_sampler
 from nas.spec import Candidate, Probe, Role, Space
 
@@ -37,10 +37,17 @@ def outcomes(attempts: pd.DataFrame) -> list[tuple[int, str]]:
     return list(zip(attempts["number"], attempts["outcome"], strict=True))
 
 
-def test_a_campaign_of_one_s_own_template_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+def test_a_campaign_of_one_s_own_template_goes_on_from_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "configuration"))
     thaw("nano", tmp_path)
     nas("doctor", "--migrate", cwd=tmp_path)
     before = Ledger(tmp_path / "runs.db").epochs()
+    refused = run("resume", "frozen", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "`nas trust templates/nano.py.j2`" in refused.stderr
+    nas("trust", "templates/nano.py.j2", cwd=tmp_path)
     nas("resume", "frozen", cwd=tmp_path)
     ledger = Ledger(tmp_path / "runs.db")
     attempts = ledger.attempts()
@@ -77,13 +84,14 @@ def moe4(folder: Path) -> tuple[Ledger, Agenda]:
 
 
 def test_a_template_that_changed_since_has_its_open_candidate_drawn_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, consent: Callable[..., None]
 ) -> None:
     own = tmp_path / "templates" / "moe4.py.j2"
     own.parent.mkdir()
     shipped = resources.shipped("templates") / own.name
     own.write_text(shipped.read_text(encoding="utf-8") + "# Changed.\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    consent(own)
     ledger, agenda = moe4(tmp_path)
     before = ledger.candidates().iloc[1]
     claim = agenda.next()

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,14 @@ from nas.analyse import passed_over, table, tables
 from nas.campaign import CampaignConfig
 from nas.campaign.checks import check_consent
 from nas.campaign.dry_run import DryRun, as_json
+from nas.campaign.proposals import Proposer
 from nas.cli import consent as cli
 from nas.cli.app import app
 from nas.execute import Sandbox
 from nas.preflight import Overhead
-from nas.render import runs_unasked
-from nas.spec import Choice, Member, ProblemError, Recipe, Space, Subset
+from nas.render import CandidateError, runs_unasked
+from nas.sample import Uniform
+from nas.spec import Choice, Member, ProblemError, Recipe, Space, Subset, Task
 
 RUN = '__import__("pathlib").Path("PWNED").touch()\n'
 OWN = f'"""What?"""\n{RUN}import pandas as pd\ndef table(frames): return pd.DataFrame()\n'
@@ -154,12 +157,28 @@ class TestTemplates:
         (here / "templates" / "nano.py.j2").write_text(NANO)
         check_consent(SPACE, CampaignConfig())
 
+    def test_one_that_appears_under_a_campaign_stops_it(self, here: Path) -> None:
+        """It is told as other faults of a candidate are, so that what runs beside it ends well."""
+        families = {f"f{i}": (Member(model=f"m{i}"),) for i in range(4)}
+        space = Space(name="mine", experts=Subset(k=2, families=families))
+        draw = Proposer(
+            space, Task(), Uniform(space, 0), {}, num_classes=10, measure=lambda *_: None
+        )
+        assert draw([]) is not None
+        own = copied(here, "moe4.py.j2")
+        with pytest.raises(CandidateError, match="would take the place"):
+            draw([])
+        trust.trust([own])
+        drawn = draw([])
+        assert drawn is not None
+        assert drawn.code.endswith("# mine\n")
+
     def test_what_stands_beside_the_package_is_the_shipped_one(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(resources.shipped("templates").parent)
         assert runs_unasked("moe4")
-        assert trust.in_place_of_shipped() == []
+        assert trust.in_question() == []
 
 
 class TestDryRun:
@@ -220,7 +239,7 @@ class TestCommand:
     def test_what_needs_it_is_told_and_then_not(
         self, here: Path, typed: Callable[..., str]
     ) -> None:
-        assert "Nothing in this folder" in typed()
+        assert "In this folder is no template" in typed()
         copied(here, "moe4.py.j2")
         (here / "analysis" / "lift.py").write_text(OWN)
         (here / "analysis" / "mine.py").write_text(OWN)
@@ -265,7 +284,8 @@ class TestCommand:
         copied(here, "single.py.j2")
         families = {f"f{i}": (Member(model=f"m{i}"),) for i in range(4)}
         space = Space(name="mine", experts=Subset(k=2, families=families))
-        cli.ask_about_templates(space, CampaignConfig())
+        with nullcontext() if answer else pytest.raises(ProblemError, match="nobody asked for"):
+            cli.ask_about_templates(space, CampaignConfig())
         assert asked[1:] == [
             "templates/single.py.j2 has the name of one of nas's own. Run it in its place?"
         ]

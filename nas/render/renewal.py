@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from nas.render import render, template_hash
+from nas.render.engine import render_to_run
+from nas.render.library import template_hash
 from nas.spec import Candidate, ProblemError
 
 
@@ -16,19 +17,19 @@ def current_hash(candidate: Candidate) -> str | None:
 
     Raises CandidateError where there is no such template.
     """
-    with _told_of(candidate):
+    with told_of(candidate):
         now = template_hash(candidate.template)
     return None if now == candidate.template_hash else now
 
 
 def rendered_anew(
-    candidate: Candidate, known: str, render: Callable[[Candidate], str] = render
+    candidate: Candidate, known: str, render: Callable[[Candidate], str] = render_to_run
 ) -> str:
     """The code of a candidate whose template is the one it was drawn with.
 
     Raises CandidateError where the ledger knows it as another text, or it cannot be rendered.
     """
-    with _told_of(candidate):
+    with told_of(candidate):
         code = render(candidate)
     if code != known:
         raise CandidateError(
@@ -43,7 +44,8 @@ def rendered_anew(
 
 
 @contextmanager
-def _told_of(candidate: Candidate) -> Iterator[None]:
+def told_of(candidate: Candidate) -> Iterator[None]:
+    """Makes a CandidateError of what is wrong with rendering a candidate."""
     try:
         yield
     except ProblemError as error:
