@@ -2,8 +2,10 @@
 
 import errno
 import os
+import re
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -122,9 +124,18 @@ def flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def clear_unfinished(folder: Path) -> None:
-    """Removes what writers that were killed left in a folder that nobody writes into any more."""
-    for path in folder.glob(f".*{_PART}"):
+def unfinished(path: Path) -> bool:
+    """Whether this is what a writer that was killed left, or one writes now."""
+    return re.fullmatch(rf"\.[0-9a-f]+{re.escape(_PART)}", path.name) is not None
+
+
+def clear_unfinished(folder: Path, *, seconds: float = 0.0) -> None:
+    """Removes what writers that were killed left in a folder, so many `seconds` ago or more: in
+    that time nobody still writes into it."""
+    for path in filter(unfinished, folder.glob(f".*{_PART}")):
+        with suppress(OSError):
+            if seconds and time.time() - path.lstat().st_mtime < seconds:
+                continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.contained import contained
-from nas.files import write_text
+from nas.files import clear_unfinished, unfinished, write_text
 from nas.spec import ProblemError
 
 MARKER = "ledger.json"
 OLD_NAME = "runs.files"
 """Where a ledger on a server had its files, whichever it was."""
+_ABANDONED_SECONDS = 3600.0
+"""After so long nobody still writes a marker: another driver may begin beside this one."""
 
 Owned = Callable[[], set[tuple[str, str]]]
 """(campaign, key) of all candidates in a ledger, as folders are named; empty before any."""
@@ -78,6 +80,7 @@ class FilesFolder:
         if _marker(folder) != Marker(self._ident, self._name):
             text = json.dumps({"ledger": self._ident, "name": self._name}, indent=1)
             write_text(folder / MARKER, f"{text}\n")
+        clear_unfinished(folder, seconds=_ABANDONED_SECONDS)
         return folder
 
     def adopt(self) -> None:
@@ -159,7 +162,7 @@ def _beside(folder: Path, marker: Marker) -> str | None:
 
 
 def _empty(folder: Path) -> bool:
-    return not folder.is_dir() or not any(folder.iterdir())
+    return not folder.is_dir() or all(map(unfinished, folder.iterdir()))
 
 
 def _folder(root: Path, *names: str) -> Path | None:

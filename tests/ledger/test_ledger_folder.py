@@ -1,7 +1,11 @@
 """Each ledger has a folder of its own for its files, and knows it again."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,3 +198,27 @@ def test_each_database_of_a_server_has_one_of_its_own(
     again = Ledger(urls[0], read_only=False)
     assert not again.claim_files().joinpath("1").exists()
     again.close()
+
+
+def test_a_kill_while_the_folder_is_marked_locks_nobody_out(tmp_path: Path) -> None:
+    killed = (
+        "import os, signal, sys, nas.files\n"
+        "from nas.ledger import Ledger\n"
+        "nas.files.flush = lambda path: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "Ledger(sys.argv[1], read_only=False).claim_files()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", killed, str(tmp_path / "runs.db")], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    [left] = (tmp_path / "runs.files").iterdir()
+    assert left.name.endswith(".part")
+    ledger = Ledger(tmp_path / "runs.db", read_only=False)
+    assert ledger.check() == []
+    assert ledger.claim_files() == tmp_path / "runs.files"
+    assert left.exists()  # another driver may be writing it this moment
+    os.utime(left, (0, 0))
+    ledger.claim_files()
+    assert [path.name for path in (tmp_path / "runs.files").iterdir()] == [MARKER]
+    (tmp_path / "other.files").mkdir()
+    (tmp_path / "other.files" / ".mine.part").touch()
+    with pytest.raises(ProblemError, match="no ledger's that says so"):
+        Ledger(tmp_path / "other.db", read_only=False)
