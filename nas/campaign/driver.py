@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -222,18 +223,23 @@ class CampaignDriver:
         return not self.abort
 
     def close(self) -> None:
-        """Records the last working seconds and gives up every lease."""
-        self.clock.advance()
-        self._heartbeat()
-        self.store.release_all()
-        weights.sweep(self.store.settled())
+        """Records the last working seconds and gives up every lease; each of it, whatever becomes
+        of the rest."""
+        with ExitStack() as ends:  # the last is the first
+            ends.callback(self.stop_file.unlink, missing_ok=True)
+            ends.callback(self.store.ledger.storage.fold_in)
+            ends.callback(self._say_the_state)
+            ends.callback(lambda: weights.sweep(self.store.settled()))
+            ends.callback(self.store.release_all)
+            self.clock.advance()
+            self._heartbeat()
+
+    def _say_the_state(self) -> None:
         if self.stopping is None and self._asked is not None:
             self.stopping = f"stopped by {self._asked}"
         if not self.store.open_elsewhere():
             done = self.finished and not self.store.open_candidates()
             self.store.set_state("done" if done else "stopped")
-        self.store.ledger.storage.fold_in()
-        self.stop_file.unlink(missing_ok=True)
 
     def _heartbeat(self) -> None:
         # Confirming is not searching: it costs the search's budget nothing.

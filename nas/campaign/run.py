@@ -1,6 +1,7 @@
 """Starting, resuming and confirming campaigns: everything around the driver's loop."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,20 +126,18 @@ def run(
     With `only`, until nothing of that role is open any more. Raises KeyboardInterrupt, or Stopped
     for another signal, where someone stops it before a trial could begin.
     """
-    with stops_raise():
+    with stops_raise():  # also between the two: nobody is ended half-way by a signal
         driver, sandbox = _set_up(ledger, name, config, voice, only)
         executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
         clear_leftovers(ledger.files)
-    with stops_reach(driver):
-        try:
+        with stops_reach(driver), ExitStack() as ends:  # each, whatever becomes of the others
+            ends.callback(driver.recorder.close)
+            ends.callback(driver.close)
+            ends.callback(sandbox.close)
             ledger.patience = driver.wait_for_ledger
             driver.store.set_state("running")
             driver.look_back()
             executor.run(driver)
-        finally:
-            sandbox.close()
-            driver.close()
-            driver.recorder.close()
     return Ended(
         driver.stopping,
         interrupted=driver.interrupted,
