@@ -157,10 +157,12 @@ class CampaignDriver:
             self.stop("the campaign cannot go on")
         if result.final:
             self._tidy(claim, running.trial, outcome)
+        killed = outcome.status is Status.KILLED
         again = replace(
             claim,
             micro_batches=result.micro_batches,
-            deaths=claim.deaths + (outcome.status is Status.KILLED),
+            deaths=claim.deaths + (killed and not outcome.unbegun),
+            unbegun=claim.unbegun + (killed and outcome.unbegun),
             earlier=(self._launcher.earlier(running.trial), *claim.earlier),
         )
         line = told(claim, outcome, result)

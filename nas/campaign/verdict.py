@@ -35,7 +35,7 @@ def verdict(
 
     Out of memory is retried with the next larger share, which leaves the batch as it is, and on a
     whole GPU or a CPU once at half the batch; memory that others hold is waited for. A worker's
-    death is repeated up to `max_deaths` times, alone.
+    death is repeated up to `max_deaths` times, alone; so is one before any work, apart from those.
     """
     pieces = claim.micro_batches
     if outcome.status is Status.INTERRUPTED:
@@ -50,10 +50,12 @@ def verdict(
         return Verdict(final=False, retry=True, micro_batches=pieces, how=how)
     if outcome.status is Status.OOM and pieces == 1:
         return Verdict(final=False, retry=True, micro_batches=2, how="with half batches")
-    if outcome.status is Status.KILLED and claim.deaths < config.max_deaths:
-        return Verdict(final=False, retry=True, micro_batches=pieces)
-    if outcome.status is Status.KILLED and outcome.stage == "start":
-        return Verdict(final=False, micro_batches=pieces, fault=True)
+    if outcome.status is Status.KILLED:
+        before = claim.unbegun if outcome.unbegun else claim.deaths
+        if before < config.max_deaths:
+            return Verdict(final=False, retry=True, micro_batches=pieces)
+        if outcome.unbegun:
+            return Verdict(final=False, micro_batches=pieces, fault=True)
     return Verdict(micro_batches=pieces)
 
 

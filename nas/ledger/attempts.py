@@ -107,7 +107,7 @@ class Attempts(Notes):
             row = session.get_one(m.Candidate, claim.id)
             if row.owner != self.owner or row.outcome is not None:
                 return False  # the lease was lost before this attempt was even begun
-            row.deaths += outcome.status is Status.KILLED
+            row.deaths += outcome.status is Status.KILLED and not outcome.unbegun
             if final:
                 end(row, outcome.status, attempt, now, outcome.val_acc)
             elif outcome.status is Status.INTERRUPTED:

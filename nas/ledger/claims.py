@@ -38,7 +38,9 @@ class Claim:
     cost: Cost | None
     micro_batches: int = 1
     deaths: int = 0
-    """Attempts that died with their process while their driver lived."""
+    """Attempts that died with their process, at work, while their driver lived."""
+    unbegun: int = 0
+    """Attempts of this driver whose process died before it had begun."""
     setbacks: int = 0
     """Attempts in a row that were lost with their driver before they got any further."""
     earlier: tuple[Earlier, ...] = field(default=())

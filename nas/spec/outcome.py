@@ -144,6 +144,11 @@ class Outcome(Noun):
     needs_restart: bool = False
     """Whether its worker's process is unfit for another trial: CUDA computes no more there."""
 
+    @property
+    def unbegun(self) -> bool:
+        """Whether it ended before a worker had begun, which says nothing about its candidate."""
+        return self.stage == "start"
+
     @field_validator("message", "detail", mode="before")
     @classmethod
     def _kept_as_text(cls, text: str) -> str:

@@ -58,7 +58,7 @@ def test_out_of_memory_is_tried_again_at_half_the_batch_once(bench: Make) -> Non
 
 def test_a_death_is_retried_and_the_retries_are_capped(bench: Make) -> None:
     campaign = bench(trials=1, max_deaths=2)
-    campaign.run(ending(Status.KILLED))
+    campaign.run(ending(Status.KILLED, stage="worker"))
     assert campaign.attempts() == ["killed"] * 3
     assert campaign.outcomes() == [(0, "killed")]
 
@@ -301,6 +301,17 @@ def test_workers_that_cannot_start_are_the_campaign_s_fault(bench: Make) -> None
     assert driver.fault == "scripted"
     assert campaign.outcomes() == [(0, None)]
     assert campaign.attempts() == ["killed"] * 2
+
+
+def test_workers_that_could_not_start_convict_nobody_later(bench: Make) -> None:
+    campaign = bench(trials=1, max_deaths=1)
+    unbegun = ending(Status.KILLED, stage="start")
+    died = ending(Status.KILLED, stage="worker")
+    for _ in range(2):
+        assert campaign.run(scripts(unbegun)).fault is not None
+    campaign.run(scripts(unbegun, died, ok))
+    assert campaign.outcomes() == [(0, "ok")]
+    assert campaign.ledger.candidates()["deaths"].tolist() == [1]
 
 
 def test_folders_that_a_dead_driver_left_are_cleared(bench: Make) -> None:
