@@ -44,7 +44,7 @@ STEPS = {
 """What `prepare` does, for a program that does the same by other means."""
 
 _BITS, _MEANING, _PLANES, _SAMPLE = 258, 262, 284, 339  # TIFF 6.0, tags
-_WHITE_IS_ZERO = 0  # of _MEANING
+_WHITE_IS_ZERO, _LAB = 0, 8  # of _MEANING
 _SEPARATE = 2  # of _PLANES
 _UNSIGNED, _SIGNED = 1, 2  # of _SAMPLE
 _ORIENTATION = 274  # EXIF 2.3, tag
@@ -148,8 +148,10 @@ def _depth(image: ImageFile.ImageFile) -> str:
         return INTEGERS
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS, (8,))
-    if tags.get(_PLANES) == _SEPARATE and len(bits) > 1 and max(bits) > 8:
-        raise ValueError(f"its {max(bits)}-bit bands lie one after another, in planes of their own")
+    lab = tags.get(_MEANING) == _LAB
+    if tags.get(_PLANES) == _SEPARATE and len(bits) > 1 and (max(bits) > 8 or lab):
+        kind = "L*a*b*" if lab else f"{max(bits)}-bit"
+        raise ValueError(f"its {kind} bands lie one after another, in planes of their own")
     if not image.tile:
         return BYTES
     codec, *_, how = image.tile[0]

@@ -117,10 +117,23 @@ def test_deep_planes_are_refused(tmp_path: Path, meaning: int) -> None:
             read(path)
 
 
-def test_planes_of_8_bits_are_read(tmp_path: Path) -> None:
-    colour = np.arange(36, dtype=np.uint8).reshape(3, 4, 3) * 7
-    path = write_tiff(tmp_path / "a.tif", colour, meaning=2, planes=True)
-    assert np.array_equal(np.asarray(read(path).image), colour)
+@pytest.mark.parametrize(("meaning", "bands"), [(2, 3), (5, 4)])
+def test_planes_of_8_bits_are_read(tmp_path: Path, meaning: int, bands: int) -> None:
+    stored = (np.arange(12 * bands, dtype=np.uint8) * 5).reshape(3, 4, bands)
+    one, other = (
+        np.asarray(read(write_tiff(tmp_path / "a.tif", stored, meaning=meaning, planes=p)).image)
+        for p in (False, True)
+    )
+    assert np.array_equal(one, other)
+    assert one.shape == (3, 4, 3)
+
+
+def test_planes_that_pillow_takes_for_others_are_refused(tmp_path: Path) -> None:
+    lab = np.full((3, 4, 3), 90, np.uint8)
+    path = write_tiff(tmp_path / "a.tif", lab, meaning=8, planes=True)
+    with pytest.raises(ValueError, match=r"its L\*a\*b\* bands lie one after another"):
+        read(path)
+    read(write_tiff(tmp_path / "a.tif", lab, meaning=8))
 
 
 @pytest.mark.parametrize(("kind", "space"), [(b"P6", b""), (b"P3", b" ")])
