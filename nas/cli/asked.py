@@ -134,10 +134,25 @@ def with_recipe(space: Space, **changes: int | None) -> Space:
         raise _refused(error) from None
 
 
+WORKERS_PER_GPU = 8
+"""With half of all trials on an eighth of a GPU or less, twice as many processes as share it at a
+time keep it as full as more do (simulated); each is mostly busy launching kernels."""
+WORKER_BYTES = 3 * 2**30
+"""What a worker on a GPU takes of the machine's own memory, about: torch, CUDA's libraries, its
+data set."""
+
+
 def default_workers(gpus: int) -> int:
-    if gpus:
-        return 4 * gpus  # the smallest share of a GPU is a quarter
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """One a CPU; with GPUs as many as keep them full, if there are the CPUs and the memory, and one
+    a GPU at least."""
+    affinity = hasattr(os, "sched_getaffinity")
+    cpus = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
+    if not gpus:
+        return cpus
+    import psutil
+
+    memory = psutil.virtual_memory().total // WORKER_BYTES
+    return max(gpus, min(WORKERS_PER_GPU * gpus, cpus, memory))
 
 
 _UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

@@ -88,7 +88,10 @@ ExecutorName = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option(
-        "--workers", "-w", min=1, help="Trials at once; by default one a CPU core, or four a GPU."
+        "--workers",
+        "-w",
+        min=1,
+        help="Trials at once; by default one a CPU core, or eight a GPU, if there are the cores.",
     ),
 ]
 TimeLimit = Annotated[

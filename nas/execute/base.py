@@ -63,11 +63,12 @@ class Driver(Protocol):
 class Executor(ABC):
     """Runs trials until the driver is DONE and nothing is running any more.
 
-    Obligations: at most `workers` trials are taken and not reported, those that wait for a GPU
-    too; shares (`Trial.memory_fraction`) and order of GPUs are as in `placing`; a worker on a GPU
-    sees no other, and a GPU that does not work is retired; a worker that dies, hangs past its time
-    limit plus `GRACE`, or cannot start ends as an Outcome, never as an exception; no process of its
-    own outlives `run`. `InlineExecutor`, which has no worker to lose, keeps only what it can.
+    Obligations: at most `workers` trials run, and a few more are taken where some wait for a GPU
+    (`Dispatcher.wants`); shares (`Trial.memory_fraction`) and order of GPUs are as in `placing`; a
+    worker on a GPU sees no other, and a GPU that does not work is retired; a worker that dies,
+    hangs past its time limit plus `GRACE`, or cannot start ends as an Outcome, never as an
+    exception; no process of its own outlives `run`. `InlineExecutor`, which has no worker to lose,
+    keeps only what it can.
     """
 
     START_SECONDS = 300.0

@@ -72,16 +72,10 @@ class _Crew:
     # Starting
 
     def _fill(self) -> None:
-        """Takes trials until every worker has one or one waits for it, and starts what can."""
-        while self._occupied() < self.settings.workers and self.dispatcher.take():
-            pass
-        for running, gpu in self.dispatcher.grant():
+        """Starts trials as far as there are workers that neither run one nor tidy up after one."""
+        busy = sum(worker.process.busy for worker in self.workers)
+        for running, gpu in self.dispatcher.fill(self.settings.workers - busy):
             self._start(running, gpu)
-
-    def _occupied(self) -> int:
-        """Trials that are not reported, and workers that still tidy up after one."""
-        tidying = sum(worker.process.busy and not worker.running for worker in self.workers)
-        return len(self.dispatcher.taken) + tidying
 
     def _start(self, running: Running, gpu: int | None) -> None:
         worker = self._worker(gpu)

@@ -131,11 +131,14 @@ class Placing:
         """A GPU takes no more trials; those on it run on until they `leave` or are given back."""
         self._gpus[gpu].retired = True
 
-    def place(self) -> list[tuple[int, int]]:
-        """Gives GPUs to all in line that can have one now: `(trial, gpu)`, first in line first."""
-        placed = []
+    def place(self, most: float = math.inf) -> list[tuple[int, int]]:
+        """Gives GPUs to those in line that can have one now, so many at most: `(trial, gpu)`,
+        first in line first."""
+        placed: list[tuple[int, int]] = []
         self._drain()
         for entry in tuple(self._line):
+            if len(placed) >= most:
+                break
             gpu = self._choose(entry)
             if gpu is None:
                 continue

@@ -81,7 +81,7 @@ class Desk:
         """The searcher's answer: a config, None for `ask again`, or FINISHED."""
         dispatcher = self.dispatcher
         while self.left and not (dispatcher.over or self.error or dispatcher.driver.abort):
-            running = self._ask(dispatcher.take, None)
+            running = self._ask(dispatcher.take, None) if dispatcher.wants(self._free()) else None
             if running is not None:
                 self.left -= 1
                 self.slips[trial_id] = Slip(running)
@@ -91,6 +91,7 @@ class Desk:
             if self.slips:
                 return None  # Tune has other things to look after, and asks again within 0.1 s
             self._ask(dispatcher.beat, None)
+            self._let_rest()
             time.sleep(self.POLL_SECONDS)
         finished: str = Searcher.FINISHED
         return finished
@@ -139,9 +140,7 @@ class Desk:
     def step(self) -> None:
         """Between Tune's steps, some ten times a second: display, watchdog, abort."""
         self._ask(self.dispatcher.beat, None)
-        rested, _ = ray.wait(list(self._resting), timeout=0) if self._resting else ([], [])
-        for answer in rested:
-            self.dispatcher.release(self._resting.pop(answer))
+        self._let_rest()
         self._grant()
         late = self.dispatcher.overdue()
         for slip in self.slips.values():
@@ -157,6 +156,12 @@ class Desk:
             self._abandon()
             raise Halt
 
+    def _let_rest(self) -> None:
+        """Takes back the GPUs of actors that have tidied up."""
+        rested, _ = ray.wait(list(self._resting), timeout=0) if self._resting else ([], [])
+        for answer in rested:
+            self.dispatcher.release(self._resting.pop(answer))
+
     def close(self) -> None:
         """After the loop: reports what Tune has dropped, as it does on SIGUSR1."""
         for attempt in self._resting.values():
@@ -171,10 +176,15 @@ class Desk:
     def _grant(self) -> None:
         """Lets those begin for whom there is room now."""
         slips = {slip.running.attempt: slip for slip in self.slips.values()}
-        for running, gpu in self._ask(self.dispatcher.grant, []):
+        for running, gpu in self._ask(lambda: self.dispatcher.grant(self._free()), []):
             slip = slips[running.attempt]
             slip.granted, slip.gpu = True, gpu
             self._send(slip)
+
+    def _free(self) -> int:
+        """How many more trials may run beside those that do, or are tidied up after."""
+        running = sum(slip.granted for slip in self.slips.values())
+        return self.settings.workers - running - len(self._resting)
 
     def _send(self, slip: Slip) -> None:
         if not slip.granted or slip.actor is None:

@@ -11,12 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from nas.execute.base import Driver, Executor
-from nas.execute.dispatch import Dispatcher
+from nas.execute.dispatch import AHEAD, Dispatcher
 from nas.execute.ray_session import ray_session
 
 
 class RayExecutor(Executor):
-    """`workers` actors, each with a process for trials; both are reused.
+    """`workers` actors, and where trials wait for a GPU AHEAD more, for an actor holds its trial
+    while that waits. Each has a process for trials; both are reused.
 
     Ray itself takes some seconds to start, in which the driver is not ticked.
     """
@@ -26,10 +27,14 @@ class RayExecutor(Executor):
 
     def run(self, driver: Driver) -> None:
         dispatcher = Dispatcher(driver, self)
-        with ray_session(workers=self.workers) as folder:
+        with ray_session(workers=self._actors) as folder:
             while not driver.abort:
                 if self._round(dispatcher, folder / "tune"):
                     return
+
+    @property
+    def _actors(self) -> int:
+        return self.workers + (AHEAD if self.gpus else 0)
 
     def _round(self, dispatcher: Dispatcher, folder: Path) -> bool:
         """One `tune.run`; True when the driver is done."""
@@ -56,7 +61,7 @@ class RayExecutor(Executor):
                 scheduler=DriverScheduler(desk),
                 callbacks=[DriverCallback(desk)],
                 num_samples=-1,
-                max_concurrent_trials=self.workers,
+                max_concurrent_trials=self._actors,
                 reuse_actors=True,
                 max_failures=0,
                 raise_on_failed_trial=False,

@@ -3,12 +3,14 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from real_nas import inside
 
 from nas import data
 from nas.cli import defaults
+from nas.cli.asked import default_workers
 from nas.data import catalog
 from nas.execute import devices
 from nas.spec import UsageError
@@ -27,6 +29,28 @@ def test_defaults_follow_the_device(gpus: int | None, expected: str) -> None:
     assert f"{defaults.space_for(None, gpus)} {defaults.dataset_for(None, gpus)}" == expected
     assert defaults.space_for("mine", gpus) == "mine"
     assert defaults.dataset_for("folder:x", gpus) == "folder:x"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "cpus", "gib", "workers"),
+    [
+        (0, 2, 8, 2),
+        (0, 64, 8, 64),
+        (1, 16, 128, 8),
+        (1, 6, 128, 6),
+        (1, 16, 13, 4),
+        (4, 64, 512, 32),
+        (4, 2, 512, 4),  # one each, whatever the machine is
+        (1, 1, 1, 1),
+    ],
+)
+def test_workers_follow_the_machine(
+    gpus: int, cpus: int, gib: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = SimpleNamespace(total=gib * 2**30)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cpus)), raising=False)
+    assert default_workers(gpus) == workers
 
 
 @pytest.mark.usefixtures("gpu")

@@ -317,13 +317,16 @@ class ProcessContract(ExecutorContract):
         overtaken: Counter[int] = Counter()
         order: list[int] = []
 
-        def place(line: Placing) -> list[tuple[int, int]]:
-            placed = Placing.place(line)
+        def place(line: Placing, most: float) -> list[tuple[int, int]]:
+            placed = Placing.place(line, most)
             for trial, _ in placed:
                 order.append(trial)
                 overtaken.update(earlier for earlier in line.waiting if earlier < trial)
+            running = sum(line.gpu_of(trial) == 0 for trial in order)
+            assert running <= 4
             for trial in line.waiting:
-                assert line.draining(0) or sixteenths(shares[trial - 1]) > line.free(0)
+                fits = sixteenths(shares[trial - 1]) <= line.free(0)
+                assert line.draining(0) or running == 4 or not fits
             return placed
 
         monkeypatch.setattr("nas.execute.dispatch.Placing", type("_", (Placing,), {"place": place}))
@@ -335,6 +338,16 @@ class ProcessContract(ExecutorContract):
         assert driver.statuses == [Status.OK] * len(shares)
         assert sorted(order) == list(range(1, len(shares) + 1))
         assert max(overtaken.values(), default=0) <= PATIENCE
+
+    def test_those_that_wait_for_a_gpu_keep_no_worker_from_others(self, tmp_path: Path) -> None:
+        """The second wants it whole. The first, a small one, ends only when a third has come
+        beside it."""
+        driver = ScriptedDriver(["meet a b", "ok", "meet b a"], tmp_path, device="cuda")
+        for index in (0, 2):
+            driver.trials[index] = driver.trials[index].with_(memory_fraction=1 / 16)
+        self.make(workers=2, gpus=1).run(driver)
+        assert driver.statuses == [Status.OK] * 3, driver.outcomes
+        assert driver.most <= 2
 
     def test_a_dead_gpu_is_retired_and_its_trials_go_to_another(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,7 @@ from executor_contract import ScriptedDriver
 from fake_evaluate import make_epoch
 
 from nas.execute.child import Item, Raised, Started
-from nas.execute.dispatch import Dispatcher
+from nas.execute.dispatch import AHEAD, Dispatcher
 from nas.execute.local import LocalExecutor
 from nas.execute.running import Running
 from nas.execute.trial_process import Died
@@ -36,6 +36,32 @@ def test_a_trial_that_waits_spends_no_time(tmp_path: Path) -> None:
     assert second.deadline(300.0, 30.0) == math.inf
     assert second.interrupted().seconds == 0.0
     assert line.overdue() == []
+
+
+def test_further_trials_are_taken_while_others_wait_and_no_more_than_a_few(
+    tmp_path: Path,
+) -> None:
+    driver = ScriptedDriver(["ok"] * 20, tmp_path, device="cuda")
+    driver.trials[0] = driver.trials[0].with_(memory_fraction=1 / 16)
+    driver.trials[3] = driver.trials[3].with_(memory_fraction=1 / 16)
+    line = dispatcher(driver, gpus=1)
+    started = [running.attempt for running, _ in line.fill(4)]
+    assert started == [1, 4]  # each other wants all of it
+    assert len(line.placing.waiting) == 2 + AHEAD  # for two free workers
+    assert line.fill(2) == []
+    line.fill(0)
+    assert len(line.taken) == 2 + 2 + AHEAD
+
+
+def test_no_more_start_than_there_are_workers(tmp_path: Path) -> None:
+    driver = ScriptedDriver(["ok"] * 20, tmp_path, device="cuda", memory_fraction=1 / 16)
+    for index in range(0, 20, 5):
+        driver.trials[index] = driver.trials[index].with_(device="cpu")
+    line = dispatcher(driver, gpus=1)
+    assert [running.attempt for running, _ in line.fill(3)] == [1, 2, 3]
+    assert line.fill(0) == []
+    assert len(line.taken) == 3  # nobody waits: no others are taken
+    assert [running.attempt for running, _ in line.fill(4)] == [4, 5, 6, 7]
 
 
 def test_a_stop_of_all_makes_nobody_overdue(tmp_path: Path, working_time: list[float]) -> None:

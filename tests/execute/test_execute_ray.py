@@ -16,6 +16,7 @@ from executor_contract import EVALUATE, ProcessContract, ScriptedDriver, offspri
 from planted import plant
 
 from nas.execute import Executor
+from nas.execute.dispatch import AHEAD
 from nas.execute.ray_session import clear_left_behind, ray_session
 from nas.execute.ray_tune import RayExecutor
 from nas.execute.signals import STOPS
@@ -29,7 +30,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Begun in a folder whose Python files no worker must take for modules."""
     before, home = offspring(), Path.cwd()
     os.chdir(plant(tmp_path_factory.mktemp("planted")))
-    with ray_session(workers=4):
+    with ray_session(workers=4 + AHEAD):
         os.chdir(home)
         yield
     assert offspring() <= before
