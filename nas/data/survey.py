@@ -83,10 +83,14 @@ def _without_marks(
 ) -> tuple[float, float] | None:
     """The ends of an image's values less its least one, or its greatest, where that alone spans
     nearly all of them. An image of two values has no mark."""
+    end = (high - low) / CROWDED
+    between = np.count_nonzero((values > low + end) & (values < high - end))
+    if between > 2 * ceil(len(values) * OUTLIERS):  # no mark is far from these
+        return None
     for rest in (values[values > low], values[values < high]):
         if len(rest) > FEW_PIXELS:
             least, most = (float(end[0]) for end in _ends(rest))
-            if 0 < most - least < (high - low) / CROWDED:
+            if 0 < most - least < end:
                 return least, most
     return None
 
