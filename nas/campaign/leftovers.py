@@ -19,7 +19,7 @@ def stop_file(files: Path, owner: str) -> Path:
 
 
 def clear_leftovers(files: Path) -> None:
-    """Removes dead drivers' stop files from a ledger's folder, and what they left of Ray."""
+    """Removes dead drivers' stop files from a ledger's folder, and their temporary folders."""
     clear_left_behind()
     for path in files.glob(f"{_STOP}*"):
         if path.is_symlink() or not path.is_file():

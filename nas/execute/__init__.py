@@ -17,8 +17,8 @@ from nas.execute.devices import (
 )
 from nas.execute.gpu_memory import GpuMemory, Look, MemoryReader
 from nas.execute.gpu_sandbox import GpuSandbox, NoGpuError
-from nas.execute.ray_session import clear_left_behind
 from nas.execute.sandbox import Answer, Failure, Sandbox
+from nas.execute.scratch import clear_left_behind
 from nas.spec import ProblemError, UsageError, did_you_mean
 
 __all__ = [

@@ -1,35 +1,20 @@
 """A private, local and silent Ray: started for one run, gone after it."""
 
-import fcntl
 import logging
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from nas.execute.scratch import Scratch
 from nas.execute.signals import stops_held
 from nas.import_path import cwd_left_out, importable
 from nas.spec import ProblemError, one_line
 
 OBJECT_STORE_BYTES = 80 * 2**20
 """Ray's least is 75 MiB; only small messages travel. Containers often have 64 MiB of /dev/shm."""
-
-TEMPORARY_PATH_LIMIT = 21
-"""Longest temporary folder that Ray fits under: it makes UNIX sockets there whose paths are some
-84 characters longer, and the limit is 107."""
-
-PREFIX = "nas-ray-"
-LOCK = "lock"
-"""Held for as long as a session's driver lives."""
-UNLOCKED = "unlocked"
-"""Its name before it is held."""
-STARTING_SECONDS = 3600.0
-"""After so long, a folder without a lock is that of a driver that was killed as it made it."""
 
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -71,33 +56,16 @@ def ray_session(*, workers: int) -> Iterator[Path]:
     with _environment():
         import ray
 
-        root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_root()))
+        scratch = Scratch("ray", short=True)
         ours = not ray.is_initialized()
-        with (root / UNLOCKED).open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            (root / UNLOCKED).rename(root / LOCK)
-            try:
-                if ours:
-                    _start(root, workers)
-                yield root
-            finally:
-                if ours:
-                    _stop()
-                shutil.rmtree(root, ignore_errors=True)
-
-
-def clear_left_behind(folder: Path | None = None) -> None:
-    """Removes the folders of sessions whose driver was killed: nobody holds their lock."""
-    folder = folder or Path(_short_root() or tempfile.gettempdir())
-    for path in folder.glob(f"{PREFIX}*"):
-        with suppress(OSError):
-            if (path / LOCK).exists():
-                with (path / LOCK).open("r+b") as lock:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(path, ignore_errors=True)
-            elif time.time() - path.stat().st_mtime > STARTING_SECONDS:
-                (path / UNLOCKED).unlink(missing_ok=True)
-                path.rmdir()
+        try:
+            if ours:
+                _start(scratch.path, workers)
+            yield scratch.path
+        finally:
+            if ours:
+                _stop()
+            scratch.remove()
 
 
 def _start(root: Path, workers: int) -> None:
@@ -147,14 +115,6 @@ def _stop() -> None:
     for process in below:  # those who cannot ask a dead raylet's log how it died take a minute
         with suppress(psutil.NoSuchProcess):
             process.kill()
-
-
-def _short_root() -> str | None:
-    """A temporary folder with a short path; None for the system's own choice."""
-    system = tempfile.gettempdir()
-    if len(system) <= TEMPORARY_PATH_LIMIT or not os.access("/tmp", os.W_OK):
-        return None
-    return "/tmp"
 
 
 @contextmanager

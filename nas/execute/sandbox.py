@@ -4,15 +4,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
 from nas.execute.child import Child, Raised, Returned, Started
 from nas.execute.running import death
+from nas.execute.scratch import Scratch
 from nas.working_time import awake
 
 T = TypeVar("T")
+_EMPTY = "empty"
 
 
 class Failure(Enum):
@@ -62,7 +63,7 @@ class Sandbox:
         """`visible_devices`: its CUDA_VISIBLE_DEVICES; None for this process's own."""
         self.visible_devices = visible_devices
         self._child: Child | None = None
-        self._folder: TemporaryDirectory[str] | None = None
+        self._scratch: Scratch | None = None
 
     def call(
         self, function: Callable[..., T], *args: Any, timeout: float = 300.0, **kwargs: Any
@@ -74,10 +75,10 @@ class Sandbox:
         """
         if self._child is None:
             self._open()
-        child, folder = self._child, self._folder
+        child, scratch = self._child, self._scratch
         assert child is not None
-        assert folder is not None
-        child.ask(_call, folder.name, function, args, kwargs)
+        assert scratch is not None
+        child.ask(_call, str(scratch.path / _EMPTY), function, args, kwargs)
         until = awake() + self.START_SECONDS
         while awake() < until:
             if not child.connection.poll(min(self.LOOK_SECONDS, max(0.0, until - awake()))):
@@ -99,7 +100,8 @@ class Sandbox:
 
     def _open(self) -> None:
         """Makes the child."""
-        self._folder = TemporaryDirectory(prefix="nas-sandbox-")
+        self._scratch = Scratch("sandbox")
+        (self._scratch.path / _EMPTY).mkdir()
         self._child = Child(visible_devices=self.visible_devices)
 
     def close(self) -> None:
@@ -107,9 +109,9 @@ class Sandbox:
         if self._child is not None:
             self._child.close()
             self._child = None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,5 @@
 """RayExecutor: the contract in one shared session, then sessions of its own."""
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from planted import plant
 
 from nas.execute import Executor
 from nas.execute.dispatch import AHEAD
-from nas.execute.ray_session import clear_left_behind, ray_session
+from nas.execute.ray_session import ray_session
 from nas.execute.ray_tune import RayExecutor
 from nas.execute.signals import STOPS
 from nas.spec import Epoch, Status
@@ -111,23 +110,6 @@ class TestRay(ProcessContract):
         ]
         assert listening
         assert all(ip.endswith("127.0.0.1") or ip == "::1" for ip in listening)
-
-
-def test_folders_of_dead_drivers_are_cleared_and_no_others(tmp_path: Path) -> None:
-    for name in ("nas-ray-dead", "nas-ray-alive", "nas-other"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "lock").touch()
-    for name in ("nas-ray-starting", "nas-ray-killed", "nas-ray-kept"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "unlocked").touch()
-    (tmp_path / "nas-ray-kept" / "somebody's").touch()
-    for name in ("nas-ray-killed", "nas-ray-kept"):
-        os.utime(tmp_path / name, (0, 0))
-    with (tmp_path / "nas-ray-alive" / "lock").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        clear_left_behind(tmp_path)
-    left = ["nas-other", "nas-ray-alive", "nas-ray-kept", "nas-ray-starting"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == left
 
 
 def test_a_session_of_its_own_is_silent_and_leaves_no_trace(tmp_path: Path) -> None:

@@ -1,13 +1,11 @@
 """Sessions of Ray that do not come up; in a module of its own, for none may be up already."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
 from executor_contract import EVALUATE, ScriptedDriver
 
-from nas.execute import ray_session
 from nas.execute.ray_tune import RayExecutor
 from nas.spec import ProblemError
 
@@ -27,10 +25,3 @@ def test_a_ray_that_does_not_start_is_a_problem(
         "--executor: Ray does not start (OSError: AF_UNIX path too long) — take local"
     )
     assert dict(os.environ) == environment
-
-
-def test_a_long_temporary_folder_is_not_for_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", "/tmp/n")
-    assert ray_session._short_root() is None
-    monkeypatch.setattr(tempfile, "tempdir", "/var/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T")
-    assert ray_session._short_root() == "/tmp"
