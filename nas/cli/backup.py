@@ -25,7 +25,7 @@ def backup(
     """
     from nas.ledger.backup import backup as write
 
-    ledger = Ledger(db)
+    ledger = Ledger(db, older=True)
     size = write(ledger, file, force=force)
     echo(f"{file}: {size / 1e6:.1f} MB. Weights and checkpoints are not in it.")
 

@@ -65,7 +65,7 @@ def _ledger(db: str, migrate: bool) -> dict[str, Any]:
     if not is_url(db) and not Path(db).exists():
         return {"ledger": f"none at {db}"}
     try:
-        ledger = Ledger(db, read_only=not migrate)
+        ledger = Ledger(db, read_only=not migrate, create=False)
         problems = ledger.check(CampaignConfig.model_validate)
     except ProblemError as error:
         return {"ledger": "unsound", "faults": [str(error)]}

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from nas.files import replacing
+from nas.ledger.database import lacking
 from nas.ledger.ledger import Ledger
 from nas.spec import ProblemError, UsageError
 
@@ -32,7 +33,10 @@ def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
         with closing(sqlite3.connect(fresh)) as copy:
             ledger.storage.copy_into(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file has it all
-            [said] = copy.execute("PRAGMA quick_check(1)").fetchone()
+            [said] = copy.execute("PRAGMA integrity_check(1)").fetchone()
+        missing = lacking(fresh) if said == "ok" else []
+        if missing:
+            said = f"{', '.join(missing)} missing"
         if said != "ok":
             raise ProblemError(
                 f"what was copied is damaged: {said}",

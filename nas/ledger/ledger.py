@@ -45,10 +45,12 @@ class Ledger:
         *,
         read_only: bool = True,
         create: bool = True,
+        older: bool = False,
         timeout: float = 30.0,
     ) -> None:
-        """Opens; when not `read_only` creates too, unless told not to. Waits `timeout` seconds for
-        others' locks."""
+        """Opens; when not `read_only` creates too, unless told not to. One of an `older` schema is
+        opened for reading only if that will do: its rows are not to be read by this class. Waits
+        `timeout` seconds for others' locks."""
         self.url = database_url(where)
         self._path = file_of(self.url)
         if self._path is not None and not create and not self._path.exists():
@@ -60,7 +62,8 @@ class Ledger:
         """Told the seconds another program has kept the ledger locked; whether to wait on."""
         with plain_errors(self.url):
             self._engine = patiently(
-                lambda: open_ledger(self.url, read_only=read_only), self.patience
+                lambda: open_ledger(self.url, read_only=read_only, create=create, older=older),
+                self.patience,
             )
         self.storage = Storage(self.url, self._engine, read_only=read_only)
         self._files: Path | None = None

@@ -224,3 +224,46 @@ def test_a_backup_replaces_nothing_unasked(maker: Maker, tmp_path: Path) -> None
             backup(ledger, place, force=True)
     with pytest.raises(ProblemError, match="no such folder"):
         backup(ledger, tmp_path / "nowhere" / "copy.db")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("DROP TABLE probes", "damaged: the table probes missing"),
+        ("ALTER TABLE attempts DROP COLUMN begun_at", "the column attempts.begun_at missing"),
+    ],
+)
+def test_a_backup_of_what_is_not_whole_is_none(change: str, words: str, tmp_path: Path) -> None:
+    fill(tmp_path / "runs.db")
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute(change)
+    with pytest.raises(ProblemError, match=words):
+        backup(Ledger(tmp_path / "runs.db"), tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_what_an_index_does_not_say_is_damage(tmp_path: Path) -> None:
+    """A quick look would not see it."""
+    fill(tmp_path / "runs.db")
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        kept = "SELECT sql FROM sqlite_master WHERE name = 'ix_candidates_key'"
+        [sql] = connection.execute(kept).fetchone()
+        hide = "UPDATE sqlite_master SET sql = ? WHERE name = 'ix_candidates_key'"
+        connection.execute(hide, [f"{sql} WHERE key > 'z'"])
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("REINDEX")
+        connection.execute(hide, [sql])
+    with pytest.raises(ProblemError, match="missing from index ix_candidates_key"):
+        backup(Ledger(tmp_path / "runs.db"), tmp_path / "copy.db")
+
+
+@pytest.mark.parametrize("name", ["empty.db", "runs.1"])
+def test_an_empty_file_is_not_made_a_ledger_unasked(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(ProblemError, match="this ledger is empty"):
+        Ledger(tmp_path / name, read_only=False, create=False)
+    assert [(path.name, path.stat().st_size) for path in tmp_path.iterdir()] == [(name, 0)]
+    Ledger(tmp_path / name, read_only=False).close()
+    Ledger(tmp_path / name, read_only=False, create=False).close()

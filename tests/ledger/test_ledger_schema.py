@@ -10,11 +10,12 @@ from alembic.migration import MigrationContext
 from ledger_filled import fill
 
 from nas.ledger import CampaignStore, Ledger, Owner, database
+from nas.ledger.backup import backup
 from nas.ledger.datasets import manifest_of
 from nas.ledger.lookup import find
 from nas.ledger.models import Base
 from nas.ledger.summary import summary
-from nas.spec import Status
+from nas.spec import ProblemError, Status
 
 MIGRATIONS = Path(database.__file__).with_name("migrations") / "versions"
 OLD = sorted((Path(__file__).parent / "data").glob("runs-*.sql"))
@@ -44,6 +45,21 @@ def test_every_version_has_an_old_ledger() -> None:
     assert [path.stem.removeprefix("runs-") for path in OLD] == sorted(
         path.name.split("_")[0] for path in MIGRATIONS.glob("[0-9]*.py")
     )
+
+
+@pytest.mark.parametrize("old", OLD, ids=lambda path: path.stem)
+def test_an_old_ledger_is_backed_up_as_it_is(old: Path, tmp_path: Path) -> None:
+    path, copy = tmp_path / "runs.db", tmp_path / "copy.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(old.read_text(encoding="utf-8"))
+        there = list(connection.iterdump())
+    backup(Ledger(path, older=True), copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        assert list(connection.iterdump()) == there
+        connection.execute("DROP TABLE epochs")
+    with pytest.raises(ProblemError, match="damaged: the table epochs missing"):
+        backup(Ledger(copy, older=True), tmp_path / "second.db")
+    assert not (tmp_path / "second.db").exists()
 
 
 @pytest.mark.parametrize("old", OLD, ids=lambda path: path.stem)
