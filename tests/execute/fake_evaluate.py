@@ -76,6 +76,13 @@ def sleep(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     time.sleep(1e6)
 
 
+def deafen(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
+    """Stops the process that watches over it."""
+    yield make_epoch(1)
+    os.kill(os.getppid(), signal.SIGSTOP)
+    time.sleep(1e6)
+
+
 def hold_gil(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     yield make_epoch(1)
     ctypes.PyDLL(None).sleep(10**6)  # PyDLL, unlike CDLL, keeps the GIL
@@ -202,7 +209,7 @@ DEEDS = {
     for deed in (
         ok, segv, leave, kill, sleep, hold_gil, throw, quit_python, oom, huge, silent, endless,
         meet, parent, spoil, share, use, only, break_later, terminate,
-        grow,
+        grow, deafen,
     )
 }  # fmt: skip
 

@@ -95,6 +95,18 @@ class TestRay(ProcessContract):
         assert driver.statuses == [Status.OK] * 2
         assert driver.outcomes[1].message == driver.outcomes[2].message  # by the same process
 
+    def test_an_actor_that_heeds_nothing_is_killed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from nas.execute.ray_hooks import Desk
+
+        monkeypatch.setattr(Desk, "DEAF_SECONDS", 1.0)
+        driver = ScriptedDriver(["deafen", "ok"], tmp_path, time_limit=1.0)
+        executor = RayExecutor(evaluate=EVALUATE)
+        executor.GRACE = 0.5
+        executor.run(driver)
+        assert driver.statuses == [Status.TIMEOUT, Status.OK]
+
     def test_workers_have_the_priority_of_their_driver(self, tmp_path: Path) -> None:
         """Ray's own choice would starve them on a busy machine."""
         driver = ScriptedDriver(["ok"], tmp_path)
