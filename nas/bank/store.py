@@ -87,8 +87,7 @@ class Bank:
         more than `limit` bytes; nothing is left behind then.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        fresh = self.folder / f".{key}.{uuid4().hex}"
-        fresh.mkdir()
+        fresh = self._fresh(key)
         try:
             _save(
                 fresh / LOGITS,
@@ -112,8 +111,13 @@ class Bank:
 
     def amend(self, entry: Entry) -> None:
         """Writes anew what is said of an expert; its files stay. OSError where the disk refuses."""
-        text = entry.model_dump_json(indent=1)
-        write_text(contained(self.folder, entry.key, MANIFEST), text)
+        place = self._place(entry.key, MANIFEST)
+        fresh = self._fresh(entry.key)
+        try:
+            write_text(fresh / MANIFEST, entry.model_dump_json(indent=1))
+            (fresh / MANIFEST).replace(place)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
 
     def remove(self, key: str) -> None:
         """Forgets an entry, whatever is left of it."""
@@ -124,6 +128,12 @@ class Bank:
         for path in self.folder.glob(".*"):
             if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
+
+    def _fresh(self, key: str) -> Path:
+        """A new folder to write in, where `sweep` finds what a writer that was killed left."""
+        fresh = self.folder / f".{key}.{uuid4().hex}"
+        fresh.mkdir()
+        return fresh
 
     def _place(self, key: str, *names: str) -> Path:
         """Where an entry lies, or a file of it; BankError where that is not inside the bank."""

@@ -1,6 +1,9 @@
 """The bank keeps whole entries, and says what is wrong with the others."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -131,6 +134,29 @@ def test_what_killed_writers_left_is_swept(bank: Bank) -> None:
     os.utime(half, (0, 0))
     bank.sweep()
     assert os.listdir(bank.folder) == [entry.key]  # noqa: PTH208
+
+
+def test_a_kill_while_an_entry_is_amended_leaves_nothing_for_ever(bank: Bank) -> None:
+    entry = put(bank, "ant")
+    files = sorted(os.listdir(bank.folder / entry.key))  # noqa: PTH208
+    code = (
+        "import os, signal, sys, nas.files\n"
+        "from pathlib import Path\n"
+        "from nas.bank import Bank\n"
+        "nas.files.flush = lambda path: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "bank = Bank(Path(sys.argv[1]))\n"
+        "bank.amend(bank.entry(sys.argv[2]).with_(latency={1: 0.5}))\n"
+    )
+    command = [sys.executable, "-c", code, str(bank.folder), entry.key]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert bank.entry(entry.key) == entry
+    for path in bank.folder.glob(".*"):
+        os.utime(path, (0, 0))
+    bank.sweep()
+    assert os.listdir(bank.folder) == [entry.key]  # noqa: PTH208
+    assert sorted(os.listdir(bank.folder / entry.key)) == files  # noqa: PTH208
+    bank.amend(entry.with_(latency={1: 0.5}))
+    assert bank.entry(entry.key).latency == {1: 0.5}
 
 
 def test_a_manifest_names_no_file_outside(bank: Bank) -> None:
