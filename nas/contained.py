@@ -35,6 +35,6 @@ def contained(root: Path, *names: str | int) -> Path:
         raise ProblemError(
             "a link leads out of this folder, and is not followed",
             where=str(path),
-            fix=f"remove the link; to keep files elsewhere, make {root} itself one",
+            fix="put what it leads to in its place; only the files folder as a whole may be a link",
         )
     return path

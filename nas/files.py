@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from nas.spec import ProblemError
+from nas.spec import ProblemError, UsageError
 
 _PART = ".part"
 SOURCE_BYTES = 200_000
@@ -23,13 +23,25 @@ def write_text(path: Path, text: str) -> int:
 
     A half of a character, as in the name of a file that is not UTF-8, is written as an escape.
     """
-    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    return write_bytes(path, _encoded(text))
+
+
+def write_output(path: Path, content: str | bytes) -> int:
+    """As `write_text` and `write_bytes`, where a person said to. What is no regular file,
+    /dev/stdout or a FIFO, is written to."""
+    if isinstance(content, str):
+        content = _encoded(content)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        return path.write_bytes(content)
+    return write_bytes(path, content)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_bytes(path: Path, content: bytes) -> int:
-    """Writes a file; its bytes. What is no regular file, /dev/stdout or a FIFO, is written to."""
-    if path.exists() and not path.is_file():
-        return path.write_bytes(content)  # a folder says so
+    """Writes a file; its bytes. Raises as `replacing` does."""
     with replacing(path) as fresh:
         fresh.write_bytes(content)
     return len(content)
@@ -40,12 +52,14 @@ def replacing(path: Path) -> Iterator[Path]:
     """A new file beside `path`; once it is written and on the disk, it takes its place.
 
     Where the block or the disk fails, what stood there stays and nothing else is left. A link
-    stays a link. Raises ProblemError where there is no folder for it, OSError where the disk
-    refuses.
+    stays a link. Raises UsageError where there is no folder for it, or something stands there that
+    is no file; OSError where the disk refuses.
     """
-    target = path.resolve()
+    target = followed(path)
     if not target.parent.is_dir():
-        raise ProblemError("there is no such folder", where=str(path.parent), fix="make it first")
+        raise UsageError("there is no such folder", where=str(path.parent), fix="make it first")
+    if target.exists() and not target.is_file():
+        raise UsageError("this is no regular file", where=str(path), fix="name a new file")
     fresh = target.with_name(_unused())
     try:
         yield fresh
@@ -63,7 +77,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     block or the disk fails, nothing is left. Raises as `check_new_folder` does.
     """
     check_new_folder(path)
-    target = path.resolve()
+    target = followed(path)
     missing = [folder for folder in target.parents if not folder.exists()]
     # In an empty folder's place nothing can be moved where it is mounted, or one stands in it.
     into = target.exists()
@@ -90,9 +104,27 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def check_new_folder(path: Path) -> None:
-    """Raises ProblemError unless a folder could be made at `path`, or an empty one is there."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ProblemError("this is not an empty folder", where=str(path), fix="name a new one")
+    """Raises UsageError unless a folder could be made at `path`, or an empty one is there."""
+    target = followed(path)
+    if target.exists() and not (target.is_dir() and _holds_nothing(target)):
+        raise UsageError("this is not an empty folder", where=str(path), fix="name a new one")
+
+
+def _holds_nothing(folder: Path) -> bool:
+    """Whether a folder is empty, but for what a file system puts at its own root."""
+    return all(path.name == "lost+found" and os.path.ismount(folder) for path in folder.iterdir())
+
+
+def followed(path: Path) -> Path:
+    """Where a path leads, over all links. Raises UsageError for links that lead in a circle."""
+    try:
+        target = path.resolve()
+        circle = target.is_symlink()
+    except (OSError, RuntimeError):
+        circle = True
+    if circle:
+        raise UsageError("this link leads nowhere: to itself", where=str(path), fix="name another")
+    return target
 
 
 def read_source(path: Path) -> str:

@@ -1,5 +1,6 @@
 """What drivers that were killed could not tidy up, cleared by the next one."""
 
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,8 @@ from nas.execute import clear_left_behind
 from nas.ledger import Owner
 
 _STOP = "stop-"
+_MADE = re.compile(rf"{_STOP}[0-9a-f]{{8}}")
+"""What an owner's nonce makes of it: other files are somebody's own."""
 _ABANDONED_SECONDS = 86400.0
 """Older versions did not write into a stop file whose it is."""
 
@@ -22,7 +25,7 @@ def clear_leftovers(files: Path) -> None:
     """Removes dead drivers' stop files from a ledger's folder, and their temporary folders."""
     clear_left_behind()
     for path in files.glob(f"{_STOP}*"):
-        if path.is_symlink() or not path.is_file():
+        if not _MADE.fullmatch(path.name) or path.is_symlink() or not path.is_file():
             continue
         with suppress(OSError, ValueError):  # one that cannot be read is left alone
             if _abandoned(path):

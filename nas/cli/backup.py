@@ -18,8 +18,9 @@ def backup(
     """Copy a ledger into one file, complete and consistent, also of a running campaign.
 
     `cp` may miss what SQLite keeps in a file beside it. Checkpoints, weights and the expert bank
-    are in the folder beside the ledger, and are not copied: copy that folder too. To go back, put
-    the copy in the ledger's place.
+    are in the folder beside the ledger, and are not copied: copy that folder too. To go back, end
+    what uses the ledger, remove what ends in -wal and -shm beside it, which SQLite would write over
+    the copy, and put the copy in the ledger's place.
 
     Example: `nas backup runs-monday.db`
     """

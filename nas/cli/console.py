@@ -9,9 +9,10 @@ from pathlib import Path
 import typer
 from rich.console import RenderableType
 
-from nas.files import write_text
+from nas.files import write_output
 from nas.ledger import Ledger
 from nas.ledger.address import is_url
+from nas.ledger.outputs import check_output
 from nas.report.terminal import Terminal
 from nas.spec.text import visible
 
@@ -32,7 +33,7 @@ def put(text: str, output: Path | None) -> None:
     if output is None:
         echo(text, nl=False)
     else:
-        write_text(output, text)
+        write(output, text)
 
 
 def put_shown(output: Path | None, *parts: RenderableType) -> None:
@@ -42,7 +43,16 @@ def put_shown(output: Path | None, *parts: RenderableType) -> None:
         return
     text = io.StringIO()
     Terminal(file=text, width=200).print(*parts)
-    write_text(output, text.getvalue())
+    write(output, text.getvalue())
+
+
+def write(output: Path, content: str | bytes) -> int:
+    """Writes a file that a person named; its bytes. Every command's output goes through here.
+
+    Raises UsageError for a ledger that is open, and as `write_output` does.
+    """
+    check_output(output)
+    return write_output(output, content)
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:

@@ -8,8 +8,7 @@ import typer
 from rich.live import Live
 
 from nas.cli import complete, consent, options
-from nas.cli.console import console, echo, echo_json, put, put_shown
-from nas.files import write_bytes
+from nas.cli.console import console, echo, echo_json, put, put_shown, write
 from nas.ledger import Ledger
 from nas.spec import ProblemError, UsageError
 
@@ -118,7 +117,7 @@ def _write_page(path: Path, ledger: Ledger, campaign: str | None) -> None:
     with Beside() as beside:  # loads its libraries while this process loads its own
         from nas.report.page import page
 
-        size = write_bytes(path, page(ledger, campaign, beside=beside))
+        size = write(path, page(ledger, campaign, beside=beside))
     echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser and asks nobody for anything")
 
 

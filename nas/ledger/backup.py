@@ -7,6 +7,7 @@ from pathlib import Path
 from nas.files import replacing
 from nas.ledger.database import lacking
 from nas.ledger.ledger import Ledger
+from nas.ledger.outputs import check_output
 from nas.spec import ProblemError, UsageError
 
 
@@ -14,18 +15,17 @@ def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
     """Writes one file that is a ledger with all that was committed; its bytes.
 
     Raises ProblemError for a ledger on a server and for one whose copy is not sound, UsageError
-    for a file that is there already, unless `force` says to replace it, and for the ledger itself.
+    for a file that is there already, unless `force` says to replace it, and for the ledger itself
+    and what SQLite keeps beside it.
     """
-    source = ledger.storage.path
-    if source is None:
+    if ledger.storage.path is None:
         raise ProblemError(
             "this ledger is a PostgreSQL database, which has tools of its own",
             where=ledger.place,
             fix="pg_dump --format=custom --file=runs.dump, and the same database",
         )
-    if to.exists() and (not to.is_file() or to.samefile(source)):
-        raise UsageError("this is the ledger, or no file", where=str(to), fix="name a new file")
-    if to.exists() and not force:
+    check_output(to)
+    if to.is_file() and not force:
         raise UsageError(
             "there is a file already", where=str(to), fix="replace it with --force, or name another"
         )

@@ -8,6 +8,7 @@ it keeps its files, without it begins with none.
 import json
 import re
 import shlex
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from nas.files import clear_unfinished, unfinished, write_text
 from nas.spec import ProblemError
 
 MARKER = "ledger.json"
+_BANK = "bank"
+"""The folder of the bank, whose entries have candidates' keys."""
 OLD_NAME = "runs.files"
 """Where a ledger on a server had its files, whichever it was."""
 _ABANDONED_SECONDS = 3600.0
@@ -79,7 +82,7 @@ class FilesFolder:
         folder.mkdir(parents=True, exist_ok=True)
         if _marker(folder) != Marker(self._ident, self._name):
             text = json.dumps({"ledger": self._ident, "name": self._name}, indent=1)
-            write_text(folder / MARKER, f"{text}\n")
+            write_text(contained(folder, MARKER), f"{text}\n")
         clear_unfinished(folder, seconds=_ABANDONED_SECONDS)
         return folder
 
@@ -92,7 +95,7 @@ class FilesFolder:
         if not old.is_dir() or _marker(old) or any(map(self._is_ours, self._places)):
             return
         owned = sorted(self._owned())
-        wanted = [*owned, *(("bank", key) for _, key in owned)]
+        wanted = [*owned, *((_BANK, key) for _, key in owned)]
         there = [folder for names in wanted if (folder := _folder(old, *names))]
         if new == old:
             if there:
@@ -119,8 +122,8 @@ class FilesFolder:
     def _belongs(self, folder: Path) -> bool:
         """Whether what lies in a folder without a marker is this ledger's."""
         owned = self._owned()
-        found = {(path.parent.name, path.name) for path in folder.glob("[0-9]*/*") if _key(path)}
-        return bool(owned) and (not found or bool(found & owned))
+        found = {(path.parent.name, path.name) for path in folder.glob("*/*") if _key(path)}
+        return bool(found & (owned | {(_BANK, key) for _, key in owned}))
 
 
 def usual(path: Path) -> Path:
@@ -142,17 +145,16 @@ def _marker(folder: Path) -> Marker | None:
     """A folder's marker; None where there is none. Raises ProblemError for one that is not."""
     path = folder / MARKER
     try:
-        if not path.is_file():
-            return None
+        # Over no link, and not into what never ends.
+        if not stat.S_ISREG(contained(folder, MARKER).lstat().st_mode):
+            raise _unreadable(path)
         with path.open("rb") as file:
             known = json.loads(file.read(10_000))
         return Marker(str(known["ledger"]), Path(str(known["name"])).name)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ProblemError(
-            "this file does not say which ledger the folder is of",
-            where=str(path),
-            fix="take it from a copy; or move the folder away",
-        ) from error
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise _unreadable(path) from error
 
 
 def _beside(folder: Path, marker: Marker) -> str | None:
@@ -163,6 +165,14 @@ def _beside(folder: Path, marker: Marker) -> str | None:
 
 def _empty(folder: Path) -> bool:
     return not folder.is_dir() or all(map(unfinished, folder.iterdir()))
+
+
+def _unreadable(path: Path) -> ProblemError:
+    return ProblemError(
+        "this file does not say which ledger the folder is of",
+        where=str(path),
+        fix="take it from a copy; or move the folder away",
+    )
 
 
 def _folder(root: Path, *names: str) -> Path | None:

@@ -14,6 +14,7 @@ from nas.data import preprocess
 from nas.files import check_new_folder, new_folder
 from nas.ledger import Ledger
 from nas.ledger.lookup import Found, find
+from nas.ledger.outputs import check_output
 from nas.report.card import card
 from nas.report.show import details
 from nas.spec import WEIGHTS, Candidate, Inputs, ProblemError
@@ -43,6 +44,7 @@ def export(
     """
     found = find(ledger, ident, campaign)
     weights = None if code_only else _weights(ledger, found)
+    check_output(out)
     check_new_folder(out)
     config = _config(ledger, found)
     with new_folder(out) as made:
@@ -54,7 +56,8 @@ def export(
         shutil.copyfile(preprocess.__file__, made / "preprocess.py")
         (made / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         (made / "README.md").write_text(card(config, weights is not None), encoding="utf-8")
-    return sorted(out.iterdir())
+        names = sorted(path.name for path in made.iterdir())
+    return [out / name for name in names]
 
 
 def _weights(ledger: Ledger, found: Found) -> Path:

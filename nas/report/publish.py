@@ -13,6 +13,7 @@ import nas
 from nas.bank import SPLITS, Bank, BankError, Entry
 from nas.execute.warm import recipe_of
 from nas.files import new_folder, write_text
+from nas.ledger.outputs import check_output
 from nas.report.marks import markdown
 from nas.report.render import csv_text
 from nas.spec import Space
@@ -71,9 +72,10 @@ def publish(
     """
     if not entries:
         raise BankError("there is no expert to publish", where=str(bank.folder))
+    check_output(folder)
     with new_folder(folder) as fresh:
         _write(fresh, bank, entries, scores, space, config, licence, of)
-    return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+        return {path.name: path.stat().st_size for path in sorted(fresh.iterdir())}
 
 
 def _write(

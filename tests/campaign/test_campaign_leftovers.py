@@ -21,14 +21,17 @@ def test_stop_files_of_the_dead_go(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         stop_file(tmp_path, owner).write_text(owner)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text(dead)
-    (tmp_path / "stop-link").symlink_to(elsewhere)
-    (tmp_path / "stop-odd").write_text("no owner")
-    (tmp_path / "stop-new").touch()
-    (tmp_path / "stop-old").touch()
-    os.utime(tmp_path / "stop-old", (0, 0))
-    os.mkfifo(tmp_path / "stop-fifo")
+    link, odd, new, old, fifo = (f"stop-{n}{'a' * 7}" for n in range(5))
+    (tmp_path / link).symlink_to(elsewhere)
+    (tmp_path / odd).write_text("no owner")
+    (tmp_path / new).touch()
+    own = ("stop-work", "stop-0aaaaaaaa", "stop-AAAAAAAA", "stop-deadbeef.txt", "stop-")
+    for name in (old, *own):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    os.mkfifo(tmp_path / fifo)
     clear_leftovers(tmp_path)
-    left = {"elsewhere", "stop-link", "stop-odd", "stop-new", "stop-fifo"}
+    left = {"elsewhere", link, odd, new, fifo, *own}
     assert {path.name for path in tmp_path.iterdir()} == left | {stop_file(tmp_path, mine).name}
 
 

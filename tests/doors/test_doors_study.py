@@ -167,7 +167,7 @@ def test_two_campaigns_share_a_file(filled: Maker, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        ("runs.db", "something else than Optuna"),
+        ("runs.db", "this is the ledger"),
         ("text.db", "something else than Optuna"),
         ("no/such/study.db", "no such folder"),
         ("postgresql://me@here/studies", "SQLite"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nas import files
-from nas.spec import ProblemError
+from nas.spec import ProblemError, UsageError
 
 
 def names(folder: Path) -> list[str]:
@@ -53,9 +53,25 @@ def test_what_stood_there_stays_where_the_disk_refuses(
 def test_no_folder_for_it(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match="no such folder"):
         files.write_text(tmp_path / "nowhere" / "a.md", "")
-    with pytest.raises(IsADirectoryError):
-        files.write_text(tmp_path, "")
+    for call in (files.write_text, files.write_output):
+        with pytest.raises(UsageError, match="no regular file"):
+            call(tmp_path, "")
     assert names(tmp_path) == []
+
+
+def test_links_in_a_circle_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+
+    def folder(path: Path) -> None:
+        with files.new_folder(path):
+            pass
+
+    for out in (tmp_path / "a", tmp_path / "a" / "out.md"):
+        for call in (lambda p: files.write_output(p, "x"), folder, files.check_new_folder):
+            with pytest.raises(UsageError, match="to itself"):
+                call(out)
+    assert names(tmp_path) == ["a", "b"]
 
 
 def test_a_link_stays_a_link_and_a_long_name_is_no_trouble(tmp_path: Path) -> None:
@@ -72,9 +88,24 @@ def test_a_fifo_is_written_to(tmp_path: Path) -> None:
     os.mkfifo(path)
     reader = threading.Thread(target=lambda: read.append(path.read_bytes()))
     reader.start()
-    files.write_text(path, "through")
+    with pytest.raises(ProblemError, match="no regular file"):
+        files.write_text(path, "of nas's own accord")
+    files.write_output(path, "through")
     reader.join(10)
     assert read == [b"through"]
+
+
+def test_a_file_system_s_own_folder_does_not_fill_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    (out / "lost+found").mkdir(parents=True)
+    with pytest.raises(UsageError, match="not an empty folder"):
+        files.check_new_folder(out)
+    monkeypatch.setattr("os.path.ismount", lambda path: path == out)
+    with files.new_folder(out) as fresh:
+        files.write_text(fresh / "model.py", "x")
+    assert names(out) == ["lost+found", "model.py"]
 
 
 @pytest.mark.parametrize("there", ["nothing", "deep", "empty", "cwd", "link", "dangling"])

@@ -126,12 +126,52 @@ def test_folders_that_were_swapped_are_refused(tmp_path: Path) -> None:
         assert "another ledger's" in ledger.check()[0]
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"ledger": 1}', "\xff", "{" * 100_000])
+@pytest.mark.parametrize("content", ["", "[]", '{"ledger": 1}', "\xff", "{" * 100_000, "[" * 9000])
 def test_a_marker_that_says_nothing_is_a_problem(tmp_path: Path, content: str) -> None:
     begin(tmp_path / "runs.db")
     (tmp_path / "runs.files" / MARKER).write_text(content, encoding="latin-1")
     with pytest.raises(ProblemError, match="does not say which ledger"):
         _ = Ledger(tmp_path / "runs.db").files
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link", "dangling"])
+def test_a_marker_that_is_no_file_of_the_folder_is_neither_read_nor_written(
+    tmp_path: Path, kind: str
+) -> None:
+    begin(tmp_path / "runs.db")
+    marker, victim = tmp_path / "runs.files" / MARKER, tmp_path / "settings.json"
+    text = json.dumps({**json.loads(marker.read_text()), "name": "other.db"})
+    marker.unlink()
+    if kind != "dangling":
+        victim.write_text(text)
+    if kind == "fifo":
+        os.mkfifo(marker)
+    elif kind == "folder":
+        marker.mkdir()
+    else:
+        marker.symlink_to(victim)
+    with pytest.raises(ProblemError):
+        Ledger(tmp_path / "runs.db", read_only=False).claim_files()
+    assert kind == "dangling" or victim.read_text() == text
+    assert victim.exists() == (kind != "dangling")
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_folder_of_somebody_s_own_is_not_adopted(tmp_path: Path, linked: bool) -> None:
+    begin(tmp_path / "runs.db")
+    shutil.rmtree(tmp_path / "runs.files")
+    own = tmp_path / ("home" if linked else "runs.files")
+    (own / "2024").mkdir(parents=True)
+    (own / "2024" / "thesis.tex").write_text("x")
+    if linked:
+        (tmp_path / "runs.files").symlink_to(own)
+    with pytest.raises(ProblemError, match="no ledger's that says so"):
+        Ledger(tmp_path / "runs.db", read_only=False).claim_files()
+    assert [path.name for path in own.iterdir()] == ["2024"]
+    shutil.rmtree(own / "2024")
+    claimed = Ledger(tmp_path / "runs.db", read_only=False).claim_files()
+    assert claimed.samefile(own)
+    assert (own / MARKER).is_file()
 
 
 class TestFromAnOlderNas:
@@ -145,6 +185,19 @@ class TestFromAnOlderNas:
         Ledger(tmp_path / "runs.db", read_only=False)
         assert (tmp_path / "runs.files" / MARKER).exists()
         assert weights.exists()
+
+    def test_a_folder_with_its_bank_alone_is_adopted(self, tmp_path: Path) -> None:
+        weights = begin(tmp_path / "runs.db")
+        key = weights.parents[1].name
+        for owned, name in ((False, "0" * 16), (True, key)):
+            shutil.rmtree(tmp_path / "runs.files")
+            (tmp_path / "runs.files" / "bank" / name).mkdir(parents=True)
+            call = Ledger(tmp_path / "runs.db", read_only=False).claim_files
+            if owned:
+                assert call() == tmp_path / "runs.files"
+            else:
+                with pytest.raises(ProblemError, match="no ledger's that says so"):
+                    call()
 
     def test_of_a_shared_folder_each_takes_its_own(self, tmp_path: Path) -> None:
         old = tmp_path / "runs.files"

@@ -88,7 +88,21 @@ class TestConsent:
             monkeypatch.setenv("XDG_CONFIG_HOME", configured)
         assert trust.kept_in() == tmp_path / "home" / ".config" / "nas" / "trusted.json"
 
-    @pytest.mark.parametrize("content", ["", "[]", "\xff", "{"])
+    def test_without_a_home_nobody_consented(
+        self, here: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unknown(number: int) -> None:
+            raise KeyError(number)
+
+        for name in ("XDG_CONFIG_HOME", "HOME"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr("pwd.getpwuid", unknown)
+        (here / "analysis" / "leaderboard.py").write_text(OWN)
+        assert passed_over() == [here / "analysis" / "leaderboard.py"]
+        with pytest.raises(ProblemError, match="set HOME, or XDG_CONFIG_HOME"):
+            trust.trust([here / "analysis" / "leaderboard.py"])
+
+    @pytest.mark.parametrize("content", ["", "[]", "\xff", "{", "[" * 9000])
     def test_a_damaged_one_is_none(self, here: Path, content: str) -> None:
         trust.kept_in().parent.mkdir(parents=True)
         trust.kept_in().write_text(content, encoding="latin-1")

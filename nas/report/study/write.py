@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.ledger import Ledger
 from nas.ledger.address import database_url, file_of
+from nas.ledger.outputs import check_output
 from nas.spec import ProblemError, UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def _file(where: str) -> Path:
     if path is None:
         raise UsageError("a study is written to a SQLite file", fix="write -o study.db")
     if not path.parent.is_dir():
-        raise ProblemError("there is no such folder", where=str(path.parent), fix="make it first")
+        raise UsageError("there is no such folder", where=str(path.parent), fix="make it first")
+    check_output(path)
     if not path.exists():
         return path
     try:
@@ -90,7 +92,7 @@ def _file(where: str) -> Path:
     except sqlite3.Error:
         tables = {"?"}
     if tables and not {"studies", "trials", "version_info"} <= tables:
-        raise ProblemError(
+        raise UsageError(
             "this file holds something else than Optuna's studies",
             where=str(path),
             fix="name a new file with -o",
