@@ -7,6 +7,10 @@ from nas.data import described, kept_small
 from nas.report.cells import cell
 from nas.report.marks import code_span, markdown
 
+_UNCOMPARED = (
+    "The template has changed since this was drawn: `model.py` is as the ledger has it, and could"
+    " not be compared with what the template makes."
+)
 _LOAD = """\
 import json
 from pathlib import Path
@@ -45,6 +49,7 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
         f"{what}, from nas {config['nas']} (candidate {code_span(config['key'], cell=False)})"
         + (", trained." if weights else ": the code alone, untrained."),
         "",
+        *([] if config.get("code_compared", True) else [_UNCOMPARED, ""]),
         "| expert | timm model | val acc % | test acc % | gate weight % | alone, test acc % |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
     ]

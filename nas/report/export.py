@@ -15,6 +15,7 @@ from nas.files import check_new_folder, new_folder
 from nas.ledger import Ledger
 from nas.ledger.lookup import Found, find
 from nas.ledger.outputs import check_output
+from nas.render import CandidateError, current_hash, render, rendered_anew
 from nas.report.card import card
 from nas.report.show import details
 from nas.spec import WEIGHTS, Candidate, Inputs, ProblemError
@@ -22,6 +23,10 @@ from nas.spec import WEIGHTS, Candidate, Inputs, ProblemError
 KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
 
 AGAIN = "`nas confirm` trains leaders again; `nas export --code-only` writes the code alone"
+NOT_COMPARED = (
+    "its template has changed since: the code is as the ledger has it, and could not be compared"
+    " with what the template makes"
+)
 UNCHECKED = "kept by a nas that recorded no checksum: whether they are as written is not known"
 
 
@@ -39,25 +44,40 @@ def export(
 
     Returns the files written. Raises ProblemError for a candidate that has not been trained to
     its end, for weights that were not kept, are gone or are not what was written, and for a folder
-    that holds something; nothing is left behind then. `code_only` leaves the weights out. `say` is
+    that holds something, or for code that is not what its template makes of the candidate; nothing
+    is left behind then. `code_only` leaves the weights out. `say` is
     told what the owner should know of what was written.
     """
     found = find(ledger, ident, campaign)
     weights = None if code_only else _weights(ledger, found)
     check_output(out)
     check_new_folder(out)
-    config = _config(ledger, found)
+    code, compared = _code(found)
+    if not compared:
+        say(f"model.py: {NOT_COMPARED}")
+    config = {**_config(ledger, found), "code_compared": compared}
     with new_folder(out) as made:
         if weights is not None:
             config["weights_sha256"] = _copy(weights, made / WEIGHTS, found)
             if found.final and found.final.weights_sha256 is None:
                 say(f"{WEIGHTS}: {UNCHECKED}")
-        (made / "model.py").write_text(found.candidate.code, encoding="utf-8")
+        (made / "model.py").write_text(code, encoding="utf-8")
         shutil.copyfile(preprocess.__file__, made / "preprocess.py")
         (made / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         (made / "README.md").write_text(card(config, weights is not None), encoding="utf-8")
         names = sorted(path.name for path in made.iterdir())
     return [out / name for name in names]
+
+
+def _code(found: Found) -> tuple[str, bool]:
+    """A candidate's code, and whether it is what its template makes of it: a template that has
+    changed since cannot tell. Raises CandidateError where it is not."""
+    candidate, known = Candidate.model_validate(found.candidate.spec), found.candidate.code
+    try:
+        changed = current_hash(candidate) is not None
+    except CandidateError:  # it is gone
+        changed = True
+    return (known, False) if changed else (rendered_anew(candidate, known, render), True)
 
 
 def _weights(ledger: Ledger, found: Found) -> Path:
@@ -91,7 +111,26 @@ def _copy(weights: Path, to: Path, found: Found) -> str:
             where=str(weights),
             fix=f"take them from a copy; {AGAIN}",
         )
+    if not known:
+        _check_readable(to, found.candidate.key, weights)
     return digest
+
+
+def _check_readable(copy: Path, key: str, weights: Path) -> None:
+    """Of weights that no checksum is known of. Raises ProblemError for no safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(copy, framework="numpy") as file:
+            readable = bool(list(file.keys()))
+    except (SafetensorError, OSError):
+        readable = False
+    if not readable:
+        raise ProblemError(
+            f"the weights of {key} are damaged: they are no safetensors file",
+            where=str(weights),
+            fix=f"take them from a copy; {AGAIN}",
+        )
 
 
 def _config(ledger: Ledger, found: Found) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import torch
 from ledger_maker import Maker
 from PIL import Image
 from safetensors.torch import save_file
+from sqlalchemy import update
 from torch import nn
 
 import nas.data
@@ -23,9 +24,11 @@ from nas.data.files import Decoder
 from nas.data.sources.noisy_digits import NOISE
 from nas.data.split import Data
 from nas.ledger import Drawn, Ledger
+from nas.ledger import models as m
+from nas.render import render, template_hash
 from nas.report.card import card
 from nas.report.export import export
-from nas.spec import Inputs, Outcome, ProblemError, Status, Task
+from nas.spec import Candidate, Inputs, Outcome, ProblemError, Status, Task
 
 CODE = '''"""A model that needs torch alone."""
 
@@ -100,13 +103,68 @@ def test_weights_that_are_not_what_was_recorded_are_refused(maker: Maker, tmp_pa
     export(maker.ledger, key, tmp_path / "code", code_only=True)
 
 
+@pytest.mark.parametrize("content", [b"", b"garbage" * 100, b"\x08" + 7 * b"\0" + b"{}      "])
+def test_weights_without_a_checksum_are_at_least_weights(
+    maker: Maker, tmp_path: Path, content: bytes
+) -> None:
+    key = trained(maker, digest=False)
+    [path] = maker.ledger.files.rglob("weights.safetensors")
+    path.write_bytes(content)
+    with pytest.raises(ProblemError, match="they are no safetensors file"):
+        export(maker.ledger, key, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+class TestCode:
+    """What is handed out is what the template makes, or it is said that nobody could tell."""
+
+    @pytest.fixture
+    def key(self, maker: Maker) -> str:
+        made = maker.candidate("ant_s", "bee_s").with_(template_hash=template_hash("moe4"))
+        claim = maker.store.draw(lambda _: Drawn(candidate=made, code=render(made)))
+        assert claim is not None
+        return claim.candidate.key
+
+    def change(self, maker: Maker, **values: object) -> None:
+        with maker.ledger.session() as session:
+            session.execute(update(m.Candidate).values(**values))
+
+    def test_the_template_s_own_needs_no_word(self, maker: Maker, tmp_path: Path, key: str) -> None:
+        said: list[str] = []
+        export(maker.ledger, key, tmp_path / "out", code_only=True, say=said.append)
+        assert said == []
+        assert "has changed" not in (tmp_path / "out" / "README.md").read_text()
+
+    def test_another_is_refused(self, maker: Maker, tmp_path: Path, key: str) -> None:
+        self.change(maker, code="import os\n")
+        with pytest.raises(ProblemError, match="is not what its template moe4 makes of it"):
+            export(maker.ledger, key, tmp_path / "out", code_only=True)
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("change", [{"template_hash": "0" * 16}, {"template": "gone"}])
+    def test_of_a_template_that_has_changed_it_is_said(
+        self, maker: Maker, tmp_path: Path, key: str, change: dict[str, str]
+    ) -> None:
+        with maker.ledger.session() as session:
+            [row] = session.query(m.Candidate).all()
+            other = Candidate.model_validate(row.spec).with_(**change)
+            row.spec, row.key = other.model_dump(mode="json"), other.key
+        said: list[str] = []
+        export(maker.ledger, other.key, tmp_path / "out", code_only=True, say=said.append)
+        [line] = said
+        assert "could not be compared" in line
+        card = (tmp_path / "out" / "README.md").read_text()
+        assert " ".join(card.split()).count("could not be compared with what the template makes")
+        assert not json.loads((tmp_path / "out" / "config.json").read_text())["code_compared"]
+
+
 def test_weights_from_before_there_were_checksums_are_exported_with_a_note(
     maker: Maker, tmp_path: Path
 ) -> None:
     key = trained(maker, digest=False)
     said: list[str] = []
     export(maker.ledger, key, tmp_path / "out", say=said.append)
-    [line] = said
+    [_, line] = said
     assert "recorded no checksum" in line
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     content = (tmp_path / "out" / "weights.safetensors").read_bytes()
