@@ -8,6 +8,7 @@ one: any tag, anchor or key given twice is refused.
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -26,9 +27,15 @@ CORE_SCHEMA = [
 ]
 
 
-class _Loader(yaml.SafeLoader):
-    """A safe loader without aliases and without keys given twice."""
+MOST_PARTS = 20_000
+"""Names, values, lists and mappings: all of timm's models with arguments take half of it, and this
+reads some tens of thousands a second."""
 
+
+class _Loader(yaml.SafeLoader):
+    """A safe loader without aliases, tags and keys given twice, of so many parts at most."""
+
+    parts = 0
     yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -37,6 +44,15 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(
                 problem="anchors and aliases (& and *) are not used in space files",
                 problem_mark=event.start_mark,
+            )
+        if getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(
+                problem="tags (!…) are not used in space files", problem_mark=event.start_mark
+            )
+        self.parts += 1
+        if self.parts > MOST_PARTS:
+            raise yaml.MarkedYAMLError(
+                problem=f"more than {MOST_PARTS:,} names and values", problem_mark=event.start_mark
             )
         return super().compose_node(parent, index)
 
@@ -60,7 +76,7 @@ for _tag, _pattern in CORE_SCHEMA:
     _Loader.add_implicit_resolver(_tag, _pattern, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """A file's content and where each part of it stands."""
 
@@ -75,7 +91,7 @@ class Document:
         node, line = self.root, 1
         for step in path:
             if isinstance(node, yaml.MappingNode):
-                entry = next((e for e in node.value if e[0].value == str(step)), None)
+                entry = self._entries(node).get(str(step))
                 if entry is None:
                     break
                 node, line = entry[1], entry[0].start_mark.line + 1
@@ -87,6 +103,16 @@ class Document:
             else:
                 break
         return line
+
+    def _entries(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+        """A mapping's (key, value) by the key's text: each of thousands of faults asks for one."""
+        if id(node) not in self._known:
+            self._known[id(node)] = {entry[0].value: entry for entry in node.value}
+        return self._known[id(node)]
+
+    @cached_property
+    def _known(self) -> dict[int, dict[str, tuple[yaml.Node, yaml.Node]]]:
+        return {}
 
 
 def read(text: str, where: str) -> Document:
@@ -108,6 +134,13 @@ def read(text: str, where: str) -> Document:
         raise ProblemError(
             "a character that YAML does not allow", where=f"{where}:{line}", fix="remove it"
         ) from None
+    except (ValueError, OverflowError):  # \U00110000; a version of more digits than int() takes
+        line = str(loader.line + 1) if loader else "1"
+        raise ProblemError(
+            "this is not YAML: an escape or a number in it is too large",
+            where=f"{where}:{line}",
+            fix="write plain YAML",
+        ) from None
     except RecursionError:
         raise ProblemError("nested too deeply", where=where, fix="write plain YAML") from None
     finally:
@@ -118,8 +151,6 @@ def read(text: str, where: str) -> Document:
 
 def _said(error: yaml.MarkedYAMLError) -> str:
     """PyYAML's words, with the line where the part that it could not finish begins."""
-    if isinstance(error, yaml.constructor.ConstructorError):
-        return "tags (!…) are not used in space files"
     if isinstance(error, yaml.composer.ComposerError):
         return "a second document begins here; a space file is one"
     what = error.problem or "not YAML"

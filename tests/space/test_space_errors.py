@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from real_nas import inside
 
 from nas import space
+from nas.space.text import read
 from nas.spec import ProblemError
 
 GOOD = """\
@@ -121,6 +123,13 @@ WRONG = {
 }
 NOT_PLAIN = {
     "python tag": ("[soft, top1]", "!!python/object/apply:os.system [ls]", "10: tags (!…)"),
+    **{
+        f"{tag} {value}": ("image_size: 32", f"image_size: {tag} {value}", "3: tags (!…)")
+        for tag in ("!!int", "!!float", "!!timestamp", "!!bool", "!!str", "!!binary", "!")
+        for value in ('""', "x", "32")
+    },
+    "no character": ("four lines before the experts", '"\\U00110000"', "1: this is not YAML"),
+    "no number of one": ("four lines before the experts", '"\\UFFFFFFFF"', "1: this is not YAML"),
     "own tag": ("[soft, top1]", "!soft [soft]", "10: tags (!…)"),
     "anchor": ("[soft, top1]", "&a [soft]", "10: anchors and aliases"),
     "alias": ("[soft, top1]", "*a", "10: anchors and aliases"),
@@ -253,3 +262,30 @@ def test_without_a_file_an_unknown_model_names_its_space_and_family() -> None:
     wrong = space.parse(changed("test_vit", "tset_vit"), "my.yaml", "my")
     with pytest.raises(ProblemError, match=r"^space my, family vit: .* did you mean test_vit"):
         space.check_models(wrong)
+
+
+def test_a_version_of_thousands_of_digits() -> None:
+    assert refusal(f"%YAML 1.{'9' * 5000}\n---\n{GOOD}").startswith("my.yaml:1: this is not YAML")
+
+
+def test_many_faults_and_endless_lists_end() -> None:
+    fields = "".join(f"z{i}: 1\n" for i in range(9000))
+    assert refusal(GOOD + fields).startswith("my.yaml:12: unknown field 'z0' (and 8999 more)")
+    for text in (f"extra: [{'a,' * 90_000}]\n", "".join(f"z{i}: 1\n" for i in range(15_000))):
+        assert "more than 20,000 names and values" in refusal(GOOD + text)
+
+
+def test_every_part_has_its_line_when_lines_are_asked_for_again_and_again() -> None:
+    document = read(GOOD, "my.yaml")
+    lines = [document.line(path) for path in (("recipe", "lr"), ("experts", "families", "vit", 0))]
+    assert lines * 2 == [11, 8] * 2
+
+
+def test_one_bad_file_is_told_of_and_the_others_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "search_spaces").mkdir()
+    (tmp_path / "search_spaces" / "bad.yaml").write_text('image_size: !!int ""\n')
+    for words in ("spaces",), ("spaces", "--json"):
+        done = inside(*words, cwd=tmp_path)
+        assert done.returncode == 0
+        assert "moe4" in done.stdout
+        assert "not used in space files" in " ".join(done.stdout.split())
