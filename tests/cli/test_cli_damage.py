@@ -2,6 +2,8 @@
 finds it."""
 
 import random
+import shutil
+import socket
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from frozen_campaign import thaw
 from ledger_filled import fill
 
 from nas.campaign import CampaignConfig
@@ -33,6 +36,12 @@ BAD: dict[str, str] = {
     "infinite": "9e999",
 }
 """What a cell may come to hold, as SQL."""
+MISSING = {"missing": "NULL"}
+WITHIN = {
+    "a small number": "3",
+    "another row's": "(SELECT COLUMN FROM TABLE ORDER BY rowid DESC LIMIT 1)",
+}
+"""What it may hold, but not there."""
 COMMANDS = (
     ["status"],
     ["status", "--json"],
@@ -58,22 +67,37 @@ COMMANDS = (
 )
 
 
-def cells() -> list[tuple[str, str, str]]:
-    """Every column of every table with every bad value."""
+def cells(values: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Every column of every table with every one of these values."""
     return [
-        (table.name, column.name, bad)
+        (table.name, column.name, value)
         for table in Base.metadata.sorted_tables
         for column in table.columns
-        for bad in BAD
+        for value in values
+    ]
+
+
+def sampled() -> list[tuple[str, str, str]]:
+    chance = random.Random(20)
+    return [
+        cell
+        for values, n in ((BAD, 24), (MISSING, 8), (WITHIN, 10))
+        for cell in chance.sample(cells(values), n)
     ]
 
 
 def spoil(path: Path, table: str, column: str, bad: str) -> bool:
     """Puts a bad value into a table's first row; False where the database takes none such."""
+    value = {**BAD, **MISSING, **WITHIN}[bad]
+    value = value.replace("COLUMN", column).replace("TABLE", table)
+    if bad in MISSING:  # though SQLite would not let it
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '')")
     with closing(sqlite3.connect(path)) as connection, connection:
         try:
             connection.execute(
-                f"UPDATE {table} SET {column} = {BAD[bad]}"
+                f"UPDATE {table} SET {column} = {value}"
                 f" WHERE rowid = (SELECT min(rowid) FROM {table})"
             )
         except sqlite3.IntegrityError:
@@ -109,7 +133,7 @@ def said(
     return run
 
 
-@pytest.mark.parametrize(("table", "column", "bad"), random.Random(20).sample(cells(), 24))
+@pytest.mark.parametrize(("table", "column", "bad"), sampled())
 def test_one_bad_cell(
     table: str,
     column: str,
@@ -125,7 +149,7 @@ def test_one_bad_cell(
         code, shown = said(arguments)
         assert "Traceback" not in shown
         assert code in (0, 1, 2, None), shown
-        if "this database is damaged: " in shown:
+        if bad not in WITHIN and "this database is damaged: " in shown:
             assert f"damaged: {table} " in shown
 
 
@@ -142,6 +166,59 @@ def test_a_bad_page(
         code, shown = said(arguments)
         assert "Traceback" not in shown
         assert code in (0, 1), shown
+
+
+@pytest.fixture(scope="module")
+def half_done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real campaign of a template without families: one candidate done, one begun."""
+    folder = tmp_path_factory.mktemp("half done")
+    thaw("nano", folder)
+    Ledger(folder / "runs.db", read_only=False).close()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ("candidates SET number = 9 WHERE id = 2", 0, "frozen: done. 2 ok"),
+        ("candidates SET micro_batches = 3 WHERE id = 2", 0, "frozen: done. 2 ok"),
+        (
+            "candidates SET owner = 'elsewhere/5/5/x', lease_until = 4e9 WHERE id = 2",
+            *(0, "frozen: done. 2 ok"),
+        ),
+        (
+            "candidates SET spec = json_set(spec, '$.recipe.lr', 0.5) WHERE id = 2",
+            *(1, "damaged: candidates 2: its key is"),
+        ),
+        (
+            f"candidates SET owner = '{socket.gethostname()}/-5/1/x',"
+            " lease_until = 30 + strftime('%s', 'now') WHERE id = 2",
+            *(1, "is no driver"),
+        ),
+        ("candidates SET spec = NULL WHERE id = 1", 1, "damaged: candidates 1: spec is missing"),
+        ("attempts SET outcome = NULL, epochs = 0 WHERE id = 2", 0, "frozen: done. 2 ok"),
+    ],
+)
+def test_a_damaged_campaign_is_gone_on_with_or_refused(
+    change: str,
+    code: int,
+    words: str,
+    half_done: Path,
+    tmp_path: Path,
+    said: Callable[[list[str]], tuple[Any, str]],
+    consent: Callable[..., None],
+) -> None:
+    shutil.copytree(half_done, tmp_path, dirs_exist_ok=True)
+    consent(Path("templates/nano.py.j2"))
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '')")
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute(f"UPDATE {change}")
+    ended, shown = said(["resume", "--executor", "inline", "--trials", "2"])
+    assert "Traceback" not in shown
+    assert (ended or 0) == code, shown
+    assert words in shown
 
 
 SPOILT = {

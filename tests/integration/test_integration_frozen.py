@@ -1,13 +1,11 @@
 """A campaign that an earlier nas stopped half-way, frozen with its files, goes on with this one."""
 
-import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from frozen_campaign import thaw
 from real_nas import nas, run
 from sqlalchemy import select
 
@@ -21,16 +19,6 @@ from nas.preflight import NO_OVERHEAD
 from nas.render import CandidateError, template_hash
 from nas.sample import make_sampler
 from nas.spec import Candidate, Probe, Role, Space
-
-FROZEN = Path(__file__).with_name("frozen")
-"""One folder a campaign: `sqlite3 runs.db .dump`, and what lay beside it. Never edited."""
-
-
-def thaw(name: str, folder: Path) -> None:
-    """A copy of a frozen campaign, with its ledger as a database again."""
-    shutil.copytree(FROZEN / name, folder, dirs_exist_ok=True)
-    with closing(sqlite3.connect(folder / "runs.db")) as connection:
-        connection.executescript((folder / "runs.sql").read_text())
 
 
 def outcomes(attempts: pd.DataFrame) -> list[tuple[int, str]]:
