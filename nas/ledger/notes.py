@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from nas.ledger import models as m
 from nas.ledger.claims import Claim
 from nas.ledger.ledger import Ledger
-from nas.ledger.owner import Owner
+from nas.ledger.owner import LEASE_SECONDS, Owner
 from nas.spec import Plan, Role
 
 
@@ -21,7 +21,12 @@ class Notes:
     """One driver's hold on one campaign, and the small things it writes there."""
 
     def __init__(
-        self, ledger: Ledger, campaign_id: int, owner: Owner, *, lease_seconds: float = 60.0
+        self,
+        ledger: Ledger,
+        campaign_id: int,
+        owner: Owner,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self.ledger = ledger
         self.campaign_id = campaign_id

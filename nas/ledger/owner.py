@@ -8,6 +8,16 @@ from typing import Self
 
 import psutil
 
+LEASE_SECONDS = 60.0
+"""How long a lease is given for; a driver that lives renews it all the time."""
+_CLOCKS_DIFFER_SECONDS = 60.0
+
+
+def beyond(lease_until: float, now: float, lease_seconds: float = LEASE_SECONDS) -> bool:
+    """Whether a lease ends later than any that is given, by clocks that differ a little: it is
+    none, or a campaign would wait for it for ever."""
+    return lease_until > now + lease_seconds + _CLOCKS_DIFFER_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:

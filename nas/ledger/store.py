@@ -26,17 +26,20 @@ from nas.ledger.claims import (
     setbacks,
 )
 from nas.ledger.ledger import Ledger
-from nas.ledger.owner import Owner
+from nas.ledger.owner import LEASE_SECONDS, Owner, beyond
 from nas.spec import Pick, Record, Role, Status
-
-CLOCKS_DIFFER_SECONDS = 60.0
 
 
 class CampaignStore(Attempts):
     """One driver's write side of one campaign."""
 
     def __init__(
-        self, ledger: Ledger, campaign_id: int, owner: Owner, *, lease_seconds: float = 60.0
+        self,
+        ledger: Ledger,
+        campaign_id: int,
+        owner: Owner,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         super().__init__(ledger, campaign_id, owner, lease_seconds=lease_seconds)
         self._records: dict[int, Record] = {}
@@ -262,19 +265,16 @@ class CampaignStore(Attempts):
 
     def _last_sign(self, row: m.Candidate, now: float) -> float | None:
         """When the driver that held a candidate last said so; None where that is not known."""
-        if row.lease_until is None or self._beyond(row.lease_until, now):
+        if row.lease_until is None or beyond(row.lease_until, now, self.lease_seconds):
             return None
         return min(now, row.lease_until - self.lease_seconds)
 
     def _held(self, row: m.Candidate, now: float) -> bool:
         if row.owner is None or row.lease_until is None or row.lease_until < now:
             return False
-        return not (self._beyond(row.lease_until, now) or Owner.parse(row.owner).surely_dead())
-
-    def _beyond(self, lease_until: float, now: float) -> bool:
-        """Whether a lease ends later than any that is given, by clocks that differ a little: it is
-        none, or a campaign would wait for it for ever."""
-        return lease_until > now + self.lease_seconds + CLOCKS_DIFFER_SECONDS
+        return not (
+            beyond(row.lease_until, now, self.lease_seconds) or Owner.parse(row.owner).surely_dead()
+        )
 
     def open_candidates(self) -> int:
         """Candidates without a final result."""

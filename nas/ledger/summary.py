@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
-from nas.ledger.owner import Owner
+from nas.ledger.owner import Owner, beyond
 from nas.spec import DRIVER, Noun, Role, Space, Status
 
 SILENCE_SECONDS = 60.0
@@ -136,7 +136,9 @@ def _failed(outcome: str) -> bool:
 
 def _alive(silent: float | None, leases: list[tuple[str, float]]) -> bool:
     """Whether a driver that is not known to be dead holds a lease, or beat just now."""
-    holders = [Owner.parse(owner) for owner, until in leases if until >= time.time()]
+    now = time.time()
+    running = (owner for owner, until in leases if now <= until and not beyond(until, now))
+    holders = [Owner.parse(owner) for owner in running]
     if holders:
         return not all(holder.surely_dead() for holder in holders)
     return silent is not None and silent <= SILENCE_SECONDS and not leases

@@ -95,6 +95,15 @@ def test_a_driver_that_is_gone(maker: Maker) -> None:
     assert summary(maker.ledger).alive  # another one works
 
 
+def test_a_lease_that_nobody_gave_is_no_sign_of_life(maker: Maker) -> None:
+    maker.draw("ant_s", "bee_s")
+    for seconds, alive in ((30.0, True), (1e9, False)):
+        with maker.ledger.session() as session:
+            held = {"owner": "elsewhere/5/5/x", "lease_until": time.time() + seconds}
+            session.execute(update(m.Candidate).values(held))
+        assert summary(maker.ledger).alive is alive
+
+
 def test_silence(maker: Maker) -> None:
     maker.store.heartbeat(1.0)
     assert summary(maker.ledger).alive
