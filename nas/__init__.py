@@ -4,18 +4,18 @@ From Python: `nas.Ledger("runs.db").attempts()` and `nas.table("family_yield", l
 pandas DataFrames. Both are loaded on first use, so `import nas` is instant.
 """
 
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
-
-try:
-    __version__ = version("nas-moe")
-except PackageNotFoundError:  # a bare checkout on sys.path
-    __version__ = "0.1.0"
+TYPE_CHECKING = False
+"""As typing has it. Nothing is imported here: before `nas` has left the working directory out of
+where Python looks, a `typing.py` there could be what is found."""
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Ledger", "__version__", "table"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    if name == "__version__":
+        return _version()
     if name == "Ledger":
         from nas.ledger import Ledger
 
@@ -25,3 +25,12 @@ def __getattr__(name: str) -> Any:
 
         return table
     raise AttributeError(f"module 'nas' has no attribute {name!r}")
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("nas-moe")
+    except PackageNotFoundError:  # a bare checkout on sys.path
+        return "0.1.0"

@@ -1,9 +1,11 @@
 """Entries on the disk: written whole or not at all, checked when read."""
 
 import hashlib
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 ABANDONED_SECONDS = 3600.0
 """Age from which on nobody can still be writing an entry."""
+_FRESH = re.compile(r"\.[0-9a-f]{16}\.[0-9a-f]{32}")
+"""What a writer calls a folder until it is whole: others' folders are somebody's own."""
 
 
 class BankError(ProblemError):
@@ -126,8 +130,10 @@ class Bank:
     def sweep(self) -> None:
         """Removes what writers that were killed left behind; not what one may be writing now."""
         for path in self.folder.glob(".*"):
-            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):  # another may sweep at the same time
+                old = time.time() - path.lstat().st_mtime > ABANDONED_SECONDS
+                if old and _FRESH.fullmatch(path.name):
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _fresh(self, key: str) -> Path:
         """A new folder to write in, where `sweep` finds what a writer that was killed left."""

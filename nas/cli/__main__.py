@@ -1,17 +1,14 @@
 """`nas`: parse, call, print. Exit codes: 0 done, 1 error, 2 usage, 75 stopped, 130 interrupted."""
 
+# Here only what Python has loaded by itself: anything else could come from the working directory.
 import io
 import os
 import sys
-import traceback
-from contextlib import suppress
-
-from nas.import_path import leave_cwd_out
 
 
 def main() -> None:
     """The console script's entry: the only place that turns problems into text and exit codes."""
-    leave_cwd_out()
+    _leave_cwd_out()
     from nas.spec import ProblemError, UsageError  # and all else from where it was installed
 
     # Trials get one thread each: more are 20 to 50 times slower on a busy machine. Set before
@@ -39,13 +36,29 @@ def main() -> None:
         _say(f"{where}{(error.strerror or str(error)).lower()}")
         sys.exit(1)
     except Exception:  # rows are trusted by all who read them: are theirs to blame?
+        import traceback
+
         damage = _damage()
         _say(str(damage) if damage else traceback.format_exc(), lines=damage is None)
         sys.exit(1)
 
 
+def _leave_cwd_out() -> None:
+    """Before anything is imported that could lie there: what says how needs modules itself."""
+    here, library = os.path.realpath(os.curdir), os.path.dirname(os.path.realpath(os.__file__))  # noqa: PTH120
+    whole = sys.path[:]
+    if here != library:
+        sys.path[:] = [entry for entry in whole if os.path.realpath(entry or os.curdir) != here]
+    from nas.import_path import leave_cwd_out
+
+    sys.path[:] = whole
+    leave_cwd_out()
+
+
 def _damage() -> Exception | None:
     """The first bad row of the ledgers that were read; None if there is none."""
+    from contextlib import suppress
+
     from nas.campaign import CampaignConfig
     from nas.ledger.ledger import OPENED, Ledger
     from nas.spec import ProblemError

@@ -126,7 +126,7 @@ def test_the_limit_holds_for_all_entries_together(bank: Bank) -> None:
 
 def test_what_killed_writers_left_is_swept(bank: Bank) -> None:
     entry = put(bank, "ant")
-    half = bank.folder / f".{entry.key}.dead"
+    half = bank.folder / f".{entry.key}.{'0' * 32}"
     half.mkdir()
     (half / "logits.safetensors").write_bytes(b"half")
     bank.sweep()
@@ -134,6 +134,30 @@ def test_what_killed_writers_left_is_swept(bank: Bank) -> None:
     os.utime(half, (0, 0))
     bank.sweep()
     assert os.listdir(bank.folder) == [entry.key]  # noqa: PTH208
+
+
+def test_a_sweep_takes_nobody_else_s_and_meets_others(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = put(bank, "ant")
+    (bank.folder / ".git").mkdir()
+    (bank.folder / ".dangling").symlink_to("nowhere")
+    (bank.folder / f".{entry.key}.{'1' * 32}").symlink_to("nowhere")
+    gone = bank.folder / f".{entry.key}.{'2' * 32}"
+    gone.mkdir()
+    for name in (".git", gone.name):
+        os.utime(bank.folder / name, (0, 0))
+    real = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        if path == gone and gone.exists():
+            gone.rmdir()  # by another, just now
+        return real(path)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    bank.sweep()
+    names = {".git", ".dangling", entry.key, f".{entry.key}.{'1' * 32}"}
+    assert set(os.listdir(bank.folder)) == names  # noqa: PTH208
 
 
 def test_a_kill_while_an_entry_is_amended_leaves_nothing_for_ever(bank: Bank) -> None:

@@ -85,3 +85,29 @@ def test_nas_itself_does_not_import_from_here_when_it_is_run_as_a_module(tmp_pat
         timeout=120,
     )
     assert done.stdout.startswith("nas "), done.stderr
+
+
+@pytest.mark.parametrize("path", ["/elsewhere:", ":/elsewhere", "/elsewhere::/nowhere"])
+def test_nas_itself_imports_nothing_from_here_where_python_path_has_an_empty_part(
+    tmp_path: Path, path: str
+) -> None:
+    """Every module of Python's own lies here too, but for those that Python starts with."""
+    listing = [sys.executable, "-c", "import sys; print(*sys.modules)"]
+    started = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
+    names = sys.stdlib_module_names - {name.partition(".")[0] for name in started} - {"antigravity"}
+    assert {"contextlib", "sysconfig", "traceback", "typing", "json"} <= names
+    for name in names:
+        (tmp_path / f"{name}.py").write_text("open(__file__ + '.ran', 'w').close()\n1 / 0\n")
+    command = "from nas.cli.__main__ import main; main()"  # as the script that pip makes
+    done = subprocess.run(
+        [sys.executable, "-c", command, "spaces"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "moe4" in done.stdout
+    assert list(tmp_path.glob("*.ran")) == []
