@@ -75,12 +75,15 @@ def faults(
     connection: Connection, config: Callable[[dict[str, Any]], object] = dict
 ) -> Iterator[Fault]:
     """Every fault of every row; `config` raises ValueError for a campaign's that is none."""
-    known: dict[str, dict[Any, Row]] = {}
-    for table in m.Base.metadata.sorted_tables:
-        rows = known[table.name] = {}
-        missing = [*_missing(connection, table)]
+    tables = m.Base.metadata.sorted_tables
+    missing = [fault for table in tables for fault in _missing(connection, table)]
+    if missing:  # without them rows cannot be judged
         yield from missing
-        for raw in () if missing else _raw(connection, table):
+        return
+    known: dict[str, dict[Any, Row]] = {}
+    for table in tables:
+        rows = known[table.name] = {}
+        for raw in _raw(connection, table):
             if isinstance(raw, Fault):
                 yield raw
                 continue

@@ -15,7 +15,10 @@ from nas.working_time import awake
 
 T = TypeVar("T")
 
-_DAMAGED = ("malformed", "could not decode", "json cannot hold")
+_DAMAGED = (
+    *("malformed", "could not decode", "json cannot hold"),
+    *("no such table", "no such column"),
+)
 """Signs of it in a driver's message; the second of a text that is no UTF-8."""
 
 

@@ -298,6 +298,21 @@ def test_the_doctor_knows_what_a_ledger_has(
     assert any(words in line for line in Ledger(tmp_path / "runs.db").check())
 
 
+def test_what_is_missing_is_named_by_every_command_and_nothing_else(
+    whole: bytes, tmp_path: Path, said: Callable[[list[str]], tuple[Any, str]]
+) -> None:
+    (tmp_path / "runs.db").write_bytes(whole)
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute("ALTER TABLE attempts DROP COLUMN message")
+        connection.execute("DROP TABLE epochs")
+    parts = ["attempts …: the column message is missing", "epochs …: the table is missing"]
+    assert Ledger(tmp_path / "runs.db").check() == parts
+    for command in (["show", "#0"], ["report", "failures"]):
+        code, shown = said(command)
+        assert code == 1
+        assert f"damaged: {parts[0]}" in shown
+
+
 def test_the_doctor_lists_every_bad_row(
     whole: bytes, tmp_path: Path, said: Callable[[list[str]], tuple[Any, str]]
 ) -> None:
