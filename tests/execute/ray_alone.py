@@ -8,6 +8,7 @@ from pathlib import Path
 
 from executor_contract import EVALUATE, ScriptedDriver, offspring
 
+from nas.execute.ray_session import SETTINGS
 from nas.execute.ray_tune import RayExecutor
 
 
@@ -21,7 +22,8 @@ class Stopped(ScriptedDriver):
 
 
 if __name__ == "__main__":
-    environment = dict(os.environ)
+    names = {*os.environ, *SETTINGS}  # the import of Ray leaves some of its own
+    environment = {name: os.environ.get(name) for name in names}
     heard: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
     driver = Stopped(["segv", "ok", "sleep", "ok"], Path(sys.argv[1]), time_limit=0.2)
@@ -29,10 +31,11 @@ if __name__ == "__main__":
     executor.GRACE = 0.2
     executor.run(driver)
     os.kill(os.getpid(), signal.SIGTERM)
+    now = {name: os.environ.get(name) for name in names}
     files = Path(tempfile.gettempdir()).iterdir()
     left = [str(pid) for pid in offspring()] + [path.name for path in files]
     sys.stdout.write(
         f"{' '.join(driver.statuses)}; left: {' '.join(left) or 'none'}; "
-        f"environment as before: {environment == dict(os.environ)}; "
+        f"environment as before: {environment == now}; "
         f"SIGTERM heard {len(heard)} times\n"
     )
