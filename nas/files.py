@@ -120,7 +120,11 @@ def followed(path: Path) -> Path:
     try:
         target = path.resolve()
         circle = target.is_symlink()
-    except (OSError, RuntimeError):
+    except RuntimeError:
+        circle = True
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
         circle = True
     if circle:
         raise UsageError("this link leads nowhere: to itself", where=str(path), fix="name another")

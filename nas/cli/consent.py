@@ -10,7 +10,7 @@ import typer
 from nas import trust as consents
 from nas.cli.console import echo, says_yes
 from nas.files import read_source
-from nas.spec import ProblemError, Space
+from nas.spec import ProblemError, Space, UsageError
 
 if TYPE_CHECKING:
     from nas.campaign import CampaignConfig
@@ -120,6 +120,8 @@ def _tell(files: list[Path]) -> None:
 
 
 def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise UsageError("there is no such file", where=str(path), fix="`nas trust` lists them")
     if not path.is_dir():
         return [path]
     files = sorted(file for end in consents.KINDS.values() for file in path.glob(f"*{end}"))

@@ -31,7 +31,7 @@ console = PatientConsole()
 def put(text: str, output: Path | None) -> None:
     """Prints a program's or a document's text, or writes it to a file."""
     if output is None:
-        echo(text, nl=False)
+        echo(text, nl=False, lines=True)
     else:
         write(output, text)
 
@@ -55,9 +55,10 @@ def write(output: Path, content: str | bytes) -> int:
     return write_output(output, content)
 
 
-def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """Prints text as it stands, line by line: nothing in it steers a terminal."""
-    typer.echo(visible(str(text), lines=True), err=err, nl=nl)
+def echo(text: object = "", *, err: bool = False, nl: bool = True, lines: bool = False) -> None:
+    """Prints one line, whatever the names in it hold; with `lines` as many as a document has.
+    Nothing in it steers a terminal."""
+    typer.echo(visible(str(text), lines=lines), err=err, nl=nl)
 
 
 def echo_json(data: object) -> None:

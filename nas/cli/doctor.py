@@ -8,7 +8,7 @@ from rich.text import Text
 
 from nas.cli import options
 from nas.cli.console import console, echo_json
-from nas.spec import ProblemError
+from nas.spec import ProblemError, UsageError
 
 
 def doctor(
@@ -67,6 +67,8 @@ def _ledger(db: str, migrate: bool) -> dict[str, Any]:
     try:
         ledger = Ledger(db, read_only=not migrate, create=False)
         problems = ledger.check(CampaignConfig.model_validate)
+    except UsageError:  # what was typed is no ledger's name
+        raise
     except ProblemError as error:
         return {"ledger": "unsound", "faults": [str(error)]}
     if problems:

@@ -11,6 +11,7 @@ from nas.cli.console import console, echo
 from nas.ledger import Ledger
 from nas.ledger.summary import Summary, summary
 from nas.spec import Role, Status, format_duration
+from nas.spec.text import visible
 
 if TYPE_CHECKING:
     from nas.campaign.run import Ended
@@ -59,7 +60,8 @@ def work(
     vain = not found.counts[Role.CONFIRM if confirm else Role.SEARCH].get(Status.OK)
     with suppress(OSError):
         said = _verdict(ledger, name, ended, found, confirmed=bool(confirm))
-        console.print(said, soft_wrap=True)
+        console.print()
+        console.print(visible(said), soft_wrap=True)
     if ended.why and not ended.spent:
         raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
     if vain:
@@ -106,7 +108,7 @@ def _verdict(ledger: Ledger, name: str, ended: "Ended", s: Summary, *, confirmed
     again = ledger.command(*words)
     if ended.why == BIASED:
         again = f"a search with --sampler stratified; or {again}"
-    return f"\n{name}: {why}. {told}; {worked} worked. Next: {again}"
+    return f"{name}: {why}. {told}; {worked} worked. Next: {again}"
 
 
 def _as_option(seconds: float) -> str:

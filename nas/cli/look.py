@@ -138,7 +138,7 @@ def show(
     if as_json:
         echo_json(found)
     elif code:
-        echo(found["code"])
+        echo(found["code"], lines=True)
     else:
         console.print(shown(found))
 

@@ -8,7 +8,7 @@ import typer
 
 from nas.cli import complete, defaults, options
 from nas.cli.console import echo, echo_json
-from nas.spec import ProblemError, parse_duration
+from nas.spec import ProblemError, UsageError, parse_duration
 
 
 def plan(
@@ -53,7 +53,7 @@ def plan(
     space = defaults.space_for(space, gpus)
     chosen = load(space)
     if chosen.experts is None:
-        raise ProblemError(f"{chosen.name} has no families to compare", where=space)
+        raise UsageError(f"{chosen.name} has no families to compare", where=space)
     before: Measured | None = None
     if like is not None:
         before = measured(Ledger(db), None if like == "latest" else like)

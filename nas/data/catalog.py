@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from nas.data.raw import Raw
+from nas.files import followed
 from nas.spec import ProblemError, UsageError, command_line, did_you_mean
 
 FOLDERS = {"folder:": "folder", "classes:": "classes"}
@@ -121,9 +122,9 @@ def kept_small(dataset: str, image_size: int, channels: int) -> bool:
 def canonical(dataset: str) -> str:
     """The name that means the same from any working directory: a folder's path made absolute."""
     for prefix in FOLDERS:
-        if dataset.startswith(prefix):
-            return prefix + str(Path(dataset.removeprefix(prefix)).expanduser().resolve())
-    return dataset
+        if dataset.startswith(prefix) and (path := dataset.removeprefix(prefix)):
+            return prefix + str(followed(_at_home(path)))
+    return dataset  # a prefix by itself too, which `find` refuses
 
 
 def check_name(dataset: str) -> None:
@@ -196,10 +197,18 @@ def find(dataset: str, root: Path) -> tuple[Source, Path]:
             path = dataset.removeprefix(prefix)
             if not path:
                 raise UsageError(f"{prefix} names no path", fix=f"write {prefix}PATH")
-            return _source(source), Path(path).expanduser()
+            return _source(source), _at_home(path)
     if dataset not in _SETS or dataset == "folder:PATH":
         raise UsageError(f"unknown data set {dataset!r}", fix=did_you_mean(dataset, _SETS))
     return _source(dataset.replace("-", "_")), root
+
+
+def _at_home(path: str) -> Path:
+    """A path that may begin with `~`."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{error}".lower(), where=path, fix="write the whole path") from None
 
 
 def _source(module: str) -> Source:

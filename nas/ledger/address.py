@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from nas.files import followed
 from nas.spec import ProblemError, UsageError, command_line
 
 USUAL = "runs.db"
@@ -50,6 +51,7 @@ def is_url(where: str | Path) -> bool:
 
 
 def _sqlite_url(path: Path) -> URL:
+    followed(path)  # refuses links in a circle
     if path.exists() and not path.is_file():  # a folder, a FIFO, /dev/zero
         raise UsageError("a ledger is a file, and this is none", where=str(path), fix="name a file")
     return URL.create("sqlite", database=str(path.absolute()))

@@ -181,10 +181,10 @@ class Ledger:
     # Campaigns
 
     def create_campaign(self, name: str, space: Space, config: dict[str, Any]) -> int:
-        """A new campaign's id; ProblemError if the name is taken."""
+        """A new campaign's id; UsageError if the name is taken."""
         with self.session() as session:
             if session.scalar(select(m.Campaign.id).where(m.Campaign.name == name)) is not None:
-                raise ProblemError(
+                raise UsageError(
                     f"a campaign named {name!r} is in this ledger already",
                     where=self.place,
                     fix=f"go on with it by `{self.command('resume', name)}`, or choose another"

@@ -49,9 +49,9 @@ def export(
     told what the owner should know of what was written.
     """
     found = find(ledger, ident, campaign)
-    weights = None if code_only else _weights(ledger, found)
     check_output(out)
     check_new_folder(out)
+    weights = None if code_only else _weights(ledger, found)
     code, compared = _code(found)
     if not compared:
         say(f"model.py: {NOT_COMPARED}")

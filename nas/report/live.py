@@ -16,6 +16,7 @@ from nas.ledger import Ledger
 from nas.ledger.summary import Running, Summary, summary
 from nas.report.terminal import Terminal
 from nas.spec import Probe, Role, format_duration
+from nas.spec.text import visible
 
 QUIET_SECONDS = 60.0
 """Where there is no terminal, how often a line says that work goes on."""
@@ -189,7 +190,7 @@ class Display:
         with suppress(OSError):  # the terminal is gone; the campaign is not
             # A line a fact where a program reads; a terminal breaks it between words.
             wrap = not self._console.is_terminal
-            self._console.print(line, soft_wrap=wrap)
+            self._console.print(visible(line), soft_wrap=wrap)
 
     def beat(self) -> None:
         """About once a second."""

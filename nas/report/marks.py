@@ -7,10 +7,12 @@ from nas.spec.text import visible
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 """What begins or ends emphasis, code, links, HTML and cells; `_` inside a word does not, nor `&` by
 itself."""
-_LINK = re.compile(r"(?<=\w):(?=//)|(?<=\bwww)\.", re.IGNORECASE)
-"""Where a reader of Markdown would make a link of its own."""
-_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", ":": "&#58;", ".": "&#46;"}
-_FORMULA = re.compile(r"[=+@\-\t\r＝＋＠－]")
+_LIVE = re.compile(
+    r"(?<=\w):(?=//)|(?<=\bwww)\.|(?<=\bmailto):|(?<=\bxmpp):|@|:(?=[\w+-]+:)|\$", re.IGNORECASE
+)
+"""Where some reader of Markdown would make a link, a mention, a picture or a formula of its own."""
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"} | {c: f"&#{ord(c)};" for c in ":.@$"}
+_FORMULA = re.compile(r"\s*[=+@\-＝＋＠－]|[\t\r]")
 _NUMBER = re.compile(r"-(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -18,7 +20,7 @@ def markdown(text: str) -> str:
     """One line of Markdown that shows this text."""
     text = visible(text.replace("\n", " "))
     text = _MARKDOWN.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), text)
-    return _LINK.sub(lambda found: _ENTITIES[found[0]], text)
+    return _LIVE.sub(lambda found: _ENTITIES[found[0]], text)
 
 
 def code_span(text: str, *, cell: bool = True) -> str:
@@ -35,5 +37,5 @@ def csv_cell(text: str) -> str:
 
     A negative number stays one.
     """
-    begins = _FORMULA.match(text) and not _NUMBER.fullmatch(text)
+    begins = _FORMULA.match(text) and not _NUMBER.fullmatch(text.strip())
     return f"'{visible(text)}" if begins else visible(text)

@@ -1,6 +1,7 @@
 """A DataFrame as a terminal's table, CSV, JSON or Markdown."""
 
 from collections.abc import Callable, Sequence
+from csv import QUOTE_NONNUMERIC
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from nas.report.cells import cell, header
 from nas.report.marks import csv_cell, markdown
 from nas.spec import UsageError, did_you_mean
 from nas.spec.problem import printable
+from nas.spec.text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,8 +72,8 @@ class _Page:
         shown = frame if limit is None else frame.head(limit)
         columns = [[cell(name, value) for value in _plain(shown[name])] for name in shown.columns]
         return cls(
-            title=title,
-            note=note,
+            title=visible(title),
+            note=visible(note),
             columns=tuple(header(name) for name in frame.columns),
             numeric=tuple(frame[name].dtype.kind in "iuf" for name in frame.columns),
             rows=list(zip(*columns, strict=True)),
@@ -127,10 +129,11 @@ def _plain(values: "pd.Series[Any]") -> list[Any]:
 
 
 def csv_text(frame: "pd.DataFrame") -> str:
-    """A DataFrame as CSV in which no text is a formula to a spreadsheet."""
+    """A DataFrame as CSV in which no text is a formula to a spreadsheet. Every text is quoted: some
+    take `;` too for the end of a cell."""
     safe = _texts(frame, csv_cell)
     safe.columns = frame.columns.map(lambda name: csv_cell(str(name)))
-    return safe.to_csv(index=False, lineterminator="\n")
+    return safe.to_csv(index=False, lineterminator="\n", quoting=QUOTE_NONNUMERIC)
 
 
 def _texts(frame: "pd.DataFrame", write: Callable[[str], str]) -> "pd.DataFrame":

@@ -51,7 +51,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["spaces", "--new", "a/../b"], 2, ["a/../b", "letters"]),
         (
             ["report", "failures", "--db", "ledger.db", "-f", "md", "-o", "no/x"],
-            1,
+            2,
             ["no such fold"],
         ),
         (["status"], 1, ["no ledger", "nas search"]),

@@ -71,7 +71,7 @@ def test_the_next_command_can_be_typed(here: Path) -> None:
     assert words == expected
     assert inside("status", *words[2:], cwd=here).returncode == 0
     again = inside("search", "sound.yaml", "--name", "two words", "--db", db, cwd=here)
-    assert again.returncode == 1
+    assert again.returncode == 2
     typed = f"nas resume 'two words' --db {shlex.quote(str(here / db))}"
     assert typed in again.stderr
 

@@ -44,6 +44,29 @@ def test_no_link_is_made_of_an_address(text: str) -> None:
     assert "www." not in markdown(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "live"),
+    [
+        ("me@evil.org", "@"),
+        ("ask @somebody", "@"),
+        ("mailto:me", "mailto:"),
+        ("XMPP:me", "XMPP:"),
+        ("a :boom: b", ":boom:"),
+        (":+1:a:b:", ":+1:"),
+        ("$x^2$", "$"),
+    ],
+)
+def test_nothing_that_some_readers_make_alive(text: str, live: str) -> None:
+    assert read(markdown(text)) == (set(), text)
+    assert live not in markdown(text)
+
+
+def test_a_text_is_one_cell_also_where_semicolons_end_them() -> None:
+    text = str(render(pd.DataFrame({"a;b": ["x;=1+1", None], "n": [1.5, 2.0]}), "csv"))
+    assert text == '"a;b","n"\n"x;=1+1",1.5\n"",2.0\n'
+    assert [len(row) for row in csv.reader(io.StringIO(text), delimiter=";")] == [1, 1, 1]
+
+
 @given(st.text(st.characters(codec="utf-8"), min_size=1) | st.just(HOSTILE))
 def test_code_spans(text: str) -> None:
     kinds, shown = read(f"| a |\n| --- |\n| x {code_span(text)} x |\n")
@@ -65,6 +88,12 @@ def test_code_spans(text: str) -> None:
         ("-1.5e-3", "-1.5e-3"),
         ("resnet", "resnet"),
         ("a=b", "a=b"),
+        (" =1+1", "' =1+1"),
+        ("  \t@SUM(A1)", "'  \\t@SUM(A1)"),
+        ("\u00a0=1", "'\u00a0=1"),
+        ("\n=1", "'\\n=1"),
+        (" -1.5", " -1.5"),
+        (" - a", "' - a"),
         ("", ""),
     ],
 )
