@@ -35,6 +35,8 @@ def is_trusted(text: str) -> bool:
 
 def trust(files: Iterable[Path]) -> None:
     """Consents to files as they are. Raises ProblemError for what is no text file."""
+    if not (files := list(files)):
+        return
     known = _known() | {_digest(read_source(path)): str(path.resolve()) for path in files}
     path = kept_in()
     path.parent.mkdir(parents=True, exist_ok=True)

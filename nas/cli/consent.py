@@ -59,12 +59,13 @@ def tell_of_analyses() -> None:
 
 
 def ask_about_templates(
-    space: Space, config: "CampaignConfig", *, typed: str | None = None
+    space: Space, config: "CampaignConfig", *, typed: str | None = None, campaign: str | None = None
 ) -> None:
     """Sees to it that a person consented to every template of this folder that training would run.
 
     One of a name of its own was asked for by whoever typed the space that says so: `typed`, a path
-    or a name that did not come with nas. That is remembered. All others are asked about on a
+    or a name that did not come with nas. So it was by whoever goes on with a `campaign`, and where
+    it is another than before, that is told. Both are remembered. All others are asked about on a
     terminal; ProblemError where the answer is no, or nobody is there.
     """
     from nas.campaign.checks import templates_run
@@ -72,9 +73,9 @@ def ask_about_templates(
     from nas.space import is_shipped
 
     texts = {p.path: p.source for name in templates_run(space, config) for p in own_parts(name)}
-    if typed is not None and not is_shipped(typed):
-        asked_for = [path for path in texts if not consents.takes_place(path)]
-        _remember({path: texts.pop(path) for path in asked_for})
+    if campaign is not None or (typed is not None and not is_shipped(typed)):
+        own = [path for path in texts if not consents.takes_place(path)]
+        _remember({path: texts.pop(path) for path in own}, campaign)
     _consented(path for path, text in texts.items() if not consents.is_trusted(text))
     if left := [path for path, text in texts.items() if not consents.is_trusted(text)]:
         raise ProblemError(
@@ -84,14 +85,15 @@ def ask_about_templates(
         )
 
 
-def _remember(texts: dict[Path, str]) -> None:
-    """Consents to what was asked for by typing a space, so that `nas resume` goes on unasked."""
+def _remember(texts: dict[Path, str], campaign: str | None) -> None:
+    """Consents to what was asked for by typing a space or a campaign, and tells of the latter."""
     try:
-        if new := [path for path, text in texts.items() if not consents.is_trusted(text)]:
-            consents.trust(new)
+        new = [path for path, text in texts.items() if not consents.is_trusted(text)]
+        if new and campaign is not None:
+            echo(f"{_names(new)}: code of this folder runs, for {campaign} is made of it", err=True)
+        consents.trust(new)
     except (OSError, ProblemError) as error:
-        names = ", ".join(str(_here(path)) for path in texts)
-        echo(f"{names}: runs now, and `nas resume` will ask: {error}", err=True)
+        echo(f"{_names(texts)}: runs, and that cannot be remembered: {error}", err=True)
 
 
 def _consented(files: Iterable[Path]) -> bool:
@@ -132,6 +134,10 @@ def _files(path: Path) -> list[Path]:
             fix="name templates, analysis, or a file in them",
         )
     return files
+
+
+def _names(paths: Iterable[Path]) -> str:
+    return ", ".join(str(_here(path)) for path in paths)
 
 
 def _here(path: Path) -> Path:

@@ -237,7 +237,7 @@ def resume(
     config = asked.config_in(row, **given)
     defaults.provide(config.dataset, Path(config.data_root))
     space = Space.model_validate(row.space)
-    consent.ask_about_templates(space, config)
+    consent.ask_about_templates(space, config, campaign=row.name)
     check(space, config)
     check_budget(ledger, row.name, row.worked_seconds, config)
     ledger.update_config(row.id, config.model_dump(mode="json"))
@@ -267,7 +267,7 @@ def confirm(
     if log:
         given["log"] = asked.log_of(log)
     config = asked.config_in(row, **given)
-    consent.ask_about_templates(Space.model_validate(row.space), config)
+    consent.ask_about_templates(Space.model_validate(row.space), config, campaign=row.name)
     ending.work(ledger, row.name, config, confirm=(top, seeds))
 
 
