@@ -1,5 +1,6 @@
 """Whatever a ledger's rows say, nothing outside its files folder is read, written or removed."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from nas.bank import Bank, BankError
 from nas.campaign.weights import sweep
 from nas.ledger import CampaignStore, Owner
 from nas.ledger import models as m
+from nas.render import render
 from nas.report.export import export
-from nas.spec import CHECKPOINT, WEIGHTS, Epoch, Outcome, ProblemError, Status, Trial
+from nas.spec import CHECKPOINT, WEIGHTS, Candidate, Epoch, Outcome, ProblemError, Status, Trial
 
 
 @pytest.fixture
@@ -71,6 +73,10 @@ def test_a_file_in_a_row_is_not_copied(bench: Callable[..., Bench], tmp_path: Pa
     campaign = bench(trials=1, keep_weights="all")
     campaign.run(saving)
     precious = victim(tmp_path / "victim")
+    with campaign.ledger.session() as session:
+        [row] = session.query(m.Candidate).all()
+        row.code = render(Candidate.model_validate(row.spec))
+    change(campaign, m.Attempt, weights_sha256=hashlib.sha256(WEIGHTS.encode()).hexdigest())
     for n, weights in enumerate((str(precious / "thesis.txt"), "../../../../victim/thesis.txt")):
         change(campaign, m.Attempt, weights=weights)
         export(campaign.ledger, "#0", tmp_path / str(n))
