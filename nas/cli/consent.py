@@ -64,18 +64,22 @@ def ask_about_templates(
     """Sees to it that a person consented to every template of this folder that training would run.
 
     One of a name of its own was asked for by whoever typed the space that says so: `typed`, a path
-    or a name that did not come with nas. So it was by whoever goes on with a `campaign`, and where
-    it is another than before, that is told. Both are remembered. All others are asked about on a
-    terminal; ProblemError where the answer is no, or nobody is there.
+    or a name that did not come with nas; that is remembered. Whoever goes on with a `campaign` asks
+    for it there; where it is another than was consented to, that is told. All others are asked
+    about on a terminal; ProblemError where the answer is no, or nobody is there.
     """
     from nas.campaign.checks import templates_run
     from nas.render import own_parts
     from nas.space import is_shipped
 
     texts = {p.path: p.source for name in templates_run(space, config) for p in own_parts(name)}
-    if campaign is not None or (typed is not None and not is_shipped(typed)):
-        own = [path for path in texts if not consents.takes_place(path)]
-        _remember({path: texts.pop(path) for path in own}, campaign)
+    asked_for = campaign is not None or (typed is not None and not is_shipped(typed))
+    names = [path for path in texts if asked_for and not consents.takes_place(path)]
+    own = {path: texts.pop(path) for path in names}
+    if campaign is None:
+        _remember(own)
+    elif new := [path for path, text in own.items() if not consents.is_trusted(text)]:
+        echo(f"{_names(new)}: code of this folder runs, for {campaign} is made of it", err=True)
     _consented(path for path, text in texts.items() if not consents.is_trusted(text))
     if left := [path for path, text in texts.items() if not consents.is_trusted(text)]:
         raise ProblemError(
@@ -85,13 +89,11 @@ def ask_about_templates(
         )
 
 
-def _remember(texts: dict[Path, str], campaign: str | None) -> None:
-    """Consents to what was asked for by typing a space or a campaign, and tells of the latter."""
+def _remember(texts: dict[Path, str]) -> None:
+    """Consents to what was asked for by typing a space, so that `nas resume` goes on without a
+    word."""
     try:
-        new = [path for path, text in texts.items() if not consents.is_trusted(text)]
-        if new and campaign is not None:
-            echo(f"{_names(new)}: code of this folder runs, for {campaign} is made of it", err=True)
-        consents.trust(new)
+        consents.trust(path for path, text in texts.items() if not consents.is_trusted(text))
     except (OSError, ProblemError) as error:
         echo(f"{_names(texts)}: runs, and that cannot be remembered: {error}", err=True)
 

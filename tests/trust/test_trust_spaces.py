@@ -93,17 +93,20 @@ def test_what_a_typed_space_names_was_asked_for_and_is_remembered(here: Path, ty
 def test_whoever_goes_on_with_a_campaign_asks_for_its_template(
     here: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    """Where it is not the one that this person consented to, that is told once."""
+    """Where it is not the one that this person consented to, that is told, and no consent to run
+    it elsewhere."""
     assert inside("search", "other", *BRIEF, "1", cwd=here).returncode == 0
     (here / "RAN").unlink()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(here.parent / "another"))
     assert inside("trust", "templates/mine.py.j2", cwd=here).returncode == 0
     line = "templates/_layers.py.j2: code of this folder runs, for other-digits is made of it"
-    first, second = (inside(*words, cwd=here) for _ in range(2))
-    assert first.returncode == 0, first.stderr
-    assert line in first.stderr
-    assert line not in second.stderr
+    done = inside(*words, cwd=here)
+    assert done.returncode == 0, done.stderr
+    assert line in done.stderr
     assert ran(here)
+    assert inside("search", *BRIEF, "1", cwd=here).returncode == 1
+    assert inside("trust", "templates/_layers.py.j2", cwd=here).returncode == 0
+    assert line not in inside(*words, cwd=here).stderr
 
 
 def test_a_typed_space_does_not_ask_for_what_stands_in_place_of_nas_s(here: Path) -> None:
