@@ -17,7 +17,7 @@ search: $(VENV)/.installed
 	$(BIN)/nas search --budget 4m
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 30
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 30
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .

@@ -150,7 +150,7 @@ def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
     assert "quartets.csv" in told.stderr
     assert len((folder / "out" / "quartets.csv").read_text().splitlines()) == 11
     again = run("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)
-    assert again.returncode == 1
+    assert again.returncode == 2
     assert "not an empty folder" in again.stderr
     small = nas("screen", "five.yaml", "--epochs", "1", "--max-params", "300k", cwd=folder)
     assert "left out as too large or too slow" in small
