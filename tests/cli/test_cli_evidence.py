@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ledger_maker import Maker
-from real_nas import run as nas
+from real_nas import inside as nas
+from real_nas import run
 
 from nas.campaign import CampaignConfig
 from nas.ledger import Ledger
@@ -91,7 +92,7 @@ def test_plan_says_what_trials_can_tell(tmp_path: Path) -> None:
 
 
 def test_a_terminal_without_dashes_is_no_error(lopsided: Path) -> None:
-    told = nas("report", "family_yield", cwd=lopsided, PYTHONIOENCODING="ascii")
+    told = run("report", "family_yield", cwd=lopsided, PYTHONIOENCODING="ascii")
     assert told.returncode == 0
     assert "Traceback" not in told.stderr
 

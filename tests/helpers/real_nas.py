@@ -75,8 +75,8 @@ def run(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[s
     )
 
 
-def inside(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """As `run`, in this process: for what is answered at once, without a process' start."""
+def inside(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """As `run`, in this process, which has imported everything: seconds of each call."""
     from nas.cli.__main__ import main
 
     out, err = io.StringIO(), io.StringIO()
@@ -86,6 +86,7 @@ def inside(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         mock.patch.object(sys, "argv", ["nas", *arguments]),
+        mock.patch.dict(os.environ, env),
     ):
         try:
             main()
@@ -98,7 +99,15 @@ def inside(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def nas(*arguments: str, cwd: Path, code: int = 0) -> str:
     """As `run`, and gives what it printed; fails on another exit code."""
-    done = run(*arguments, cwd=cwd)
+    return _printed(run(*arguments, cwd=cwd), code)
+
+
+def nas_inside(*arguments: str, cwd: Path, code: int = 0) -> str:
+    """As `nas`, in this process."""
+    return _printed(inside(*arguments, cwd=cwd), code)
+
+
+def _printed(done: subprocess.CompletedProcess[str], code: int) -> str:
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from real_nas import command, environment, nas, run, write_space
+from real_nas import command, environment, inside, nas_inside, write_space
 
 from nas.bank import Bank, Entry
 from nas.ledger import Ledger
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert recorded
     weights = [p.with_name(WEIGHTS) for p in there if p.parent.name in recorded]
     before = {p: p.stat().st_mtime_ns for p in weights}
-    nas("bank", space, *LOCAL, cwd=folder)
+    nas_inside("bank", space, *LOCAL, cwd=folder)
     after = entries(folder)
     assert len(after) == 5
     assert all(Entry.model_validate_json(path.read_bytes()).latency for path in after)
@@ -55,7 +55,7 @@ def entries(folder: Path) -> list[Path]:
 
 def bank(folder: Path, *arguments: str) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = json.loads(
-        nas("bank", "five.yaml", *LOCAL, *arguments, "--json", cwd=folder)
+        nas_inside("bank", "five.yaml", *LOCAL, *arguments, "--json", cwd=folder)
     )
     return rows
 
@@ -89,11 +89,11 @@ def test_nothing_to_do_trains_nothing(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_other_settings_are_another_bank(folder: Path) -> None:
-    told = run("screen", "five.yaml", "--epochs", "2", cwd=folder)
+    told = inside("screen", "five.yaml", "--epochs", "2", cwd=folder)
     assert told.returncode == 1
     assert "the bank has no expert of five trained like this on digits" in told.stderr
     assert "nas bank five --dataset digits" in told.stderr
-    told = run("screen", "five.yaml", "--epochs", "1", "--split-seed", "1", cwd=folder)
+    told = inside("screen", "five.yaml", "--epochs", "1", "--split-seed", "1", cwd=folder)
     assert told.returncode == 1
 
 
@@ -105,10 +105,10 @@ def test_what_is_damaged_is_trained_again_and_nothing_else(folder: Path) -> None
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    told = run("screen", "five.yaml", "--epochs", "1", cwd=folder)
+    told = inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
     assert told.returncode == 1
     assert "its checksum is wrong" in told.stderr
-    told = run("bank", "five.yaml", *LOCAL, "--check", cwd=folder)
+    told = inside("bank", "five.yaml", *LOCAL, "--check", cwd=folder)
     assert told.returncode == 0, told.stderr
     assert "its checksum is wrong" in told.stderr
     assert "1 expert was lost or damaged and is trained again" in told.stderr
@@ -120,41 +120,44 @@ def test_what_is_damaged_is_trained_again_and_nothing_else(folder: Path) -> None
 
 @pytest.mark.slow
 def test_a_screen_and_its_reports(folder: Path) -> None:
-    made = json.loads(nas("screen", "five.yaml", "--epochs", "1", "--json", cwd=folder))
+    made = json.loads(nas_inside("screen", "five.yaml", "--epochs", "1", "--json", cwd=folder))
     assert (made["scored"], made["total"], made["missing"]) == (10, 10, [])
-    rows = json.loads(nas("report", "screen", "--format", "json", cwd=folder))
+    rows = json.loads(nas_inside("report", "screen", "--format", "json", cwd=folder))
     assert len(rows) == 10
     assert {"families", "uniform", "gate", "oracle"} <= rows[0].keys()
     for row in rows:
         assert row["oracle"] >= row["best_member"]
         assert 0 <= row["gate"] <= 1
-    shown = nas("screen", "five.yaml", "--epochs", "1", cwd=folder)
+    shown = nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
     assert "10 of 10 mixtures" in shown
     assert "Which families do the best-scoring mixtures hold" in shown
     some = json.loads(
-        nas("screen", "five.yaml", "--epochs", "1", "--limit", "4", "--json", cwd=folder)
+        nas_inside("screen", "five.yaml", "--epochs", "1", "--limit", "4", "--json", cwd=folder)
     )
     assert (some["scored"], some["total"]) == (4, 10)
-    assert "4 of 10 mixtures, drawn uniformly" in nas("report", "screen", cwd=folder)
+    shown = nas_inside("report", "screen", cwd=folder)
+    assert "4 of 10 mixtures, drawn uniformly" in " ".join(shown.split())
     ident = str(some["ident"] - 1)
-    rows = json.loads(nas("report", "screen", "--screen", ident, "--format", "json", cwd=folder))
+    rows = json.loads(
+        nas_inside("report", "screen", "--screen", ident, "--format", "json", cwd=folder)
+    )
     assert len(rows) == 10
 
 
 @pytest.mark.slow
 def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
-    nas("screen", "five.yaml", "--epochs", "1", cwd=folder)
-    nas("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
-    told = run("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)  # all of it
+    nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
+    nas_inside("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
+    told = inside("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)  # all of it
     assert told.returncode == 0, told.stderr
     assert "quartets.csv" in told.stderr
     assert len((folder / "out" / "quartets.csv").read_text().splitlines()) == 11
-    again = run("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)
+    again = inside("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)
     assert again.returncode == 2
     assert "not an empty folder" in again.stderr
-    small = nas("screen", "five.yaml", "--epochs", "1", "--max-params", "300k", cwd=folder)
+    small = nas_inside("screen", "five.yaml", "--epochs", "1", "--max-params", "300k", cwd=folder)
     assert "left out as too large or too slow" in small
-    none = run("screen", "five.yaml", "--epochs", "1", "--max-params", "1k", cwd=folder)
+    none = inside("screen", "five.yaml", "--epochs", "1", "--max-params", "1k", cwd=folder)
     assert none.returncode == 1
     assert "none of 10 mixtures is as small and fast as that" in none.stderr
 
@@ -162,54 +165,54 @@ def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_bank_that_is_full_stops_with_one_line_and_goes_on(tmp_path: Path) -> None:
     space = write_space(tmp_path)
-    told = run("bank", space, *LOCAL, "--max-size", "3M", cwd=tmp_path)
+    told = inside("bank", space, *LOCAL, "--max-size", "3M", cwd=tmp_path)
     assert told.returncode == 1
     assert "more than its limit of 3.0 MB" in told.stderr
     kept = len(entries(tmp_path))
     assert 0 < kept < 5
     assert set(Ledger(tmp_path / "runs.db").candidates()["outcome"].dropna()) == {"ok"}
-    told = run("bank", space, *LOCAL, "--max-size", "1x", cwd=tmp_path)
+    told = inside("bank", space, *LOCAL, "--max-size", "1x", cwd=tmp_path)
     assert told.returncode == 2
-    nas("bank", space, *LOCAL, cwd=tmp_path)
+    nas_inside("bank", space, *LOCAL, cwd=tmp_path)
     assert len(entries(tmp_path)) == 5
 
 
 @pytest.mark.slow
 def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
-    nas("screen", "five.yaml", "--epochs", "1", cwd=folder)
+    nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
     asked = ("five.yaml", "--experts", "bank", "--from-screen", "2", "--executor", "local")
-    drawn = nas("search", *asked, "--dry-run", "--json", cwd=folder)
+    drawn = nas_inside("search", *asked, "--dry-run", "--json", cwd=folder)
     foretold = [json.loads(line)["key"] for line in drawn.splitlines()]
-    nas("search", *asked, "-w", "1", "--epochs", "1", "--name", "warm", cwd=folder)
+    nas_inside("search", *asked, "-w", "1", "--epochs", "1", "--name", "warm", cwd=folder)
     ledger = Ledger(folder / "runs.db")
     found = ledger.candidates("warm")
     assert found["outcome"].tolist() == ["ok"] * 4
     assert set(found["gate_start"]) == {"frozen", "finetuned"}
     assert len(foretold) == 4
-    best = json.loads(nas("report", "screen", "-c", "warm", "--format", "json", cwd=folder))
+    best = json.loads(nas_inside("report", "screen", "-c", "warm", "--format", "json", cwd=folder))
     ranked = [row["members"] for row in best[:2]]
     assert found["members"].tolist()[0::2] == ranked
     assert not set(ranked) & set(found["members"].tolist()[1::2])
-    told = nas("report", "screening", "-c", "warm", cwd=folder)
+    told = nas_inside("report", "screening", "-c", "warm", cwd=folder)
     assert "2 chosen by probe and 2 controls" in told
     assert "adaptive" in told
     # A seed of its own makes another bank; what has none is refused in one line.
-    refused = run("search", "five.yaml", "--experts", "bank", "--split-seed", "1", cwd=folder)
+    refused = inside("search", "five.yaml", "--experts", "bank", "--split-seed", "1", cwd=folder)
     assert refused.returncode == 1
     assert "this ledger has no bank of digits at 32 pixels, split 1" in refused.stderr
-    refused = run("search", "five.yaml", "--experts", "warm", cwd=folder)
+    refused = inside("search", "five.yaml", "--experts", "warm", cwd=folder)
     assert "this campaign is no bank" in refused.stderr
-    refused = run("search", "five.yaml", "--from-screen", "2", "--by", "luck", cwd=folder)
+    refused = inside("search", "five.yaml", "--from-screen", "2", "--by", "luck", cwd=folder)
     assert "a screen has no score 'luck'" in refused.stderr
-    refused = run("search", "five.yaml", "--from-screen", "11", "--dry-run", cwd=folder)
+    refused = inside("search", "five.yaml", "--from-screen", "11", "--dry-run", cwd=folder)
     assert "only 10 mixtures have what screen" in refused.stderr
     for mistaken in (("--by", "gate"), ("--from-screen", "2", "--sampler", "tpe")):
-        assert run("search", "five.yaml", *mistaken, "--dry-run", cwd=folder).returncode == 2
-    shown = nas("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
+        assert inside("search", "five.yaml", *mistaken, "--dry-run", cwd=folder).returncode == 2
+    shown = nas_inside("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
     assert "4 of 10 mixtures, drawn uniformly" in " ".join(shown.split())  # not the campaign's
-    refused = run("screen", "five.yaml", "--dataset", "digit", cwd=folder)
+    refused = inside("screen", "five.yaml", "--dataset", "digit", cwd=folder)
     assert "unknown data set 'digit'" in refused.stderr
-    refused = run("search", "five.yaml", "--sampler", "screen", "--trials", "1", cwd=folder)
+    refused = inside("search", "five.yaml", "--sampler", "screen", "--trials", "1", cwd=folder)
     assert "give --from-screen K instead" in refused.stderr
 
 
@@ -223,22 +226,22 @@ def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) ->
     names = Ledger(folder / "runs.db").campaign_names()
     assert bank(folder, "--tuned") == tuned  # nothing left to do
     assert Ledger(folder / "runs.db").campaign_names() == names
-    shown = nas("screen", "five.yaml", "--epochs", "1", "--tuned", cwd=folder)
+    shown = nas_inside("screen", "five.yaml", "--epochs", "1", "--tuned", cwd=folder)
     assert "5 tuned experts of five on digits" in " ".join(shown.split())
     asked = ("five.yaml", "--experts", "bank", "--from-screen", "1", "--executor", "local")
-    drawn = nas("search", *asked, "--epochs", "1", "--dry-run", "--json", cwd=folder)
+    drawn = nas_inside("search", *asked, "--epochs", "1", "--dry-run", "--json", cwd=folder)
     chosen = json.loads(drawn.splitlines()[0])
-    best = json.loads(nas("report", "screen", "--format", "json", cwd=folder))[0]
+    best = json.loads(nas_inside("report", "screen", "--format", "json", cwd=folder))[0]
     assert "+".join(chosen["members"]) == best["members"]
 
 
 @pytest.mark.slow
 def test_experts_that_early_stopping_ends_are_left_out(tmp_path: Path) -> None:
     asked = ("bank", write_space(tmp_path), *LOCAL[:-1], "2", "--scheduler", "asha", "--json")
-    rows = json.loads(nas(*asked, cwd=tmp_path))
+    rows = json.loads(nas_inside(*asked, cwd=tmp_path))
     outcomes = Ledger(tmp_path / "runs.db").candidates().set_index("key")["outcome"]
     assert set(outcomes) == {"ok", "pruned"}  # a member that is the best so far goes on
     assert {row["key"]: row["in_bank"] for row in rows} == (outcomes == "ok").to_dict()
     assert len(entries(tmp_path)) == (outcomes == "ok").sum()
-    assert json.loads(nas(*asked, cwd=tmp_path)) == rows  # what was stopped stays so
+    assert json.loads(nas_inside(*asked, cwd=tmp_path)) == rows  # what was stopped stays so
     assert len(Ledger(tmp_path / "runs.db").attempts()) == 5

@@ -7,7 +7,7 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from real_nas import command, environment, nas, results
+from real_nas import command, environment, nas_inside, results
 
 import nas as package
 
@@ -33,7 +33,7 @@ def test_three_trials_of_the_default_space(tmp_path: Path) -> None:
         if (tmp_path / "runs.db").exists() and package.Ledger(
             tmp_path / "runs.db"
         ).campaign_names():
-            nas(*asked, cwd=tmp_path)
+            nas_inside(*asked, cwd=tmp_path)
             reads += 1
         time.sleep(8.0)
     said, _ = campaign.communicate()

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from real_nas import nas, results, write_space
+from real_nas import nas, nas_inside, results, write_space
 
 import nas as package
 from nas.spec import Role
@@ -36,7 +36,7 @@ def test_every_candidate_and_control_has_a_result(campaign: Path) -> None:
 
 
 def test_the_dry_run_foretells_the_campaign(campaign: Path, tmp_path: Path) -> None:
-    lines = nas(
+    lines = nas_inside(
         "search", str(campaign / "five.yaml"), "--dry-run", "--trials", "4", "--json", cwd=tmp_path
     )
     foretold = [json.loads(line)["key"] for line in lines.splitlines()]
@@ -48,10 +48,10 @@ def test_the_dry_run_foretells_the_campaign(campaign: Path, tmp_path: Path) -> N
 def test_the_dry_run_of_a_campaign_goes_on_with_its_sequence(campaign: Path) -> None:
     space = str(campaign / "five.yaml")
     name = package.Ledger(campaign / "runs.db").campaign_names()[0]
-    both = nas(
+    both = nas_inside(
         "search", space, "--dry-run", "--trials", "6", "--json", "--db", "x.db", cwd=campaign
     )
-    rest = nas(
+    rest = nas_inside(
         "search", space, "--dry-run", "--trials", "2", "--json", "--name", name, cwd=campaign
     )
     keys = [json.loads(line)["key"] for line in both.splitlines()]
@@ -61,27 +61,27 @@ def test_the_dry_run_of_a_campaign_goes_on_with_its_sequence(campaign: Path) -> 
 
 
 def test_reports_in_every_format(campaign: Path) -> None:
-    rows = json.loads(nas("report", "leaderboard", "--format", "json", cwd=campaign))
+    rows = json.loads(nas_inside("report", "leaderboard", "--format", "json", cwd=campaign))
     assert len(rows) == 4
     assert rows[0]["val_acc"] == max(row["val_acc"] for row in rows) > 0.5
     for question in ("family_yield", "cooccurrence", "coverage", "failures"):
         for form in ("table", "csv", "md"):
-            assert nas("report", question, "--format", form, cwd=campaign)
+            assert nas_inside("report", question, "--format", form, cwd=campaign)
 
 
 def test_a_report_from_python_equals_the_commands(campaign: Path) -> None:
     ledger = package.Ledger(campaign / "runs.db")
     frame = package.table("leaderboard", ledger)
-    rows = json.loads(nas("report", "leaderboard", "--format", "json", cwd=campaign))
+    rows = json.loads(nas_inside("report", "leaderboard", "--format", "json", cwd=campaign))
     assert list(frame["key"]) == [row["key"] for row in rows]
 
 
 def test_status_and_show_speak_json(campaign: Path) -> None:
-    status = json.loads(nas("status", "--json", cwd=campaign))
+    status = json.loads(nas_inside("status", "--json", cwd=campaign))
     assert status["state"] == "done"
-    shown = json.loads(nas("show", "#0", "--json", cwd=campaign))
+    shown = json.loads(nas_inside("show", "#0", "--json", cwd=campaign))
     assert shown["outcome"] == "ok"
-    assert "def build(" in nas("show", "#0", "--code", cwd=campaign)
+    assert "def build(" in nas_inside("show", "#0", "--code", cwd=campaign)
 
 
 EXPORTED = """
@@ -108,7 +108,7 @@ def test_an_export_gives_the_trials_logits_where_nas_is_absent(campaign: Path) -
 
     from nas.train import load_model
 
-    nas("export", "#0", "-o", "exported", cwd=campaign)
+    nas_inside("export", "#0", "-o", "exported", cwd=campaign)
     assert (campaign / "exported" / "README.md").read_text()
     done = subprocess.run(
         [sys.executable, "-c", EXPORTED], cwd=campaign, capture_output=True, text=True, check=True
@@ -118,7 +118,7 @@ def test_an_export_gives_the_trials_logits_where_nas_is_absent(campaign: Path) -
     ledger = package.Ledger(campaign / "runs.db")
     row = ledger.attempts().query("role == 'search' and number == 0").iloc[0]
     weights = ledger.files / row["folder"] / "weights.safetensors"
-    model = load_model(nas("show", "#0", "--code", cwd=campaign), 10)
+    model = load_model(nas_inside("show", "#0", "--code", cwd=campaign), 10)
     model.load_state_dict(load_file(weights))
     torch.manual_seed(0)
     with torch.no_grad():
@@ -127,7 +127,9 @@ def test_an_export_gives_the_trials_logits_where_nas_is_absent(campaign: Path) -
 
 
 def test_confirm_retrains_the_leaders_with_new_seeds(campaign: Path) -> None:
-    nas("confirm", "--top", "1", "--seeds", "2", "--executor", "local", "-w", "2", cwd=campaign)
+    nas_inside(
+        "confirm", "--top", "1", "--seeds", "2", "--executor", "local", "-w", "2", cwd=campaign
+    )
     frame = package.Ledger(campaign / "runs.db").candidates().query("role == 'confirm'")
     assert list(frame["outcome"]) == ["ok", "ok"]
     board = package.table("leaderboard", package.Ledger(campaign / "runs.db"))
