@@ -13,7 +13,8 @@ from nas.bank import Bank, Entry
 from nas.ledger import Ledger
 from nas.spec import WEIGHTS
 
-LOCAL = ("--executor", "local", "--workers", "1", "--epochs", "1")
+ASKED = ("--workers", "1", "--epochs", "1", "--executor")
+LOCAL, INLINE = (*ASKED, "local"), (*ASKED, "inline")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def entries(folder: Path) -> list[Path]:
 
 def bank(folder: Path, *arguments: str) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = json.loads(
-        nas_inside("bank", "five.yaml", *LOCAL, *arguments, "--json", cwd=folder)
+        nas_inside("bank", "five.yaml", *INLINE, *arguments, "--json", cwd=folder)
     )
     return rows
 
@@ -108,7 +109,7 @@ def test_what_is_damaged_is_trained_again_and_nothing_else(folder: Path) -> None
     told = inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
     assert told.returncode == 1
     assert "its checksum is wrong" in told.stderr
-    told = inside("bank", "five.yaml", *LOCAL, "--check", cwd=folder)
+    told = inside("bank", "five.yaml", *INLINE, "--check", cwd=folder)
     assert told.returncode == 0, told.stderr
     assert "its checksum is wrong" in told.stderr
     assert "1 expert was lost or damaged and is trained again" in told.stderr
@@ -148,11 +149,11 @@ def test_a_screen_and_its_reports(folder: Path) -> None:
 def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
     nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
     nas_inside("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
-    told = inside("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)  # all of it
+    told = inside("bank", "five.yaml", *INLINE, "--publish", "out", cwd=folder)  # all of it
     assert told.returncode == 0, told.stderr
     assert "quartets.csv" in told.stderr
     assert len((folder / "out" / "quartets.csv").read_text().splitlines()) == 11
-    again = inside("bank", "five.yaml", *LOCAL, "--publish", "out", cwd=folder)
+    again = inside("bank", "five.yaml", *INLINE, "--publish", "out", cwd=folder)
     assert again.returncode == 2
     assert "not an empty folder" in again.stderr
     small = nas_inside("screen", "five.yaml", "--epochs", "1", "--max-params", "300k", cwd=folder)
@@ -165,22 +166,22 @@ def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_bank_that_is_full_stops_with_one_line_and_goes_on(tmp_path: Path) -> None:
     space = write_space(tmp_path)
-    told = inside("bank", space, *LOCAL, "--max-size", "3M", cwd=tmp_path)
+    told = inside("bank", space, *INLINE, "--max-size", "3M", cwd=tmp_path)
     assert told.returncode == 1
     assert "more than its limit of 3.0 MB" in told.stderr
     kept = len(entries(tmp_path))
     assert 0 < kept < 5
     assert set(Ledger(tmp_path / "runs.db").candidates()["outcome"].dropna()) == {"ok"}
-    told = inside("bank", space, *LOCAL, "--max-size", "1x", cwd=tmp_path)
+    told = inside("bank", space, *INLINE, "--max-size", "1x", cwd=tmp_path)
     assert told.returncode == 2
-    nas_inside("bank", space, *LOCAL, cwd=tmp_path)
+    nas_inside("bank", space, *INLINE, cwd=tmp_path)
     assert len(entries(tmp_path)) == 5
 
 
 @pytest.mark.slow
 def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
-    asked = ("five.yaml", "--experts", "bank", "--from-screen", "2", "--executor", "local")
+    asked = ("five.yaml", "--experts", "bank", "--from-screen", "2", "--executor", "inline")
     drawn = nas_inside("search", *asked, "--dry-run", "--json", cwd=folder)
     foretold = [json.loads(line)["key"] for line in drawn.splitlines()]
     nas_inside("search", *asked, "-w", "1", "--epochs", "1", "--name", "warm", cwd=folder)
@@ -237,7 +238,16 @@ def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) ->
 
 @pytest.mark.slow
 def test_experts_that_early_stopping_ends_are_left_out(tmp_path: Path) -> None:
-    asked = ("bank", write_space(tmp_path), *LOCAL[:-1], "2", "--scheduler", "asha", "--json")
+    asked = (
+        "bank",
+        write_space(tmp_path),
+        "--epochs",
+        "2",
+        *("--executor", "inline"),
+        "--scheduler",
+        "asha",
+        "--json",
+    )
     rows = json.loads(nas_inside(*asked, cwd=tmp_path))
     outcomes = Ledger(tmp_path / "runs.db").candidates().set_index("key")["outcome"]
     assert set(outcomes) == {"ok", "pruned"}  # a member that is the best so far goes on
