@@ -238,16 +238,9 @@ def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) ->
 
 @pytest.mark.slow
 def test_experts_that_early_stopping_ends_are_left_out(tmp_path: Path) -> None:
-    asked = (
-        "bank",
-        write_space(tmp_path),
-        "--epochs",
-        "2",
-        *("--executor", "inline"),
-        "--scheduler",
-        "asha",
-        "--json",
-    )
+    space = write_space(tmp_path)
+    settings = ("--epochs", "2", "--executor", "inline", "--scheduler", "asha")
+    asked = ("bank", space, *settings, "--json")
     rows = json.loads(nas_inside(*asked, cwd=tmp_path))
     outcomes = Ledger(tmp_path / "runs.db").candidates().set_index("key")["outcome"]
     assert set(outcomes) == {"ok", "pruned"}  # a member that is the best so far goes on
