@@ -17,6 +17,7 @@ from nas.train import smoke
 from nas.train.smoke import computes, smoke_kernel
 
 CPU = torch.device("cpu")
+NO_HANDLE = "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"
 GPU = torch.device("cuda:1")
 
 
@@ -109,33 +110,23 @@ class TestCrowding:
         cuda.fault = torch.AcceleratorError("CUDA error: device-side assert triggered")
         assert not crowded(GPU, 1.0)
 
-    @pytest.mark.parametrize(("free", "stage"), [(40.0, "build"), (1.0, CROWDED)])
-    def test_its_outcome_says_so(
-        self,
-        cuda: RecordedCuda,
-        make_trial: Any,
-        monkeypatch: pytest.MonkeyPatch,
-        digits: Data,
-        free: float,
-        stage: str,
-    ) -> None:
-        cuda.free = int(free * GIB)
-        monkeypatch.setattr(module.DATA, "get", lambda *_, **__: digits)
-        monkeypatch.setattr(module, "computes", lambda device: True)
-        code = "def build(n):\n    raise MemoryError('full')"
-        _, outcome = finish(make_trial(code, device="cuda", memory_fraction=0.25))
-        assert outcome.status is Status.OOM
-        assert outcome.stage == stage
-
     @pytest.mark.parametrize(
-        ("free", "status", "stage"), [(1.0, Status.OOM, CROWDED), (40.0, Status.CRASH, "build")]
+        ("error", "free", "status", "stage"),
+        [
+            ("MemoryError('full')", 40.0, Status.OOM, "build"),
+            ("MemoryError('full')", 1.0, Status.OOM, CROWDED),
+            # A library that has no handle mostly had no room for it, and does not say so.
+            (f"RuntimeError({NO_HANDLE!r})", 40.0, Status.CRASH, "build"),
+            (f"RuntimeError({NO_HANDLE!r})", 1.0, Status.OOM, CROWDED),
+        ],
     )
-    def test_a_library_without_a_handle_has_no_room_where_others_have_it(
+    def test_its_outcome_says_whose_want_of_memory_it_was(
         self,
         cuda: RecordedCuda,
         make_trial: Any,
         monkeypatch: pytest.MonkeyPatch,
         digits: Data,
+        error: str,
         free: float,
         status: Status,
         stage: str,
@@ -143,7 +134,7 @@ class TestCrowding:
         cuda.free = int(free * GIB)
         monkeypatch.setattr(module.DATA, "get", lambda *_, **__: digits)
         monkeypatch.setattr(module, "computes", lambda device: True)
-        code = "def build(n):\n    raise RuntimeError('cuDNN error: CUDNN_STATUS_NOT_INITIALIZED')"
+        code = f"def build(n):\n    raise {error}"
         _, outcome = finish(make_trial(code, device="cuda", memory_fraction=0.25))
         assert (outcome.status, outcome.stage) == (status, stage)
 
