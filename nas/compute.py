@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nas.faults import is_out_of_memory, lacks_handle
+from nas.faults import is_librarys, is_out_of_memory
 from nas.spec import Recipe
 
 LAYOUT = torch.channels_last
@@ -106,11 +106,11 @@ def crowded(device: torch.device, share: float, *, context_bytes: int = 0) -> bo
 def out_of_memory(
     error: BaseException, device: torch.device, share: float, *, context_bytes: int = 0
 ) -> bool:
-    """Whether memory ran out, by what an exception says or, where a library of CUDA's had perhaps
-    no room for its handle, by what others have of this GPU; see `crowded`."""
+    """Whether memory ran out, by what an exception says or, where a library of CUDA's gave up
+    perhaps for want of room, by what others have of this GPU; see `crowded`."""
     if is_out_of_memory(error):
         return True
-    if device.type != "cuda" or not lacks_handle(error):
+    if device.type != "cuda" or not is_librarys(error):
         return False
     return crowded(device, share, context_bytes=context_bytes)
 

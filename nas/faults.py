@@ -17,10 +17,24 @@ class NonFiniteLossError(ArithmeticError):
     """A loss or a gradient became NaN or infinite."""
 
 
+class WrongNumberError(ArithmeticError):
+    """A device computes, and wrongly."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception, or one that it was raised from, says that memory ran out: the
-    device's or the machine's."""
-    return any(_is_out_of_memory(link) for link in _chain(error))
+    """Whether an exception, or one that it was raised from, says that memory ran out, the
+    device's or the machine's, or that another process has all of the device; see `is_busy`."""
+    return any(_is_out_of_memory(link) for link in _chain(error)) or is_busy(error)
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether it says that another process has the GPU: one in exclusive mode takes one at a
+    time."""
+    return any(
+        (isinstance(link, RuntimeError) and _says(link, _BUSY))
+        or (isinstance(link, _ACCELERATOR_ERROR) and _code(link) == _BUSY_CODE)
+        for link in _chain(error)
+    )
 
 
 def is_cuda_error(error: BaseException) -> bool:
@@ -33,15 +47,16 @@ def is_cuda_error(error: BaseException) -> bool:
     )
 
 
-def lacks_handle(error: BaseException) -> bool:
-    """Whether it says that one of CUDA's libraries could not begin. Mostly there is no memory for
-    its handle, though it does not say so: see `nas.compute.out_of_memory`."""
-    return any(_says(link, ("_status_not_initialized",)) for link in _chain(error))
+def is_librarys(error: BaseException) -> bool:
+    """Whether one of CUDA's libraries gave up. Where it had no memory for its handle, its kernels
+    or its work it often does not say so: see `nas.compute.out_of_memory`."""
+    return any(isinstance(link, RuntimeError) and _says(link, _LIBRARIES) for link in _chain(error))
 
 
 def is_accident(error: BaseException) -> bool:
-    """Whether it may be the moment's or the machine's fault: memory ran out, or CUDA failed."""
-    return is_out_of_memory(error) or is_cuda_error(error)
+    """Whether it may be the moment's or the machine's fault: memory, threads, files or room on the
+    disk ran out, or CUDA failed."""
+    return is_out_of_memory(error) or is_cuda_error(error) or any(map(_is_used_up, _chain(error)))
 
 
 _OUT_OF_MEMORY = (
@@ -58,16 +73,27 @@ _OUT_OF_MEMORY = (
     "not enough memory",  # torch's CPU allocator
     "can't allocate memory",
     "cannot allocate memory",
+    "bad_alloc",  # C++ has no other words
+)
+_BUSY = ("busy or unavailable", "cudaerrordevicesunavailable")
+_LIBRARIES = (
+    *("cudnn error", "cudnn_status_", "cudnn frontend", "cudnn_frontend"),
+    *("cublas", "cusolver", "cusparse", "cufft", "curand"),
 )
 _CUDA_ERRORS = (
-    *("cuda error", "cuda driver error", "cudaerror", "cuda_error_"),
-    *("cudnn error", "cudnn_status_", "valid cudnn algorithm", "unable to find an engine"),
-    *("cublas", "cusolver", "cusparse", "cufft", "curand", "nccl error", "nvrtc", "nvml_"),
+    *("cuda error", "cuda driver error", "cudaerror", "cuda_error_", "cuda unknown error"),
+    *("no cuda gpus are available", "cudagetdevicecount", "found no nvidia driver"),
+    *("valid cudnn algorithm", "unable to find an engine", *_BUSY, *_LIBRARIES),
+    *("nccl error", "nvrtc", "nvml_"),
     *("device-side assert", "illegal memory access", "illegal instruction", "misaligned address"),
     *("launch failure", "launch timed out", "uncorrectable ecc", "triton error"),
 )
 _OUT_OF_MEMORY_CODE = 2
 """cudaErrorMemoryAllocation, and the driver's CUDA_ERROR_OUT_OF_MEMORY."""
+_BUSY_CODE = 46
+"""cudaErrorDevicesUnavailable, and the driver's CUDA_ERROR_DEVICE_UNAVAILABLE."""
+_USED_UP = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What a machine says that has no more threads, open files or room, or whose disk fails."""
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -75,13 +101,25 @@ def _is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    if getattr(error, "error_code", None) == _OUT_OF_MEMORY_CODE:
-        return isinstance(error, _ACCELERATOR_ERROR)
+    if isinstance(error, _ACCELERATOR_ERROR) and _code(error) == _OUT_OF_MEMORY_CODE:
+        return True
     # A kernel that asks for more shared memory than a block may have: with a smaller batch
     # Triton may choose another.
     if _is_tritons(error):
         return _says(error, ("out of resource", *_OUT_OF_MEMORY))
     return isinstance(error, RuntimeError) and _says(error, _OUT_OF_MEMORY)
+
+
+def _is_used_up(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _USED_UP
+    return isinstance(error, RuntimeError) and _says(error, ("can't start new thread",))
+
+
+def _code(error: BaseException) -> int | None:
+    """CUDA's own number for what happened, where torch keeps it."""
+    code: int | None = getattr(error, "error_code", None)
+    return code
 
 
 def _is_tritons(error: BaseException) -> bool:

@@ -76,8 +76,8 @@ class Executor(ABC):
     GRACE = 30.0
     """Seconds a worker gets beyond its time limit to end by itself before it is killed."""
     CHECK = "nas.execute.devices:check_first_gpu"
-    """What a fresh process is asked, as `module:name`, after a trial that left its own unfit:
-    raises where the first GPU does not work."""
+    """What a fresh process is asked, as `module:name`, after a trial that left its own unfit: what
+    is wrong with the first GPU, "" where it works. What it raises is no answer."""
 
     def __init__(self, *, workers: int = 1, gpus: int = 0, evaluate: str = EVALUATE) -> None:
         if workers < 1:

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 import nas
-from nas.spec import UsageError
+from nas.spec import UsageError, one_line
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """What a candidate may take of a GPU: powers of two, which fit beside each other without waste."""
@@ -98,20 +98,29 @@ def settled_precision(wanted: str, gpus: int) -> tuple[str, str]:
     )
 
 
-def check_first_gpu() -> None:
-    """Raises whatever CUDA raises where the first GPU that this process sees does not work, and
-    RuntimeError where it computes wrong numbers. One whose memory others have taken does work."""
+def check_first_gpu() -> str:
+    """What is wrong with the first GPU that this process sees; nothing where it works.
+
+    Wrong is an error of CUDA's and a wrong number. A GPU that others have taken, or its memory,
+    does work. What else is raised (a library that is not there, a machine without a thread left)
+    says nothing of the GPU.
+    """
     import torch
 
     from nas.compute import out_of_memory
+    from nas.faults import WrongNumberError, is_cuda_error
     from nas.train.smoke import smoke_kernel
 
     gpu = torch.device("cuda:0")
     try:
         smoke_kernel(gpu)
     except Exception as error:
-        if not out_of_memory(error, gpu, SHARES[0]):
-            raise
+        if out_of_memory(error, gpu, SHARES[0]):
+            return ""
+        if is_cuda_error(error) or isinstance(error, WrongNumberError):
+            return one_line(error)
+        raise
+    return ""
 
 
 def visible_device(gpu: int) -> str:

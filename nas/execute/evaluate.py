@@ -24,7 +24,9 @@ from nas.execute.dataset import DataCache
 from nas.execute.deposit import deposit
 from nas.execute.devices import CONTEXT_BYTES
 from nas.execute.warm import recipe_of, task_of, warmed
+from nas.faults import is_busy
 from nas.spec import (
+    BUSY,
     CHECKPOINT,
     CROWDED,
     MEMORY_OF_OTHERS,
@@ -149,7 +151,9 @@ class _Attempt:
         if status is Status.CRASH and not isinstance(error, ProblemError):
             message = f"{type(error).__name__}: {message}"
         stage = self.stage
-        if status is Status.OOM and stage not in MEMORY_OF_OTHERS and self._crowded():
+        if is_busy(error):
+            stage = BUSY
+        elif status is Status.OOM and stage not in MEMORY_OF_OTHERS and self._crowded():
             stage = CROWDED
             message += "; the GPU has less than this trial's share of it"
         if status is Status.TIMEOUT:

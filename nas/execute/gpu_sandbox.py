@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from nas.execute.devices import check_first_gpu, visible_device
+from nas.execute.base import Executor
+from nas.execute.devices import visible_device
 from nas.execute.gpu_memory import GpuMemory, MemoryReader
-from nas.execute.sandbox import Sandbox
-from nas.execute.trial_process import CHECK_SECONDS
+from nas.execute.sandbox import Answer, Sandbox
+from nas.execute.trial_process import CHECK_SECONDS, CHECKS, PAUSE_SECONDS, ask_gpu
 from nas.spec import ProblemError
 
 
@@ -21,9 +22,11 @@ class GpuSandbox(Sandbox):
     """Its process sees one of the first `gpus` GPUs, as its first.
 
     Whenever it is made, that is the first that works among those with room, or else the one with
-    the most. One that does not work is told of and passed over; retiring it is for the executor,
-    who finds it out by itself. A call raises NoGpuError where none works.
+    the most. One that does not work, or that cannot be asked, is told of and passed over; retiring
+    it is for the executor, who finds it out by itself. A call raises NoGpuError where none works.
     """
+
+    CHECK = Executor.CHECK
 
     def __init__(self, gpus: int, say: Callable[[str], None] = lambda line: None) -> None:
         super().__init__()
@@ -35,16 +38,29 @@ class GpuSandbox(Sandbox):
         problem = "none is left"
         for gpu in self._in_order():
             self.visible_devices = visible_device(gpu)
-            super()._open()
-            answer = self.call(check_first_gpu, timeout=CHECK_SECONDS)
-            if answer.ok:
+            answer = self._asked()
+            if not answer.ok:
+                problem = answer.problem
+                self._say(f"GPU {gpu} cannot be asked whether it works: {problem}")
+            elif answer.value:
+                self.close()
+                self._sound.remove(gpu)
+                self._memory.leave_out(gpu)
+                problem = answer.value
+                self._say(f"GPU {gpu} does not work and is passed over: {problem}")
+            else:
                 return
-            self.close()
-            self._sound.remove(gpu)
-            self._memory.leave_out(gpu)
-            problem = answer.problem
-            self._say(f"GPU {gpu} does not work and is passed over: {problem}")
         raise NoGpuError(f"no GPU works ({problem})", fix="see what `nas doctor` says")
+
+    def _asked(self) -> Answer[str]:
+        """What is wrong with the GPU that a new process sees, asked anew if there is no answer."""
+        for pause in (0.0, *[PAUSE_SECONDS] * (CHECKS - 1)):
+            super()._open()
+            answer = self.call(ask_gpu, self.CHECK, pause, timeout=pause + CHECK_SECONDS)
+            if answer.ok:
+                break
+            self.close()
+        return answer
 
     def _in_order(self) -> list[int]:
         """The sound ones: those with room, then by their room; unknown ones last."""

@@ -22,7 +22,7 @@ from nas.execute.child import Item
 from nas.execute.dispatch import Dispatcher
 from nas.execute.placing import sixteenths
 from nas.execute.running import Running
-from nas.execute.trial_process import CHECK_SECONDS, Event, Order
+from nas.execute.trial_process import CHECK_SECONDS, CHECKS, Event, Order
 from nas.spec import Epoch, Outcome, Status
 from nas.working_time import awake
 
@@ -59,7 +59,7 @@ class Desk:
     """
 
     POLL_SECONDS = 0.05
-    DEAF_SECONDS = 2 * CHECK_SECONDS
+    DEAF_SECONDS = (CHECKS + 1) * CHECK_SECONDS
     """How long an actor may take to end a trial past its limit and ask its GPU."""
 
     def __init__(self, dispatcher: Dispatcher, trials: int, folder: Path) -> None:

@@ -4,20 +4,28 @@ A trial that leaves it unfit gets a fresh process behind it, and there the GPU i
 still works: so a trial that broke its own process is told from a GPU that is broken.
 """
 
+import time
 from dataclasses import dataclass
 from enum import Enum
 from multiprocessing.connection import Connection
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from nas.execute.base import Executor
 from nas.execute.child import Child, Item, Raised, Returned, Started
 from nas.execute.growth import Growth
+from nas.execute.running import death
 from nas.spec import DEVICE, Outcome, Status, Trial
 from nas.working_time import awake
 
 CHECK_SECONDS = 120.0
 """How long a GPU may take to prove that it works, the start of a process included."""
+CHECKS = 3
+"""How often it is asked before what keeps it from answering counts: a machine that is out of memory
+kills the process that asks, too."""
+PAUSE_SECONDS = 3.0
+"""Before it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,8 @@ class TrialProcess:
         self._order: Order | None = None
         self._held: Event | None = None
         """What is not told before the GPU has been checked."""
+        self._checks = 0
+        """How often it has been asked since."""
         self._again = False
         """Whether this trial has had its second chance to start."""
         self._limit = 0.0
@@ -153,9 +163,10 @@ class TrialProcess:
 
     def give_up(self) -> Event | None:
         """Kills what is overdue; as `hear`."""
-        checking = self._state is _State.CHECKING
+        if self._state is _State.CHECKING:
+            return self._unanswered(_broken(f"no answer within {CHECK_SECONDS:g} s"))
         self.close()
-        return _broken(f"no answer within {CHECK_SECONDS:g} s", "") if checking else None
+        return None
 
     def close(self) -> None:
         """Ends the process and so gives back its GPU memory; the next trial gets a new one."""
@@ -188,27 +199,43 @@ class TrialProcess:
         self.close()
         if device is None:
             return event
+        self._held, self._checks = event, 0
+        self._check(device, pause=0.0)
+        return None
+
+    def _check(self, device: str, *, pause: float) -> None:
         assert self._order is not None
-        self._held, self.device = event, device
+        self.device, self._checks = device, self._checks + 1
         self._child = Child(visible_devices=device)
-        self._child.ask(self._order.check)
-        self._wait_for(_State.CHECKING, CHECK_SECONDS)
+        self._child.ask(ask_gpu, self._order.check, pause)
+        self._wait_for(_State.CHECKING, pause + CHECK_SECONDS)
+
+    def _unanswered(self, otherwise: Item) -> Event | None:
+        """Asks the GPU again; `otherwise` where that was done often enough."""
+        device = self.device
+        assert device is not None
+        self.close()
+        if self._checks >= CHECKS:
+            return otherwise
+        self._check(device, pause=PAUSE_SECONDS)
         return None
 
     def _checked(self, answer: Any) -> Event | None:
+        assert self._child is not None
         match answer:
             case Started():
                 return None
-            case Returned():
+            case Returned(""):
                 self._state = _State.IDLE
+            case Returned(problem):
+                self.close()
+                return _broken(problem)
             case Raised(problem, detail):
-                self.close()
-                return _broken(problem, detail)
+                return self._unanswered(_unasked(problem, detail))
             case _:
-                assert self._child is not None
-                tail = self._child.tail()
-                self.close()
-                return _broken("the process that asked it died", tail)
+                status, problem = death(self._child.exitcode)
+                told = _broken if status is Status.CRASH else _unasked
+                return self._unanswered(told(f"asking it, {problem}", self._child.tail()))
         held, self._held = self._held, None
         match held:
             case Item(Outcome(stage="start", needs_restart=True)) if not self._again:
@@ -218,7 +245,26 @@ class TrialProcess:
         return held
 
 
-def _broken(problem: str, detail: str) -> Item:
+def ask_gpu(check: str, pause: float) -> str:
+    """What a check says, called in a fresh process after so many seconds."""
+    time.sleep(pause)
+    answer: str = resolve_name(check)()
+    return answer
+
+
+def _unasked(problem: str, detail: str = "") -> Item:
+    """The machine's fault: a trial is worth another try, and the GPU too."""
+    return Item(
+        Outcome(
+            status=Status.KILLED,
+            stage="start",
+            message=f"its GPU could not be asked whether it works: {problem}",
+            detail=detail,
+        )
+    )
+
+
+def _broken(problem: str, detail: str = "") -> Item:
     return Item(
         Outcome(
             status=Status.CRASH,

@@ -14,6 +14,7 @@ from nas.spec.candidate import (
 )
 from nas.spec.duration import format_duration, parse_duration
 from nas.spec.outcome import (
+    BUSY,
     CROWDED,
     DEVICE,
     DRIVER,
@@ -39,6 +40,7 @@ from nas.spec.record import Phase, Plan, Record
 from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
 
 __all__ = [
+    "BUSY",
     "CHECKPOINT",
     "CROWDED",
     "DEVICE",

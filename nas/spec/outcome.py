@@ -41,7 +41,11 @@ CROWDED = "crowded"
 """The stage of an attempt that ran out of memory before it had what its share of the GPU promised:
 others hold it. Not its candidate's failure."""
 
-MEMORY_OF_OTHERS = ("start", "data", CROWDED)
+BUSY = "busy"
+"""The stage of an attempt whose GPU takes one process at a time, and had another. Not its
+candidate's failure."""
+
+MEMORY_OF_OTHERS = ("start", "data", CROWDED, BUSY)
 """Stages in which memory that runs out is the machine's, not the candidate's: no model is there
 yet, or others have what was promised."""
 
@@ -110,8 +114,8 @@ class Outcome(Noun):
     status: Status
     stage: str = ""
     """Where a failure happened: start (no worker had begun), fit, data, build, train, measure,
-    save, worker (seen from outside: its process died or had to be killed), DRIVER, DEVICE or
-    CROWDED."""
+    save, worker (seen from outside: its process died or had to be killed), DRIVER, DEVICE,
+    CROWDED or BUSY."""
     message: str = ""
     """One line for a person."""
     detail: str = ""

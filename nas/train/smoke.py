@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional
 
 from nas.compute import has_bf16
+from nas.faults import WrongNumberError
 
 _CHANNELS, _SIDE = 8, 8
 
@@ -12,8 +13,8 @@ def smoke_kernel(device: torch.device) -> None:
     """Runs a convolution, a matrix product and their backward pass on a device, in fp32 and,
     where it has it, in bf16, and waits for them.
 
-    Returns nothing where the results are right; raises whatever the device raises, or RuntimeError
-    for wrong numbers. What an earlier kernel did wrong without anybody having waited for it is
+    Returns nothing where the results are right; raises whatever the device raises, or
+    WrongNumberError. What an earlier kernel did wrong without anybody having waited for it is
     raised here too. Draws no random numbers.
     """
     if device.type == "cuda":
@@ -50,4 +51,4 @@ def _step(device: torch.device, dtype: torch.dtype) -> None:
     for has, wants in zip([float(figure.detach()) for figure in found], right, strict=True):
         # bf16 keeps 8 bits: 2⁻⁸ is its largest rounding. NaN is not within it either.
         if not abs(has - wants) <= 2**-8 * wants:
-            raise RuntimeError(f"{device} computes {has:g} where {wants} is right, in {dtype}")
+            raise WrongNumberError(f"{device} computes {has:g}, not {wants}, in {dtype}")

@@ -360,8 +360,8 @@ class ProcessContract(ExecutorContract):
         assert driver.statuses == [Status.OK] * 6
         assert {outcome.message for outcome in driver.outcomes.values()} == {"device=good"}
         assert dict(driver.retirements) == {
-            1: "the GPU does not work: RuntimeError: dead is dead",
-            2: "the GPU does not work: the process that asked it died",
+            1: "the GPU does not work: dead is dead",
+            2: "the GPU does not work: asking it, its process exited with code 1 before an outcome",
         }
 
     @pytest.mark.parametrize("deed", ["sleep", "hold_gil", "throw", "silent", "leave 1"])
@@ -376,7 +376,7 @@ class ProcessContract(ExecutorContract):
         executor.run(driver)
         assert driver.statuses == [Status.OK] * 2, driver.outcomes
         assert all("device=good" in outcome.message for outcome in driver.outcomes.values())
-        assert dict(driver.retirements) == {0: "the GPU does not work: RuntimeError: dead is dead"}
+        assert dict(driver.retirements) == {0: "the GPU does not work: dead is dead"}
 
     def test_on_a_gpu_that_works_it_is_the_trials_own_end(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from nas.execute import (
     settled_precision,
 )
 from nas.execute.devices import CONTEXT_BYTES, SHARES, Gpu, share, visible_device
+from nas.faults import WrongNumberError
 from nas.spec import ProblemError
 
 GIB = 2**30
@@ -79,7 +79,10 @@ def test_a_gpu_is_counted_among_those_this_process_sees(
         ("CUDA out of memory. Tried to allocate 2.00 MiB", 0, True),  # somebody else has it all
         ("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`", 0, True),
         ("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED", 80, False),
+        ("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR", 2, True),
         ("CUDA error: unspecified launch failure", 0, False),
+        ("No CUDA GPUs are available", 80, False),
+        ("CUDA error: CUDA-capable device(s) is/are busy or unavailable", 80, True),
     ],
 )
 def test_a_gpu_proves_that_it_works(
@@ -96,9 +99,29 @@ def test_a_gpu_proves_that_it_works(
             raise RuntimeError(problem)
 
     monkeypatch.setattr("nas.train.smoke.smoke_kernel", kernel)
-    with nullcontext() if works else pytest.raises(RuntimeError, match="CUDA error"):
-        devices.check_first_gpu()
+    wrong = devices.check_first_gpu()
+    assert wrong == ("" if works else f"RuntimeError: {problem}")
     assert asked == ["cuda:0"]
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("torch"), OSError(11, "no thread left")])
+def test_what_is_not_the_gpu_s_says_nothing_of_it(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kernel(device: torch.device) -> None:
+        raise error
+
+    monkeypatch.setattr("nas.train.smoke.smoke_kernel", kernel)
+    with pytest.raises(type(error)):
+        devices.check_first_gpu()
+
+
+def test_a_gpu_that_computes_wrongly_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kernel(device: torch.device) -> None:
+        raise WrongNumberError("cuda:0 computes 1, not 2")
+
+    monkeypatch.setattr("nas.train.smoke.smoke_kernel", kernel)
+    assert "computes 1, not 2" in devices.check_first_gpu()
 
 
 def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

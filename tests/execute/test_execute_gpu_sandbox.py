@@ -1,5 +1,7 @@
 """Where a campaign probes and measures: on a GPU that works, with room."""
 
+from pathlib import Path
+
 import fake_evaluate as fake
 import pytest
 
@@ -18,7 +20,8 @@ class Known(MemoryReader):
 @pytest.fixture(autouse=True)
 def declared(monkeypatch: pytest.MonkeyPatch) -> None:
     """GPUs that are not there, asked by a fake check; see fake_evaluate."""
-    monkeypatch.setattr(gpu_sandbox, "check_first_gpu", fake.check)
+    monkeypatch.setattr(GpuSandbox, "CHECK", "fake_evaluate:check")
+    monkeypatch.setattr(gpu_sandbox, "PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(gpu_sandbox, "MemoryReader", Known)
 
 
@@ -30,7 +33,7 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> None:
         ("good,other", (10, 20), "other", []),
         ("good,other", (None, 20), "other", []),
         ("dead,good", (90, 0), "good", [0]),
-        ("dead,dead silent,good", (90, 90, 90), "good", [0, 1]),
+        ("dead,dead other,good", (90, 90, 90), "good", [0, 1]),
         ("good", (), "good", []),
     ],
 )
@@ -72,4 +75,31 @@ def test_where_none_works_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(2):
             with pytest.raises(NoGpuError, match="no GPU works"):
                 sandbox.call(fake.device)
-    assert said == ["GPU 0 does not work and is passed over: RuntimeError: dead is dead"]
+    assert said == ["GPU 0 does not work and is passed over: dead is dead"]
+
+
+@pytest.mark.parametrize("accident", ["killed", "hangs", "raises"])
+def test_one_that_cannot_be_asked_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, accident: str
+) -> None:
+    name = f"{accident} once {tmp_path / 'asked'}"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", name)
+    if accident == "hangs":
+        monkeypatch.setattr(gpu_sandbox, "CHECK_SECONDS", 1.0)
+    said: list[str] = []
+    with GpuSandbox(1, said.append) as sandbox:
+        assert sandbox.call(fake.device).value == name
+    assert said == []
+
+
+def test_and_passed_over_for_this_time_where_that_does_not_help(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "unasked killed")
+    said: list[str] = []
+    with GpuSandbox(1, said.append) as sandbox:
+        with pytest.raises(NoGpuError, match="killed by SIGKILL"):
+            sandbox.call(fake.device)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "good")
+        assert sandbox.call(fake.device).value == "good"
+    assert [line.partition(":")[0] for line in said] == ["GPU 0 cannot be asked whether it works"]

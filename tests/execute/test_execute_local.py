@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from executor_contract import CHECK, EVALUATE, ProcessContract, ScriptedDriver
 
-from nas.execute import Executor
+from nas.execute import Executor, trial_process
 from nas.execute.local import LocalExecutor
 from nas.spec import DEVICE, Status
 
@@ -73,6 +73,52 @@ class TestLocal(ProcessContract):
         assert driver.statuses == [Status.OK, Status.OK, Status.CRASH, Status.OK]
         assert driver.retirements == []
         assert [event for event in driver.events if event == ("started", 2)] == [("started", 2)]
+
+    @pytest.mark.parametrize("accident", ["killed", "hangs", "raises"])
+    def test_a_check_that_met_with_an_accident_is_repeated(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accident: str
+    ) -> None:
+        monkeypatch.setattr(trial_process, "PAUSE_SECONDS", 0.0)
+        if accident == "hangs":
+            monkeypatch.setattr(trial_process, "CHECK_SECONDS", 1.0)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{accident} once {tmp_path / 'asked'}")
+        driver = ScriptedDriver(["kill 9", "use"], tmp_path, device="cuda")
+        executor = self.make(gpus=1)
+        executor.CHECK = CHECK
+        executor.run(driver)
+        assert driver.statuses == [Status.KILLED, Status.OK]
+        assert not driver.outcomes[1].unbegun
+        assert driver.retirements == []
+
+    @pytest.mark.parametrize(
+        ("accident", "words"), [("killed", "killed by SIGKILL"), ("raises", "No module named")]
+    )
+    def test_what_keeps_a_machine_from_asking_retires_no_gpu(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accident: str, words: str
+    ) -> None:
+        monkeypatch.setattr(trial_process, "PAUSE_SECONDS", 0.0)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"unasked {accident}")
+        driver = ScriptedDriver(["throw", "ok"], tmp_path, device="cuda")
+        executor = self.make(gpus=1)
+        executor.CHECK = CHECK
+        executor.run(driver)
+        assert driver.statuses == [Status.KILLED, Status.OK]
+        assert driver.outcomes[1].unbegun  # nothing against its candidate
+        assert words in driver.outcomes[1].message
+        assert driver.retirements == []
+
+    def test_a_gpu_that_never_answers_is_retired(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(trial_process, "PAUSE_SECONDS", 0.0)
+        monkeypatch.setattr(trial_process, "CHECK_SECONDS", 1.0)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "unasked hangs")
+        driver = ScriptedDriver(["throw", "ok"], tmp_path, device="cuda")
+        executor = self.make(gpus=1)
+        executor.CHECK = CHECK
+        executor.run(driver)
+        assert driver.retirements == [(0, "the GPU does not work: no answer within 1 s")]
+        assert {(o.status, o.stage) for o in driver.outcomes.values()} == {(Status.CRASH, DEVICE)}
 
     def test_an_abort_reports_the_trial_that_waits_for_a_gpu(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["sleep", "ok"], tmp_path, device="cuda")

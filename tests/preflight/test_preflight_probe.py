@@ -115,12 +115,23 @@ def test_a_gpu_that_others_fill_is_told_from_one_too_small(
             probe_beside_others(member, on_gpu)
 
 
-def test_nor_is_a_cuda_error(monkeypatch: pytest.MonkeyPatch, zoo: None) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: device-side assert triggered"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("cuDNN Frontend error: [cudnn_frontend] Error: No execution plans support …"),
+    ],
+)
+def test_nor_is_any_other_accident(
+    monkeypatch: pytest.MonkeyPatch, zoo: None, error: Exception
+) -> None:
     def fails(*_: object) -> None:
-        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+        raise error
 
     monkeypatch.setattr(torch.autograd, "backward", fails)
-    with pytest.raises(torch.AcceleratorError):
+    with pytest.raises(type(error)):
         probe(Member(model="zoo_plain"), AT_8, batch=4)
 
 

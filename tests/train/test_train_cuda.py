@@ -12,12 +12,14 @@ from train_samples import SINGLE, finish
 from nas.compute import crowded, open_device, sent
 from nas.data.split import Data
 from nas.execute import evaluate as module
-from nas.spec import CROWDED, MEMORY_OF_OTHERS, Status
+from nas.faults import WrongNumberError
+from nas.spec import BUSY, CROWDED, MEMORY_OF_OTHERS, Status
 from nas.train import smoke
 from nas.train.smoke import computes, smoke_kernel
 
 CPU = torch.device("cpu")
 NO_HANDLE = "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"
+TAKEN = "CUDA error: CUDA-capable device(s) is/are busy or unavailable"
 GPU = torch.device("cuda:1")
 
 
@@ -118,6 +120,8 @@ class TestCrowding:
             # A library that has no handle mostly had no room for it, and does not say so.
             (f"RuntimeError({NO_HANDLE!r})", 40.0, Status.CRASH, "build"),
             (f"RuntimeError({NO_HANDLE!r})", 1.0, Status.OOM, CROWDED),
+            ("RuntimeError('cuFFT error: CUFFT_INTERNAL_ERROR')", 1.0, Status.OOM, CROWDED),
+            (f"RuntimeError({TAKEN!r})", 40.0, Status.OOM, BUSY),
         ],
     )
     def test_its_outcome_says_whose_want_of_memory_it_was(
@@ -233,7 +237,7 @@ class TestSmokeKernel:
     ) -> None:
         conv2d = functional.conv2d
         monkeypatch.setattr(functional, "conv2d", lambda *a, **k: broken(conv2d(*a, **k)))
-        with pytest.raises(RuntimeError, match="cpu computes"):
+        with pytest.raises(WrongNumberError, match="cpu computes"):
             smoke_kernel(CPU)
         assert not computes(CPU)
 

@@ -9,9 +9,10 @@ import torch
 from nas.faults import (
     NonFiniteLossError,
     is_accident,
+    is_busy,
     is_cuda_error,
+    is_librarys,
     is_out_of_memory,
-    lacks_handle,
 )
 
 # As Triton names it, which is not installed everywhere.
@@ -42,16 +43,36 @@ OUT_OF_MEMORY = [
             "NVML_SUCCESS == r INTERNAL ASSERT FAILED at CUDACachingAllocator.cpp:1016",
             "CUDA error: CUDA_ERROR_OUT_OF_MEMORY",
             "cudaErrorMemoryAllocation",
+            "std::bad_alloc",
         ),
     ),
 ]
-NO_HANDLE = [
-    RuntimeError("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"),
-    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
-    RuntimeError("cusolver error: CUSOLVER_STATUS_NOT_INITIALIZED, when calling `cusolverDn…`"),
+BUSY = [
+    torch.AcceleratorError("CUDA error: CUDA-capable device(s) is/are busy or unavailable"),
+    RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable"),
+    RuntimeError("cudaErrorDevicesUnavailable"),
+]
+LIBRARIES = [
+    *map(
+        RuntimeError,
+        (
+            "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
+            "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR",
+            "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+            "CUDA error: CUBLAS_STATUS_INTERNAL_ERROR when calling `cublasCreate(handle)`",
+            "cusolver error: CUSOLVER_STATUS_NOT_INITIALIZED, when calling `cusolverDn…`",
+            "CUDA error: CUSPARSE_STATUS_INSUFFICIENT_RESOURCES when calling `cusparseCreate…`",
+            "cuFFT error: CUFFT_INTERNAL_ERROR",
+            "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
+            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a …",
+            "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(…)`",
+            "cusolver error: CUSOLVER_STATUS_EXECUTION_FAILED",
+            "cuDNN Frontend error: [cudnn_frontend] Error: No execution plans support the graph.",
+        ),
+    ),
 ]
 CUDA_ERRORS = [
-    *NO_HANDLE,
+    *LIBRARIES,
     torch.AcceleratorError("any text"),
     *map(
         RuntimeError,
@@ -65,10 +86,8 @@ CUDA_ERRORS = [
             "CUDA error: misaligned address",
             "CUDA error: no kernel image is available for execution on the device",
             "CUDA driver error: unknown error",
-            "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED",
-            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a …",
-            "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(…)`",
-            "cusolver error: CUSOLVER_STATUS_EXECUTION_FAILED",
+            "No CUDA GPUs are available",
+            "Unexpected error from cudaGetDeviceCount(). Did you run some cuda functions before …",
             "Unable to find a valid cuDNN algorithm to run convolution",
             "Triton Error [CUDA]: an illegal memory access was encountered",
             "unspecified launch failure",
@@ -113,9 +132,35 @@ def test_a_cuda_error_is_not_taken_for_want_of_memory(error: BaseException) -> N
     assert not is_out_of_memory(error)
 
 
+@pytest.mark.parametrize("error", [*CUDA_ERRORS, *BUSY, *NEITHER], ids=named)
+def test_a_library_that_gave_up_is_known(error: BaseException) -> None:
+    assert is_librarys(error) == (error in LIBRARIES)
+
+
+@pytest.mark.parametrize("error", BUSY, ids=named)
+def test_a_gpu_that_another_process_has_is_no_broken_one(error: BaseException) -> None:
+    assert is_busy(error)
+    assert is_out_of_memory(error)
+
+
 @pytest.mark.parametrize("error", [*OUT_OF_MEMORY, *CUDA_ERRORS, *NEITHER], ids=named)
-def test_a_library_that_did_not_begin_is_known(error: BaseException) -> None:
-    assert lacks_handle(error) == (error in NO_HANDLE)
+def test_others_are_not_busy(error: BaseException) -> None:
+    assert not is_busy(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("can't start new thread"),
+        OSError(errno.EAGAIN, "Resource temporarily unavailable"),
+        OSError(errno.EMFILE, "Too many open files"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ],
+    ids=named,
+)
+def test_a_machine_that_has_no_more_of_something_is_an_accident(error: BaseException) -> None:
+    assert is_accident(error)
+    assert not is_out_of_memory(error)
 
 
 class TestChains:
