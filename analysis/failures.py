@@ -6,8 +6,9 @@ that only lost its driver, or memory to another program, and was taken up again 
 
 outcome               invalid, oom, timeout, nan, crash, killed; or `benched`, an event
 stage                 start, fit, data, build, train, measure or save; worker: its process died, or
-                      hung and was killed; crowded: others held the memory; driver: the campaign's
-                      own process died, time after time without a further epoch
+                      hung and was killed; crowded, busy: others held the memory, or the GPU;
+                      driver: the campaign's own process died, time after time without a further
+                      epoch
 family                empty in a space without families
 attempts              that ended so with the family in them
 share                 of all ended attempts with the family, in [0, 1]

@@ -9,7 +9,8 @@ from nas.campaign.launch import Launcher
 from nas.campaign.verdict import title
 from nas.campaign.waiting import Waiting
 from nas.ledger import Claim
-from nas.spec import Trial
+from nas.spec import BUSY, CROWDED, Outcome, Trial
+from nas.working_time import awake
 
 
 @dataclass
@@ -18,7 +19,13 @@ class Running:
 
     claim: Claim
     trial: Trial
-    begun: float
+    begun: float | None = None
+    """`awake()` when a worker took it up; until then it has nothing of a GPU."""
+
+    @property
+    def seconds(self) -> float:
+        """Since then."""
+        return 0.0 if self.begun is None else awake() - self.begun
 
 
 class Admission:
@@ -36,6 +43,21 @@ class Admission:
         self._agenda = agenda
         self._launcher = launcher
         self._say = say
+        self._processes = 0
+        """How many at most have been on a GPU, and may keep something there."""
+
+    def begun(self, running: Running) -> None:
+        """A worker has taken a trial up."""
+        running.begun = awake()
+        self._processes = min(self._config.workers, self._processes + 1)
+
+    def refused(self, claim: Claim, outcome: Outcome) -> float:
+        """A try ended for want of memory that others hold; the seconds until the next. Where it
+        had not even begun, and there is nowhere else to go, all others would fare alike and wait
+        too."""
+        elsewhere = self._config.gpus - len(self._launcher.memory.left_out) > 1
+        alone = elsewhere or outcome.stage in (CROWDED, BUSY)
+        return self.waiting.refused(claim, everyone=not alone)
 
     def next(self, running: Collection[Running]) -> Claim | None:
         """The next candidate, leased; None when there is none that may start now."""
@@ -71,9 +93,9 @@ class Admission:
         need = self._launcher.need(claim)
         if need > self._launcher.device_bytes:
             return True
-        trials = [each.trial for each in running]
+        trials = [each.trial for each in running if each.begun is not None]
         for anew in (False, True):  # a trial that has just ended may be in an older look
-            rooms = self._launcher.room(trials, anew=anew)
+            rooms = self._launcher.room(trials, self._processes, anew=anew)
             if rooms is None or need <= max(rooms):
                 return True
         if self.waiting.no_room(claim) and rooms is not None:

@@ -25,8 +25,7 @@ from nas.execute import Idle, MemoryReader
 from nas.ledger import CampaignStore, Claim
 from nas.ledger.trouble import DamagedError
 from nas.render import CandidateError
-from nas.spec import CROWDED, Epoch, Outcome, Role, Status, Trial
-from nas.working_time import awake
+from nas.spec import Epoch, Outcome, Role, Status, Trial
 
 HEARTBEAT_SECONDS = 5.0
 LOCK_SECONDS = 5.0
@@ -120,7 +119,7 @@ class CampaignDriver:
     def started(self, attempt: int) -> None:
         """The first trial's start is the budget's."""
         self.clock.start()
-        self._running[attempt].begun = awake()
+        self._admission.begun(self._running[attempt])
         self.store.begun(attempt)
 
     def epoch(self, attempt: int, epoch: Epoch) -> bool:
@@ -134,7 +133,7 @@ class CampaignDriver:
         self._admission.waiting.got_on()
         if self._rungs is None:
             return True
-        pruned = self._rungs.verdict(running.claim, epoch, awake() - running.begun)
+        pruned = self._rungs.verdict(running.claim, epoch, running.seconds)
         if pruned is not None:
             self.done(attempt, pruned)
         return pruned is None
@@ -167,7 +166,7 @@ class CampaignDriver:
         )
         line = told(claim, outcome, result)
         if result.waits:
-            seconds = self._admission.waiting.refused(again, everyone=outcome.stage != CROWDED)
+            seconds = self._admission.refused(again, outcome)
             line += f"; tried again in {seconds:.0f} s"
         elif outcome.status is not Status.INTERRUPTED:
             self._admission.waiting.got_on()
@@ -286,7 +285,7 @@ class CampaignDriver:
         if trial is None:
             self.say(f"{title(claim)}: another driver took this candidate over")
             return None
-        self._running[trial.attempt] = Running(claim, trial, awake())
+        self._running[trial.attempt] = Running(claim, trial)
         if claim.suspect:
             self.say(alone(claim))
         refusal = self._launcher.refusal(claim)

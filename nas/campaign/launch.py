@@ -87,9 +87,12 @@ class Launcher:
             params=claim.cost.params,
         )
 
-    def room(self, running: Sequence[Trial], *, anew: bool = False) -> Sequence[int] | None:
+    def room(
+        self, running: Sequence[Trial], processes: int, *, anew: bool = False
+    ) -> Sequence[int] | None:
         """Of each GPU that is in use what this campaign may have now beside other programs, in
-        bytes; None where there is no GPU, or one that nothing is known of. See `MemoryReader.look`
+        bytes; None where there is no GPU, or one that nothing is known of. Of the campaign's own
+        there are so many `processes` at most, with the `running` trials. See `MemoryReader.look`
         for `anew`."""
         look = enumerate(self.memory.look(anew=anew))
         used = [memory for gpu, memory in look if gpu not in self.memory.left_out]
@@ -97,7 +100,7 @@ class Launcher:
         known = [memory for memory in used if memory is not None]
         if len(known) < len(used) or not known:
             return None
-        kept = self.config.workers * (2 * CONTEXT_BYTES + self.data_bytes)
+        kept = processes * (2 * CONTEXT_BYTES + self.data_bytes)
         return [gpu.room(share, kept) for gpu in known]
 
     def need(self, claim: Claim) -> int:

@@ -9,11 +9,11 @@ from pathlib import Path
 from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
 from nas.execute.child import Item, Raised, Returned, Started
 from nas.execute.devices import CONTEXT_BYTES, visible_device
-from nas.execute.gpu_memory import MemoryReader
+from nas.execute.gpu_memory import Look, MemoryReader
 from nas.execute.placing import WHOLE, Placing, sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import Died, Event, Late
-from nas.spec import DEVICE, Epoch, Outcome, Status, Trial
+from nas.spec import BUSY, DEVICE, Epoch, Outcome, Status, Trial
 from nas.working_time import awake
 
 AHEAD = 4
@@ -38,6 +38,9 @@ class Dispatcher:
         self._ticker = Ticker(driver)
         self._attention = Attention()
         self._memory = MemoryReader(settings.gpus)
+        self._seen: Look = ()
+        self._begun = [0] * settings.gpus
+        """How many trials have begun on each GPU: so many processes may keep something there."""
         self._lost: Outcome | None = None
         """What the last GPU to go was retired for."""
 
@@ -87,15 +90,25 @@ class Dispatcher:
         while self._ready and len(starting) < most:
             starting.append((self._ready.pop(0), None))
         placed = self.placing.place(most - len(starting))
+        for _, gpu in placed:
+            self._begun[gpu] += 1
         return starting + [(self.taken[trial], gpu) for trial, gpu in placed]
 
     def _look_at_memory(self) -> None:
-        """How much of each GPU other programs leave. A part of a sixteenth does not count."""
-        for gpu, memory in enumerate(self._memory.look()):
+        """How much of each GPU other programs leave. What they have of a sixteenth does not
+        count, but of the last."""
+        look = self._memory.look()
+        if look is self._seen:
+            return  # what began since is not in it
+        self._seen = look
+        for gpu, memory in enumerate(look):
             if memory is not None:
                 share = self.placing.taken(gpu) / WHOLE
-                room = memory.room(share, 2 * CONTEXT_BYTES * self.settings.workers)
-                self.placing.leave_room(gpu, -(-room * WHOLE // memory.total))
+                processes = min(self.settings.workers, self._begun[gpu])
+                room = memory.room(share, 2 * CONTEXT_BYTES * processes)
+                # With less than the smallest share there is only somebody to be crowded out.
+                parts = -(-room * WHOLE // memory.total) if room * WHOLE >= memory.total else 0
+                self.placing.leave_room(gpu, parts)
 
     def visible(self, gpu: int | None) -> str | None:
         """What CUDA_VISIBLE_DEVICES is to be for a worker on a GPU; None leaves it alone."""
@@ -171,6 +184,11 @@ class Dispatcher:
         """An outcome from its worker. A GPU that does not work takes no more trials, and its trial
         goes to another, if there is one."""
         gpu = self.placing.gpu_of(running.attempt)
+        if outcome.stage == BUSY and gpu is not None and self.placing.take_one_at_a_time(gpu):
+            told = (
+                f"{outcome.message}; GPU {gpu} takes one process at a time, and has one from now on"
+            )
+            outcome = outcome.with_(message=told)
         if outcome.stage != DEVICE or gpu is None:
             self._end(running, outcome)
             return

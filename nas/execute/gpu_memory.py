@@ -109,15 +109,21 @@ def _asked(gpus: list[int], visible_devices: str | None) -> dict[int, GpuMemory 
 
 
 def mem_get_info(gpus: list[int]) -> list[tuple[int, int] | None]:
-    """(free, total) of GPUs, as CUDA says it, None where it fails: for a process that soon ends."""
+    """(free, total) of GPUs, as CUDA says it, None where it fails: for a process that soon ends.
+
+    To ask takes a context: where there is no room for one, nothing is free."""
     import torch
+
+    from nas.faults import is_out_of_memory
 
     found: list[tuple[int, int] | None] = []
     for gpu in gpus:
         try:
             found.append(torch.cuda.mem_get_info(gpu))
-        except RuntimeError:
-            found.append(None)
+        except RuntimeError as error:
+            full = is_out_of_memory(error)
+            total = torch.cuda.get_device_properties(gpu).total_memory if full else 0
+            found.append((0, total) if full else None)
     return found
 
 

@@ -41,9 +41,13 @@ class _Gpu:
     retired: bool = False
     room: int = WHOLE
     """What other programs leave of it."""
+    alone: bool = False
+    """It takes one process at a time."""
 
     @property
     def taken(self) -> int:
+        if self.alone and self.trials:
+            return WHOLE
         return sum(trial.need for trial in self.trials.values())
 
 
@@ -124,8 +128,14 @@ class Placing:
     def leave_room(self, gpu: int, room: int) -> None:
         """Other programs leave `room` sixteenths of a GPU. A trial that asks for more than is left
         of any has the GPU with the most to itself: its share is rounded up, and waiting for what
-        others keep for ever would be for ever."""
-        self._gpus[gpu].room = max(1, min(WHOLE, room))
+        others keep for ever would be for ever. So where nothing is left of any, one trial a GPU
+        finds that out, and its campaign waits."""
+        self._gpus[gpu].room = max(0, min(WHOLE, room))
+
+    def take_one_at_a_time(self, gpu: int) -> bool:
+        """From now on a trial has that GPU to itself; False where that is so already."""
+        before, self._gpus[gpu].alone = self._gpus[gpu].alone, True
+        return not before
 
     def retire(self, gpu: int) -> None:
         """A GPU takes no more trials; those on it run on until they `leave` or are given back."""

@@ -146,6 +146,20 @@ class TestMemoryOfOthers:
         )
         assert len({trial.candidate.key for _, trial in begun}) < 5
 
+    def test_on_several_gpus_others_go_on(self, bench: Make, now: list[float]) -> None:
+        """One of them is full, which is no reason to leave the other idle."""
+        campaign = bench(trials=4, gpus=2)
+        full = list[str]()
+
+        def script(trial: Trial) -> Iterator[Epoch | Outcome]:
+            full.append(trial.candidate.key)
+            return (ending(Status.OOM, stage="start") if len(full) == 1 else ok)(trial)
+
+        driver = campaign.drive(device_bytes=TOTAL)
+        assert [time for time, _ in play(driver, now, script)] == [0, 0, 0, 0, 10]
+        driver.retired(1, "the GPU does not work")
+        assert driver.fault is None
+
     def test_after_an_hour_the_campaign_stops_and_says_why(
         self, bench: Make, now: list[float]
     ) -> None:
@@ -190,6 +204,23 @@ class TestRoom:
         others.held = 10 * GIB
         play(driver, now, ok)
         assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
+
+    def test_where_nobody_is_named_only_what_began_may_be_the_campaign_s(
+        self, bench: Make, now: list[float]
+    ) -> None:
+        """As in a container: who holds the memory is not known."""
+
+        class Unnamed(Others):
+            def look(self, *, anew: bool = False) -> Look:
+                return (GpuMemory(TOTAL, TOTAL - self.held),)
+
+        campaign = bench(trials=1, gpus=1, workers=8)
+        others = Unnamed(60 * GIB)
+        driver = campaign.drive(memory_bytes=6 * GIB, device_bytes=TOTAL, memory=others)
+        assert play(driver, now, ok, most=100) == []  # eight processes might keep 8 GiB
+        assert "4.0 GiB are to be had" in campaign.said[-1]
+        others.held = 50 * GIB
+        assert len(play(driver, now, ok)) == 1
 
     def test_only_so_many_wait(self, bench: Make, now: list[float]) -> None:
         campaign = bench(trials=None, gpus=1)

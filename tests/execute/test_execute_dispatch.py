@@ -9,10 +9,11 @@ from fake_evaluate import make_epoch
 
 from nas.execute.child import Item, Raised, Started
 from nas.execute.dispatch import AHEAD, Dispatcher
+from nas.execute.gpu_memory import GpuMemory, Look, MemoryReader
 from nas.execute.local import LocalExecutor
 from nas.execute.running import Running
 from nas.execute.trial_process import Died
-from nas.spec import DEVICE, Outcome, Status
+from nas.spec import BUSY, DEVICE, Outcome, Status
 
 DEAD = Item(Outcome(status=Status.CRASH, stage=DEVICE, message="no answer"))
 
@@ -117,6 +118,58 @@ def test_what_ran_on_a_gpu_when_it_died_goes_elsewhere_too(tmp_path: Path) -> No
     line.hear(second, Item(Outcome(status=Status.OK)))
     line.release(second.attempt)
     assert line.grant() == [(third, 1)]
+
+
+def test_a_gpu_that_takes_one_process_at_a_time_gets_one(tmp_path: Path) -> None:
+    driver = ScriptedDriver(["ok"] * 4, tmp_path, device="cuda", memory_fraction=0.25)
+    line = dispatcher(driver, gpus=1)
+    first, second = (running for running, _ in line.fill(2))
+    busy = Item(Outcome(status=Status.OOM, stage=BUSY, message="GPUs are busy"))
+    assert not line.hear(second, busy)
+    line.release(second.attempt)
+    assert driver.outcomes[2].message == (
+        "GPUs are busy; GPU 0 takes one process at a time, and has one from now on"
+    )
+    assert line.fill(3) == []
+    assert line.placing.crowd(0, {"an idle process": 4}) == ["an idle process"]
+    line.hear(first, Item(Outcome(status=Status.OK)))
+    line.release(first.attempt)
+    assert len(line.fill(3)) == 1
+    assert driver.retirements == []
+
+
+class Told(MemoryReader):
+    """Says what it is told of each GPU."""
+
+    def __init__(self, *memory: GpuMemory | None) -> None:
+        super().__init__(0)
+        self.memory = memory
+
+    def look(self, *, anew: bool = False) -> Look:
+        return self.memory
+
+
+@pytest.mark.parametrize("left", [0, 1, 4])  # of 80 parts; the smallest share has 5
+def test_a_gpu_that_others_have_filled_attracts_nobody(tmp_path: Path, left: int) -> None:
+    driver = ScriptedDriver(["ok"] * 6, tmp_path, device="cuda", memory_fraction=1 / 8)
+    line = dispatcher(driver, gpus=2)
+    line._memory = Told(GpuMemory(80, 79, ours=0), GpuMemory(80, left, ours=0))
+    assert [gpu for _, gpu in line.fill(4)] == [0] * 4
+
+
+def test_where_nobody_is_named_what_is_taken_is_others_until_a_trial_has_begun(
+    tmp_path: Path,
+) -> None:
+    """As in a container: 12 of 24 GiB are a stranger's."""
+    gib = 2**30
+    driver = ScriptedDriver(["ok"] * 6, tmp_path, device="cuda", memory_fraction=1 / 4)
+    line = dispatcher(driver, gpus=1)
+    line._memory = Told(GpuMemory(24 * gib, 12 * gib))
+    assert len(line.fill(4)) == 2
+    line._memory = Told(GpuMemory(24 * gib, 2 * gib))  # ours, and 4 of them are another stranger's
+    line.grant(0)
+    # Two quarters and what two processes may keep: 12 + 2 of the 22 that are taken.
+    assert line.placing.free(0) == 11 - 8
 
 
 def test_ends_without_an_outcome_get_one(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from recorded_cuda import RecordedCuda
 
 from nas.execute import Answer, Failure, gpu_memory
 from nas.execute.devices import Gpu
@@ -204,6 +205,15 @@ class TestReader:
 
         monkeypatch.setattr(torch.cuda, "mem_get_info", told)
         assert gpu_memory.mem_get_info([0, 1, 2]) == [(5, 24), None, (5, 24)]
+
+    @pytest.mark.parametrize("words", ["out of memory", "device(s) is/are busy or unavailable"])
+    def test_of_one_without_room_for_a_context_nothing_is_free(
+        self, monkeypatch: pytest.MonkeyPatch, words: str
+    ) -> None:
+        cuda = RecordedCuda(total=24)
+        cuda.fault = torch.AcceleratorError(f"CUDA error: {words}")
+        cuda.install(monkeypatch)
+        assert gpu_memory.mem_get_info([0]) == [(0, 24)]
 
     def test_on_a_cpu_nobody_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(gpu_memory, "by_nvidia_smi", None)

@@ -105,6 +105,18 @@ def test_what_others_leave_is_dealt_out_and_no_more() -> None:
     assert placing.place() == []
 
 
+def test_a_gpu_that_others_fill_gets_nobody() -> None:
+    placing = Placing(2)
+    placing.leave_room(1, 0)
+    for trial in range(1, 4):
+        placing.enter(trial, 8)
+    assert placing.place() == [(1, 0), (2, 0)]
+    placing.leave_room(0, 0)  # and where there is no other, one a GPU asks that itself
+    assert placing.place() == [(3, 1)]
+    placing.enter(4, 1)
+    assert placing.place() == []
+
+
 def test_who_asks_for_more_than_is_left_has_the_most_to_himself() -> None:
     placing = Placing(2)
     placing.leave_room(0, 3)
@@ -230,7 +242,7 @@ def test_whatever_comes(gpus: int, data: st.DataObject) -> None:
             line.retire(data.draw(st.sampled_from(line.alive)))
         elif event == "room":
             gpu = data.draw(st.integers(0, gpus - 1))
-            rooms[gpu] = data.draw(st.sampled_from([4, 12, WHOLE]))
+            rooms[gpu] = data.draw(st.sampled_from([0, 4, 12, WHOLE]))
             line.leave_room(gpu, rooms[gpu])
         most = max(rooms[gpu] for gpu in line.alive)
         waited = list(line.waiting)
