@@ -1,6 +1,8 @@
 """Image files: decoded into memory, or streamed when they would not fit."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
+from nas.compute import sent
 from nas.data.augment import Augment
 from nas.data.preprocess import prepare
 from nas.data.reading import each, refuse, usable
 from nas.data.split import Preparation, Split, order
-from nas.spec import Problem, ProblemError
+from nas.spec import ProblemError
+
+AHEAD = 2
+"""Batches a thread that are decoded before they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +55,8 @@ def decode_all(paths: Sequence[Path], decode: Decoder) -> Tensor:
     return images
 
 
-class _Files(Dataset[tuple[Tensor, int] | ProblemError]):
-    """A broken file is a value here: an exception would lose its words between processes."""
-
-    def __init__(self, paths: Sequence[Path], decode: Decoder) -> None:
-        self.paths, self.decode = paths, decode
-
-    def __getitem__(self, i: int) -> tuple[Tensor, int] | ProblemError:
-        try:
-            return self.decode(self.paths[i]), i
-        except ProblemError as error:
-            return error
-
-
-def _collate(items: list[tuple[Tensor, int] | ProblemError]) -> tuple[Tensor, Tensor] | str:
-    """A batch of images and their numbers, or the file name and fault of the first broken one."""
-    good = []
-    for item in items:
-        if isinstance(item, ProblemError):
-            return item.problem.model_dump_json()
-        good.append(item)
-    return torch.stack([image for image, _ in good]), torch.tensor([i for _, i in good])
-
-
 class FileSplit(Split):
-    """Images too many for memory: decoded by loader processes, prepared on the device."""
+    """Images too many for memory: decoded when they are needed, prepared on the device."""
 
     def __init__(
         self,
@@ -83,12 +65,17 @@ class FileSplit(Split):
         prepare: Preparation,
         *,
         decode: Decoder,
-        workers: int = 0,
+        threads: int = 0,
     ) -> None:
+        """`threads`: how many decode batches ahead of the one in use; 0 decodes where it is used.
+
+        Not processes, which PyTorch's DataLoader would have: Pillow decodes without the
+        interpreter's lock, and what a thread raises, or dies of, is what this process does.
+        """
         self.labels = labels
-        self._files = _Files(paths, decode)
+        self._paths, self._decode = paths, decode
         self._prepare = prepare
-        self._workers = workers
+        self._threads = threads
 
     def batches(
         self,
@@ -98,17 +85,29 @@ class FileSplit(Split):
         augment: Augment = "none",
     ) -> Iterator[tuple[Tensor, Tensor]]:
         device = self.labels.device
-        loader = DataLoader(
-            self._files,
-            batch_sampler=[batch.tolist() for batch in order(len(self), batch_size, generator)],
-            collate_fn=_collate,
-            num_workers=self._workers,
-            pin_memory=device.type == "cuda",
-        )
-        for batch in loader:
-            if isinstance(batch, str):
-                problem = Problem.model_validate_json(batch)
-                raise ProblemError(problem.what, where=problem.where, fix=problem.fix)
-            images, index = (part.to(device, non_blocking=True) for part in batch)
+        for decoded, index in self._read(order(len(self), batch_size, generator)):
+            images = decoded.to(device, non_blocking=True)
             every = torch.arange(len(images), device=device)
-            yield self._prepare(images, every, augment, generator), self.labels[index]
+            labels = self.labels[sent(index, device)]
+            yield self._prepare(images, every, augment, generator), labels
+
+    def _read(self, wanted: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and their numbers, a batch each."""
+        if not self._threads:
+            yield from map(self._batch, wanted)
+            return
+        pool = ThreadPoolExecutor(self._threads)
+        coming: deque[Future[tuple[Tensor, Tensor]]] = deque()
+        try:
+            for index in wanted:
+                coming.append(pool.submit(self._batch, index))
+                if len(coming) > AHEAD * self._threads:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:  # whoever stops here waits for the batches in work alone
+            pool.shutdown(cancel_futures=True)
+
+    def _batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        images = torch.stack([self._decode(self._paths[i]) for i in index.tolist()])
+        return images.pin_memory() if self.labels.device.type == "cuda" else images, index

@@ -153,8 +153,8 @@ class _Streamed(Images):
             torch.from_numpy(self._labels[part][chosen]).to(self._device),
             prepare,
             decode=self._decode,
-            # On a CPU a trial has one thread; loader processes would take other trials' cores.
-            workers=4 if self._device.type == "cuda" else 0,
+            # On a CPU a trial has one thread; more would take other trials' cores.
+            threads=4 if self._device.type == "cuda" else 0,
         )
 
 

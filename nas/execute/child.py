@@ -89,7 +89,7 @@ class Child:
         # A nameless one, so that nothing stays behind whoever is killed when; both append to it.
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - as long as the process
         fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_RDWR | os.O_APPEND)
-        # Not a daemon: those may not have children, and a data loader's workers are children.
+        # Not a daemon: those may not have children, and what a template imports may start some.
         self._process = context.Process(
             target=_serve,
             args=(theirs, os.getpid(), _Inherited(self._log.fileno()), visible_devices),

@@ -1,8 +1,12 @@
 """Sets on the disk, read from small files in the real formats."""
 
+import os
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import pytest
@@ -11,8 +15,9 @@ from data_files import Load, SmallCifar, make_folder, write_image
 
 import nas.data
 from nas.data.catalog import find
+from nas.data.files import AHEAD, Decoder, FileSplit
 from nas.data.sources import cifar10, cifar100
-from nas.data.split import Data, Split, TensorSplit
+from nas.data.split import Data, Preparation, Split, TensorSplit
 from nas.spec import ProblemError
 
 
@@ -26,6 +31,14 @@ def every_label_is_painted(data: Data, red_of_class: int) -> None:
     for split in (data.train, data.val, data.test):
         red = pixels(split)[:, 0, 0, 0].float()
         assert ((red - red_of_class * split.labels).abs() <= 0.4 * red_of_class).all()
+
+
+def streamed(paths: Sequence[Path], decode: Any, threads: int) -> FileSplit:
+    """These files, of one class each, in images of 8 pixels."""
+    zero, one = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
+    preparation = Preparation(8, zero, one, mirror=False)
+    labels = torch.arange(len(paths))
+    return FileSplit(paths, labels, preparation, decode=decode, threads=threads)
 
 
 class TestCifar:
@@ -192,23 +205,54 @@ class TestFolder:
         assert caught.value.problem.where == str(broken)
         assert "mend or remove" in caught.value.problem.fix
 
-    def test_a_broken_image_met_by_a_loader_process_is_named(self, tmp_path: Path) -> None:
-        from nas.data.files import Decoder, FileSplit
-        from nas.data.split import Preparation
-
+    def test_a_broken_image_met_by_another_thread_is_named(self, tmp_path: Path) -> None:
         path = make_folder(tmp_path / "pets", {"cat": 2}) / "cat"
         (path / "02.png").write_text("no image")
-        zero, one = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
-        split = FileSplit(
-            sorted(path.iterdir()),
-            torch.zeros(3, dtype=torch.int64),
-            Preparation(8, zero, one, mirror=False),
-            decode=Decoder(8, 3),
-            workers=1,
-        )
         with pytest.raises(ProblemError) as caught:
-            list(split.batches(3))
+            list(streamed(sorted(path.iterdir()), Decoder(8, 3), threads=1).batches(3))
         assert caught.value.problem.where == str(path / "02.png")
+
+    def test_threads_of_this_process_decode_what_it_would(self, tmp_path: Path) -> None:
+        """No other process can die of it, and no shared memory is too small for it."""
+        paths = sorted(make_folder(tmp_path / "pets", {"cat": 41}).rglob("*.png"))
+        seen: set[tuple[int, int]] = set()
+
+        def decode(path: Path) -> torch.Tensor:
+            seen.add((os.getpid(), threading.get_ident()))
+            return Decoder(8, 3)(path)
+
+        passes = []
+        for threads in (0, 2):
+            seen.clear()
+            split = streamed(paths, decode, threads)
+            passes.append(list(split.batches(3, generator=torch.Generator().manual_seed(1))))
+            assert {pid for pid, _ in seen} == {os.getpid()}
+            assert ((os.getpid(), threading.get_ident()) in seen) == (threads == 0)
+        for (x, labels), (y, others) in zip(*passes, strict=True):
+            assert torch.equal(x, y)
+            assert torch.equal(labels, others)
+
+    def test_whoever_stops_leaves_no_thread_and_reads_no_further(self, tmp_path: Path) -> None:
+        paths = [tmp_path / str(i) for i in range(100)]
+        read: list[Path] = []
+
+        def decode(path: Path) -> torch.Tensor:
+            read.append(path)
+            return torch.zeros(3, 8, 8, dtype=torch.uint8)
+
+        before = threading.active_count()
+        batches = iter(streamed(paths, decode, threads=2).batches(1))
+        next(batches)
+        batches.close()  # type: ignore[attr-defined]
+        assert threading.active_count() == before
+        assert len(read) <= 2 * (2 * AHEAD + 1)  # two images a batch
+
+    def test_memory_that_runs_out_there_is_memory_that_ran_out(self, tmp_path: Path) -> None:
+        def decode(path: Path) -> torch.Tensor:
+            raise MemoryError
+
+        with pytest.raises(MemoryError):
+            list(streamed([tmp_path] * 9, decode, threads=2).batches(3))
 
     def test_streamed_and_stored_batches_are_equal(self, tmp_path: Path, load_small: Load) -> None:
         path = make_folder(tmp_path / "pets", {"cat": 9, "dog": 9})
