@@ -52,7 +52,12 @@ def _device(found: dict[str, Any]) -> str:
     if "total_bytes" in found:
         free, total = found["free_bytes"] / 2**30, found["total_bytes"] / 2**30
         parts.append(f"{free:.1f} of {total:.1f} GiB free")
-    parts.append(f"does not compute: {found['problem']}" if found["problem"] else "computes")
+    if found["problem"]:
+        parts.append(f"does not compute: {found['problem']}")
+    elif "taken" in found:
+        parts.append(f"is taken, or its memory is, by other programs: {found['taken']}")
+    else:
+        parts.append("computes")
     return ", ".join(parts)
 
 

@@ -1,12 +1,15 @@
 """What a device is and whether it computes; a GPU is asked by a process that may crash or hang."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from typing import Any
 
+from nas.execute.devices import SHARES, gpus_available, visible_device
+from nas.execute.gpu_memory import by_nvidia_smi
 from nas.execute.tools import abandon, said
 
 SECONDS = 120.0
@@ -16,13 +19,20 @@ SECONDS = 120.0
 def check_devices(gpus: int) -> Iterator[dict[str, Any]]:
     """Looks at the CPU and at each of so many GPUs: one dict a device.
 
-    `device`, and `problem`: what its smoke kernel raised, or None. What its process could still
-    say: `name`, `capability`, `total_bytes` and `free_bytes` of a GPU.
+    `device`, and `problem`: what its smoke kernel raised, or None. What could be found out beside:
+    `name`, `capability`, `total_bytes` and `free_bytes` of a GPU, and `taken`: what was raised by
+    one that others have, or its memory, which is no problem of its own.
     """
-    started = [(name, _start(name)) for name in (f"cuda:{index}" for index in range(gpus))]
+    # As a trial's, each process sees its own alone.
+    started = [_start("cuda:0", visible_device(index)) for index in range(gpus)]
     yield {"device": "cpu", "problem": None, **look("cpu")}  # this process lives by it anyhow
-    for name, process in started:
-        yield {"device": name, "problem": None, **_answer(process)}
+    for index, process in enumerate(started):
+        found = {"device": f"cuda:{index}", "problem": None, **_answer(process)}
+        if "taken" in found and "free_bytes" not in found:  # CUDA has no room to say it
+            memory = by_nvidia_smi(gpus_available())[index]
+            if memory is not None:
+                found |= {"total_bytes": memory.total, "free_bytes": memory.free}
+        yield found
 
 
 def driver_version() -> str | None:
@@ -31,9 +41,10 @@ def driver_version() -> str | None:
     return (said(asked, 30.0) or "").partition("\n")[0].strip() or None
 
 
-def _start(device: str) -> "subprocess.Popen[bytes]":
+def _start(device: str, visible_devices: str = "") -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-P", "-m", __name__, device],
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": visible_devices},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -57,6 +68,7 @@ def look(name: str) -> dict[str, Any]:
     """What a device is, and what the smoke kernel says; for a GPU, in a child process."""
     import torch
 
+    from nas.compute import out_of_memory
     from nas.spec import one_line
     from nas.train.smoke import smoke_kernel
 
@@ -70,7 +82,8 @@ def look(name: str) -> dict[str, Any]:
             found |= {"total_bytes": total, "free_bytes": free}
         smoke_kernel(device)
     except Exception as error:
-        found["problem"] = one_line(error)
+        taken = device.type == "cuda" and out_of_memory(error, device, SHARES[0])
+        found["taken" if taken else "problem"] = one_line(error)
     return found
 
 

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from real_nas import inside
+from recorded_cuda import GIB, RecordedCuda
 
-from nas.execute import checkup
+from nas.execute import GpuMemory, checkup
 
 
 def test_a_cpu_computes() -> None:
@@ -37,6 +40,39 @@ def test_a_child_that_does_not_answer(
     child = subprocess.Popen([sys.executable, "-c", code], **pipes)  # type: ignore[call-overload]
     assert words in checkup._answer(child)["problem"]
     assert child.returncode is not None
+
+
+@pytest.mark.parametrize("words", ["out of memory", "device(s) is/are busy or unavailable"])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_gpu_that_others_have_is_no_broken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, told: bool
+) -> None:
+    cuda = RecordedCuda()
+    cuda.fault = torch.AcceleratorError(f"CUDA error: {words}")
+    cuda.install(monkeypatch)
+    asked: list[str] = []
+
+    def start(device: str, visible_devices: str) -> Any:
+        asked.append(visible_devices)
+        return device
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
+    monkeypatch.setattr(checkup, "_start", start)
+    monkeypatch.setattr(checkup, "_answer", checkup.look)
+    monkeypatch.setattr(checkup, "gpus_available", lambda: ("a", "b"))
+    memory = (None, GpuMemory(80 * GIB, GIB)) if told else (None, None)
+    monkeypatch.setattr(checkup, "by_nvidia_smi", lambda gpus: memory)
+    _, first, second = checkup.check_devices(2)
+    assert asked == ["GPU-a", "GPU-b"]  # each sees its own alone
+    assert first["problem"] is None
+    assert words in first["taken"]
+    assert ("free_bytes" in second) is told
+    if told:
+        monkeypatch.setattr(checkup, "check_devices", lambda gpus: iter([second]))
+        done = inside("doctor", cwd=tmp_path)
+        assert done.returncode == 0
+        line = "cuda:1, recorded, capability 9.0, 1.0 of 80.0 GiB free, is taken, or its memory is"
+        assert line in " ".join(done.stdout.split())
 
 
 def test_the_driver_s_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,8 @@ class RecordedCuda:
 
     def get_device_properties(self, device: Any = None) -> SimpleNamespace:
         self._note("get_device_properties", device)
-        return SimpleNamespace(name="recorded", total_memory=self.total)
+        major, minor = self.capability
+        return SimpleNamespace(name="recorded", total_memory=self.total, major=major, minor=minor)
 
     def get_device_capability(self, device: Any = None) -> tuple[int, int]:
         self._note("get_device_capability", device)
