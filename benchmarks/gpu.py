@@ -25,7 +25,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty
 from statistics import median
 from typing import Any
 
@@ -189,40 +188,55 @@ def memory(bench: Bench) -> Iterator[dict[str, Any]]:
 
 
 def speed(bench: Bench) -> Iterator[dict[str, Any]]:
-    """Images a second of one quartet: in 1, 2, 4 and 8 processes at once, all of them together."""
-    for count in bench.sizes.processes:
-        context = multiprocessing.get_context("spawn")
-        barrier, answers = context.Barrier(count), context.Queue()
-        work = [
-            context.Process(target=_pace, args=(bench.device.type, barrier, answers))
-            for _ in range(count)
-        ]
+    """Images a second of one quartet: in 1, 2, 4 and 8 processes at once, all of them together.
+
+    They are started once, for it takes each most of half a minute to import all and to be warm.
+    """
+    context = multiprocessing.get_context("spawn")
+    ends, work = [], []
+    try:
+        for _ in range(max(bench.sizes.processes)):
+            ours, theirs = context.Pipe()
+            ends.append(ours)
+            work.append(context.Process(target=_pace, args=(bench.device.type, theirs)))
+            work[-1].start()
+            theirs.close()  # so that a death is heard
+        ready = [end for end in ends if _heard(end) is not None]
+        for count in bench.sizes.processes:
+            for end in ready[:count]:
+                with suppress(OSError):
+                    end.send("go")
+            each = [pace for end in ready[:count] if (pace := _heard(end)) is not None]
+            if len(each) < count:
+                yield {"processes": count, "failed": "a process died"}
+                return
+            total = sum(each)
+            yield {"processes": count, "images_per_second": total, "each": median(each)}
+    finally:
         for process in work:
-            process.start()
-        each: list[float] = []
-        while len(each) < count:
-            with suppress(Empty):
-                each.append(answers.get(timeout=1.0))
-            if any(process.exitcode for process in work):
-                break
-        for process in work:
-            process.kill() if len(each) < count else process.join()
-        if len(each) < count:
-            yield {"processes": count, "failed": "a process died"}
-            continue
-        total = sum(each)
-        yield {"processes": count, "images_per_second": total, "each": median(each)}
+            process.kill()
 
 
-def _pace(device: str, barrier: Any, answers: Any) -> None:
-    """In a process: two passes to warm up, then one beside all others."""
+def _heard(end: Any) -> float | None:
+    """What a process says; None where it has died."""
+    try:
+        told: float = end.recv()
+    except (EOFError, OSError):
+        return None
+    return told
+
+
+def _pace(device: str, end: Any) -> None:
+    """In a process: two passes to warm up, then one as often as it is told to."""
     bench = Bench(device)
     [candidate] = bench.candidates(1)
     training = bench.training(render(candidate), candidate, bench.sizes.steps)
     for _ in range(2):
-        training.run()
-    barrier.wait(timeout=100)
-    answers.put(training.run())
+        pace = training.run()
+    end.send(pace)
+    with suppress(EOFError):
+        while end.recv():
+            end.send(training.run())
 
 
 def step(bench: Bench) -> Iterator[dict[str, Any]]:

@@ -5,9 +5,11 @@ as a check of the checks.
 """
 
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
+from cuda_samples import whole_again
 
 GPU = torch.cuda.is_available()
 DRY = os.environ.get("NAS_CUDA_DRY") == "1"
@@ -19,6 +21,12 @@ def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda" and not GPU:
         pytest.skip("torch sees no GPU")
     return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _whole_gpu() -> Iterator[None]:
+    yield
+    whole_again()
 
 
 @pytest.fixture

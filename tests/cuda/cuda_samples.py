@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from nas.execute import Idle
 from nas.execute.evaluate import evaluate
 from nas.spec import Candidate, Epoch, Outcome, Recipe, Task, Trial
@@ -75,6 +77,13 @@ def finish(one: Trial) -> tuple[list[Epoch], Outcome]:
     *epochs, outcome = evaluate(one)
     assert isinstance(outcome, Outcome)
     return [epoch for epoch in epochs if isinstance(epoch, Epoch)], outcome
+
+
+def whole_again() -> None:
+    """Takes back the share of the GPU that a trial set in this process: it is no other test's."""
+    if torch.cuda.is_initialized():
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        torch.cuda.empty_cache()
 
 
 class ListDriver:

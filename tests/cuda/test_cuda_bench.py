@@ -7,6 +7,7 @@ import subprocess
 import time
 import warnings
 import weakref
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,6 +16,8 @@ import gpu
 import psutil
 import pytest
 import torch
+from cuda_samples import whole_again
+from recorded_cuda import RecordedCuda
 
 CHECKS = Path(gpu.__file__).with_name("gpu_checks.sh")
 
@@ -90,11 +93,52 @@ def test_a_few_steps_are_profiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_process_is_warm_before_its_pace_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(gpu.SIZES, "cpu", gpu.Sizes("tiny", 1, batch=4, steps=1, processes=(1,)))
-    done: list[str] = []
+    done: list[Any] = []
     monkeypatch.setattr(gpu.Training, "run", lambda self: done.append("pass") or 7.0)
-    others = SimpleNamespace(wait=lambda timeout: done.append("wait"))
-    gpu._pace("cpu", others, SimpleNamespace(put=done.append))
-    assert done == ["pass", "pass", "wait", "pass", 7.0]
+    orders = iter(["go", "go"])
+
+    def told() -> str:
+        done.append("wait")
+        try:
+            return next(orders)
+        except StopIteration:
+            raise EOFError from None
+
+    gpu._pace("cpu", SimpleNamespace(recv=told, send=done.append))
+    one = ["wait", "pass", 7.0]
+    assert done == ["pass", "pass", 7.0, *one, *one, "wait"]
+
+
+def test_processes_are_started_once_and_as_many_run_as_are_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(gpu.SIZES, "cpu", gpu.Sizes("tiny", 1, batch=4, steps=1, processes=(1, 3)))
+    monkeypatch.setattr(gpu, "_pace", one_of_them)
+    rows = list(gpu.speed(gpu.Bench("cpu")))
+    # Each says how often it has run: the warm one twice by then.
+    assert rows == [
+        {"processes": 1, "images_per_second": 1.0, "each": 1.0},
+        {"processes": 3, "images_per_second": 4.0, "each": 1.0},
+    ]
+
+
+def one_of_them(device: str, end: Any) -> None:
+    end.send(0.0)
+    for runs in count(1):
+        end.recv()
+        end.send(float(runs))
+
+
+def test_a_process_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(gpu.SIZES, "cpu", gpu.Sizes("tiny", 1, batch=4, steps=1, processes=(1, 2)))
+    monkeypatch.setattr(gpu, "_pace", one_that_dies)
+    assert list(gpu.speed(gpu.Bench("cpu"))) == [{"processes": 1, "failed": "a process died"}]
+
+
+def one_that_dies(device: str, end: Any) -> None:
+    end.send(0.0)
+    end.recv()
+    os._exit(1)
 
 
 def test_a_quartet_s_memory_is_measured_without_the_last_one(
@@ -122,6 +166,16 @@ def test_a_quartet_s_memory_is_measured_without_the_last_one(
     assert alive == [0, 0]
 
 
+def test_a_share_of_the_gpu_is_one_test_s_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = RecordedCuda()
+    cuda.install(monkeypatch)
+    whole_again()
+    assert cuda.calls == []  # a CPU's tests start no CUDA
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    whole_again()
+    assert cuda.asked["set_per_process_memory_fraction"] == (1.0, None)
+
+
 def test_all_of_it_is_over_in_ten_minutes(tmp_path: Path) -> None:
     """Each part is interrupted in time, so that pytest prints what failed, and killed after."""
     told, tool = tmp_path / "told", tmp_path / "timeout"
@@ -132,11 +186,13 @@ def test_all_of_it_is_over_in_ten_minutes(tmp_path: Path) -> None:
     (folder / "dist/wheels/a.whl").touch()
     (folder / "benchmarks").mkdir()
     (folder / "benchmarks" / CHECKS.name).write_bytes(CHECKS.read_bytes())
-    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    asked = {"DEVICE", "OUT", "PYTHON"}  # of the script that may have called this test
+    env = {name: value for name, value in os.environ.items() if name not in asked}
+    env["PATH"] = f"{tmp_path}{os.pathsep}{env['PATH']}"
     subprocess.run(["bash", folder / "benchmarks" / CHECKS.name], env=env, check=True)
     install, checks, figures = told.read_text().splitlines()
     assert "pip install" in install
-    assert "pytest tests/cuda" in checks
+    assert "pytest -m cuda tests/cuda/test_cuda_processes.py tests/cuda/test_cuda_trials" in checks
     assert "benchmarks/gpu.py" in figures
     limits = []
     for line in (install, checks, figures):
