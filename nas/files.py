@@ -52,21 +52,48 @@ def replacing(path: Path) -> Iterator[Path]:
     """A new file beside `path`; once it is written and on the disk, it takes its place.
 
     Where the block or the disk fails, what stood there stays and nothing else is left. A link
-    stays a link. Raises UsageError where there is no folder for it, or something stands there that
-    is no file; OSError where the disk refuses.
+    stays a link, and a file's permissions, and its owner where that may be, stay too. Raises
+    UsageError where there is no folder for it, or something stands there that is no file; OSError
+    where the disk refuses.
     """
     target = followed(path)
-    if not target.parent.is_dir():
-        raise UsageError("there is no such folder", where=str(path.parent), fix="make it first")
+    check_parent(path)
     if target.exists() and not target.is_file():
         raise UsageError("this is no regular file", where=str(path), fix="name a new file")
     fresh = target.with_name(_unused())
     try:
-        yield fresh
-        flush(fresh)
-        _move(fresh, target)
+        with _named(path, fresh):
+            if target.exists():  # what is private is so from the first byte on
+                os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            yield fresh
+            flush(fresh)
+            _move(fresh, target)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def check_parent(path: Path) -> None:
+    """Raises UsageError where there is no folder for a file, over any link."""
+    folder = followed(path).parent
+    if not folder.is_dir():
+        raise UsageError("there is no such folder", where=str(folder), fix="make it first")
+
+
+@contextmanager
+def _named(path: Path, fresh: Path) -> Iterator[None]:
+    """What goes wrong with `fresh` is told of `path`, the name that a person knows. Raises
+    UsageError where a file system, as /proc, has no place for what is new."""
+    try:
+        yield
+    except OSError as error:
+        name = Path(str(error.filename or ""))
+        if isinstance(error, FileNotFoundError) and name in (fresh, *fresh.parents):
+            raise UsageError(
+                "nothing can be made here", where=str(path), fix="name another place"
+            ) from None
+        if fresh in (name, *name.parents):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 @contextmanager
@@ -84,15 +111,16 @@ def new_folder(path: Path) -> Iterator[Path]:
     fresh = (target if into else target.parent) / _unused()
     moved: list[Path] = []
     try:
-        fresh.mkdir(parents=True)
-        yield fresh
-        for file in fresh.iterdir():
-            flush(file)
-        if into:
-            moved.extend(file.rename(target / file.name) for file in sorted(fresh.iterdir()))
-            fresh.rmdir()
-        else:
-            fresh.rename(target)
+        with _named(path, fresh):
+            fresh.mkdir(parents=True)
+            yield fresh
+            for file in fresh.iterdir():
+                flush(file)
+            if into:
+                moved.extend(file.rename(target / file.name) for file in sorted(fresh.iterdir()))
+                fresh.rmdir()
+            else:
+                fresh.rename(target)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         for file in moved:
@@ -105,9 +133,33 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 def check_new_folder(path: Path) -> None:
     """Raises UsageError unless a folder could be made at `path`, or an empty one is there."""
+    check_folder(path)
     target = followed(path)
-    if target.exists() and not (target.is_dir() and _holds_nothing(target)):
+    if target.exists() and not _holds_nothing(target):
         raise UsageError("this is not an empty folder", where=str(path), fix="name a new one")
+
+
+def check_folder(path: Path) -> None:
+    """Raises UsageError unless a folder is at `path`, over any link, or could be made there."""
+    target = followed(path)
+    for place in (target, *target.parents):
+        if place.is_dir():
+            return
+        if place.exists():
+            raise UsageError(
+                "this is no folder",
+                where=str(path if place == target else place),
+                fix="name a new one",
+            )
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder, over any link, unless it is there. Raises as `check_folder` does, and
+    UsageError where a file system has no place for it."""
+    check_folder(path)
+    target = followed(path)
+    with _named(path, target):
+        target.mkdir(parents=True, exist_ok=True)
 
 
 def _holds_nothing(folder: Path) -> bool:
@@ -137,10 +189,7 @@ def read_source(path: Path) -> str:
     Raises ProblemError for any other, without reading what never ends; OSError where it cannot be
     read.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ProblemError("this is no regular file", where=str(path), fix="name a text file")
-    with path.open("rb") as file:  # its length as stat tells it may be a lie, as in /proc
-        content = file.read(SOURCE_BYTES + 1)
+    content = beginning(path, SOURCE_BYTES + 1)
     if len(content) > SOURCE_BYTES:
         raise ProblemError(
             f"is larger than the {SOURCE_BYTES // 1000:,} kB that such a file may have",
@@ -152,6 +201,24 @@ def read_source(path: Path) -> str:
         raise ProblemError(
             f"is not UTF-8 text (byte {error.start})", where=str(path), fix="save it as UTF-8"
         ) from None
+
+
+def beginning(path: Path, size: int) -> bytes:
+    """The first bytes of a file, `size` at most.
+
+    Raises ProblemError for what is no regular file and for one that would be waited for, as the
+    kernel's in /proc may be; OSError where it cannot be read.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ProblemError("this is no regular file", where=str(path), fix="name a text file")
+    content = b""
+    # Its length as stat tells it may be a lie, as in /proc.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", 0) as file:
+        while len(content) < size and (more := file.read(size - len(content))) != b"":
+            if more is None:
+                raise ProblemError("this file has no end", where=str(path), fix="name another")
+            content += more
+    return content
 
 
 def flush(path: Path) -> None:
@@ -184,9 +251,22 @@ def _unused() -> str:
 
 
 def _move(fresh: Path, target: Path) -> None:
+    if target.exists():
+        _take_after(fresh, target.stat())
     try:
         fresh.replace(target)
     except OSError as error:
         if error.errno != errno.EBUSY:
             raise
         shutil.copyfile(fresh, target)  # a file that is mounted by itself, as docker -v does
+
+
+def _take_after(fresh: Path, old: os.stat_result) -> None:
+    """Gives a file the owner that another has, as far as that may be, and its permissions."""
+    for owner in (old.st_uid, -1):
+        try:
+            os.chown(fresh, owner, old.st_gid)
+        except PermissionError:
+            continue
+        break
+    fresh.chmod(stat.S_IMODE(old.st_mode) & 0o777)

@@ -27,6 +27,24 @@ def test_a_text_is_utf8_and_has_the_permissions_that_the_umask_says(tmp_path: Pa
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+def test_what_is_private_stays_private(tmp_path: Path) -> None:
+    path, seen = tmp_path / "a.md", []
+    path.write_text("old")
+    for mode in (0o600, 0o640, 0o444):
+        path.chmod(mode)
+        if os.getuid() == 0:
+            os.chown(path, 12345, 12346)
+        before = path.stat()
+        with files.replacing(path) as fresh:
+            fresh.write_text("new")
+            seen.append(stat.S_IMODE(fresh.stat().st_mode))
+        after = path.stat()
+        assert stat.S_IMODE(after.st_mode) == mode
+        assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+        assert after.st_ino != before.st_ino
+    assert seen == [0o600] * 3  # before it has its place, too
+
+
 def test_half_a_character_is_written_as_an_escape(tmp_path: Path) -> None:
     files.write_text(tmp_path / "a", os.fsdecode(b"caf\xe9"))
     assert (tmp_path / "a").read_text("utf-8") == "caf\\udce9"
@@ -57,6 +75,37 @@ def test_no_folder_for_it(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no regular file"):
             call(tmp_path, "")
     assert names(tmp_path) == []
+
+
+def test_where_there_is_no_place_is_told_by_the_name_that_was_given(tmp_path: Path) -> None:
+    def folder(path: Path) -> None:
+        with files.new_folder(path):
+            pass
+
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "no" / "where")
+    with pytest.raises(UsageError, match=rf"^{tmp_path}/no: there is no such folder"):
+        files.write_text(tmp_path / "dangling", "")
+    for out in (tmp_path / "file", tmp_path / "file" / "x", tmp_path / "file" / "x" / "y"):
+        for call in (folder, files.check_new_folder, files.check_folder, files.make_folder):
+            with pytest.raises(UsageError, match=rf"^{tmp_path}/file: this is no folder"):
+                call(out)
+    for call in (lambda p: files.write_text(p, ""), folder, files.make_folder):
+        with pytest.raises(UsageError, match=r"^/proc/nas: nothing can be made here"):
+            call(Path("/proc/nas"))
+    with pytest.raises(UsageError, match=r"^/proc/nas/x: nothing can be made here"):
+        folder(Path("/proc/nas/x"))
+    assert names(tmp_path) == ["dangling", "file"]
+
+
+def test_what_the_disk_refuses_is_told_by_the_name_that_was_given(tmp_path: Path) -> None:
+    def failing(name: str) -> None:
+        raise OSError(28, "No space left on device", name)
+
+    with pytest.raises(OSError, match=f"'{tmp_path}/a'"), files.replacing(tmp_path / "a") as fresh:
+        failing(str(fresh))
+    with pytest.raises(OSError, match=f"'{tmp_path}/b'"), files.new_folder(tmp_path / "b") as fresh:
+        failing(str(fresh / "model.py"))
 
 
 def test_links_in_a_circle_are_told(tmp_path: Path) -> None:
@@ -192,6 +241,22 @@ def test_a_source_ends_and_is_text(kind: str, words: str, tmp_path: Path) -> Non
         path.write_bytes(b"name: caf\xe9\n")
     with pytest.raises(ProblemError, match=words):
         files.read_source(path)
+
+
+@pytest.mark.timeout(20)
+def test_a_source_that_would_be_waited_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel's log in /proc: a regular file, says stat."""
+    path = tmp_path / "a.yaml"
+    os.mkfifo(path)
+    monkeypatch.setattr(stat, "S_ISREG", lambda mode: True)
+    writer = os.open(path, os.O_RDWR)
+    for said in (b"", b"name: x\n"):
+        os.write(writer, said)
+        with pytest.raises(ProblemError, match="no end"):
+            files.read_source(path)
+    os.close(writer)
 
 
 def test_a_source_reads_alike_whatever_the_editor(tmp_path: Path) -> None:
