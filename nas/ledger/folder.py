@@ -1,24 +1,30 @@
 """The folder of a ledger's files: checkpoints, weights, the bank. Each ledger has its own.
 
-A marker in the folder names the ledger by the id that stands in its database. So two ledgers never
-share one, whatever they are called, and a ledger may be moved, renamed or copied: with its folder
-it keeps its files, without it begins with none.
+A marker in the folder names the ledger by the id that stands in its database, and by its file: of
+copies, which have one id, the folder is that one's which has claimed it, as long as it is there. So
+two ledgers never share one, whatever they are called and whichever links lead to it, and a ledger
+may be moved, renamed or copied: with its folder it keeps its files, without it begins with none.
 """
 
-import json
 import re
 import shlex
-import stat
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from nas.contained import contained
-from nas.files import clear_unfinished, unfinished, write_text
+from nas.files import clear_unfinished, unfinished
+from nas.ledger.marker import (
+    Marker,
+    holder,
+    ledger_beside,
+    places,
+    read_marker,
+    usual,
+    write_marker,
+)
 from nas.spec import ProblemError
 
-MARKER = "ledger.json"
 _BANK = "bank"
 """The folder of the bank, whose entries have candidates' keys."""
 OLD_NAME = "runs.files"
@@ -30,14 +36,6 @@ Owned = Callable[[], set[tuple[str, str]]]
 """(campaign, key) of all candidates in a ledger, as folders are named; empty before any."""
 
 
-@dataclass(frozen=True)
-class Marker:
-    """Which ledger a folder is of."""
-
-    ledger: str
-    name: str
-
-
 class FilesFolder:
     """Finds a ledger's folder, and makes it.
 
@@ -46,43 +44,42 @@ class FilesFolder:
     """
 
     def __init__(self, path: Path | None, name: str, ident: str, owned: Owned) -> None:
-        self._name = name
-        self._ident = ident
         self._owned = owned
         if path is None:
+            self._path = None
+            self._marker = Marker(ident, name)
             word = re.sub(r"[^\w.-]+", "-", name)[:60]
             self._places = [Path.cwd() / f"{word}.{ident[:8]}.files"]
             self._old = Path.cwd() / OLD_NAME
         else:
             # By whatever link it is reached, it is one ledger.
-            real = path.resolve()
-            self._name = real.name
-            self._places = [usual(real), real.with_name(f"{real.name}.{ident[:8]}.files")]
-            self._old = real.with_suffix(".files")
+            self._path = path.resolve()
+            self._marker = Marker(ident, self._path.name, str(self._path))
+            self._places = places(self._path, ident)
+            self._old = self._path.with_suffix(".files")
 
     def find(self) -> Path:
         """The folder, whether or not it is there.
 
         Raises ProblemError where something else has its name.
         """
+        ours = filter(self._is_ours, self._places)
+        if found := sorted(ours, key=lambda place: read_marker(place) != self._marker):
+            return found[0]
         for place in self._places:
-            if self._is_ours(place):
+            marker = read_marker(place)
+            if marker is None and (_empty(place) or self._belongs(place)):
                 return place
-        first, *others = self._places
-        marker = _marker(first)
-        if marker and others and _beside(first, marker) not in (None, self._name):
-            return others[0]
-        if marker is not None or not (_empty(first) or self._belongs(first)):
-            raise _taken(first, marker)
-        return first
+            if marker is None or not self._others(place, marker):
+                break
+        raise _taken(place, marker)
 
     def claim(self) -> Path:
         """The folder, made if it is not there, and marked. Raises as `find` does."""
         folder = self.find()
         folder.mkdir(parents=True, exist_ok=True)
-        if _marker(folder) != Marker(self._ident, self._name):
-            text = json.dumps({"ledger": self._ident, "name": self._name}, indent=1)
-            write_text(contained(folder, MARKER), f"{text}\n")
+        if read_marker(folder) != self._marker:
+            write_marker(folder, self._marker)
         clear_unfinished(folder, seconds=_ABANDONED_SECONDS)
         return folder
 
@@ -92,7 +89,7 @@ class FilesFolder:
         Its folder may have been others' too: what is not this ledger's stays.
         """
         old, new = self._old, self._places[0]
-        if not old.is_dir() or _marker(old) or any(map(self._is_ours, self._places)):
+        if not old.is_dir() or read_marker(old) or any(map(self._is_ours, self._places)):
             return
         owned = sorted(self._owned())
         wanted = [*owned, *((_BANK, key) for _, key in owned)]
@@ -113,11 +110,20 @@ class FilesFolder:
             self.claim()
 
     def _is_ours(self, folder: Path) -> bool:
-        marker = _marker(folder)
-        if marker is None or marker.ledger != self._ident:
+        marker = read_marker(folder)
+        # A copy of a ledger has its id, and may have a name or a link that gives the same folder.
+        return (
+            marker is not None
+            and marker.ledger == self._marker.ledger
+            and not self._others(folder, marker)
+        )
+
+    def _others(self, folder: Path, marker: Marker) -> bool:
+        """Whether another ledger, which is there, has this folder."""
+        if self._path is None:
             return False
-        # A copy of a ledger has its id, and may have a name that gives the same folder.
-        return _beside(folder, marker) in (None, self._name)
+        other = holder(folder, marker)
+        return other is not None and not other.samefile(self._path)
 
     def _belongs(self, folder: Path) -> bool:
         """Whether what lies in a folder without a marker is this ledger's."""
@@ -126,53 +132,18 @@ class FilesFolder:
         return bool(found & (owned | {(_BANK, key) for _, key in owned}))
 
 
-def usual(path: Path) -> Path:
-    """`runs.files` for `runs.db`; the whole name for others, `runs.1.files` for `runs.1`."""
-    return path.with_suffix(".files") if path.suffix == ".db" else Path(f"{path}.files")
-
-
 def check_free(path: Path) -> None:
     """Raises ProblemError where a ledger that is yet to be made would meet another's files."""
     folder = usual(path.resolve())
-    marker = _marker(folder)
-    if marker is not None and _beside(folder, marker) is None:
-        raise _taken(folder, marker)
+    marker = read_marker(folder)
     if marker is None and not _empty(folder):
         raise _taken(folder, None)
-
-
-def _marker(folder: Path) -> Marker | None:
-    """A folder's marker; None where there is none. Raises ProblemError for one that is not."""
-    path = folder / MARKER
-    try:
-        # Over no link, and not into what never ends.
-        if not stat.S_ISREG(contained(folder, MARKER).lstat().st_mode):
-            raise _unreadable(path)
-        with path.open("rb") as file:
-            known = json.loads(file.read(10_000))
-        return Marker(str(known["ledger"]), Path(str(known["name"])).name)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _unreadable(path) from error
-
-
-def _beside(folder: Path, marker: Marker) -> str | None:
-    """The name of the ledger that a marker names, where it lies beside and has this folder."""
-    ledger = folder.with_name(marker.name) if marker.name else None
-    return marker.name if ledger and ledger.is_file() and usual(ledger) == folder else None
+    if marker is not None and holder(folder, marker) is None:
+        raise _taken(folder, marker)
 
 
 def _empty(folder: Path) -> bool:
     return not folder.is_dir() or all(map(unfinished, folder.iterdir()))
-
-
-def _unreadable(path: Path) -> ProblemError:
-    return ProblemError(
-        "this file does not say which ledger the folder is of",
-        where=str(path),
-        fix="take it from a copy; or move the folder away",
-    )
 
 
 def _folder(root: Path, *names: str) -> Path | None:
@@ -189,10 +160,20 @@ def _key(path: Path) -> bool:
 
 
 def _taken(folder: Path, marker: Marker | None) -> ProblemError:
-    whose = f"another ledger's, {marker.name}" if marker else "no ledger's that says so"
     away = shlex.join(["mv", str(folder), f"{folder}.old"])
+    fix = f"move them away (`{away}`), or name this ledger otherwise with --db"
+    whose = "no ledger's that says so"
+    if marker is not None and (ledger := ledger_beside(folder, marker.ledger)):
+        whose = f"{ledger.name}'s, another ledger's"
+        home = usual(ledger)
+        if home.exists():
+            fix = f"move them away (`{away}`): their place is {home.name}, once that is free"
+        else:
+            fix = f"`{shlex.join(['mv', str(folder), str(home)])}` gives them back to it"
+    elif marker is not None:
+        whose = f"another ledger's, which was called {marker.name}"
     return ProblemError(
         f"the files in this folder are {whose}, and would be mixed with this one's",
         where=str(folder),
-        fix=f"move them away (`{away}`), or name this ledger otherwise with --db",
+        fix=fix,
     )

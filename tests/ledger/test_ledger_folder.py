@@ -14,7 +14,7 @@ from ledger_maker import Maker
 from sqlalchemy import create_engine, make_url, text
 
 from nas.ledger import Ledger
-from nas.ledger.folder import MARKER
+from nas.ledger.marker import MARKER
 from nas.spec import WEIGHTS, ProblemError
 
 
@@ -95,6 +95,40 @@ def test_one_that_is_copied_renamed_or_moved_with_its_folder_has_its_files(tmp_p
     assert weights_of(tmp_path / "renamed.db").read_text() == str(tmp_path / "runs.db")
 
 
+def test_copies_whose_folder_is_one_link_do_not_share_it(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    begin(tmp_path / "one" / "runs.db")
+    (tmp_path / "one" / "runs.files").rename(tmp_path / "big")
+    (tmp_path / "one" / "runs.files").symlink_to("../big")
+    shutil.copytree(tmp_path / "one", tmp_path / "two", symlinks=True)
+    shutil.copy(tmp_path / "one" / "runs.db", tmp_path / "one" / "copy.db")
+    (tmp_path / "one" / "copy.files").symlink_to("runs.files")
+    for name in ("two/runs.db", "one/copy.db"):
+        folder = Ledger(tmp_path / name, read_only=False).claim_files()
+        assert not folder.samefile(tmp_path / "big")
+        assert folder.parent == (tmp_path / name).parent
+        assert not weights_of(tmp_path / name).exists()
+    assert weights_of(tmp_path / "one" / "runs.db").exists()
+    # Whichever the original goes by, one that was moved has its folder, and so has each copy.
+    (tmp_path / "one").rename(tmp_path / "three")
+    assert weights_of(tmp_path / "three" / "runs.db").exists()
+    assert not weights_of(tmp_path / "two" / "runs.db").exists()
+    Ledger(tmp_path / "three" / "runs.db", read_only=False).claim_files()
+    assert not weights_of(tmp_path / "three" / "copy.db").exists()
+
+
+@pytest.mark.parametrize("path", [None, "", "gone", "x" * 300, "x\0y", "\ud800", "/proc/kmsg", 7])
+def test_a_marker_without_a_living_path_is_gone_by_its_id(tmp_path: Path, path: object) -> None:
+    begin(tmp_path / "runs.db")
+    marker = tmp_path / "runs.files" / MARKER
+    known = json.loads(marker.read_text())
+    assert known.pop("path") == str(tmp_path / "runs.db")
+    marker.write_text(json.dumps(known if path is None else {**known, "path": path}))
+    assert weights_of(tmp_path / "runs.db").exists()
+    Ledger(tmp_path / "runs.db", read_only=False).claim_files()
+    assert json.loads(marker.read_text())["path"] == str(tmp_path / "runs.db")
+
+
 def test_a_link_to_a_ledger_is_the_ledger(tmp_path: Path) -> None:
     begin(tmp_path / "runs.db")
     (tmp_path / "latest").symlink_to("runs.db")
@@ -124,6 +158,21 @@ def test_folders_that_were_swapped_are_refused(tmp_path: Path) -> None:
             with pytest.raises(ProblemError, match="another ledger's"):
                 call()
         assert "another ledger's" in ledger.check()[0]
+
+
+def test_ledgers_that_were_swapped_or_renamed_are_told_by_their_names(tmp_path: Path) -> None:
+    begin(tmp_path / "a.db")
+    begin(tmp_path / "b.db")
+    for old, new in (("a.db", "c"), ("b.db", "a.db"), ("c", "b.db")):
+        (tmp_path / old).rename(tmp_path / new)
+    with pytest.raises(ProblemError, match=r"are b\.db's, another ledger's.*place is b\.files"):
+        _ = Ledger(tmp_path / "a.db").files
+    (tmp_path / "a.db").rename(tmp_path / "old.db")
+    with pytest.raises(ProblemError, match=r"are b\.db's"):
+        Ledger(tmp_path / "a.db", read_only=False)
+    with pytest.raises(ProblemError, match=r"are old\.db's.*mv \S*b\.files \S*old\.files` gives"):
+        _ = Ledger(tmp_path / "b.db").files
+    assert not (tmp_path / "a.db").exists()
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"ledger": 1}', "\xff", "{" * 100_000, "[" * 9000])
