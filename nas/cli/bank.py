@@ -11,6 +11,7 @@ from rich.text import Text
 from nas.cli import asked, complete, consent, defaults, options
 from nas.cli.console import console, echo, echo_json, open_if_there
 from nas.files import check_new_folder
+from nas.ledger.outputs import check_output
 from nas.report.terminal import Terminal
 from nas.spec import ProblemError, Space
 
@@ -86,6 +87,7 @@ def bank(
     from nas.space import check_models, find, load
 
     if publish is not None:
+        check_output(publish)
         check_new_folder(publish)
     space = defaults.space_for(space, gpus)
     chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from nas.cli import asked
-from nas.cli.console import echo, echo_json, open_if_there
-from nas.files import write_text
+from nas.cli.console import echo, echo_json, open_if_there, write
+from nas.files import make_folder
+from nas.ledger.outputs import check_output
 from nas.spec import Space, UsageError
 
 
@@ -45,11 +46,12 @@ def print_draws(
         space, config, trials, ledger=ledger, after=name, say=lambda line: echo(line, err=True)
     )
     if folder:
-        folder.mkdir(parents=True, exist_ok=True)
+        check_output(folder)
+        make_folder(folder)
     for drawn in draws:
         data = plain(drawn)
         if folder:
-            write_text(folder / f"{data['key']}.py", drawn.code)
+            write(folder / f"{data['key']}.py", drawn.code)
         if as_json:
             echo_json(data)
         else:

@@ -57,7 +57,11 @@ def report(
     output: options.Output = None,
     html: Annotated[
         Path | None,
-        typer.Option("--html", help="Write everything as one interactive page, for any browser."),
+        typer.Option(
+            "--html",
+            callback=options.writable,
+            help="Write everything as one interactive page, for any browser.",
+        ),
     ] = None,
     screen: Annotated[
         int | None,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from nas.cli import complete
+from nas.ledger.outputs import check_output
 
 
 def finite(value: float | None) -> float | None:
@@ -14,6 +15,13 @@ def finite(value: float | None) -> float | None:
     if value is not None and not isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number")
     return value
+
+
+def writable(path: Path | None) -> Path | None:
+    """Of an option: refuses what may not be written over before anything is worked out for it."""
+    if path is not None:
+        check_output(path)
+    return path
 
 
 SpaceName = Annotated[
@@ -67,7 +75,8 @@ Campaign = Annotated[
     ),
 ]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write here instead of to the screen.")
+    Path | None,
+    typer.Option("--output", "-o", callback=writable, help="Write here instead of to the screen."),
 ]
 Budget = Annotated[
     str | None,

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.cli import complete, defaults, options
-from nas.cli.console import console, echo, echo_json, open_if_there
-from nas.files import write_text
+from nas.cli.console import console, echo, echo_json, open_if_there, write
+from nas.files import check_folder, make_folder
+from nas.ledger.outputs import check_output
 from nas.spec import ProblemError, UsageError
 
 
@@ -199,6 +200,7 @@ def get(
     """
     from nas.data import download
 
+    check_output(data_root)
     download(name, data_root)
     console.print(f"{name} is in {data_root}")
 
@@ -212,7 +214,9 @@ def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
         raise UsageError(f"{name!r} is not a name for a space", fix="use letters, digits, - and _")
     path = Path("search_spaces") / f"{name}.yaml"
     if path.exists():
-        raise ProblemError("this space exists already", where=str(path), fix="choose another name")
+        raise UsageError("this space exists already", where=str(path), fix="choose another name")
+    check_output(path)  # probing takes minutes
+    check_folder(path.parent)
     largest = parse_count(max_params)
     with console.status(Text("asking timm for its models…")) as status:
         space = new_space(
@@ -221,8 +225,8 @@ def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
             watch=lambda text: status.update(Text(text)),
             say=console.print,
         )
-    path.parent.mkdir(exist_ok=True)
-    write_text(path, dump(space))
+    make_folder(path.parent)
+    write(path, dump(space))
     console.print(f"{path}: {len(space.families)} families, {len(space.members)} members")
 
 

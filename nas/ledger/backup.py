@@ -15,8 +15,8 @@ def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
     """Writes one file that is a ledger with all that was committed; its bytes.
 
     Raises ProblemError for a ledger on a server and for one whose copy is not sound, UsageError
-    for a file that is there already, unless `force` says to replace it, and for the ledger itself
-    and what SQLite keeps beside it.
+    for a file that is there already, unless `force` says to replace it, another ledger too, and for
+    the ledger itself and what belongs to one.
     """
     if ledger.storage.path is None:
         raise ProblemError(
@@ -24,7 +24,7 @@ def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
             where=ledger.place,
             fix="pg_dump --format=custom --file=runs.dump, and the same database",
         )
-    check_output(to)
+    check_output(to, database=True)
     if to.is_file() and not force:
         raise UsageError(
             "there is a file already", where=str(to), fix="replace it with --force, or name another"

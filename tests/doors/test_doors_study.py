@@ -249,5 +249,5 @@ def test_the_command(filled: Maker, tmp_path: Path) -> None:
         assert connection.execute("SELECT COUNT(*) FROM trials").fetchone() == (6,)
     connection.close()
     again = nas("export-study", "-o", "study.db", cwd=tmp_path)
-    assert again.returncode == 1
+    assert again.returncode == 2
     assert len(again.stderr.splitlines()) == 1

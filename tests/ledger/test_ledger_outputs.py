@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from ledger_maker import Maker
-from real_nas import inside
+from real_nas import inside, write_nano
+
+from nas.ledger.ledger import OPENED
 
 COMMANDS = {
     "csv": ("report", "leaderboard", "-f", "csv", "-o"),
@@ -15,6 +17,12 @@ COMMANDS = {
     "study": ("export-study", "-o"),
     "backup": ("backup", "--force"),
 }
+WITHOUT = {
+    "replay": ("replay", "airnet", "--seeds", "1", "-f", "csv", "-o"),
+    "render": ("search", "nano.yaml", "--dry-run", "--trials", "1", "--render"),
+    "publish": ("bank", "--publish"),
+}
+"""Commands that open no ledger, or none yet."""
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -44,3 +52,60 @@ def test_what_is_no_place_for_a_file_is_a_wrong_word(tmp_path: Path, command: st
         assert done.returncode == 2, (out, done.stderr)
         assert "Traceback" not in done.stderr
     maker.ledger.close()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """`other.db`, which no command here opens, closed and with its files, beside `runs.db`."""
+    for name in ("runs.db", "other.db"):
+        maker = Maker(tmp_path / name, dataset="digits")
+        maker.trained("ant_s", "bee_s", val=0.5)
+        maker.ledger.claim_files()
+        maker.ledger.close()
+    OPENED.clear()
+    write_nano(tmp_path)
+    return tmp_path
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        *[(c, "other.db") for c in ("csv", "table", "page", "export", "study", *WITHOUT)],
+        *[(c, "other.db-wal") for c in ("csv", "study", "backup", "replay")],
+        *[("replay", name) for name in ("link", "hard", "wal", "journal")],
+        *[(c, "other.files/ledger.json") for c in ("csv", "page", "study", "backup", "replay")],
+        *[(c, "other.files/1/new") for c in ("csv", "export", "study", "backup", *WITHOUT)],
+        ("replay", "linked/new"),
+    ],
+)
+def test_so_is_a_ledger_that_nobody_opened(project: Path, command: str, file: str) -> None:
+    (project / "link").symlink_to("other.db")
+    (project / "linked").symlink_to("other.files")
+    os.link(project / "other.db", project / "hard")
+    (project / "wal").write_bytes(b"\x37\x7f\x06\x82" + bytes(100))
+    (project / "journal").write_bytes(bytes.fromhex("d9d505f920a163d7") + bytes(100))
+    before = content(project)
+    done = inside(*{**COMMANDS, **WITHOUT}[command], file, cwd=project)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert content(project) == before
+
+
+def test_a_backup_replaces_another_ledger_and_a_study_goes_into_its_file(project: Path) -> None:
+    assert inside("backup", "--force", "other.db", cwd=project).returncode == 0
+    assert inside("export-study", "-o", "study.db", cwd=project).returncode == 0
+    again = inside("export-study", "-o", "study.db", "--overwrite", cwd=project)
+    assert again.returncode == 0, again.stderr
+    refused = inside("export-study", "-o", "study.db", cwd=project)
+    assert refused.returncode == 2
+
+
+def test_a_file_of_the_same_name_as_a_marker_is_somebody_s_own(project: Path) -> None:
+    (project / "books").mkdir()
+    (project / "books" / "ledger.json").write_text('{"assets": 1}')
+    done = inside(*COMMANDS["csv"], "books/out.csv", cwd=project)
+    assert done.returncode == 0, done.stderr

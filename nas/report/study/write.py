@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.files import check_parent
 from nas.ledger import Ledger
 from nas.ledger.address import database_url, file_of
 from nas.ledger.outputs import check_output
@@ -54,7 +55,7 @@ def export_study(
         with _opened(storage) as rdb:
             if name in {study.study_name for study in rdb.get_all_studies()}:
                 if not overwrite:
-                    raise ProblemError(
+                    raise UsageError(
                         f"a study named {name!r} is in this file already",
                         where=str(path),
                         fix="replace it with --overwrite, or name another file",
@@ -80,13 +81,13 @@ def _file(where: str) -> Path:
     path = file_of(database_url(where))
     if path is None:
         raise UsageError("a study is written to a SQLite file", fix="write -o study.db")
-    if not path.parent.is_dir():
-        raise UsageError("there is no such folder", where=str(path.parent), fix="make it first")
-    check_output(path)
+    check_parent(path)
+    check_output(path, database=True)
     if not path.exists():
         return path
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        # Of a ledger, SQLite would leave its log and the log's index beside it.
+        with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as connection:
             found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             tables = {name for (name,) in found}
     except sqlite3.Error:
