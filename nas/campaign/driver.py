@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from nas.campaign import weights
 from nas.campaign.admission import Admission, Running
+from nas.campaign.afterwards import afterwards
 from nas.campaign.agenda import Agenda
 from nas.campaign.benching import benched
 from nas.campaign.clock import Clock
@@ -15,7 +14,7 @@ from nas.campaign.config import CampaignConfig
 from nas.campaign.coverage import Coverage
 from nas.campaign.dataset import SameData
 from nas.campaign.launch import Launcher
-from nas.campaign.leftovers import stop_file
+from nas.campaign.leftovers import make_stop_file, remove_stop_file, stop_file
 from nas.campaign.logs import Recorder
 from nas.campaign.proposals import Proposer
 from nas.campaign.rungs import Rungs
@@ -155,7 +154,7 @@ class CampaignDriver:
             self.fault = outcome.message
             self.stop("the campaign cannot go on")
         if result.final:
-            self._tidy(claim, running.trial, outcome)
+            weights.tidy(self.store, claim, running.trial, outcome, self.config.keep_weights)
         killed = outcome.status is Status.KILLED
         again = replace(
             claim,
@@ -202,9 +201,10 @@ class CampaignDriver:
         """Starts no new trial and ends the running ones at their epoch, checkpointed."""
         if self.stopping is None:
             self.stopping = why
-            self.stop_file.parent.mkdir(parents=True, exist_ok=True)
-            self.stop_file.write_text(self.store.owner, encoding="utf-8")
-            if self._running:
+            if hindrance := make_stop_file(self.stop_file, self.store.owner):
+                self.abort = True  # nor could a checkpoint be written there
+                self.say(f"{why}, at once: {hindrance}")
+            elif self._running:
                 again = "; Ctrl-C again stops at once" if self.interrupted else ""
                 self.say(f"{why}: the running epoch is finished and kept for `nas resume`{again}")
 
@@ -226,12 +226,13 @@ class CampaignDriver:
     def close(self) -> None:
         """Records the last working seconds and gives up every lease; each of it, whatever becomes
         of the rest."""
-        with ExitStack() as ends:  # the last is the first
-            ends.callback(self.stop_file.unlink, missing_ok=True)
-            ends.callback(self.store.ledger.storage.fold_in)
-            ends.callback(self._say_the_state)
-            ends.callback(lambda: weights.sweep(self.store.settled()))
-            ends.callback(self.store.release_all)
+        with afterwards(
+            self.store.release_all,
+            lambda: weights.sweep(self.store.settled()),
+            self._say_the_state,
+            self.store.ledger.storage.fold_in,
+            lambda: remove_stop_file(self.stop_file),
+        ):
             self.clock.advance()
             self._heartbeat()
 
@@ -295,15 +296,6 @@ class CampaignDriver:
         return trial
 
     # After an end
-
-    def _tidy(self, claim: Claim, trial: Trial, outcome: Outcome) -> None:
-        """Checkpoints have served; weights stay while their rule keeps them."""
-        for earlier in claim.earlier:
-            if folder := self.store.folder_if_ours(claim.candidate.key, earlier.attempt):
-                weights.clear(folder)
-        weights.clear(Path(trial.folder), keep=outcome.weights)
-        if outcome.weights and self.config.keep_weights != "all":
-            weights.keep_best(self.config.keep_weights, self.store.weight_files())
 
     def look_back(self) -> None:
         """Benches families that keep failing, and asks whether the draw is fair."""

@@ -21,6 +21,22 @@ def stop_file(files: Path, owner: str) -> Path:
     return contained(files, _STOP + owner.rsplit("/", 1)[-1])
 
 
+def make_stop_file(path: Path, owner: str) -> str:
+    """Tells workers to stop; what keeps it from being written, if anything does."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(owner, encoding="utf-8")
+    except OSError as error:
+        return f"{path}: {(error.strerror or str(error)).lower()}"
+    return ""
+
+
+def remove_stop_file(path: Path) -> None:
+    """Where it cannot be removed, `clear_leftovers` may do it some day."""
+    with suppress(OSError):
+        path.unlink()
+
+
 def clear_leftovers(files: Path) -> None:
     """Removes dead drivers' stop files from a ledger's folder, and their temporary folders."""
     clear_left_behind()

@@ -1,11 +1,11 @@
 """Starting, resuming and confirming campaigns: everything around the driver's loop."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas import data
+from nas.campaign.afterwards import afterwards
 from nas.campaign.bank import cold_models, less, warm_keys
 from nas.campaign.checks import check_consent, check_settings
 from nas.campaign.clock import Clock
@@ -130,10 +130,10 @@ def run(
         driver, sandbox = _set_up(ledger, name, config, voice, only)
         executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
         clear_leftovers(ledger.files)
-        with stops_reach(driver), ExitStack() as ends:  # each, whatever becomes of the others
-            ends.callback(driver.recorder.close)
-            ends.callback(driver.close)
-            ends.callback(sandbox.close)
+        with (
+            stops_reach(driver),
+            afterwards(sandbox.close, driver.close, driver.recorder.close),
+        ):
             ledger.patience = driver.wait_for_ledger
             driver.store.set_state("running")
             driver.look_back()

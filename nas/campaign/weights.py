@@ -5,6 +5,20 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from nas.ledger import CampaignStore, Claim
+from nas.spec import Outcome, Trial
+
+
+def tidy(store: CampaignStore, claim: Claim, trial: Trial, outcome: Outcome, rule: str) -> None:
+    """After a candidate's final result: checkpoints have served; weights stay while their rule
+    keeps them."""
+    for earlier in claim.earlier:
+        if folder := store.folder_if_ours(claim.candidate.key, earlier.attempt):
+            clear(folder)
+    clear(Path(trial.folder), keep=outcome.weights)
+    if outcome.weights and rule != "all":
+        keep_best(rule, store.weight_files())
+
 
 def keep_best(rule: str, scored: Iterable[tuple[float, Path]]) -> None:
     """Deletes weight files that the rule (`all`, `none`, `best:N`) does not keep.
@@ -42,8 +56,10 @@ def sweep(settled: Mapping[Path, str | None]) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Removes a file, a folder, or a link and not what it leads to."""
+    """Removes a file, a folder, or a link and not what it leads to; no campaign ends for what
+    cannot be removed."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()

@@ -122,14 +122,12 @@ class Ledger:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on an exception."""
-        self.storage.check()
         try:
-            with plain_errors(self.url), Session(self._engine, expire_on_commit=False) as session:
+            with self.storage.in_use(), Session(self._engine, expire_on_commit=False) as session:
                 # A transaction begins with its connection: whoever has it, has the lock it needs.
                 patiently(lambda: _begin(session), self.patience)
                 yield session
                 session.commit()
-            self.storage.check()
         except Exception as error:
             # Rows are read as if they were what was written. Where that fails, is it theirs?
             known = isinstance(error, ProblemError) and not isinstance(error, DamagedError)
@@ -160,7 +158,7 @@ class Ledger:
         `config` raises ValueError for what is no campaign's: rooms above know what that is.
         """
         problems: list[str] = []
-        with plain_errors(self.url), self._engine.connect() as connection:
+        with self.storage.in_use(), self._engine.connect() as connection:
             if self._engine.dialect.name == "sqlite":
                 try:
                     said = connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()

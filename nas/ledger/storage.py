@@ -9,13 +9,14 @@ in the log first: it is folded into the database after each result, and when the
 import ctypes
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from weakref import finalize
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, event
 from sqlalchemy.pool import QueuePool
 
 from nas.ledger.address import file_of, place
@@ -39,59 +40,54 @@ class Storage:
         self._url = url
         self._engine = engine
         self._writes = self.path is not None and not read_only
-        self._files = _Files(self.path, with_log=self._writes)
-        self._lost: ProblemError | None = None
+        self._files = _Files(self.path, place(url), with_log=self._writes)
+        # Whoever asks for another connection, to tidy up perhaps: SQLite would make files anew.
+        event.listen(engine, "do_connect", self._files.refuse)
         # At the latest when the process ends: SQLite leaves all in its log where nobody closes it.
         self._closing = finalize(self, _close, engine, self._files, fold=self._writes)
 
-    def check(self) -> None:
-        """Raises ProblemError where the files have been removed or replaced since they were opened.
-
-        To be asked before and after each transaction.
-        """
-        if self._lost is not None:
-            raise self._lost
-        lost = self._files.lost()
-        if lost == "":
-            raise self._abandon(
-                "the ledger was removed or replaced while in use",
-                fix="open it again; nothing more is written to what was opened before",
-            )
-        if lost is not None:
-            raise self._abandon(
-                f"the ledger's log, of which this is the file ending in {lost}, was removed or"
-                " replaced while in use: what was recorded after the last result may be lost",
-                fix="leave that file to SQLite; `nas resume` goes on from what the ledger has",
-            )
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Around whatever is done with the database. Raises ProblemError for what its driver
+        raises, and, before all else, where the files have been removed or replaced since they were
+        opened; from then on nothing is read or written any more."""
+        self._check()
+        try:
+            with plain_errors(self._url):
+                yield
+        except ProblemError:
+            self._check()  # or a loss looks like a full disk
+            raise
+        self._check()
         self._files.note()
 
     def is_there(self) -> bool:
         """Whether the database that was opened is the one that has its name."""
-        return self._files.lost() != ""
+        return self._files.gone() != ""
 
     def fold_in(self) -> None:
         """Moves what was committed from the log into the database, so that the file alone has it,
         and looks whether it has. Waits for nobody: what a reader still needs of the log stays there
         as well.
 
-        Raises ProblemError where the file has something else: it was written over.
+        Raises as `in_use` does, and ProblemError where the file has something else: it was written
+        over.
         """
         if self.path is None or not self._writes:
             return
-        _fold(self._engine, "PASSIVE")
-        with plain_errors(self._url):
+        with self.in_use():
+            _fold(self._engine, "PASSIVE")
             own, there = self._recorded(), _recorded_there(self.path)
-        if there is None:
-            return
-        if there[:1] != own[:1] or any(a < b for a, b in zip(there[1:], own[1:], strict=True)):
-            raise self._abandon(
-                "the ledger was written over while in use: it has not what was recorded",
-                fix="go back to a backup; `nas doctor` looks at every row",
-            )
+            if there is not None and not _goes_on(own, there):
+                self._files.lost = ProblemError(
+                    "the ledger was written over while in use: it has not what was recorded",
+                    where=place(self._url),
+                    fix="go back to a backup; `nas doctor` looks at every row",
+                )
 
     def copy_into(self, copy: sqlite3.Connection) -> None:
         """Copies the database, which is SQLite's, as it is at one moment; writers may go on."""
-        with plain_errors(self._url), closing(self._engine.raw_connection()) as connection:
+        with self.in_use(), closing(self._engine.raw_connection()) as connection:
             source: Any = connection.driver_connection
             source.backup(copy)
 
@@ -100,13 +96,13 @@ class Storage:
         _close(self._engine, self._files, fold=self._writes)
         self._files.forget_log()
 
-    def _abandon(self, what: str, fix: str) -> ProblemError:
-        """Nothing more is written: what is there now may be in use by others. The error that says
-        so, now and from now on."""
-        self._closing.detach()
-        _leave_open(self._engine)
-        self._lost = ProblemError(what, where=place(self._url), fix=fix)
-        return self._lost
+    def _check(self) -> None:
+        try:
+            self._files.check()
+        except ProblemError:  # what is there now may be in use by others
+            self._closing.detach()
+            _leave_open(self._engine)
+            raise
 
     def _recorded(self) -> tuple[Any, ...]:
         with closing(self._engine.raw_connection()) as connection:
@@ -116,20 +112,46 @@ class Storage:
 class _Files:
     """Which files have been opened, whatever has their names by now."""
 
-    def __init__(self, path: Path | None, *, with_log: bool) -> None:
+    def __init__(self, path: Path | None, where: str, *, with_log: bool) -> None:
+        self.lost: ProblemError | None = None
+        """Why nothing is to be done with them any more; None while they are there."""
         self._path = path
+        self._where = where
         self._endings = _LOG if with_log else ()
         self._known = {"": self._identity("")}
 
-    def lost(self) -> str | None:
-        """What the name of one ends in that is gone, or another; None where all are there."""
-        gone = (e for e, known in self._known.items() if known and known != self._identity(e))
-        return next(gone, None)
+    def check(self) -> None:
+        """Raises ProblemError where one is gone, or another; from then on always."""
+        ending = self.gone()
+        if self.lost is None and ending == "":
+            self.lost = ProblemError(
+                "the ledger was removed or replaced while in use",
+                where=self._where,
+                fix="open it again; nothing more is written to what was opened before",
+            )
+        elif self.lost is None and ending is not None:
+            self.lost = ProblemError(
+                f"the ledger's log, of which this is the file ending in {ending}, was removed or"
+                " replaced while in use: what was recorded after the last result may be lost",
+                where=self._where,
+                fix="leave that file to SQLite; `nas resume` goes on from what the ledger has",
+            )
+        if self.lost is not None:
+            raise self.lost
 
     def note(self) -> None:
-        """Takes in the files that have come since."""
+        """Takes in those that have come since."""
         for ending in self._endings:
             self._known[ending] = self._identity(ending)
+
+    def refuse(self, *_: object) -> None:
+        """Instead of a connection to files that are lost."""
+        self.check()
+
+    def gone(self) -> str | None:
+        """What the name of one ends in that is gone, or another; None where all are there."""
+        changed = (e for e, known in self._known.items() if known and known != self._identity(e))
+        return next(changed, None)
 
     def forget_log(self) -> None:
         """It has been closed."""
@@ -162,6 +184,11 @@ def _recorded_there(file: Path) -> tuple[Any, ...] | None:
         raise
 
 
+def _goes_on(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
+    """Whether it is the same ledger, with no less recorded."""
+    return before[:1] == now[:1] and all(a <= b for a, b in zip(before[1:], now[1:], strict=True))
+
+
 def _fold(engine: Engine, how: str) -> None:
     """PASSIVE: as far as readers let it; TRUNCATE: all, and empties the log. Where it cannot, on a
     full disk, the log keeps it."""
@@ -172,7 +199,7 @@ def _fold(engine: Engine, how: str) -> None:
 def _close(engine: Engine, files: _Files, *, fold: bool) -> None:
     if not isinstance(engine.pool, QueuePool) or not engine.pool.checkedin():
         pass  # there is nothing to fold in, and opening a connection might make a file
-    elif fold and files.lost() is not None:
+    elif fold and (files.lost or files.gone() is not None):
         _leave_open(engine)
     elif fold:
         _fold(engine, "TRUNCATE")
@@ -184,6 +211,7 @@ def _leave_open(engine: Engine) -> None:
     write what it knows of the log into the database and remove the log, of which another process
     may have made a longer one since."""
     for _ in range(engine.pool.checkedin() if isinstance(engine.pool, QueuePool) else 0):
-        connection = engine.raw_connection()
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.driver_connection))
-        connection.detach()
+        with suppress(ProblemError):  # one that has been left open already cannot be had again
+            connection = engine.raw_connection()
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.driver_connection))
+            connection.detach()

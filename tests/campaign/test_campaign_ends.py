@@ -1,20 +1,23 @@
 """How a run ends: every part of it, whatever becomes of the others, and at no signal half-way."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
-from campaign_bench import Bench
+from campaign_bench import Bench, epoch
 
 from nas.campaign import run as module
+from nas.campaign.afterwards import afterwards
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.signals import Stopped, stops_reach
 from nas.ledger import CampaignStore, Owner
 from nas.preflight import NO_OVERHEAD
-from nas.spec import Trial
+from nas.spec import Outcome, ProblemError, Status, Trial
 
 
 class Fails:
@@ -53,11 +56,73 @@ def test_what_fails_as_a_run_ends_keeps_nothing_else_from_its_end(
     place: tuple[type, str], campaign: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(*place, refuses)
-    with pytest.raises(OSError, match="the machine"):
+    with pytest.raises(LookupError, match="the executor") as raised:
         module.run(campaign.ledger, "c", campaign.config, module.Voice())
+    assert raised.value.__notes__ == ["and after it OSError: the machine"]
     assert campaign.ledger.campaign("c").state == "stopped"
     assert CampaignStore(campaign.ledger, campaign.id, Owner.me()).open_elsewhere() == 0
     assert list(campaign.ledger.files.glob("stop-*")) == []
+
+
+@pytest.mark.parametrize("name", ["runs.db", "runs.db-wal"])
+def test_of_a_ledger_that_was_lost_the_loss_is_told_and_nothing_made(
+    name: str, campaign: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = campaign.ledger.files.parent
+
+    def there() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.glob("*.db*")}
+
+    class Loses(Fails):
+        def run(self, driver: Any) -> None:
+            trial = driver.next()
+            driver.started(trial.attempt)
+            (folder / name).rename(folder / "moved.db")
+            self.left = there()
+            driver.epoch(trial.attempt, epoch(1))
+
+    executor = Loses()
+    monkeypatch.setattr(module, "make_executor", lambda *_, **__: executor)
+    with pytest.raises(ProblemError, match="removed or replaced while in use"):
+        module.run(campaign.ledger, "c", campaign.config, module.Voice())
+    assert there() == executor.left
+    assert list(campaign.ledger.files.glob("stop-*")) == []
+
+
+def test_the_first_error_is_told_and_the_later_ones_noted() -> None:
+    steps: list[str] = []
+
+    def fails(name: str) -> None:
+        steps.append(name)
+        raise OSError(name)
+
+    with (
+        pytest.raises(LookupError, match="the block") as raised,
+        afterwards(partial(fails, "one"), partial(steps.append, "two"), partial(fails, "three")),
+    ):
+        raise LookupError("the block")
+    assert steps == ["one", "two", "three"]
+    assert raised.value.__notes__ == ["and after it OSError: one", "and after it OSError: three"]
+    with pytest.raises(OSError, match="one"), afterwards(partial(fails, "one")):
+        pass
+
+
+@pytest.mark.parametrize("why", ["enough", None])
+def test_a_files_folder_that_is_gone_ends_no_campaign(why: str | None, campaign: Bench) -> None:
+    """A file has its name: there the stop file cannot be, and no checkpoint."""
+    driver = campaign.drive()
+    trial = driver.next()
+    assert isinstance(trial, Trial)
+    driver.started(trial.attempt)
+    shutil.rmtree(campaign.ledger.files, ignore_errors=True)
+    campaign.ledger.files.touch()
+    if why:
+        driver.stop(why)
+        assert driver.abort
+        assert "enough, at once" in campaign.said[-1]
+    driver.done(trial.attempt, Outcome(status=Status.OK, val_acc=0.5))
+    driver.close()
+    assert campaign.outcomes()[0] == (0, "ok")
 
 
 def test_no_signal_finds_a_run_between_two_handlers(

@@ -87,24 +87,41 @@ def all_removed(path: Path) -> None:
             file.unlink()
 
 
+def moved(path: Path) -> None:
+    path.rename(path.with_name("moved.db"))
+
+
 def another(path: Path) -> None:
     fill(path.with_name("other.db"))
     path.with_name("other.db").replace(path)
 
 
-@pytest.mark.parametrize("spoil", [removed, replaced, index_removed, all_removed, another])
-def test_files_that_vanish_are_noticed(
-    spoil: Callable[[Path], None], maker: Maker, tmp_path: Path
+@pytest.mark.parametrize("spoil", [removed, replaced, index_removed, all_removed, moved, another])
+@pytest.mark.parametrize("first", [0, 1, 3])
+def test_files_that_vanish_are_noticed_and_nothing_is_done_with_what_is_there(
+    first: int, spoil: Callable[[Path], None], tmp_path: Path
 ) -> None:
+    maker = Maker(tmp_path / "runs.db")
+    ledger = maker.ledger
     maker.trained("ant_s", "bee_s", val=0.5)
-    maker.ledger.storage.fold_in()
+    ledger.storage.fold_in()
     spoil(tmp_path / "runs.db")
-    there = {path.name: path.read_bytes() for path in tmp_path.glob("runs.db*") if path.is_file()}
-    for _ in range(2):
+
+    def there() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in tmp_path.glob("*.db*") if path.is_file()}
+
+    before = there()
+    uses: list[Callable[[], object]] = [
+        lambda: maker.draw("cat_s", "dog_s"),
+        ledger.storage.fold_in,
+        lambda: backup(ledger, tmp_path / "copy"),
+        ledger.check,
+    ]
+    for use in (*uses[first:], *uses, *uses):
         with pytest.raises(ProblemError, match="removed or replaced while in use"):
-            maker.draw("cat_s", "dog_s")
-    for name, content in there.items():
-        assert (tmp_path / name).read_bytes() == content
+            use()
+    ledger.close()
+    assert there() == before
     if (tmp_path / "runs.db").exists() and spoil is not another:
         assert alone(tmp_path / "runs.db", tmp_path) == [("ok",)]
 
@@ -182,6 +199,18 @@ def test_what_is_lost_within_a_transaction_is_noticed_at_its_end(maker: Maker) -
         spoilt()
     with pytest.raises(ProblemError, match="removed or replaced"):
         maker.store.finish(claim, attempt, Outcome(status=Status.OK), final=True)
+
+
+def test_an_error_that_comes_of_a_loss_is_told_as_the_loss(maker: Maker) -> None:
+    maker.draw("ant_s", "bee_s")
+
+    def fails() -> None:
+        with maker.ledger.session():
+            removed(Path(maker.path))
+            raise sqlite3.OperationalError("disk I/O error")
+
+    with pytest.raises(ProblemError, match="may be lost"):
+        fails()
 
 
 def test_others_who_come_and_go_are_no_loss(maker: Maker) -> None:
