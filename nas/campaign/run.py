@@ -136,6 +136,7 @@ def run(
         ):
             ledger.patience = driver.wait_for_ledger
             driver.store.set_state("running")
+            ledger.storage.fold_in()  # from now on the file alone can be resumed
             driver.look_back()
             executor.run(driver)
     return Ended(

@@ -127,7 +127,8 @@ class _Files:
             self.lost = ProblemError(
                 "the ledger was removed or replaced while in use",
                 where=self._where,
-                fix="open it again; nothing more is written to what was opened before",
+                fix="if it was moved, put it back: the file ending in -wal has the newest of it;"
+                " nothing more is written to either",
             )
         elif self.lost is None and ending is not None:
             self.lost = ProblemError(

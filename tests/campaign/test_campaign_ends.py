@@ -15,7 +15,7 @@ from nas.campaign import run as module
 from nas.campaign.afterwards import afterwards
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.signals import Stopped, stops_reach
-from nas.ledger import CampaignStore, Owner
+from nas.ledger import CampaignStore, Ledger, Owner
 from nas.preflight import NO_OVERHEAD
 from nas.spec import Outcome, ProblemError, Status, Trial
 
@@ -86,6 +86,8 @@ def test_of_a_ledger_that_was_lost_the_loss_is_told_and_nothing_made(
     with pytest.raises(ProblemError, match="removed or replaced while in use"):
         module.run(campaign.ledger, "c", campaign.config, module.Voice())
     assert there() == executor.left
+    if name == "runs.db-wal":  # the file alone has the campaign
+        assert Ledger(folder / "runs.db").campaign("c").state == "running"
     assert list(campaign.ledger.files.glob("stop-*")) == []
 
 
