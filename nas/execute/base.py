@@ -122,8 +122,8 @@ class Attention:
     def __init__(self) -> None:
         self._last = awake()
 
-    def away(self) -> float:
-        """Seconds since the last look, or since this was made, if they are too many; else 0."""
+    def seconds(self) -> float:
+        """Since the last look, or since this was made."""
         now = awake()
         seconds, self._last = now - self._last, now
-        return seconds if seconds > self.ALLOWED else 0.0
+        return seconds

@@ -41,6 +41,9 @@ _PR_SET_PDEATHSIG = 1
 class Started:
     """The call has been understood and begins."""
 
+    pid: int | None = None
+    """The child's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -238,7 +241,7 @@ def _answer(connection: "Connection[Any, Any]", data: bytes) -> None:
     try:
         function, args = pickle.loads(data)
         call = resolve_name(function) if isinstance(function, str) else function
-        connection.send(Started())
+        connection.send(Started(os.getpid()))
         value = call(*args)
         if isinstance(value, Iterator):
             _stream(connection, value)

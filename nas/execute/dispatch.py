@@ -10,6 +10,7 @@ from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
 from nas.execute.child import Item, Raised, Returned, Started
 from nas.execute.devices import CONTEXT_BYTES, visible_device
 from nas.execute.gpu_memory import Look, MemoryReader
+from nas.execute.halted import is_halted, wake
 from nas.execute.placing import WHOLE, Placing, sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import Died, Event, Late
@@ -125,9 +126,9 @@ class Dispatcher:
         """What a trial's worker reports. False once the trial is over for this worker: reported,
         stopped by the driver, or back in line because its GPU is no use."""
         match event:
-            case Started():
+            case Started(pid):
                 if running.begun is None:
-                    running.begin()
+                    running.begin(pid)
                     self.driver.started(running.attempt)
                 return True
             case Item(Epoch() as epoch):
@@ -151,10 +152,18 @@ class Dispatcher:
         return False
 
     def overdue(self) -> list[Running]:
-        """Those whose worker is to be killed now."""
-        away, now = self._attention.away(), awake()
+        """Those whose worker is to be killed now. One that was stopped is not, but let go on once
+        it has been stopped for long."""
+        seconds, now = self._attention.seconds(), awake()
         for running in self.taken.values():
-            running.pardon(away)
+            if seconds > Attention.ALLOWED:
+                running.pardon(seconds)
+            elif (
+                running.pid is not None
+                and is_halted(running.pid)
+                and running.excuse(seconds, self.settings.GRACE)
+            ):
+                wake(running.pid)
         return [
             running
             for running in self.taken.values()

@@ -37,6 +37,10 @@ class Running:
     """`awake()` when it was handed to a worker; None while it waits for a GPU."""
     begun: float | None = None
     """The same when the worker took it up."""
+    pid: int | None = None
+    """Of the process that took it up."""
+    halted: float = 0.0
+    """Seconds in which that was seen stopped."""
     epochs: int = 0
     peak_memory_bytes: int = 0
 
@@ -47,12 +51,13 @@ class Running:
     def granted(self) -> None:
         self.given = awake()
 
-    def begin(self) -> None:
-        self.begun = awake()
+    def begin(self, pid: int | None = None) -> None:
+        self.begun, self.pid = awake(), pid
 
     def wait_again(self) -> None:
         """Its GPU was no use, and what it did there does not count."""
-        self.given = self.begun = None
+        self.given = self.begun = self.pid = None
+        self.halted = 0.0
         self.epochs = self.peak_memory_bytes = 0
 
     def note(self, epoch: Epoch) -> None:
@@ -77,6 +82,15 @@ class Running:
             self.given = min(now, self.given + seconds)
         if self.begun is not None:
             self.begun = min(now, self.begun + seconds)
+
+    def excuse(self, seconds: float, grace: float) -> bool:
+        """Takes time off its account in which its process was stopped. It may have stopped itself:
+        so no more than its time limit and `grace` once again. True where that is used up now."""
+        most = (self.trial.time_limit or math.inf) + grace
+        before, self.halted = self.halted, self.halted + seconds
+        if self.halted <= most:
+            self.pardon(seconds)
+        return before <= most < self.halted
 
     def ended(self, status: Status, message: str, detail: str = "") -> Outcome:
         """An outcome with what is known from outside: epochs, seconds, peak memory.

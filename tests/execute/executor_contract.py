@@ -295,6 +295,16 @@ class ProcessContract(ExecutorContract):
         assert driver.statuses == [Status.OK]
         assert len(driver.epochs[1]) == 3
 
+    @pytest.mark.slow
+    def test_a_process_that_is_stopped_goes_on_once_and_then_is_killed(
+        self, tmp_path: Path
+    ) -> None:
+        driver = ScriptedDriver(["halt 1", "halt 1000", "ok"], tmp_path, time_limit=0.5)
+        executor = self.make()
+        executor.GRACE = 0.5
+        executor.run(driver)
+        assert driver.statuses == [Status.OK, Status.TIMEOUT, Status.OK]
+
     def test_an_abort_kills_what_hangs(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["sleep", "hold_gil", "ok"], tmp_path)
         driver.abort_when = lambda d: len(d.epochs) == 2

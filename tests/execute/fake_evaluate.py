@@ -77,10 +77,19 @@ def sleep(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
 
 
 def deafen(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
-    """Stops the process that watches over it."""
+    """Keeps the process that watches over it stopped."""
     yield make_epoch(1)
-    os.kill(os.getppid(), signal.SIGSTOP)
-    time.sleep(1e6)
+    while True:
+        os.kill(os.getppid(), signal.SIGSTOP)
+        time.sleep(0.01)
+
+
+def halt(trial: Trial, times: str) -> Iterator[Epoch | Outcome]:
+    """Stops its own process, so many times."""
+    yield make_epoch(1)
+    for _ in range(int(times)):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    yield Outcome(status=Status.OK)
 
 
 def hold_gil(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
@@ -209,7 +218,7 @@ DEEDS = {
     for deed in (
         ok, segv, leave, kill, sleep, hold_gil, throw, quit_python, oom, huge, silent, endless,
         meet, parent, spoil, share, use, only, break_later, terminate,
-        grow, deafen,
+        grow, deafen, halt,
     )
 }  # fmt: skip
 

@@ -1,8 +1,11 @@
 """Dispatcher: what it makes of its workers' reports, without a worker."""
 
 import math
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from executor_contract import ScriptedDriver
 from fake_evaluate import make_epoch
@@ -79,6 +82,74 @@ def test_a_stop_of_all_makes_nobody_overdue(tmp_path: Path, working_time: list[f
         late = line.overdue()
     assert late == [running]
     assert running.timed_out().seconds == 102.0
+
+
+@pytest.fixture
+def worker() -> Iterator[psutil.Popen]:
+    """A process that is there to be stopped."""
+    process = psutil.Popen(["sleep", "600"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def begun(line: Dispatcher, worker: psutil.Popen) -> Running:
+    running = line.take()
+    assert isinstance(running, Running)
+    running.granted()
+    line.hear(running, Started(worker.pid))
+    return running
+
+
+def looks(line: Dispatcher, working_time: list[float], seconds: int) -> list[Running]:
+    late: list[Running] = []
+    for _ in range(seconds):
+        working_time[0] += 1.0
+        late = line.overdue()
+    return late
+
+
+def stop(worker: psutil.Popen) -> None:
+    worker.suspend()
+    while worker.status() != psutil.STATUS_STOPPED:
+        pass
+
+
+def test_a_worker_that_is_stopped_alone_spends_no_time(
+    tmp_path: Path, working_time: list[float], worker: psutil.Popen
+) -> None:
+    driver = ScriptedDriver(["ok"] * 2, tmp_path, time_limit=20.0)
+    line = dispatcher(driver, gpus=0)
+    running, beside = begun(line, worker), line.take()
+    assert isinstance(beside, Running)
+    beside.granted()
+    line.hear(beside, Started(os.getpid()))
+    assert looks(line, working_time, 10) == []
+    stop(worker)
+    assert looks(line, working_time, 39) == []
+    assert looks(line, working_time, 1) == [beside]
+    line.expire(beside)
+    assert worker.status() == psutil.STATUS_STOPPED
+    worker.resume()
+    assert looks(line, working_time, 39) == []
+    assert looks(line, working_time, 1) == [running]
+    assert running.timed_out().seconds == 50.0
+
+
+def test_a_worker_that_stops_itself_is_let_go_on_once_and_ends(
+    tmp_path: Path, working_time: list[float], worker: psutil.Popen
+) -> None:
+    line = dispatcher(ScriptedDriver(["ok"], tmp_path, time_limit=20.0), gpus=0)
+    running = begun(line, worker)
+    stop(worker)
+    assert looks(line, working_time, 50) == []
+    assert worker.status() == psutil.STATUS_STOPPED
+    assert looks(line, working_time, 1) == []
+    assert worker.status() != psutil.STATUS_STOPPED
+    stop(worker)
+    assert looks(line, working_time, 48) == []
+    assert looks(line, working_time, 1) == [running]
+    assert worker.status() == psutil.STATUS_STOPPED
 
 
 def test_a_worker_that_never_starts_is_overdue(tmp_path: Path) -> None:
