@@ -1,19 +1,21 @@
 """The data of a campaign: looked at whole before anything else is done, and held to after."""
 
-import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from time import monotonic
 
 from nas import data
+from nas.campaign.bank import wanted
 from nas.campaign.config import CampaignConfig
 from nas.data.manifest import Manifest
 from nas.ledger import Ledger
-from nas.ledger.datasets import keep_manifest, manifest_of, renew_manifest
-from nas.spec import Inputs, Outcome, ProblemError, Status
+from nas.ledger.datasets import banks_of, keep_manifest, manifest_of, renew_manifest
+from nas.ledger.screens import screen_of
+from nas.spec import SCRATCH, Inputs, Outcome, ProblemError, Space, Status, command_line
 
 _SECONDS = 10.0
 """Between lines that say how far the look has come."""
+_ANOTHER = "another.db"
 
 
 def examine(
@@ -56,19 +58,64 @@ def compare(
 ) -> tuple[Manifest | None, Manifest]:
     """What a campaign's data were made of when it began, if that is recorded, and what they are
     made of now; ProblemError as `hold_to`. Writes nothing."""
-    kept = manifest_of(ledger, ledger.campaign(name).id)
+    row = ledger.campaign(name)
+    kept = manifest_of(ledger, row.id)
     if kept is None:
         return None, examine(config, say)
     known = Manifest.from_json(kept)
     now = examine(config, say, known)
     if changes := known.changes(now):
-        anew = ["nas", "bank" if config.bank else "search", "--dataset", config.dataset]
+        words = str(row.space["name"]), "--dataset", config.dataset
+        # An expert goes by the name of its data: of others it needs a bank of its own.
+        anew = (
+            command_line("bank", *words, "--db", _ANOTHER)
+            if config.bank
+            else ledger.command("search", *words)
+        )
         raise ProblemError(
             f"the data of {name} have changed since it began: {changes}",
             where=config.dataset,
-            fix=f"put them back as they were, or begin anew: {shlex.join(anew)}",
+            fix=f"put them back as they were, or begin anew: {anew}",
         )
     return known, now
+
+
+def experts_of(ledger: Ledger, config: CampaignConfig) -> list[str]:
+    """The keys of the experts that a campaign stands on: its bank's, its screen's."""
+    keys = []
+    if config.experts != SCRATCH:
+        row = ledger.campaign(config.experts)
+        bank = CampaignConfig.model_validate(row.config)
+        keys += [expert.key for expert in wanted(Space.model_validate(row.space), bank)]
+    if config.screen is not None:
+        keys += [expert["key"] for expert in screen_of(ledger, config.screen).experts]
+    return keys
+
+
+def hold_experts_to(
+    ledger: Ledger,
+    keys: Collection[str],
+    say: Callable[[str], None],
+    *,
+    data_root: str | None = None,
+    write: bool = True,
+) -> None:
+    """As `hold_to` for every bank that trained experts of these keys: what they predict is of the
+    data that they were trained on. With `write` off as `compare`, for those with a record.
+
+    `data_root` takes the place of the banks' own. Data that are still to be downloaded are passed
+    over.
+    """
+    for name in banks_of(ledger, keys):
+        row = ledger.campaign(name)
+        config = CampaignConfig.model_validate(row.config)
+        config = config.with_(data_root=data_root or config.data_root)
+        if not _is_there(config):
+            continue
+        if write:
+            hold_to(ledger, name, config, say)
+        elif manifest_of(ledger, row.id) is not None:
+            compare(ledger, name, config, say)
 
 
 def examine_if_there(
@@ -77,16 +124,26 @@ def examine_if_there(
     ledger: Ledger | None = None,
     name: str | None = None,
 ) -> None:
-    """Refuses what `examine` would, or `hold_to` for the campaign of that name, and writes nothing;
-    data that are still to be downloaded are passed over."""
-    try:
-        data.check(config.dataset, Path(config.data_root))
-    except data.NotHereError:
+    """Refuses what `examine` would, or `hold_to` for the campaign of that name, and
+    `hold_experts_to`, and writes nothing; data that are still to be downloaded are passed over."""
+    if not _is_there(config):
         return
+    if ledger:
+        keys = experts_of(ledger, config)
+        hold_experts_to(ledger, keys, say, data_root=config.data_root, write=False)
     if ledger and name:
         compare(ledger, name, config, say)
     else:
         examine(config, say)
+
+
+def _is_there(config: CampaignConfig) -> bool:
+    """Whether its data set need not be downloaded first; raises as `nas.data.check`."""
+    try:
+        data.check(config.dataset, Path(config.data_root))
+    except data.NotHereError:
+        return False
+    return True
 
 
 class SameData:

@@ -11,7 +11,7 @@ from nas.campaign.checks import check_consent, check_settings
 from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig, check_name, default_name
 from nas.campaign.coverage import Coverage
-from nas.campaign.dataset import hold_to
+from nas.campaign.dataset import experts_of, hold_experts_to, hold_to
 from nas.campaign.driver import SPENT, CampaignDriver
 from nas.campaign.gates import Gates
 from nas.campaign.leftovers import clear_leftovers
@@ -154,6 +154,7 @@ def _set_up(
     row = ledger.campaign(name)
     ledger.claim_files()
     hold_to(ledger, name, config, voice.say)
+    hold_experts_to(ledger, experts_of(ledger, config), voice.say, data_root=config.data_root)
     whole = Space.model_validate(row.space)
     warm = warm_keys(ledger, whole, config)
     cold = () if warm is None else cold_models(whole, warm)

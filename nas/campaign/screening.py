@@ -1,6 +1,6 @@
 """From a bank to a screen in the ledger."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from nas.analyse.collapse import Commonest
 from nas.campaign.bank import bank_of, banked, begun_from, wanted
 from nas.campaign.config import CampaignConfig
+from nas.campaign.dataset import hold_experts_to
 from nas.effects.correction import FEWEST, foretold
 from nas.ledger import Ledger
 from nas.ledger.lookup import inputs_of_screen
@@ -49,11 +50,13 @@ def screen_space(
     max_latency: float | None = None,
     device: str = "cpu",
     watch: "Watch" = lambda *_: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Made:
     """Scores every mixture of the space whose experts the bank has, on the device named, and
     records the scores.
 
-    Raises ProblemError where the bank has too few, or what it has cannot be read.
+    Raises ProblemError where the bank has too few, what it has cannot be read, or its data have
+    changed since.
     """
     from nas.faults import is_accident  # torch
     from nas.screen import load, screen, sets_of
@@ -72,6 +75,7 @@ def screen_space(
             fix=f"`{ledger.command('bank', space.name, '--dataset', config.dataset)}` with the same"
             " options trains them",
         )
+    hold_experts_to(ledger, list(found), say)
     table = load(bank, list(found.values()))
     assert space.experts is not None
     sets = sets_of(table.families, space.experts.k, limit=limit, seed=config.seed)

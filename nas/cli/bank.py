@@ -80,7 +80,7 @@ def bank(
     """
     from nas import data
     from nas.campaign.bank import bank_of, bank_with, banked, open_bank, singles, wanted
-    from nas.campaign.dataset import examine
+    from nas.campaign.dataset import examine, hold_experts_to
     from nas.campaign.run import check as check_run
     from nas.execute import check_gpus
     from nas.ledger import Ledger
@@ -131,6 +131,8 @@ def bank(
 
     def filled(config: Any) -> "tuple[list[Wanted], dict[str, Entry]]":
         experts = wanted(chosen, config)
+        keys = [expert.key for expert in experts]
+        hold_experts_to(ledger, keys, partial(echo, err=True), data_root=config.data_root)
         found = banked(kept, experts)
         if check:
             found = _sound(kept, found)

@@ -101,6 +101,7 @@ def screen(
             max_latency=None if max_latency is None else max_latency / 1000,
             device=config.device,
             watch=watch,
+            say=lambda line: echo(line, err=True),
         )
     if made.missing:
         echo(f"Without {', '.join(made.missing)}: not in the bank.", err=True)

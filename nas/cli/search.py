@@ -9,7 +9,7 @@ import typer
 from nas.cli import asked, complete, consent, defaults, ending, options
 from nas.cli.console import echo
 from nas.cli.draws import print_draws
-from nas.spec import Space
+from nas.spec import SCRATCH, Space
 
 
 def search(
@@ -169,13 +169,18 @@ def search(
             raise typer.BadParameter(f"{option} goes with --dry-run")
     if config.budget_seconds is None and config.trials is None:
         config = config.with_(budget_seconds=240.0)
-    from nas.campaign.dataset import examine
+    from nas.campaign.dataset import examine, experts_of, hold_experts_to
     from nas.campaign.run import check, prepare_campaign
     from nas.ledger import Ledger
 
     consent.ask_about_templates(chosen, config, typed=typed)
     check(chosen, config, name)
-    manifest = examine(config, partial(echo, err=True))
+    say = partial(echo, err=True)
+    if config.experts != SCRATCH or config.screen is not None:
+        there = Ledger(db)
+        keys = experts_of(there, config)
+        hold_experts_to(there, keys, say, data_root=config.data_root, write=False)
+    manifest = examine(config, say)
     ledger = Ledger(db, read_only=False)
     campaign = prepare_campaign(ledger, chosen, config, name, manifest)
     ending.work(ledger, campaign, config)

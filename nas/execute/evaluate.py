@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nas.bank import BankError
 from nas.compute import (
     Compute,
     crowded,
@@ -193,7 +194,11 @@ class _Attempt:
         seed_everything(self.trial.candidate.seed, epoch=0)
         model = load_model(self.trial.code, data.num_classes)
         self.params = sum(p.numel() for p in model.parameters())
-        name, more = warmed(model, self.trial, data)
+        try:
+            name, more = warmed(model, self.trial, data)
+        except BankError:  # what every candidate begins from
+            self.stage = "data"
+            raise
         self.stage = "train"
         return procedure(name)(
             model,

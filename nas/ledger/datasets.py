@@ -1,6 +1,7 @@
 """What the data of a campaign were made of when it began."""
 
 import hashlib
+from collections.abc import Collection
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -36,6 +37,17 @@ def renew_manifest(ledger: Ledger, campaign_id: int, manifest: str) -> None:
         session.flush()
         if not session.scalar(select(m.Campaign.id).where(m.Campaign.dataset_id == before)):
             session.execute(delete(m.Dataset).where(m.Dataset.id == before))
+
+
+def banks_of(ledger: Ledger, keys: Collection[str]) -> list[str]:
+    """The campaigns that trained experts of these keys for the bank, the earliest first."""
+    query = (
+        select(m.Campaign)
+        .where(m.Campaign.id.in_(select(m.Candidate.campaign_id).where(m.Candidate.key.in_(keys))))
+        .order_by(m.Campaign.id)
+    )
+    with ledger.session() as session:
+        return [row.name for row in session.scalars(query) if row.config.get("bank")]
 
 
 def _kept(session: Session, manifest: str) -> int:

@@ -9,21 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 from campaign_bench import Bench, Script, scripts
-from ledger_maker import INPUTS
+from ledger_maker import CODE, COST, INPUTS
 from PIL import Image
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from nas.campaign import CampaignConfig
-from nas.campaign.dataset import examine, hold_to
+from nas.campaign import CampaignConfig, screening
+from nas.campaign.bank import open_bank, wanted, with_starts
+from nas.campaign.dataset import examine, experts_of, hold_experts_to, hold_to
 from nas.campaign.dry_run import DryRun
 from nas.campaign.run import Voice, prepare_campaign, run
 from nas.cli.app import app
-from nas.ledger import CampaignStore, Ledger, Owner
+from nas.ledger import CampaignStore, Drawn, Ledger, Owner
 from nas.ledger.datasets import manifest_of
-from nas.ledger.models import Dataset
+from nas.ledger.models import Campaign, Dataset
+from nas.ledger.screens import put_screen
 from nas.space import load
-from nas.spec import Epoch, Outcome, ProblemError, Status, Trial
+from nas.spec import Epoch, Outcome, ProblemError, Role, Space, Status, Trial
 
 
 def nothing(line: str) -> None:
@@ -58,7 +60,7 @@ def test_what_it_began_with_is_kept(ledger: Ledger, config: CampaignConfig, pets
     for _ in range(2):  # what is there now does not take its place
         with pytest.raises(ProblemError, match=r"1 class added \(ape\); 6 files added") as caught:
             hold_to(ledger, name, config, nothing)
-        assert f"nas search --dataset folder:{pets}" in caught.value.problem.fix
+        assert f"search tiny --dataset folder:{pets}" in caught.value.problem.fix
     shutil.rmtree(pets / "ape")
     hold_to(ledger, name, config, nothing)
 
@@ -146,6 +148,126 @@ def test_all_bad_images_are_named_before_a_ledger_is_made(
     assert "x.png" in str(done.exception)
     assert "y.png" in str(done.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["pets"]
+
+
+THREE = """\
+image_size: 16
+experts:
+  choose: 2
+  families: {a: [test_resnet], b: [test_byobnet], c: [test_convnext]}
+recipe: {epochs: 1}
+"""
+
+
+class TestBank:
+    """What a bank's experts learned and predict is of the data that they were trained on."""
+
+    @pytest.fixture
+    def three(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Space:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "three.yaml").write_text(THREE)
+        return load("three.yaml")
+
+    @pytest.fixture
+    def bank(self, ledger: Ledger, three: Space, pets: Path) -> CampaignConfig:
+        """One that has been filled, and a screen of its experts; the settings of a search."""
+        config = CampaignConfig(dataset=f"folder:{pets}", bank=True, hold_out=0.2, controls=False)
+        manifest = examine(config, nothing)
+        experts = wanted(three, config)
+        name, _ = open_bank(ledger, three, config, experts, lambda: manifest)
+        drawn = [Drawn(candidate=e.candidate, code=CODE, cost=COST) for e in experts]
+        CampaignStore(ledger, ledger.campaign(name).id, Owner.me()).plan(Role.SEARCH, drawn)
+        score = {"families": "a+b", "members": "test_resnet+test_byobnet", "uniform": 0.5}
+        put_screen(
+            ledger,
+            three,
+            config.model_dump(mode="json"),
+            [{"key": expert.key} for expert in experts],
+            [score | {"probe": 0.5}],
+            total=3,
+            val_images=2,
+            test_images=2,
+            seconds=1.0,
+        )
+        return CampaignConfig(dataset=f"folder:{pets}", executor="inline", experts=name)
+
+    @staticmethod
+    def swap(pets: Path) -> None:
+        """Other images in the same classes, as many."""
+        for at in (("cat", "x"), ("dog", "cat"), ("x", "dog")):
+            (pets / at[0]).rename(pets / at[1])
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["search", "three", "--experts", "bank"],
+            ["search", "three", "--from-screen", "1", "--trials", "1"],
+            ["search", "three", "--experts", "bank", "--dry-run"],
+            ["search", "three", "--from-screen", "1", "--dry-run"],
+            ["bank", "three", "--epochs", "1"],
+            ["screen", "three"],
+        ],
+        ids=" ".join,
+    )
+    def test_one_of_other_data_is_used_by_no_command(
+        self,
+        ledger: Ledger,
+        bank: CampaignConfig,
+        pets: Path,
+        words: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(screening, "banked", lambda _, experts: {e.key: e for e in experts})
+        self.swap(pets)
+        names = ledger.campaign_names()
+        done = CliRunner().invoke(app, [*words, "--dataset", bank.dataset])
+        assert isinstance(done.exception, ProblemError), done.output
+        problem = done.exception.problem
+        assert f"the data of {bank.experts} have changed since it began: 12 files" in problem.what
+        anew = f"begin anew: nas bank three --dataset {bank.dataset} --db another.db"
+        assert problem.fix.endswith(anew)
+        assert ledger.campaign_names() == names
+
+    def test_its_members_in_another_space_are_of_those_data_too(
+        self, bank: CampaignConfig, pets: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "other.yaml").write_text(THREE.replace("choose: 2", "choose: 3"))
+        self.swap(pets)
+        done = CliRunner().invoke(app, ["bank", "other", "--dataset", bank.dataset])
+        assert f"the data of {bank.experts} have changed" in str(done.exception)
+
+    def test_a_search_that_began_from_it_goes_on_with_it_alone(
+        self, ledger: Ledger, bank: CampaignConfig, three: Space, pets: Path
+    ) -> None:
+        """One of an older nas may have begun with experts of other data."""
+        self.swap(pets)
+        name = prepare_campaign(ledger, with_starts(three), bank, None, examine(bank, nothing))
+        with pytest.raises(ProblemError, match=f"the data of {bank.experts} have changed"):
+            run(ledger, name, bank, Voice())
+
+    def test_unchanged_data_are_not_read_again(
+        self, ledger: Ledger, bank: CampaignConfig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hashlib.file_digest", nothing)
+        monkeypatch.setattr("nas.data.examining.look_at_all", nothing)
+        hold_experts_to(ledger, experts_of(ledger, bank), nothing)
+
+    def test_one_without_a_record_takes_what_is_there(
+        self, ledger: Ledger, bank: CampaignConfig, pets: Path
+    ) -> None:
+        keys = experts_of(ledger, bank)
+        ident = ledger.campaign(bank.experts).id
+        CampaignStore(ledger, ident, Owner.me()).set_state("done")
+        with ledger.session() as session:
+            session.get_one(Campaign, ident).dataset_id = None
+        hold_experts_to(ledger, keys, nothing, write=False)
+        said: list[str] = []
+        hold_experts_to(ledger, keys, said.append)
+        assert len(said) == 1
+        assert "had no record of its data: it is held to those of now" in said[0]
+        self.swap(pets)
+        with pytest.raises(ProblemError, match="have changed"):
+            hold_experts_to(ledger, keys, nothing)
 
 
 def fed(**seen: Any) -> Script:

@@ -194,11 +194,13 @@ def test_an_interrupted_frozen_one_goes_on(bank: Bank, make_trial: Any, tmp_path
 
 
 class TestBadInput:
-    def test_a_lost_expert_is_the_candidate_s_failure(self, bank: Bank, make_trial: Any) -> None:
+    """What the bank lacks or has damaged is the bank's fault, and never the candidate's."""
+
+    def test_a_lost_expert_is_told(self, bank: Bank, make_trial: Any) -> None:
         trial = warm(make_trial, bank, "frozen")
         bank.remove(trial.candidate.warm[0])
         _, outcome = finish(trial)
-        assert (outcome.status, outcome.stage) == (Status.CRASH, "build")
+        assert (outcome.status, outcome.stage) == (Status.CRASH, "data")
         assert "the bank has no such expert" in outcome.message
 
     def test_a_damaged_expert_is_told(self, bank: Bank, make_trial: Any) -> None:
@@ -208,13 +210,13 @@ class TestBadInput:
         content[-1] ^= 1
         path.write_bytes(content)
         _, outcome = finish(trial)
-        assert outcome.status is Status.CRASH
+        assert (outcome.status, outcome.stage) == (Status.CRASH, "data")
         assert "checksum" in outcome.message
 
     def test_labels_that_do_not_match_are_refused(self, bank: Bank, make_trial: Any) -> None:
         trial = warm(make_trial, bank, "frozen", hold_out=0.5)
         _, outcome = finish(trial)
-        assert outcome.status is Status.CRASH
+        assert (outcome.status, outcome.stage) == (Status.CRASH, "data")
         assert "was asked about other images" in outcome.message
 
     def test_trained_experts_need_a_bank(self, make_trial: Any) -> None:
