@@ -3,8 +3,8 @@
 It stands alone, needs Pillow and NumPy, and every export carries a copy of it, so that a new image
 is prepared exactly as those that the model was trained on:
 
-1. The first frame, turned upright as its EXIF orientation says, or as it is where none can be read.
-   Colour profiles are not applied.
+1. The first frame (of a TIFF the first page that is no smaller copy of another), turned upright as
+   its EXIF orientation says, or as it is where none can be read. Colour profiles are not applied.
 2. Transparent parts are laid on mid-grey.
 3. Palettes, CMYK and the like become RGB; for a model of 1 channel grey (ITU-R BT.601 luma), and
    for one of 3 grey is repeated.
@@ -28,7 +28,7 @@ BYTES, COLOUR = "8 bits", "16-bit colour"
 INTEGERS, FLOATS = "integers of 16 or 32 bits", "floating point"
 
 STEPS = {
-    "frame": 0,
+    "frame": "the first; of TIFF pages the first that is no smaller copy",
     "orientation": "exif",
     "colour_profile": "ignored",
     "background": BACKGROUND,
@@ -43,10 +43,17 @@ STEPS = {
 }
 """What `prepare` does, for a program that does the same by other means."""
 
-_BITS, _MEANING, _PLANES, _SAMPLE = 258, 262, 284, 339  # TIFF 6.0, tags
+_KIND, _BITS, _MEANING, _PLANES, _SAMPLE = 254, 258, 262, 284, 339  # TIFF 6.0, tags
+_SMALLER = 1  # of _KIND, a bit
 _WHITE_IS_ZERO, _LAB = 0, 8  # of _MEANING
 _SEPARATE = 2  # of _PLANES
 _UNSIGNED, _SIGNED = 1, 2  # of _SAMPLE
+_NATIVE = {
+    **dict.fromkeys(("I;16S", "I;16BS"), "I;16NS"),
+    **dict.fromkeys(("I;32S", "I;32BS"), "I;32NS"),
+    **dict.fromkeys(("F;32F", "F;32BF"), "F;32NF"),
+}
+"""Pillow's names of orders of bytes, and those of this machine's own."""
 _ORIENTATION = 274  # EXIF 2.3, tag
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -112,11 +119,12 @@ def read(path: str | Path) -> Picture:
     # By an open file: by a name, Pillow maps raw TIFFs to memory and mixes up the sides of those
     # that lie on one.
     with Path(path).open("rb") as file, Image.open(file) as image:
-        frames = int(getattr(image, "n_frames", 1))
+        frames = _first_whole(image)
         depth = _depth(image)
         _scale_key(image, depth)
         tags = getattr(image, "tag_v2", {})
         sample, meaning = tags.get(_SAMPLE, (_UNSIGNED,))[0], tags.get(_MEANING)
+        _order_bytes(image)
         image.load()
         upright = _upright(image)
         if depth in (INTEGERS, FLOATS):
@@ -157,6 +165,34 @@ def _depth(image: ImageFile.ImageFile) -> str:
     codec, *_, how = image.tile[0]
     most = how[-1] if codec.startswith("ppm") and isinstance(how, tuple) else 255
     return COLOUR if ";16" in str(how) or most > 255 else BYTES
+
+
+def _first_whole(image: ImageFile.ImageFile) -> int:
+    """Goes to the first frame that is no smaller copy of another; how many such there are."""
+    number = int(getattr(image, "n_frames", 1))
+    if not hasattr(image, "tag_v2"):
+        return number
+    whole = []
+    for frame in range(number):
+        image.seek(frame)
+        if not image.tag_v2.get(_KIND, 0) & _SMALLER:
+            whole.append(frame)
+    if not whole:
+        raise ValueError("each of its pages is a smaller copy of an image that is in none")
+    image.seek(whole[0])
+    return len(whole)
+
+
+def _order_bytes(image: ImageFile.ImageFile) -> None:
+    """What libtiff has unpacked lies in the machine's own order of bytes, which Pillow knows of
+    unsigned 16 bits alone; signed ones and floating point it turns round as they lie in the file.
+    """
+    image.tile = [
+        tile._replace(args=(_NATIVE.get(tile.args[0], tile.args[0]), *tile.args[1:]))
+        if tile.codec_name == "libtiff" and isinstance(tile.args, tuple)
+        else tile
+        for tile in image.tile
+    ]
 
 
 def _scale_key(image: ImageFile.ImageFile, depth: str) -> None:

@@ -121,8 +121,8 @@ def _images(config: Mapping[str, Any]) -> str:
         else ""
     )
     read = (
-        "its first frame, turned upright by its EXIF orientation, colour of 16 bits cut to its"
-        " upper 8, transparent parts laid on mid-grey (128), converted to"
+        "its first frame of full size, turned upright by its EXIF orientation, colour of 16 bits"
+        " cut to its upper 8, transparent parts laid on mid-grey (128), converted to"
         f" {colour}, scaled to cover {size}×{size} pixels (bilinear, antialiased) and cropped to"
         f" the middle, {scaled}rounded to 8 bits"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from nas.data.split import Data
 
@@ -81,32 +81,41 @@ def write_tiff(
     sample: int = 1,
     meaning: int = 1,
     planes: bool = False,
+    deflated: bool = False,
 ) -> Path:
-    """An uncompressed TIFF 6.0, as microscopes write them and Pillow does not.
+    """A TIFF 6.0, as microscopes write them and Pillow does not.
 
     `pixels` `(H, W)` or `(H, W, bands)`; `order` is the bytes', `sample` the SampleFormat
     (1 unsigned, 2 signed, 3 floating point), `meaning` the PhotometricInterpretation. It has one
-    strip, or with `planes` one a band.
+    strip, or with `planes` one a band; `deflated` ones are compressed.
     """
     height, width, *bands = pixels.shape
     count = bands[0] if bands else 1
     stored = pixels.astype(pixels.dtype.newbyteorder(order))
-    data = (stored.transpose(2, 0, 1) if planes else stored).tobytes()
-    strips = count if planes else 1
-    length = len(data) // strips
+    strips = (
+        [band.tobytes() for band in stored.transpose(2, 0, 1)] if planes else [stored.tobytes()]
+    )
+    if deflated:
+        strips = [zlib.compress(strip) for strip in strips]
+    lengths = [len(strip) for strip in strips]
     bits = [8 * pixels.dtype.itemsize] * count
     tags: list[tuple[int, str, list[int]]] = [
-        *((256, "I", [width]), (257, "I", [height]), (258, "H", bits), (259, "H", [1])),
-        *((262, "H", [meaning]), (273, "I", [0] * strips), (277, "H", [count])),
-        *((278, "I", [height]), (279, "I", [length] * strips)),
+        *(
+            (256, "I", [width]),
+            (257, "I", [height]),
+            (258, "H", bits),
+            (259, "H", [8 if deflated else 1]),
+        ),
+        *((262, "H", [meaning]), (273, "I", [0] * len(strips)), (277, "H", [count])),
+        *((278, "I", [height]), (279, "I", lengths)),
         *((284, "H", [2 if planes else 1]), (339, "H", [sample] * count)),
     ]
     start = 8 + 2 + 12 * len(tags) + 4  # of what does not fit into a tag
     packed = [struct.pack(f"{order}{len(values)}{kind}", *values) for _, kind, values in tags]
     beyond = b"".join(value for value in packed if len(value) > 4)
     first = start + len(beyond)
-    offsets = [first + length * strip for strip in range(strips)]
-    packed[5] = struct.pack(f"{order}{strips}I", *offsets)
+    offsets = [first + sum(lengths[:strip]) for strip in range(len(strips))]
+    packed[5] = struct.pack(f"{order}{len(strips)}I", *offsets)
     beyond = b"".join(value for value in packed if len(value) > 4)
     out = struct.pack(f"{order}2sHIH", b"II" if order == "<" else b"MM", 42, 8, len(tags))
     for (tag, kind, values), value in zip(tags, packed, strict=True):
@@ -116,7 +125,16 @@ def write_tiff(
         out += struct.pack(f"{order}HHI", tag, {"H": 3, "I": 4}[kind], len(values))
         out += inline.ljust(4, b"\0")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(out + bytes(4) + beyond + data)
+    path.write_bytes(out + bytes(4) + beyond + b"".join(strips))
+    return path
+
+
+def write_pages(path: Path, *pages: tuple[Image.Image, int]) -> Path:
+    """A TIFF of several pages, each with its NewSubfileType: 1 stands for a smaller copy."""
+    with TiffImagePlugin.AppendingTiffWriter(str(path), new=True) as file:
+        for page, kind in pages:
+            page.save(file, format="TIFF", tiffinfo={254: kind})
+            file.newFrame()
     return path
 
 

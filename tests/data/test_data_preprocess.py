@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from data_files import Load, write_deep_png, write_small_png, write_tiff
+from data_files import Load, write_deep_png, write_pages, write_small_png, write_tiff
 from PIL import Image
 
 from nas.data.preprocess import prepare, read
@@ -56,16 +56,18 @@ def test_a_photograph_is_turned_upright(tmp_path: Path, orientation: int) -> Non
 DEEP = np.array([[0, 1, 1000], [2500, 4000, 4095]])
 
 
+@pytest.mark.parametrize("deflated", [False, True])
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize(
     ("dtype", "sample", "shift"),
     [(np.uint16, 1, 0), (np.int16, 2, -1000), (np.int32, 2, -1000), (np.float32, 3, 0.5)],
 )
 def test_deep_grey_keeps_its_values(
-    tmp_path: Path, order: str, dtype: type, sample: int, shift: float
+    tmp_path: Path, order: str, deflated: bool, dtype: type, sample: int, shift: float
 ) -> None:
     values = (DEEP + shift).astype(dtype)
-    picture = read(write_tiff(tmp_path / "deep.tif", values, order=order, sample=sample))
+    path = tmp_path / "deep.tif"
+    picture = read(write_tiff(path, values, order=order, sample=sample, deflated=deflated))
     assert picture.image.mode == "F"
     np.testing.assert_array_equal(np.asarray(picture.image), values)
 
@@ -80,6 +82,17 @@ def test_deep_files_that_pillow_writes(tmp_path: Path) -> None:
     for name in ("a.png", "a.tif", "a.pgm"):
         Image.fromarray(DEEP.astype(np.uint16)).save(tmp_path / name)
         np.testing.assert_array_equal(np.asarray(read(tmp_path / name).image), DEEP)
+
+
+def test_a_page_that_is_a_smaller_copy_is_passed_over(tmp_path: Path) -> None:
+    copy, whole, last = (Image.new("L", (side, side), side) for side in (4, 16, 8))
+    for kind in (1, 3):  # bit 0; another says that it is one page of several
+        path = write_pages(tmp_path / "a.tif", (copy, kind), (whole, 0), (last, 0))
+        picture = read(path)
+        assert (picture.image.size, picture.image.getpixel((0, 0))) == ((16, 16), 16)
+        assert picture.frames == 2
+    with pytest.raises(ValueError, match="a smaller copy of an image that is in none"):
+        read(write_pages(tmp_path / "b.tif", (copy, 1), (copy, 1)))
 
 
 def test_white_is_zero(tmp_path: Path) -> None:
