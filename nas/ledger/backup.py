@@ -8,6 +8,7 @@ from nas.files import replacing
 from nas.ledger.database import lacking
 from nas.ledger.ledger import Ledger
 from nas.ledger.outputs import check_output
+from nas.ledger.trouble import plain_errors
 from nas.spec import ProblemError, UsageError
 
 
@@ -16,7 +17,7 @@ def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
 
     Raises ProblemError for a ledger on a server and for one whose copy is not sound, UsageError
     for a file that is there already, unless `force` says to replace it, another ledger too, and for
-    the ledger itself and what belongs to one.
+    the ledger itself and what belongs to one; OSError where it cannot be written.
     """
     if ledger.storage.path is None:
         raise ProblemError(
@@ -30,9 +31,8 @@ def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
             "there is a file already", where=str(to), fix="replace it with --force, or name another"
         )
     with replacing(to) as fresh:
-        with closing(sqlite3.connect(fresh)) as copy:
-            ledger.storage.copy_into(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file has it all
+        ledger.storage.copy_into(fresh)
+        with plain_errors(ledger.url), closing(sqlite3.connect(fresh)) as copy:
             [said] = copy.execute("PRAGMA integrity_check(1)").fetchone()
         missing = lacking(fresh) if said == "ok" else []
         if missing:

@@ -20,7 +20,7 @@ from sqlalchemy import URL, Engine, event
 from sqlalchemy.pool import QueuePool
 
 from nas.ledger.address import file_of, place
-from nas.ledger.trouble import plain_errors
+from nas.ledger.trouble import plain_errors, write_errors
 from nas.spec import ProblemError
 
 _RECORDED = (
@@ -85,11 +85,16 @@ class Storage:
                     fix="go back to a backup; `nas doctor` looks at every row",
                 )
 
-    def copy_into(self, copy: sqlite3.Connection) -> None:
-        """Copies the database, which is SQLite's, as it is at one moment; writers may go on."""
+    def copy_into(self, file: Path) -> None:
+        """Copies the database, which is SQLite's, as it is at one moment, into a new file that has
+        it all; writers may go on. Raises OSError where that file cannot be written."""
+        file.touch()  # what keeps it from being made, SQLite would not tell
         with self.in_use(), closing(self._engine.raw_connection()) as connection:
             source: Any = connection.driver_connection
-            source.backup(copy)
+            source.execute("SELECT 1 FROM sqlite_master").fetchall()  # or the copy gets the blame
+            with write_errors(file, copying=True), closing(sqlite3.connect(file)) as copy:
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
 
     def close(self) -> None:
         """Folds the log in and closes every connection; the next use opens another."""

@@ -1,9 +1,11 @@
 """What a database driver raises, in plain words."""
 
+import errno
 import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import URL
@@ -106,6 +108,30 @@ def plain_errors(url: URL) -> Iterator[None]:
                 fix = fix.replace("{resume}", command(url, "resume"))
                 raise ProblemError(what, where=place(url), fix=fix) from error
         raise ProblemError(f"the ledger cannot be used: {said}", where=place(url)) from error
+
+
+_OF_WHAT_IS_READ = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+)
+
+
+@contextmanager
+def write_errors(file: Path, *, copying: bool = False) -> Iterator[None]:
+    """Turns what SQLite raises of a file that a person wants written into an OSError of that, as
+    for any other output. While `copying`, what is wrong with the source stays as it is."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        said = getattr(error, "orig", None) or error
+        code = getattr(said, "sqlite_errorcode", None)
+        if copying and code is not None and {code, code & 0xFF} & {*_OF_WHAT_IS_READ}:
+            raise
+        raise OSError(errno.EIO, str(said), str(file)) from error
 
 
 def patiently(work: Callable[[], T], patience: Callable[[float], bool]) -> T:

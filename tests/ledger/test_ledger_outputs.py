@@ -1,6 +1,10 @@
 """Nothing that a person asks to be written replaces a ledger."""
 
 import os
+import re
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,6 +58,34 @@ def test_what_is_no_place_for_a_file_is_a_wrong_word(tmp_path: Path, command: st
     maker.ledger.close()
 
 
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """As on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("command", ["study", "backup"])
+def test_a_database_that_cannot_be_written_is_named_in_a_line(tmp_path: Path, command: str) -> None:
+    maker = Maker(tmp_path / "runs.db", dataset="digits")
+    maker.trained("ant_s", "bee_s", val=0.5)
+    done = inside(*COMMANDS[command], "/proc/x", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "nas: /proc/x: nothing can be made here — name another place\n",
+    )
+    with files_end_at(40_000):  # what SQLite keeps beside the ledger has room
+        done = inside(*COMMANDS[command], "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert re.fullmatch(r"nas: \S*out: disk i/o error\n", done.stderr), done.stderr
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("runs")] == []
+    maker.ledger.close()
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """`other.db`, which no command here opens, closed and with its files, beside `runs.db`."""
@@ -102,6 +134,18 @@ def test_a_backup_replaces_another_ledger_and_a_study_goes_into_its_file(project
     assert again.returncode == 0, again.stderr
     refused = inside("export-study", "-o", "study.db", cwd=project)
     assert refused.returncode == 2
+
+
+def test_a_study_s_file_that_is_full_is_named_and_keeps_what_it_has(project: Path) -> None:
+    study = ("export-study", "-o", "study.db")
+    assert inside(*study, cwd=project).returncode == 0
+    before = (project / "study.db").read_bytes()
+    with files_end_at(40_000):
+        done = inside(*study, "--db", "other.db", "--overwrite", cwd=project)
+    assert done.returncode == 1
+    assert re.fullmatch(r"nas: \S*study.db: disk i/o error\n", done.stderr), done.stderr
+    assert (project / "study.db").read_bytes() == before
+    assert not (project / "study.db-journal").exists()
 
 
 def test_a_file_of_the_same_name_as_a_marker_is_somebody_s_own(project: Path) -> None:

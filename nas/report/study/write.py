@@ -8,15 +8,16 @@ parameters, in each of which it comes up by the accident of the alphabet.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.files import check_parent
+from nas.files import check_parent, replacing
 from nas.ledger import Ledger
 from nas.ledger.address import database_url, file_of
 from nas.ledger.outputs import check_output
+from nas.ledger.trouble import write_errors
 from nas.spec import ProblemError, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def export_study(
     """Writes a campaign, the latest by default, as a study of its name into a SQLite file.
 
     The file is made, or is one of Optuna's that has no such study; with `overwrite` a study of
-    that name is replaced. Raises ProblemError for any other file, and leaves it as it was.
+    that name is replaced. Raises ProblemError for any other file, and leaves it as it was; OSError
+    where it cannot be written.
     """
     import optuna
 
@@ -49,10 +51,9 @@ def export_study(
     path = _file(where)
     name = ledger.campaign(campaign).name
     trials = trials_of(ledger, name)
-    storage = database_url(path).render_as_string()
-    new = not path.exists()
-    try:
-        with _opened(storage) as rdb:
+    with replacing(path) if not path.exists() else nullcontext(path) as file:
+        file.touch()  # what keeps it from being made, SQLite would not tell
+        with _opened(file, database_url(file).render_as_string()) as rdb:
             if name in {study.study_name for study in rdb.get_all_studies()}:
                 if not overwrite:
                     raise UsageError(
@@ -67,13 +68,10 @@ def export_study(
                     study.set_user_attr(key, value)
                 _fill(study, rdb, trials)
             except BaseException:  # no half of a study is left, Ctrl-C or not
-                optuna.delete_study(study_name=name, storage=rdb)
+                with suppress(Exception):  # on a full disk, say: what came first is told
+                    optuna.delete_study(study_name=name, storage=rdb)
                 raise
-    except BaseException:
-        if new:
-            path.unlink(missing_ok=True)
-        raise
-    return Exported(storage, name, len(trials))
+    return Exported(database_url(path).render_as_string(), name, len(trials))
 
 
 def _file(where: str) -> Path:
@@ -102,22 +100,26 @@ def _file(where: str) -> Path:
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[Any]:
+def _opened(path: Path, url: str) -> Iterator[Any]:
     """Optuna's storage, quietly, and closed at the end."""
     import optuna
+    from optuna.exceptions import StorageInternalError
 
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        try:
-            rdb = optuna.storages.RDBStorage(url)
-        except RuntimeError as error:  # of another version of Optuna
-            raise ProblemError(str(error), where=url, fix="name a new file with -o") from None
-        try:
-            yield rdb
-        finally:
-            rdb.remove_session()
-            rdb.engine.dispose()
+        with write_errors(path):
+            try:
+                rdb = optuna.storages.RDBStorage(url)
+            except RuntimeError as error:  # of another version of Optuna
+                raise ProblemError(str(error), where=url, fix="name a new file with -o") from None
+            try:
+                yield rdb
+            except StorageInternalError as error:  # in which Optuna wraps what SQLite says
+                raise error.__cause__ or error from None
+            finally:
+                rdb.remove_session()
+                rdb.engine.dispose()
     finally:
         optuna.logging.set_verbosity(level)
 
