@@ -16,6 +16,7 @@ from nas.bank import Bank, BankError
 from nas.data.split import Data, Split
 from nas.spec import (
     FINETUNED,
+    GATE,
     SCRATCH,
     START,
     WEIGHTS,
@@ -84,4 +85,4 @@ def warmed(model: nn.Module, trial: Trial, data: Data) -> tuple[str, dict[str, A
                     fix="fill a bank from the data as they are now",
                 )
         answers[name] = torch.stack([answer[name][0] for answer in said], dim=1)
-    return "gate", {"answers": answers}
+    return GATE, {"answers": answers}

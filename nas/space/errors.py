@@ -42,7 +42,7 @@ def explain(error: ErrorDetails, form: type[BaseModel]) -> Problem:
     path = _path(error)
     name = dotted(path)
     kind, context = error["type"], error.get("ctx", {})
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):  # the latter: a number
         known = fields(form, path[:-1])
         inside = f" in {dotted(path[:-1])}" if path[1:] else ""
         return Problem(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from nas.resources import procedures
-from nas.spec import Noun, Recipe, Scalar, Space
+from nas.spec import FROZEN, GATE, START, Noun, Recipe, Scalar, Space
 from nas.spec.axes import NAME, RESERVED_ARGS
 
 MOST_VALUES = 1000
@@ -63,8 +63,13 @@ class FileRecipe(Recipe):
     @field_validator("procedure")
     @classmethod
     def _known(cls, name: str) -> str:
+        if name == GATE:
+            raise ValueError(
+                "trains experts, which the gate's does not: leave it out; a choice of"
+                f" {START}: [{FROZEN}] trains a gate over a bank's experts"
+            )
         if name not in procedures():
-            known = ", ".join(map(repr, procedures()))
+            known = ", ".join(repr(known) for known in procedures() if known != GATE)
             raise PydanticCustomError("literal_error", "unknown", {"expected": known})
         return name
 

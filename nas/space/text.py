@@ -15,9 +15,10 @@ import yaml
 
 from nas.spec import ProblemError
 
+_NULL = "tag:yaml.org,2002:null"
 # At most 18 digits: a longer row of digits is text, not a number of unbounded size.
 CORE_SCHEMA = [
-    ("tag:yaml.org,2002:null", re.compile(r"(?:~|null|)\Z")),
+    (_NULL, re.compile(r"(?:~|null|)\Z")),
     ("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)\Z")),
     ("tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\Z")),
     (
@@ -59,7 +60,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: dict[str, int] = {}
         for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _NULL:
                 raise yaml.MarkedYAMLError(
                     problem="a field's name must be plain text", problem_mark=key.start_mark
                 )

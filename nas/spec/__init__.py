@@ -35,7 +35,7 @@ from nas.spec.problem import (
     fault_of,
     one_line,
 )
-from nas.spec.recipe import Recipe, Task
+from nas.spec.recipe import GATE, Recipe, Task
 from nas.spec.record import Phase, Plan, Record
 from nas.spec.trial import CHECKPOINT, WEIGHTS, Trial
 
@@ -47,6 +47,7 @@ __all__ = [
     "DRIVER",
     "FINETUNED",
     "FROZEN",
+    "GATE",
     "MEMORY_OF_OTHERS",
     "SCRATCH",
     "START",

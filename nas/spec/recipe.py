@@ -6,6 +6,10 @@ from pydantic import Field
 
 from nas.spec.base import Grown
 
+GATE = "gate"
+"""The procedure of experts that stay frozen: a candidate's start asks for it, never its recipe,
+which says how experts are trained."""
+
 
 class Recipe(Grown):
     """Training settings; the defaults follow the published MoE4 recipe (arXiv 2606.23739)."""

@@ -112,7 +112,13 @@ WRONG = {
     "procedure": (
         "lr: 1e-3",
         "procedure: jiont",
-        "11: recipe.procedure is 'jiont', not one of gate, joint — did you mean joint?",
+        "11: recipe.procedure is 'jiont', not one of joint — did you mean joint?",
+    ),
+    "a procedure that trains no expert": (
+        "lr: 1e-3",
+        "procedure: gate",
+        "11: recipe.procedure trains experts, which the gate's does not: leave it out; a choice of"
+        " start: [frozen] trains a gate over a bank's experts; 'gate' given",
     ),
     "more experts than any model": (
         "choose: 2",
@@ -142,6 +148,9 @@ NOT_PLAIN = {
     "nul": ("choose", "cho\0ose", "5: a character that YAML does not allow — remove it"),
     "second document": ("recipe:", "---\nrecipe:", "11: a second document begins here"),
     "list for a name": ("mixing:", "[a, b]:", "10: a field's name must be plain text"),
+    "nothing for a name": ("mixing", "~", "10: a field's name must be plain text"),
+    "nothing for a field": ("template", "null", "2: a field's name must be plain text"),
+    "number for a field": ("template", "7", "2: unknown field '7' — choose from"),
     "depth": ("[soft, top1]", "[" * 5000, " nested too deeply"),
 }
 
