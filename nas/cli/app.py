@@ -47,7 +47,7 @@ def _as_text() -> Iterator[None]:
     try:
         yield
     except _ClickError as error:
-        error.message = visible(error.message)
+        error.message = visible(error.message.removeprefix("Value error, "))
         raise
 
 

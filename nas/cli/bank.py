@@ -56,8 +56,8 @@ def bank(
         typer.Option(help="Write the bank as a tabular benchmark into this new or empty folder."),
     ] = None,
     licence: Annotated[
-        str, typer.Option(help="With --publish: what others may do with it.")
-    ] = "CC BY 4.0",
+        str | None, typer.Option(help="With --publish: what others may do with it. [CC BY 4.0]")
+    ] = None,
     check: Annotated[
         bool,
         typer.Option(
@@ -86,7 +86,9 @@ def bank(
     from nas.ledger import Ledger
     from nas.space import check_models, find, load
 
-    if publish is not None:
+    if publish is None:
+        options.only_with("--publish", {"--licence": licence})
+    else:
         check_output(publish)
         check_new_folder(publish)
     space = defaults.space_for(space, gpus)
@@ -159,7 +161,8 @@ def bank(
     found = {key: timed[key] for key in found}
     _show(experts, found, as_json)
     if publish is not None:
-        _publish(ledger, kept, found, chosen, config, publish, licence)
+        terms = "CC BY 4.0" if licence is None else licence
+        _publish(ledger, kept, found, chosen, config, publish, terms)
     if not found:
         raise ProblemError(
             "no expert was trained to its end",

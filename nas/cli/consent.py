@@ -130,7 +130,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     files = sorted(file for end in consents.KINDS.values() for file in path.glob(f"*{end}"))
     if not files:
-        raise ProblemError(
+        raise UsageError(
             "there is no template and no analysis in this folder",
             where=str(path),
             fix="name templates, analysis, or a file in them",

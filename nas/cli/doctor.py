@@ -8,10 +8,12 @@ from rich.text import Text
 
 from nas.cli import options
 from nas.cli.console import console, echo_json
+from nas.ledger.address import absent, database_url, is_url
 from nas.spec import ProblemError, UsageError
 
 
 def doctor(
+    context: typer.Context,
     migrate: Annotated[
         bool, typer.Option("--migrate", help="Bring an older ledger up to date first.")
     ] = False,
@@ -26,6 +28,10 @@ def doctor(
     from nas.execute import gpus_available, versions
     from nas.execute.checkup import check_devices, driver_version
 
+    typed = context.get_parameter_source("db")
+    asked = migrate or (typed is not None and typed.name == "COMMANDLINE")
+    if asked and _none_at(db):
+        raise absent(database_url(db))
     devices = list(check_devices(len(gpus_available())))
     found: dict[str, Any] = {
         **versions(),
@@ -61,13 +67,16 @@ def _device(found: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def _none_at(db: str) -> bool:
+    return not is_url(db) and not Path(db).exists()
+
+
 def _ledger(db: str, migrate: bool) -> dict[str, Any]:
     """`ledger`, in words, and where it is unsound `faults`: every one."""
     from nas.campaign import CampaignConfig
     from nas.ledger import Ledger
-    from nas.ledger.address import is_url
 
-    if not is_url(db) and not Path(db).exists():
+    if _none_at(db):
         return {"ledger": f"none at {db}"}
     try:
         ledger = Ledger(db, read_only=not migrate, create=False)

@@ -28,6 +28,8 @@ def status(
     from nas.ledger.summary import summary
     from nas.report.live import panel
 
+    if watch and as_json:
+        raise typer.BadParameter("--watch is for a person: leave out --json")
     ledger = Ledger(db)
     if as_json:
         echo_json(summary(ledger, campaign).model_dump(mode="json"))
@@ -81,10 +83,10 @@ def report(
     """
     consent.ask_about_analyses()
     if html is not None:
-        if name is not None or output is not None or form != "table":
+        if name is not None or output is not None or form != "table" or screen is not None:
             raise UsageError(
                 "--html is the whole report as one file",
-                fix="leave out the table's name, --format and --output",
+                fix="leave out the table's name, --format, --output and --screen",
             )
         _write_page(html, Ledger(db), campaign)
         return
@@ -92,6 +94,8 @@ def report(
     from nas.report import audited, markdown, render
 
     if name is None:
+        if output is not None or form != "table":
+            raise UsageError("--format and --output are of one table", fix="name a table")
         for known in tables():
             try:
                 said = question(known)
@@ -138,6 +142,8 @@ def show(
     """
     from nas.report.show import details, shown
 
+    if code and as_json:
+        raise typer.BadParameter("--code prints the file alone: leave out --json")
     found = details(Ledger(db), candidate, campaign)
     if as_json:
         echo_json(found)

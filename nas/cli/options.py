@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,13 @@ def writable(path: Path | None) -> Path | None:
     if path is not None:
         check_output(path)
     return path
+
+
+def only_with(option: str, others: Mapping[str, object]) -> None:
+    """Refuses others, by name, that say nothing where an option was not given."""
+    for other, given in others.items():
+        if given not in (None, False):
+            raise typer.BadParameter(f"{other} goes with {option}")
 
 
 SpaceName = Annotated[

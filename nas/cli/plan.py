@@ -54,6 +54,7 @@ def plan(
     chosen = load(space)
     if chosen.experts is None:
         raise UsageError(f"{chosen.name} has no families to compare", where=space)
+    wanted = None if budget is None else parse_duration(budget, "--budget")
     before: Measured | None = None
     if like is not None:
         before = measured(Ledger(db), None if like == "latest" else like)
@@ -62,7 +63,7 @@ def plan(
     if trials is None:
         if before is None:
             raise typer.BadParameter("--budget needs --like: how long does a candidate take?")
-        trials = max(1, int(parse_duration(str(budget), "--budget") / before.seconds))
+        trials = max(1, int((wanted or 0.0) / before.seconds))
     rate = before.success_rate * before.learned_rate if before else 1.0
     found = look_ahead(chosen, trials, success_rate=rate)
     points = noise

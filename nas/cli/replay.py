@@ -31,6 +31,8 @@ def replay(
     from nas.replay import compare, note, plain, remarks, table
     from nas.report import render
 
+    if as_json and form not in ("table", "json"):
+        raise typer.BadParameter(f"--json is not {form}: leave out one of the two")
     found = compare(seed, seeds)
     if as_json or form == "json":
         text = json.dumps(plain(found), indent=1) + "\n"

@@ -80,6 +80,7 @@ def screen(
         executor="ray",
         gpus=gpus or 0,
     )
+    largest = None if max_params is None else asked.size_of(max_params, "--max-params")
     check_gpus(config.gpus)
     ledger = Ledger(db, read_only=False, create=False)
     shown = Terminal(stderr=True) if as_json else console
@@ -97,7 +98,7 @@ def screen(
             config,
             top=top,
             limit=limit,
-            max_params=None if max_params is None else asked.size_of(max_params, "--max-params"),
+            max_params=largest,
             max_latency=None if max_latency is None else max_latency / 1000,
             device=config.device,
             watch=watch,

@@ -164,9 +164,7 @@ def search(
     if dry_run:
         print_draws(chosen, config, name, db, config.trials or 10, render, audit, as_json)
         return
-    for option, given in (("--render", render), ("--audit", audit), ("--json", as_json)):
-        if given:
-            raise typer.BadParameter(f"{option} goes with --dry-run")
+    options.only_with("--dry-run", {"--render": render, "--audit": audit, "--json": as_json})
     if config.budget_seconds is None and config.trials is None:
         config = config.with_(budget_seconds=240.0)
     from nas.campaign.dataset import examine, experts_of, hold_experts_to
@@ -219,11 +217,6 @@ def resume(
     from nas.campaign.run import check, check_budget
     from nas.ledger import Ledger
 
-    ledger = Ledger(db, read_only=False, create=False)
-    row = ledger.campaign(name)
-    wishes = {"prefer": prefer, "drop": drop}
-    if from_report:
-        wishes = asked.advised(db, row.name, wishes)
     changes = {
         "budget_seconds": asked.budget_of(budget),
         "trials": trials,
@@ -231,7 +224,6 @@ def resume(
         "workers": workers,
         "gpus": gpus,
         "bench_after": bench_after,
-        **{option: None if w is None else asked.names_of(w) for option, w in wishes.items()},
         "strict_coverage": strict_coverage,
     }
     given: dict[str, Any] = {k: v for k, v in changes.items() if v is not None}
@@ -239,6 +231,12 @@ def resume(
         given["time_limit"] = asked.time_limit_of(time_limit)
     if log:
         given["log"] = asked.log_of(log)
+    ledger = Ledger(db, read_only=False, create=False)
+    row = ledger.campaign(name)
+    wishes = {"prefer": prefer, "drop": drop}
+    if from_report:
+        wishes = asked.advised(db, row.name, wishes)
+    given |= {option: asked.names_of(w) for option, w in wishes.items() if w is not None}
     config = asked.config_in(row, **given)
     defaults.provide(config.dataset, Path(config.data_root))
     space = Space.model_validate(row.space)

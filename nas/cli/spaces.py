@@ -19,11 +19,15 @@ def spaces(
     new: Annotated[
         str | None, typer.Option("--new", help="Write search_spaces/NAME.yaml by probing timm.")
     ] = None,
-    img_size: Annotated[int, typer.Option(min=8, max=2048, help="With --new: pixels a side.")] = 64,
+    img_size: Annotated[
+        int | None, typer.Option(min=8, max=2048, help="With --new: pixels a side. [64]")
+    ] = None,
     max_params: Annotated[
-        str, typer.Option(help="With --new: the largest member, as in 12M or 500k.")
-    ] = "12M",
-    gpus: Annotated[int, typer.Option(min=0, max=1024, help="With --new: probe on a GPU.")] = 0,
+        str | None, typer.Option(help="With --new: the largest member, as in 500k. [12M]")
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(min=0, max=1024, help="With --new: probe on a GPU. [0]")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """List the search spaces, or write a new one.
@@ -33,8 +37,11 @@ def spaces(
     from nas.space import available, load
 
     if new is not None:
-        _write_new(new, img_size, max_params, gpus)
+        if as_json:
+            raise typer.BadParameter("--json lists what there is, and goes without --new")
+        _write_new(new, img_size or 64, "12M" if max_params is None else max_params, gpus or 0)
         return
+    options.only_with("--new", {"--img-size": img_size, "--max-params": max_params, "--gpus": gpus})
     rows: list[dict[str, object]] = []
     for name, path in available().items():
         try:

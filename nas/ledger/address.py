@@ -8,7 +8,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from nas.files import followed
-from nas.spec import ProblemError, UsageError, command_line
+from nas.spec import UsageError, command_line
 
 USUAL = "runs.db"
 
@@ -73,9 +73,9 @@ def command(url: URL, *words: str) -> str:
     return command_line(*words, *(() if url == usual else ("--db", place(url))))
 
 
-def absent(url: URL) -> ProblemError:
-    """That there is no ledger of that name."""
-    return ProblemError(
+def absent(url: URL) -> UsageError:
+    """That there is no ledger of that name: as of a space, what was typed names nothing."""
+    return UsageError(
         "there is no ledger here",
         where=place(url),
         fix=f"`{command(url, 'search')}` or `nas bank` makes one; --db names another",

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nas.contained import contained
-from nas.files import clear_unfinished, unfinished
+from nas.files import check_parent, clear_unfinished, unfinished
 from nas.ledger.marker import (
     Marker,
     holder,
@@ -133,7 +133,9 @@ class FilesFolder:
 
 
 def check_free(path: Path) -> None:
-    """Raises ProblemError where a ledger that is yet to be made would meet another's files."""
+    """Raises ProblemError where a ledger that is yet to be made would meet another's files, and
+    UsageError where there is no folder for it."""
+    check_parent(path)
     folder = usual(path.resolve())
     marker = read_marker(folder)
     if marker is None and not _empty(folder):

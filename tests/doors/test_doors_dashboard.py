@@ -194,7 +194,7 @@ def test_a_taken_port_is_told_in_one_line(maker: Maker) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--db", "none.db"], 1, ["no ledger", "nas search"]),
+        (["--db", "none.db"], 2, ["no ledger", "nas search"]),
         (["--campaign", "fisrt"], 2, ["did you mean first"]),
         (["--port", "65536"], 2, ["--port"]),
     ],

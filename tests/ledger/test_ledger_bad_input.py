@@ -81,7 +81,7 @@ def test_no_ledger_to_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ProblemError, match="cannot be opened"):
+    with pytest.raises(ProblemError, match="no such folder"):
         Ledger(tmp_path / "nowhere" / "runs.db", read_only=False)
 
 
