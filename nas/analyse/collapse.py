@@ -41,8 +41,21 @@ class Commonest:
 
     def collapsed(self, accuracy: Floats, deciding: Bools | None = None) -> Bools:
         """Which runs collapsed, by their accuracies on the validation images, `(n,)`."""
-        images, share = (np.full(len(accuracy), value) for value in (self.images, self.share))
-        return collapse.collapsed(accuracy, images, share, deciding)
+        return collapse.collapsed(accuracy, *self._each(accuracy), deciding)
+
+    def few(self, accuracy: Floats) -> str:
+        """That too few runs learned for anything to be told of families, `(n,)`; else empty."""
+        found = collapse.few_learned(accuracy, *self._each(accuracy))
+        if found is None:
+            return ""
+        those = f"only {found[0]} of" if found[0] else "none of"
+        return (
+            f"{those} {found[1]} runs learned: the others are no better than always answering the"
+            f" commonest class, {100 * self.share:.1f} % of the validation images"
+        )
+
+    def _each(self, accuracy: Floats) -> tuple[Floats, Floats]:
+        return np.full(len(accuracy), self.images), np.full(len(accuracy), self.share)
 
 
 def with_collapsed(attempts: "pd.DataFrame", inputs: Inputs | None) -> "pd.DataFrame":
@@ -65,17 +78,21 @@ class Collapses:
     collapsed: Ints
     more: Mapping[str, str]
     """Families that surely collapse more than the rest, each with the line that says so."""
+    few: str
+    """Why runs speak for no family: too few learned anything; empty where enough did."""
 
     @classmethod
-    def of(cls, seen: Observations, lost: Bools) -> "Collapses":
+    def of(cls, seen: Observations, lost: Bools, few: str) -> "Collapses":
         """From all runs in the order of draws, and which of them collapsed, `(n,)`."""
         test = Failures(seen.families, "collapses")
         test.add(seen.held, lost)
-        return cls(seen.families, seen.counts, seen.held[lost].sum(axis=0), test.warnings)
+        return cls(seen.families, seen.counts, seen.held[lost].sum(axis=0), test.warnings, few)
 
     @property
     def too_many(self) -> dict[str, str]:
         """Families whose runs that learned do not speak for them, each with the reason."""
+        if self.few:
+            return dict.fromkeys(self.families, self.few)
         rows = zip(self.families, self.runs.tolist(), self.collapsed.tolist(), strict=True)
         return {
             family: f"{lost} of {runs} runs with it collapsed: those that learned do not"

@@ -59,6 +59,8 @@ def observed(frames: Frames) -> Observed:
             f" {len(lost)} collapsed: no better than always answering the commonest class,"
             f" {100 * commonest.share:.1f} % of the validation images"
         )
+    if few := commonest.few(values.to_numpy(dtype=float)):
+        note += f"; of families nothing can be told: {few}"
     if commonest.note and len(rows):
         note += f"; {commonest.note}"
     refused = int((drawn["outcome"] == "invalid").sum())
@@ -70,7 +72,7 @@ def observed(frames: Frames) -> Observed:
     seen = every.only(~lost)
     if seen.adjusts and not seen.fit_for_errors.adjusts:
         note += "; results are too few to hold members and settings equal"
-    return Observed(seen, len(lost), Collapses.of(every, lost), note)
+    return Observed(seen, len(lost), Collapses.of(every, lost, few), note)
 
 
 def _observations(frames: Frames, rows: "pd.DataFrame", values: "pd.Series[float]") -> Observations:

@@ -6,6 +6,8 @@ from nas.effects.observations import Bools, Floats
 
 LEVEL = 0.01
 """The chance that always answering the commonest class passes for learning."""
+ENOUGH = 0.5
+"""The share of a campaign's runs that have to learn, for the others to stand out."""
 MANY = 0.25
 """The share of a family's runs beyond which those that learned do not speak for it."""
 
@@ -36,9 +38,23 @@ def collapsed(
     of which something is not known (NaN) are not counted, and did not collapse. `deciding` `(n,)`:
     which runs the half is of, by default all.
     """
-    known = ~(np.isnan(accuracy) | np.isnan(images) | np.isnan(commonest))
-    above = np.zeros(len(accuracy), dtype=bool)
-    above[known] = learned(accuracy[known], images[known], commonest[known])
+    known, above = _tested(accuracy, images, commonest)
     counted = known if deciding is None or not (known & deciding).any() else known & deciding
     found: Bools = known & ~above
-    return found & bool(counted.any() and above[counted].mean() >= 0.5)
+    return found & bool(counted.any() and above[counted].mean() >= ENOUGH)
+
+
+def few_learned(accuracy: Floats, images: Floats, commonest: Floats) -> tuple[int, int] | None:
+    """How many runs learned and of how many that is known, where those are too few for the others
+    to have collapsed; None where they are enough, or nothing is known."""
+    known, above = _tested(accuracy, images, commonest)
+    few = bool(known.any() and above[known].mean() < ENOUGH)
+    return (int(above.sum()), int(known.sum())) if few else None
+
+
+def _tested(accuracy: Floats, images: Floats, commonest: Floats) -> tuple[Bools, Bools]:
+    """Of which runs all is known, and which of them learned, `(n,)` each."""
+    known: Bools = ~(np.isnan(accuracy) | np.isnan(images) | np.isnan(commonest))
+    above = np.zeros(len(accuracy), dtype=bool)
+    above[known] = learned(accuracy[known], images[known], commonest[known])
+    return known, above

@@ -64,9 +64,15 @@ def family_effects(every: Observations, excluded: Mapping[str, str] | None = Non
     effect, low, high, rank = (np.full(len(seen.families), np.nan) for _ in range(4))
     noise = np.nan
     if len(seen.value) - seen.basis.shape[1] < SPARE:
-        needed = np.count_nonzero(every.counts) + SPARE
-        short = f"{len(every.value)} results are too few: it takes {needed} or more"
-        told = tuple(reason or short for reason in told)
+        needed, have = np.count_nonzero(every.counts) + SPARE, len(every.value)
+        results = "result is" if have == 1 else "results are"
+        short = f"{have} {results} too few: it takes {needed} or more"
+        undecided = hopeless & ~named  # it is in these few, and may not be in the next
+        hopeless &= named
+        told = tuple(
+            short if few else reason or short
+            for reason, few in zip(told, undecided.tolist(), strict=True)
+        )
     elif group.any():
         from scipy import stats
 

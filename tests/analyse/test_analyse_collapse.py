@@ -103,6 +103,26 @@ def test_a_family_that_surely_collapses_is_dropped(tmp_path: Path) -> None:
     assert recommended(maker.ledger).drop == ("fox",)
 
 
+@pytest.mark.parametrize(("share", "said"), [(0.0, "none of 60"), (0.4, "only 20 of 60")])
+def test_where_too_few_learned_nothing_is_told_of_families(
+    tmp_path: Path, share: float, said: str
+) -> None:
+    maker = Maker(tmp_path / "runs.db", space=SPACE)
+    maker.inputs = SKEWED
+    for again in range(4):
+        for at, pair in enumerate(combinations(WORTH, 2)):
+            models = [f"{family}_s" for family in pair]
+            maker.trained(*models, val=0.9 if at % 15 < 15 * share - 1 else 0.4, replicate=again)
+    table = nas.table("family_yield", maker.ledger)
+    assert (table["advice"] == "cannot tell").all()
+    assert table["effect"].isna().all()
+    for name in ("family_yield", "cooccurrence"):
+        note = nas.table(name, maker.ledger).attrs["note"]
+        assert f"of families nothing can be told: {said} runs learned" in note
+        assert "commonest class, 40.0 % of the validation images" in note
+    assert nas.table("cooccurrence", maker.ledger)["synergy"].isna().all()
+
+
 def test_the_note_says_so(filled: Maker) -> None:
     for name in ("family_yield", "cooccurrence"):
         note = nas.table(name, filled.ledger).attrs["note"]

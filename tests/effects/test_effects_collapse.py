@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from nas.effects.collapse import collapsed, learned
+from nas.effects.collapse import collapsed, few_learned, learned
 
 
 def lost(*accuracies: float, images: float = 10, commonest: float = 0.5) -> list[bool]:
@@ -24,6 +24,14 @@ def test_by_hand() -> None:
 def test_where_most_learned_nothing_nobody_collapsed() -> None:
     assert lost(0.5, 0.5, 1.0) == [False] * 3
     assert lost(0.5, 1.0) == [True, False]  # half of them is enough
+
+
+def test_too_few_learned_for_the_others_to_stand_out() -> None:
+    for accuracy, few in (([1.0, 0.5, 0.5], (1, 3)), ([1.0, 0.5], None), ([], None)):
+        n = len(accuracy)
+        assert few_learned(np.array(accuracy), np.full(n, 10.0), np.full(n, 0.5)) == few
+    nan = float("nan")
+    assert few_learned(np.array([nan, 0.5]), np.full(2, 10.0), np.full(2, 0.5)) == (0, 1)
 
 
 def test_what_is_not_known_is_not_counted() -> None:

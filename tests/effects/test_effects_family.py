@@ -159,6 +159,19 @@ def test_too_few_results_give_no_number(count: int) -> None:
     assert all(found.told)
 
 
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "1 result is too few"), (3, "3 results are too few")]
+)
+def test_the_first_results_leave_hope(count: int, said: str) -> None:
+    """What is in all of them need not be in the next."""
+    drawn = [holding("a", "b"), holding("a", "c"), holding("a", "d")][:count]
+    found = family_effects(Observations.of(tuple("abcd"), drawn, np.arange(float(count))))
+    assert found.told[0].startswith(said)
+    assert not found.hopeless.any()
+    excluded = family_effects(Observations.of(("a", "b"), [], np.array([])), {"a": "collapsed"})
+    assert excluded.hopeless.tolist() == [True, False]
+
+
 def test_one_family_only() -> None:
     found = family_effects(Observations.of(("a",), [holding("a")] * 20, np.arange(20.0)))
     assert found.told == ("every candidate holds it: nothing to compare it with",)
