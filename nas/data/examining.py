@@ -1,6 +1,7 @@
 """A data set before a campaign begins or goes on: every image looked at, every file noted."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,10 +9,12 @@ from nas.data.catalog import find
 from nas.data.divide import divide, kept_and_held
 from nas.data.manifest import Manifest, take
 from nas.data.preprocess import COLOUR
-from nas.data.raw import Raw
+from nas.data.raw import Pool, Raw
 from nas.data.reading import Tell
 from nas.data.survey import Look, check_pixels, look_at_all, value_range
 from nas.spec import Task
+
+_SHOWN = 5
 
 
 class Examined(NamedTuple):
@@ -47,7 +50,16 @@ def _look(raw: Raw, task: Task, tell: Tell) -> tuple[str, ...]:
     looks = look_at_all(paths, tell)
     training = looks[: len(pools[0])]
     check_pixels(training)
-    return tuple(_notes(raw, looks, value_range(training)))
+    return (*_lacking(raw, pools), *_notes(raw, looks, value_range(training)))
+
+
+def _lacking(raw: Raw, pools: Sequence[Pool]) -> Iterator[str]:
+    """A line for each part but the training images that has none of some class."""
+    for part, pool in zip(("validation", "test"), pools[1:], strict=True):
+        names = [name for i, name in enumerate(raw.class_names) if not (pool.labels == i).any()]
+        if names:
+            more = ", …" if len(names) > _SHOWN else ""
+            yield f"No {part} image is of {', '.join(names[:_SHOWN])}{more}."
 
 
 def _notes(raw: Raw, looks: list[Look], span: tuple[float, float] | None) -> list[str]:
@@ -59,10 +71,15 @@ def _notes(raw: Raw, looks: list[Look], span: tuple[float, float] | None) -> lis
             f"The images are {depth}: {span[0]:g} becomes 0 and {span[1]:g} becomes 1, in all."
         )
     if cut := depths[COLOUR]:
-        notes.append(f"Of 16-bit colour ({cut:,} images) the upper 8 bits are read.")
+        notes.append(f"Of 16-bit colour or alpha ({cut:,} images) the upper 8 bits are read.")
     if several := sum(1 for one in looks if one.frames > 1):
         notes.append(f"Of several frames ({several:,} images) the first is read.")
     if raw.passed_over:
-        beside = ", ".join(f"{n:,} of {suffix or 'no suffix'}" for suffix, n in raw.passed_over[:5])
+        beside = ", ".join(
+            f"{n:,} of {suffix or 'no suffix'}" for suffix, n in raw.passed_over[:_SHOWN]
+        )
         notes.append(f"Files that are not read as images: {beside}.")
+    if raw.loose:
+        lie = "images lie" if len(raw.loose) > 1 else "image lies"
+        notes.append(f"{len(raw.loose):,} {lie} in no class folder, and so unused: {raw.loose[0]}.")
     return notes

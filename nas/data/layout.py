@@ -33,6 +33,8 @@ class Layout:
     train: Path
     val: Path | None = None
     test: Path | None = None
+    root: Path | None = None
+    """That of the parts, where they lie in one."""
 
     @property
     def parts(self) -> tuple[Path, ...]:
@@ -89,7 +91,7 @@ def guess(where: Path) -> Layout:
             where=str(where),
             fix=asked + f"move {where / others[0]} elsewhere",
         )
-    return Layout(**{part: where / name for name, part in found.items()})
+    return Layout(**{part: where / name for name, part in found.items()}, root=where)
 
 
 def _ask_about_classes(where: Path, asked: str) -> None:
@@ -103,6 +105,18 @@ def _ask_about_classes(where: Path, asked: str) -> None:
             where=str(where),
             fix=rename,
         )
+    for name in names if len(names) > 1 else ():
+        inside = {word: sub for sub in classes(where / name) for word in _PART_WORDS & _words(sub)}
+        if len({PARTS[word] for word in inside}) > 1:
+            parts = sorted(set(inside.values()))
+            whole = all(_holds_classes(where / name / part) for part in parts)
+            alone = f"type --dataset {shlex.quote(f'folder:{where / name}')}"
+            raise ProblemError(
+                f"{name} holds {' and '.join(parts[:_SHOWN])}, which may be parts of the data set,"
+                " or all of a class",
+                where=str(where),
+                fix=asked + alone if whole else rename,
+            )
     first = classes(where / names[0]) if len(names) > 1 else ()
     if len(first) > 1 and all(classes(where / name) == first for name in names[1:]):
         raise ProblemError(
@@ -133,6 +147,17 @@ def classes(where: Path) -> tuple[str, ...]:
 def images(where: Path) -> Iterator[Path]:
     """The image files below a folder, by their suffix."""
     return (path for path in files(where) if path.suffix.lower() in SUFFIXES)
+
+
+def loose(layout: Layout) -> tuple[Path, ...]:
+    """The images that lie beside class folders, or beside the parts, and so in no class."""
+    return tuple(
+        path
+        for folder in dict.fromkeys((layout.root, *layout.parts))
+        if folder
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in SUFFIXES and not _hidden(path.name) and path.is_file()
+    )
 
 
 def files(where: Path) -> Iterator[Path]:

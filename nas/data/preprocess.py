@@ -11,7 +11,8 @@ is prepared exactly as those that the model was trained on:
 4. Scaled to cover the square, bilinear with antialiasing, and cropped to its middle.
 5. Deep images (grey of 16 or 32 bits, or floating point) by one range of values for the whole data
    set, never one an image: `value_range` becomes 0…255, and what lies outside it is clipped.
-   Colour of more than 8 bits is cut to its upper 8 when it is read.
+   Colour of more than 8 bits, and such grey with an alpha channel, is cut to its upper 8 when it is
+   read.
 6. Rounded to 8 bits.
 """
 
@@ -74,8 +75,9 @@ class Picture(NamedTuple):
     depth: str
     """BYTES, COLOUR, INTEGERS or FLOATS."""
     frames: int
-    brightest: int = 255
-    """Of COLOUR, the greatest value of any band that shows: of 255, before any ground is laid."""
+    brightness: NDArray[np.uint8] | None = None
+    """Of COLOUR, each pixel's greatest value of any band, of 255, before any ground is laid; of
+    those that show, `(n,)`."""
     hidden: NDArray[np.bool_] | None = None
     """Where a deep image is transparent, if it is anywhere."""
 
@@ -143,8 +145,8 @@ def read(path: str | Path) -> Picture:
             return Picture(deep, depth, frames, hidden=hidden)
         if sample == _SIGNED:
             raise ValueError("its 8-bit values are signed")
-        brightest = _brightest(upright) if depth == COLOUR else 255
-        return Picture(_opaque(upright), depth, frames, brightest)
+        brightness = _brightness(upright) if depth == COLOUR else None
+        return Picture(_opaque(upright), depth, frames, brightness)
 
 
 def _depth(image: ImageFile.ImageFile) -> str:
@@ -215,12 +217,14 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _brightest(image: Image.Image) -> int:
-    """The greatest value of any band, of what is not wholly transparent; 0 where all of it is."""
+def _brightness(image: Image.Image) -> NDArray[np.uint8]:
+    """See Picture; of pixels that are not wholly transparent."""
     if not image.has_transparency_data:
-        return int(np.asarray(image.convert("RGB")).max())
+        greatest: NDArray[np.uint8] = np.asarray(image.convert("RGB")).max(axis=-1).ravel()
+        return greatest
     colours = np.asarray(image.convert("RGBA"))
-    return int((colours[..., :3] * (colours[..., 3:] > 0)).max())
+    greatest = colours[..., :3].max(axis=-1)
+    return greatest[colours[..., 3] > 0]
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -47,3 +47,5 @@ class Raw:
     """Side in pixels of every file's image, where it is known without looking."""
     passed_over: tuple[tuple[str, int], ...] = ()
     """Suffixes of files beside the images that are not read, and how many there are."""
+    loose: tuple[Path, ...] = ()
+    """Images that lie in no class, and so are not read."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,10 @@ SHARES_USED = 0.25
 SHALLOW = frozenset((BYTES, COLOUR))
 """Depths whose white is 255 once they are read, so that they go together."""
 DARKEST_COLOUR = 64
-"""16-bit colour that never comes to a quarter of its range has lost too much to be used."""
+"""16-bit colour that never comes to a quarter of its range, in all training images but a share
+ASIDE, has lost too much to be used."""
+
+Pixel = TypeVar("Pixel", np.float32, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Look:
     high: tuple[float, ...]
     frames: int
     brightest: int = 255
-    """See nas.data.preprocess."""
+    """Of 16-bit colour: of its pixels that show, without outliers; of 255."""
     without_marks: tuple[float, float] | None = None
     """As `low` and `high` of a deep image, less a value far from all others that stands for no
     data; None where there is none."""
@@ -51,7 +55,9 @@ class Look:
 def look(path: Path) -> Look:
     """Decodes one file whole; ProblemError, which names it, for one that cannot be used."""
     picture: Picture = usable(read, path)
-    marks = None
+    marks, brightest = None, 255
+    if picture.brightness is not None:
+        brightest = int(_ends(picture.brightness)[1][0]) if picture.brightness.size else 0
     if picture.image.mode == "F":
         values = np.asarray(picture.image).ravel()
         if picture.hidden is not None:
@@ -66,12 +72,12 @@ def look(path: Path) -> Look:
         tuple(low.tolist()),
         tuple(high.tolist()),
         picture.frames,
-        picture.brightest,
+        brightest,
         marks,
     )
 
 
-def _ends(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _ends(values: NDArray[Pixel]) -> tuple[NDArray[Pixel], NDArray[Pixel]]:
     """The least and the greatest value without outliers, `(1,)` each."""
     out = ceil(len(values) * OUTLIERS) if len(values) > FEW_PIXELS else 0
     ends = np.partition(values, (out, -1 - out))[[out, -1 - out]]
@@ -162,10 +168,12 @@ def check_pixels(training: Sequence[Look]) -> None:
 
 
 def _check_colour(training: Sequence[Look]) -> None:
-    if training and (brightest := max(one.brightest for one in training)) < DARKEST_COLOUR:
+    most = sorted(one.brightest for one in training)
+    aside = ceil(len(most) * ASIDE) if len(most) > 2 else 0
+    if most and (brightest := most[-1 - aside]) < DARKEST_COLOUR:
         raise ProblemError(
-            "16-bit colour is cut to its upper 8 bits, and in the training images they come to"
-            f" {brightest:g} of 255",
+            "16-bit colour is cut to its upper 8 bits, and in nearly all training images they come"
+            f" to no more than {brightest:g} of 255",
             where=str(training[0].path),
             fix="stretch the images to the whole range, or convert them to 8 bits",
         )

@@ -10,8 +10,9 @@ from data_files import Load, make_folder, write_image
 from torchvision.datasets import ImageFolder
 
 import nas.data
+from nas.data import examine
 from nas.data.layout import guess, images, of_classes
-from nas.spec import ProblemError
+from nas.spec import ProblemError, Task
 
 TWO = {"cat": 4, "dog": 4}
 
@@ -147,11 +148,76 @@ class TestAsked:
             make_folder(tmp_path / name, {"images": 4})
         assert nas.data.num_classes(f"folder:{tmp_path}", tmp_path) == 2
 
+    @pytest.mark.parametrize(
+        "inside",
+        [
+            {"cat": ("test", "train"), "dog": ("train", "val")},
+            {"cat": ("2017_train", "2017_valid"), "dog": ()},
+        ],
+    )
+    def test_parts_inside_classes(self, tmp_path: Path, inside: dict[str, tuple[str, ...]]) -> None:
+        """Their test images are not to be trained on."""
+        for name, parts in inside.items():
+            make_folder(tmp_path / name, dict.fromkeys(parts or (".",), 3))
+        said = problem(tmp_path)
+        assert f"cat holds {' and '.join(inside['cat'])}, which may be parts" in said
+        assert f"name the parts train, val and test: {tmp_path / 'train' / 'CLASS'}" in said
+        assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == 2
+
+    def test_a_data_set_in_parts_beside_another_folder(self, tmp_path: Path) -> None:
+        for part in ("train", "val"):
+            make_folder(tmp_path / "pets" / part, TWO)
+        make_folder(tmp_path / "doc", {"fig": 3})
+        said = problem(tmp_path)
+        assert "pets holds train and val, which may be parts" in said
+        assert said.endswith(f"if not, type --dataset {shlex.quote(f'folder:{tmp_path}/pets')}")
+
+    def test_one_folder_named_like_a_part_is_a_class_s_own(self, tmp_path: Path) -> None:
+        make_folder(tmp_path / "vehicles", {"bus": 3, "train": 3})
+        make_folder(tmp_path, TWO)
+        assert nas.data.num_classes(f"folder:{tmp_path}", tmp_path) == 3
+
     def test_a_folder_too_high(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "my pets", TWO)
         said = problem(tmp_path)
         assert "1 found" in said
         assert f"--dataset {shlex.quote(f'folder:{tmp_path}/my pets')}" in said
+
+
+class TestSaid:
+    """What is so of a folder, and may not be meant so."""
+
+    def notes(self, dataset: str) -> str:
+        return " ".join(examine(Task(dataset=dataset), Path("unused")).notes)
+
+    def test_images_in_no_class(self, tmp_path: Path) -> None:
+        make_folder(tmp_path, {"cat": 9, "dog": 9})
+        assert self.notes(f"folder:{tmp_path}") == ""
+        for name in ("x.png", "y.png", ".hidden.png"):
+            write_image(tmp_path / name, (1, 2, 3), (4, 4))
+        for kind in ("folder", "classes"):
+            said = f"2 images lie in no class folder, and so unused: {tmp_path / 'x.png'}."
+            assert self.notes(f"{kind}:{tmp_path}") == said
+
+    def test_images_beside_parts(self, tmp_path: Path) -> None:
+        make_folder(tmp_path / "train", {"cat": 9, "dog": 9})
+        write_image(tmp_path / "train" / "x.png", (1, 2, 3), (4, 4))
+        assert "1 image lies in no class folder" in self.notes(f"folder:{tmp_path}")
+        write_image(tmp_path / "y.png", (1, 2, 3), (4, 4))
+        assert "2 images lie in no class folder" in self.notes(f"folder:{tmp_path}")
+
+    def test_a_part_that_lacks_a_class(self, tmp_path: Path) -> None:
+        for part, names in (("train", "abcd"), ("val", "bc"), ("test", "a")):
+            make_folder(tmp_path / part, dict.fromkeys(names, 5))
+        (tmp_path / "val" / "a").mkdir()
+        said = "No validation image is of a, d. No test image is of b, c, d."
+        assert self.notes(f"folder:{tmp_path}") == said
+
+    def test_validation_images_of_one_class_are_refused(self, tmp_path: Path) -> None:
+        make_folder(tmp_path / "train", TWO)
+        make_folder(tmp_path / "val", {"dog": 5})
+        (tmp_path / "val" / "cat").mkdir()
+        assert "all validation images are of one class, dog" in problem(tmp_path)
 
 
 class TestFiles:

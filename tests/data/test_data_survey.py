@@ -270,14 +270,25 @@ class TestBlank:
     def test_deep_colour_that_was_cut_to_nothing(self, tmp_path: Path) -> None:
         twelve = np.linspace(0, 4095, 27, dtype=np.uint16).reshape(3, 3, 3)
         path = write_deep_png(tmp_path / "a.png", twelve)
-        with pytest.raises(ProblemError, match="come to 15 of 255"):
+        with pytest.raises(ProblemError, match="come to no more than 15 of 255"):
             check_pixels([look(path)])
         # What shows through is not the image's, and what is hidden does not show.
         hidden = np.dstack([twelve[..., 0], np.full((3, 3), 65535, np.uint16)])
         hidden[0] = 65535, 0
-        with pytest.raises(ProblemError, match="come to 14 of 255"):
+        with pytest.raises(ProblemError, match="come to no more than 14 of 255"):
             check_pixels([look(write_deep_png(tmp_path / "a.png", hidden))])
         sixteen = write_deep_png(tmp_path / "b.png", twelve * 16)
         check_pixels([look(sixteen)])
         write_image(tmp_path / "c.png", (1, 2, 3), (4, 4))
         check_pixels(look_at_all([sixteen, tmp_path / "c.png"]))  # white is 255 in both
+
+    def test_nor_do_a_hot_pixel_or_one_bright_image_hide_that(self, tmp_path: Path) -> None:
+        dark = np.random.default_rng(0).integers(0, 4096, (40, 40, 3), dtype=np.uint16)
+        bright = look(write_deep_png(tmp_path / "bright.png", dark * 16))
+        hot = dark.copy()
+        hot[3, 3] = 65535
+        spotted = look(write_deep_png(tmp_path / "hot.png", hot))
+        for training in ([spotted] * 3, [bright] + [spotted] * 9):
+            with pytest.raises(ProblemError, match="come to no more than 15 of 255"):
+                check_pixels(training)
+        check_pixels([bright, bright] + [spotted] * 8)

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.data.layout import HOW, SUFFIXES, Layout, classes, images
+from nas.data.layout import HOW, SUFFIXES, Layout, classes, images, loose
 from nas.data.layout import files as walk
 from nas.data.raw import Pool, Raw
 from nas.spec import ProblemError
 
 
 def check(layout: Layout) -> tuple[str, ...]:
-    """The classes; ProblemError for under two, for one with no image, and for an unknown one."""
+    """The classes; ProblemError for under two, for one with no image, for an unknown one, and for
+    validation images of one alone."""
     names = classes(layout.train)
     if len(names) < 2:
         one = layout.train / names[0] if names else None
@@ -28,7 +29,7 @@ def check(layout: Layout) -> tuple[str, ...]:
             fix=HOW + deeper,
         )
     for name in names:
-        if next(images(layout.train / name), None) is None:
+        if not _has_images(layout.train / name):
             raise ProblemError(
                 "this class has no image",
                 where=str(layout.train / name),
@@ -40,6 +41,16 @@ def check(layout: Layout) -> tuple[str, ...]:
                 "this class has no training images",
                 where=str(part / name),
                 fix=f"add {layout.train / name}, or remove this folder",
+            )
+    if layout.val:
+        shown = [name for name in names if _has_images(layout.val / name)]
+        if len(shown) == 1:
+            raise ProblemError(
+                f"all validation images are of one class, {shown[0]}: whoever always answers it"
+                " is always right",
+                where=str(layout.val),
+                fix="give it images of the others, or remove the folder: then a share of the"
+                " training images validates",
             )
     return names
 
@@ -65,6 +76,7 @@ def read(layout: Layout) -> Raw:
         test_share=0.15,
         mirror=False,
         passed_over=tuple(beside.most_common()),
+        loose=loose(layout),
     )
 
 
@@ -72,6 +84,10 @@ def files(layout: Layout) -> tuple[Path, ...]:
     names = check(layout)
     found = (path for part in layout.parts for name in names for path in images(part / name))
     return tuple(sorted(found))
+
+
+def _has_images(where: Path) -> bool:
+    return next(images(where), None) is not None
 
 
 def _pool(where: Path, names: tuple[str, ...]) -> Pool:
