@@ -1,5 +1,6 @@
 """From a leased candidate to a trial for a worker."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,12 +130,17 @@ class Launcher:
         return max(fits, larger_share(claim.outgrown)) if claim.outgrown else fits
 
     def _resumable(self, claim: Claim) -> tuple[int, str] | tuple[None, None]:
-        """The latest attempt that left a checkpoint, and where. What their workers were writing
-        when they were killed goes."""
+        """The latest attempt that left a checkpoint, and where: what it is its worker sees, and
+        says if it is no use, or if one is gone that must have been there. What their workers were
+        writing when they were killed goes."""
+        key, gone = claim.candidate.key, None
+        folder = contained(self.files, self.store.campaign_id, key)
         for earlier in claim.earlier:
-            folder = self.store.folder(claim.candidate.key, earlier.attempt)
-            checkpoint = contained(folder, CHECKPOINT)
-            clear_unfinished(folder)
-            if checkpoint.is_file():
-                return earlier.attempt, str(checkpoint)
-        return None, None
+            if ours := self.store.folder_if_ours(key, earlier.attempt):
+                clear_unfinished(ours)
+            left = earlier.attempt, str(folder / str(earlier.attempt) / CHECKPOINT)
+            if os.path.lexists(left[1]):
+                return left
+            if earlier.kept:
+                gone = gone or left
+        return gone or (None, None)

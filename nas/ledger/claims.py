@@ -24,6 +24,8 @@ class Earlier:
     """A previous attempt at a candidate, whose checkpoint may be gone on from."""
 
     attempt: int
+    kept: bool = False
+    """Whether it was stopped after an epoch, and so left one."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def claim_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> Claim:
         micro_batches=row.micro_batches or 1,
         deaths=row.deaths or 0,
         setbacks=setbacks(attempts),
-        earlier=tuple(Earlier(a.id) for a in attempts),
+        earlier=tuple(
+            Earlier(a.id, kept=a.outcome == Status.INTERRUPTED and a.epochs > 0) for a in attempts
+        ),
         outgrown=max((a.memory_fraction or 0.0 for a in attempts if _outgrew(a)), default=0.0),
     )
 

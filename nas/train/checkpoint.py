@@ -5,6 +5,8 @@ A checkpoint opens with a line that holds the SHA-256 of the rest. Those of an o
 
 import hashlib
 import io
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,7 +49,7 @@ def load_checkpoint(path: Path, key: str) -> dict[str, Any]:
     compared.
     """
     try:
-        with path.open("rb") as file:
+        with _regular(path) as file:
             _check(file)
             content = torch.load(
                 cast(IO[bytes], _Rest(file)), map_location="cpu", weights_only=True
@@ -73,6 +75,17 @@ def save_weights(path: Path, model: nn.Module) -> str:
         safetensors.torch.save_model(model, str(fresh))
         with fresh.open("rb") as file:
             return _digest(file)
+
+
+def _regular(path: Path) -> IO[bytes]:
+    """A file of an attempt's folder, to read: no link to another, nor the folder one, and no pipe
+    that is waited for."""
+    contained(path.parent.parent, path.parent.name, path.name)
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ValueError("it is no regular file")
+    return file
 
 
 class _Rest(io.RawIOBase):

@@ -1,5 +1,6 @@
 """The driver: what it starts, what it records, what it tries again."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -117,6 +118,38 @@ def test_an_interrupted_candidate_goes_on_from_its_checkpoint_first(bench: Make)
     assert second.resume_from == f"{first.folder}/checkpoint.pt"
     assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
     assert not Path(first.folder).exists()  # the checkpoint has served
+
+
+@pytest.mark.parametrize("what", ["gone", "a link", "a pipe", "behind a link"])
+def test_a_checkpoint_that_is_none_stops_no_campaign_and_is_left_to_the_worker(
+    what: str, bench: Make, tmp_path: Path
+) -> None:
+    campaign = bench(trials=1)
+    first = campaign.drive()
+
+    def interrupted(trial: Trial) -> Iterator[Epoch | Outcome]:
+        first.stop("test")
+        yield epoch(1)
+        yield Outcome(status=Status.INTERRUPTED, epochs=1)
+
+    campaign.run(interrupted, first)
+    folder = Path(campaign.trials[0].folder)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / ".0a1b.part").touch()
+    folder.parent.mkdir(parents=True)
+    if what == "behind a link":
+        folder.symlink_to(outside)
+    else:
+        folder.mkdir()
+    if what == "a link":
+        (folder / "checkpoint.pt").symlink_to(outside / ".0a1b.part")
+    if what == "a pipe":
+        os.mkfifo(folder / "checkpoint.pt")
+    campaign.run()
+    assert campaign.trials[1].resume_from == f"{folder}/checkpoint.pt"
+    assert campaign.outcomes() == [(0, "ok")]
+    assert [path.name for path in outside.iterdir()] == [".0a1b.part"]
 
 
 def test_a_driver_that_vanished_leaves_work_that_the_next_one_takes_up(bench: Make) -> None:

@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import itertools
+import os
 import time
 import weakref
 from pathlib import Path
@@ -235,7 +236,11 @@ class TestStopping:
         assert figures(outcome) == figures(whole)
 
     @pytest.mark.parametrize(
-        "what", ["missing", "damaged", "empty", "code", "another's", "shapes", "epoch"]
+        "what",
+        [
+            *("missing", "damaged", "empty", "code", "another's", "shapes", "epoch"),
+            *("a link", "behind a link", "a folder", "a pipe"),
+        ],
     )
     def test_an_unusable_checkpoint_is_said_and_training_starts_over(
         self, make_trial: Any, tmp_path: Path, what: str
@@ -245,6 +250,18 @@ class TestStopping:
             other = make_trial(attempt=9, checkpoint_seconds=0)
             finish(other)
             path.write_bytes((Path(other.folder) / CHECKPOINT).read_bytes()[:-500])
+        elif what.endswith("link"):
+            sound = make_trial(attempt=9, checkpoint_seconds=0)
+            finish(sound)
+            if what == "a link":
+                path.symlink_to(Path(sound.folder) / CHECKPOINT)
+            else:
+                (tmp_path / "8").symlink_to(sound.folder)
+                path = tmp_path / "8" / CHECKPOINT
+        elif what == "a folder":
+            path.mkdir()
+        elif what == "a pipe":
+            os.mkfifo(path)
         elif what == "empty":
             path.touch()
         elif what == "code":
