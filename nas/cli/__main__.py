@@ -8,6 +8,13 @@ import sys
 
 def main() -> None:
     """The console script's entry: the only place that turns problems into text and exit codes."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # while modules are loaded, too
+        sys.exit(130)
+
+
+def _run() -> None:
     _leave_cwd_out()
     from nas.spec import ProblemError, UsageError  # and all else from where it was installed
 
@@ -22,9 +29,6 @@ def main() -> None:
         from nas.cli.app import app
 
         app()
-    except KeyboardInterrupt:
-        _say("interrupted before anything was begun")
-        sys.exit(130)
     except ProblemError as error:
         _say(str(error))
         sys.exit(2 if isinstance(error, UsageError) else 1)

@@ -2,6 +2,8 @@
 
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,22 @@ def search(space: str, here: Path, *more: str) -> tuple[int, str, list[str]]:
     said = done.stdout + done.stderr
     tail = next(line for line in said.splitlines() if "Next: " in line).partition("Next: ")[2]
     return done.returncode, said, shlex.split(tail)
+
+
+@pytest.mark.parametrize("module", ["nas.import_path", "nas.spec", "nas.cli.app", "nas.ledger"])
+def test_ctrl_c_while_modules_are_loaded_is_a_quiet_end(module: str) -> None:
+    program = f"""
+import sys
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+from nas.cli.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_nothing_succeeded(here: Path) -> None:
