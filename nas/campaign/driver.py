@@ -126,7 +126,7 @@ class CampaignDriver:
         running = self._running[attempt]
         if not self.store.epoch(attempt, epoch):
             del self._running[attempt]
-            self.say(f"{title(running.claim)}: another driver took this candidate over; stopped")
+            self._fenced_off(running.claim, "stopped")
             return False
         self.recorder.epoch(running.claim, attempt, epoch)
         self._admission.waiting.got_on()
@@ -146,7 +146,7 @@ class CampaignDriver:
         if not self.store.finish(
             claim, attempt, outcome, final=result.final, micro_batches=result.micro_batches
         ):
-            self.say(f"{title(claim)}: another driver took this candidate over; result dropped")
+            self._fenced_off(claim, "result dropped")
             return
         self.store.ledger.storage.fold_in()
         self.recorder.done(claim, attempt, outcome)
@@ -176,6 +176,15 @@ class CampaignDriver:
         self._agenda.note_result()
         self.say(line)
         self.look_back()
+
+    def _fenced_off(self, claim: Claim, so: str) -> None:
+        """An attempt is not this driver's any more. Its candidate is nobody's work then, unless
+        another driver has it."""
+        if self.store.let_go(claim):
+            why = "another program closed or removed its attempt; it is taken up again"
+        else:
+            why = "another driver took this candidate over"
+        self.say(f"{title(claim)}: {why}; {so}")
 
     def retired(self, gpu: int, why: str) -> None:
         """The campaign goes on with the GPUs that are left."""

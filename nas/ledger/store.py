@@ -292,6 +292,16 @@ class CampaignStore(Attempts):
             now = time.time()
             return sum(r.owner != self.owner and self._held(r, now) for r in rows)
 
+    def let_go(self, claim: Claim) -> bool:
+        """Gives up one lease, so that whoever looks next takes its candidate up; False where that
+        is another driver's by now, or done."""
+        with self.ledger.session() as session:
+            row = session.get(m.Candidate, claim.id)
+            if row is None or row.owner != self.owner or row.outcome is not None:
+                return False
+            row.owner = row.lease_until = None
+            return True
+
     def release_all(self) -> None:
         """Gives up every lease of this driver, so that another may go on at once."""
         with self.ledger.session() as session:

@@ -168,6 +168,34 @@ def test_a_driver_that_vanished_leaves_work_that_the_next_one_takes_up(bench: Ma
     assert "another driver took this candidate over" in campaign.said[-1]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM attempts WHERE outcome IS NULL",
+        "UPDATE attempts SET outcome = 'killed' WHERE outcome IS NULL",
+    ],
+)
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_candidate_whose_attempt_another_program_spoilt_is_tried_again(
+    epochs: int, change: str, bench: Make
+) -> None:
+    campaign = bench(trials=2)
+
+    def spoilt(trial: Trial) -> Iterator[Epoch | Outcome]:
+        with campaign.ledger.session() as session:
+            session.connection().exec_driver_sql(change)
+        if epochs:
+            yield epoch(1)
+        else:
+            yield Outcome(status=Status.OK, val_acc=0.5)
+
+    driver = campaign.run(scripts(ok, spoilt, ok))
+    assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
+    assert driver.finished
+    assert any("it is taken up again" in line for line in campaign.said)
+    assert len(campaign.trials) == 3
+
+
 def test_two_drivers_never_take_the_same_candidate(bench: Make) -> None:
     campaign = bench(trials=6)
     drivers = [campaign.drive(), campaign.drive()]
