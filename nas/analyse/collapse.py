@@ -48,9 +48,10 @@ class Commonest:
         found = collapse.few_learned(accuracy, *self._each(accuracy))
         if found is None:
             return ""
-        those = f"only {found[0]} of" if found[0] else "none of"
+        some, every = found
+        those, rest = (f"only {some} of", "the others") if some else ("none of", "they")
         return (
-            f"{those} {found[1]} runs learned: the others are no better than always answering the"
+            f"{those} {every} runs learned: {rest} are no better than always answering the"
             f" commonest class, {100 * self.share:.1f} % of the validation images"
         )
 

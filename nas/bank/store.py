@@ -24,6 +24,7 @@ ABANDONED_SECONDS = 3600.0
 """Age from which on nobody can still be writing an entry."""
 _FRESH = re.compile(r"\.[0-9a-f]{16}\.[0-9a-f]{32}")
 """What a writer calls a folder until it is whole: others' folders are somebody's own."""
+_TRAINED_AGAIN = "`nas bank` trains it again; the others stay"
 
 
 class BankError(ProblemError):
@@ -45,7 +46,9 @@ class Bank:
         try:
             entry = Entry.model_validate_json(path.read_bytes())
         except FileNotFoundError:
-            raise BankError("the bank has no such expert", where=str(path.parent)) from None
+            raise BankError(
+                "the bank has no such expert", where=str(path.parent), fix=_TRAINED_AGAIN
+            ) from None
         except (OSError, ValidationError) as error:
             raise _damaged(path, "it cannot be read") from error
         if entry.format != FORMAT or entry.key != key:
@@ -192,7 +195,7 @@ def _damaged(path: Path, why: str) -> BankError:
     return BankError(
         f"an expert of the bank is damaged: {why}",
         where=str(path),
-        fix="`nas bank` trains it again; the others stay",
+        fix=_TRAINED_AGAIN,
     )
 
 

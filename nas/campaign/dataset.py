@@ -7,6 +7,7 @@ from time import monotonic
 from nas import data
 from nas.campaign.bank import wanted
 from nas.campaign.config import CampaignConfig
+from nas.data.catalog import find
 from nas.data.manifest import Manifest
 from nas.ledger import Ledger
 from nas.ledger.datasets import banks_of, keep_manifest, manifest_of, renew_manifest
@@ -103,14 +104,15 @@ def hold_experts_to(
     """As `hold_to` for every bank that trained experts of these keys: what they predict is of the
     data that they were trained on. With `write` off as `compare`, for those with a record.
 
-    `data_root` takes the place of the banks' own. Data that are still to be downloaded are passed
-    over.
+    `data_root` takes the place of the banks' own. Data that are not there are passed over: whoever
+    needs them will find that out.
     """
     for name in banks_of(ledger, keys):
         row = ledger.campaign(name)
         config = CampaignConfig.model_validate(row.config)
         config = config.with_(data_root=data_root or config.data_root)
-        if not _is_there(config):
+        _, where = find(config.dataset, Path(config.data_root))
+        if not where.exists() or not _is_there(config):
             continue
         if write:
             hold_to(ledger, name, config, say)

@@ -138,4 +138,5 @@ def _tables(ledger: Ledger, name: str, *, confirmed: bool) -> None:
     console.print(audited(verdict(ledger, name)))
     for frame, title in tables:
         console.print()
-        console.print(render(frame, "table", title=title, note=f"campaign {name}", limit=20))
+        note = "; ".join(filter(None, (f"campaign {name}", frame.attrs.get("note"))))
+        console.print(render(frame, "table", title=title, note=note, limit=20))

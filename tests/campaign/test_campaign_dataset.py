@@ -245,6 +245,13 @@ class TestBank:
         with pytest.raises(ProblemError, match=f"the data of {bank.experts} have changed"):
             run(ledger, name, bank, Voice())
 
+    def test_data_that_are_gone_have_not_changed(
+        self, ledger: Ledger, bank: CampaignConfig, pets: Path
+    ) -> None:
+        """A screen needs none of them."""
+        pets.rename(pets.with_name("elsewhere"))
+        hold_experts_to(ledger, experts_of(ledger, bank), nothing)
+
     def test_unchanged_data_are_not_read_again(
         self, ledger: Ledger, bank: CampaignConfig, monkeypatch: pytest.MonkeyPatch
     ) -> None:
