@@ -51,8 +51,8 @@ class Commonest:
         some, every = found
         those, rest = (f"only {some} of", "the others") if some else ("none of", "they")
         return (
-            f"{those} {every} runs learned: {rest} are no better than always answering the"
-            f" commonest class, {100 * self.share:.1f} % of the validation images"
+            f"{those} {every} run{'s'[: every != 1]} learned: {rest} are no better than always"
+            f" answering the commonest class, {100 * self.share:.1f} % of the validation images"
         )
 
     def _each(self, accuracy: Floats) -> tuple[Floats, Floats]:

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from ledger_maker import Maker
 from real_nas import inside, run
+
+from nas.cli.ending import _tables
 
 TEMPLATE = '''"""A network that trains in a moment, or fails."""
 
@@ -54,6 +57,17 @@ def search(space: str, here: Path, *more: str) -> tuple[int, str, list[str]]:
     said = done.stdout + done.stderr
     tail = next(line for line in said.splitlines() if "Next: " in line).partition("Next: ")[2]
     return done.returncode, said, shlex.split(tail)
+
+
+def test_the_tables_say_what_they_speak_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maker = Maker(tmp_path / "runs.db", sampler="uniform", dataset="digits")
+    maker.trained("ant_s", "bee_s", val=0.1)
+    _tables(maker.ledger, "first", confirmed=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "campaign first; effects and synergies on final validation accuracy" in said
+    assert "none of 1 run learned" in said
 
 
 @pytest.mark.parametrize("module", ["nas.import_path", "nas.spec", "nas.cli.app", "nas.ledger"])
