@@ -32,6 +32,8 @@ def test_a_closed_terminal_stops_the_campaign_cleanly(tmp_path: Path) -> None:
         stdout=slave,
         stderr=slave,
         start_new_session=True,
+        # Even where `nohup` runs these tests, which asks that a closed terminal be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     os.close(slave)
     closing = threading.Event()
