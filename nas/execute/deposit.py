@@ -1,10 +1,10 @@
 """A trained expert into the bank: its weights and what it predicts."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 
 from nas.bank import Bank, Entry, Part
@@ -57,7 +57,7 @@ def deposit(
             params=sum(p.numel() for p in training.model.parameters()),
             seconds=awake() - start,
             proxies=foretold,
-            versions={"torch": torch.__version__, "timm": timm.__version__},
+            versions={"torch": torch.__version__, "timm": version("timm")},
             device=str(training.device),
             files=files,
         )

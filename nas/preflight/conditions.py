@@ -1,6 +1,7 @@
 """The circumstances a probe's figures hold for."""
 
-import timm
+from importlib.metadata import version
+
 import torch
 
 from nas.compute import resolved
@@ -32,7 +33,7 @@ def conditions(
         channels=channels,
         num_classes=num_classes,
         torch=str(torch.__version__),
-        timm=timm.__version__,
+        timm=version("timm"),
         device=torch.cuda.get_device_name(device) if on_gpu else "cpu",
         precision=resolved(precision, torch.device(device)),
         memory_format="channels_last",

@@ -4,7 +4,6 @@ import warnings
 from functools import lru_cache
 from typing import cast
 
-import timm
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -15,6 +14,8 @@ from nas.spec import Member, ProblemError
 
 def create(member: Member, num_classes: int, channels: int) -> nn.Module:
     """The untrained model, on the default device. Raises whatever timm raises."""
+    import timm  # seconds, which campaigns of other networks need not spend
+
     model = timm.create_model(
         member.model, pretrained=False, num_classes=num_classes, in_chans=channels, **member.args
     )

@@ -5,7 +5,6 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 
-import timm
 import torch
 
 from nas.preflight.meta import create, meta_cost
@@ -43,6 +42,8 @@ def candidates(
     are built on the meta device on the way, which takes a few minutes; those that do not build
     there, with timm before 1.0.22 most transformers, are left out.
     """
+    import timm
+
     for family in timm.list_modules():
         sizes = _sizes(family, max_params, num_classes, channels)
         taken: set[int] = set()
@@ -85,6 +86,8 @@ def _sizes(family: str, max_params: int, num_classes: int, channels: int) -> dic
 
     Of models of one size, which differ in their weights or image size, the shortest name stays.
     """
+    import timm
+
     sizes: dict[int, str] = {}
     for model in sorted(timm.list_models(module=family), key=lambda name: (len(name), name)):
         if model.startswith("test_"):  # timm's toys

@@ -1,9 +1,9 @@
-"""Mixup of a batch (arXiv 1710.09412) with timm's targets."""
+"""Mixup of a batch (arXiv 1710.09412)."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from timm.data.mixup import mixup_target
+import torch
 from torch import Tensor
 
 
@@ -38,10 +38,14 @@ def mix(
 ) -> Mixed:
     """Mixes each image with its mirror in the batch by one λ ~ Beta(α, α); α = 0 mixes nothing.
 
-    timm's own `Mixup` class draws from numpy's global state and refuses odd batches.
+    A label's distribution has 1 − smoothing for it, and the rest even on all classes. So are
+    timm's, whose `Mixup` draws from numpy's global state and refuses odd batches.
     """
     lam = float(rng.beta(alpha, alpha)) if alpha > 0 else 1.0
-    targets = mixup_target(labels, num_classes, lam=lam, smoothing=smoothing)
+    even = smoothing / num_classes
+    own = torch.full((len(labels), num_classes), even, device=labels.device)
+    own.scatter_(1, labels[:, None], 1.0 - smoothing + even)
+    targets = lam * own + (1 - lam) * own.flip(0)
     if lam < 1:
         images = lam * images + (1 - lam) * images.flip(0)
     return Mixed(images, targets, labels, lam)

@@ -192,6 +192,15 @@ def test_importing_the_room_is_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_what_needs_no_timm_does_not_wait_for_it() -> None:
+    code = (
+        "import sys, nas.campaign.run, nas.execute.evaluate;"
+        "print([m for m in ('ray', 'timm', 'torchvision') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 class TestPrecision:
     NEW, OLD = Gpu("new", 24 * GIB, (8, 6)), Gpu("old", 16 * GIB, (7, 5))
 

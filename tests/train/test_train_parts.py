@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from timm.data.mixup import mixup_target
 from torch import nn
 from train_samples import MIXTURE, SINGLE
 
@@ -110,6 +111,11 @@ class TestMixup:
         # 0.2 spread over 4 classes: 0.05 each, 0.85 for the right one
         _, batch = self.mixed(alpha=0.0, smoothing=0.2)
         assert batch.targets[2].tolist() == pytest.approx([0.05, 0.05, 0.05, 0.85])
+
+    def test_targets_are_timms_to_the_last_bit(self) -> None:
+        _, batch = self.mixed(alpha=1.0, smoothing=0.1)
+        labels = torch.tensor([0, 1, 3])
+        assert torch.equal(batch.targets, mixup_target(labels, 4, lam=batch.lam, smoothing=0.1))
 
     def test_alpha_0_leaves_the_images(self) -> None:
         x, batch = self.mixed(alpha=0.0)
