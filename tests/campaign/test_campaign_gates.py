@@ -40,9 +40,10 @@ def test_a_bad_one_is_told_of_and_the_next_is_counted(
 ) -> None:
     measure, said = counted
     said.clear()
-    if "while" in code:
-        monkeypatch.setattr(gates, "GATE_SECONDS", 1.0)
-    assert measure(code, 8, 3) == NO_OVERHEAD
+    with monkeypatch.context() as patch:
+        if "while" in code:
+            patch.setattr(gates, "GATE_SECONDS", 1.0)
+        assert measure(code, 8, 3) == NO_OVERHEAD
     assert len(said) == 1
     assert reason in said[0]
     assert measure(GATE, 8, 3).params > 0
