@@ -57,7 +57,7 @@ def test_a_closed_terminal_stops_the_campaign_cleanly(tmp_path: Path) -> None:
 
 
 def test_a_campaign_outlives_the_reader_of_its_output(tmp_path: Path) -> None:
-    space = write_space(tmp_path)
+    space = write_nano(tmp_path)
     search = command("search", space, "--trials", "2", "--executor", "local", "--no-controls")
     running = subprocess.Popen(
         search, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
