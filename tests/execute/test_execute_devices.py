@@ -183,20 +183,18 @@ def test_executors_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         make_executor("ray")
 
 
-def test_importing_the_room_is_light() -> None:
-    code = (
-        "import sys, nas.execute; nas.execute.make_executor('ray');"
-        "print([m for m in ('torch', 'ray', 'timm', 'pandas') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_what_needs_no_timm_does_not_wait_for_it() -> None:
-    code = (
-        "import sys, nas.campaign.run, nas.execute.evaluate;"
-        "print([m for m in ('ray', 'timm', 'torchvision') if m in sys.modules])"
-    )
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        (
+            "import nas.execute; nas.execute.make_executor('ray')",
+            ("torch", "ray", "timm", "pandas"),
+        ),
+        ("import nas.campaign.run, nas.execute.evaluate", ("ray", "timm", "torchvision")),
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_used(code: str, heavy: tuple[str, ...]) -> None:
+    code = f"import sys; {code}; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
