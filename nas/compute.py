@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nas.faults import is_librarys, is_out_of_memory
+from nas.faults import is_library_failure, is_out_of_memory
 from nas.spec import Recipe
 
 LAYOUT = torch.channels_last
@@ -110,7 +110,7 @@ def out_of_memory(
     perhaps for want of room, by what others have of this GPU; see `crowded`."""
     if is_out_of_memory(error):
         return True
-    if device.type != "cuda" or not is_librarys(error):
+    if device.type != "cuda" or not is_library_failure(error):
         return False
     return crowded(device, share, context_bytes=context_bytes)
 

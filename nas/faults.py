@@ -47,7 +47,7 @@ def is_cuda_error(error: BaseException) -> bool:
     )
 
 
-def is_librarys(error: BaseException) -> bool:
+def is_library_failure(error: BaseException) -> bool:
     """Whether one of CUDA's libraries gave up. Where it had no memory for its handle, its kernels
     or its work it often does not say so: see `nas.compute.out_of_memory`."""
     return any(isinstance(link, RuntimeError) and _says(link, _LIBRARIES) for link in _chain(error))

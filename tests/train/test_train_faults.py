@@ -11,7 +11,7 @@ from nas.faults import (
     is_accident,
     is_busy,
     is_cuda_error,
-    is_librarys,
+    is_library_failure,
     is_out_of_memory,
 )
 
@@ -134,7 +134,7 @@ def test_a_cuda_error_is_not_taken_for_want_of_memory(error: BaseException) -> N
 
 @pytest.mark.parametrize("error", [*CUDA_ERRORS, *BUSY, *NEITHER], ids=named)
 def test_a_library_that_gave_up_is_known(error: BaseException) -> None:
-    assert is_librarys(error) == (error in LIBRARIES)
+    assert is_library_failure(error) == (error in LIBRARIES)
 
 
 @pytest.mark.parametrize("error", BUSY, ids=named)
