@@ -62,14 +62,18 @@ class TestLocal(ProcessContract):
         assert len(driver.outcomes) == 4
         assert "dead is dead" in driver.outcomes[4].message
 
+    def run_on_a_gpu(self, driver: ScriptedDriver) -> None:
+        """Runs it on one declared GPU, which is asked as CUDA_VISIBLE_DEVICES says."""
+        executor = self.make(gpus=1)
+        executor.CHECK = CHECK
+        executor.run(driver)
+
     def test_a_process_that_another_trial_broke_is_not_the_gpus_fault(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "good")
         driver = ScriptedDriver(["break_later", "use", "segv", "use"], tmp_path, device="cuda")
-        executor = self.make(gpus=1)
-        executor.CHECK = CHECK
-        executor.run(driver)
+        self.run_on_a_gpu(driver)
         assert driver.statuses == [Status.OK, Status.OK, Status.CRASH, Status.OK]
         assert driver.retirements == []
         assert [event for event in driver.events if event == ("started", 2)] == [("started", 2)]
@@ -83,9 +87,7 @@ class TestLocal(ProcessContract):
             monkeypatch.setattr(trial_process, "CHECK_SECONDS", 1.0)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{accident} once {tmp_path / 'asked'}")
         driver = ScriptedDriver(["kill 9", "use"], tmp_path, device="cuda")
-        executor = self.make(gpus=1)
-        executor.CHECK = CHECK
-        executor.run(driver)
+        self.run_on_a_gpu(driver)
         assert driver.statuses == [Status.KILLED, Status.OK]
         assert not driver.outcomes[1].unbegun
         assert driver.retirements == []
@@ -99,9 +101,7 @@ class TestLocal(ProcessContract):
         monkeypatch.setattr(trial_process, "PAUSE_SECONDS", 0.0)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"unasked {accident}")
         driver = ScriptedDriver(["throw", "ok"], tmp_path, device="cuda")
-        executor = self.make(gpus=1)
-        executor.CHECK = CHECK
-        executor.run(driver)
+        self.run_on_a_gpu(driver)
         assert driver.statuses == [Status.KILLED, Status.OK]
         assert driver.outcomes[1].unbegun  # nothing against its candidate
         assert words in driver.outcomes[1].message
@@ -114,9 +114,7 @@ class TestLocal(ProcessContract):
         monkeypatch.setattr(trial_process, "CHECK_SECONDS", 1.0)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "unasked hangs")
         driver = ScriptedDriver(["throw", "ok"], tmp_path, device="cuda")
-        executor = self.make(gpus=1)
-        executor.CHECK = CHECK
-        executor.run(driver)
+        self.run_on_a_gpu(driver)
         assert driver.retirements == [(0, "the GPU does not work: no answer within 1 s")]
         assert {(o.status, o.stage) for o in driver.outcomes.values()} == {(Status.CRASH, DEVICE)}
 
