@@ -61,6 +61,11 @@ class ScriptedDriver:
         self.retirements: list[tuple[int, str]] = []
         self._waited = 0
 
+    def limit(self, seconds: float, *attempts: int) -> None:
+        """Those that hang. How long a sound one takes is the machine's affair."""
+        for attempt in attempts:
+            self.trials[attempt - 1] = self.trials[attempt - 1].with_(time_limit=seconds)
+
     def next(self) -> Trial | Idle:
         if not self.trials:
             return Idle.DONE
@@ -276,7 +281,8 @@ class ProcessContract(ExecutorContract):
 
     @pytest.mark.slow
     def test_a_hang_is_killed_after_its_limit(self, tmp_path: Path) -> None:
-        driver = ScriptedDriver(["sleep", "hold_gil", "ok"], tmp_path, time_limit=0.5)
+        driver = ScriptedDriver(["sleep", "hold_gil", "ok"], tmp_path)
+        driver.limit(0.5, 1, 2)
         executor = self.make()
         executor.GRACE = 0.5
         executor.run(driver)
@@ -299,7 +305,8 @@ class ProcessContract(ExecutorContract):
     def test_a_process_that_is_stopped_goes_on_once_and_then_is_killed(
         self, tmp_path: Path
     ) -> None:
-        driver = ScriptedDriver(["halt 1", "halt 1000", "ok"], tmp_path, time_limit=0.5)
+        driver = ScriptedDriver(["halt 1", "halt 1000", "ok"], tmp_path)
+        driver.limit(0.5, 1, 2)
         executor = self.make()
         executor.GRACE = 0.5
         executor.run(driver)
@@ -393,7 +400,8 @@ class ProcessContract(ExecutorContract):
     ) -> None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "good")
         scripts = ["sleep", "throw", "silent", "ok"]
-        driver = ScriptedDriver(scripts, tmp_path, device="cuda", time_limit=1.0)
+        driver = ScriptedDriver(scripts, tmp_path, device="cuda")
+        driver.limit(1.0, 1)
         executor = self.make(gpus=1)
         executor.GRACE, executor.CHECK = 0.5, CHECK
         executor.run(driver)

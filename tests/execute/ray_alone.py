@@ -26,7 +26,8 @@ if __name__ == "__main__":
     environment = {name: os.environ.get(name) for name in names}
     heard: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
-    driver = Stopped(["segv", "ok", "sleep", "ok"], Path(sys.argv[1]), time_limit=0.2)
+    driver = Stopped(["segv", "ok", "sleep", "ok"], Path(sys.argv[1]))
+    driver.limit(0.2, 3)
     executor = RayExecutor(evaluate=EVALUATE)
     executor.GRACE = 0.2
     executor.run(driver)

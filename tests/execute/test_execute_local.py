@@ -9,6 +9,7 @@ from executor_contract import CHECK, EVALUATE, ProcessContract, ScriptedDriver
 from nas.execute import Executor, trial_process
 from nas.execute.local import LocalExecutor
 from nas.spec import DEVICE, Status
+from nas.working_time import awake
 
 
 class TestLocal(ProcessContract):
@@ -83,9 +84,10 @@ class TestLocal(ProcessContract):
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accident: str
     ) -> None:
         monkeypatch.setattr(trial_process, "PAUSE_SECONDS", 0.0)
-        if accident == "hangs":
-            monkeypatch.setattr(trial_process, "CHECK_SECONDS", 1.0)
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{accident} once {tmp_path / 'asked'}")
+        asked = tmp_path / "asked"
+        # Past the first check's limit as soon as that hangs.
+        monkeypatch.setattr(trial_process, "awake", lambda: awake() + 1000.0 * asked.exists())
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{accident} once {asked}")
         driver = ScriptedDriver(["kill 9", "use"], tmp_path, device="cuda")
         self.run_on_a_gpu(driver)
         assert driver.statuses == [Status.KILLED, Status.OK]

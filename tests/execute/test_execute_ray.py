@@ -101,7 +101,8 @@ class TestRay(ProcessContract):
         from nas.execute.ray_hooks import Desk
 
         monkeypatch.setattr(Desk, "DEAF_SECONDS", 1.0)
-        driver = ScriptedDriver(["deafen", "ok"], tmp_path, time_limit=1.0)
+        driver = ScriptedDriver(["deafen", "ok"], tmp_path)
+        driver.limit(1.0, 1)
         executor = RayExecutor(evaluate=EVALUATE)
         executor.GRACE = 0.5
         executor.run(driver)
