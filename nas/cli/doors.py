@@ -29,9 +29,9 @@ def dashboard(
 
     consent.ask_about_analyses()
 
-    with suppress(AttributeError, OSError):  # where there is such a thing
-        os.nice(10)  # training goes first
     with suppress(KeyboardInterrupt), Dashboard(Ledger(db), campaign, port) as server:
+        with suppress(AttributeError, OSError):  # where there is such a thing
+            os.nice(10)  # training goes first
         echo(f"{server.url} (Ctrl-C ends it)")
         server.serve_forever()
 

@@ -60,11 +60,12 @@ def test_it_serves_the_page_and_its_data_and_nothing_else(maker: Maker) -> None:
         assert ask(port, "/favicon.ico")[0].status == 204
 
 
-def test_only_this_machine_can_ask(maker: Maker) -> None:
+def test_only_this_machine_can_ask_and_training_goes_first(maker: Maker) -> None:
     command = ("-m", "nas.cli", "dashboard", "-p", "0", "--db", str(maker.path))
     with running(*command, cwd=Path(maker.path).parent) as (process, port):
         listens = psutil.Process(process.pid).net_connections()
         assert [c.laddr for c in listens if c.status == psutil.CONN_LISTEN] == [("127.0.0.1", port)]
+        assert psutil.Process(process.pid).nice() == min(19, psutil.Process().nice() + 10)
 
 
 def test_a_ledger_without_a_campaign_says_so_and_then_shows_the_first(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nas.spec import Epoch, Outcome, Status, Trial
 
-SOON = 60.0
+SOON = 250.0
 """Seconds a fake waits for another process before it gives up."""
 
 
@@ -79,8 +79,9 @@ def sleep(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
 def deafen(trial: Trial, _: str) -> Iterator[Epoch | Outcome]:
     """Keeps the process that watches over it stopped."""
     yield make_epoch(1)
+    watcher = os.getppid()
     while True:
-        os.kill(os.getppid(), signal.SIGSTOP)
+        os.kill(watcher, signal.SIGSTOP)
         time.sleep(0.01)
 
 
@@ -240,8 +241,8 @@ def broken() -> bool:
 
 
 def check() -> str:
-    """As `nas.execute.devices.check_first_gpu`, in a fresh process. Of a device `… once FILE` the
-    first answer does not come."""
+    """As `nas.execute.devices.check_first_gpu`, in a fresh process. A device named
+    `ACCIDENT once FILE` fails its first check in that way."""
     assert not broken()
     name, _, once = device().partition(" once ")
     if once and not Path(once).exists():

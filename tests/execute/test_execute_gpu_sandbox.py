@@ -1,12 +1,21 @@
 """Where a campaign probes and measures: on a GPU that works, with room."""
 
 from pathlib import Path
+from typing import Any
 
 import fake_evaluate as fake
 import pytest
 
-from nas.execute import GpuMemory, GpuSandbox, Look, MemoryReader, NoGpuError, gpu_sandbox
-from nas.working_time import awake
+from nas.execute import (
+    Answer,
+    GpuMemory,
+    GpuSandbox,
+    Look,
+    MemoryReader,
+    NoGpuError,
+    Sandbox,
+    gpu_sandbox,
+)
 
 
 class Known(MemoryReader):
@@ -86,15 +95,21 @@ def test_one_that_cannot_be_asked_is_asked_again(
     asked = tmp_path / "asked"
     name = f"{accident} once {asked}"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", name)
-    # Past the first check's limit as soon as that hangs.
-    monkeypatch.setattr("nas.execute.sandbox.awake", lambda: awake() + 1000.0 * asked.exists())
+    call = Sandbox.call
+
+    def hurried(sandbox: Sandbox, *args: Any, timeout: float = 300.0) -> Answer[Any]:
+        hangs = args[0] is gpu_sandbox.ask_gpu and not asked.exists()
+        return call(sandbox, *args, timeout=2.0 if hangs else timeout)
+
+    if accident == "hangs":
+        monkeypatch.setattr(GpuSandbox, "call", hurried)
     said: list[str] = []
     with GpuSandbox(1, said.append) as sandbox:
         assert sandbox.call(fake.device).value == name
     assert said == []
 
 
-def test_and_passed_over_for_this_time_where_that_does_not_help(
+def test_one_that_can_never_be_asked_is_passed_over_for_this_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "unasked killed")

@@ -85,8 +85,8 @@ class TestLocal(ProcessContract):
     ) -> None:
         monkeypatch.setattr(trial_process, "PAUSE_SECONDS", 0.0)
         asked = tmp_path / "asked"
-        # Past the first check's limit as soon as that hangs.
-        monkeypatch.setattr(trial_process, "awake", lambda: awake() + 1000.0 * asked.exists())
+        if accident == "hangs":  # its limit is past as soon as it does
+            monkeypatch.setattr(trial_process, "awake", lambda: awake() + 1000.0 * asked.exists())
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{accident} once {asked}")
         driver = ScriptedDriver(["kill 9", "use"], tmp_path, device="cuda")
         self.run_on_a_gpu(driver)
@@ -113,11 +113,11 @@ class TestLocal(ProcessContract):
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(trial_process, "PAUSE_SECONDS", 0.0)
-        monkeypatch.setattr(trial_process, "CHECK_SECONDS", 1.0)
+        monkeypatch.setattr(trial_process, "CHECK_SECONDS", 0.1)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "unasked hangs")
         driver = ScriptedDriver(["throw", "ok"], tmp_path, device="cuda")
         self.run_on_a_gpu(driver)
-        assert driver.retirements == [(0, "the GPU does not work: no answer within 1 s")]
+        assert driver.retirements == [(0, "the GPU does not work: no answer within 0.1 s")]
         assert {(o.status, o.stage) for o in driver.outcomes.values()} == {(Status.CRASH, DEVICE)}
 
     def test_an_abort_reports_the_trial_that_waits_for_a_gpu(self, tmp_path: Path) -> None:
