@@ -83,7 +83,7 @@ def bank(
     from nas.campaign.dataset import examine, hold_experts_to
     from nas.campaign.run import check as check_run
     from nas.execute import check_gpus
-    from nas.ledger import Ledger
+    from nas.ledger import Ledger, check_place
     from nas.space import check_models, find, load
 
     if publish is None:
@@ -125,6 +125,7 @@ def bank(
         return examine(config, partial(echo, err=True))
 
     if not open_if_there(db):  # what is refused leaves no ledger behind
+        check_place(db)
         check_all()
         examined()
     ledger = Ledger(db, read_only=False)

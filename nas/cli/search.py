@@ -120,6 +120,7 @@ def search(
     """
     from nas import data
     from nas.execute import check_gpus
+    from nas.ledger import check_place
     from nas.space import check_models, find, load
 
     typed, space = space, defaults.space_for(space, gpus)
@@ -158,6 +159,7 @@ def search(
     if experts != "scratch":
         chosen, config = asked.warm(chosen, config, experts, db)
     if not dry_run:
+        check_place(db)
         check_gpus(config.gpus)
         defaults.provide(config.dataset, data_root)  # at once: what follows imports timm
     check_models(chosen, find(space))

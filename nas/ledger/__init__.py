@@ -1,7 +1,7 @@
 """The only room that speaks SQL: tables, migrations, and what a campaign writes and reads."""
 
 from nas.ledger.claims import Claim, Drawn, Earlier
-from nas.ledger.ledger import Ledger, probe_digest
+from nas.ledger.ledger import Ledger, check_place, probe_digest
 from nas.ledger.notes import phase_of
 from nas.ledger.owner import Owner
 from nas.ledger.store import CampaignStore
@@ -13,6 +13,7 @@ __all__ = [
     "Earlier",
     "Ledger",
     "Owner",
+    "check_place",
     "phase_of",
     "probe_digest",
 ]

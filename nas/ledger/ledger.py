@@ -32,6 +32,14 @@ OPENED: list[URL] = []
 """The ledgers that this process has read: their rows may be to blame for what fails."""
 
 
+def check_place(where: str | Path | URL) -> None:
+    """Raises, without making anything, where a new ledger could not be made there: see check_free.
+    For commands that work for long before they make it."""
+    path = file_of(database_url(where))
+    if path is not None and not path.exists():
+        check_free(path)
+
+
 class Ledger:
     """`runs.db`: a SQLite file, or a PostgreSQL database by its SQLAlchemy URL.
 
@@ -55,8 +63,8 @@ class Ledger:
         self._path = file_of(self.url)
         if self._path is not None and not create and not self._path.exists():
             raise absent(self.url)
-        if self._path is not None and not read_only and not self._path.exists():
-            check_free(self._path)
+        if not read_only:
+            check_place(self.url)
         self.read_only = read_only
         self.patience: Callable[[float], bool] = lambda waited: waited < timeout
         """Told the seconds another program has kept the ledger locked; whether to wait on."""

@@ -47,6 +47,10 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["search", "--db", "text.db"], 1, ["text.db", "not a database"]),
         (["search", "--db", "other.db"], 1, ["other.db", "something else than a ledger"]),
         (["search", *BRIEF, "--db", "no/such/folder.db"], 2, ["no/such: there is no such folder"]),
+        *(  # before any image is looked at
+            ([*command, "folder:empty", "--db", "no/x.db"], 2, ["no: there is no such folder"])
+            for command in (("search", "--dataset"), ("bank", "--dataset"))
+        ),
         (["search", "unknown.yaml"], 1, ["unknown.yaml:4", "test_resnett", "did you mean"]),
         (["search", "--dry-run", "--name", "nonesuch", "--db", "ledger.db"], 2, ["nonesuch"]),
         (["spaces", "--new", "a/../b"], 2, ["a/../b", "letters"]),
