@@ -13,7 +13,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import nn
-from train_samples import FAMILIES, MIXTURE, SINGLE, TOP_1, finish
+from train_samples import FAMILIES, MIXTURE, SINGLE, TOP_1, figures, finish
 
 import nas.data
 from nas.compute import keep_survivors
@@ -25,8 +25,6 @@ from nas.spec.candidate import Expert
 from nas.train import load_model
 from nas.train.checkpoint import load_checkpoint
 from nas.working_time import LONGEST_GAP, WorkingTime
-
-TIMES = {"seconds", "images_per_second", "peak_memory_bytes"}
 
 
 def fails(how: str, *, where: str = "forward") -> str:
@@ -50,10 +48,6 @@ def build(num_classes):
     {actions["build"]}
     return Faulty()
 """
-
-
-def figures(noun: Epoch | Outcome) -> dict[str, Any]:
-    return noun.model_dump(exclude=TIMES)
 
 
 class TestWell:

@@ -1,5 +1,9 @@
 """Source texts that keep the contract of rendered modules, smaller than any template's."""
 
+from typing import Any
+
+import torch
+
 from nas.execute.evaluate import evaluate
 from nas.spec import Epoch, Outcome, Trial
 
@@ -87,6 +91,18 @@ def build(num_classes):
 TOP_1 = MIXTURE.replace("k=0", "k=1")
 
 SOURCES = {"single": SINGLE, "soft": MIXTURE, "top1": TOP_1}
+
+
+TIMES = {"seconds", "images_per_second", "peak_memory_bytes"}
+
+
+def figures(noun: Epoch | Outcome) -> dict[str, Any]:
+    """All but what depends on the machine."""
+    return noun.model_dump(exclude=TIMES)
+
+
+def same_state(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 def finish(trial: Trial) -> tuple[list[Epoch], Outcome]:
