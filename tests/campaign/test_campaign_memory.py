@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from campaign_bench import Bench, ending, ok, scripts
+from told_memory import ToldMemory
 
 from nas.analyse.measures import ended
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.waiting import GIVE_UP_SECONDS, MOST, Waiting
-from nas.execute import GpuMemory, Idle, Look, MemoryReader
+from nas.execute import GpuMemory, Idle
 from nas.spec import CROWDED, MEMORY_OF_OTHERS, Epoch, Outcome, Status, Trial
 
 GIB = 2**30
@@ -19,15 +20,9 @@ OOM = ending(Status.OOM, stage="train")
 Make = Callable[..., Bench]
 
 
-class Others(MemoryReader):
-    """One GPU, of which others hold `held` bytes, and this campaign nothing yet."""
-
-    def __init__(self, held: int) -> None:
-        super().__init__(0)
-        self.held = held
-
-    def look(self, *, anew: bool = False) -> Look:
-        return (GpuMemory(TOTAL, TOTAL - self.held, ours=0),)
+def held(by_others: int, ours: int | None = 0) -> GpuMemory:
+    """The memory of a GPU of which others hold so many bytes."""
+    return GpuMemory(TOTAL, TOTAL - by_others, ours)
 
 
 @pytest.fixture
@@ -146,8 +141,13 @@ class TestMemoryOfOthers:
         )
         assert len({trial.candidate.key for _, trial in begun}) < 5
 
-    def test_on_several_gpus_others_go_on(self, bench: Make, now: list[float]) -> None:
-        """One of them is full, which is no reason to leave the other idle."""
+    @pytest.mark.parametrize(
+        ("retired", "times"), [(False, [0, 0, 0, 0, 10]), (True, [0, 10, 10, 10, 10])]
+    )
+    def test_while_there_is_another_gpu_other_candidates_go_on(
+        self, bench: Make, now: list[float], retired: bool, times: list[float]
+    ) -> None:
+        """One GPU is full, which is no reason to leave the other idle."""
         campaign = bench(trials=4, gpus=2)
         full = list[str]()
 
@@ -156,9 +156,9 @@ class TestMemoryOfOthers:
             return (ending(Status.OOM, stage="start") if len(full) == 1 else ok)(trial)
 
         driver = campaign.drive(device_bytes=TOTAL)
-        assert [time for time, _ in play(driver, now, script)] == [0, 0, 0, 0, 10]
-        driver.retired(1, "the GPU does not work")
-        assert driver.fault is None
+        if retired:
+            driver.retired(1, "the GPU does not work")
+        assert [time for time, _ in play(driver, now, script)] == times
 
     def test_after_an_hour_the_campaign_stops_and_says_why(
         self, bench: Make, now: list[float]
@@ -193,15 +193,15 @@ class TestRoom:
         self, bench: Make, now: list[float]
     ) -> None:
         campaign = bench(trials=2, gpus=1)
-        others = Others(50 * GIB)
-        driver = campaign.drive(memory_bytes=20 * GIB, device_bytes=TOTAL, memory=others)
+        memory = ToldMemory(held(50 * GIB))
+        driver = campaign.drive(memory_bytes=20 * GIB, device_bytes=TOTAL, memory=memory)
         assert play(driver, now, ok, most=100) == []
         assert campaign.attempts() == []
         waits = [line for line in campaign.said if "waits for memory" in line]
         # 20 GiB and half a GiB of context; 64 less 50.
         assert waits[0].endswith("needs 20.5 GiB of a GPU, 14.0 GiB are to be had")
         assert len(waits) == 2  # once for each
-        others.held = 10 * GIB
+        memory.memory = (held(10 * GIB),)
         play(driver, now, ok)
         assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
 
@@ -209,46 +209,36 @@ class TestRoom:
         self, bench: Make, now: list[float]
     ) -> None:
         """As in a container: who holds the memory is not known."""
-
-        class Unnamed(Others):
-            def look(self, *, anew: bool = False) -> Look:
-                return (GpuMemory(TOTAL, TOTAL - self.held),)
-
         campaign = bench(trials=1, gpus=1, workers=8)
-        others = Unnamed(60 * GIB)
-        driver = campaign.drive(memory_bytes=6 * GIB, device_bytes=TOTAL, memory=others)
+        memory = ToldMemory(held(60 * GIB, ours=None))
+        driver = campaign.drive(memory_bytes=6 * GIB, device_bytes=TOTAL, memory=memory)
         assert play(driver, now, ok, most=100) == []  # eight processes might keep 8 GiB
         assert "4.0 GiB are to be had" in campaign.said[-1]
-        others.held = 50 * GIB
+        memory.memory = (held(50 * GIB, ours=None),)
         assert len(play(driver, now, ok)) == 1
 
     def test_only_so_many_wait(self, bench: Make, now: list[float]) -> None:
         campaign = bench(trials=None, gpus=1)
-        driver = campaign.drive(memory_bytes=20 * GIB, device_bytes=TOTAL, memory=Others(50 * GIB))
+        memory = ToldMemory(held(50 * GIB))
+        driver = campaign.drive(memory_bytes=20 * GIB, device_bytes=TOTAL, memory=memory)
         play(driver, now, ok, most=100)
         assert len(campaign.outcomes()) == MOST
 
     def test_a_gpu_that_was_retired_has_no_room(self, bench: Make, now: list[float]) -> None:
-        class Two(Others):
-            """A second GPU, all of it free; once retired, nothing is known of it."""
-
-            def look(self, *, anew: bool = False) -> Look:
-                second = None if 1 in self.left_out else GpuMemory(TOTAL, TOTAL, ours=0)
-                return (*super().look(), second)
-
         campaign = bench(trials=1, gpus=2)
-        others = Two(50 * GIB)
-        driver = campaign.drive(memory_bytes=40 * GIB, device_bytes=TOTAL, memory=others)
+        memory = ToldMemory(held(50 * GIB), held(0))
+        driver = campaign.drive(memory_bytes=40 * GIB, device_bytes=TOTAL, memory=memory)
         driver.retired(1, "the GPU does not work")
         assert play(driver, now, ok, most=100) == []
         assert "to be had" in campaign.said[-1]
-        others.held = 0
+        memory.memory = (held(0), None)
         assert len(play(driver, now, ok)) == 1
 
     def test_what_is_larger_than_the_gpu_is_refused_whoever_holds_it(
         self, bench: Make, now: list[float]
     ) -> None:
         campaign = bench(trials=1, gpus=1)
-        driver = campaign.drive(memory_bytes=70 * GIB, device_bytes=TOTAL, memory=Others(50 * GIB))
+        memory = ToldMemory(held(50 * GIB))
+        driver = campaign.drive(memory_bytes=70 * GIB, device_bytes=TOTAL, memory=memory)
         assert play(driver, now, ok) == []
         assert campaign.outcomes() == [(0, "invalid")]

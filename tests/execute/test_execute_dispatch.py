@@ -1,4 +1,4 @@
-"""Dispatcher: what it makes of its workers' reports, without a worker."""
+"""Dispatcher: what it makes of a worker's reports, which the tests write themselves."""
 
 import math
 import os
@@ -9,10 +9,11 @@ import psutil
 import pytest
 from executor_contract import ScriptedDriver
 from fake_evaluate import make_epoch
+from told_memory import ToldMemory
 
 from nas.execute.child import Item, Raised, Started
 from nas.execute.dispatch import AHEAD, Dispatcher
-from nas.execute.gpu_memory import GpuMemory, Look, MemoryReader
+from nas.execute.gpu_memory import GpuMemory
 from nas.execute.local import LocalExecutor
 from nas.execute.running import Running
 from nas.execute.trial_process import Died
@@ -93,11 +94,11 @@ def worker() -> Iterator[psutil.Popen]:
     process.wait()
 
 
-def begun(line: Dispatcher, worker: psutil.Popen) -> Running:
+def begun(line: Dispatcher, pid: int) -> Running:
     running = line.take()
     assert isinstance(running, Running)
     running.granted()
-    line.hear(running, Started(worker.pid))
+    line.hear(running, Started(pid))
     return running
 
 
@@ -120,10 +121,7 @@ def test_a_worker_that_is_stopped_alone_spends_no_time(
 ) -> None:
     driver = ScriptedDriver(["ok"] * 2, tmp_path, time_limit=20.0)
     line = dispatcher(driver, gpus=0)
-    running, beside = begun(line, worker), line.take()
-    assert isinstance(beside, Running)
-    beside.granted()
-    line.hear(beside, Started(os.getpid()))
+    running, beside = begun(line, worker.pid), begun(line, os.getpid())
     assert looks(line, working_time, 10) == []
     stop(worker)
     assert looks(line, working_time, 39) == []
@@ -140,7 +138,7 @@ def test_a_worker_that_stops_itself_is_let_go_on_once_and_ends(
     tmp_path: Path, working_time: list[float], worker: psutil.Popen
 ) -> None:
     line = dispatcher(ScriptedDriver(["ok"], tmp_path, time_limit=20.0), gpus=0)
-    running = begun(line, worker)
+    running = begun(line, worker.pid)
     stop(worker)
     assert looks(line, working_time, 50) == []
     assert worker.status() == psutil.STATUS_STOPPED
@@ -209,22 +207,11 @@ def test_a_gpu_that_takes_one_process_at_a_time_gets_one(tmp_path: Path) -> None
     assert driver.retirements == []
 
 
-class Told(MemoryReader):
-    """Says what it is told of each GPU."""
-
-    def __init__(self, *memory: GpuMemory | None) -> None:
-        super().__init__(0)
-        self.memory = memory
-
-    def look(self, *, anew: bool = False) -> Look:
-        return self.memory
-
-
 @pytest.mark.parametrize("left", [0, 1, 4])  # of 80 parts; the smallest share has 5
 def test_a_gpu_that_others_have_filled_attracts_nobody(tmp_path: Path, left: int) -> None:
     driver = ScriptedDriver(["ok"] * 6, tmp_path, device="cuda", memory_fraction=1 / 8)
     line = dispatcher(driver, gpus=2)
-    line._memory = Told(GpuMemory(80, 79, ours=0), GpuMemory(80, left, ours=0))
+    line._memory = ToldMemory(GpuMemory(80, 79, ours=0), GpuMemory(80, left, ours=0))
     assert [gpu for _, gpu in line.fill(4)] == [0] * 4
 
 
@@ -235,9 +222,10 @@ def test_where_nobody_is_named_what_is_taken_is_others_until_a_trial_has_begun(
     gib = 2**30
     driver = ScriptedDriver(["ok"] * 6, tmp_path, device="cuda", memory_fraction=1 / 4)
     line = dispatcher(driver, gpus=1)
-    line._memory = Told(GpuMemory(24 * gib, 12 * gib))
+    line._memory = ToldMemory(GpuMemory(24 * gib, 12 * gib))
     assert len(line.fill(4)) == 2
-    line._memory = Told(GpuMemory(24 * gib, 2 * gib))  # ours, and 4 of them are another stranger's
+    # Ours, and 4 of them are another stranger's.
+    line._memory = ToldMemory(GpuMemory(24 * gib, 2 * gib))
     line.grant(0)
     # Two quarters and what two processes may keep: 12 + 2 of the 22 that are taken.
     assert line.placing.free(0) == 11 - 8
