@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -82,6 +83,7 @@ def inside(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProces
     out, err = io.StringIO(), io.StringIO()
     code: object = 0
     with (
+        none_opened(),
         contextlib.chdir(cwd),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
@@ -95,6 +97,19 @@ def inside(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProces
     return subprocess.CompletedProcess(
         arguments, int(str(code or 0)), out.getvalue(), err.getvalue()
     )
+
+
+@contextlib.contextmanager
+def none_opened() -> Iterator[None]:
+    """As in a process of its own, which knows of no ledger that this one has opened."""
+    from nas.ledger.ledger import OPENED
+
+    before = OPENED[:]
+    OPENED.clear()
+    try:
+        yield
+    finally:
+        OPENED[:] = before
 
 
 def nas(*arguments: str, cwd: Path, code: int = 0) -> str:

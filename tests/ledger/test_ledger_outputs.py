@@ -11,8 +11,6 @@ import pytest
 from ledger_maker import Maker
 from real_nas import inside, write_nano
 
-from nas.ledger.ledger import OPENED
-
 COMMANDS = {
     "csv": ("report", "leaderboard", "-f", "csv", "-o"),
     "table": ("report", "leaderboard", "-o"),
@@ -31,7 +29,7 @@ WITHOUT = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("file", ["runs.db", "runs.db-wal", "runs.db-journal", "link", "hard"])
-def test_it_is_refused(tmp_path: Path, command: str, file: str) -> None:
+def test_the_ledger_s_own_files_are_refused(tmp_path: Path, command: str, file: str) -> None:
     maker = Maker(tmp_path / "runs.db", dataset="digits")
     maker.trained("ant_s", "bee_s", val=0.5)
     (tmp_path / "link").symlink_to("runs.db")
@@ -40,6 +38,7 @@ def test_it_is_refused(tmp_path: Path, command: str, file: str) -> None:
     content = (tmp_path / "runs.db").read_bytes()
     done = inside(*COMMANDS[command], file, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
+    assert re.search("this is (the ledger|a database)|SQLite keeps", done.stderr), done.stderr
     after = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
     assert after == before
     assert (tmp_path / "runs.db").read_bytes() == content
@@ -94,7 +93,6 @@ def project(tmp_path: Path) -> Path:
         maker.trained("ant_s", "bee_s", val=0.5)
         maker.ledger.claim_files()
         maker.ledger.close()
-    OPENED.clear()
     write_nano(tmp_path)
     return tmp_path
 
@@ -104,17 +102,33 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("command", "file"),
+    ("command", "file", "words"),
     [
-        *[(c, "other.db") for c in ("csv", "table", "page", "export", "study", *WITHOUT)],
-        *[(c, "other.db-wal") for c in ("csv", "study", "backup", "replay")],
-        *[("replay", name) for name in ("link", "hard", "wal", "journal")],
-        *[(c, "other.files/ledger.json") for c in ("csv", "page", "study", "backup", "replay")],
-        *[(c, "other.files/1/new") for c in ("csv", "export", "study", "backup", *WITHOUT)],
-        ("replay", "linked/new"),
+        *[
+            (command, "other.db", "this is a database, a ledger perhaps")
+            for command in ("csv", "table", "page", "export", *WITHOUT)
+        ],
+        ("study", "other.db", "this file holds something else than Optuna's studies"),
+        *[
+            (command, "other.db-wal", "SQLite keeps a file of this name beside other.db")
+            for command in ("csv", "study", "backup", "replay")
+        ],
+        *[("replay", name, "this is a database, a ledger perhaps") for name in ("link", "hard")],
+        *[("replay", name, "that SQLite keeps beside a database") for name in ("wal", "journal")],
+        *[
+            (command, "other.files/ledger.json", "this is among a ledger's files")
+            for command in ("csv", "page", "study", "backup", "replay")
+        ],
+        *[
+            (command, "other.files/1/new", "this is among a ledger's files")
+            for command in ("csv", "export", "study", "backup", *WITHOUT)
+        ],
+        ("replay", "linked/new", "this is among a ledger's files"),
     ],
 )
-def test_so_is_a_ledger_that_nobody_opened(project: Path, command: str, file: str) -> None:
+def test_another_ledger_that_the_command_does_not_open_is_refused(
+    project: Path, command: str, file: str, words: str
+) -> None:
     (project / "link").symlink_to("other.db")
     (project / "linked").symlink_to("other.files")
     os.link(project / "other.db", project / "hard")
@@ -123,7 +137,7 @@ def test_so_is_a_ledger_that_nobody_opened(project: Path, command: str, file: st
     before = content(project)
     done = inside(*{**COMMANDS, **WITHOUT}[command], file, cwd=project)
     assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
+    assert words in done.stderr
     assert content(project) == before
 
 
