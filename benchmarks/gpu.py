@@ -198,8 +198,9 @@ def speed(bench: Bench) -> Iterator[dict[str, Any]]:
         for _ in range(max(bench.sizes.processes)):
             ours, theirs = context.Pipe()
             ends.append(ours)
-            work.append(context.Process(target=_pace, args=(bench.device.type, theirs)))
-            work[-1].start()
+            process = context.Process(target=_pace, args=(bench.device.type, theirs))
+            process.start()
+            work.append(process)
             theirs.close()  # so that a death is heard
         ready = [end for end in ends if _heard(end) is not None]
         for count in bench.sizes.processes:
@@ -215,6 +216,8 @@ def speed(bench: Bench) -> Iterator[dict[str, Any]]:
     finally:
         for process in work:
             process.kill()
+        for process in work:
+            process.join(5)  # on a lost GPU it may never be gone
 
 
 def _heard(end: Any) -> float | None:

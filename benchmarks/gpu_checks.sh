@@ -19,17 +19,17 @@ fi
 export PYTHONPATH="$carried:$PWD${PYTHONPATH:+:$PYTHONPATH}" OMP_NUM_THREADS=1
 # The real trials first. What needs no GPU has been run before it came here.
 checks=(-m cuda tests/cuda/test_cuda_processes.py tests/cuda/test_cuda_trials.py tests/cuda)
-tries=180
-cap=365
+tests_cap=180
+figures_cap=365
 if [ "$device" = cpu ]; then # it only checks itself, and takes as long as it takes
     checks=(tests/cuda)
-    tries=3000
-    cap=3000
+    tests_cap=3000
+    figures_cap=3000
 fi
 failed=0
 # Interrupted, pytest still prints what failed.
-timeout --signal INT --kill-after 10 "$tries" "$python" -m pytest "${checks[@]}" -W default \
+timeout --signal INT --kill-after 10 "$tests_cap" "$python" -m pytest "${checks[@]}" -W default \
     -p no:cacheprovider --durations 10 2>&1 | tee "$out/checks.txt" || failed=1
-timeout --signal INT --kill-after 10 "$cap" "$python" benchmarks/gpu.py --device "$device" \
+timeout --signal INT --kill-after 10 "$figures_cap" "$python" benchmarks/gpu.py --device "$device" \
     --json "$out/gpu.json" 2>&1 | tee "$out/gpu.txt" || failed=1
 exit $failed

@@ -7,12 +7,12 @@ import subprocess
 import time
 import warnings
 import weakref
-from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import gpu
+import paces
 import psutil
 import pytest
 import torch
@@ -47,20 +47,33 @@ def test_a_section_that_is_ended_leaves_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `speed` has processes of its own, each with a context on the card."""
-    script = tmp_path / "section.py"
+    script, told = tmp_path / "section.py", tmp_path / "pid"
+    told.touch()
     script.write_text(
         "import pathlib, subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
-        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(child.pid))\n"
         "print('row {\"a\": 1}', flush=True)\n"
+        f"pathlib.Path({str(told)!r}).write_text(str(child.pid))\n"
         "child.wait()\n"
     )
     monkeypatch.setattr(gpu, "__file__", str(script))
-    monkeypatch.setitem(gpu.SECTIONS, "device", gpu.Section(gpu.device, 2.0))
+    monkeypatch.setitem(gpu.SECTIONS, "device", gpu.Section(gpu.device, 1234.0))
+    wait = subprocess.Popen.wait
+
+    def until_it_is_at_work(self: "subprocess.Popen[bytes]", timeout: float | None = None) -> int:
+        """As `wait`, but the section's time is over as soon as it has done what it is to do."""
+        if timeout != 1234.0:
+            return wait(self, timeout)
+        while not told.read_text():
+            assert self.poll() is None
+            time.sleep(0.05)
+        raise subprocess.TimeoutExpired(self.args, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", until_it_is_at_work)
     found = gpu.measure("device", "cuda")
-    assert found["problem"] == "not done in 2 s"
+    assert found["problem"] == "not done in 1234 s"
     assert found["rows"] == [{"a": 1}]
-    pid = int((tmp_path / "pid").read_text())
+    pid = int(told.read_text())
     until = time.monotonic() + 20
     while _lives(pid) and time.monotonic() < until:
         time.sleep(0.05)
@@ -113,7 +126,7 @@ def test_processes_are_started_once_and_as_many_run_as_are_wanted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(gpu.SIZES, "cpu", gpu.Sizes("tiny", 1, batch=4, steps=1, processes=(1, 3)))
-    monkeypatch.setattr(gpu, "_pace", one_of_them)
+    monkeypatch.setattr(gpu, "_pace", paces.one_of_them)
     rows = list(gpu.speed(gpu.Bench("cpu")))
     # Each says how often it has run: the warm one twice by then.
     assert rows == [
@@ -122,23 +135,10 @@ def test_processes_are_started_once_and_as_many_run_as_are_wanted(
     ]
 
 
-def one_of_them(device: str, end: Any) -> None:
-    end.send(0.0)
-    for runs in count(1):
-        end.recv()
-        end.send(float(runs))
-
-
 def test_a_process_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(gpu.SIZES, "cpu", gpu.Sizes("tiny", 1, batch=4, steps=1, processes=(1, 2)))
-    monkeypatch.setattr(gpu, "_pace", one_that_dies)
+    monkeypatch.setattr(gpu, "_pace", paces.one_that_dies)
     assert list(gpu.speed(gpu.Bench("cpu"))) == [{"processes": 1, "failed": "a process died"}]
-
-
-def one_that_dies(device: str, end: Any) -> None:
-    end.send(0.0)
-    end.recv()
-    os._exit(1)
 
 
 def test_a_quartet_s_memory_is_measured_without_the_last_one(
@@ -169,6 +169,7 @@ def test_a_quartet_s_memory_is_measured_without_the_last_one(
 def test_a_share_of_the_gpu_is_one_test_s_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     cuda = RecordedCuda()
     cuda.install(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
     whole_again()
     assert cuda.calls == []  # a CPU's tests start no CUDA
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
