@@ -209,7 +209,7 @@ class TestBank:
         ],
         ids=" ".join,
     )
-    def test_one_of_other_data_is_used_by_no_command(
+    def test_a_bank_of_other_data_is_used_by_no_command(
         self,
         ledger: Ledger,
         bank: CampaignConfig,
@@ -236,10 +236,10 @@ class TestBank:
         done = CliRunner().invoke(app, ["bank", "other", "--dataset", bank.dataset])
         assert f"the data of {bank.experts} have changed" in str(done.exception)
 
-    def test_a_search_that_began_from_it_goes_on_with_it_alone(
+    def test_a_search_from_a_bank_stops_once_the_bank_s_data_have_changed(
         self, ledger: Ledger, bank: CampaignConfig, three: Space, pets: Path
     ) -> None:
-        """One of an older nas may have begun with experts of other data."""
+        """A search of an older nas may have begun with experts of other data."""
         self.swap(pets)
         name = prepare_campaign(ledger, with_starts(three), bank, None, examine(bank, nothing))
         with pytest.raises(ProblemError, match=f"the data of {bank.experts} have changed"):

@@ -121,7 +121,7 @@ def test_an_interrupted_candidate_goes_on_from_its_checkpoint_first(bench: Make)
 
 
 @pytest.mark.parametrize("what", ["gone", "a link", "a pipe", "behind a link"])
-def test_a_checkpoint_that_is_none_stops_no_campaign_and_is_left_to_the_worker(
+def test_a_checkpoint_that_is_no_file_stops_no_campaign_and_is_left_to_the_worker(
     what: str, bench: Make, tmp_path: Path
 ) -> None:
     campaign = bench(trials=1)

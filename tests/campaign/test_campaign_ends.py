@@ -65,7 +65,7 @@ def test_what_fails_as_a_run_ends_keeps_nothing_else_from_its_end(
 
 
 @pytest.mark.parametrize("name", ["runs.db", "runs.db-wal"])
-def test_of_a_ledger_that_was_lost_the_loss_is_told_and_nothing_made(
+def test_a_lost_ledger_is_reported_and_nothing_is_made_in_its_place(
     name: str, campaign: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = campaign.ledger.files.parent
@@ -111,7 +111,7 @@ def test_the_first_error_is_told_and_the_later_ones_noted() -> None:
 
 @pytest.mark.parametrize("why", ["enough", None])
 def test_a_files_folder_that_is_gone_ends_no_campaign(why: str | None, campaign: Bench) -> None:
-    """A file has its name: there the stop file cannot be, and no checkpoint."""
+    """A file stands where the folder was, so no stop file and no checkpoint can be written."""
     driver = campaign.drive()
     trial = driver.next()
     assert isinstance(trial, Trial)

@@ -59,7 +59,7 @@ def search(space: str, here: Path, *more: str) -> tuple[int, str, list[str]]:
     return done.returncode, said, shlex.split(tail)
 
 
-def test_the_tables_say_what_they_speak_of(
+def test_tables_at_the_end_have_their_notes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     maker = Maker(tmp_path / "runs.db", sampler="uniform", dataset="digits")

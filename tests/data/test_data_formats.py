@@ -211,8 +211,8 @@ class TestFolder:
             list(streamed(sorted(path.iterdir()), Decoder(8, 3), threads=1).batches(3))
         assert caught.value.problem.where == str(path / "02.png")
 
-    def test_threads_of_this_process_decode_what_it_would(self, tmp_path: Path) -> None:
-        """No other process can die of it, and no shared memory is too small for it."""
+    def test_threads_decode_what_the_main_thread_would(self, tmp_path: Path) -> None:
+        """Threads, not processes: none can be killed, and no shared memory can be too small."""
         paths = sorted(make_folder(tmp_path / "pets", {"cat": 41}).rglob("*.png"))
         seen: set[tuple[int, int]] = set()
 
@@ -243,10 +243,10 @@ class TestFolder:
         batches = iter(streamed(paths, decode, threads=2).batches(1))
         next(batches)
         batches.close()  # type: ignore[attr-defined]
-        assert threading.active_count() == before
+        assert threading.active_count() <= before
         assert len(read) <= 2 * (2 * AHEAD + 1)  # two images a batch
 
-    def test_memory_that_runs_out_there_is_memory_that_ran_out(self, tmp_path: Path) -> None:
+    def test_want_of_memory_in_a_thread_is_raised_as_memory_error(self, tmp_path: Path) -> None:
         def decode(path: Path) -> torch.Tensor:
             raise MemoryError
 

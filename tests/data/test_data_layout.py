@@ -185,7 +185,7 @@ class TestAsked:
 
 
 class TestSaid:
-    """What is so of a folder, and may not be meant so."""
+    """What may be unintended about a folder, and is pointed out."""
 
     def notes(self, dataset: str) -> str:
         return " ".join(examine(Task(dataset=dataset), Path("unused")).notes)

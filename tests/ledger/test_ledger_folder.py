@@ -118,7 +118,7 @@ def test_copies_whose_folder_is_one_link_do_not_share_it(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("path", [None, "", "gone", "x" * 300, "x\0y", "\ud800", "/proc/kmsg", 7])
-def test_a_marker_without_a_living_path_is_gone_by_its_id(tmp_path: Path, path: object) -> None:
+def test_a_marker_without_a_living_path_is_matched_by_its_id(tmp_path: Path, path: object) -> None:
     begin(tmp_path / "runs.db")
     marker = tmp_path / "runs.files" / MARKER
     known = json.loads(marker.read_text())

@@ -124,7 +124,7 @@ def test_a_gpu_that_others_fill_is_told_from_one_too_small(
         RuntimeError("cuDNN Frontend error: [cudnn_frontend] Error: No execution plans support …"),
     ],
 )
-def test_nor_is_any_other_accident(
+def test_an_accident_that_is_not_the_member_s_fault_is_raised(
     monkeypatch: pytest.MonkeyPatch, zoo: None, error: Exception
 ) -> None:
     def fails(*_: object) -> None:
