@@ -68,7 +68,7 @@ def consent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
 def browser() -> Iterator["Browser"]:
     """A real Chromium. Playwright runs once in a process, and others count its processes: so one
     for a module, gone with it."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     where = shutil.which("chromium") or shutil.which("chromium-browser")
     if where is None:
@@ -76,6 +76,7 @@ def browser() -> Iterator["Browser"]:
         if os.environ.get("CI") == "true":
             pytest.fail(why)
         pytest.skip(why)
+    expect.set_options(timeout=60_000)  # as pages are given for all else
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
         yield launched

@@ -22,6 +22,7 @@ from real_nas import nas
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 820, "height": 800}, color_scheme="light")
+    page.set_default_timeout(60_000)
     yield page
     page.close()
 

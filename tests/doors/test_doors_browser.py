@@ -11,6 +11,7 @@ def test_a_new_candidate_appears_by_itself(maker: Maker, browser: Browser, tmp_p
     maker.trained("ant_s", "bee_s", val=0.9, inside=(0.8, 0.7))
     with served(maker) as port:
         page = browser.new_page()
+        page.set_default_timeout(60_000)
         wrong: list[str] = []
         asked: set[str] = set()
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -20,7 +21,7 @@ def test_a_new_candidate_appears_by_itself(maker: Maker, browser: Browser, tmp_p
         expect(page.locator("body")).to_contain_text("1 candidate drawn")
         page.evaluate("window.same = true")
         maker.trained("ant_s", "cat_s", val=0.95)
-        expect(page.locator("body")).to_contain_text("2 candidates drawn", timeout=60_000)
+        expect(page.locator("body")).to_contain_text("2 candidates drawn")
         expect(page.locator("body")).to_contain_text("95.00")
         assert page.evaluate("window.same")  # not loaded anew
         assert wrong == []

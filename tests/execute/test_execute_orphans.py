@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -52,7 +51,7 @@ def test_workers_die_with_a_driver_that_is_killed(
         assert workers
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-        _, alive = psutil.wait_procs(workers, timeout=5)
+        _, alive = psutil.wait_procs(workers, timeout=60)
         assert alive == []
     finally:
         driver.kill()
@@ -80,8 +79,7 @@ def test_stop_signals_do_not_reach_workers(tmp_path: Path) -> None:
         ]
         for number in STOPS:
             worker.send_signal(number)
-        deadline = time.monotonic() + 1.0
-        while time.monotonic() < deadline:
+        for _ in range(100):
             assert driver.stdout.readline() == b"1\n"  # it goes on with its epochs
         assert worker.is_running()
     finally:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, chdir
 from pathlib import Path
 
 import psutil
@@ -27,10 +28,10 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Begun in a folder whose Python files no worker must take for modules."""
-    before, home = offspring(), Path.cwd()
-    os.chdir(plant(tmp_path_factory.mktemp("planted")))
-    with ray_session(workers=4 + AHEAD):
-        os.chdir(home)
+    before = offspring()
+    with ExitStack() as stack:
+        with chdir(plant(tmp_path_factory.mktemp("planted"))):
+            stack.enter_context(ray_session(workers=4 + AHEAD))
         yield
     assert offspring() <= before
 
@@ -42,7 +43,7 @@ class TestRay(ProcessContract):
 
     def leftovers(self) -> set[int]:
         # The session keeps idle processes; an actor's takes a moment to go.
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while (
             left := offspring("TuneWorker") | offspring("spawn_main")
         ) and time.monotonic() < until:

@@ -38,11 +38,11 @@ def page(opened: Page) -> Iterator[Page]:
 
 def until(page: Page, expression: str) -> None:
     """Waits for something in the page; its policy forbids what Playwright would do for it."""
-    for _ in range(600):
+    for _ in range(1200):
         if page.evaluate(expression):
             return
         page.wait_for_timeout(50)
-    raise AssertionError(f"not within 30 s: {expression}")
+    raise AssertionError(f"not within 60 s: {expression}")
 
 
 def cells(page: Page, section: str, column: str) -> list[str]:
