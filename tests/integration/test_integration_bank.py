@@ -1,13 +1,12 @@
 """`nas bank` and `nas screen`, as a person types them: killed, damaged, and gone on with."""
 
 import json
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from real_nas import command, environment, inside, nas_inside, write_space
+from real_nas import inside, nas_inside, started, write_space
 
 from nas.bank import Bank, Entry
 from nas.ledger import Ledger
@@ -22,19 +21,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bank whose first filling was killed half-way, then gone on with."""
     folder = tmp_path_factory.mktemp("bank")
     space = write_space(folder)
-    driver = subprocess.Popen(
-        command("bank", space, *LOCAL),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    end = time.monotonic() + 200
-    while len(entries(folder)) < 2 and driver.poll() is None:
-        assert time.monotonic() < end, "no expert in 200 seconds"
-        time.sleep(0.05)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with started("bank", space, *LOCAL, cwd=folder, **silent) as driver:
+        while len(entries(folder)) < 2 and driver.poll() is None:
+            time.sleep(0.05)
+        driver.kill()
     there = entries(folder)
     assert 2 <= len(there) < 5, "the kill came too late"
     candidates = Ledger(folder / "runs.db").candidates()

@@ -1,13 +1,12 @@
 """`kill -9` of a real Ray campaign's driver, again and again, and the ledger ends exact."""
 
 import random
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from real_nas import command, environment, nas, results, write_nano
+from real_nas import nas, results, started, write_nano
 from sqlalchemy import func, select
 
 from nas.ledger import Ledger, models
@@ -29,18 +28,12 @@ def test_a_campaign_killed_five_times_ends_like_one_that_never_was(tmp_path: Pat
     moments = random.Random(20)
     start = ["search", *arguments, "ray", "-w", "2"]
     for further in FURTHER:
-        driver = subprocess.Popen(
-            command(*start),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        _let_run(driver, tmp_path, further)
-        time.sleep(moments.uniform(0.0, 0.5) if further else moments.uniform(1.0, 10.0))
-        assert driver.poll() is None, "the campaign ended before its kill"
-        driver.send_signal(signal.SIGKILL)
-        driver.wait()
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with started(*start, cwd=tmp_path, **silent) as driver:
+            _let_run(driver, tmp_path, further)
+            time.sleep(moments.uniform(0.0, 0.5) if further else moments.uniform(1.0, 10.0))
+            assert driver.poll() is None, "the campaign ended before its kill"
+            driver.kill()
         if _epochs(tmp_path) is not None:
             start = ["resume"]
     time.sleep(random.Random(21).uniform(0.0, 4.0))  # old workers may still be dying

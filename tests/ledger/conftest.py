@@ -1,10 +1,13 @@
 """Ledgers in both databases: a SQLite file, and a PostgreSQL server started for the session."""
 
 import itertools
+import subprocess
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import ledger_workers
 import pytest
 from sqlalchemy import create_engine, make_url
 
@@ -48,3 +51,18 @@ def where(
         return tmp_path / "runs.db"
     new: Callable[[], str] = request.getfixturevalue("new_database")
     return new()
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Starts a process of `ledger_workers`, which is gone after the test, however that ends."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*what: Any) -> "subprocess.Popen[str]":
+        started.append(ledger_workers.spawn(*what))
+        return started[-1]
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()

@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from ledger_filled import fill
 from ledger_maker import Maker
-from ledger_workers import SPACE, spawn
+from ledger_workers import SPACE
 
 from nas.ledger import Ledger
 from nas.ledger.backup import backup
@@ -128,7 +129,7 @@ def test_files_that_vanish_are_noticed_and_nothing_is_done_with_what_is_there(
 
 @pytest.mark.parametrize("writes_again", [True, False])
 def test_another_driver_after_the_loss_keeps_what_it_records(
-    writes_again: bool, tmp_path: Path
+    writes_again: bool, tmp_path: Path, spawn: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
     path = tmp_path / "runs.db"
     made = Ledger(path, read_only=False)

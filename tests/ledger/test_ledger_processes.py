@@ -4,15 +4,19 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ledger_workers import SPACE, candidate, spawn, start, store
+from ledger_workers import SPACE, candidate, start, store
 
 from nas.ledger import Ledger, Owner
 from nas.spec import Status
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
 def campaign(path: Path | str) -> None:
@@ -22,7 +26,9 @@ def campaign(path: Path | str) -> None:
 
 
 @pytest.mark.slow
-def test_a_fresh_ledger_opened_by_several_processes_at_once(where: Path | str) -> None:
+def test_a_fresh_ledger_opened_by_several_processes_at_once(
+    where: Path | str, spawn: Spawn
+) -> None:
     names = ["c0", "c1", "c2"]
     processes = [spawn("create", where, name) for name in names]
     unnamed = 5
@@ -35,18 +41,20 @@ def test_a_fresh_ledger_opened_by_several_processes_at_once(where: Path | str) -
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate()
     assert {process.returncode for process in processes} == {0}
     chosen = ["eight-digits", *(f"eight-digits-{n}" for n in range(2, unnamed + 1))]
     assert sorted(Ledger(where).campaign_names()) == names + chosen
 
 
 @pytest.mark.slow
-def test_several_drivers_draw_and_train_everything_exactly_once(where: Path | str) -> None:
+def test_several_drivers_draw_and_train_everything_exactly_once(
+    where: Path | str, spawn: Spawn
+) -> None:
     limit = 60
     campaign(where)
     processes = [spawn("train_all", where, limit) for _ in range(4)]
-    said = [process.communicate(timeout=120)[0].split() for process in processes]
+    said = [process.communicate()[0].split() for process in processes]
     assert all(process.returncode == 0 for process in processes)
     numbers = sorted(int(number) for lines in said for number in lines)
     assert numbers == list(range(limit))
@@ -62,7 +70,7 @@ def test_several_drivers_draw_and_train_everything_exactly_once(where: Path | st
 
 
 @pytest.mark.slow
-def test_ten_kills_in_mid_write_lose_nothing(tmp_path: Path) -> None:
+def test_ten_kills_in_mid_write_lose_nothing(tmp_path: Path, spawn: Spawn) -> None:
     path = tmp_path / "runs.db"
     campaign(path)
     rng = random.Random(0)
@@ -92,7 +100,7 @@ def test_ten_kills_in_mid_write_lose_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_driver_s_candidate_is_taken_over_at_once(tmp_path: Path) -> None:
+def test_a_killed_driver_s_candidate_is_taken_over_at_once(tmp_path: Path, spawn: Spawn) -> None:
     path = tmp_path / "runs.db"
     campaign(path)
     process = spawn("hang", path)
