@@ -33,11 +33,19 @@ class Commonest:
         if inputs is None:
             said = "whether runs collapsed cannot be told: what they were fed is not recorded"
             return cls(np.nan, np.nan, said)
+        images, notes = inputs.val_images, []
         if inputs.val_counts:
             share = max(inputs.val_counts) / max(1, sum(inputs.val_counts))
-            return cls(float(inputs.val_images), share, "")
-        said = f"the commonest class is taken as one of {inputs.num_classes}: it is not recorded"
-        return cls(float(inputs.val_images), 1 / inputs.num_classes, said)
+        else:
+            share = 1 / inputs.num_classes
+            notes = [
+                f"the commonest class is taken as one of {inputs.num_classes}: it is not recorded"
+            ]
+        if not collapse.can_tell(images, share):
+            notes.append(
+                f"{images} validation images are too few to tell which runs learned anything"
+            )
+        return cls(float(images), share, "; ".join(notes))
 
     def collapsed(self, accuracy: Floats, deciding: Bools | None = None) -> Bools:
         """Which runs collapsed, by their accuracies on the validation images, `(n,)`."""
@@ -51,8 +59,9 @@ class Commonest:
         some, every = found
         those, rest = (f"only {some} of", "the others") if some else ("none of", "they")
         return (
-            f"{those} {every} run{'s'[: every != 1]} learned: {rest} are no better than always"
-            f" answering the commonest class, {100 * self.share:.1f} % of the validation images"
+            f"{those} {every} run{'s'[: every != 1]} learned: {rest} are not clearly better than"
+            " always answering the commonest class,"
+            f" {100 * self.share:.1f} % of the validation images"
         )
 
     def _each(self, accuracy: Floats) -> tuple[Floats, Floats]:
@@ -61,8 +70,8 @@ class Commonest:
 
 def with_collapsed(attempts: "pd.DataFrame", inputs: Inputs | None) -> "pd.DataFrame":
     """Attempts with a column `collapsed`: True where a candidate's final attempt, trained to its
-    end or stopped early, ended no better than always answering the commonest class, while at least
-    half of the search did better."""
+    end or stopped early, ended not clearly better than always answering the commonest class, while
+    at least half of the search did better."""
     ended = attempts["final"] & attempts["outcome"].isin(SOUND)
     accuracy = attempts["val_acc"].where(ended).to_numpy(dtype=float)
     deciding = (attempts["role"] == Role.SEARCH.value).to_numpy(dtype=bool)

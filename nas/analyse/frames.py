@@ -34,7 +34,8 @@ class Frames:
     @cached_property
     def attempts(self) -> "pd.DataFrame":
         """One row an attempt, failed ones too, with its candidate's columns, and `collapsed`: True
-        where the candidate's result is no better than always answering the commonest class."""
+        where the candidate's result is not clearly better than always answering the commonest
+        class."""
         from nas.analyse.collapse import with_collapsed
 
         return with_collapsed(self.ledger.attempts(self.campaign), self.inputs)

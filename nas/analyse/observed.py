@@ -56,7 +56,7 @@ def observed(frames: Frames) -> Observed:
     if lost.any():
         note = (
             f"means, effects and synergies of runs that learned, on {on}; {lost.sum()} of"
-            f" {len(lost)} collapsed: no better than always answering the commonest class,"
+            f" {len(lost)} collapsed: not clearly better than always answering the commonest class,"
             f" {100 * commonest.share:.1f} % of the validation images"
         )
     if few := commonest.few(values.to_numpy(dtype=float)):

@@ -1,4 +1,4 @@
-"""Which runs learned nothing: no better than always answering the commonest class."""
+"""Which runs learned nothing: not clearly better than always answering the commonest class."""
 
 import numpy as np
 
@@ -6,6 +6,9 @@ from nas.effects.observations import Bools, Floats
 
 LEVEL = 0.01
 """The chance that always answering the commonest class passes for learning."""
+POWER = 0.8
+"""The chance that a model half-way between that and perfect has to have of passing, for those that
+do not pass to have learned nothing."""
 ENOUGH = 0.5
 """The share of a campaign's runs that have to learn, for the others to stand out."""
 MANY = 0.25
@@ -20,13 +23,24 @@ def learned(accuracy: Floats, images: Floats, commonest: Floats) -> Bools:
         images: `(n,)` how many those are.
         commonest: `(n,)` the share of the commonest class among them.
     """
+    right = np.rint(accuracy * images)
+    above: Bools = (right > 0) & (_or_more(np.maximum(right, 1), images, commonest) <= LEVEL)
+    return above
+
+
+def can_tell(images: float, commonest: float) -> bool:
+    """Whether the images are enough for that test: see POWER. Arguments as of `learned`."""
+    right = np.arange(1, images + 1)
+    passing = right[_or_more(right, images, commonest) <= LEVEL][:1]
+    return bool((_or_more(passing, images, (1 + commonest) / 2) >= POWER).any())
+
+
+def _or_more(right: Floats, images: Floats | float, share: Floats | float) -> Floats:
+    """The chance of so many right answers or more where each is right with this probability."""
     from scipy.special import betainc
 
-    # The chance of so many right or more: I_p(right, images − right + 1).
-    right = np.rint(accuracy * images)
-    by_chance = betainc(np.maximum(right, 1), images - right + 1, commonest)
-    above: Bools = (right > 0) & (by_chance <= LEVEL)
-    return above
+    chance: Floats = betainc(right, images - right + 1, share)
+    return chance
 
 
 def collapsed(
@@ -35,8 +49,8 @@ def collapsed(
     """Which of a campaign's runs collapsed: not `learned`, while at least half of them have.
 
     Where fewer have, too little has been trained, or nothing can be learned: nobody collapsed. Runs
-    of which something is not known (NaN) are not counted, and did not collapse. `deciding` `(n,)`:
-    which runs the half is of, by default all.
+    of which something is not known (NaN), or whose images are too few to tell, are not counted, and
+    did not collapse. `deciding` `(n,)`: which runs the half is of, by default all.
     """
     known, above = _tested(accuracy, images, commonest)
     counted = known if deciding is None or not (known & deciding).any() else known & deciding
@@ -53,8 +67,11 @@ def few_learned(accuracy: Floats, images: Floats, commonest: Floats) -> tuple[in
 
 
 def _tested(accuracy: Floats, images: Floats, commonest: Floats) -> tuple[Bools, Bools]:
-    """Of which runs all is known, and which of them learned, `(n,)` each."""
+    """Of which runs it can be told, and which of them learned, `(n,)` each."""
     known: Bools = ~(np.isnan(accuracy) | np.isnan(images) | np.isnan(commonest))
+    for pair in {*zip(images[known].tolist(), commonest[known].tolist(), strict=True)}:
+        if not can_tell(*pair):
+            known &= ~((images == pair[0]) & (commonest == pair[1]))
     above = np.zeros(len(accuracy), dtype=bool)
     above[known] = learned(accuracy[known], images[known], commonest[known])
     return known, above

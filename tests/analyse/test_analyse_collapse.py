@@ -172,6 +172,11 @@ def test_the_page_says_what_effects_are_of(filled: Maker) -> None:
         (SKEWED.with_(val_counts=()), 0, "the commonest class is taken as one of 3"),
         (None, 0, "whether runs collapsed cannot be told"),
         (INPUTS.with_(val_counts=(52, *[5] * 8, 8)), 2, "52.0 % of the validation images"),
+        (
+            INPUTS.with_(val_images=18, val_counts=(6, 6, 6)),
+            0,
+            "18 validation images are too few to tell which runs learned anything",
+        ),
     ],
 )
 def test_an_older_ledger_does_what_it_can(

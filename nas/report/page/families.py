@@ -20,7 +20,9 @@ _TABLE = (
     Column("success_rate", "Success", "percent", "trained / (trained + failed)"),
     Column("success_low", "95 % low", "percent", "Wilson"),
     Column("success_high", "95 % high", "percent", "Wilson"),
-    Column("collapse_rate", "Collapsed", "percent", "runs no better than the commonest class"),
+    Column(
+        "collapse_rate", "Collapsed", "percent", "runs not clearly better than the commonest class"
+    ),
     Column("collapse_low", "95 % low", "percent", "Wilson"),
     Column("collapse_high", "95 % high", "percent", "Wilson"),
     Column("mean_val_acc", "Raw mean", "percent", "of its runs that learned, partners and all"),

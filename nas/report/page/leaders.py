@@ -15,7 +15,7 @@ _BEFORE = (
 _AFTER = (
     Column("val_acc", "Val", "percent", "validation accuracy, by which alone it is ranked"),
     Column("val_se", "± SE", "percent", "binomial standard error: leaders closer than that tie"),
-    Column("collapsed", "Collapsed", "flag", "no better than always the commonest class"),
+    Column("collapsed", "Collapsed", "flag", "not clearly better than always the commonest class"),
     Column("confirm_val_acc", "Confirmed", "percent", "mean of retrainings with new seeds"),
     Column("test_acc", "Test", "percent", "to be reported, not to choose by"),
     Column("lift_over_alone", "Lift, alone", "points", "test, over its best member trained alone"),

@@ -11,7 +11,9 @@ _TABLE = (
     Column("family_b", "with", "text"),
     Column("draws", "Draws", "int", "candidates drawn with both"),
     Column("ok", "Trained", "int"),
-    Column("collapsed", "Collapsed", "int", "of those, no better than the commonest class"),
+    Column(
+        "collapsed", "Collapsed", "int", "of those, not clearly better than the commonest class"
+    ),
     Column("mean_val_acc", "Raw mean", "percent", "of those that learned"),
     Column("synergy", "Synergy", "points", "beyond the sum of the two families' effects"),
     Column("synergy_low", "95 % low", "points"),

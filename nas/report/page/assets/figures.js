@@ -102,7 +102,7 @@ const FIGURES = {
     const [of, name, unit, axis] = {
       effect: [table, "effect", "points", `adjusted effect on validation accuracy${learned}, percent points`],
       success: [table, "success_rate", "percent", "candidates trained to their end, of those that ended, %"],
-      collapse: [table, "collapse_rate", "percent", "runs no better than always answering the commonest class, %"],
+      collapse: [table, "collapse_rate", "percent", "runs not clearly better than always answering the commonest class, %"],
       alone: [lift, "lift_over_alone", "points", "test accuracy over its best expert trained alone, percent points"],
       uniform: [lift, "lift_over_uniform", "points", "test accuracy over the plain mean of its experts, percent points"],
     }[choice];
