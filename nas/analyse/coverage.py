@@ -5,14 +5,14 @@ from typing import Any
 from nas.analyse.frames import Frames
 from nas.analyse.measures import FAILED
 from nas.analyse.observed import assignments_of
-from nas.audit import Verdict, audit_of, draws
+from nas.audit import OF_A_BANK, Verdict, audit_of, draws
 from nas.ledger import Ledger
 from nas.sample import SAMPLERS
 from nas.spec import Record
 
 
 def verdict(ledger: Ledger, campaign: str | None = None) -> Verdict:
-    """Whether a campaign's draws are fair, the latest campaign's by default.
+    """Whether a campaign's draws are fair, by default those of `Ledger.campaign`.
 
     Raises ProblemError if there is no such campaign.
     """
@@ -20,7 +20,9 @@ def verdict(ledger: Ledger, campaign: str | None = None) -> Verdict:
 
 
 def audited(frames: Frames) -> Verdict:
-    """Whether the draws are fair."""
+    """Whether the draws are fair; of a bank that there are none."""
+    if frames.config.get("bank"):
+        return OF_A_BANK
     rows = frames.candidates
     rows = rows[rows["role"] == "search"].sort_values("number", ignore_index=True)
     assignments = assignments_of(rows)

@@ -25,7 +25,8 @@ ALPHA = 0.005
 _CELLS = 1 << 18
 """Draws times levels held at a time: bounds the memory."""
 
-Call = Literal["fair", "biased", "adaptive"]
+Call = Literal["fair", "biased", "adaptive", "none"]
+"""`none`: there is nothing to judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,17 @@ class Verdict:
             return f"The draw is BIASED, certain at draw {self.flagged_at}: {self.why}"
         if self.verdict == "adaptive":
             return f"The draw is adaptive: {self.why}"
+        if self.verdict == "none":
+            return self.why
         return f"The draw is fair as far as can be seen: {self.why}"
 
     @property
     def lines(self) -> tuple[str, ...]:
         """`line`, and one for each warning."""
         return (self.line, *(f"Warning: {warning}" for warning in self.failing.values()))
+
+
+OF_A_BANK = Verdict("none", None, "A bank trains every member: nothing is drawn.", draws=0)
 
 
 class Audit:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nas.audit import Verdict, audit_of, draws
+from nas.audit import OF_A_BANK, Verdict, audit_of, draws
 from nas.campaign.bank import cold_models, less, warm_keys
 from nas.campaign.checks import check_settings
 from nas.campaign.config import CampaignConfig
@@ -60,6 +60,7 @@ class DryRun:
         plan = plan_of(config, probes, cold)
         self._space = space
         self._trials = trials
+        self._bank = config.bank
         self._records: list[Record] = []
         self._phases: list[dict[str, Any]] = []
         self._benched: list[dict[str, Any]] = []
@@ -109,6 +110,8 @@ class DryRun:
     @property
     def verdict(self) -> Verdict:
         """The audit of all draws so far, those of the campaign gone on from first."""
+        if self._bank:
+            return OF_A_BANK
         audit = audit_of(self._space, self._phases)
         audit.add(draws(self._records, self._bias, self._phases, self._benched))
         return audit.verdict

@@ -169,6 +169,7 @@ def _set_up(
     plan = plan_of(config, probes, cold)
     phase = store.begin_phase(plan) if only is None else 0
     sampler = sampler_of(ledger, space, config)
+    draws = only is None and not config.bank  # which trains every member
     recorder = make_recorder(config.log, ledger, name, voice.say)
     sandbox = Sandbox()
     driver = CampaignDriver(
@@ -196,7 +197,7 @@ def _set_up(
             image_size=space.image_size,
             channels=space.channels,
         ),
-        coverage=Coverage(store, whole, sampler.bias()) if only is None else None,
+        coverage=Coverage(store, whole, sampler.bias()) if draws else None,
         recorder=recorder,
         only=only,
         say=voice.say,

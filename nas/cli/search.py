@@ -190,7 +190,8 @@ def resume(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="A campaign; the latest if left out.", autocompletion=complete.campaigns
+            help="A campaign; the latest if left out, a bank only where all are.",
+            autocompletion=complete.campaigns,
         ),
     ] = None,
     budget: options.Budget = None,

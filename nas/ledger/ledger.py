@@ -211,12 +211,15 @@ class Ledger:
             return name, _add_campaign(session, name, space, config)
 
     def campaign(self, name: str | None = None) -> m.Campaign:
-        """A campaign by name, or the latest; ProblemError if there is none."""
+        """A campaign by name, or the latest that is no bank, or where all are banks the latest;
+        ProblemError if there is none."""
         with self.session() as session:
             query = select(m.Campaign).order_by(m.Campaign.id.desc())
             if name is not None:
                 query = query.where(m.Campaign.name == name)
-            row = session.scalars(query).first()
+            rows = session.scalars(query).all()
+            searched = (row for row in rows if not row.config.get("bank"))
+            row = next(searched, rows[0] if rows else None)
             if row is None and name is None:
                 raise ProblemError(
                     "no campaign is in this ledger yet",

@@ -87,13 +87,14 @@ class Summary(Noun):
 
 
 def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
-    """A campaign's summary, the latest's by default; ProblemError if there is none."""
+    """A campaign's summary, by default that of `Ledger.campaign`; ProblemError if there is none."""
     row = ledger.campaign(campaign)
     with ledger.session() as session:
         counts = _counts(session, row.id)
         failures = _failures(session, row.id)
         benched = _benched(session, row.id)
-        coverage, failing = _audited(session, row.id)
+        bank = row.config.get("bank")  # of which nothing is drawn
+        coverage, failing = (None, ()) if bank else _audited(session, row.id)
         running = _running(session, row.id)
         best = _best(session, row.id)
         leases = _leases(session, row.id)

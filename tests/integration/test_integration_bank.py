@@ -129,6 +129,19 @@ def test_a_screen_and_its_reports(folder: Path) -> None:
     assert (some["scored"], some["total"]) == (4, 10)
     shown = nas_inside("report", "screen", cwd=folder)
     assert "4 of 10 mixtures, drawn uniformly" in " ".join(shown.split())
+    name = Ledger(folder / "runs.db").campaign_names()[0]
+    for words in (("report", "coverage"), ("report", "screen_pairs"), ("status",)):
+        shown = nas_inside(*words, "-c", name, cwd=folder)
+        assert "draw is" not in shown
+    assert nas_inside("report", "coverage", "-c", name, cwd=folder).startswith(
+        "A bank trains every member: nothing is drawn.\n"
+    )
+    asked = ("five.yaml", "--dry-run", "--name", name, "--audit", "--json")
+    assert json.loads(nas_inside("search", *asked, cwd=folder).splitlines()[-1]) == {
+        "verdict": "none",
+        "flagged_at": None,
+        "why": "A bank trains every member: nothing is drawn.",
+    }
     ident = str(some["ident"] - 1)
     rows = json.loads(
         nas_inside("report", "screen", "--screen", ident, "--format", "json", cwd=folder)
@@ -223,7 +236,12 @@ def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) ->
     asked = ("five.yaml", "--experts", "bank", "--from-screen", "1", "--executor", "local")
     drawn = nas_inside("search", *asked, "--epochs", "1", "--dry-run", "--json", cwd=folder)
     chosen = json.loads(drawn.splitlines()[0])
-    best = json.loads(nas_inside("report", "screen", "--format", "json", cwd=folder))[0]
+    # Plain `nas report screen` would be about the screen that the latest search was drawn from.
+    made = json.loads(
+        nas_inside("screen", "five.yaml", "--epochs", "1", "--tuned", "--json", cwd=folder)
+    )
+    of = ("--screen", str(made["ident"]), "--format", "json")
+    best = json.loads(nas_inside("report", "screen", *of, cwd=folder))[0]
     assert "+".join(chosen["members"]) == best["members"]
 
 

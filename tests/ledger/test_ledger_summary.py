@@ -129,3 +129,23 @@ def test_by_name(maker: Maker) -> None:
 
 def test_it_loads_neither_pandas_nor_torch_nor_ray() -> None:
     assert not loaded_by("import nas.ledger.summary") & {"pandas", "torch", "ray", "numpy"}
+
+
+def test_a_bank_is_meant_only_where_it_is_named_or_alone(tmp_path: Path) -> None:
+    ledger = Maker(tmp_path / "runs.db", name="old-bank", bank=True).ledger
+    Maker(tmp_path / "runs.db", name="new-bank", bank=True)
+    assert summary(ledger).campaign == "new-bank"
+    for name in ("searched", "again"):
+        Maker(tmp_path / "runs.db", name=name, bank=False)
+    Maker(tmp_path / "runs.db", name="last-bank", bank=True)
+    assert ledger.campaign().name == "again"
+    assert summary(Ledger(tmp_path / "runs.db")).campaign == "again"
+    assert summary(ledger, "last-bank").campaign == "last-bank"
+
+
+def test_of_a_bank_s_draw_nothing_is_said(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "runs.db", bank=True)
+    maker.store.event("coverage", flagged_at=4, why="noted by an older nas")
+    maker.store.event("failing", why="noted by an older nas")
+    found = summary(maker.ledger)
+    assert (found.biased, found.failing) == (None, ())

@@ -47,6 +47,14 @@ def test_nothing_drawn(maker: Maker) -> None:
     assert found["verdict"]["verdict"] == "none"
 
 
+def test_a_bank_draws_nothing(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "runs.db", bank=True)
+    maker.trained("ant_s", "bee_s", val=0.9)
+    found = page_data(maker.ledger)["verdict"]
+    assert (found["verdict"], found["failing"]) == ("none", [])
+    assert found["line"] == "A bank trains every member: nothing is drawn."
+
+
 def test_every_candidate_fails(maker: Maker) -> None:
     for models in (("ant_s", "bee_s"), ("cat_s", "dog_s"), ("ant_s", "cat_s")):
         maker.failed(*models)

@@ -49,7 +49,7 @@ function heading_(data) {
   find("#verdict strong").textContent = VERDICTS[verdict.verdict] ?? "No verdict";
   find("#verdict span").textContent = verdict.problem ?? (verdict.verdict === "biased"
     ? `certain at draw ${verdict.flagged_at} of ${grouped.format(verdict.draws)}: ${verdict.why}`
-    : verdict.draws ? `${verdict.why} (${grouped.format(verdict.draws)} draws)` : "nothing has been drawn yet");
+    : verdict.draws ? `${verdict.why} (${grouped.format(verdict.draws)} draws)` : verdict.line);
   optional(find("#failing"), verdict.failing?.length && `${verdict.failing.join("; ")}.`);
   find("#notes").hidden = !data.notes.length;
   find("#notes").replaceChildren(...data.notes.map(textContent => element("li", { textContent })));
