@@ -1,5 +1,7 @@
 """Which data sets there are. Torch-free: a source's module is imported when its name is used."""
 
+import shlex
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -199,7 +201,10 @@ def find(dataset: str, root: Path) -> tuple[Source, Path]:
                 raise UsageError(f"{prefix} names no path", fix=f"write {prefix}PATH")
             return _source(source), _at_home(path)
     if dataset not in _SETS or dataset == "folder:PATH":
-        raise UsageError(f"unknown data set {dataset!r}", fix=did_you_mean(dataset, _SETS))
+        fix = did_you_mean(dataset, _SETS)
+        if _is_folder(dataset):
+            fix = f"for the images in that folder type --dataset {shlex.quote(f'folder:{dataset}')}"
+        raise UsageError(f"unknown data set {dataset!r}", fix=fix)
     return _source(dataset.replace("-", "_")), root
 
 
@@ -209,6 +214,12 @@ def _at_home(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise UsageError(f"{error}".lower(), where=path, fix="write the whole path") from None
+
+
+def _is_folder(path: str) -> bool:
+    with suppress(OSError, RuntimeError):  # of a name too long, of nobody's home
+        return Path(path).expanduser().is_dir()
+    return False
 
 
 def _source(module: str) -> Source:

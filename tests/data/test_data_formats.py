@@ -1,6 +1,7 @@
 """Sets on the disk, read from small files in the real formats."""
 
 import os
+import shlex
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -273,6 +274,24 @@ class TestCheck:
             nas.data.check("cifar-10", tmp_path)
         with pytest.raises(ProblemError, match="unknown data set"):
             nas.data.check("folder:PATH".replace(":", ""), tmp_path)
+
+    @pytest.mark.parametrize("name", ["photos", "../work/Meine Föto", "it's/", "~/photos"])
+    def test_a_folder_without_its_prefix_gets_it(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here = tmp_path / "here"
+        here.mkdir()
+        monkeypatch.chdir(here)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        with pytest.raises(ProblemError, match=r"choose from|did you mean"):
+            nas.data.check(name, here)
+        where = make_folder(Path(name).expanduser(), {"cat": 9, "dog": 9})
+        with pytest.raises(ProblemError, match="unknown data set") as caught:
+            nas.data.check(name, here)
+        [option, typed] = shlex.split(caught.value.problem.fix.partition(" type ")[2])
+        assert option == "--dataset"
+        assert nas.data.canonical(typed) == f"folder:{where.resolve()}"
+        nas.data.check(typed, here)
 
     @pytest.mark.parametrize("name", ["cifar10", "cifar100", "tiny-imagenet"])
     def test_a_missing_set_says_what_to_type(self, name: str, tmp_path: Path) -> None:
