@@ -84,14 +84,17 @@ def screen(
     check_gpus(config.gpus)
     ledger = Ledger(db, read_only=False, create=False)
     shown = Terminal(stderr=True) if as_json else console
-    with Progress(console=shown, transient=True) as progress:
-        tasks: dict[str, TaskID] = {}
+    # Shown without a task, or where there is no terminal, it would be an empty line.
+    progress = Progress(console=shown, transient=True, disable=not shown.is_interactive)
+    tasks: dict[str, TaskID] = {}
 
-        def watch(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
-            progress.update(tasks[what], completed=done)
+    def watch(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = progress.add_task(what, total=total)
+            progress.start()
+        progress.update(tasks[what], completed=done)
 
+    try:
         made = screen_space(
             ledger,
             chosen,
@@ -104,6 +107,8 @@ def screen(
             watch=watch,
             say=lambda line: echo(line, err=True),
         )
+    finally:
+        progress.stop()
     if made.missing:
         echo(f"Without {', '.join(made.missing)}: not in the bank.", err=True)
     if as_json:
@@ -113,9 +118,9 @@ def screen(
     for name in ("screen", "screen_families"):
         answer = table(name, ledger, screen=made.ident)
         note = answer.attrs["note"]
-        console.print()
         console.print(render(answer, "table", title=question(name), note=note, limit=20))
-    said = f"\n{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s."
+        console.print()
+    said = f"{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s."
     console.print(said)
 
 

@@ -211,4 +211,4 @@ class Display:
             words = f"pre-flight {done} of {total}: {probe.member.model}"
             self._live.update(_bar(done, total, words), refresh=True)
         elif done == total:
-            self.say(f"{total} members probed")
+            self.say(f"{total} member{'s'[: total != 1]} probed")

@@ -1,19 +1,23 @@
 """Drawing by what a screen foretold, corrected by what training gave."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from planted_screen import SPACE, planted
+from typer.testing import CliRunner
 
 import nas
 from nas.analyse import Frames
 from nas.analyse.screened import arms
 from nas.campaign.config import CampaignConfig
 from nas.campaign.screening import sampler_of
+from nas.cli.app import app
 from nas.effects.correction import FEWEST
-from nas.ledger import models
+from nas.ledger import Ledger, models
 from nas.ledger.screens import screened
+from nas.report import Terminal
 from nas.spec import ProblemError, Record, Status
 
 ASKED = {"sampler": "corrected", "by": "corrected", "top": 12, "screen": 1}
@@ -119,3 +123,16 @@ def test_a_screen_has_to_be_named(sampler: str) -> None:
     config = CampaignConfig(sampler=sampler)
     with pytest.raises(ProblemError, match="needs a screen"):
         sampler_of(None, SPACE, config)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_screen_that_is_refused_writes_no_empty_lines_first(
+    terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Terminal(file=io.StringIO(), force_terminal=terminal)
+    monkeypatch.setattr("nas.cli.screen.console", shown)
+    Ledger(tmp_path / "runs.db", read_only=False).close()
+    done = CliRunner().invoke(app, ["screen", "tiny", "--db", str(tmp_path / "runs.db")])
+    assert isinstance(done.exception, ProblemError)
+    assert "the bank has no expert of tiny" in str(done.exception)
+    assert (done.output, shown.file.getvalue()) == ("", "")  # type: ignore[attr-defined]

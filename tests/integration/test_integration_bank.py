@@ -82,7 +82,8 @@ def test_nothing_to_do_trains_nothing(folder: Path) -> None:
 @pytest.mark.slow
 def test_other_settings_are_another_bank(folder: Path) -> None:
     told = inside("screen", "five.yaml", "--epochs", "2", cwd=folder)
-    assert told.returncode == 1
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.startswith("nas: ")
     assert "the bank has no expert of five trained like this on digits" in told.stderr
     assert "nas bank five --dataset digits" in told.stderr
     told = inside("screen", "five.yaml", "--epochs", "1", "--split-seed", "1", cwd=folder)
@@ -122,6 +123,7 @@ def test_a_screen_and_its_reports(folder: Path) -> None:
         assert 0 <= row["gate"] <= 1
     shown = nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
     assert "10 of 10 mixtures" in shown
+    assert not shown[0].isspace()
     assert "Which families do the best-scoring mixtures hold" in shown
     some = json.loads(
         nas_inside("screen", "five.yaml", "--epochs", "1", "--limit", "4", "--json", cwd=folder)

@@ -52,6 +52,9 @@ def test_where_there_is_no_terminal_lines_are_plain(maker: Maker) -> None:
     with Display(Terminal(file=out, width=80), maker.ledger, name) as display:
         display.probed(1, 2, Probe(member=Member(model="ant_s"), ok=True))
         display.probed(2, 2, Probe(member=Member(model="bee_s"), ok=True))
+        display.probed(1, 1, Probe(member=Member(model="ant_s"), ok=True))
         display.say("#0 ant+bee: ok [bold]val[/] 0.9000")
         display.beat()
-    assert out.getvalue() == "2 members probed\n#0 ant+bee: ok [bold]val[/] 0.9000\n"
+    assert (
+        out.getvalue() == "2 members probed\n1 member probed\n#0 ant+bee: ok [bold]val[/] 0.9000\n"
+    )
