@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nas.data.catalog import find
+from nas.data.catalog import FOLDERS, find
 from nas.data.divide import divide, kept_and_held
 from nas.data.manifest import Manifest, take
 from nas.data.preprocess import COLOUR
@@ -15,6 +15,8 @@ from nas.data.survey import Look, check_pixels, look_at_all, value_range
 from nas.spec import Task
 
 _SHOWN = 5
+_FEW = 200
+"""Validation images below which one of them is worth telling."""
 
 
 class Examined(NamedTuple):
@@ -36,21 +38,41 @@ def examine(
     source, where = find(task.dataset, root)
     source.check(where)
     raw = source.listed(where)
-    notes = () if raw is None or known else _look(raw, task, tell)
+    notes = () if raw is None or known else _look(raw, where, task, tell)
     names = () if raw is None else raw.class_names
     manifest = take(source.files(where), where, names, known=known, tell=tell)
     return Examined(manifest, notes)
 
 
-def _look(raw: Raw, task: Task, tell: Tell) -> tuple[str, ...]:
+def _look(raw: Raw, where: Path, task: Task, tell: Tell) -> tuple[str, ...]:
     pools = divide(raw, task.split_seed)
+    held = 0
     if task.hold_out:
-        kept_and_held(pools[0].labels, task.hold_out, task.split_seed, raw.class_names)
+        labels = pools[0].labels
+        _, out = kept_and_held(labels, task.hold_out, task.split_seed, raw.class_names)
+        held = len(out)
     paths = [path for pool in pools if isinstance(pool.pixels, tuple) for path in pool.pixels]
     looks = look_at_all(paths, tell)
     training = looks[: len(pools[0])]
     check_pixels(training)
-    return (*_lacking(raw, pools), *_notes(raw, looks, value_range(training)))
+    own = task.dataset.startswith(tuple(FOLDERS))
+    found = [_found(where.absolute().name, raw, pools, held)] if own else []
+    return (*found, *_lacking(raw, pools), *_notes(raw, looks, value_range(training)))
+
+
+def _found(name: str, raw: Raw, pools: Sequence[Pool], held: int) -> str:
+    """What is in a person's own folder and how it is divided, in a line."""
+    train, val, test = map(len, pools)
+    found = (
+        f"{name}: {train + val + test:,} images in {len(raw.class_names):,} classes:"
+        f" {train:,} train, {val:,} validation, {test:,} test."
+    )
+    if held:
+        found += f" Held out from a bank's experts: {held:,} of train."
+    if 0 < val < _FEW:
+        points = f"{100 / val:.1f}".removesuffix(".0")
+        found += f" One validation image is {points} point{'s'[: points != '1']} of accuracy."
+    return found
 
 
 def _lacking(raw: Raw, pools: Sequence[Pool]) -> Iterator[str]:

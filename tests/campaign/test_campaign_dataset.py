@@ -32,6 +32,10 @@ def nothing(line: str) -> None:
     raise AssertionError(line)
 
 
+def silent(line: str) -> None:
+    """Whoever begins is told what was found."""
+
+
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
@@ -54,7 +58,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def test_what_it_began_with_is_kept(ledger: Ledger, config: CampaignConfig, pets: Path) -> None:
-    name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, nothing))
+    name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, silent))
     hold_to(ledger, name, config, nothing)
     shutil.copytree(pets / "dog", pets / "ape")
     for _ in range(2):  # what is there now does not take its place
@@ -72,7 +76,9 @@ def test_a_campaign_without_a_record_takes_what_is_there(
     CampaignStore(ledger, campaign, Owner.me()).set_state("running")
     said: list[str] = []
     hold_to(ledger, "old", config, said.append)
-    assert said == ["old had no record of its data: it is held to those of now from here on"]
+    found, held = said
+    assert found.startswith("pets: 12 images in 2 classes: 8 train, 2 validation, 2 test.")
+    assert held == "old had no record of its data: it is held to those of now from here on"
     hold_to(ledger, "old", config, nothing)
     (pets / "cat" / "0.png").unlink()
     with pytest.raises(ProblemError, match=r"1 file removed \(cat/0.png\)"):
@@ -82,7 +88,7 @@ def test_a_campaign_without_a_record_takes_what_is_there(
 def test_campaigns_on_the_same_data_share_a_record(ledger: Ledger, config: CampaignConfig) -> None:
     made = [ledger.create_campaign(n, load("tiny"), config.model_dump(mode="json")) for n in "ab"]
     for name in "ab":
-        hold_to(ledger, name, config, nothing)
+        hold_to(ledger, name, config, silent)
     first, second = (manifest_of(ledger, campaign) for campaign in made)
     assert first == second
     assert first is not None
@@ -91,7 +97,7 @@ def test_campaigns_on_the_same_data_share_a_record(ledger: Ledger, config: Campa
 def test_a_run_stops_before_it_does_anything(
     ledger: Ledger, config: CampaignConfig, pets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, nothing))
+    name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, silent))
     shutil.copytree(pets / "dog", pets / "ape")
     monkeypatch.setattr("nas.campaign.run.probe_members", nothing)
     with pytest.raises(ProblemError, match=f"the data of {name} have changed"):
@@ -102,14 +108,14 @@ def test_a_record_is_renewed_where_times_alone_differ(
     ledger: Ledger, config: CampaignConfig, pets: Path
 ) -> None:
     names = [
-        prepare_campaign(ledger, load("tiny"), config, name, examine(config, nothing))
+        prepare_campaign(ledger, load("tiny"), config, name, examine(config, silent))
         for name in ("one", "two")
     ]
     one, two = (ledger.campaign(name).id for name in names)
     first = manifest_of(ledger, one)
     os.utime(pets / "cat" / "0.png", (1, 1))
     hold_to(ledger, "one", config, nothing)
-    assert manifest_of(ledger, one) == examine(config, nothing).to_json() != first
+    assert manifest_of(ledger, one) == examine(config, silent).to_json() != first
     assert manifest_of(ledger, two) == first
     hold_to(ledger, "two", config, nothing)
     assert manifest_of(ledger, two) == manifest_of(ledger, one)
@@ -120,7 +126,7 @@ def test_a_record_is_renewed_where_times_alone_differ(
 def test_a_dry_run_is_held_to_the_data_too(
     ledger: Ledger, config: CampaignConfig, pets: Path
 ) -> None:
-    name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, nothing))
+    name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, silent))
     kept = manifest_of(ledger, ledger.campaign(name).id)
     os.utime(pets / "cat" / "0.png", (1, 1))
     DryRun(load("tiny"), config, 1, ledger=ledger, after=name)
@@ -132,6 +138,21 @@ def test_a_dry_run_is_held_to_the_data_too(
 
 def test_a_dry_run_needs_no_data(tmp_path: Path) -> None:
     DryRun(load("tiny"), CampaignConfig(dataset="cifar10", data_root=str(tmp_path)), 1)
+
+
+@pytest.mark.parametrize("command", [["search"], ["search", "--dry-run"], ["bank"]])
+def test_who_begins_is_told_once_what_was_found(
+    command: list[str], pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nas.cli.ending.work", lambda *_: None)
+    monkeypatch.setattr("nas.cli.bank._train", lambda *_: None)
+    words = [*command, "tiny", "--dataset", f"folder:{pets}", "--executor", "local"]
+    done = CliRunner().invoke(app, words)
+    said = "pets: 12 images in 2 classes: 8 train, 2 validation, 2 test."
+    held = " Held out from a bank's experts: 2 of train." * (command == ["bank"])
+    line = f"{said}{held} One validation image is 50 points of accuracy."
+    assert done.output.splitlines().count(line) == 1, done.output
 
 
 @pytest.mark.parametrize("command", [["search"], ["search", "--dry-run"], ["bank"]])
@@ -172,7 +193,7 @@ class TestBank:
     def bank(self, ledger: Ledger, three: Space, pets: Path) -> CampaignConfig:
         """One that has been filled, and a screen of its experts; the settings of a search."""
         config = CampaignConfig(dataset=f"folder:{pets}", bank=True, hold_out=0.2, controls=False)
-        manifest = examine(config, nothing)
+        manifest = examine(config, silent)
         experts = wanted(three, config)
         name, _ = open_bank(ledger, three, config, experts, lambda: manifest)
         drawn = [Drawn(candidate=e.candidate, code=CODE, cost=COST) for e in experts]
@@ -241,7 +262,7 @@ class TestBank:
     ) -> None:
         """A search of an older nas may have begun with experts of other data."""
         self.swap(pets)
-        name = prepare_campaign(ledger, with_starts(three), bank, None, examine(bank, nothing))
+        name = prepare_campaign(ledger, with_starts(three), bank, None, examine(bank, silent))
         with pytest.raises(ProblemError, match=f"the data of {bank.experts} have changed"):
             run(ledger, name, bank, Voice())
 
@@ -270,8 +291,9 @@ class TestBank:
         hold_experts_to(ledger, keys, nothing, write=False)
         said: list[str] = []
         hold_experts_to(ledger, keys, said.append)
-        assert len(said) == 1
-        assert "had no record of its data: it is held to those of now" in said[0]
+        assert len(said) == 2
+        assert said[0].startswith("pets: 12 images")
+        assert "had no record of its data: it is held to those of now" in said[1]
         self.swap(pets)
         with pytest.raises(ProblemError, match="have changed"):
             hold_experts_to(ledger, keys, nothing)

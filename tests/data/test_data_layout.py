@@ -4,6 +4,7 @@ import errno
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from data_files import Load, make_folder, write_image
@@ -184,11 +185,50 @@ class TestAsked:
         assert f"--dataset {shlex.quote(f'folder:{tmp_path}/my pets')}" in said
 
 
+class TestFound:
+    """What a folder holds and how it is divided is one line."""
+
+    def line(self, dataset: str, **task: Any) -> str:
+        return examine(Task(dataset=dataset, **task), Path("unused")).notes[0]
+
+    def test_what_was_divided(self, tmp_path: Path) -> None:
+        where = make_folder(tmp_path / "photos", {"cat": 40, "dog": 40, "emu": 40})
+        for kind in ("folder", "classes"):
+            assert self.line(f"{kind}:{where}") == (
+                "photos: 120 images in 3 classes: 84 train, 18 validation, 18 test."
+                " One validation image is 5.6 points of accuracy."
+            )
+        assert self.line(f"folder:{where}", hold_out=0.2) == (
+            "photos: 120 images in 3 classes: 84 train, 18 validation, 18 test."
+            " Held out from a bank's experts: 18 of train."
+            " One validation image is 5.6 points of accuracy."
+        )
+
+    @pytest.mark.parametrize(
+        ("each", "said"),
+        [
+            (5, " One validation image is 10 points of accuracy."),
+            (50, " One validation image is 1 point of accuracy."),
+            (100, ""),
+        ],
+    )
+    def test_what_was_given(
+        self, each: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for part, count in (("train", 4), ("valid", each), ("test", 3)):
+            make_folder(tmp_path / "pets" / part, {"cat": count, "dog": count})
+        monkeypatch.chdir(tmp_path / "pets")
+        assert self.line("folder:.") == (
+            f"pets: {2 * each + 14} images in 2 classes: 8 train, {2 * each} validation,"
+            f" 6 test.{said}"
+        )
+
+
 class TestSaid:
     """What may be unintended about a folder, and is pointed out."""
 
     def notes(self, dataset: str) -> str:
-        return " ".join(examine(Task(dataset=dataset), Path("unused")).notes)
+        return " ".join(examine(Task(dataset=dataset), Path("unused")).notes[1:])
 
     def test_images_in_no_class(self, tmp_path: Path) -> None:
         make_folder(tmp_path, {"cat": 9, "dog": 9})
