@@ -1,5 +1,6 @@
 """The data of a campaign: looked at whole before anything else is done, and held to after."""
 
+import shlex
 from collections.abc import Callable, Collection
 from pathlib import Path
 from time import monotonic
@@ -7,7 +8,7 @@ from time import monotonic
 from nas import data
 from nas.campaign.bank import wanted
 from nas.campaign.config import CampaignConfig
-from nas.data.catalog import find
+from nas.data.catalog import FOLDERS, find
 from nas.data.manifest import Manifest
 from nas.ledger import Ledger
 from nas.ledger.datasets import banks_of, keep_manifest, manifest_of, renew_manifest
@@ -38,6 +39,20 @@ def examine(
     return found.manifest
 
 
+def check_folder(name: str, config: CampaignConfig) -> None:
+    """Raises ProblemError where the folder of images that a campaign began with is gone."""
+    if not config.dataset.startswith(tuple(FOLDERS)):
+        return
+    _, where = find(config.dataset, Path(config.data_root))
+    if not where.is_dir():
+        link = f"ln -s NEW_PLACE {shlex.quote(str(where))}"
+        raise ProblemError(
+            f"the folder that {name} began with is gone",
+            where=str(where),
+            fix=f"put it back there, or link it: {link}",
+        )
+
+
 def hold_to(ledger: Ledger, name: str, config: CampaignConfig, say: Callable[[str], None]) -> None:
     """Keeps what a campaign's data are made of, or compares it with what was kept.
 
@@ -60,6 +75,7 @@ def compare(
     """What a campaign's data were made of when it began, if that is recorded, and what they are
     made of now; ProblemError as `hold_to`. Writes nothing."""
     row = ledger.campaign(name)
+    check_folder(name, config)
     kept = manifest_of(ledger, row.id)
     if kept is None:
         return None, examine(config, say)

@@ -21,6 +21,7 @@ def print_draws(
     as_json: bool,
 ) -> None:
     """Prints each candidate, and with `audit` whether the draw is fair; writes to no ledger."""
+    from nas.campaign.dataset import check_folder
     from nas.campaign.dry_run import DryRun
     from nas.campaign.dry_run import as_json as plain
     from nas.ledger import Ledger
@@ -37,6 +38,7 @@ def print_draws(
                 fix="leave them out, or leave out --name",
             )
         space, config = Space.model_validate(row.space), asked.config_in(row)
+        check_folder(name, config)
         echo(
             f"{name} goes on with its own space {space.name}, sampler {config.sampler} and seed"
             f" {config.seed}.",

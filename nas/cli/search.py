@@ -217,6 +217,7 @@ def resume(
 
     Example: `nas resume --budget 8m`
     """
+    from nas.campaign.dataset import check_folder
     from nas.campaign.run import check, check_budget
     from nas.ledger import Ledger
 
@@ -241,6 +242,7 @@ def resume(
         wishes = asked.advised(db, row.name, wishes)
     given |= {option: asked.names_of(w) for option, w in wishes.items() if w is not None}
     config = asked.config_in(row, **given)
+    check_folder(row.name, config)
     defaults.provide(config.dataset, Path(config.data_root))
     space = Space.model_validate(row.space)
     consent.ask_about_templates(space, config, campaign=row.name)

@@ -1,7 +1,9 @@
 """A campaign is held to the data it began with."""
 
 import os
+import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,40 @@ def test_a_dry_run_is_held_to_the_data_too(
     (pets / "cat" / "0.png").unlink()
     with pytest.raises(ProblemError, match=r"1 file removed \(cat/0.png\)"):
         DryRun(load("tiny"), config, 1, ledger=ledger, after=name)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["resume"], ["resume", "photos"], ["confirm"], ["search", "--dry-run", "--name", "photos"]],
+    ids=" ".join,
+)
+def test_a_folder_that_has_moved_is_wanted_back(
+    ledger: Ledger,
+    config: CampaignConfig,
+    pets: Path,
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepare_campaign(ledger, load("tiny"), config, "photos", examine(config, silent))
+    monkeypatch.setattr("nas.campaign.confirm.confirm", run_to_confirm)
+    pets.rename(pets.with_name("moved"))
+    monkeypatch.chdir(pets.parent)
+    done = CliRunner().invoke(app, words)
+    assert isinstance(done.exception, ProblemError), done.output
+    problem = done.exception.problem
+    assert problem.what == "the folder that photos began with is gone"
+    assert problem.where == str(pets)
+    assert problem.fix.startswith("put it back there, or link it: ln -s NEW_PLACE ")
+    typed = problem.fix.partition(": ")[2].replace("NEW_PLACE", "moved")
+    subprocess.run(shlex.split(typed), check=True)
+    hold_to(ledger, "photos", config, nothing)
+
+
+def run_to_confirm(
+    ledger: Ledger, name: str, config: CampaignConfig, voice: Voice, **_: int
+) -> None:
+    """As if there were leaders."""
+    run(ledger, name, config, voice, only=Role.CONFIRM)
 
 
 def test_a_dry_run_needs_no_data(tmp_path: Path) -> None:
