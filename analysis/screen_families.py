@@ -20,7 +20,7 @@ import pandas as pd
 
 from nas.analyse import Frames
 from nas.analyse.measures import by_family
-from nas.analyse.screens import screen
+from nas.analyse.screens import screen, screen_in
 
 COLUMNS = [
     *("family", "uniform", "without", "gain", "best", "oracle", "alone", "in_best", "mixtures"),
@@ -53,9 +53,7 @@ def table(frames: Frames) -> pd.DataFrame:
 
 
 def _alone(frames: Frames) -> dict[str, float]:
-    from nas.ledger.screens import screen_of
-
     found: dict[str, float] = {}
-    for expert in screen_of(frames.ledger, frames.config.get("screen")).experts:
+    for expert in screen_in(frames).experts:
         found[expert["family"]] = max(found.get(expert["family"], 0.0), expert["val_acc"])
     return found

@@ -25,6 +25,8 @@ class Frames:
     campaign: str
     screen: int | None = None
     """A screen of the ledger to ask about, in place of the campaign's."""
+    named: bool = True
+    """Whether the campaign was named; False for the one that is taken where none was."""
 
     @cached_property
     def candidates(self) -> "pd.DataFrame":

@@ -3,19 +3,29 @@
 from typing import TYPE_CHECKING
 
 from nas.analyse.frames import Frames
+from nas.ledger.models import Screen
+from nas.ledger.screens import screen_of, screened
 from nas.spec import SCRATCH
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def screen(frames: Frames) -> "tuple[pd.DataFrame, str]":
-    """Every mixture of the screen asked about, and what a reader must know of it.
+def screen_in(frames: Frames) -> Screen:
+    """The screen asked about: the one that was named, or that the named campaign was drawn from;
+    where neither was named, the latest.
 
     Raises ProblemError where there is none.
     """
-    found = frames.screened_by
-    rows = frames.screened.copy(deep=False)
+    if frames.named or frames.screen is not None:
+        return frames.screened_by
+    return screen_of(frames.ledger)
+
+
+def screen(frames: Frames) -> "tuple[pd.DataFrame, str]":
+    """Every mixture of `screen_in`, and what a reader must know of it. Raises as that does."""
+    found = screen_in(frames)
+    rows = screened(frames.ledger, found.id)
     name, data = found.space.get("name"), found.config.get("dataset")
     kind = "experts" if found.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
     note = f"screen {found.id}: {len(found.experts)} {kind} of {name} on {data}"

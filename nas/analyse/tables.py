@@ -52,13 +52,14 @@ def question(name: str) -> str:
 def table(
     name: str, ledger: Ledger, campaign: str | None = None, screen: int | None = None
 ) -> "pd.DataFrame":
-    """An analysis' answer for a campaign, the latest by default; of a screen by its number, in
-    place of the campaign's.
+    """An analysis' answer for a campaign, by default that of `Ledger.campaign`; of a screen by its
+    number, in place of the campaign's.
 
     Its columns and their units stand in the docstring of `analysis/<name>.py`. Raises
     ProblemError for an unknown name or campaign, and for an analysis that fails, naming its line.
     """
-    return answer(name, Frames(ledger, ledger.campaign(campaign).name, screen))
+    found = ledger.campaign(campaign).name
+    return answer(name, Frames(ledger, found, screen, named=campaign is not None))
 
 
 def answer(name: str, frames: Frames) -> "pd.DataFrame":

@@ -78,7 +78,7 @@ Campaign = Annotated[
     typer.Option(
         "--campaign",
         "-c",
-        help="A campaign's name; the latest if left out, a bank only where all are.",
+        help="A campaign's name; the latest search's if left out.",
         autocompletion=complete.campaigns,
     ),
 ]

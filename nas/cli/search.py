@@ -190,7 +190,7 @@ def resume(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="A campaign; the latest if left out, a bank only where all are.",
+            help="A campaign; the latest search if left out.",
             autocompletion=complete.campaigns,
         ),
     ] = None,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 OPENED: list[URL] = []
 """The ledgers that this process has read: their rows may be to blame for what fails."""
+
+
+def _is_bank(config: Any) -> bool:
+    return isinstance(config, dict) and bool(config.get("bank"))
 
 
 def check_place(where: str | Path | URL) -> None:
@@ -217,9 +222,10 @@ class Ledger:
             query = select(m.Campaign).order_by(m.Campaign.id.desc())
             if name is not None:
                 query = query.where(m.Campaign.name == name)
-            rows = session.scalars(query).all()
-            searched = (row for row in rows if not row.config.get("bank"))
-            row = next(searched, rows[0] if rows else None)
+            rows = iter(session.scalars(query.execution_options(yield_per=1)))
+            latest = next(rows, None)
+            searches = (row for row in chain([latest], rows) if row and not _is_bank(row.config))
+            row = next(searches, latest)
             if row is None and name is None:
                 raise ProblemError(
                     "no campaign is in this ledger yet",

@@ -66,6 +66,29 @@ def test_every_column_is_documented(screened: Maker, name: str) -> None:
     assert all(column in doc for column in table.columns)
 
 
+def test_it_is_the_latest_s_or_the_named_campaign_s_or_the_named_one(screened: Maker) -> None:
+    """The campaign was drawn from the first of two, whose dogs alone were right on .8."""
+    ledger = screened.ledger
+    row = ledger.campaign("first")
+    ledger.update_config(row.id, {**row.config, "screen": 1})
+    rows = [{"families": "ant+bee", "members": "ant_s+bee_s", **dict.fromkeys(SCORES)}]
+    rows[0] |= {"uniform": 0.7, "oracle": 0.8}
+    experts = [
+        {"key": f, "family": f, "model": f"{f}_s", "val_acc": 0.1, "seconds": 1.0}
+        for f in ("ant", "bee")
+    ]
+    counts = {"total": 1, "val_images": 100, "test_images": 50, "seconds": 1.0}
+    put_screen(ledger, SPACE, {"dataset": "digits"}, experts, rows, **counts)  # type: ignore[arg-type]
+
+    def alone(**which: object) -> dict[str, float]:
+        found = nas.table("screen_families", ledger, **which)  # type: ignore[arg-type]
+        return dict(zip(found["family"], found["alone"], strict=True))
+
+    first, second = {"ant": 0.5, "bee": 0.6, "cat": 0.7, "dog": 0.8}, {"ant": 0.1, "bee": 0.1}
+    assert alone() == alone(screen=2) == alone(campaign="first", screen=2) == second
+    assert alone(campaign="first") == alone(screen=1) == first
+
+
 @pytest.mark.parametrize("name", SCREENS)
 def test_without_a_screen_it_says_how_to_make_one(maker: Maker, name: str) -> None:
     with pytest.raises(ProblemError, match="no screen is in this ledger"):
