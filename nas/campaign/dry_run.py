@@ -10,7 +10,13 @@ from nas.campaign.config import CampaignConfig
 from nas.campaign.dataset import examine_if_there
 from nas.campaign.gates import Gates
 from nas.campaign.plan import check_enough, plan_of
-from nas.campaign.probing import classes_of, conditions_for, feasible
+from nas.campaign.probing import (
+    classes_of,
+    conditions_for,
+    count_members,
+    feasible,
+    left_out,
+)
 from nas.campaign.proposals import Proposer
 from nas.campaign.screening import sampler_of
 from nas.execute import Sandbox
@@ -25,12 +31,13 @@ GATE_SECONDS = 300.0
 class DryRun:
     """The next `trials` candidates, fewer if the space ends; nothing is written.
 
-    `ledger`, opened for reading, lends its probe cache; `after` names a campaign in it to go on
-    from. The data set need not be there, if its number of classes is known all the same; where it
-    is, it is examined as a run would. A sampler
-    that learns from results sees the drawn ones as unfinished. What candidates cost is counted by a
-    process that may crash; where that would run a template of the working directory that nobody
-    trusts, it is not known. `say` is told, in a line, what a person would want to know.
+    Members without a probe are built, and those that fail are left out as a run would; what fails
+    only in training is not known. `ledger`, opened for reading, lends its probe cache; `after`
+    names a campaign in it to go on from. The data set need not be there, if its number of classes
+    is known all the same; where it is, it is examined as a run would. A sampler that learns from
+    results sees the drawn ones as unfinished. What candidates cost is counted by a process that may
+    crash; where that would run a template of the working directory that nobody trusts, it is not
+    known. `say` is told, in a line, what a person would want to know.
     """
 
     def __init__(
@@ -54,7 +61,15 @@ class DryRun:
         probes = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
         warm = warm_keys(ledger, space, config) if ledger else None
         cold = () if warm is None else cold_models(space, warm)
-        allowed = feasible(less(space, cold), probes)
+        warmed = less(space, cold)
+        counts, failed = count_members(
+            [member for _, member in warmed.members if member.model not in probes], under
+        )
+        counts |= {model: (p.params, p.macs) for model, p in probes.items() if p.ok}
+        probes |= failed
+        allowed = feasible(warmed, probes)
+        for line in left_out(probes):
+            say(line)
         check_enough(allowed, config)
         sampler = sampler_of(ledger, allowed, config)
         plan = plan_of(config, probes, cold)
@@ -94,6 +109,7 @@ class DryRun:
             replicate=config.replicate,
             warm=warm,
             measure=Gates(self._sandbox, say, seconds=GATE_SECONDS) if runs else lambda *_: None,
+            count=lambda member, *_: counts[member.model],
             write=render,
         )
 

@@ -9,8 +9,8 @@ from nas.campaign.waiting import GIVE_UP_SECONDS, delays
 from nas.data import num_classes
 from nas.execute import Answer, GpuSandbox, Sandbox, settled_precision
 from nas.ledger import Ledger, probe_digest
-from nas.preflight import Crowded, conditions, probe_beside_others
-from nas.spec import Conditions, Member, Probe, ProblemError, Space
+from nas.preflight import Crowded, conditions, meta_count, probe_beside_others
+from nas.spec import Conditions, Member, Probe, Problem, ProblemError, Space
 
 PROBE_SECONDS = 300.0
 """How long one member's probe may take before its process is killed."""
@@ -83,6 +83,43 @@ def _probed(
         f"others have held the GPU's memory for {GIVE_UP_SECONDS / 60:.0f} minutes",
         fix="see with `nvidia-smi` who does",
     )
+
+
+def count_members(
+    members: list[Member], under: Conditions
+) -> tuple[dict[str, tuple[int, int]], dict[str, Probe]]:
+    """(parameters, MACs) of each member that builds, and a failed probe of each that does not, by
+    model name. Nothing is trained, so what fails only in training is not found.
+
+    As with `probe_members`, a process that can be killed does it, and an accident is looked at
+    again in a fresh one.
+    """
+    counts: dict[str, tuple[int, int]] = {}
+    failed: dict[str, Probe] = {}
+    with Sandbox() as sandbox:
+        for member in members:
+            asked = (member, under.image_size, under.channels, under.num_classes)
+            taken = sandbox.call(meta_count, *asked, timeout=PROBE_SECONDS)
+            if not taken.ok:
+                sandbox.close()
+                taken = sandbox.call(meta_count, *asked, timeout=PROBE_SECONDS)
+            if not taken.ok:
+                sandbox.close()
+            answer = taken.value if taken.ok else Problem(what=f"{taken.problem}, twice")
+            if isinstance(answer, Problem):
+                failed[member.model] = Probe(member=member, ok=False, problem=str(answer))
+            else:
+                counts[member.model] = answer
+    return counts, failed
+
+
+def left_out(probes: Mapping[str, Probe]) -> list[str]:
+    """A line for each member whose probe failed."""
+    return [
+        f"{model} fails its pre-flight and is left out: {probe.problem}"
+        for model, probe in sorted(probes.items())
+        if not probe.ok
+    ]
 
 
 def feasible(space: Space, probes: Mapping[str, Probe]) -> Space:

@@ -17,7 +17,14 @@ from nas.campaign.gates import Gates
 from nas.campaign.leftovers import clear_leftovers
 from nas.campaign.logs import make_recorder
 from nas.campaign.plan import check_enough, plan_of
-from nas.campaign.probing import Watch, classes_of, conditions_for, feasible, probe_members
+from nas.campaign.probing import (
+    Watch,
+    classes_of,
+    conditions_for,
+    feasible,
+    left_out,
+    probe_members,
+)
 from nas.campaign.proposals import Proposer
 from nas.campaign.screening import sampler_of
 from nas.campaign.signals import stops_raise, stops_reach
@@ -159,7 +166,8 @@ def _set_up(
     warm = warm_keys(ledger, whole, config)
     cold = () if warm is None else cold_models(whole, warm)
     space, probes, classes = prepare(ledger, less(whole, cold), config, voice.probed, voice.say)
-    _say_probes(probes, voice)
+    for line in left_out(probes):
+        voice.say(line)
     _, note = settled_precision(space.recipe.precision, config.gpus)
     if note:
         voice.say(note)
@@ -204,9 +212,3 @@ def _set_up(
         beat=voice.beat,
     )
     return driver, sandbox
-
-
-def _say_probes(probes: dict[str, Probe], voice: Voice) -> None:
-    for model, probe in sorted(probes.items()):
-        if not probe.ok:
-            voice.say(f"{model} fails its pre-flight and is left out: {probe.problem}")

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
 from nas.cli import asked
 from nas.cli.console import echo, echo_json, open_if_there, write
 from nas.files import make_folder
 from nas.ledger.outputs import check_output
+from nas.report.terminal import Terminal
 from nas.spec import Space, UsageError
 
 
@@ -44,9 +47,10 @@ def print_draws(
             f" {config.seed}.",
             err=True,
         )
-    draws = DryRun(
-        space, config, trials, ledger=ledger, after=name, say=lambda line: echo(line, err=True)
-    )
+    with Terminal(stderr=True).status(Text("building each member once…")):
+        draws = DryRun(
+            space, config, trials, ledger=ledger, after=name, say=lambda line: echo(line, err=True)
+        )
     if folder:
         check_output(folder)
         make_folder(folder)

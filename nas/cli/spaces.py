@@ -12,7 +12,7 @@ from nas.cli import complete, defaults, options
 from nas.cli.console import console, echo, echo_json, open_if_there, write
 from nas.files import check_folder, make_folder
 from nas.ledger.outputs import check_output
-from nas.spec import ProblemError, UsageError
+from nas.spec import Probe, ProblemError, UsageError
 
 
 def spaces(
@@ -121,7 +121,6 @@ def families(
     from nas.ledger import Ledger
     from nas.space import check_models, load
     from nas.space import find as find_space
-    from nas.spec import Probe
 
     space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(dataset, gpus)
     chosen = load(space)
@@ -140,39 +139,49 @@ def families(
         probes = probe_members(
             ledger, members, under, gpus=gpus, watch=watch, say=lambda line: echo(line, err=True)
         )
-    rows = [
-        {
-            "family": family,
-            "member": member.model,
-            "args": member.args,
-            "ok": probes[member.model].ok,
-            "params": probes[member.model].params,
-            "macs": probes[member.model].macs,
-            "saved_bytes_per_image": probes[member.model].saved_bytes,
-            "step_seconds": probes[member.model].seconds,
-            "step_batch": probes[member.model].batch,
-            "problem": probes[member.model].problem,
-        }
-        for family, member in chosen.members
-    ]
     if as_json:
-        echo_json(rows)
+        echo_json([_plain(family, probes[member.model]) for family, member in chosen.members])
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("family", "member", "M params", "M MACs", "MiB/image", "s/step", "probe"):
         table.add_column(column, justify="right" if "/" in column or "M " in column else "left")
     for family, member in chosen.members:
         probe = probes[member.model]
-        table.add_row(
-            family,
-            member.model,
+        figures = (
             f"{probe.params / 1e6:.2f}",
             f"{probe.macs / 1e6:.1f}",
             f"{probe.saved_bytes / 2**20:.2f}",
             f"{probe.seconds:.3f}",
-            Text("ok", "green") if probe.ok else Text(probe.problem, "red"),
+        )
+        table.add_row(
+            family,
+            member.model,
+            *(figures if probe.ok else ["–"] * len(figures)),
+            Text("ok", "green") if probe.ok else Text("fails", "red"),
         )
     console.print(table)
+    for _, member in chosen.members:
+        if not (probe := probes[member.model]).ok:
+            echo(f"{member.model} fails: {probe.problem}")
+
+
+def _plain(family: str, probe: Probe) -> dict[str, object]:
+    """A member's probe in plain data; figures that a failed one does not have are None."""
+    figures = {
+        "params": probe.params,
+        "macs": probe.macs,
+        "saved_bytes_per_image": probe.saved_bytes,
+        "step_seconds": probe.seconds,
+        "step_batch": probe.batch,
+    }
+    return {
+        "family": family,
+        "member": probe.member.model,
+        "args": probe.member.args,
+        "ok": probe.ok,
+        **(figures if probe.ok else dict.fromkeys(figures)),
+        "problem": probe.problem,
+    }
 
 
 data = typer.Typer(invoke_without_command=True)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas.preflight.faults import stage
-from nas.spec import Member, ProblemError
+from nas.spec import Member, Problem, ProblemError
 
 
 def create(member: Member, num_classes: int, channels: int) -> nn.Module:
@@ -41,15 +41,41 @@ def meta_cost(
 ) -> tuple[int, int]:
     """(parameters, MACs of one image) of a member, computing nothing where timm allows; remembered.
 
-    Raises ProblemError for a member that does not build, or refuses images of that size.
+    Raises ProblemError for a member that does not build, or refuses images of that size; where
+    `img_size` would mend it, that is the fix.
     """
     return _meta_cost(member.model_dump_json(), image_size, channels, num_classes)
+
+
+def meta_count(
+    member: Member, image_size: int, channels: int, num_classes: int
+) -> tuple[int, int] | Problem:
+    """As `meta_cost`, with the member's fault as a value."""
+    try:
+        return meta_cost(member, image_size, channels, num_classes)
+    except ProblemError as error:
+        return error.problem
 
 
 @lru_cache(maxsize=4096)
 def _meta_cost(member: str, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
     # Keyed by JSON: a Member holds a dict, and 1, 1.0 and True are one key to Python.
     built = Member.model_validate_json(member)
+    try:
+        return _counted(built, image_size, channels, num_classes)
+    except ProblemError as error:
+        if "img_size" in built.args:
+            raise
+        resized = built.with_(args={**built.args, "img_size": image_size})
+        try:
+            _meta_cost(resized.model_dump_json(), image_size, channels, num_classes)
+        except Exception:  # whatever it is, that is no way out
+            raise error from error.__cause__
+        fix = f"give it args: {{img_size: {image_size}}}"
+        raise ProblemError(error.problem.what, fix=fix) from error.__cause__
+
+
+def _counted(built: Member, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
     try:
         return _count("meta", built, image_size, channels, num_classes)
     except ProblemError as error:

@@ -34,7 +34,7 @@ def probe(member: Member, conditions: Conditions, *, batch: int = 8) -> Probe:
             torch.manual_seed(0)
             return _probe(member, conditions, bench, batch)
     except ProblemError as error:
-        return Probe(member=member, ok=False, problem=error.problem.what)
+        return Probe(member=member, ok=False, problem=str(error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,18 @@
 """Probes: taken once, remembered in the ledger; a death is not remembered."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from nas.campaign import probing
 from nas.campaign.config import CampaignConfig
-from nas.campaign.probing import conditions_for, feasible, probe_members
+from nas.campaign.probing import conditions_for, count_members, feasible, probe_members
 from nas.execute import Answer, Failure
 from nas.ledger import Ledger
 from nas.preflight import Crowded
-from nas.spec import Member, Probe, ProblemError, Space, Subset
+from nas.spec import Member, Probe, Problem, ProblemError, Space, Subset
 
 MEMBERS = [Member(model="test_resnet"), Member(model="test_vit"), Member(model="test_nfnet")]
 
@@ -102,7 +103,7 @@ def test_memory_that_others_hold_is_waited_for(
             return Answer(Probe(member=member, ok=True))
 
     monkeypatch.setattr(probing, "Sandbox", Full)
-    monkeypatch.setattr(probing.time, "sleep", waited.append)
+    monkeypatch.setattr(probing, "time", SimpleNamespace(sleep=waited.append))  # others sleep too
     said: list[str] = []
     under = conditions_for(space(), CampaignConfig(), 10)
     found = probe_members(ledger, MEMBERS, under, say=said.append)
@@ -122,7 +123,7 @@ def test_but_not_for_ever(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> No
             return Answer(Crowded("OutOfMemoryError: CUDA out of memory"))
 
     monkeypatch.setattr(probing, "Sandbox", Full)
-    monkeypatch.setattr(probing.time, "sleep", waited.append)
+    monkeypatch.setattr(probing, "time", SimpleNamespace(sleep=waited.append))  # others sleep too
     under = conditions_for(space(), CampaignConfig(), 10)
     with pytest.raises(ProblemError, match="held the GPU's memory for 60 minutes"):
         probe_members(ledger, MEMBERS, under)
@@ -151,6 +152,32 @@ def test_other_conditions_are_other_probes(ledger: Ledger) -> None:
     for classes in (10, 100):
         probe_members(ledger, MEMBERS[:1], conditions_for(space(), CampaignConfig(), classes))
     assert FakeSandbox.calls == ["test_resnet"] * 2
+
+
+def test_a_dry_run_too_knows_which_members_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is refused, one crashes twice; one whose process hung once is sound after all."""
+    calls: list[str] = []
+
+    class Fake(FakeSandbox):
+        def call(self, function: Any, member: Member, *_: Any, timeout: float) -> Answer[Any]:
+            calls.append(member.model)
+            if member.model == "test_nfnet":
+                return Answer(None, Failure.DIED, "its process crashed with SIGSEGV")
+            if member.model == "test_vit":
+                return Answer(Problem(what="refuses 64×64 images", fix="give it args"))
+            if len(calls) == 1:
+                return Answer(None, Failure.TIMEOUT, "no answer after 300 s; killed")
+            return Answer((7, 8))
+
+    monkeypatch.setattr(probing, "Sandbox", Fake)
+    counts, failed = count_members(MEMBERS, conditions_for(space(), CampaignConfig(), 10))
+    assert calls == ["test_resnet"] * 2 + ["test_vit"] + ["test_nfnet"] * 2
+    assert counts == {"test_resnet": (7, 8)}
+    assert {model: probe.problem for model, probe in failed.items()} == {
+        "test_vit": "refuses 64×64 images — give it args",
+        "test_nfnet": "its process crashed with SIGSEGV, twice",
+    }
+    assert not any(probe.ok for probe in failed.values())
 
 
 def test_too_few_sound_families_say_why(ledger: Ledger) -> None:

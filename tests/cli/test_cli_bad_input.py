@@ -1,5 +1,6 @@
 """Bad input gives one clear line and the right exit code; never a traceback, never a loss."""
 
+import json
 import shutil
 import sqlite3
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 from real_nas import inside as nas
 from test_cli_help import make_ledger
+
+from nas.spec import Member, Probe
 
 SPACE = """\
 experts:
@@ -148,3 +151,62 @@ def test_a_refused_resume_changes_nothing(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "8 GPUs wanted" in done.stderr
     assert ledger.campaign("c").config == config
+
+
+VIT = """\
+image_size: 64
+experts:
+  choose: 2
+  families:
+    resnet: [test_resnet]
+    efficientnet: [test_efficientnet]
+    nfnet: [test_nfnet]
+    vit: [vit_tiny_patch16_224]
+"""
+WRONG = (
+    "refuses 64×64 images: AssertionError: Input height (64) doesn't match model (224)."
+    " — give it args: {img_size: 64}"
+)
+
+
+def test_a_dry_run_leaves_out_what_a_run_would(tmp_path: Path) -> None:
+    """And draws then as if it were not in the file."""
+    (tmp_path / "fam.yaml").write_text(VIT)
+    (tmp_path / "less.yaml").write_text(VIT.replace("    vit: [vit_tiny_patch16_224]\n", ""))
+    draws = ("--trials", "3", "--dry-run")
+    done, less = (nas("search", f"{name}.yaml", *draws, cwd=tmp_path) for name in ("fam", "less"))
+    assert done.returncode == less.returncode == 0, done.stderr + less.stderr
+    assert done.stdout == less.stdout
+    assert len(done.stdout.splitlines()) == 3
+    left_out = "vit_tiny_patch16_224 fails its pre-flight and is left out"
+    assert done.stderr.strip() == f"{left_out}: {WRONG}"
+
+
+def test_a_dry_run_of_too_few_sound_families_says_why(tmp_path: Path) -> None:
+    (tmp_path / "fam.yaml").write_text(VIT.replace("choose: 2", "choose: 4"))
+    done = nas("search", "fam.yaml", "--trials", "3", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"(vit_tiny_patch16_224: {WRONG})" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_member_that_fails_has_no_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def probed(_: object, members: list[Member], *__: object, **___: object) -> dict[str, Probe]:
+        failed, *sound = sorted(members, key=lambda member: member.model != "vit_tiny_patch16_224")
+        probes = [Probe(member=m, ok=True, params=7, macs=7, seconds=1, batch=8) for m in sound]
+        probes.append(Probe(member=failed, ok=False, problem=WRONG))
+        return {probe.member.model: probe for probe in probes}
+
+    monkeypatch.setattr("nas.campaign.probing.probe_members", probed)
+    (tmp_path / "fam.yaml").write_text(VIT)
+    shown = nas("families", "fam.yaml", cwd=tmp_path).stdout
+    line, said = (line for line in shown.splitlines() if "vit_tiny" in line)
+    assert line.split() == ["vit", "vit_tiny_patch16_224", *"––––", "fails"]
+    assert said == f"vit_tiny_patch16_224 fails: {WRONG}"
+    rows = json.loads(nas("families", "fam.yaml", "--json", cwd=tmp_path).stdout)
+    [row] = (row for row in rows if not row["ok"])
+    assert row["problem"] == WRONG
+    assert [row[name] for name in ("params", "macs", "step_seconds", "step_batch")] == [None] * 4
+    assert [row["params"] for row in rows if row["ok"]] == [7] * 3

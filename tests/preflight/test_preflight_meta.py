@@ -55,6 +55,20 @@ def test_a_wrong_member_says_why(member: Member, size: int, said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("model", "args", "fix"),
+    [
+        ("vit_tiny_patch16_224", {}, "give it args: {img_size: 64}"),
+        ("vit_tiny_patch16_224", {"img_size": 96}, ""),  # what was asked for is not what fails
+        ("no_such_model", {}, ""),
+    ],
+)
+def test_a_size_that_would_mend_it_is_the_fix(model: str, args: dict[str, int], fix: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        meta_cost(Member(model=model, args=args), 64)
+    assert caught.value.problem.fix == fix
+
+
 def test_equal_arguments_of_other_types_are_not_confused() -> None:
     meta_cost(Member(model="test_vit", args={"depth": 1}), 32)
     with pytest.raises(ProblemError, match="does not build: TypeError"):
