@@ -121,7 +121,8 @@ def search(
     from nas import data
     from nas.execute import check_gpus
     from nas.ledger import check_place
-    from nas.space import check_models, find, load
+    from nas.render import check_space
+    from nas.space import check_models, find, load, place_in
 
     typed, space = space, defaults.space_for(space, gpus)
     chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
@@ -163,6 +164,7 @@ def search(
         check_gpus(config.gpus)
         defaults.provide(config.dataset, data_root)  # at once: what follows imports timm
     check_models(chosen, find(space))
+    check_space(chosen, place_in(find(space)))
     if dry_run:
         print_draws(chosen, config, name, db, config.trials or 10, render, audit, as_json)
         return

@@ -16,6 +16,8 @@ from jinja2 import nodes
 from nas.render.library import parsed
 from nas.spec import ProblemError, Scalar, did_you_mean
 
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -41,8 +43,10 @@ class Axis:
         if type(self.default) is float and type(value) is int:
             value = float(value)
         if type(value) is not type(self.default):
-            kind = type(self.default).__name__
-            raise ProblemError(what, where=where, fix=f"expected {kind}")
+            fix = f"give it {_KINDS[type(self.default)]}"
+            if self.values:
+                fix = f"choose from {', '.join(map(str, self.values))}"
+            raise ProblemError(what, where=where, fix=fix)
         if self.values and value not in self.values:
             near = did_you_mean(str(value), map(str, self.values))
             raise ProblemError(what, where=where, fix=near)
@@ -50,7 +54,7 @@ class Axis:
             low = -math.inf if self.minimum is None else self.minimum
             high = math.inf if self.maximum is None else self.maximum
             if not low <= value <= high or math.isinf(value):  # nan too
-                raise ProblemError(what, where=where, fix=f"expected {low:g} to {high:g}")
+                raise ProblemError(what, where=where, fix=f"give it {low:g} to {high:g}")
         return value
 
 

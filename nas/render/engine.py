@@ -2,12 +2,14 @@
 
 import ast
 import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError
 
-from nas.render.axes import check_choices
-from nas.render.library import SUFFIX, check_trusted, environment, parsed
+from nas.render.axes import axes, check_choices
+from nas.render.library import SUFFIX, check_trusted, environment, parsed, templates
 from nas.render.values import UnsafeValueError, literal, word
 from nas.spec import Assignment, Candidate, Pick, ProblemError, Scalar, Space, Task
 from nas.spec.axes import RESERVED_ARGS
@@ -39,7 +41,7 @@ def render(candidate: Candidate) -> str:
         source = template.render(context)
     except ProblemError as error:
         problem = error.problem
-        raise ProblemError(problem.what, where=_place(error, name), fix=problem.fix) from None
+        raise RefusedError(problem.what, where=_place(error, name), fix=problem.fix) from None
     except Exception as error:  # whatever the template's own expressions raise
         what = str(error)
         if not isinstance(error, (TemplateError, UnsafeValueError)):
@@ -56,12 +58,30 @@ def render_to_run(candidate: Candidate) -> str:
     return render(candidate)
 
 
-def check_space(space: Space) -> None:
+Place = Callable[[tuple[str | int, ...]], str]
+"""From a part of a space file, such as ("choices", "mixing", 0), to where that stands."""
+
+
+class RefusedError(ProblemError):
+    """A template's own word: such choices and experts make no model of it."""
+
+
+def check_space(space: Space, place: Place | None = None) -> None:
     """Refuses a space that its template cannot render, before any run.
 
     Renders a sample for every value of every choice and for every member, so an unknown axis,
-    a value that is not allowed and an unsafe value are all found. Raises ProblemError.
+    a value that is not allowed and an unsafe value are all found. Raises ProblemError; with a
+    `place`, its `where` is that of the part that is wrong, unless the template itself is.
     """
+    if space.template not in templates():
+        with _placed(("template",), place):
+            parsed(space.template)
+    known = axes(space.template)
+    for choice in space.choices:
+        for index, value in enumerate(choice.values):
+            part = ("choices", choice.name, index)
+            with _placed(part if choice.name in known else part[:2], place):
+                check_choices(space.template, {choice.name: value})
     base = {choice.name: choice.values[0] for choice in space.choices}
     variants = [base | {c.name: value} for c in space.choices for value in c.values]
     samples: list[tuple[tuple[Pick, ...], dict[str, Scalar]]]
@@ -76,8 +96,50 @@ def check_space(space: Space) -> None:
             others = [first[other] for other in space.families if other != family]
             samples.append(((Pick(family, member.model), *others)[:k], base))
     for picks, choices in samples:
-        assignment = Assignment(picks, tuple(choices.items()))
-        render(Candidate.of(space, assignment, Task(), template_hash=""))
+        try:
+            _render_sample(space, picks, choices)
+        except RefusedError:
+            with _placed(_to_blame(space, picks, choices), place):
+                raise
+
+
+def _render_sample(space: Space, picks: tuple[Pick, ...], choices: Mapping[str, Scalar]) -> None:
+    assignment = Assignment(picks, tuple(choices.items()))
+    render(Candidate.of(space, assignment, Task(), template_hash=""))
+
+
+def _to_blame(
+    space: Space, picks: tuple[Pick, ...], choices: Mapping[str, Scalar]
+) -> tuple[str | int, ...]:
+    """The part for which a template refuses a sample: the number of experts, one choice alone, or
+    several together."""
+
+    def refused(some: Mapping[str, Scalar]) -> bool:
+        try:
+            _render_sample(space, picks, some)
+        except RefusedError:
+            return True
+        return False
+
+    if refused({}):
+        return ("template",) if space.experts is None else ("experts", "choose")
+    for choice in space.choices:
+        if refused({choice.name: choices[choice.name]}):
+            values = list(map(repr, choice.values))
+            return ("choices", choice.name, values.index(repr(choices[choice.name])))
+    return ("choices",)
+
+
+@contextmanager
+def _placed(part: tuple[str | int, ...], place: Place | None) -> Iterator[None]:
+    """Gives a ProblemError the place of a part of the space file."""
+    try:
+        yield
+    except ProblemError as error:
+        if place is None:
+            raise
+        problem = error.problem
+        raise ProblemError(problem.what, where=place(part), fix=problem.fix) from None
 
 
 def _experts(candidate: Candidate) -> list[dict[str, Any]]:

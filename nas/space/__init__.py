@@ -1,7 +1,17 @@
 """Search spaces: YAML files ↔ `nas.spec.Space`, with errors that say where and what to write."""
 
-from nas.space.models import check_models
+from nas.space.models import check_models, place_in
 from nas.space.read import available, find, is_shipped, load, parse, stands_in
 from nas.space.write import dump
 
-__all__ = ["available", "check_models", "dump", "find", "is_shipped", "load", "parse", "stands_in"]
+__all__ = [
+    "available",
+    "check_models",
+    "dump",
+    "find",
+    "is_shipped",
+    "load",
+    "parse",
+    "place_in",
+    "stands_in",
+]

@@ -1,5 +1,6 @@
 """Are a space's models known to timm? Apart from loading, because importing timm takes seconds."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from nas.files import read_source
@@ -28,5 +29,14 @@ def _where(space: Space, family: str, model: str, path: Path | None) -> str:
     if path is None or space.experts is None:
         return f"space {space.name}, family {family}"
     index = [member.model for member in space.experts.families[family]].index(model)
-    document = read(read_source(path), str(path))
-    return f"{path}:{document.line(('experts', 'families', family, index))}"
+    return place_in(path)(("experts", "families", family, index))
+
+
+def place_in(path: Path) -> Callable[[tuple[str | int, ...]], str]:
+    """`FILE:LINE` of a part of a space file, such as ("choices", "mixing", 0)."""
+
+    def place(part: tuple[str | int, ...]) -> str:
+        document = read(read_source(path), str(path))
+        return f"{path}:{document.line(part)}"
+
+    return place

@@ -70,6 +70,10 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["show", "abc", "--db", "ledger.db"], 2, ["abc"]),
         (["doctor", "--db", "text.db"], 1, ["not a database"]),
         (["search", "no/such.yaml"], 2, ["no/such.yaml", "no such file"]),
+        (["search", "axis.yaml"], 1, ["axis.yaml:7: 'mixng' is not", "did you mean mixing?"]),
+        (["search", "axis.yaml", "--dry-run"], 1, ["axis.yaml:7: 'mixng' is not"]),
+        (["search", "value.yaml"], 1, ["value.yaml:9: 'softt' is not a value", "did you mean"]),
+        (["search", "template.yaml"], 1, ["template.yaml:7: there is no template", "moe4"]),
         (["search", "procedure.yaml"], 1, ["procedure.yaml:7", "'jiont'", "joint"]),
         (["search", "--drop", "vti"], 2, ["--drop", "vti", "vit"]),
         (["search", "--log", "wandb"], 2, ["wandb", "tensorboard"]),
@@ -116,6 +120,10 @@ def test_one_clear_line(
     (tmp_path / "few.yaml").write_text(SPACE)
     (tmp_path / "unknown.yaml").write_text(SPACE.replace("4", "2").replace("resnet]", "resnett]"))
     (tmp_path / "procedure.yaml").write_text(f"{SPACE}recipe: {{procedure: jiont}}\n")
+    three = SPACE.replace("4", "3")
+    (tmp_path / "axis.yaml").write_text(f"{three}choices: {{mixng: [soft]}}\n")
+    (tmp_path / "value.yaml").write_text(f"{three}choices:\n  mixing: [soft,\n    softt]\n")
+    (tmp_path / "template.yaml").write_text(f"{three}template: mo4\n")
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.db").write_text("no database at all, but a text of some length\n" * 50)
     with sqlite3.connect(tmp_path / "other.db") as other:

@@ -113,11 +113,11 @@ class TestChoices:
         [
             ({"mixng": "soft"}, "'mixng' is not an axis of this template — did you mean mixing?"),
             ({"mixing": "top3"}, "'top3' is not a value of mixing — did you mean top2 or top1?"),
-            ({"mixing": 1}, "1 is not a value of mixing — expected str"),
-            ({"gate_width": 4}, "4 is not a value of gate_width — expected 8 to 512"),
-            ({"gate_width": True}, "True is not a value of gate_width — expected int"),
-            ({"gate_width": 64.0}, "64.0 is not a value of gate_width — expected int"),
-            ({"temperature": 5.5}, "5.5 is not a value of temperature — expected 0.5 to 5"),
+            ({"mixing": 1}, "1 is not a value of mixing — choose from soft, top1, top2"),
+            ({"gate_width": 4}, "4 is not a value of gate_width — give it 8 to 512"),
+            ({"gate_width": True}, "True is not a value of gate_width — give it a whole number"),
+            ({"gate_width": 64.0}, "64.0 is not a value of gate_width — give it a whole number"),
+            ({"temperature": 5.5}, "5.5 is not a value of temperature — give it 0.5 to 5"),
         ],
     )
     def test_refused(self, choices: dict[str, Any], text: str) -> None:
@@ -187,6 +187,31 @@ class TestSpaces:
         mixing = Choice(name="mixing", values=("soft", "top2"))
         text = problem(lambda: check_space(self.space(self.SOUND, mixing, k=1)))
         assert "mixing top2 needs at least two experts" in text
+
+    @pytest.mark.parametrize(
+        ("template", "k", "choices", "part"),
+        [
+            ("moe", 2, {}, ("template",)),
+            ("moe4", 2, {"mixng": ["soft"], "noise": [0.1]}, ("choices", "mixng")),
+            ("moe4", 2, {"mixing": ["soft", "softt"]}, ("choices", "mixing", 1)),
+            ("moe4", 2, {"gate_width": [8, 9.5]}, ("choices", "gate_width", 1)),
+            ("moe4", 1, {"gate_width": [8], "mixing": ["top2", "soft"]}, ("choices", "mixing", 0)),
+            ("single", 2, {}, ("experts", "choose")),
+        ],
+    )
+    def test_each_fault_has_its_place_in_the_file(
+        self, template: str, k: int, choices: dict[str, Any], part: tuple[str | int, ...]
+    ) -> None:
+        axes = [Choice(name=name, values=tuple(values)) for name, values in choices.items()]
+        bad = self.space(self.SOUND, *axes, k=k, template=template)
+        text = problem(lambda: check_space(bad, lambda part: f"F:{part}"))
+        assert text.startswith(f"F:{part}: ")
+
+    def test_a_template_s_own_fault_is_in_the_template(self, write: Write) -> None:
+        path = write("mine", "{% set a = axis('a', 1) %}\n{{ nothing }}\n")
+        bad = self.space(self.SOUND, Choice(name="a", values=(1, 2)), template="mine")
+        text = problem(lambda: check_space(bad, lambda part: f"F:{part}"))
+        assert text.startswith(f"{path}:2: ")
 
     def test_hostile_family(self) -> None:
         bad = self.space(self.SOUND | {'"""\nimport os': [{"model": "x"}]})
