@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from ledger_maker import Maker
+from tracked import tracked
 
 import nas
 from nas.analyse import recommended, tables, verdict
@@ -12,7 +13,9 @@ from nas.report.page import page_data
 from nas.spec import Choice, ProblemError, Space, Status
 
 SPACE = Space(name="plain", choices=(Choice(name="mixing", values=("soft", "top1")),))
-OF_CAMPAIGNS = sorted(name for name in tables() if not name.startswith("screen"))
+OF_CAMPAIGNS = sorted(
+    name for name, path in tables().items() if tracked([path]) and not name.startswith("screen")
+)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from ledger_maker import SPACE, Maker, epoch
 from scipy.stats import binomtest
+from tracked import tracked
 
 import nas
 from nas.analyse import tables
@@ -190,7 +191,9 @@ def test_failing_families(filled: Maker) -> None:
     assert (table["failed"] > 0).all()
 
 
-OF_CAMPAIGNS = sorted(name for name in tables() if not name.startswith("screen"))
+OF_CAMPAIGNS = sorted(
+    name for name, path in tables().items() if tracked([path]) and not name.startswith("screen")
+)
 """The others are of a screen: see test_analyse_screens."""
 
 

@@ -1,10 +1,12 @@
 """Docs cannot lie: commands.md is made from the commands, the README names what there is."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import typer
 from test_cli_help import ROOT, commands
+from tracked import tracked
 
 from nas import resources
 from nas.cli.app import app
@@ -52,12 +54,18 @@ def test_the_reference_is_made_from_the_commands(pytestconfig: pytest.Config) ->
     assert REFERENCE.read_text() == reference()
 
 
+def _came(folder: str, suffix: str) -> list[str]:
+    """Names of what came with nas, of one kind."""
+    files = resources.files(folder, suffix)
+    return [name for name, path in files.items() if tracked([path])]
+
+
 def test_the_readme_names_all_there_is() -> None:
     readme = (ROOT / "README.md").read_text()
     names = [
-        *resources.files("search_spaces", ".yaml"),
-        *resources.files("templates", ".py.j2"),
-        *resources.files("analysis", ".py"),
+        *_came("search_spaces", ".yaml"),
+        *_came("templates", ".py.j2"),
+        *_came("analysis", ".py"),
         *SAMPLERS,
         *EXECUTORS,
         *(known.name for known in describe()),
@@ -68,11 +76,19 @@ def test_the_readme_names_all_there_is() -> None:
 
 def test_the_readme_prints_the_tree() -> None:
     readme = (ROOT / "README.md").read_text()
-    rooms = [path.name for path in (ROOT / "nas").iterdir() if (path / "__init__.py").exists()]
+    rooms = [path.parent.name for path in tracked((ROOT / "nas").glob("*/__init__.py"))]
     assert [room for room in rooms if f" {room}/" not in readme] == []
 
 
 def test_every_benchmark_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    found = [path.name for path in Path(ROOT / "benchmarks").glob("*.py")]
+    found = [path.name for path in tracked((ROOT / "benchmarks").glob("*.py"))]
     assert [name for name in found if f"benchmarks/{name}" not in readme] == []
+
+
+def test_an_own_file_is_not_what_came(tmp_path: Path) -> None:
+    own = tmp_path / "mine.yaml"
+    came = ROOT / "search_spaces" / "tiny.yaml"
+    assert tracked([came]) == [came]
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        assert tracked([own, came]) == [came]

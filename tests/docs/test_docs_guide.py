@@ -17,6 +17,7 @@ from guide import GUIDE, PICTURES, blocks, commands, rewrite
 from pictures import plotted, terminal, texts
 from playwright.sync_api import Browser, Page
 from real_nas import nas
+from tracked import tracked
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_the_page_s_picture_can_be_made(here: Path, page: Page, anew: bool) -> N
 def test_every_picture_is_there_and_shown() -> None:
     written = "".join(path.read_text() for path in GUIDE.parent.glob("*.md"))
     shown = set(re.findall(r"!\[[^]]+\]\(pictures/([\w.]+)\)", written))
-    assert shown == {path.name for path in PICTURES.iterdir()}
+    assert shown == {path.name for path in tracked(PICTURES.iterdir())}
 
 
 @pytest.fixture(autouse=True)

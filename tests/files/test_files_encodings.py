@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tracked import tracked
 
 import nas
 
 ROOT = Path(nas.__file__).parent
-SOURCES = [*ROOT.rglob("*.py"), *(ROOT.parent / "analysis").glob("*.py")]
+SOURCES = [*ROOT.rglob("*.py"), *tracked((ROOT.parent / "analysis").glob("*.py"))]
 
 
 def left_to_the_locale(tree: ast.AST) -> Iterator[int]:
