@@ -64,7 +64,12 @@ def fault_of(error: ValidationError) -> tuple[str, str]:
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """A suggestion that ends an error line: the nearest right names, or all of a few."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(wrong, names, n=3, cutoff=0.5)
+    closer = difflib.get_close_matches(wrong, names, n=3, cutoff=0.6)
+    near = [
+        name
+        for name in difflib.get_close_matches(wrong, names, n=3, cutoff=0.5)
+        if name in closer or name[:1] == wrong[:1]  # tyni is as far from tiny as nope from moe4
+    ]
     if near:
         return f"did you mean {' or '.join(near)}?"
     if 0 < len(names) <= 12:

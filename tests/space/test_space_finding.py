@@ -37,8 +37,13 @@ def test_a_path_gives_the_space_its_name(here: Path) -> None:
     assert space.load("deep.yaml").name == "deep"
 
 
-def test_an_unknown_name_gets_the_nearest(here: Path) -> None:
-    assert refusal("tny") == "no search space named 'tny' — did you mean tiny?"
+@pytest.mark.parametrize("typed", ["tny", "tyni", "tinny"])
+def test_an_unknown_name_gets_the_nearest(typed: str, here: Path) -> None:
+    assert refusal(typed) == f"no search space named {typed!r} — did you mean tiny?"
+
+
+def test_a_name_that_is_near_none_gets_all_there_are(here: Path) -> None:
+    assert refusal("nope") == "no search space named 'nope' — choose from moe4, tiny"
 
 
 def test_a_file_here_is_found_by_its_name(here: Path) -> None:
