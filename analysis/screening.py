@@ -6,7 +6,8 @@ are the candidates that the screen did not choose: drawn level over the rest of 
 how well the predictor ranks it. `space` adds the chosen ones, each of them standing for itself and
 each control for its share of the rest: the correlation over all mixtures that have the score.
 Either is missing below five controls that have it: give `nas screen` a larger --top where only the
-best have. After `--by corrected` the rest is what had not been chosen when a control was drawn.
+best have. With fewer than five in all the table is empty. After `--by corrected` the rest is what
+had not been chosen when a control was drawn.
 
 predictor             a score of the screen; of losses less is better. As baselines its best member
                       alone, parameters, MACs, latency, and two zero-cost proxies, `grad_norm` and
@@ -32,10 +33,12 @@ from nas.analyse.screened import PROXIES, arms, corrected, told
 from nas.effects.correlation import FEWEST, rank_correlations
 from nas.ledger.screens import CORRECTED, FORETELLING, ascends
 
-COLUMNS = [
-    *("predictor", "sample", "kendall", "kendall_low", "kendall_high", "spearman"),
-    *("spearman_low", "spearman_high", "n"),
-]
+COLUMNS = {
+    **dict.fromkeys(("predictor", "sample"), "object"),
+    **dict.fromkeys(("kendall", "kendall_low", "kendall_high"), "float"),
+    **dict.fromkeys(("spearman", "spearman_low", "spearman_high"), "float"),
+    "n": "int",
+}
 PREDICTORS = [*FORETELLING, "macs", *PROXIES]
 
 
@@ -43,6 +46,11 @@ def table(frames: Frames) -> pd.DataFrame:
     trained = arms(frames)
     scored = frames.screened
     control = trained["arm"] == "control"
+    if control.sum() < FEWEST:
+        answer = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+        answer.attrs["empty"] = _too_few(int(control.sum()))
+        answer.attrs["note"] = told(frames, trained)
+        return answer
     rows = []
     for name in [*PREDICTORS, CORRECTED]:
         score = corrected(trained, scored) if name == CORRECTED else trained[name]
@@ -52,11 +60,19 @@ def table(frames: Frames) -> pd.DataFrame:
             known = some & score.notna()
             found = _correlations(score[known], trained[known], total)
             rows.append({"predictor": name, "sample": sample, **found})
-    answer = pd.DataFrame(rows, columns=COLUMNS)
+    answer = pd.DataFrame(rows, columns=list(COLUMNS))
     answer = answer.sort_values(["sample", "kendall"], ascending=[True, False], kind="stable")
     answer = answer.reset_index(drop=True)
     answer.attrs["note"] = told(frames, trained)
     return answer
+
+
+def _too_few(controls: int) -> str:
+    are = "is 1" if controls == 1 else f"are {controls or 'none'}"
+    return (
+        f"Nothing can be said of what the screen foretold: that needs {FEWEST} controls trained to"
+        f" their end, and there {are}; `nas search --from-screen {FEWEST}` or more trains so many."
+    )
 
 
 def _correlations(score: pd.Series, trained: pd.DataFrame, total: int) -> dict[str, float]:

@@ -39,7 +39,8 @@ def render(
 
     Scripts get every column and full precision; JSON is a list of records with null for what is
     missing. A terminal gets the first columns that fit its width, shares in percent, and says how
-    many it left out, as of rows beyond `limit`. `note` stands below.
+    many it left out, as of rows beyond `limit`. `note` stands below. Where there are no rows, a
+    person gets the frame's `attrs["empty"]`, which says why, in their place.
     """
     if format == "csv":
         return csv_text(frame)
@@ -66,6 +67,8 @@ class _Page:
     rows: Sequence[Sequence[str]]
     total: int
     """Rows before the limit."""
+    empty: str = ""
+    """Why there are none."""
 
     @classmethod
     def of(cls, frame: "pd.DataFrame", title: str, note: str, limit: int | None) -> "_Page":
@@ -78,6 +81,7 @@ class _Page:
             numeric=tuple(frame[name].dtype.kind in "iuf" for name in frame.columns),
             rows=list(zip(*columns, strict=True)),
             total=len(frame),
+            empty=visible(str(frame.attrs.get("empty", ""))) if frame.empty else "",
         )
 
     def widths(self) -> list[int]:
@@ -101,6 +105,9 @@ class _Page:
         return "; ".join(parts)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.empty:
+            yield from map(Text, filter(None, (self.title, self.empty, self.note)))
+            return
         widths = self.widths()
         needed = accumulate(width + 3 for width in widths)
         count = max(1, sum(so_far <= options.max_width for so_far in needed))
@@ -153,6 +160,8 @@ def _markdown(page: _Page) -> str:
 
     rule = " | ".join("---:" if n else "---" for n in page.numeric)
     lines = [f"## {markdown(page.title)}", ""] if page.title else []
+    if page.empty:
+        return "\n".join([*lines, markdown(page.empty), "", markdown(page.note)]) + "\n"
     lines += [line(page.columns), f"| {rule} |"]
     lines += [line(row) for row in page.rows]
     lines += ["", markdown(page.footer(len(page.columns)))]

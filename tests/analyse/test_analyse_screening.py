@@ -1,11 +1,13 @@
 """Whether a screen foretold training, on planted campaigns."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ledger_maker import Maker
 from planted_screen import SPACE, planted
+from real_nas import inside
 from scipy import stats
 
 import nas
@@ -84,8 +86,26 @@ def test_the_correction_learns_what_the_screen_missed(tmp_path: Path) -> None:
 
 def test_few_candidates_give_what_can_be_said(tmp_path: Path) -> None:
     table = nas.table("screening", planted(tmp_path, noise=0.0, trained=3).ledger)
-    assert table["kendall"].isna().all()
+    assert table.empty
+    assert "needs 5 controls trained to their end, and there are none;" in table.attrs["empty"]
     assert "3 chosen by uniform and 0 controls" in table.attrs["note"]
+
+
+def test_a_report_of_too_few_controls_is_a_sentence(tmp_path: Path) -> None:
+    ledger = planted(tmp_path, noise=0.0, trained=10).ledger
+    ledger.close()
+    why = "needs 5 controls trained to their end, and there are 4; `nas search --from-screen 5` or"
+    for form in ("table", "md"):
+        said = inside("report", "screening", "-f", form, cwd=tmp_path).stdout
+        words = " ".join(said.replace("\\", "").split())
+        assert why in words
+        assert "campaign first; 6 chosen by uniform and 4 controls; " in words
+        assert words.index("The draw is adaptive") < words.index(why)
+        assert "Kendall" not in said
+        assert "kendall" not in said
+    assert json.loads(inside("report", "screening", "-f", "json", cwd=tmp_path).stdout) == []
+    columns = inside("report", "screening", "-f", "csv", cwd=tmp_path).stdout.strip()
+    assert columns.startswith('"predictor","sample","kendall"')
 
 
 def test_another_campaign_is_told_what_to_do(tmp_path: Path) -> None:

@@ -112,6 +112,13 @@ def test_what_a_screen_foretold(tmp_path: Path) -> None:
     assert section["note"] == ranks.attrs["note"]
 
 
+def test_a_screen_of_few_controls_has_no_ranks(tmp_path: Path) -> None:
+    ledger = planted(tmp_path, noise=0.02, trained=8).ledger
+    section = json.loads(to_json(page_data(ledger)))["sections"]["screening"]
+    assert section["table"]["rows"] == 8
+    assert column(section["ranks"], "kendall") == []
+
+
 def test_the_space_as_it_was_screened(tmp_path: Path) -> None:
     ledger = planted(tmp_path, noise=0.02).ledger
     section = json.loads(to_json(page_data(ledger)))["sections"]["screened"]
