@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: search test check format golden cuda cuda-wheels clean
+.PHONY: search test proof check format golden cuda cuda-wheels clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,8 +16,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 search: $(VENV)/.installed
 	$(BIN)/nas search --budget 4m
 
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 30
+
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 30
+	$(PYTEST) -m "not proof"
+
+proof: $(VENV)/.installed
+	$(PYTEST) -m proof
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .

@@ -13,9 +13,9 @@ from nas.campaign.plan import check_enough, plan_of
 from nas.campaign.probing import (
     classes_of,
     conditions_for,
-    count_members,
     feasible,
     left_out,
+    unsound_members,
 )
 from nas.campaign.proposals import Proposer
 from nas.campaign.screening import sampler_of
@@ -62,11 +62,8 @@ class DryRun:
         warm = warm_keys(ledger, space, config) if ledger else None
         cold = () if warm is None else cold_models(space, warm)
         warmed = less(space, cold)
-        counts, failed = count_members(
-            [member for _, member in warmed.members if member.model not in probes], under
-        )
-        counts |= {model: (p.params, p.macs) for model, p in probes.items() if p.ok}
-        probes |= failed
+        unprobed = (member for _, member in warmed.members if member.model not in probes)
+        probes |= unsound_members(unprobed, under)
         allowed = feasible(warmed, probes)
         for line in left_out(probes):
             say(line)
@@ -109,7 +106,6 @@ class DryRun:
             replicate=config.replicate,
             warm=warm,
             measure=Gates(self._sandbox, say, seconds=GATE_SECONDS) if runs else lambda *_: None,
-            count=lambda member, *_: counts[member.model],
             write=render,
         )
 

@@ -1,7 +1,7 @@
 """Pre-flight of every member a campaign may draw: probed once, remembered in the ledger."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from nas.campaign.config import CampaignConfig
@@ -9,8 +9,8 @@ from nas.campaign.waiting import GIVE_UP_SECONDS, delays
 from nas.data import num_classes
 from nas.execute import Answer, GpuSandbox, Sandbox, settled_precision
 from nas.ledger import Ledger, probe_digest
-from nas.preflight import Crowded, conditions, meta_count, probe_beside_others
-from nas.spec import Conditions, Member, Probe, Problem, ProblemError, Space
+from nas.preflight import Crowded, conditions, meta_cost, probe_beside_others
+from nas.spec import Conditions, Member, Probe, ProblemError, Space
 
 PROBE_SECONDS = 300.0
 """How long one member's probe may take before its process is killed."""
@@ -85,32 +85,16 @@ def _probed(
     )
 
 
-def count_members(
-    members: list[Member], under: Conditions
-) -> tuple[dict[str, tuple[int, int]], dict[str, Probe]]:
-    """(parameters, MACs) of each member that builds, and a failed probe of each that does not, by
-    model name. Nothing is trained, so what fails only in training is not found.
-
-    As with `probe_members`, a process that can be killed does it, and an accident is looked at
-    again in a fresh one.
-    """
-    counts: dict[str, tuple[int, int]] = {}
-    failed: dict[str, Probe] = {}
-    with Sandbox() as sandbox:
-        for member in members:
-            asked = (member, under.image_size, under.channels, under.num_classes)
-            taken = sandbox.call(meta_count, *asked, timeout=PROBE_SECONDS)
-            if not taken.ok:
-                sandbox.close()
-                taken = sandbox.call(meta_count, *asked, timeout=PROBE_SECONDS)
-            if not taken.ok:
-                sandbox.close()
-            answer = taken.value if taken.ok else Problem(what=f"{taken.problem}, twice")
-            if isinstance(answer, Problem):
-                failed[member.model] = Probe(member=member, ok=False, problem=str(answer))
-            else:
-                counts[member.model] = answer
-    return counts, failed
+def unsound_members(members: Iterable[Member], under: Conditions) -> dict[str, Probe]:
+    """A failed probe of each member that does not build, by model name. They are built here, on the
+    meta device: nothing is trained, and what fails only in training is not found."""
+    failed = {}
+    for member in members:
+        try:
+            meta_cost(member, under.image_size, under.channels, under.num_classes)
+        except ProblemError as error:
+            failed[member.model] = Probe(member=member, ok=False, problem=str(error.problem))
+    return failed
 
 
 def left_out(probes: Mapping[str, Probe]) -> list[str]:

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from nas.campaign.benching import benched
 from nas.ledger import Drawn
-from nas.preflight import Overhead, cost, meta_cost, overhead
+from nas.preflight import Overhead, cost, overhead
 from nas.render import render_to_run, template_hash, told_of
 from nas.sample import Sampler
-from nas.spec import Assignment, Candidate, Member, Phase, Plan, Probe, Record, Space, Task
+from nas.spec import Assignment, Candidate, Phase, Plan, Probe, Record, Space, Task
 
 
 class Proposer:
@@ -28,14 +28,12 @@ class Proposer:
         replicate: int = 0,
         warm: Mapping[str, str] | None = None,
         measure: Callable[[str, int, int], Overhead | None] = overhead,
-        count: Callable[[Member, int, int, int], tuple[int, int]] = meta_cost,
         write: Callable[[Candidate], str] = render_to_run,
     ) -> None:
         """`warm`: the bank's key of each model that experts begin as; None: from nothing.
         `measure` counts what a template adds to its experts: see `nas.preflight.overhead`. It
         runs the template's code, so a campaign has that done by another process. Where it says
-        None, what a candidate costs is not known. `count` is asked for parameters and MACs of a
-        member without a probe. `write` renders: where nothing of it runs, that
+        None, what a candidate costs is not known. `write` renders: where nothing of it runs, that
         may be plain `render`."""
         self.space = space
         self.task = task
@@ -48,7 +46,6 @@ class Proposer:
         self.replicate = replicate
         self.warm = warm
         self._measure = measure
-        self._count = count
         self._write = write
         self._overheads: dict[tuple[object, ...], Overhead | None] = {}
 
@@ -77,9 +74,7 @@ class Proposer:
         with told_of(candidate):
             code = self.render(candidate)
         gate = self._overhead(candidate, code)
-        need = None
-        if gate is not None:
-            need = cost(candidate, self.probes, self.num_classes, gate, self._count)
+        need = None if gate is None else cost(candidate, self.probes, self.num_classes, gate)
         return Drawn(candidate=candidate, code=code, cost=need)
 
     def render(self, candidate: Candidate) -> str:

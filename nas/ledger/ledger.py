@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -219,13 +218,14 @@ class Ledger:
         """A campaign by name, or the latest that is no bank, or where all are banks the latest;
         ProblemError if there is none."""
         with self.session() as session:
-            query = select(m.Campaign).order_by(m.Campaign.id.desc())
+            query = select(m.Campaign.id).order_by(m.Campaign.id.desc())
             if name is not None:
                 query = query.where(m.Campaign.name == name)
-            rows = iter(session.scalars(query.execution_options(yield_per=1)))
-            latest = next(rows, None)
-            searches = (row for row in chain([latest], rows) if row and not _is_bank(row.config))
-            row = next(searches, latest)
+            # Each read when it is needed: an older one may be damaged.
+            rows = (session.get_one(m.Campaign, ident) for ident in session.scalars(query).all())
+            row = next(rows, None)
+            if row is not None and _is_bank(row.config):
+                row = next((other for other in rows if not _is_bank(other.config)), row)
             if row is None and name is None:
                 raise ProblemError(
                     "no campaign is in this ledger yet",

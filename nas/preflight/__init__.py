@@ -2,7 +2,7 @@
 
 from nas.preflight.conditions import conditions
 from nas.preflight.cost import NO_OVERHEAD, Overhead, cost, overhead, too_large
-from nas.preflight.meta import meta_cost, meta_count
+from nas.preflight.meta import meta_cost
 from nas.preflight.probe import Crowded, probe, probe_beside_others
 from nas.preflight.propose import candidates, parse_count, proposed_space
 
@@ -14,7 +14,6 @@ __all__ = [
     "conditions",
     "cost",
     "meta_cost",
-    "meta_count",
     "overhead",
     "parse_count",
     "probe",

@@ -1,7 +1,7 @@
 """What a candidate needs, by adding up what its members were measured to need."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from nas.preflight.code import execute
 from nas.preflight.faults import stage
 from nas.preflight.meta import count_macs, meta_cost
 from nas.preflight.saved import saved_bytes
-from nas.spec import Candidate, Cost, Member, Probe, Problem
+from nas.spec import Candidate, Cost, Probe, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,12 @@ def cost(
     probes: Mapping[str, Probe],
     num_classes: int,
     gate: Overhead = NO_OVERHEAD,
-    count: Callable[[Member, int, int, int], tuple[int, int]] = meta_cost,
 ) -> Cost:
     """Parameters, MACs and training memory of a candidate, `probes` by model name.
 
     Without a sound probe of every member the memory is not known, so `memory_bytes` is None, and
-    parameters and MACs come from the meta device, or whoever else `count` asks. Raises ProblemError
-    for a member that does not build there.
+    parameters and MACs come from the meta device. Raises ProblemError for a member that does not
+    build there.
     """
     members = [expert.member for expert in candidate.experts]
     known = [probes[m.model] for m in members if m.model in probes and probes[m.model].ok]
@@ -68,7 +67,7 @@ def cost(
             extra_saved_bytes=gate.saved_bytes,
         )
     size, channels = candidate.image_size, candidate.channels
-    counts = [count(member, size, channels, num_classes) for member in members]
+    counts = [meta_cost(member, size, channels, num_classes) for member in members]
     return Cost(
         params=gate.params + sum(params for params, _ in counts),
         macs=gate.macs + sum(macs for _, macs in counts),

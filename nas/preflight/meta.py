@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas.preflight.faults import stage
-from nas.spec import Member, Problem, ProblemError
+from nas.spec import Member, ProblemError
 
 
 def create(member: Member, num_classes: int, channels: int) -> nn.Module:
@@ -45,16 +45,6 @@ def meta_cost(
     `img_size` would mend it, that is the fix.
     """
     return _meta_cost(member.model_dump_json(), image_size, channels, num_classes)
-
-
-def meta_count(
-    member: Member, image_size: int, channels: int, num_classes: int
-) -> tuple[int, int] | Problem:
-    """As `meta_cost`, with the member's fault as a value."""
-    try:
-        return meta_cost(member, image_size, channels, num_classes)
-    except ProblemError as error:
-        return error.problem
 
 
 @lru_cache(maxsize=4096)

@@ -71,7 +71,7 @@ def test_every_snippet_prints_what_the_guide_says(here: Path, anew: bool) -> Non
     assert (here / "effects.html").stat().st_size > 1e6  # plotly is inside
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_its_first_command_searches(tmp_path: Path) -> None:
     first = commands()[0]
     assert first.startswith("nas search ")

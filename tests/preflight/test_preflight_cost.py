@@ -147,7 +147,7 @@ def test_every_family_of_tiny_passes_its_probe() -> None:
     assert failed == {}
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_first_of_every_family_of_moe4_passes_its_probe() -> None:
     moe4 = space.load("moe4")
     at_64 = conditions(moe4.image_size, moe4.channels, 10)
@@ -160,7 +160,7 @@ def test_the_first_of_every_family_of_moe4_passes_its_probe() -> None:
     assert failed == {}
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_members_of_moe4_stand_in_order_of_size_and_stay_within_thirty_million() -> None:
     moe4 = space.load("moe4")
     assert moe4.experts is not None

@@ -82,13 +82,13 @@ def elsewhere() -> list[dict[str, str]]:
         "print(json.dumps({n: as_json(draw(make(WIDE, 7), 20)) for n, make in MAKERS.items()}))"
     )
     here = Path(__file__).parent
+    path = [str(folder) for folder in (here, here.parent / "helpers", here.parents[1])]
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", code],
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ
-            | {"PYTHONHASHSEED": seed, "PYTHONPATH": f"{here}{os.pathsep}{here.parents[1]}"},
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(path)},
         )
         for seed in ("0", "1", "4242")
     ]
