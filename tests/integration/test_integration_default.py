@@ -9,8 +9,17 @@ import pytest
 from real_nas import nas_inside, results, started
 
 import nas as package
+from nas.spec import ProblemError
 
 READS = (["report", "family_yield"], ["report", "--html", "page.html"], ["status", "--json"])
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether there is a campaign; for a moment there is no more than a file."""
+    try:
+        return bool(package.Ledger(folder / "runs.db").campaign_names())
+    except ProblemError:
+        return False
 
 
 @pytest.mark.slow
@@ -21,9 +30,7 @@ def test_three_trials_of_the_default_space(tmp_path: Path) -> None:
     reads = 0
     with started("search", "--trials", "3", cwd=tmp_path, **piped) as campaign:
         while campaign.poll() is None:
-            if (tmp_path / "runs.db").exists() and package.Ledger(
-                tmp_path / "runs.db"
-            ).campaign_names():
+            if has_begun(tmp_path):
                 nas_inside(*READS[reads % len(READS)], cwd=tmp_path)
                 reads += 1
             time.sleep(1.0 if reads < len(READS) else 8.0)  # each first of all once
