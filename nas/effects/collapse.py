@@ -7,8 +7,8 @@ from nas.effects.observations import Bools, Floats
 LEVEL = 0.01
 """The chance that always answering the commonest class passes for learning."""
 POWER = 0.8
-"""The chance that a model half-way between that and perfect has to have of passing, for those that
-do not pass to have learned nothing."""
+"""The power that the test must have at an accuracy half-way between the commonest class's share and
+1; with less, the images are too few to tell."""
 ENOUGH = 0.5
 """The share of a campaign's runs that have to learn, for the others to stand out."""
 MANY = 0.25
