@@ -24,9 +24,9 @@ With early stopping, synergies are on the accuracy at the first rung, where all 
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.measures import FAILED, SOUND, by_pair
-from nas.effects import synergies
+from nas.results import Frames
+from nas.results.aggregates import FAILED, SOUND, by_pair
+from nas.stats import synergies
 
 COLUMNS = [
     *("family_a", "family_b", "synergy", "synergy_low", "synergy_high", "q_value", "together"),

@@ -22,8 +22,8 @@ from typing import Any
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.measures import by_family, by_pair
+from nas.results import Frames
+from nas.results.aggregates import by_family, by_pair
 
 COLUMNS = ["level", "values", "drawn", "covered", "mean", "min", "max", "spread", "least"]
 

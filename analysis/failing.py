@@ -15,8 +15,8 @@ seconds               worker time lost in the failed ones
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.measures import FAILED, by_family, ended, wilson
+from nas.results import Frames
+from nas.results.aggregates import FAILED, by_family, ended, wilson
 
 
 def table(frames: Frames) -> pd.DataFrame:

@@ -21,8 +21,8 @@ from typing import Any
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.measures import FAILED, by_family, ended
+from nas.results import Frames
+from nas.results.aggregates import FAILED, by_family, ended
 
 COLUMNS = [
     *("outcome", "stage", "family", "attempts", "share", "message", "candidates", "seconds"),

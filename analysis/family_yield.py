@@ -18,7 +18,7 @@ effect                change in validation accuracy when it stands where an aver
 effect_low            its 95 % interval (HC2, corrected for interactions of pairs)
 effect_high
 advice                drop where the whole interval lies below −1 point, keep where it lies above,
-                      else needs N more draws, or cannot tell: `nas.effects.advice`; drop as well
+                      else needs N more draws, or cannot tell: `nas.stats.advice`; drop as well
                       where it surely fails or collapses more than the rest, and more often than
                       not
 alone_val_acc         of its members trained alone at equal epochs, mean over their controls
@@ -50,9 +50,9 @@ speak of candidates that fit the device.
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.measures import FAILED, alone, by_family, device_hours, learned, wilson
-from nas.effects import Advice, advise, family_effects
+from nas.results import Frames
+from nas.results.aggregates import FAILED, alone, by_family, device_hours, learned, wilson
+from nas.stats import Advice, advise, family_effects
 
 COLUMNS = [
     *("family", "mean_val_acc", "effect", "effect_low", "effect_high", "advice"),

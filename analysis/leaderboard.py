@@ -43,8 +43,8 @@ epochs                trained
 import numpy as np
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.measures import alone, by_family, finals, seconds_of
+from nas.results import Frames
+from nas.results.aggregates import alone, by_family, finals, seconds_of
 
 COLUMNS = [
     *("lift_over_alone", "experts_used", "lift_over_uniform", "test_acc", "val_se"),

@@ -21,10 +21,10 @@ n_uniform
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.measures import by_family, mean_interval
-from nas.analyse.observed import first_rung
-from nas.analyse.tables import answer
+from nas.results import Frames
+from nas.results.aggregates import by_family, mean_interval
+from nas.results.observed import first_rung
+from nas.results.tables import answer
 
 LIFTS = ("alone", "uniform")
 COLUMNS = [

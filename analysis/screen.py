@@ -28,8 +28,8 @@ rank                  by the uniform average, 1 is best
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.screens import screen
+from nas.results import Frames
+from nas.results.screens import screen
 
 COLUMNS = [
     *("families", "uniform", "probe", "gate", "static", "oracle", "best_member", "uniform_test"),

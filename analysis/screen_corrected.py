@@ -14,10 +14,10 @@ rank                  by the uniform average, 1 is best
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.screened import arms, corrected_all
-from nas.effects.correction import FEWEST
-from nas.spec import ProblemError
+from nas.results import Frames
+from nas.results.screen_validation import arms, corrected_all
+from nas.schema import ProblemError
+from nas.stats.surrogate import FEWEST
 
 COLUMNS = ["families", "foretold", "trained", "uniform", "members", "rank"]
 

@@ -18,9 +18,9 @@ mixtures              how many hold it
 import numpy as np
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.measures import by_family
-from nas.analyse.screens import screen, screen_in
+from nas.results import Frames
+from nas.results.aggregates import by_family
+from nas.results.screens import screen, screen_in
 
 COLUMNS = [
     *("family", "uniform", "without", "gain", "best", "oracle", "alone", "in_best", "mixtures"),

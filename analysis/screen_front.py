@@ -18,8 +18,8 @@ from bisect import bisect_left, insort
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.screens import screen
+from nas.results import Frames
+from nas.results.screens import screen
 
 COLUMNS = [
     *("families", "uniform", "params", "latency", "gate", "uniform_test", "members", "rank"),

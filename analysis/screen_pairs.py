@@ -16,9 +16,9 @@ from itertools import combinations
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.measures import by_family, by_pair
-from nas.analyse.screens import screen
+from nas.results import Frames
+from nas.results.aggregates import by_family, by_pair
+from nas.results.screens import screen
 
 COLUMNS = ["family_a", "family_b", "synergy", "uniform", "best", "oracle", "mixtures"]
 

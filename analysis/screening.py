@@ -28,10 +28,10 @@ The note gives the regret, best of the chosen against best of the controls, and 
 
 import pandas as pd
 
-from nas.analyse import Frames
-from nas.analyse.screened import PROXIES, arms, corrected, told
-from nas.effects.correlation import FEWEST, rank_correlations
 from nas.ledger.screens import CORRECTED, FORETELLING, ascends
+from nas.results import Frames
+from nas.results.screen_validation import PROXIES, arms, corrected, told
+from nas.stats.correlation import FEWEST, rank_correlations
 
 COLUMNS = {
     **dict.fromkeys(("predictor", "sample"), "object"),

@@ -14,10 +14,10 @@ from math import log
 
 import numpy as np
 
-from nas.audit import ALPHA, Audit, Bets, Draw, Levels
-from nas.audit.bets import log_mean
 from nas.sample import make_sampler
-from nas.spec import Member, Record, Space, Subset
+from nas.schema import Member, Record, Space, Subset
+from nas.stats import ALPHA, Audit, Bets, Draw, Levels
+from nas.stats.martingale import log_mean
 
 FAMILIES, K, DRAWS = 29, 4, 1146
 BLOCK = 25

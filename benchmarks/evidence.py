@@ -22,10 +22,10 @@ import numpy as np
 from scipy.stats import spearmanr, t
 from worlds import SPREAD, WORLDS, Floats, Sets
 
-from nas.effects import Observations, family_effects, synergies
-from nas.effects.family import comparable, contrasts, freedom_of, less_their_mean
 from nas.sample import make_sampler
-from nas.spec import Assignment, Member, Record, Space, Subset
+from nas.schema import Assignment, Member, Record, Space, Subset
+from nas.stats import Observations, family_effects, synergies
+from nas.stats.family_effects import comparable, contrasts, freedom_of, less_their_mean
 
 FAMILIES, K = 29, 4
 PLANTED = {(1, 2): 1.5, (5, 9): 1.5, (10, 20): 1.5}

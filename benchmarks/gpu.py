@@ -31,13 +31,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from nas.data.split import Data, Preparation, TensorSplit
-from nas.execute import versions
-from nas.preflight import conditions, cost, overhead, probe
+from nas.data.batches import Data, Preparation, TensorSplit
+from nas.hardware import versions
+from nas.measure import conditions, cost, overhead, probe
 from nas.render import render, template_hash
 from nas.sample import make_sampler
+from nas.schema import Candidate, Probe, Record, Space, Task
 from nas.space import load
-from nas.spec import Candidate, Probe, Record, Space, Task
 from nas.train import load_model, procedure
 
 CLASSES = 10

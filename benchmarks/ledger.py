@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nas.ledger import Ledger
 from nas.ledger import models as m
-from nas.spec import (
+from nas.schema import (
     Assignment,
     Candidate,
     Choice,
@@ -173,7 +173,7 @@ def rows(
 RESUME = """
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.sample import make_sampler
-from nas.spec import Phase, Space
+from nas.schema import Phase, Space
 ledger = Ledger(PATH, read_only=False)
 campaign = ledger.campaign()
 store = CampaignStore(ledger, campaign.id, Owner.me())
@@ -211,7 +211,7 @@ def main() -> None:
         write(path, asked.attempts)
         where = f"PATH = {str(path)!r}\n"
         took = {"resume": seconds(where + RESUME), "status": seconds(where + STATUS)}
-        from nas.analyse import tables
+        from nas.results import tables
 
         for name in tables():
             took[f"report {name}"] = seconds(f"{where}NAME = {name!r}\n{REPORT}")

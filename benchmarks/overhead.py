@@ -19,7 +19,7 @@ from nas.execute import Idle
 from nas.execute.base import Executor
 from nas.execute.local import LocalExecutor
 from nas.execute.ray_tune import RayExecutor
-from nas.spec import Candidate, Epoch, Outcome, Recipe, Status, Task, Trial
+from nas.schema import Candidate, Epoch, Outcome, Recipe, Status, Task, Trial
 
 TARGET_SECONDS = 0.1
 STEP_SECONDS = 0.02

@@ -16,9 +16,9 @@ from itertools import combinations
 import torch
 
 from nas import render, space
-from nas.execute import device_bytes
-from nas.preflight import conditions, overhead, probe, too_large
-from nas.spec import Assignment, Candidate, Cost, Pick, Task
+from nas.hardware import device_bytes
+from nas.measure import conditions, overhead, probe, too_large
+from nas.schema import Assignment, Candidate, Cost, Pick, Task
 
 FAMILIES = 29
 

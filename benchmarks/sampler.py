@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from nas.sample import make_sampler
-from nas.spec import Assignment, Choice, Member, Record, Space, Subset
+from nas.schema import Assignment, Choice, Member, Record, Space, Subset
 
 FAMILIES, EXPERTS, DRAWS = 29, 4, 1146
 REPLAY = 5000

@@ -17,11 +17,12 @@ from math import comb
 import numpy as np
 import torch
 
-from nas.bank import Entry
-from nas.screen import Experts, sets_of
-from nas.screen.averages import oracle, uniform
-from nas.screen.fitted import gates, selection
-from nas.screen.probe import probes
+from nas.experts import Entry
+from nas.experts.averages import oracle, uniform
+from nas.experts.components import Experts
+from nas.experts.fitting import gates, selection
+from nas.experts.linear_probe import probes
+from nas.experts.mixtures import sets_of
 
 HELD = 10_000
 

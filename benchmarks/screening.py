@@ -30,18 +30,18 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from nas.analyse.screened import with_scores
 from nas.campaign import CampaignConfig
 from nas.campaign.bank import bank_of, banked, open_bank, wanted
 from nas.campaign.dataset import examine
 from nas.campaign.run import Voice, run
-from nas.campaign.screening import screen_space
-from nas.effects.correction import left_out
+from nas.campaign.screen import screen_space
 from nas.ledger import Ledger
 from nas.ledger.screens import ascends, best_screened, known_of_all, screen_of, screened
+from nas.results.screen_validation import with_scores
 from nas.sample import Screened
+from nas.schema import Choice, Space
 from nas.space import load
-from nas.spec import Choice, Space
+from nas.stats.surrogate import left_out
 
 SCORES = (
     *("uniform", "uniform_loss", "probe", "probe_loss", "static", "static_loss", "gate"),

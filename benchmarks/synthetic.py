@@ -18,8 +18,8 @@ from nas import space as spaces
 from nas.ledger import Ledger
 from nas.ledger import models as m
 from nas.render import render
-from nas.spec import Assignment, Candidate, Inputs, Pick, Role, Space, Subset, Task
-from nas.spec.candidate import Expert
+from nas.schema import Assignment, Candidate, Inputs, Pick, Role, Space, Subset, Task
+from nas.schema.candidate import Expert
 
 BATCH = 2_000
 LONG = 500

@@ -33,8 +33,8 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32768")
 import torch
 
 from nas.render import render, template_hash
-from nas.spec import Candidate, Member, Recipe, Task
-from nas.spec.candidate import Expert
+from nas.schema import Candidate, Member, Recipe, Task
+from nas.schema.candidate import Expert
 
 EXPERTS = {
     "EfficientNet": "efficientnet_b0",

@@ -12,8 +12,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.effects import Observations
-from nas.effects.collapse import collapsed
+from nas.stats import Observations
+from nas.stats.collapse import collapsed
 
 Floats = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ def __getattr__(name: str) -> "Any":
 
         return Ledger
     if name == "table":
-        from nas.analyse import table
+        from nas.results import table
 
         return table
     raise AttributeError(f"module 'nas' has no attribute {name!r}")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.faults import is_library_failure, is_out_of_memory
-from nas.spec import Recipe
+from nas.schema import Recipe
 
 LAYOUT = torch.channels_last
 """Also on a CPU: a training step of a small timm network takes 5 to 40 % less time in it."""

@@ -7,7 +7,7 @@ written or removed because of them.
 import re
 from pathlib import Path
 
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 _NAME = re.compile(r"[\w-][\w.-]{0,254}", re.ASCII)
 

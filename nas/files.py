@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from nas.spec import ProblemError, UsageError
+from nas.schema import ProblemError, UsageError
 
 _PART = ".part"
 SOURCE_BYTES = 200_000

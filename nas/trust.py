@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nas import resources
 from nas.files import read_source, write_text
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 KINDS = {"templates": ".py.j2", "analysis": ".py"}
 """The open folders whose files are code, and how their names end."""

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from nas.campaign.agenda import Agenda
+from nas.campaign.backoff import Waiting
 from nas.campaign.config import CampaignConfig
 from nas.campaign.launch import Launcher
-from nas.campaign.verdict import title
-from nas.campaign.waiting import Waiting
+from nas.campaign.queue import Agenda
+from nas.campaign.retry import title
 from nas.ledger import Claim
-from nas.spec import BUSY, CROWDED, Outcome, Trial
+from nas.schema import BUSY, CROWDED, Outcome, Trial
 from nas.working_time import awake
 
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from nas.bank import FOLDER, Bank, BankError, Entry
 from nas.campaign.config import CampaignConfig, default_name
 from nas.campaign.controls import TEMPLATE
 from nas.contained import contained
 from nas.data.manifest import Manifest
+from nas.experts import FOLDER, Bank, BankError, Entry
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.datasets import keep_manifest
 from nas.render import template_hash
-from nas.spec import (
+from nas.schema import (
     FINETUNED,
     FROZEN,
     SCRATCH,

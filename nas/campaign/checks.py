@@ -2,13 +2,14 @@
 
 from nas.campaign.bank import check_starts
 from nas.campaign.config import CampaignConfig
+from nas.campaign.constraints import check_plan
 from nas.campaign.controls import TEMPLATE as CONTROLS
-from nas.campaign.logs import check_log
-from nas.campaign.plan import check_plan
-from nas.campaign.screening import check_screen
-from nas.execute import check_gpus, make_executor
+from nas.campaign.screen import check_screen
+from nas.campaign.trackers import check_log
+from nas.execute import make_executor
+from nas.hardware import check_gpus
 from nas.render import check_space, check_trusted
-from nas.spec import Space
+from nas.schema import Space
 
 
 def check_consent(space: Space, config: CampaignConfig) -> None:

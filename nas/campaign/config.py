@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from nas.spec import Noun, Space, Task, UsageError
+from nas.schema import Noun, Space, Task, UsageError
 
 MOST = 2**31 - 1
 """Of what is counted: a database's integers hold no more."""
@@ -20,7 +20,7 @@ class CampaignConfig(Noun):
     dataset: str = "digits"
     split_seed: int = Field(0, ge=0, le=MOST_SEED)
     hold_out: float = Field(0.0, ge=0, lt=1)
-    """Share of the training images kept from the models; see nas.spec.Task."""
+    """Share of the training images kept from the models; see nas.schema.Task."""
     replicate: int = Field(0, ge=0, le=MOST)
     """Of every candidate of the search: another number is another training seed."""
     bank: bool = False
@@ -55,10 +55,10 @@ class CampaignConfig(Noun):
     """Failed candidates in a row after which a family is no longer drawn."""
     data_root: str = "data"
     log: str | None = None
-    """What else is told of epochs and ends: see nas.campaign.logs."""
+    """What else is told of epochs and ends: see nas.campaign.trackers."""
     drop: tuple[str, ...] = ()
     prefer: tuple[str, ...] = ()
-    """Families, by the owner's wish; see nas.spec.Plan."""
+    """Families, by the owner's wish; see nas.schema.Plan."""
     strict_coverage: bool = False
     """Whether a biased draw stops the campaign."""
 

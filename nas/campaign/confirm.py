@@ -11,7 +11,7 @@ from nas.campaign.controls import check_template
 from nas.campaign.run import Ended, Voice, run
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner
 from nas.render import current_hash, rendered_anew
-from nas.spec import ProblemError, Role, Space
+from nas.schema import ProblemError, Role, Space
 
 
 def confirm(

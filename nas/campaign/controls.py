@@ -7,7 +7,7 @@ trained alone at equal epochs.
 from collections.abc import Iterable, Iterator
 
 from nas.render import CandidateError, template_hash
-from nas.spec import Assignment, Candidate, Pick, Record, Space, Status, Task
+from nas.schema import Assignment, Candidate, Pick, Record, Space, Status, Task
 
 TEMPLATE = "single"
 

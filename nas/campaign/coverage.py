@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from nas.audit import Verdict, audit_of, draws
 from nas.ledger import CampaignStore
-from nas.spec import Record, Space
+from nas.schema import Record, Space
+from nas.stats import Verdict, audit_of, draws
 
 
 class Coverage:

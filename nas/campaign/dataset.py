@@ -13,7 +13,7 @@ from nas.data.manifest import Manifest
 from nas.ledger import Ledger
 from nas.ledger.datasets import banks_of, keep_manifest, manifest_of, renew_manifest
 from nas.ledger.screens import screen_of
-from nas.spec import SCRATCH, Inputs, Outcome, ProblemError, Space, Status, command_line
+from nas.schema import SCRATCH, Inputs, Outcome, ProblemError, Space, Status, command_line
 
 _SECONDS = 10.0
 """Between lines that say how far the look has come."""

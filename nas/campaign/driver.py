@@ -7,24 +7,25 @@ from dataclasses import replace
 from nas.campaign import weights
 from nas.campaign.admission import Admission, Running
 from nas.campaign.afterwards import afterwards
-from nas.campaign.agenda import Agenda
-from nas.campaign.benching import benched
-from nas.campaign.clock import Clock
+from nas.campaign.backoff import GIVE_UP_SECONDS
 from nas.campaign.config import CampaignConfig
 from nas.campaign.coverage import Coverage
 from nas.campaign.dataset import SameData
+from nas.campaign.exclusions import benched
 from nas.campaign.launch import Launcher
-from nas.campaign.leftovers import make_stop_file, remove_stop_file, stop_file
-from nas.campaign.logs import Recorder
 from nas.campaign.proposals import Proposer
+from nas.campaign.queue import Agenda
+from nas.campaign.retry import alone, title, told, verdict
 from nas.campaign.rungs import Rungs
-from nas.campaign.verdict import alone, title, told, verdict
-from nas.campaign.waiting import GIVE_UP_SECONDS
-from nas.execute import Idle, MemoryReader
+from nas.campaign.stale_files import make_stop_file, remove_stop_file, stop_file
+from nas.campaign.timer import Clock
+from nas.campaign.trackers import Recorder
+from nas.execute import Idle
+from nas.hardware import MemoryReader
 from nas.ledger import CampaignStore, Claim
-from nas.ledger.trouble import DamagedError
+from nas.ledger.errors import DamagedError
 from nas.render import CandidateError
-from nas.spec import Epoch, Outcome, Role, Status, Trial
+from nas.schema import Epoch, Outcome, Role, Status, Trial
 
 HEARTBEAT_SECONDS = 5.0
 LOCK_SECONDS = 5.0

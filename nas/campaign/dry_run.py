@@ -3,26 +3,20 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nas.audit import OF_A_BANK, Verdict, audit_of, draws
 from nas.campaign.bank import cold_models, less, warm_keys
 from nas.campaign.checks import check_settings
 from nas.campaign.config import CampaignConfig
+from nas.campaign.constraints import check_enough, plan_of
 from nas.campaign.dataset import examine_if_there
-from nas.campaign.gates import Gates
-from nas.campaign.plan import check_enough, plan_of
-from nas.campaign.probing import (
-    classes_of,
-    conditions_for,
-    feasible,
-    left_out,
-    unsound_members,
-)
+from nas.campaign.gate_cost import Gates
+from nas.campaign.probing import classes_of, conditions_for, feasible, left_out, unsound_members
 from nas.campaign.proposals import Proposer
-from nas.campaign.screening import sampler_of
-from nas.execute import Sandbox
+from nas.campaign.screen import sampler_of
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner, phase_of, probe_digest
+from nas.processes import Sandbox
 from nas.render import render, runs_unasked
-from nas.spec import Record, Space
+from nas.schema import Record, Space
+from nas.stats import OF_A_BANK, Verdict, audit_of, draws
 
 GATE_SECONDS = 300.0
 """How long a template's code may take: nothing else waits for it."""

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable
 
-from nas.bank import Bank, Entry
 from nas.campaign.config import CampaignConfig
-from nas.execute import GpuSandbox, NoGpuError, Sandbox, settled_precision
-from nas.execute.latency import measure_latency
+from nas.execute import GpuSandbox, NoGpuError
+from nas.experts import Bank, Entry
+from nas.hardware import settled_precision
 from nas.ledger import CampaignStore, Ledger, Owner
+from nas.measure.latency import measure_latency
+from nas.processes import Sandbox
 from nas.render import current_hash, render_to_run
-from nas.spec import WEIGHTS
+from nas.schema import WEIGHTS
 
 SECONDS = 300.0
 """How long one expert may take."""

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas.bank import FOLDER
 from nas.campaign import weights
 from nas.campaign.config import CampaignConfig
 from nas.contained import contained
-from nas.execute import CONTEXT_BYTES, MemoryReader, larger_share, settled_precision, share
+from nas.experts import FOLDER
 from nas.files import clear_unfinished
+from nas.hardware import CONTEXT_BYTES, MemoryReader, larger_share, settled_precision, share
 from nas.ledger import CampaignStore, Claim, Earlier
-from nas.preflight import too_large
-from nas.spec import CHECKPOINT, Outcome, Role, Status, Trial
+from nas.measure import too_large
+from nas.schema import CHECKPOINT, Outcome, Role, Status, Trial
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from nas.campaign.probing import probe_members
-from nas.preflight import candidates, conditions, proposed_space
-from nas.spec import Member, Probe, Space
+from nas.measure import candidates, conditions, proposed_space
+from nas.schema import Member, Probe, Space
 
 CLASSES = 10
 

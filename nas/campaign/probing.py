@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
+from nas.campaign.backoff import GIVE_UP_SECONDS, delays
 from nas.campaign.config import CampaignConfig
-from nas.campaign.waiting import GIVE_UP_SECONDS, delays
 from nas.data import num_classes
-from nas.execute import Answer, GpuSandbox, Sandbox, settled_precision
+from nas.execute import GpuSandbox
+from nas.hardware import settled_precision
 from nas.ledger import Ledger, probe_digest
-from nas.preflight import Crowded, conditions, meta_cost, probe_beside_others
-from nas.spec import Conditions, Member, Probe, ProblemError, Space
+from nas.measure import Crowded, conditions, meta_cost, probe_beside_others
+from nas.processes import Answer, Sandbox
+from nas.schema import Conditions, Member, Probe, ProblemError, Space
 
 PROBE_SECONDS = 300.0
 """How long one member's probe may take before its process is killed."""

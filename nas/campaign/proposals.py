@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from nas.campaign.benching import benched
+from nas.campaign.exclusions import benched
 from nas.ledger import Drawn
-from nas.preflight import Overhead, cost, overhead
+from nas.measure import Overhead, cost, overhead
 from nas.render import render_to_run, template_hash, told_of
 from nas.sample import Sampler
-from nas.spec import Assignment, Candidate, Phase, Plan, Probe, Record, Space, Task
+from nas.schema import Assignment, Candidate, Phase, Plan, Probe, Record, Space, Task
 
 
 class Proposer:
@@ -31,7 +31,7 @@ class Proposer:
         write: Callable[[Candidate], str] = render_to_run,
     ) -> None:
         """`warm`: the bank's key of each model that experts begin as; None: from nothing.
-        `measure` counts what a template adds to its experts: see `nas.preflight.overhead`. It
+        `measure` counts what a template adds to its experts: see `nas.measure.overhead`. It
         runs the template's code, so a campaign has that done by another process. Where it says
         None, what a candidate costs is not known. `write` renders: where nothing of it runs, that
         may be plain `render`."""

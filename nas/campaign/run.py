@@ -8,15 +8,12 @@ from nas import data
 from nas.campaign.afterwards import afterwards
 from nas.campaign.bank import cold_models, less, warm_keys
 from nas.campaign.checks import check_consent, check_settings
-from nas.campaign.clock import Clock
 from nas.campaign.config import CampaignConfig, check_name, default_name
+from nas.campaign.constraints import check_enough, plan_of
 from nas.campaign.coverage import Coverage
 from nas.campaign.dataset import experts_of, hold_experts_to, hold_to
 from nas.campaign.driver import SPENT, CampaignDriver
-from nas.campaign.gates import Gates
-from nas.campaign.leftovers import clear_leftovers
-from nas.campaign.logs import make_recorder
-from nas.campaign.plan import check_enough, plan_of
+from nas.campaign.gate_cost import Gates
 from nas.campaign.probing import (
     Watch,
     classes_of,
@@ -26,19 +23,18 @@ from nas.campaign.probing import (
     probe_members,
 )
 from nas.campaign.proposals import Proposer
-from nas.campaign.screening import sampler_of
+from nas.campaign.screen import sampler_of
 from nas.campaign.signals import stops_raise, stops_reach
+from nas.campaign.stale_files import clear_leftovers
+from nas.campaign.timer import Clock
+from nas.campaign.trackers import make_recorder
 from nas.data.manifest import Manifest
-from nas.execute import (
-    Sandbox,
-    device_bytes,
-    environment,
-    make_executor,
-    settled_precision,
-)
+from nas.execute import make_executor
+from nas.hardware import device_bytes, environment, settled_precision
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.datasets import keep_manifest
-from nas.spec import Probe, ProblemError, Role, Space, format_duration
+from nas.processes import Sandbox
+from nas.schema import Probe, ProblemError, Role, Space, format_duration
 
 
 @dataclass(frozen=True)

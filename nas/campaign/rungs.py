@@ -2,7 +2,7 @@
 
 from nas.campaign.asha import Asha
 from nas.ledger import CampaignStore, Claim
-from nas.spec import Epoch, Outcome, Role, Status
+from nas.schema import Epoch, Outcome, Role, Status
 
 
 class Rungs:

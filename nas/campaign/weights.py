@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nas.ledger import CampaignStore, Claim
-from nas.spec import Outcome, Trial
+from nas.schema import Outcome, Trial
 
 
 def tidy(store: CampaignStore, claim: Claim, trial: Trial, outcome: Outcome, rule: str) -> None:

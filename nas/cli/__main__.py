@@ -16,7 +16,7 @@ def main() -> None:
 
 def _run() -> None:
     _leave_cwd_out()
-    from nas.spec import ProblemError, UsageError  # and all else from where it was installed
+    from nas.schema import ProblemError, UsageError  # and all else from where it was installed
 
     # Trials get one thread each: more are 20 to 50 times slower on a busy machine. Set before
     # anything loads a maths library, and inherited by every worker.
@@ -65,7 +65,7 @@ def _damage() -> Exception | None:
 
     from nas.campaign import CampaignConfig
     from nas.ledger.ledger import OPENED, Ledger
-    from nas.spec import ProblemError
+    from nas.schema import ProblemError
 
     for url in OPENED:
         with suppress(ProblemError):
@@ -76,7 +76,7 @@ def _damage() -> Exception | None:
 
 def _say(problem: str, *, lines: bool = False) -> None:
     """One line, whatever the names in it hold; as many as it has of a mistake in this program."""
-    from nas.spec.text import visible
+    from nas.schema.visible import visible
 
     print(f"nas: {visible(problem, lines=lines)}", file=sys.stderr)  # noqa: T201
 

@@ -13,16 +13,20 @@ from nas.cli import (
     bank,
     consent,
     doctor,
-    doors,
-    look,
     plan,
     replay,
     screen,
     search,
     spaces,
 )
+from nas.cli import (
+    inspect as look,
+)
+from nas.cli import (
+    integrations as doors,
+)
 from nas.cli.console import echo
-from nas.spec.text import visible
+from nas.schema.visible import visible
 
 _ClickError: type[Any] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"

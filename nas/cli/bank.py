@@ -8,17 +8,17 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from nas.cli import asked, complete, consent, defaults, options
+from nas.cli import arguments, complete, consent, defaults, options
 from nas.cli.console import console, echo, echo_json, open_if_there
 from nas.files import check_new_folder
-from nas.ledger.outputs import check_output
+from nas.ledger.output_paths import check_output
 from nas.report.terminal import Terminal
-from nas.spec import ProblemError, Space
+from nas.schema import ProblemError, Space
 
 if TYPE_CHECKING:
-    from nas.bank import Bank, Entry
     from nas.campaign.bank import Wanted
     from nas.data.manifest import Manifest
+    from nas.experts import Bank, Entry
     from nas.ledger import Ledger
 
 
@@ -82,7 +82,7 @@ def bank(
     from nas.campaign.bank import bank_of, bank_with, banked, open_bank, singles, wanted
     from nas.campaign.dataset import examine, hold_experts_to
     from nas.campaign.run import check as check_run
-    from nas.execute import check_gpus
+    from nas.hardware import check_gpus
     from nas.ledger import Ledger, check_place
     from nas.space import check_models, find, load
 
@@ -92,9 +92,9 @@ def bank(
         check_output(publish)
         check_new_folder(publish)
     space = defaults.space_for(space, gpus)
-    chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
-    limit = asked.size_of(max_size, "--max-size")
-    config = asked.config_of(
+    chosen = arguments.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    limit = arguments.size_of(max_size, "--max-size")
+    config = arguments.config_of(
         dataset=data.canonical(defaults.dataset_for(dataset, gpus)),
         split_seed=split_seed,
         hold_out=hold_out,
@@ -103,12 +103,12 @@ def bank(
         bank_bytes=limit,
         sampler="stratified",
         scheduler=scheduler,
-        budget_seconds=asked.budget_of(budget),
+        budget_seconds=arguments.budget_of(budget),
         controls=False,
         executor=executor or "ray",
-        workers=workers or asked.default_workers(gpus or 0),
+        workers=workers or arguments.default_workers(gpus or 0),
         gpus=gpus or 0,
-        time_limit=asked.time_limit_of(time_limit or "6h"),
+        time_limit=arguments.time_limit_of(time_limit or "6h"),
         keep_weights="none",
         data_root=str(data_root.absolute()),
     )
@@ -173,8 +173,8 @@ def bank(
 
 def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
     from nas.campaign.run import Voice, run
-    from nas.cli.ending import INTERRUPTED, STOPPED, exit_code
-    from nas.report.live import Display
+    from nas.cli.run_and_print import INTERRUPTED, STOPPED, exit_code
+    from nas.report.progress import Display
 
     try:
         with Display(Terminal(stderr=True) if as_json else console, ledger, name) as display:
@@ -220,8 +220,8 @@ def _publish(
     folder: Path,
     licence: str,
 ) -> None:
+    from nas.export.benchmark import publish
     from nas.ledger.screens import screen_of, screen_of_experts, screened
-    from nas.report.publish import publish
 
     ident = screen_of_experts(ledger, found)
     scores = None if ident is None else screened(ledger, ident)
@@ -244,7 +244,7 @@ def _publish(
 
 def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":
     """The entries whose files are what was written; the others are removed and told of."""
-    from nas.bank import BankError
+    from nas.experts import BankError
 
     sound = {}
     for key, entry in found.items():

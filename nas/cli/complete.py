@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import typer
 
-from nas.spec.text import visible
+from nas.schema.visible import visible
 
 Completer = Callable[[typer.Context, str], list[str]]
 
@@ -33,7 +33,7 @@ def _datasets(_: typer.Context) -> Iterable[str]:
 
 
 def _reports(_: typer.Context) -> Iterable[str]:
-    from nas.analyse import tables
+    from nas.results import tables
 
     return tables()
 

@@ -10,7 +10,7 @@ import typer
 from nas import trust as consents
 from nas.cli.console import echo, says_yes
 from nas.files import read_source
-from nas.spec import ProblemError, Space, UsageError
+from nas.schema import ProblemError, Space, UsageError
 
 if TYPE_CHECKING:
     from nas.campaign import CampaignConfig
@@ -40,7 +40,7 @@ def trust(
 
 def ask_about_analyses() -> None:
     """Says which analyses of this folder are not run for nas's own; on a terminal, asks."""
-    from nas.analyse import passed_over
+    from nas.results import passed_over
 
     if (found := passed_over()) and not _consented(found):
         tell_of_analyses()
@@ -48,7 +48,7 @@ def ask_about_analyses() -> None:
 
 def tell_of_analyses() -> None:
     """Says which analyses of this folder are not run in place of nas's own."""
-    from nas.analyse import passed_over
+    from nas.results import passed_over
 
     for path in passed_over():
         echo(

@@ -12,9 +12,9 @@ from rich.console import RenderableType
 from nas.files import write_output
 from nas.ledger import Ledger
 from nas.ledger.address import is_url
-from nas.ledger.outputs import check_output
+from nas.ledger.output_paths import check_output
 from nas.report.terminal import Terminal
-from nas.spec.text import visible
+from nas.schema.visible import visible
 
 
 class PatientConsole(Terminal):

@@ -9,7 +9,7 @@ from rich.text import Text
 from nas.cli import options
 from nas.cli.console import console, echo_json
 from nas.ledger.address import absent, database_url, is_url
-from nas.spec import ProblemError, UsageError
+from nas.schema import ProblemError, UsageError
 
 
 def doctor(
@@ -25,8 +25,8 @@ def doctor(
 
     Example: `nas doctor --db runs.db`
     """
-    from nas.execute import gpus_available, versions
-    from nas.execute.checkup import check_devices, driver_version
+    from nas.hardware import gpus_available, versions
+    from nas.hardware.device_check import check_devices, driver_version
 
     typed = context.get_parameter_source("db")
     asked = migrate or (typed is not None and typed.name == "COMMANDLINE")

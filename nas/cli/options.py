@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.cli import complete
-from nas.ledger.outputs import check_output
+from nas.ledger.output_paths import check_output
 
 
 def finite(value: float | None) -> float | None:

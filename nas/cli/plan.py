@@ -8,7 +8,7 @@ import typer
 
 from nas.cli import complete, defaults, options
 from nas.cli.console import echo, echo_json
-from nas.spec import ProblemError, UsageError, parse_duration
+from nas.schema import ProblemError, UsageError, parse_duration
 
 
 def plan(
@@ -43,9 +43,9 @@ def plan(
 
     Example: `nas plan moe4 --trials 1146 --noise 2`
     """
-    from nas.analyse.plan import Measured, measured
-    from nas.analyse.plan import plan as look_ahead
     from nas.ledger import Ledger
+    from nas.results.power import Measured, measured
+    from nas.results.power import plan as look_ahead
     from nas.space import load
 
     if (trials is None) == (budget is None):

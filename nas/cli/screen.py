@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TaskID
 
-from nas.cli import asked, consent, defaults, options
+from nas.cli import arguments, consent, defaults, options
 from nas.cli.console import console, echo, echo_json
 from nas.report.terminal import Terminal
-from nas.spec import SCRATCH
+from nas.schema import SCRATCH
 
 
 def screen(
@@ -59,18 +59,18 @@ def screen(
     import torch
 
     from nas import data
-    from nas.analyse import question, table
-    from nas.campaign.screening import screen_space
-    from nas.execute import check_gpus
+    from nas.campaign.screen import screen_space
+    from nas.hardware import check_gpus
     from nas.ledger import Ledger
     from nas.report import render
+    from nas.results import question, table
     from nas.space import load
 
     space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(dataset, gpus)
     data.check_name(dataset)
-    torch.set_num_threads(asked.default_workers(0))
-    chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
-    config = asked.config_of(
+    torch.set_num_threads(arguments.default_workers(0))
+    chosen = arguments.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    config = arguments.config_of(
         dataset=data.canonical(dataset),
         split_seed=split_seed,
         hold_out=hold_out,
@@ -80,7 +80,7 @@ def screen(
         executor="ray",
         gpus=gpus or 0,
     )
-    largest = None if max_params is None else asked.size_of(max_params, "--max-params")
+    largest = None if max_params is None else arguments.size_of(max_params, "--max-params")
     check_gpus(config.gpus)
     ledger = Ledger(db, read_only=False, create=False)
     shown = Terminal(stderr=True) if as_json else console

@@ -6,10 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from nas.cli import asked, complete, consent, defaults, ending, options
+from nas.cli import (
+    arguments,
+    complete,
+    consent,
+    defaults,
+    options,
+)
+from nas.cli import (
+    run_and_print as ending,
+)
 from nas.cli.console import echo
-from nas.cli.draws import print_draws
-from nas.spec import SCRATCH, Space
+from nas.cli.dry_run import print_draws
+from nas.schema import SCRATCH, Space
 
 
 def search(
@@ -96,7 +105,7 @@ def search(
     from_report: Annotated[
         str | None,
         typer.Option(
-            asked.FROM_REPORT,
+            arguments.FROM_REPORT,
             help="Drop and prefer as this campaign's family_yield advises.",
             autocompletion=complete.campaigns,
         ),
@@ -119,46 +128,46 @@ def search(
     Example: `nas search --budget 28d --gpus 1`, `nas search moe4 --dataset cifar100`
     """
     from nas import data
-    from nas.execute import check_gpus
+    from nas.hardware import check_gpus
     from nas.ledger import check_place
     from nas.render import check_space
     from nas.space import check_models, find, load, place_in
 
     typed, space = space, defaults.space_for(space, gpus)
-    chosen = asked.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    chosen = arguments.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
     wishes = {"prefer": prefer, "drop": drop}
     if from_report is not None:
-        wishes = asked.advised(db, from_report, wishes)
-    config = asked.config_of(
+        wishes = arguments.advised(db, from_report, wishes)
+    config = arguments.config_of(
         dataset=data.canonical(defaults.dataset_for(dataset, gpus)),
         split_seed=split_seed,
         sampler=sampler,
         seed=seed,
         scheduler=scheduler,
-        budget_seconds=asked.budget_of(budget),
+        budget_seconds=arguments.budget_of(budget),
         trials=trials,
         controls=controls,
         executor=executor or "ray",
-        workers=workers or asked.default_workers(gpus or 0),
+        workers=workers or arguments.default_workers(gpus or 0),
         gpus=gpus or 0,
-        time_limit=asked.time_limit_of(time_limit or "6h"),
+        time_limit=arguments.time_limit_of(time_limit or "6h"),
         max_deaths=retries,
         bench_after=bench_after or 6,
         keep_weights=keep_weights,
         data_root=str(data_root.absolute()),
-        prefer=asked.names_of(wishes["prefer"]),
-        drop=asked.names_of(wishes["drop"]),
+        prefer=arguments.names_of(wishes["prefer"]),
+        drop=arguments.names_of(wishes["drop"]),
         strict_coverage=bool(strict_coverage),
-        log=asked.log_of(log),
+        log=arguments.log_of(log),
     )
     if from_screen is None and by != "probe":
         raise typer.BadParameter("it goes with --from-screen", param_hint="--by")
     if from_screen is not None:
         if sampler != "stratified":
             raise typer.BadParameter("--from-screen brings its own", param_hint="--sampler")
-        config = asked.from_screen(chosen, config, from_screen, by, db)
+        config = arguments.from_screen(chosen, config, from_screen, by, db)
     if experts != "scratch":
-        chosen, config = asked.warm(chosen, config, experts, db)
+        chosen, config = arguments.warm(chosen, config, experts, db)
     if not dry_run:
         check_place(db)
         check_gpus(config.gpus)
@@ -208,7 +217,9 @@ def resume(
     drop: options.Drop = None,
     from_report: Annotated[
         bool,
-        typer.Option(asked.FROM_REPORT, help="Drop and prefer as its own family_yield advises."),
+        typer.Option(
+            arguments.FROM_REPORT, help="Drop and prefer as its own family_yield advises."
+        ),
     ] = False,
     strict_coverage: options.Strict = None,
     db: options.Db = "runs.db",
@@ -224,7 +235,7 @@ def resume(
     from nas.ledger import Ledger
 
     changes = {
-        "budget_seconds": asked.budget_of(budget),
+        "budget_seconds": arguments.budget_of(budget),
         "trials": trials,
         "executor": executor,
         "workers": workers,
@@ -234,16 +245,16 @@ def resume(
     }
     given: dict[str, Any] = {k: v for k, v in changes.items() if v is not None}
     if time_limit:
-        given["time_limit"] = asked.time_limit_of(time_limit)
+        given["time_limit"] = arguments.time_limit_of(time_limit)
     if log:
-        given["log"] = asked.log_of(log)
+        given["log"] = arguments.log_of(log)
     ledger = Ledger(db, read_only=False, create=False)
     row = ledger.campaign(name)
     wishes = {"prefer": prefer, "drop": drop}
     if from_report:
-        wishes = asked.advised(db, row.name, wishes)
-    given |= {option: asked.names_of(w) for option, w in wishes.items() if w is not None}
-    config = asked.config_in(row, **given)
+        wishes = arguments.advised(db, row.name, wishes)
+    given |= {option: arguments.names_of(w) for option, w in wishes.items() if w is not None}
+    config = arguments.config_in(row, **given)
     check_folder(row.name, config)
     defaults.provide(config.dataset, Path(config.data_root))
     space = Space.model_validate(row.space)
@@ -275,8 +286,8 @@ def confirm(
     changes = {"executor": executor, "workers": workers, "gpus": gpus}
     given: dict[str, Any] = {k: v for k, v in changes.items() if v is not None}
     if log:
-        given["log"] = asked.log_of(log)
-    config = asked.config_in(row, **given)
+        given["log"] = arguments.log_of(log)
+    config = arguments.config_in(row, **given)
     consent.ask_about_templates(Space.model_validate(row.space), config, campaign=row.name)
     ending.work(ledger, row.name, config, confirm=(top, seeds))
 

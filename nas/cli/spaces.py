@@ -11,8 +11,8 @@ from rich.text import Text
 from nas.cli import complete, defaults, options
 from nas.cli.console import console, echo, echo_json, open_if_there, write
 from nas.files import check_folder, make_folder
-from nas.ledger.outputs import check_output
-from nas.spec import Probe, ProblemError, UsageError
+from nas.ledger.output_paths import check_output
+from nas.schema import Probe, ProblemError, UsageError
 
 
 def spaces(
@@ -117,7 +117,7 @@ def families(
     """
     from nas.campaign import CampaignConfig
     from nas.campaign.probing import classes_of, conditions_for, probe_members
-    from nas.execute import check_gpus
+    from nas.hardware import check_gpus
     from nas.ledger import Ledger
     from nas.space import check_models, load
     from nas.space import find as find_space
@@ -223,7 +223,7 @@ def get(
 
 def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
     from nas.campaign.new_space import new_space
-    from nas.preflight import parse_count
+    from nas.measure import parse_count
     from nas.space import dump
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):

@@ -22,17 +22,17 @@ from nas.data.catalog import (
     memory_bytes,
     num_classes,
 )
-from nas.spec import Task
+from nas.schema import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
 
+    from nas.data.batches import Data
     from nas.data.examining import Examined
     from nas.data.loading import Images
     from nas.data.manifest import Manifest
-    from nas.data.split import Data
 
 __all__ = [
     "DataSet",

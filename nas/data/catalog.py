@@ -9,7 +9,7 @@ from typing import Protocol, cast
 
 from nas.data.raw import Raw
 from nas.files import followed
-from nas.spec import ProblemError, UsageError, command_line, did_you_mean
+from nas.schema import ProblemError, UsageError, command_line, did_you_mean
 
 FOLDERS = {"folder:": "folder", "classes:": "classes"}
 """What a person's own images are named by, and the source that reads them."""

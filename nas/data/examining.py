@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nas.data.catalog import FOLDERS, find
-from nas.data.divide import divide, kept_and_held
 from nas.data.manifest import Manifest, take
 from nas.data.preprocess import COLOUR
 from nas.data.raw import Pool, Raw
 from nas.data.reading import Tell
+from nas.data.splits import divide, kept_and_held
 from nas.data.survey import Look, check_pixels, look_at_all, value_range
-from nas.spec import Task
+from nas.schema import Task
 
 _SHOWN = 5
 _FEW = 200

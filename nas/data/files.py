@@ -13,10 +13,10 @@ from torch import Tensor
 
 from nas.compute import sent
 from nas.data.augment import Augment
+from nas.data.batches import Preparation, Split, order
 from nas.data.preprocess import prepare
 from nas.data.reading import each, refuse, usable
-from nas.data.split import Preparation, Split, order
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 AHEAD = 2
 """Batches a thread that are decoded before they are asked for."""

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from nas.data.batches import Data, Preparation, Split, TensorSplit
 from nas.data.catalog import MEMORY_LIMIT, find
-from nas.data.divide import Index, divide, kept_and_held
 from nas.data.files import Decoder, FileSplit, decode_all
 from nas.data.raw import Pool, Raw
-from nas.data.split import Data, Preparation, Split, TensorSplit
+from nas.data.splits import Index, divide, kept_and_held
 from nas.data.survey import range_of
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 _SAMPLE = 4096
 """Training images that mean and deviation are taken from."""

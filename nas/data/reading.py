@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from PIL import UnidentifiedImageError
 
-from nas.spec import ProblemError, one_line
+from nas.schema import ProblemError, one_line
 
 Tell = Callable[[int, int], None]
 """Called after each file with (done, total)."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nas.data.preprocess import BYTES, COLOUR, FLOATS, Picture, read
 from nas.data.reading import Tell, each, sound, usable
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 OUTLIERS, FEW_PIXELS = 1e-4, 100
 """Share of an image's darkest and of its brightest pixels that the range of values leaves out: one

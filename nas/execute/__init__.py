@@ -3,50 +3,10 @@
 from importlib.util import find_spec
 
 from nas.execute.base import Driver, Executor, Idle
-from nas.execute.devices import (
-    CONTEXT_BYTES,
-    Gpu,
-    check_gpus,
-    device_bytes,
-    environment,
-    gpus_available,
-    larger_share,
-    settled_precision,
-    share,
-    versions,
-)
-from nas.execute.gpu_memory import GpuMemory, Look, MemoryReader
 from nas.execute.gpu_sandbox import GpuSandbox, NoGpuError
-from nas.execute.sandbox import Answer, Failure, Sandbox
-from nas.execute.scratch import clear_left_behind
-from nas.spec import ProblemError, UsageError, did_you_mean
+from nas.schema import ProblemError, UsageError, did_you_mean
 
-__all__ = [
-    "CONTEXT_BYTES",
-    "EXECUTORS",
-    "Answer",
-    "Driver",
-    "Executor",
-    "Failure",
-    "Gpu",
-    "GpuMemory",
-    "GpuSandbox",
-    "Idle",
-    "Look",
-    "MemoryReader",
-    "NoGpuError",
-    "Sandbox",
-    "check_gpus",
-    "clear_left_behind",
-    "device_bytes",
-    "environment",
-    "gpus_available",
-    "larger_share",
-    "make_executor",
-    "settled_precision",
-    "share",
-    "versions",
-]
+__all__ = ["EXECUTORS", "Driver", "Executor", "GpuSandbox", "Idle", "NoGpuError", "make_executor"]
 
 EXECUTORS = ("ray", "local", "inline")
 

@@ -10,10 +10,10 @@ from enum import Enum
 from typing import Protocol
 
 from nas.execute.growth import allowance
-from nas.spec import Epoch, Outcome, Trial
+from nas.schema import Epoch, Outcome, Trial
 from nas.working_time import awake
 
-EVALUATE = "nas.execute.evaluate:evaluate"
+EVALUATE = "nas.worker.evaluate:evaluate"
 """What workers run: `evaluate(trial) → Iterator[Epoch | Outcome]`, its Outcome last. A worker on a
 GPU sees that one alone."""
 
@@ -75,7 +75,7 @@ class Executor(ABC):
     """How long a worker may take to start and import before it counts as dead."""
     GRACE = 30.0
     """Seconds a worker gets beyond its time limit to end by itself before it is killed."""
-    CHECK = "nas.execute.devices:check_first_gpu"
+    CHECK = "nas.hardware.devices:check_first_gpu"
     """What a fresh process is asked, as `module:name`, after a trial that left its own unfit: what
     is wrong with the first GPU, "" where it works. What it raises is no answer."""
 

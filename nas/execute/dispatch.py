@@ -7,14 +7,14 @@ import math
 from pathlib import Path
 
 from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
-from nas.execute.child import Item, Raised, Returned, Started
-from nas.execute.devices import CONTEXT_BYTES, visible_device
-from nas.execute.gpu_memory import Look, MemoryReader
-from nas.execute.halted import is_halted, wake
 from nas.execute.placing import WHOLE, Placing, sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import Died, Event, Late
-from nas.spec import BUSY, DEVICE, Epoch, Outcome, Status, Trial
+from nas.hardware.devices import CONTEXT_BYTES, visible_device
+from nas.hardware.gpu_memory import Look, MemoryReader
+from nas.processes.child import Item, Raised, Returned, Started
+from nas.processes.halted import is_halted, wake
+from nas.schema import BUSY, DEVICE, Epoch, Outcome, Status, Trial
 from nas.working_time import awake
 
 AHEAD = 4

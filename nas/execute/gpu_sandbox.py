@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from nas.execute.base import Executor
-from nas.execute.devices import visible_device
-from nas.execute.gpu_memory import GpuMemory, MemoryReader
-from nas.execute.sandbox import Answer, Sandbox
 from nas.execute.trial_process import CHECK_SECONDS, CHECKS, PAUSE_SECONDS, ask_gpu
-from nas.spec import ProblemError
+from nas.hardware.devices import visible_device
+from nas.hardware.gpu_memory import GpuMemory, MemoryReader
+from nas.processes.sandbox import Answer, Sandbox
+from nas.schema import ProblemError
 
 
 class NoGpuError(ProblemError):

@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 
 from nas.execute.base import Driver, Executor, Idle, Ticker
 from nas.execute.running import Running
-from nas.spec import Epoch, Outcome, Trial, one_line
+from nas.schema import Epoch, Outcome, Trial, one_line
 
 
 class InlineExecutor(Executor):

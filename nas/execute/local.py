@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 
 from nas.execute.base import Driver, Executor
-from nas.execute.child import Item
 from nas.execute.dispatch import Dispatcher
 from nas.execute.placing import sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import Event, Order, TrialProcess
-from nas.spec import Epoch
+from nas.processes.child import Item
+from nas.schema import Epoch
 
 
 class LocalExecutor(Executor):

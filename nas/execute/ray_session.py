@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 
-from nas.execute.scratch import Scratch
-from nas.execute.signals import stops_held
 from nas.import_path import cwd_left_out, importable
-from nas.spec import ProblemError, one_line
+from nas.processes.scratch import Scratch
+from nas.processes.signals import stops_held
+from nas.schema import ProblemError, one_line
 
 OBJECT_STORE_BYTES = 80 * 2**20
 """Ray's least is 75 MiB; only small messages travel. Containers often have 64 MiB of /dev/shm."""

@@ -41,14 +41,14 @@ class RayExecutor(Executor):
         # Not at the top of the module: Ray reads its settings when it is imported.
         from ray import tune
 
-        from nas.execute.ray_hooks import (
+        from nas.execute.ray_worker import TuneWorker
+        from nas.execute.tune_bridge import (
             Desk,
             DriverCallback,
             DriverScheduler,
             DriverSearcher,
             Halt,
         )
-        from nas.execute.ray_worker import TuneWorker
 
         folder.mkdir()
         desk = Desk(dispatcher, self.RECYCLE, folder)

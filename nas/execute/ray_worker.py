@@ -10,10 +10,10 @@ from typing import Any
 
 from ray import tune
 
-from nas.execute.child import Item, Started, die_with_parent
-from nas.execute.signals import leave_stops_to_driver
 from nas.execute.trial_process import Event, Order, TrialProcess
-from nas.spec import Epoch
+from nas.processes.child import Item, Started, die_with_parent
+from nas.processes.signals import leave_stops_to_driver
+from nas.schema import Epoch
 
 
 class TuneWorker(tune.Trainable):  # type: ignore[misc]

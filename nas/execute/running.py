@@ -1,31 +1,11 @@
 """A trial under way, and the outcomes an executor writes for those that cannot write their own."""
 
 import math
-import signal
 from dataclasses import dataclass
 
-from nas.spec import Epoch, Outcome, Status, Trial
+from nas.processes.exits import outcome_of_exit
+from nas.schema import Epoch, Outcome, Status, Trial
 from nas.working_time import awake
-
-CRASHES = (
-    signal.SIGSEGV,
-    signal.SIGABRT,
-    signal.SIGBUS,
-    signal.SIGFPE,
-    signal.SIGILL,
-    signal.SIGTRAP,
-    signal.SIGSYS,
-)
-"""Signals a process brings on itself; the others come from outside."""
-
-
-def last_words(text: str) -> str:
-    """What matters of a dead process's output: faulthandler's stack, or else the end; ≤ 8,000
-    characters."""
-    fatal = text.rfind("Fatal Python error")
-    if fatal >= 0:
-        return text[fatal:].partition("\n\nExtension modules")[0][:8000]
-    return text[-4000:]
 
 
 @dataclass
@@ -133,26 +113,6 @@ class Running:
         return self.ended(Status.CRASH, problem, detail)
 
     def died(self, exitcode: int | None, detail: str = "") -> Outcome:
-        """Its process ended under it; `exitcode` as `death` takes it."""
-        status, message = death(exitcode)
+        """Its process ended under it; `exitcode` as `outcome_of_exit` takes it."""
+        status, message = outcome_of_exit(exitcode)
         return self.ended(status if self.begun else Status.KILLED, message, detail)
-
-
-def death(exitcode: int | None) -> tuple[Status, str]:
-    """What a process's end says; `exitcode` as multiprocessing gives it, −n for signal n.
-
-    A signal of the process's own making, or an exit, is a crash. SIGKILL, which the kernel sends
-    when the machine runs out of memory, SIGTERM and the unexplained are `killed`.
-    """
-    if exitcode is None:
-        return Status.KILLED, "its process vanished"
-    if exitcode >= 0:
-        return Status.CRASH, f"its process exited with code {exitcode} before an outcome"
-    try:
-        number = signal.Signals(-exitcode)
-    except ValueError:
-        return Status.KILLED, f"its process died of signal {-exitcode}"
-    if number in CRASHES:
-        return Status.CRASH, f"its process crashed with {number.name}"
-    hint = ": perhaps the machine is out of memory" if number is signal.SIGKILL else ""
-    return Status.KILLED, f"its process was killed by {number.name}{hint}"

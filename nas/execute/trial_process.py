@@ -13,10 +13,10 @@ from pkgutil import resolve_name
 from typing import Any
 
 from nas.execute.base import Executor
-from nas.execute.child import Child, Item, Raised, Returned, Started
 from nas.execute.growth import Growth
-from nas.execute.running import death
-from nas.spec import DEVICE, Outcome, Status, Trial
+from nas.processes.child import Child, Item, Raised, Returned, Started
+from nas.processes.exits import outcome_of_exit
+from nas.schema import DEVICE, Outcome, Status, Trial
 from nas.working_time import awake
 
 CHECK_SECONDS = 120.0
@@ -233,7 +233,7 @@ class TrialProcess:
             case Raised(problem, detail):
                 return self._unanswered(_unasked(problem, detail))
             case _:
-                status, problem = death(self._child.exitcode)
+                status, problem = outcome_of_exit(self._child.exitcode)
                 told = _broken if status is Status.CRASH else _unasked
                 return self._unanswered(told(f"asking it, {problem}", self._child.tail()))
         held, self._held = self._held, None

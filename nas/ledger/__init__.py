@@ -1,10 +1,10 @@
 """The only room that speaks SQL: tables, migrations, and what a campaign writes and reads."""
 
-from nas.ledger.claims import Claim, Drawn, Earlier
+from nas.ledger.campaign_store import CampaignStore
+from nas.ledger.events import phase_of
+from nas.ledger.leases import Claim, Drawn, Earlier
 from nas.ledger.ledger import Ledger, check_place, probe_digest
-from nas.ledger.notes import phase_of
 from nas.ledger.owner import Owner
-from nas.ledger.store import CampaignStore
 
 __all__ = [
     "CampaignStore",

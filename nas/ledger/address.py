@@ -8,7 +8,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from nas.files import followed
-from nas.spec import UsageError, command_line
+from nas.schema import UsageError, command_line
 
 USUAL = "runs.db"
 

@@ -7,9 +7,9 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.claims import Claim, end
-from nas.ledger.notes import Notes, once
-from nas.spec import DRIVER, WEIGHTS, Epoch, Outcome, ProblemError, Status
+from nas.ledger.events import Notes, once
+from nas.ledger.leases import Claim, end
+from nas.schema import DRIVER, WEIGHTS, Epoch, Outcome, ProblemError, Status
 
 
 class Attempts(Notes):

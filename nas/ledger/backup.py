@@ -6,10 +6,10 @@ from pathlib import Path
 
 from nas.files import replacing
 from nas.ledger.database import lacking
+from nas.ledger.errors import plain_errors
 from nas.ledger.ledger import Ledger
-from nas.ledger.outputs import check_output
-from nas.ledger.trouble import plain_errors
-from nas.spec import ProblemError, UsageError
+from nas.ledger.output_paths import check_output
+from nas.schema import ProblemError, UsageError
 
 
 def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:

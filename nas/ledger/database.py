@@ -7,7 +7,7 @@ from sqlalchemy.pool import StaticPool
 
 from nas.ledger.address import command, database_url, file_of, place
 from nas.ledger.engine import open_engine
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 HEAD = "0006"
 """The schema version this code writes: the newest file in migrations/versions."""

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from nas.ledger.address import absent, file_of
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 LOCK_WAIT_SECONDS = 1.0
 """How long one try to begin a transaction waits for others; who waits longer tries again."""

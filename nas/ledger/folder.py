@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nas.contained import contained
 from nas.files import check_parent, clear_unfinished, unfinished
-from nas.ledger.marker import (
+from nas.ledger.folder_marker import (
     Marker,
     holder,
     ledger_beside,
@@ -23,7 +23,7 @@ from nas.ledger.marker import (
     usual,
     write_marker,
 )
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 _BANK = "bank"
 """The folder of the bank, whose entries have candidates' keys."""

@@ -22,8 +22,8 @@ from sqlalchemy.orm import Session
 
 from nas.ledger import columns as c
 from nas.ledger import models as m
+from nas.ledger.assignments import FROM_SPEC, base_keys, joined, member, parsed, setting, values
 from nas.ledger.ledger import Ledger
-from nas.ledger.specs import FROM_SPEC, base_keys, joined, member, parsed, setting, values
 
 _SHARED: dict[str, Any] = {
     "attempt": m.Attempt.id,

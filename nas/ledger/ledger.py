@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session
 from nas.contained import contained
 from nas.ledger import models as m
 from nas.ledger.address import absent, command, database_url, file_of, place
+from nas.ledger.damage import faults
 from nas.ledger.database import open_ledger
-from nas.ledger.faults import faults
+from nas.ledger.errors import DamagedError, patiently, plain_errors, recover
 from nas.ledger.folder import FilesFolder, check_free
 from nas.ledger.storage import Storage
-from nas.ledger.trouble import DamagedError, patiently, plain_errors, recover
-from nas.spec import Conditions, Member, Probe, ProblemError, Space, UsageError, did_you_mean
+from nas.schema import Conditions, Member, Probe, ProblemError, Space, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.claims import candidate_of
+from nas.ledger.leases import candidate_of
 from nas.ledger.ledger import Ledger
-from nas.spec import Inputs, Role, UsageError
+from nas.schema import Inputs, Role, UsageError
 
 _SHOWN = 5
 

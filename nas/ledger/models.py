@@ -60,7 +60,7 @@ class Environment(Base):
 
 
 class Inputs(Base):
-    """What attempts were fed: see nas.spec.Inputs."""
+    """What attempts were fed: see nas.schema.Inputs."""
 
     __tablename__ = "inputs"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
-from nas.spec import ProblemError, Space, UsageError
+from nas.schema import ProblemError, Space, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ SCORES = tuple(
 FORETELLING = tuple(name for name in SCORES if not name.endswith("_test"))
 """Those that may foretell what training gives."""
 CORRECTED = "corrected"
-"""Not a score of the screen: what training so far makes of it; see nas.effects.correction."""
+"""Not a score of the screen: what training so far makes of it; see nas.stats.surrogate."""
 _AT_ONCE = 5000
 
 

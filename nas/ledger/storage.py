@@ -20,8 +20,8 @@ from sqlalchemy import URL, Engine, event
 from sqlalchemy.pool import QueuePool
 
 from nas.ledger.address import file_of, place
-from nas.ledger.trouble import plain_errors, write_errors
-from nas.spec import ProblemError
+from nas.ledger.errors import plain_errors, write_errors
+from nas.schema import ProblemError
 
 _RECORDED = (
     "SELECT (SELECT id FROM identity), (SELECT count(*) FROM attempts WHERE outcome IS NOT NULL),"

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner, beyond
-from nas.spec import DRIVER, Noun, Role, Space, Status
+from nas.schema import DRIVER, Noun, Role, Space, Status
 
 SILENCE_SECONDS = 60.0
 """A driver that has not given a sign of life for so long is taken for gone: a lease's length."""

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import nodes
 
 from nas.render.library import parsed
-from nas.spec import ProblemError, Scalar, did_you_mean
+from nas.schema import ProblemError, Scalar, did_you_mean
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 

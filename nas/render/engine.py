@@ -11,8 +11,8 @@ from jinja2 import TemplateError
 from nas.render.axes import axes, check_choices
 from nas.render.library import SUFFIX, check_trusted, environment, parsed, templates
 from nas.render.values import UnsafeValueError, literal, word
-from nas.spec import Assignment, Candidate, Pick, ProblemError, Scalar, Space, Task
-from nas.spec.axes import RESERVED_ARGS
+from nas.schema import Assignment, Candidate, Pick, ProblemError, Scalar, Space, Task
+from nas.schema.axes import RESERVED_ARGS
 
 
 def render(candidate: Candidate) -> str:

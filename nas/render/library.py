@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from nas import resources
 from nas.render.values import literal, only_code, word
-from nas.spec import ProblemError, did_you_mean
+from nas.schema import ProblemError, did_you_mean
 from nas.trust import is_trusted
 
 SUFFIX = ".py.j2"

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from nas.render.engine import render_to_run
 from nas.render.library import template_hash
-from nas.spec import Candidate, ProblemError
+from nas.schema import Candidate, ProblemError
 
 
 class CandidateError(ProblemError):

@@ -2,8 +2,8 @@
 
 from nas.replay.airnet import replay
 from nas.replay.compare import Comparison, Row, Spread, compare
-from nas.replay.days import Days
-from nas.replay.ours import our_days
+from nas.replay.simulated_nas import our_days
+from nas.replay.simulation import Days
 from nas.replay.text import note, plain, remarks, table
 
 __all__ = [

@@ -25,9 +25,9 @@ How it went, by hand, before it is simulated:
 
 import numpy as np
 
-from nas.audit import Audit, Draw
 from nas.replay import published as p
-from nas.replay.days import Days, holding
+from nas.replay.simulation import Days, holding
+from nas.stats import Audit, Draw
 
 BLACKLIST_FROM = 169
 """From the end of which batch on, counted from 0, what failed is blacklisted. Fitted, see `fit`."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.audit import Verdict
 from nas.replay import published as p
 from nas.replay.airnet import replay
-from nas.replay.days import Days
 from nas.replay.figures import Figure, Measure, figures
-from nas.replay.ours import our_days
+from nas.replay.simulated_nas import our_days
+from nas.replay.simulation import Days
+from nas.stats import Verdict
 
 REPLAYS = 100
 """Replays of the published way: a hundredth of a second each."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nas.replay import published as p
-from nas.replay.days import Days
-from nas.replay.ours import CONTROLS
+from nas.replay.simulated_nas import CONTROLS
+from nas.replay.simulation import Days
 
 Unit = Literal["count", "ratio", "share"]
 Role = Literal["input", "fitted", "follows", "check", ""]

@@ -7,7 +7,7 @@ LEMUR, the collection its families come from.
 from functools import cache
 from itertools import combinations
 
-from nas.spec import Assignment, Member, Pick, Space, Subset
+from nas.schema import Assignment, Member, Pick, Space, Subset
 
 _NAMES = """
     AirNet AirNext AlexNet BagNet ConvNeXt DPN107 DPN131 DPN68 DarkNet DenseNet Diffuser

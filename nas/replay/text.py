@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from nas.audit import Verdict
 from nas.replay import published as p
 from nas.replay.airnet import BLACKLIST_FROM, FAILURE
 from nas.replay.compare import REPLAYS, Comparison, Row, Spread
 from nas.replay.figures import Unit
-from nas.replay.ours import BENCH_AFTER
+from nas.replay.simulated_nas import BENCH_AFTER
+from nas.stats import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

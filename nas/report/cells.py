@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from nas.spec import format_duration
-from nas.spec.text import visible
+from nas.schema import format_duration
+from nas.schema.visible import visible
 
 MISSING = "–"
 

@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from nas.ledger import Ledger
-from nas.spec import ProblemError, one_line
-from nas.spec.text import visible
+from nas.schema import ProblemError, one_line
+from nas.schema.visible import visible
 
 ADDRESS = "127.0.0.1"
 DATA = "data.json"

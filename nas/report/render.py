@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.report.cells import cell, header
-from nas.report.marks import csv_cell, markdown
-from nas.spec import UsageError, did_you_mean
-from nas.spec.problem import printable
-from nas.spec.text import visible
+from nas.report.escape import csv_cell, markdown
+from nas.schema import UsageError, did_you_mean
+from nas.schema.problem import printable
+from nas.schema.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd

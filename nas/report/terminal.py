@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from nas.spec.text import visible
+from nas.schema.visible import visible
 
 
 class Terminal(Console):

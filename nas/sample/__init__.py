@@ -4,13 +4,13 @@ To add one, subclass `Sampler`, put it into `SAMPLERS`, and the contract tests c
 """
 
 from nas.sample.base import Sampler
-from nas.sample.corrected import Corrected
 from nas.sample.lexicographic import Lexicographic
-from nas.sample.screened import Screened
 from nas.sample.stratified import Stratified
+from nas.sample.surrogate import Corrected
+from nas.sample.top_k import Screened
 from nas.sample.tpe import TPE
 from nas.sample.uniform import Uniform
-from nas.spec import Space, UsageError, did_you_mean
+from nas.schema import Space, UsageError, did_you_mean
 
 SAMPLERS: dict[str, type[Sampler]] = {
     sampler.name: sampler

@@ -9,7 +9,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from nas.sample.grid import Grid, Point
-from nas.spec import Assignment, Phase, ProblemError, Record, Space
+from nas.schema import Assignment, Phase, ProblemError, Record, Space
 
 FIRST = Phase()
 

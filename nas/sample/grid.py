@@ -4,7 +4,7 @@ from collections.abc import Collection
 from math import prod
 from typing import NamedTuple
 
-from nas.spec import Assignment, Pick, Space
+from nas.schema import Assignment, Pick, Space
 
 
 class Point(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 
 from nas.sample.base import Sampler
 from nas.sample.grid import Grid, Point
-from nas.spec import Phase, Record
+from nas.schema import Phase, Record
 
 
 class Lexicographic(Sampler):

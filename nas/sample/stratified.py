@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.sample.base import Sampler
-from nas.sample.cells import level_cell
 from nas.sample.grid import Point
+from nas.sample.least_drawn import level_cell
+from nas.sample.pair_counts import Tally
 from nas.sample.ranks import points_with
 from nas.sample.subsets import level_subsets
-from nas.sample.tally import Tally
-from nas.spec import Phase, Record
+from nas.schema import Phase, Record
 
 _WIDTH = 32
 """Subsets the search keeps; a wider one is slower and no more level."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from nas.sample.grid import Grid, Point
 from nas.sample.uniform import Uniform
-from nas.spec import Phase, ProblemError, Record, Space
+from nas.schema import Phase, ProblemError, Record, Space
 
 STARTUP = 10
 """Results to wait for, drawing uniformly, before modelling: Optuna's own default."""

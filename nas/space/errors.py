@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from nas.space.text import Document
-from nas.spec import Problem, ProblemError, did_you_mean
+from nas.schema import Problem, ProblemError, did_you_mean
+from nas.space.yaml_loader import Document
 
 _WANTED = {
     "bool_parsing": "true or false",

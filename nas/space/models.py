@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nas.files import read_source
-from nas.space.text import read
-from nas.spec import ProblemError, Space, did_you_mean
+from nas.schema import ProblemError, Space, did_you_mean
+from nas.space.yaml_loader import read
 
 
 def check_models(space: Space, path: Path | None = None) -> None:

@@ -6,10 +6,10 @@ from pydantic import ValidationError
 
 from nas import resources
 from nas.files import read_source
+from nas.schema import ProblemError, Space, UsageError, did_you_mean
 from nas.space.errors import refusal
-from nas.space.form import FileSpace
-from nas.space.text import read
-from nas.spec import ProblemError, Space, UsageError, did_you_mean
+from nas.space.file_schema import FileSpace
+from nas.space.yaml_loader import read
 
 _FIXES: dict[str | int, str] = {"choose": "add families or lower choose", "": "add experts"}
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import yaml
 
-from nas.space.text import CORE_SCHEMA
-from nas.spec import Member, Space
+from nas.schema import Member, Space
+from nas.space.yaml_loader import CORE_SCHEMA
 
 
 class _Flow(list[Any]):

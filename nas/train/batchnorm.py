@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nas.compute import Compute
-from nas.data.split import Split
+from nas.data.batches import Split
 from nas.train.mixture import mixture_of
 
 IMAGES = 512

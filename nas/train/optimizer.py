@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from nas.spec import Recipe
+from nas.schema import Recipe
 from nas.train.mixture import mixture_of
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.compute import Compute
-from nas.data.split import Split
+from nas.data.batches import Split
 
 
 @dataclass(frozen=True, slots=True)

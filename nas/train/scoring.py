@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas.compute import Compute
-from nas.data.split import Split
+from nas.data.batches import Split
 from nas.faults import NonFiniteLossError
 from nas.moe import entropy
 from nas.train.mixture import mixture_of

@@ -7,14 +7,14 @@ import pytest
 from campaign_bench import Bench, ending, ok, small_space
 from sqlalchemy import delete
 
-from nas.analyse import verdict
 from nas.campaign import CampaignConfig
-from nas.campaign.plan import check_plan
+from nas.campaign.constraints import check_plan
 from nas.ledger import Drawn
 from nas.ledger import models as m
 from nas.ledger.summary import summary
+from nas.results import verdict
 from nas.sample import make_sampler
-from nas.spec import Candidate, Epoch, Outcome, Plan, ProblemError, Status, Trial
+from nas.schema import Candidate, Epoch, Outcome, Plan, ProblemError, Status, Trial
 
 Make = Callable[..., Bench]
 WIDE = small_space(families=12, k=3)

@@ -16,7 +16,7 @@ from PIL import Image
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from nas.campaign import CampaignConfig, screening
+from nas.campaign import CampaignConfig, screen
 from nas.campaign.bank import open_bank, wanted, with_starts
 from nas.campaign.dataset import examine, experts_of, hold_experts_to, hold_to
 from nas.campaign.dry_run import DryRun
@@ -26,8 +26,8 @@ from nas.ledger import CampaignStore, Drawn, Ledger, Owner
 from nas.ledger.datasets import manifest_of
 from nas.ledger.models import Campaign, Dataset
 from nas.ledger.screens import put_screen
+from nas.schema import Epoch, Outcome, ProblemError, Role, Space, Status, Trial
 from nas.space import load
-from nas.spec import Epoch, Outcome, ProblemError, Role, Space, Status, Trial
 
 
 def nothing(line: str) -> None:
@@ -181,7 +181,7 @@ def test_who_begins_is_told_once_what_was_found(
     command: list[str], pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nas.cli.ending.work", lambda *_: None)
+    monkeypatch.setattr("nas.cli.run_and_print.work", lambda *_: None)
     monkeypatch.setattr("nas.cli.bank._train", lambda *_: None)
     words = [*command, "tiny", "--dataset", f"folder:{pets}", "--executor", "local"]
     done = CliRunner().invoke(app, words)
@@ -274,7 +274,7 @@ class TestBank:
         words: list[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(screening, "banked", lambda _, experts: {e.key: e for e in experts})
+        monkeypatch.setattr(screen, "banked", lambda _, experts: {e.key: e for e in experts})
         self.swap(pets)
         names = ledger.campaign_names()
         done = CliRunner().invoke(app, [*words, "--dataset", bank.dataset])

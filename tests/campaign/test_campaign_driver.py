@@ -8,7 +8,7 @@ import pytest
 from campaign_bench import Bench, ending, epoch, ok, scripts, small_space
 
 from nas.execute import Idle
-from nas.spec import DEVICE, Epoch, Outcome, Status, Trial
+from nas.schema import DEVICE, Epoch, Outcome, Status, Trial
 
 Make = Callable[..., Bench]
 
@@ -433,7 +433,7 @@ def test_the_data_set_takes_its_part_of_the_device(bench: Make, tmp_path: Path) 
 
 
 def test_confirming_costs_the_search_no_budget(bench: Make) -> None:
-    from nas.spec import Role
+    from nas.schema import Role
 
     campaign = bench(trials=1)
     campaign.run()

@@ -16,8 +16,8 @@ from nas.campaign.afterwards import afterwards
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.signals import Stopped, stops_reach
 from nas.ledger import CampaignStore, Ledger, Owner
-from nas.preflight import NO_OVERHEAD
-from nas.spec import Outcome, ProblemError, Status, Trial
+from nas.measure import NO_OVERHEAD
+from nas.schema import Outcome, ProblemError, Status, Trial
 
 
 class Fails:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from nas.campaign import gates
-from nas.campaign.gates import Gates
-from nas.execute import Sandbox
-from nas.preflight import NO_OVERHEAD
+from nas.campaign import gate_cost
+from nas.campaign.gate_cost import Gates
+from nas.measure import NO_OVERHEAD
+from nas.processes import Sandbox
 
 GATE = "from torch import nn\ndef build_gate():\n    return nn.Conv2d(3, 8, 3)\n"
 
@@ -42,7 +42,7 @@ def test_a_bad_one_is_told_of_and_the_next_is_counted(
     said.clear()
     with monkeypatch.context() as patch:
         if "while" in code:
-            patch.setattr(gates, "GATE_SECONDS", 1.0)
+            patch.setattr(gate_cost, "GATE_SECONDS", 1.0)
         assert measure(code, 8, 3) == NO_OVERHEAD
     assert len(said) == 1
     assert reason in said[0]

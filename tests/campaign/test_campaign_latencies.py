@@ -11,15 +11,16 @@ from bank_maker import put
 from campaign_bench import Bench
 
 from nas import resources
-from nas.bank import Bank, Entry
 from nas.campaign import CampaignConfig, latencies
 from nas.campaign.bank import bank_of
 from nas.campaign.latencies import measure_latencies
-from nas.execute import Answer, Failure, NoGpuError
+from nas.execute import NoGpuError
+from nas.experts import Bank, Entry
+from nas.experts.components import load
 from nas.ledger import Ledger
+from nas.processes import Answer, Failure
 from nas.render import template_hash
-from nas.screen import load
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 CONFIG = CampaignConfig()
 

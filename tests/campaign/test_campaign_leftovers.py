@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.campaign.leftovers import clear_leftovers, stop_file
+from nas.campaign.stale_files import clear_leftovers, stop_file
 from nas.ledger import Owner
 
 
@@ -39,7 +39,7 @@ def test_a_worker_killed_at_any_moment_leaves_no_file(tmp_path: Path) -> None:
     """Its log has no name, from the moment it is made."""
     code = (
         "import os, signal\n"
-        "from nas.execute.child import Child\n"
+        "from nas.processes.child import Child\n"
         "if __name__ == '__main__':\n"
         "    Child()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -7,11 +7,12 @@ import pytest
 from campaign_bench import Bench, ending, ok, scripts
 from told_memory import ToldMemory
 
-from nas.analyse.measures import ended
+from nas.campaign.backoff import GIVE_UP_SECONDS, MOST, Waiting
 from nas.campaign.driver import CampaignDriver
-from nas.campaign.waiting import GIVE_UP_SECONDS, MOST, Waiting
-from nas.execute import GpuMemory, Idle
-from nas.spec import CROWDED, MEMORY_OF_OTHERS, Epoch, Outcome, Status, Trial
+from nas.execute import Idle
+from nas.hardware import GpuMemory
+from nas.results.aggregates import ended
+from nas.schema import CROWDED, MEMORY_OF_OTHERS, Epoch, Outcome, Status, Trial
 
 GIB = 2**30
 TOTAL = 64 * GIB

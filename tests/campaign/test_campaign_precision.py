@@ -7,10 +7,11 @@ import pytest
 from campaign_bench import Bench
 
 from nas.campaign import run as module
-from nas.execute import Idle, devices
-from nas.execute.devices import Gpu
-from nas.preflight import NO_OVERHEAD
-from nas.spec import Outcome, Status, Trial
+from nas.execute import Idle
+from nas.hardware import devices
+from nas.hardware.devices import Gpu
+from nas.measure import NO_OVERHEAD
+from nas.schema import Outcome, Status, Trial
 
 GIB = 2**30
 

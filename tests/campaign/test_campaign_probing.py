@@ -9,10 +9,10 @@ import pytest
 from nas.campaign import probing
 from nas.campaign.config import CampaignConfig
 from nas.campaign.probing import conditions_for, feasible, probe_members, unsound_members
-from nas.execute import Answer, Failure
 from nas.ledger import Ledger
-from nas.preflight import Crowded
-from nas.spec import Member, Probe, ProblemError, Space, Subset
+from nas.measure import Crowded
+from nas.processes import Answer, Failure
+from nas.schema import Member, Probe, ProblemError, Space, Subset
 
 MEMBERS = [Member(model="test_resnet"), Member(model="test_vit"), Member(model="test_nfnet")]
 

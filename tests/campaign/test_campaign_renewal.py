@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from nas.ledger import CampaignStore, Owner
 from nas.ledger import models as m
 from nas.ledger.summary import summary
-from nas.spec import Candidate, Outcome, Role, Status, Trial
+from nas.schema import Candidate, Outcome, Role, Status, Trial
 
 
 @pytest.fixture

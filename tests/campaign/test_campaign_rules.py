@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from nas.campaign.asha import Asha
-from nas.campaign.benching import benched
-from nas.campaign.clock import Clock
 from nas.campaign.controls import due
+from nas.campaign.exclusions import benched
+from nas.campaign.timer import Clock
 from nas.campaign.weights import clear, keep_best
-from nas.spec import Assignment, Pick, Record, Status
+from nas.schema import Assignment, Pick, Record, Status
 
 
 def test_rungs_stand_at_powers_of_eta_below_the_last_epoch() -> None:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from bank_maker import fill
 
-from nas.campaign import CampaignConfig, screening
+from nas.campaign import CampaignConfig, screen
 from nas.ledger import Ledger
-from nas.spec import Member, ProblemError, Space, Subset
+from nas.schema import Member, ProblemError, Space, Subset
 
 
 @pytest.fixture
@@ -18,16 +18,16 @@ def scored_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     bank, entries = fill(tmp_path / "bank")
     families = {entry.family: (Member(model=entry.model),) for entry in entries}
     space = Space(name="five", experts=Subset(k=2, families=families))
-    monkeypatch.setattr(screening, "bank_of", lambda ledger: bank)
-    monkeypatch.setattr(screening, "banked", lambda *_: {entry.key: entry for entry in entries})
+    monkeypatch.setattr(screen, "bank_of", lambda ledger: bank)
+    monkeypatch.setattr(screen, "banked", lambda *_: {entry.key: entry for entry in entries})
 
     def call(error: Exception) -> None:
         def raises(*_: Any, **__: Any) -> None:
             raise error
 
-        monkeypatch.setattr("nas.screen.screen", raises)
+        monkeypatch.setattr("nas.experts.screen", raises)
         ledger = Ledger(tmp_path / "runs.db", read_only=False)
-        screening.screen_space(ledger, space, CampaignConfig(), top=1, limit=100)
+        screen.screen_space(ledger, space, CampaignConfig(), top=1, limit=100)
 
     return call
 

@@ -9,16 +9,16 @@ from planted_screen import SPACE, planted
 from typer.testing import CliRunner
 
 import nas
-from nas.analyse import Frames
-from nas.analyse.screened import arms
 from nas.campaign.config import CampaignConfig
-from nas.campaign.screening import sampler_of
+from nas.campaign.screen import sampler_of
 from nas.cli.app import app
-from nas.effects.correction import FEWEST
 from nas.ledger import Ledger, models
 from nas.ledger.screens import screened
 from nas.report import Terminal
-from nas.spec import ProblemError, Record, Status
+from nas.results import Frames
+from nas.results.screen_validation import arms
+from nas.schema import ProblemError, Record, Status
+from nas.stats.surrogate import FEWEST
 
 ASKED = {"sampler": "corrected", "by": "corrected", "top": 12, "screen": 1}
 

@@ -9,7 +9,7 @@ import pytest
 from real_nas import inside as nas
 from test_cli_help import make_ledger
 
-from nas.spec import Member, Probe
+from nas.schema import Member, Probe
 
 SPACE = """\
 experts:

@@ -10,10 +10,10 @@ from real_nas import inside
 
 from nas import data
 from nas.cli import defaults
-from nas.cli.asked import default_workers
+from nas.cli.arguments import default_workers
 from nas.data import catalog
-from nas.execute import devices
-from nas.spec import UsageError
+from nas.hardware import devices
+from nas.schema import UsageError
 
 
 @pytest.fixture

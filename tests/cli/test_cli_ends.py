@@ -10,7 +10,7 @@ import pytest
 from ledger_maker import Maker
 from real_nas import inside, run
 
-from nas.cli.ending import _tables
+from nas.cli.run_and_print import _tables
 
 TEMPLATE = '''"""A network that trains in a moment, or fails."""
 
@@ -70,7 +70,7 @@ def test_tables_at_the_end_have_their_notes(
     assert "none of 1 run learned" in said
 
 
-@pytest.mark.parametrize("module", ["nas.import_path", "nas.spec", "nas.cli.app", "nas.ledger"])
+@pytest.mark.parametrize("module", ["nas.import_path", "nas.schema", "nas.cli.app", "nas.ledger"])
 def test_ctrl_c_while_modules_are_loaded_is_a_quiet_end(module: str) -> None:
     program = f"""
 import sys

@@ -11,8 +11,8 @@ from real_nas import run
 
 from nas.campaign import CampaignConfig
 from nas.ledger import Ledger
+from nas.schema import Plan
 from nas.space import load
-from nas.spec import Plan
 
 
 def dry(*arguments: str, cwd: Path) -> dict[str, object]:

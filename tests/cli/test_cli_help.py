@@ -53,7 +53,7 @@ def test_looking_imports_neither_torch_nor_ray(arguments: list[str], tmp_path: P
 
 def make_ledger(path: Path) -> None:
     from nas.ledger import Ledger
-    from nas.spec import Choice, Space
+    from nas.schema import Choice, Space
 
     ledger = Ledger(path, read_only=False)
     ledger.create_campaign("c", Space(name="s", choices=(Choice(name="a", values=(1,)),)), {})

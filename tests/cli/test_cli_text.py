@@ -22,8 +22,8 @@ from nas.cli.console import console
 from nas.ledger import Ledger
 from nas.ledger.screens import SCORES, put_screen
 from nas.report.page import page_data, to_json
-from nas.spec import Choice, Member, Outcome, Role, Space, Status, Subset
-from nas.spec.text import visible, visible_json
+from nas.schema import Choice, Member, Outcome, Role, Space, Status, Subset
+from nas.schema.visible import visible, visible_json
 
 SETTING = HOSTILE.replace("\0", "")
 """SQLite ends JSON's texts at their first NUL, and no file can put one into a space."""

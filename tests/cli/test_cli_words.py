@@ -7,7 +7,7 @@ from ledger_maker import Maker
 from real_nas import SPACE, inside
 
 from nas.cli.console import console, echo
-from nas.report.live import Display
+from nas.report.progress import Display
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from nas.execute import Idle
-from nas.execute.evaluate import evaluate
-from nas.spec import Candidate, Epoch, Outcome, Recipe, Task, Trial
+from nas.schema import Candidate, Epoch, Outcome, Recipe, Task, Trial
+from nas.worker.evaluate import evaluate
 
 SOUND = '''"""A small network with everything that CUDA does its own way."""
 

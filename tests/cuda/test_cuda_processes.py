@@ -16,7 +16,7 @@ from cuda_samples import ASSERTING, SLOW, SOUND, ListDriver, finish, trial
 from real_nas import nas, results, write_space
 
 from nas.execute.local import LocalExecutor
-from nas.spec import CHECKPOINT, MEMORY_OF_OTHERS, Epoch, Status
+from nas.schema import CHECKPOINT, MEMORY_OF_OTHERS, Epoch, Status
 
 pytestmark = [pytest.mark.cuda, pytest.mark.slow]
 

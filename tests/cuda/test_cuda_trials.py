@@ -8,10 +8,12 @@ import torch
 from bank_maker import fill
 from cuda_samples import ASSERTING, HUNGRY, SOUND, finish, trial
 
-from nas.execute.evaluate import evaluate
-from nas.screen import load, screen, sets_of
-from nas.spec import CHECKPOINT, Epoch, Outcome, Status
-from nas.train.smoke import smoke_kernel
+from nas.experts.components import load
+from nas.experts.mixtures import sets_of
+from nas.experts.screen import screen
+from nas.hardware.smoke import smoke_kernel
+from nas.schema import CHECKPOINT, Epoch, Outcome, Status
+from nas.worker.evaluate import evaluate
 
 
 def test_the_smoke_kernel_runs(device: str) -> None:

@@ -7,8 +7,8 @@ import torch
 import torchvision.datasets
 from data_files import Load, SmallCifar, write_image
 
+from nas.data.batches import Data
 from nas.data.loading import load
-from nas.data.split import Data
 
 
 @pytest.fixture

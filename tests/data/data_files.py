@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from nas.data.split import Data
+from nas.data.batches import Data
 
 Load = Callable[..., Data]
 """What the fixture `load_small` gives: `load_small(dataset, **changes)`."""

@@ -8,8 +8,8 @@ from data_files import Load, make_folder
 
 import nas.data
 from nas.data.augment import Augment
-from nas.data.split import Data, Split
-from nas.spec import Task
+from nas.data.batches import Data, Split
+from nas.schema import Task
 
 BUILT_IN = ("digits", "noisy-digits", "synthetic")
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.data.divide import divide, kept_and_held, stratify
 from nas.data.raw import Pool, Raw
 from nas.data.sources import synthetic
-from nas.spec import ProblemError
+from nas.data.splits import divide, kept_and_held, stratify
+from nas.schema import ProblemError
 
 COUNTS = st.lists(st.integers(6, 40), min_size=1, max_size=5)
 

@@ -14,11 +14,11 @@ from data_files import Load, SmallCifar, make_folder, write_image
 from loaded_modules import loaded_by
 
 import nas.data
+from nas.data.batches import Data, Preparation, Split, TensorSplit
 from nas.data.catalog import find
 from nas.data.files import AHEAD, Decoder, FileSplit
 from nas.data.sources import cifar10, cifar100
-from nas.data.split import Data, Preparation, Split, TensorSplit
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 
 def pixels(split: Split) -> torch.Tensor:

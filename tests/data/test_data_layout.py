@@ -13,7 +13,7 @@ from torchvision.datasets import ImageFolder
 import nas.data
 from nas.data import examine
 from nas.data.layout import guess, images, of_classes
-from nas.spec import ProblemError, Task
+from nas.schema import ProblemError, Task
 
 TWO = {"cat": 4, "dog": 4}
 

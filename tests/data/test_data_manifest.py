@@ -15,7 +15,7 @@ from PIL import Image
 import nas.data
 from nas.data import examine
 from nas.data.manifest import Manifest
-from nas.spec import ProblemError, Task
+from nas.schema import ProblemError, Task
 
 
 def look(dataset: str, root: Path = Path("unused"), known: Manifest | None = None) -> Manifest:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.data.split import order, steps
+from nas.data.batches import order, steps
 
 
 @given(st.integers(2, 300), st.integers(2, 70), st.booleans())

@@ -15,7 +15,7 @@ from nas.data import reading
 from nas.data.files import Decoder, decode_all
 from nas.data.reading import each
 from nas.data.survey import Look, check_pixels, look, look_at_all, value_range
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 
 def grey(path: Path, values: object, dtype: type = np.uint16) -> Path:

@@ -6,8 +6,8 @@ import numpy as np
 from ledger_maker import Maker
 
 from nas.sample import make_sampler
+from nas.schema import Record, Status
 from nas.space import load
-from nas.spec import Record, Status
 
 DRAWS = 144
 NOISE = 0.012

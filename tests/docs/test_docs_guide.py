@@ -12,7 +12,7 @@ from pathlib import Path
 
 import guide_ledger
 import pytest
-from door_client import ask, running
+from dashboard_client import ask, running
 from guide import GUIDE, PICTURES, blocks, commands, rewrite
 from pictures import plotted, terminal, texts
 from playwright.sync_api import Browser, Page

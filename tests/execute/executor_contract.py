@@ -11,7 +11,7 @@ import pytest
 
 from nas.execute import Executor, Idle
 from nas.execute.placing import PATIENCE, Placing, sixteenths
-from nas.spec import Candidate, Epoch, Outcome, Recipe, Status, Task, Trial
+from nas.schema import Candidate, Epoch, Outcome, Recipe, Status, Task, Trial
 
 EVALUATE = "fake_evaluate:evaluate"
 CHECK = "fake_evaluate:check"

@@ -1,4 +1,4 @@
-"""Stands in for `nas.execute.evaluate` in workers: a trial's `code` says what shall happen."""
+"""Stands in for `nas.worker.evaluate` in workers: a trial's `code` says what shall happen."""
 
 import ctypes
 import multiprocessing
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from nas.spec import Epoch, Outcome, Status, Trial
+from nas.schema import Epoch, Outcome, Status, Trial
 
 SOON = 250.0
 """Seconds a fake waits for another process before it gives up."""
@@ -241,7 +241,7 @@ def broken() -> bool:
 
 
 def check() -> str:
-    """As `nas.execute.devices.check_first_gpu`, in a fresh process. A device named
+    """As `nas.hardware.devices.check_first_gpu`, in a fresh process. A device named
     `ACCIDENT once FILE` fails its first check in that way."""
     assert not broken()
     name, _, once = device().partition(" once ")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from executor_contract import EVALUATE, ScriptedDriver
 
-from nas.spec import Epoch
+from nas.schema import Epoch
 
 
 class Announcing(ScriptedDriver):

@@ -11,13 +11,13 @@ from executor_contract import ScriptedDriver
 from fake_evaluate import make_epoch
 from told_memory import ToldMemory
 
-from nas.execute.child import Item, Raised, Started
 from nas.execute.dispatch import AHEAD, Dispatcher
-from nas.execute.gpu_memory import GpuMemory
 from nas.execute.local import LocalExecutor
 from nas.execute.running import Running
 from nas.execute.trial_process import Died
-from nas.spec import BUSY, DEVICE, Outcome, Status
+from nas.hardware.gpu_memory import GpuMemory
+from nas.processes.child import Item, Raised, Started
+from nas.schema import BUSY, DEVICE, Outcome, Status
 
 DEAD = Item(Outcome(status=Status.CRASH, stage=DEVICE, message="no answer"))
 

@@ -6,16 +6,9 @@ from typing import Any
 import fake_evaluate as fake
 import pytest
 
-from nas.execute import (
-    Answer,
-    GpuMemory,
-    GpuSandbox,
-    Look,
-    MemoryReader,
-    NoGpuError,
-    Sandbox,
-    gpu_sandbox,
-)
+from nas.execute import GpuSandbox, NoGpuError, gpu_sandbox
+from nas.hardware import GpuMemory, Look, MemoryReader
+from nas.processes import Answer, Sandbox
 
 
 class Known(MemoryReader):

@@ -12,11 +12,11 @@ import pytest
 from executor_contract import EVALUATE, ScriptedDriver
 from planted import plant
 
-from nas.execute import Sandbox
 from nas.execute.local import LocalExecutor
 from nas.import_path import cwd_left_out, importable
-from nas.report.beside import Beside
-from nas.spec import Status
+from nas.processes import Sandbox
+from nas.report.stats_process import Beside
+from nas.schema import Status
 
 
 @pytest.fixture

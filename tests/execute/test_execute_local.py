@@ -8,7 +8,7 @@ from executor_contract import CHECK, EVALUATE, ProcessContract, ScriptedDriver
 
 from nas.execute import Executor, trial_process
 from nas.execute.local import LocalExecutor
-from nas.spec import DEVICE, Status
+from nas.schema import DEVICE, Status
 from nas.working_time import awake
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nas.execute.signals import STOPS
+from nas.processes.signals import STOPS
 
 HERE = Path(__file__).parent
 WORKERS = ("spawn_main", "TuneWorker")

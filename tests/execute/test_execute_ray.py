@@ -19,8 +19,8 @@ from nas.execute import Executor
 from nas.execute.dispatch import AHEAD
 from nas.execute.ray_session import ray_session
 from nas.execute.ray_tune import RayExecutor
-from nas.execute.signals import STOPS
-from nas.spec import Epoch, Status
+from nas.processes.signals import STOPS
+from nas.schema import Epoch, Status
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -99,7 +99,7 @@ class TestRay(ProcessContract):
     def test_an_actor_that_heeds_nothing_is_killed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from nas.execute.ray_hooks import Desk
+        from nas.execute.tune_bridge import Desk
 
         monkeypatch.setattr(Desk, "DEAF_SECONDS", 1.0)
         driver = ScriptedDriver(["deafen", "ok"], tmp_path)

@@ -7,7 +7,7 @@ import pytest
 from executor_contract import EVALUATE, ScriptedDriver
 
 from nas.execute.ray_tune import RayExecutor
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 
 @pytest.mark.ray

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.campaign.clock import Clock
-from nas.execute import Sandbox
+from nas.campaign.timer import Clock
+from nas.processes import Sandbox
 from nas.working_time import LONGEST_GAP, WorkingTime
 
 ASKED = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nas import files
-from nas.spec import ProblemError, UsageError
+from nas.schema import ProblemError, UsageError
 
 
 def names(folder: Path) -> list[str]:

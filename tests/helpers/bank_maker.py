@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nas.bank import SPLITS, Bank, Entry, Part
-from nas.spec import Candidate, Inputs, Member, Recipe, Task
-from nas.spec.candidate import Expert
+from nas.experts import SPLITS, Bank, Entry, Part
+from nas.schema import Candidate, Inputs, Member, Recipe, Task
+from nas.schema.candidate import Expert
 
 IMAGES = {"held": 60, "val": 40, "test": 50}
 CLASSES = 3

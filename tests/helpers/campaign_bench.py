@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from nas.campaign import CampaignConfig
-from nas.campaign.clock import Clock
+from nas.campaign.constraints import plan_of
 from nas.campaign.coverage import Coverage
 from nas.campaign.driver import CampaignDriver
-from nas.campaign.plan import plan_of
 from nas.campaign.proposals import Proposer
-from nas.execute import Idle, MemoryReader
+from nas.campaign.timer import Clock
+from nas.execute import Idle
+from nas.hardware import MemoryReader
 from nas.ledger import CampaignStore, Drawn, Ledger, Owner
 from nas.sample import make_sampler
-from nas.spec import (
+from nas.schema import (
     Candidate,
     Choice,
     Cost,

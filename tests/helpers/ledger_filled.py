@@ -7,7 +7,7 @@ from ledger_maker import CONDITIONS, PROBE, Maker
 from nas.ledger import Owner
 from nas.ledger.datasets import keep_manifest
 from nas.ledger.screens import put_screen
-from nas.spec import Role, Status
+from nas.schema import Role, Status
 
 
 def fill(path: Path | str) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
-from nas.spec import (
+from nas.schema import (
     Assignment,
     Candidate,
     Choice,

@@ -10,7 +10,7 @@ from ledger_maker import CODE, epoch
 
 from nas.campaign import default_name
 from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
-from nas.spec import (
+from nas.schema import (
     Assignment,
     Candidate,
     Choice,

@@ -7,7 +7,7 @@ import numpy as np
 from ledger_maker import Maker
 
 from nas.ledger.screens import SCORES, put_screen
-from nas.spec import Choice, Member, Recipe, Space, Subset
+from nas.schema import Choice, Member, Recipe, Space, Subset
 
 FAMILIES = tuple("abcdefgh")
 SPACE = Space(

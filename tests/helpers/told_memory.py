@@ -1,6 +1,6 @@
 """Stands in for what looks at the memory of GPUs."""
 
-from nas.execute import GpuMemory, Look, MemoryReader
+from nas.hardware import GpuMemory, Look, MemoryReader
 
 
 class ToldMemory(MemoryReader):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from real_nas import inside, nas_inside, started, write_space
 
-from nas.bank import Bank, Entry
+from nas.experts import Bank, Entry
 from nas.ledger import Ledger
-from nas.spec import WEIGHTS
+from nas.schema import WEIGHTS
 
 ASKED = ("--workers", "1", "--epochs", "1", "--executor")
 LOCAL, INLINE = (*ASKED, "local"), (*ASKED, "inline")

@@ -9,7 +9,7 @@ import pytest
 from real_nas import nas_inside, results, started
 
 import nas as package
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 READS = (["report", "family_yield"], ["report", "--html", "page.html"], ["status", "--json"])
 

@@ -11,14 +11,14 @@ from sqlalchemy import select
 
 from nas import resources
 from nas.campaign import CampaignConfig
-from nas.campaign.agenda import Agenda
 from nas.campaign.proposals import Proposer
+from nas.campaign.queue import Agenda
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger import models as m
-from nas.preflight import NO_OVERHEAD
+from nas.measure import NO_OVERHEAD
 from nas.render import CandidateError, template_hash
 from nas.sample import make_sampler
-from nas.spec import Candidate, Probe, Role, Space
+from nas.schema import Candidate, Probe, Role, Space
 
 
 def outcomes(attempts: pd.DataFrame) -> list[tuple[int, str]]:

@@ -10,7 +10,7 @@ from real_nas import nas, results, started, write_nano
 from sqlalchemy import func, select
 
 from nas.ledger import Ledger, models
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 STARTS = (("ray", 1), ("local", 0), ("local", 2), ("ray", 0), ("local", 1))
 """The executor of each start, and how many epochs further it gets before its kill; 0 is killed

@@ -8,7 +8,7 @@ import pytest
 from real_nas import nas, nas_inside, results, write_space
 
 import nas as package
-from nas.spec import Role
+from nas.schema import Role
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from ledger_maker import Maker
 from sqlalchemy import event
 
 from nas.ledger import Ledger
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 
 def rows(path: Path) -> list[tuple[str, str | None]]:
@@ -182,7 +182,7 @@ import os, sys
 from ledger_maker import Maker
 from pathlib import Path
 from nas.ledger import Ledger
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 folder = Path(sys.argv[1])
 maker = Maker(folder / "runs.db")

@@ -17,7 +17,7 @@ from ledger_workers import SPACE
 
 from nas.ledger import Ledger
 from nas.ledger.backup import backup
-from nas.spec import Outcome, ProblemError, Status, UsageError
+from nas.schema import Outcome, ProblemError, Status, UsageError
 
 
 @pytest.fixture

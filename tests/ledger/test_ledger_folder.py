@@ -14,8 +14,8 @@ from ledger_maker import Maker
 from sqlalchemy import create_engine, make_url, text
 
 from nas.ledger import Ledger
-from nas.ledger.marker import MARKER
-from nas.spec import WEIGHTS, ProblemError
+from nas.ledger.folder_marker import MARKER
+from nas.schema import WEIGHTS, ProblemError
 
 
 def begin(path: Path | str) -> Path:

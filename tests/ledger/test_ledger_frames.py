@@ -9,7 +9,7 @@ from ledger_maker import CONDITIONS, PROBE, SPACE, Maker, epoch
 from sqlalchemy import event
 
 from nas.ledger import Ledger, columns, frames
-from nas.spec import Outcome, Role, Status
+from nas.schema import Outcome, Role, Status
 
 NAMES = ("campaigns", "candidates", "attempts", "epochs", "experts", "probes", "events")
 

@@ -13,10 +13,10 @@ from sqlalchemy import update
 
 from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
 from nas.ledger import models as m
+from nas.ledger.errors import DamagedError
 from nas.ledger.lookup import find
 from nas.ledger.summary import summary
-from nas.ledger.trouble import DamagedError
-from nas.spec import Outcome, Record, Role, Status
+from nas.schema import Outcome, Record, Role, Status
 
 OK = Outcome(status=Status.OK, epochs=2, val_acc=0.8, test_acc=0.7, seconds=3.0)
 

@@ -8,7 +8,7 @@ from ledger_maker import Maker
 
 from nas.ledger import Ledger
 from nas.ledger.address import database_url, file_of, place
-from nas.spec import ProblemError, UsageError
+from nas.schema import ProblemError, UsageError
 
 NAMES = [
     "lr=0.1?/runs.db",

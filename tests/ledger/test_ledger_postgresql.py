@@ -13,7 +13,7 @@ import nas
 from nas.ledger import Drawn, Ledger
 from nas.ledger.backup import backup
 from nas.ledger.summary import summary
-from nas.spec import Cost, ProblemError
+from nas.schema import Cost, ProblemError
 
 TABLES = ("leaderboard", "family_yield", "cooccurrence", "coverage", "failures")
 

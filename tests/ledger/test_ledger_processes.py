@@ -14,7 +14,7 @@ import pytest
 from ledger_workers import SPACE, candidate, start, store
 
 from nas.ledger import Ledger, Owner
-from nas.spec import Status
+from nas.schema import Status
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 

@@ -15,7 +15,7 @@ from nas.ledger.datasets import manifest_of
 from nas.ledger.lookup import find
 from nas.ledger.models import Base
 from nas.ledger.summary import summary
-from nas.spec import ProblemError, Status
+from nas.schema import ProblemError, Status
 
 MIGRATIONS = Path(database.__file__).with_name("migrations") / "versions"
 OLD = sorted((Path(__file__).parent / "data").glob("runs-*.sql"))

@@ -14,7 +14,7 @@ from nas.ledger.screens import (
     screen_of_experts,
     screened,
 )
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger import models as m
 from nas.ledger.summary import summary
-from nas.spec import Outcome, ProblemError, Role, Status
+from nas.schema import Outcome, ProblemError, Role, Status
 
 
 @pytest.fixture

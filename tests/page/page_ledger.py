@@ -5,7 +5,7 @@ from itertools import combinations
 from ledger_maker import CONDITIONS, Maker
 
 from nas.ledger import models as m
-from nas.spec import Choice, Member, Probe, Recipe, Space, Subset
+from nas.schema import Choice, Member, Probe, Recipe, Space, Subset
 
 EVIL = "<script>alert(1)</script>"
 BOLD = "<b>x</b><a href='https://example.org'>y</a>"

@@ -16,10 +16,10 @@ from nas.ledger import Ledger
 from nas.report.page import data as page_data_module
 from nas.report.page import page as make_page
 from nas.report.page import page_data, to_json
-from nas.report.page.plain import Column, values
-from nas.report.page.plain import table as as_table
+from nas.report.page.serialize import Column, values
+from nas.report.page.serialize import table as as_table
 from nas.report.page.snapshot import Snapshot
-from nas.spec import Member, ProblemError, Space, Subset
+from nas.schema import Member, ProblemError, Space, Subset
 
 
 def column(table: dict[str, Any], name: str) -> list[Any]:

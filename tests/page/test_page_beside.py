@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from ledger_maker import Maker
 
-from nas.analyse import answer
 from nas.ledger import Ledger
-from nas.report.beside import VERDICT, Beside
 from nas.report.page import page_data
 from nas.report.page.snapshot import Snapshot
+from nas.report.stats_process import VERDICT, Beside
+from nas.results import answer
 
 OWN = '''"""Is it one's own?"""
 

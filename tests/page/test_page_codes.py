@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.report.page.build import to_json
-from nas.report.page.codes import pack, unpack
+from nas.report.page.code_diffs import pack, unpack
 
 texts = st.text(st.sampled_from("ab\n\r\f\u2028</ ×"), max_size=40)
 

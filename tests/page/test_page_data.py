@@ -16,9 +16,9 @@ from planted_screen import planted
 import nas
 from nas.ledger import Ledger
 from nas.report.page import page_data, to_json
-from nas.report.page.codes import unpack
+from nas.report.page.code_diffs import unpack
 from nas.report.page.fronts import front
-from nas.spec import Status
+from nas.schema import Status
 
 SECTIONS = (
     *("coverage", "leaders", "families", "pairs", "screening", "screened", "costs", "curves"),
@@ -45,7 +45,7 @@ def test_every_section_is_there(data: dict[str, Any]) -> None:
 
 
 def test_the_verdict_is_the_audits(data: dict[str, Any], filled: Maker) -> None:
-    said = nas.analyse.verdict(Ledger(filled.path))
+    said = nas.results.verdict(Ledger(filled.path))
     assert data["verdict"]["verdict"] == said.verdict
     assert data["verdict"]["line"] == said.line
 
@@ -194,7 +194,7 @@ def test_gate_use_by_setting(data: dict[str, Any]) -> None:
 def test_curves_count_a_repeated_epoch_once(maker: Maker) -> None:
     from ledger_maker import epoch
 
-    from nas.spec import Outcome
+    from nas.schema import Outcome
 
     claim = maker.draw("ant_s", "bee_s")
     killed = maker.start(claim)

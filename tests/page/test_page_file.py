@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from nas.cli.app import app
 from nas.ledger import Ledger
 from nas.report.page import page, page_data
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 
 @pytest.fixture(scope="module")
@@ -103,5 +103,5 @@ def test_the_page_is_asked_for_alone(filled: Maker, tmp_path: Path, more: list[s
 
 
 def test_help_loads_no_plotly() -> None:
-    code = "from nas.cli.app import app; import nas.cli.look"
+    code = "from nas.cli.app import app; import nas.cli.inspect"
     assert not loaded_by(code) & {"plotly", "pandas", "statsmodels"}

@@ -6,8 +6,8 @@ from typing import Any
 
 from nas.render import axes, render
 from nas.resources import shipped
-from nas.spec import Candidate, Member, ProblemError, Recipe, Task
-from nas.spec.candidate import Expert
+from nas.schema import Candidate, Member, ProblemError, Recipe, Task
+from nas.schema.candidate import Expert
 
 CNNS = {
     "EfficientNet": Member(model="test_efficientnet"),

@@ -9,7 +9,7 @@ import torch
 from render_samples import candidate, execute, variants
 
 from nas.render import axes, render, template_hash, templates
-from nas.spec import Candidate
+from nas.schema import Candidate
 
 CLASSES = 7
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from render_samples import CNNS, candidate
 
 from nas.render import axes, check_space, render, template_hash
-from nas.spec import Choice, Member, ProblemError, Space, Subset
+from nas.schema import Choice, Member, ProblemError, Space, Subset
 
 Write = Callable[..., Path]
 

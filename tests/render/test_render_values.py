@@ -10,8 +10,8 @@ from render_samples import candidate
 
 from nas.render import render
 from nas.render.values import Code, UnsafeValueError, literal, only_code, quote, word
-from nas.spec import Candidate, Member, ProblemError
-from nas.spec.candidate import Expert
+from nas.schema import Candidate, Member, ProblemError
+from nas.schema.candidate import Expert
 
 HOSTILE = [
     '"',

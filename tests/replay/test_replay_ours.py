@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from nas.audit import Audit, Draw
 from nas.replay import our_days, published, replay
-from nas.replay.ours import CONTROLS
+from nas.replay.simulated_nas import CONTROLS
+from nas.stats import Audit, Draw
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -6,8 +6,8 @@ from ledger_maker import Maker
 
 from nas.ledger.summary import summary
 from nas.report import Terminal
-from nas.report.live import Display, panel
-from nas.spec import Member, Probe, Status
+from nas.report.progress import Display, panel
+from nas.schema import Member, Probe, Status
 
 
 def text(renderable: object, width: int = 100) -> str:

@@ -14,10 +14,10 @@ from markdown_it import MarkdownIt
 from rich.table import Table
 from rich.text import Text
 
+from nas.export.card import card
 from nas.report import Terminal, render
-from nas.report.card import card
-from nas.report.marks import code_span, csv_cell, markdown
-from nas.spec.text import visible
+from nas.report.escape import code_span, csv_cell, markdown
+from nas.schema.visible import visible
 
 anything = st.text(st.characters(codec=None)) | st.just(HOSTILE)
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -14,7 +14,7 @@ from tracked import tracked
 from nas.ledger.screens import SCORES, put_screen
 from nas.report import FORMATS, Terminal, render
 from nas.report.cells import cell, header
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 FRAME = pd.DataFrame(
     {
@@ -165,7 +165,7 @@ def test_headers(column: str, text: str) -> None:
 
 def test_every_shipped_report_renders_in_every_format(maker: object, tmp_path: Path) -> None:
     import nas
-    from nas.analyse import question, tables
+    from nas.results import question, tables
 
     maker.trained("ant_s", "bee_s", val=0.9, inside=(0.8, 0.7))  # type: ignore[attr-defined]
     row = {"families": "ant+bee", "members": "ant_s+bee_s", **dict.fromkeys(SCORES), "uniform": 1}

@@ -11,7 +11,7 @@ from nas.ledger import Ledger
 from nas.ledger.lookup import find
 from nas.report import Terminal
 from nas.report.show import details, shown
-from nas.spec import Outcome, ProblemError, Role, Status
+from nas.schema import Outcome, ProblemError, Role, Status
 
 
 def text_of(found: dict[str, object]) -> str:

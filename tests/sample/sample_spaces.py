@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, product
 
 from nas.sample import Sampler
-from nas.spec import Assignment, Choice, Member, Phase, Pick, Record, Space, Status, Subset
+from nas.schema import Assignment, Choice, Member, Phase, Pick, Record, Space, Status, Subset
 
 FIRST = Phase()
 

@@ -15,7 +15,7 @@ from loaded_modules import loaded_by
 from sample_spaces import draw, every_point, finished, make_space
 
 from nas.sample import SAMPLERS, Corrected, Sampler, Screened, make_sampler
-from nas.spec import Assignment, Choice, Phase, Pick, ProblemError, Record, Space
+from nas.schema import Assignment, Choice, Phase, Pick, ProblemError, Record, Space
 
 SPACES = {
     "quartets": make_space([1] * 5, 4, [2]),

@@ -8,8 +8,8 @@ import pytest
 from sample_spaces import draw, make_space
 
 from nas.sample import Corrected
-from nas.sample.corrected import chosen_slot
-from nas.spec import Assignment, Phase, Pick, Record
+from nas.sample.surrogate import chosen_slot
+from nas.schema import Assignment, Phase, Pick, Record
 
 SPACE = make_space([1] * 8, 3, [2])
 MIXTURES = [[Pick(f"F0{f}", f"f0{f}_0") for f in c] for c in combinations("01234567", 3)]
@@ -41,7 +41,7 @@ def test_what_is_chosen_follows_the_order_of_the_day(seed: int) -> None:
 
 
 def test_arms_can_be_told_by_the_numbers_of_draws() -> None:
-    """What the report goes by: see nas.analyse.screened.arms."""
+    """What the report goes by: see nas.results.screen_validation.arms."""
     records = draw(sampler(slots=3), 20)
     assert [n for n in range(20) if chosen_slot(n, 3)] == [0, 2, 4]
     control = [r for r in records if not chosen_slot(r.number, 3)]

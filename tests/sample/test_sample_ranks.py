@@ -15,7 +15,7 @@ from nas.sample import make_sampler
 from nas.sample.grid import Grid
 from nas.sample.ranks import Ranks, Undrawn, points_with
 from nas.sample.uniform import below
-from nas.spec import Phase
+from nas.schema import Phase
 
 
 @settings(max_examples=60)

@@ -7,7 +7,7 @@ import pytest
 from sample_spaces import draw, every_point, make_space
 
 from nas.sample import Screened
-from nas.spec import Assignment, Phase, Pick
+from nas.schema import Assignment, Phase, Pick
 
 
 def chosen(*families: str, member: int = 0) -> list[list[Pick]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sample_spaces import draw, every_point, make_space
 
 from nas.sample import make_sampler
-from nas.spec import Assignment, Phase, Space
+from nas.schema import Assignment, Phase, Space
 
 
 def spread(counts: Counter[object], keys: Sequence[object]) -> int:

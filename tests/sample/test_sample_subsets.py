@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_spaces import every_point, make_space
 
-from nas.sample.cells import level_cell
 from nas.sample.grid import Grid
+from nas.sample.least_drawn import level_cell
+from nas.sample.pair_counts import Tally
 from nas.sample.subsets import level_subsets
-from nas.sample.tally import Tally
 
 
 def rng(seed: int = 0) -> np.random.Generator:

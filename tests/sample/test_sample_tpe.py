@@ -10,7 +10,7 @@ from sample_spaces import accuracy, draw, make_space
 from nas.sample import make_sampler
 from nas.sample.grid import Grid
 from nas.sample.tpe import GOOD, OTHERS, STARTUP, TPE, _params, _repair, _value
-from nas.spec import Assignment, Phase, ProblemError, Record, Status
+from nas.schema import Assignment, Phase, ProblemError, Record, Status
 
 
 @pytest.mark.slow

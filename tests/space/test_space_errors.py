@@ -6,8 +6,8 @@ import pytest
 from real_nas import inside
 
 from nas import space
-from nas.space.text import read
-from nas.spec import ProblemError
+from nas.schema import ProblemError
+from nas.space.yaml_loader import read
 
 GOOD = """\
 description: four lines before the experts

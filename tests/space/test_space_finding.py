@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas import space
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 OWN = "description: mine\nchoices: {depth: [1, 2]}\n"
 

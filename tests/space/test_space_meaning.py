@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas import space
-from nas.spec import Candidate, Choice, Member, ProblemError, Recipe, Scalar, Space, Subset, Task
-from nas.spec.candidate import Expert
+from nas.schema import Candidate, Choice, Member, ProblemError, Recipe, Scalar, Space, Subset, Task
+from nas.schema.candidate import Expert
 
 
 @pytest.mark.parametrize(

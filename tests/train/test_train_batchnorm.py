@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from nas.compute import Compute
-from nas.data.split import Data, Split
-from nas.spec import Recipe
+from nas.data.batches import Data, Split
+from nas.schema import Recipe
 from nas.train import load_model, procedure, score
 from nas.train.batchnorm import IMAGES, reestimate
 from nas.train.procedures import joint

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
 
 STATE = {

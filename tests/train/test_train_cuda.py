@@ -10,12 +10,12 @@ from torch.nn import functional
 from train_samples import SINGLE, finish
 
 from nas.compute import crowded, open_device, sent
-from nas.data.split import Data
-from nas.execute import evaluate as module
+from nas.data.batches import Data
 from nas.faults import WrongNumberError
-from nas.spec import BUSY, CROWDED, MEMORY_OF_OTHERS, Status
-from nas.train import smoke
-from nas.train.smoke import computes, smoke_kernel
+from nas.hardware import smoke
+from nas.hardware.smoke import computes, smoke_kernel
+from nas.schema import BUSY, CROWDED, MEMORY_OF_OTHERS, Status
+from nas.worker import evaluate as module
 
 CPU = torch.device("cpu")
 NO_HANDLE = "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"

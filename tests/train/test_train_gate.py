@@ -6,8 +6,8 @@ import pytest
 import torch
 from train_samples import SOURCES, figures, same_state
 
-from nas.data.split import Data
-from nas.spec import Recipe
+from nas.data.batches import Data
+from nas.schema import Recipe
 from nas.train import BuildError, Procedure, load_model, procedure
 from nas.train.seeding import seed_everything
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from train_samples import SOURCES
 
-from nas.data.split import Data, TensorSplit
-from nas.spec import Recipe
+from nas.data.batches import Data, TensorSplit
+from nas.schema import Recipe
 from nas.train import Procedure, load_model, procedure
 from nas.train.seeding import seed_everything
 

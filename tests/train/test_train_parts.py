@@ -15,8 +15,8 @@ from torch import nn
 from train_samples import MIXTURE, SINGLE
 
 from nas.compute import Compute, peak_memory, reset_peak_memory
-from nas.data.split import Split
-from nas.spec import Recipe
+from nas.data.batches import Split
+from nas.schema import Recipe
 from nas.train import BuildError, NonFiniteLossError, load_model, score
 from nas.train.mixup import mix
 from nas.train.optimizer import build_optimizer, rate, schedule, set_rates

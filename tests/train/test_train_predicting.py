@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from nas.compute import Compute
-from nas.data.split import Data
+from nas.data.batches import Data
+from nas.measure.timing import BATCHES, latency
 from nas.train.predicting import predict
-from nas.train.timing import BATCHES, latency
 
 CPU = Compute(torch.device("cpu"))
 

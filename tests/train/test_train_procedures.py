@@ -11,15 +11,9 @@ import torch
 from torch import nn
 from train_samples import SOURCES, figures, same_state
 
-from nas.data.split import Data, Split, TensorSplit
-from nas.spec import ProblemError, Recipe
-from nas.train import (
-    NonFiniteLossError,
-    Procedure,
-    load_model,
-    procedure,
-    procedure_names,
-)
+from nas.data.batches import Data, Split, TensorSplit
+from nas.schema import ProblemError, Recipe
+from nas.train import NonFiniteLossError, Procedure, load_model, procedure, procedure_names
 from nas.train.seeding import seed_everything
 
 CPU = torch.device("cpu")

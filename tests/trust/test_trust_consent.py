@@ -12,18 +12,18 @@ from ledger_maker import Maker
 from typer.testing import CliRunner
 
 from nas import resources, trust
-from nas.analyse import passed_over, table, tables
 from nas.campaign import CampaignConfig
 from nas.campaign.checks import check_consent
 from nas.campaign.dry_run import DryRun, as_json
 from nas.campaign.proposals import Proposer
 from nas.cli import consent as cli
 from nas.cli.app import app
-from nas.execute import Sandbox
-from nas.preflight import Overhead
+from nas.measure import Overhead
+from nas.processes import Sandbox
 from nas.render import CandidateError, runs_unasked
+from nas.results import passed_over, table, tables
 from nas.sample import Uniform
-from nas.spec import Choice, Member, ProblemError, Recipe, Space, Subset, Task
+from nas.schema import Choice, Member, ProblemError, Recipe, Space, Subset, Task
 
 RUN = '__import__("pathlib").Path("PWNED").touch()\n'
 OWN = f'"""What?"""\n{RUN}import pandas as pd\ndef table(frames): return pd.DataFrame()\n'
@@ -208,7 +208,7 @@ class TestDryRun:
             assert "WIDTH" in drawn.code
         assert ["nas trust templates" in line for line in said] == [True]
         trust.trust([own])
-        monkeypatch.setattr(sys.modules["nas.preflight.cost"], "execute", None)  # of this process
+        monkeypatch.setattr(sys.modules["nas.measure.cost"], "execute", None)  # of this process
         [drawn] = DryRun(SPACE, CampaignConfig(), 1, say=said.append)
         assert as_json(drawn)["params"] is not None
         assert len(said) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nas.contained import contained
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 
 def test_plain_names_lead_below_a_folder_whether_or_not_they_are_there(tmp_path: Path) -> None:

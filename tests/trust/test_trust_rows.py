@@ -8,13 +8,13 @@ import pytest
 from campaign_bench import Bench, epoch
 from sqlalchemy import update
 
-from nas.bank import Bank, BankError
 from nas.campaign.weights import sweep
+from nas.experts import Bank, BankError
+from nas.export.model import export
 from nas.ledger import CampaignStore, Owner
 from nas.ledger import models as m
 from nas.render import render
-from nas.report.export import export
-from nas.spec import CHECKPOINT, WEIGHTS, Candidate, Epoch, Outcome, ProblemError, Status, Trial
+from nas.schema import CHECKPOINT, WEIGHTS, Candidate, Epoch, Outcome, ProblemError, Status, Trial
 
 
 @pytest.fixture

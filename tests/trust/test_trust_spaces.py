@@ -9,7 +9,7 @@ from nas import trust
 from nas.ledger import Ledger
 from nas.ledger import models as m
 from nas.render import render, template_hash
-from nas.spec import Candidate
+from nas.schema import Candidate
 
 TEMPLATE = '''"""A network that trains in a moment."""
 

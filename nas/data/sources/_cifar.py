@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nas.data.raw import Pool, Raw
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 
 def check(where: Path, name: str, folder: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from nas.data.layout import HOW, SUFFIXES, Layout, classes, images, loose
 from nas.data.layout import files as walk
 from nas.data.raw import Pool, Raw
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 
 def check(layout: Layout) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from nas.data.layout import classes, images
 from nas.data.raw import Pool, Raw
-from nas.spec import ProblemError
+from nas.schema import ProblemError
 
 _FOLDER = "tiny-imagenet-200"
 _URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"

@@ -9,7 +9,7 @@ from nas.ledger.sources import environments
 from nas.ledger.summary import Summary
 from nas.report.cells import cell
 from nas.report.page.snapshot import Snapshot
-from nas.spec import Role, Space, format_duration
+from nas.schema import Role, Space, format_duration
 
 Facts = list[tuple[str, str]]
 _OUTSIDE = ("platform", "cpus", "gpus", "commit", "nas")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from nas.ledger import Ledger
-from nas.report.beside import Beside
 from nas.report.page.data import page_data
-from nas.spec.text import visible_json
+from nas.report.stats_process import Beside
+from nas.schema.visible import visible_json
 
 _ASSETS = Path(__file__).with_name("assets")
 _SCRIPTS = ("format.js", "tables.js", "figures.js", "page.js")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from nas.report.page.fronts import front, grid, named
-from nas.report.page.plain import Column, table
+from nas.report.page.serialize import Column, table
 from nas.report.page.snapshot import Snapshot
 
 _TITLES = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from nas.report.page.plain import Column, need_columns, table
+from nas.report.page.serialize import Column, need_columns, table
 from nas.report.page.snapshot import Snapshot
 
 _LEVELS = (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from nas.report.page.plain import Column, table, values
+from nas.report.page.serialize import Column, table, values
 from nas.report.page.snapshot import Snapshot
 
 BEST = 20

@@ -10,9 +10,8 @@ from nas.ledger import Ledger
 from nas.ledger.frames import many_objects
 from nas.ledger.sources import codes
 from nas.ledger.summary import Summary, summary
-from nas.report.beside import Beside
 from nas.report.page.about import about, ordered
-from nas.report.page.codes import pack
+from nas.report.page.code_diffs import pack
 from nas.report.page.costs import costs
 from nas.report.page.coverage import audited, coverage
 from nas.report.page.curves import curves
@@ -24,7 +23,8 @@ from nas.report.page.pairs import pairs
 from nas.report.page.screens import screened, screening
 from nas.report.page.snapshot import Snapshot
 from nas.report.page.timeline import timeline
-from nas.spec import ProblemError
+from nas.report.stats_process import Beside
+from nas.schema import ProblemError
 
 WHOLE = 5_000
 """Attempts up to which every candidate is on the page."""
@@ -40,7 +40,7 @@ def page_data(
     """Everything on the page as JSON-able data, read in one transaction that blocks no writer.
 
     `campaign`, `made_at` (seconds since 1970), `nas` (version), `state`, `headline` (sentences),
-    `notes` (what is left out), `verdict`, `about`, `codes` (see `nas.report.page.codes`), and
+    `notes` (what is left out), `verdict`, `about`, `codes` (see `nas.report.page.code_diffs`), and
     `sections`: each a dict, None where it has no place in this campaign, or `{"problem": one line}`
     where its analysis fails. A ledger without
     a campaign gives `empty`: a sentence that says so. Shares in [0, 1], lengths in seconds.

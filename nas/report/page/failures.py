@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from nas.analyse.measures import FAILED, ended
-from nas.report.page.plain import Column, table
+from nas.report.page.serialize import Column, table
 from nas.report.page.snapshot import Snapshot
+from nas.results.aggregates import FAILED, ended
 
 LATEST = 200
 """Failed attempts that are listed one by one."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from nas.report.page.plain import Column, table
+from nas.report.page.serialize import Column, table
 from nas.report.page.snapshot import Snapshot
 
 _QUANTILES = {"p5": 0.05, "q1": 0.25, "median": 0.5, "q3": 0.75, "p95": 0.95}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from nas.report.page.families import headed
-from nas.report.page.plain import Column, need_columns, table
+from nas.report.page.serialize import Column, need_columns, table
 from nas.report.page.snapshot import Snapshot
 
 _TABLE = (

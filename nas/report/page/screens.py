@@ -3,10 +3,10 @@ what it says of the whole space."""
 
 from typing import Any
 
-from nas.analyse.screened import arms, told
 from nas.report.page.fronts import front, grid, named
-from nas.report.page.plain import Column, table
+from nas.report.page.serialize import Column, table
 from nas.report.page.snapshot import Snapshot
+from nas.results.screen_validation import arms, told
 
 SCORES = ("probe", "uniform", "gate", "oracle", "best_member")
 """Shares that the figure may set against training."""

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from nas.analyse import Frames, answer
 from nas.ledger import Ledger
-from nas.report.beside import VERDICT, Beside
+from nas.report.stats_process import VERDICT, Beside
+from nas.results import Frames, answer
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nas.audit import Verdict
+    from nas.stats import Verdict
 
 EPOCHS = frozenset(
     {

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nas.analyse.measures import FAILED
-from nas.report.page.plain import Column, table, values
+from nas.report.page.serialize import Column, table, values
 from nas.report.page.snapshot import Snapshot
+from nas.results.aggregates import FAILED
 
 POINTS = 240
 """Steps of the cumulative curves: finer than any screen."""

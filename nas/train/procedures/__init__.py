@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from nas.resources import procedures as procedure_names
-from nas.spec import ProblemError, did_you_mean
+from nas.schema import ProblemError, did_you_mean
 from nas.train.procedures.base import Procedure, Tick
 
 __all__ = ["Procedure", "Tick", "procedure", "procedure_names"]

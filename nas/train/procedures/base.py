@@ -9,8 +9,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from nas.compute import Compute
-from nas.data.split import Data
-from nas.spec import Epoch, Recipe
+from nas.data.batches import Data
+from nas.schema import Epoch, Recipe
 
 Tick = Callable[[], None]
 """Called after every step and every evaluated batch; raises to stop, on a time limit say."""

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas.compute import peak_memory
-from nas.data.split import Data, Split, order
+from nas.data.batches import Data, Split, order
 from nas.faults import BuildError, NonFiniteLossError
 from nas.moe import balance_loss
-from nas.spec import Epoch, Recipe
+from nas.schema import Epoch, Recipe
 from nas.train.batchnorm import reestimate
 from nas.train.mixture import mixture_of
 from nas.train.optimizer import build_optimizer, rate, schedule, set_rates

@@ -1,0 +1,49 @@
+"""What the owner of a campaign wants drawn: families dropped, families preferred."""
+
+from collections.abc import Iterable, Mapping
+
+from nas.campaign.config import CampaignConfig
+from nas.sample import SAMPLERS
+from nas.schema import Plan, Probe, ProblemError, Space, UsageError, did_you_mean
+
+
+def check_plan(space: Space, config: CampaignConfig) -> None:
+    """Raises ProblemError where --prefer and --drop cannot be followed."""
+    for option, families in (("--drop", config.drop), ("--prefer", config.prefer)):
+        for family in families:
+            if family not in space.families:
+                raise UsageError(
+                    f"{space.name} has no family {family!r}",
+                    where=option,
+                    fix=did_you_mean(family, space.families),
+                )
+    if both := sorted(set(config.drop) & set(config.prefer)):
+        raise UsageError(f"{both[0]} is both dropped and preferred", fix="choose one")
+    check_enough(space, config)
+    if config.prefer and not SAMPLERS[config.sampler].can_prefer:
+        able = ", ".join(name for name, sampler in SAMPLERS.items() if sampler.can_prefer)
+        raise UsageError(
+            f"the sampler {config.sampler} cannot prefer families",
+            where="--prefer",
+            fix=f"use --sampler {able}, or --drop the others",
+        )
+
+
+def check_enough(space: Space, config: CampaignConfig) -> None:
+    """Raises ProblemError where fewer families are left than a candidate holds."""
+    left, k = set(space.families) - set(config.drop), space.experts.k if space.experts else 0
+    if len(left) < k:
+        few = f"{len(left)} families would be left for {k} experts"
+        if config.drop:
+            raise UsageError(few, where="--drop", fix="drop fewer")
+        raise ProblemError(few, where=f"space {space.name}", fix="give it more families")
+
+
+def plan_of(config: CampaignConfig, probes: Mapping[str, Probe], cold: Iterable[str] = ()) -> Plan:
+    """What may be drawn now; `cold`: models that the campaign's bank has no expert of."""
+    failing = {model for model, probe in probes.items() if not probe.ok}
+    return Plan(
+        drop=tuple(sorted(config.drop)),
+        prefer=tuple(sorted(config.prefer)),
+        left_out=tuple(sorted(failing.union(cold))),
+    )

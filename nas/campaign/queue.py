@@ -1,0 +1,118 @@
+"""What a campaign does next: retries, orphans, controls, then a new draw."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from nas.campaign.config import CampaignConfig
+from nas.campaign.controls import check_template, control, due
+from nas.campaign.proposals import Proposer
+from nas.campaign.retry import title
+from nas.ledger import CampaignStore, Claim
+from nas.render import current_hash, rendered_anew
+from nas.schema import Role
+
+LOOK_SECONDS = 5.0
+"""How often to look for candidates that other drivers left."""
+
+
+class Agenda:
+    """Leases one candidate after another. With `only`, what is open of that role; adds nothing."""
+
+    def __init__(
+        self,
+        config: CampaignConfig,
+        store: CampaignStore,
+        proposer: Proposer,
+        only: Role | None = None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.proposer = proposer
+        self.only = only
+        self._say = say
+        self.waiting: list[Claim] = []
+        """Leased already: to be tried again, or too large beside what is running."""
+        self._controls_due = True
+        self._next_look = 0.0
+        self._results = 0
+
+    def next(self, *, retries_only: bool = False) -> Claim | None:
+        """The next candidate, leased; None when there is none now."""
+        if self.waiting:
+            return self.waiting.pop(0)
+        if retries_only:
+            return None
+        now = time.monotonic()
+        if now >= self._next_look:
+            claim = self._left(self._results)
+            if claim is not None:
+                return claim
+            self._next_look = now + LOOK_SECONDS
+            self._controls_due = True  # another driver's results may call for some
+        if self.only is None:
+            new = self._control() or self.store.draw(self.proposer, limit=self.config.trials)
+            if new is not None:
+                return new
+        return self._left()  # what was put off, as the last
+
+    def note_result(self) -> None:
+        """A success may call for controls."""
+        self._results += 1
+        self._controls_due = True
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is left, here or with another driver."""
+        return not self.waiting and not self.store.open_elsewhere(self.only)
+
+    def lacks_families(self, benched: frozenset[str]) -> bool:
+        """True where draws are still wanted and benching left too few families for one."""
+        experts = self.proposer.space.experts
+        if self.only is not None or not benched or experts is None:
+            return False
+        gone = benched.union(self.proposer.plan.drop).intersection(experts.families)
+        trials = self.config.trials
+        if trials is not None and len(self.store.records()) >= trials:
+            return False
+        return len(experts.families) - len(gone) < experts.k
+
+    def _left(self, results: float = math.inf) -> Claim | None:
+        """A candidate that another run left open, ready to run; see `CampaignStore.reclaim`."""
+        while (left := self.store.reclaim(only=self.only, results=results)) is not None:
+            claim = self._renewed(left)
+            if claim is not None:
+                return claim
+        return None
+
+    def _renewed(self, claim: Claim) -> Claim | None:
+        """An open candidate with its code rendered anew; another in its place where its template
+        has changed. Raises CandidateError."""
+        candidate = claim.candidate
+        check_template(candidate, self.proposer.space)
+        changed = current_hash(candidate)
+        if changed is None:
+            code = rendered_anew(candidate, claim.code, self.proposer.render)
+            return replace(claim, code=code)
+        # Of what its leader was there is nothing left to confirm.
+        again = claim.role is not Role.CONFIRM
+        self._say(
+            f"{title(claim)}: superseded, for the template {candidate.template} has changed"
+            + (": its point is drawn again" if again else "")
+        )
+        drawn = self.proposer.ready(candidate.with_(template_hash=changed)) if again else None
+        return self.store.supersede(claim, drawn)
+
+    def _control(self) -> Claim | None:
+        if not (self.config.controls and self._controls_due):
+            return None
+        have = self.store.controls()
+        for pick in due(self.store.records(), have):
+            candidate = control(self.proposer.space, pick, self.proposer.task)
+            claim = self.store.add(Role.CONTROL, self.proposer.ready(candidate))
+            if claim is not None:
+                return claim
+        self._controls_due = False
+        return None

@@ -1,0 +1,253 @@
+"""From a bank to a screen in the ledger."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nas.campaign.bank import bank_of, banked, begun_from, wanted
+from nas.campaign.config import CampaignConfig
+from nas.campaign.dataset import hold_experts_to
+from nas.ledger import Ledger
+from nas.ledger.lookup import inputs_of_screen
+from nas.ledger.screens import best_screened, known_of_all, put_screen, screen_of, screened
+from nas.results.collapse import Commonest
+from nas.sample import Corrected, Sampler, Screened, make_sampler
+from nas.schema import SCRATCH, Pick, ProblemError, Record, Space, Status, UsageError, one_line
+from nas.stats.surrogate import FEWEST, foretold
+from nas.working_time import awake
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nas.experts.components import Experts
+    from nas.experts.screen import Scores, Watch
+
+SAMPLERS_OF_SCREENS = (Screened.name, Corrected.name)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A screen that was recorded."""
+
+    ident: int
+    scored: int
+    total: int
+    missing: tuple[str, ...]
+    """Members of the space that the bank has no expert of."""
+    seconds: float
+
+
+def screen_space(
+    ledger: Ledger,
+    space: Space,
+    config: CampaignConfig,
+    *,
+    top: int,
+    limit: int,
+    max_params: int | None = None,
+    max_latency: float | None = None,
+    device: str = "cpu",
+    watch: "Watch" = lambda *_: None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Made:
+    """Scores every mixture of the space whose experts the bank has, on the device named, and
+    records the scores.
+
+    Raises ProblemError where the bank has too few, what it has cannot be read, or its data have
+    changed since.
+    """
+    from nas.experts.components import load
+    from nas.experts.mixtures import sets_of
+    from nas.experts.screen import screen
+    from nas.faults import is_accident  # torch
+
+    start = awake()
+    experts = wanted(space, config)
+    bank = bank_of(ledger)
+    found = banked(bank, experts)
+    if not found:
+        raise ProblemError(
+            f"the bank has no expert of {space.name} trained like this on {config.dataset}:"
+            f" {'' if config.experts == SCRATCH else 'tuned, '}split {config.split_seed}, hold-out"
+            f" {config.hold_out:g}, seed {config.replicate}, {space.recipe.epochs} epochs of"
+            f" batches of {space.recipe.batch_size}",
+            where=str(bank.folder),
+            fix=f"`{ledger.command('bank', space.name, '--dataset', config.dataset)}` with the same"
+            " options trains them",
+        )
+    hold_experts_to(ledger, list(found), say)
+    table = load(bank, list(found.values()))
+    assert space.experts is not None
+    sets = sets_of(table.families, space.experts.k, limit=limit, seed=config.seed)
+    unmeasured = [entry.model for entry in table.entries if not entry.latency]
+    if max_latency is not None and unmeasured:
+        raise ProblemError(
+            f"the latency of {', '.join(unmeasured)} is not measured yet",
+            where="--max-latency",
+            fix=f"`nas bank {space.name} --dataset {config.dataset}` with the same options does it",
+        )
+    allowed = table.within(sets.members, max_params, max_latency)
+    if not allowed.any():
+        raise ProblemError(
+            f"none of {len(sets.members):,} mixtures is as small and fast as that",
+            where="--max-params, --max-latency",
+            fix="`nas bank` lists what each expert has; allow more",
+        )
+    scored = replace(sets, members=sets.members[allowed])
+    try:
+        result = screen(table.on(device), scored, top=top, seed=config.seed, watch=watch)
+    except Exception as error:
+        if not is_accident(error):
+            raise
+        raise ProblemError(
+            f"mixtures cannot be scored: {one_line(error)}",
+            where=device,
+            fix="free its memory" + (", or leave out --gpus" if device != "cpu" else ""),
+        ) from error
+    seconds = awake() - start
+    ident = put_screen(
+        ledger,
+        space,
+        {
+            **config.model_dump(mode="json"),
+            "top": top,
+            "limit": limit,
+            "max_params": max_params,
+            "max_latency": max_latency,
+            "left_out": int((~allowed).sum()),
+        },
+        [
+            {
+                "key": entry.key,
+                "family": entry.family,
+                "model": entry.model,
+                "val_acc": entry.val_acc,
+                "seconds": entry.seconds + sum(e.seconds for e in begun_from(bank, entry)),
+                "proxies": entry.proxies,
+            }
+            for entry in table.entries
+        ],
+        _rows(table, result),
+        total=sets.total,
+        val_images=len(table.labels["val"]),
+        test_images=len(table.labels["test"]),
+        seconds=seconds,
+    )
+    missing = tuple(expert.model for expert in experts if expert.key not in found)
+    return Made(ident, len(scored.members), sets.total, missing, seconds)
+
+
+def _rows(table: "Experts", result: "Scores") -> Iterator[dict[str, Any]]:
+    families, models = table.families, [entry.model for entry in table.entries]
+    columns = {
+        name: [None if value != value else value for value in values.tolist()]
+        for name, values in result.columns.items()
+    }
+    for at, row in enumerate(np.asarray(result.members).tolist()):
+        yield {
+            "families": "+".join(families[e] for e in row),
+            "members": "+".join(models[e] for e in row),
+            **{name: values[at] for name, values in columns.items()},
+        }
+
+
+def find_screen(ledger: Ledger, space: Space, config: CampaignConfig) -> int:
+    """The latest screen of these data, split and resolution; ProblemError where there is none."""
+    latest = screen_of(ledger)
+    for ident in range(latest.id, 0, -1):
+        screen = screen_of(ledger, ident)
+        known = (screen.config.get("dataset"), screen.config.get("split_seed"))
+        same = (screen.space["image_size"], screen.space["channels"])
+        if known == (config.dataset, config.split_seed) and same == (
+            space.image_size,
+            space.channels,
+        ):
+            return ident
+    raise ProblemError(
+        f"no screen in this ledger is of {config.dataset} at {space.image_size} pixels, split"
+        f" {config.split_seed}",
+        where=ledger.place,
+        fix="make one: `nas bank` and then"
+        f" `{ledger.command('screen', space.name, '--dataset', config.dataset)}`",
+    )
+
+
+def check_screen(config: CampaignConfig) -> None:
+    """Raises ProblemError where a screen is asked for and none is named."""
+    if config.sampler in SAMPLERS_OF_SCREENS and config.screen is None:
+        raise UsageError(
+            f"the sampler {config.sampler} needs a screen", fix="give --from-screen K instead"
+        )
+
+
+def sampler_of(ledger: Ledger | None, space: Space, config: CampaignConfig) -> Sampler:
+    """The campaign's sampler, over what may be drawn."""
+    if config.sampler not in SAMPLERS_OF_SCREENS:
+        return make_sampler(config.sampler, space, config.seed)
+    check_screen(config)
+    if ledger is None or config.screen is None:
+        raise ProblemError("the screen lies in a ledger, and there is none", where="--db")
+    if config.sampler == Corrected.name:
+        inputs = inputs_of_screen(ledger, screen_of(ledger, config.screen))
+        order = Correction(screened(ledger, config.screen), Commonest.of(inputs))
+        return Corrected(space, config.seed, order.mixtures, order, config.top)
+    best = best_screened(ledger, config.screen, config.by, config.top)
+    return Screened(space, config.seed, [_picks(*mixture) for mixture in best])
+
+
+def _picks(families: str, members: str) -> list[Pick]:
+    return [Pick(*pick) for pick in zip(families.split("+"), members.split("+"), strict=True)]
+
+
+class Correction:
+    """A screen's mixtures, the best first by what has been trained so far.
+
+    While there are too few results to fit a correction on, by the probe, and those without one
+    after the others by the uniform average. Runs that collapsed say nothing of mixtures.
+    """
+
+    def __init__(self, scores: "pd.DataFrame", commonest: Commonest) -> None:
+        """`scores`: of `screened`, best first."""
+        self._scores = scores
+        self._commonest = commonest
+        self.mixtures = [
+            _picks(*mixture) for mixture in zip(scores["families"], scores["members"], strict=True)
+        ]
+        self._known = known_of_all(scores)
+        order = np.argsort(-scores["probe"].to_numpy(), kind="stable")  # missing ones come last
+        self._begin: list[int] = order.tolist()
+        self._fitted: tuple[list[Record], list[int]] = ([], self._begin)
+
+    def __call__(self, records: Sequence[Record]) -> Sequence[int]:
+        """Their places, best first."""
+        done = [r for r in records if r.status is Status.OK and r.value is not None]
+        if self._fitted[0] != done:
+            self._fitted = done, self._order(done)
+        return self._fitted[1]
+
+    def _order(self, done: Sequence[Record]) -> list[int]:
+        import pandas as pd
+
+        if not done:
+            return self._begin
+        settings = [f"choice {name}" for name, _ in done[0].assignment.choices]
+        trained = pd.DataFrame(
+            [
+                (
+                    "+".join(pick.model for pick in record.assignment.picks),
+                    record.value,
+                    *(value for _, value in record.assignment.choices),
+                )
+                for record in done
+            ],
+            columns=["members", "val_acc", *settings],
+        )
+        lost = self._commonest.collapsed(trained["val_acc"].to_numpy(dtype=float))
+        trained = trained[~lost].merge(self._scores, on="members")
+        if len(trained) < FEWEST:
+            return self._begin
+        values = foretold(trained, self._scores, self._known, settings)
+        found: list[int] = np.argsort(-values.to_numpy(), kind="stable").tolist()
+        return found

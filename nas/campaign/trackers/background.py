@@ -1,0 +1,80 @@
+"""A log beside the campaign: it may be slow or fail, and the campaign neither waits nor ends."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+from nas.campaign.trackers.base import Recorder
+from nas.ledger import Claim
+from nas.processes.signals import stops_held
+from nas.schema import Epoch, Outcome, one_line
+
+WAITING = 10_000
+"""How much may wait for a log that is slow; what comes beyond is not logged."""
+CLOSE_SECONDS = 15.0
+"""How long the end of a run waits for its log."""
+
+
+class Aside(Recorder):
+    """Passes everything to another recorder in a thread of its own.
+
+    The first trouble (a full disk, a server that is gone) is said once, in one line; what the log
+    missed stands in the ledger, and it is told of what comes after, for a server may come back.
+    """
+
+    def __init__(
+        self,
+        log: Recorder,
+        say: Callable[[str], None],
+        *,
+        waiting: int = WAITING,
+        close_seconds: float = CLOSE_SECONDS,
+    ) -> None:
+        self._log = log
+        self._say = say
+        self._close_seconds = close_seconds
+        self._told = False
+        self._trouble: str | None = None
+        self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue(waiting)
+        # A daemon: an unreachable server must not keep the process from ending.
+        self._thread = threading.Thread(target=self._work, name=f"log {log}", daemon=True)
+        with stops_held():  # they are not for it, nor for the threads of its library
+            self._thread.start()
+
+    def epoch(self, claim: Claim, attempt: int, epoch: Epoch) -> None:
+        self._later(lambda: self._log.epoch(claim, attempt, epoch))
+
+    def done(self, claim: Claim, attempt: int, outcome: Outcome) -> None:
+        self._later(lambda: self._log.done(claim, attempt, outcome))
+
+    def close(self) -> None:
+        """Waits a little for what is not logged yet."""
+        self._later(self._log.close)
+        self._later(None)
+        self._thread.join(self._close_seconds)
+        if self._thread.is_alive() and self._trouble is None:
+            self._trouble = "it did not take everything in time"
+        self._tell()
+
+    def _later(self, call: Callable[[], None] | None) -> None:
+        try:
+            self._calls.put_nowait(call)
+        except queue.Full:
+            self._trouble = self._trouble or "it is too slow to keep up"
+        self._tell()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            try:
+                call()
+            except Exception as error:  # whatever a log's library may raise
+                self._trouble = self._trouble or one_line(error)
+
+    def _tell(self) -> None:
+        """From the driver's thread: a display is not for two."""
+        if self._trouble is not None and not self._told:
+            self._told = True
+            self._say(
+                f"not everything reaches the log {self._log}: {self._trouble}; the campaign goes"
+                " on, and the ledger has it all"
+            )

@@ -1,0 +1,76 @@
+"""`--log tensorboard`: one run an attempt, as event files beside the checkpoints."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event
+
+from nas.campaign.trackers.base import Recorder, figures, results, settings, title
+from nas.contained import contained
+from nas.ledger import Claim
+from nas.schema import Epoch, Outcome, Status
+from nas.schema.visible import visible
+
+
+class TensorBoard(Recorder):
+    """Writes `<folder>/<role>-<number>-<key>-<attempt>/events.…`, for `tensorboard --logdir`.
+
+    Scalars over epochs are the ledger's, with `final/…` at the end; hyperparameters are the gate's
+    settings, the role and the families. Raises OSError where the disk does not take it.
+    """
+
+    # Not SummaryWriter: it writes in a thread whose errors nobody sees, and then blocks.
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[int, Any] = {}
+
+    def __str__(self) -> str:
+        return f"TensorBoard: tensorboard --logdir {self._folder}"
+
+    def epoch(self, claim: Claim, attempt: int, epoch: Epoch) -> None:
+        writer = self._writer(claim, attempt)
+        for name, value in figures(claim, epoch).items():
+            _write(writer, summary.scalar(name, value), epoch.epoch)
+        writer.flush()
+
+    def done(self, claim: Claim, attempt: int, outcome: Outcome) -> None:
+        writer = self._writer(claim, attempt)
+        try:
+            for name, value in results(outcome).items():
+                _write(writer, summary.scalar(name, value), outcome.epochs)
+            if outcome.status is Status.OK:
+                _write(writer, _session(claim)[2])
+        finally:
+            del self._open[attempt]
+            writer.close()
+
+    def close(self) -> None:
+        for writer in self._open.values():
+            writer.close()
+        self._open.clear()
+
+    def _writer(self, claim: Claim, attempt: int) -> Any:
+        if attempt not in self._open:
+            folder = contained(self._folder, title(claim, attempt))
+            folder.mkdir(parents=True, exist_ok=True)
+            writer = EventsWriter(str(folder / "events"))
+            self._open[attempt] = writer
+            for part in _session(claim)[:2]:
+                _write(writer, part)
+        return self._open[attempt]
+
+
+def _session(claim: Claim) -> tuple[Any, Any, Any]:
+    """TensorBoard's records of an experiment, a session's start and its successful end."""
+    named = {"role": claim.role.value, "families": visible(" ".join(claim.candidate.families))}
+    shown = {"final/val_acc": 0.0, "final/test_acc": 0.0}  # the names alone are used
+    parts: tuple[Any, Any, Any] = summary.hparams({**named, **settings(claim)}, shown)
+    return parts
+
+
+def _write(writer: Any, part: Any, step: int = 0) -> None:
+    writer.write_event(Event(wall_time=time.time(), step=step, summary=part))

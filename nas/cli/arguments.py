@@ -1,0 +1,166 @@
+"""What the options of `nas search`, `resume` and `confirm` mean."""
+
+import os
+import re
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+
+from nas.cli.consent import tell_of_analyses
+from nas.cli.console import echo
+from nas.schema import SCRATCH, Space, UsageError, fault_of, parse_duration
+
+FROM_REPORT = "--from-report"
+
+
+def config_of(**values: Any) -> Any:
+    from nas.campaign import CampaignConfig
+    from nas.execute import EXECUTORS
+    from nas.sample import SAMPLERS
+    from nas.schema import did_you_mean
+
+    for option, known in (("sampler", SAMPLERS), ("executor", EXECUTORS)):
+        if values[option] not in known:
+            raise UsageError(
+                f"no {option} is called {values[option]!r}",
+                fix=did_you_mean(values[option], known),
+            )
+    try:
+        return CampaignConfig(**values)
+    except ValidationError as error:
+        raise _refused(error) from None
+
+
+def config_in(row: Any, **changes: Any) -> Any:
+    """A recorded campaign's settings, some of them replaced by options that were given."""
+    from nas.campaign import CampaignConfig
+
+    kept = CampaignConfig.model_validate(row.config)
+    return config_of(**kept.model_dump() | changes)
+
+
+_OPTIONS = {
+    "budget_seconds": "--budget",
+    "max_deaths": "--retries",
+    "bank_bytes": "--max-size",
+    "replicate": "--seed",
+}
+"""Options that have another name than the setting they give."""
+
+
+def _refused(error: ValidationError) -> typer.BadParameter:
+    """A value that an option may not have, by the bounds of what it sets."""
+    setting, said = fault_of(error)
+    option = _OPTIONS.get(setting, f"--{setting.replace('_', '-')}")
+    return typer.BadParameter(said, param_hint=option)
+
+
+def time_limit_of(time_limit: str) -> float | None:
+    return None if time_limit == "none" else parse_duration(time_limit, "--time-limit")
+
+
+def log_of(name: str | None) -> str | None:
+    return None if name == "none" else name
+
+
+def advised(db: str, campaign: str, wishes: dict[str, str | None]) -> dict[str, str | None]:
+    """The wishes that a campaign's report recommends, said aloud."""
+    from nas.ledger import Ledger
+    from nas.results import recommended
+
+    if any(wish is not None for wish in wishes.values()):
+        raise typer.BadParameter(f"{FROM_REPORT} takes the place of --prefer and --drop")
+    tell_of_analyses()
+    plan = recommended(Ledger(db), campaign)
+    echo(f"As the report of {campaign} advises: {plan.said()}.", err=True)
+    return {"prefer": ",".join(plan.prefer) or "none", "drop": ",".join(plan.drop) or "none"}
+
+
+def names_of(families: str | None) -> tuple[str, ...]:
+    """The families of `a,b`; none for `none`."""
+    if families is None or families.strip() == "none":
+        return ()
+    return tuple(sorted({name.strip() for name in families.split(",") if name.strip()}))
+
+
+def budget_of(text: str | None) -> float | None:
+    return parse_duration(text, "--budget") if text else None
+
+
+def warm(space: Space, config: Any, bank: str, db: str) -> tuple[Space, Any]:
+    """The space and the settings of a search whose experts come from a bank."""
+    from nas.campaign.bank import find_bank, with_starts
+    from nas.ledger import Ledger
+
+    name, hold_out = find_bank(Ledger(db), bank, space, config)
+    changes = {"experts": name, "hold_out": hold_out, "controls": False}
+    return with_starts(space), config.with_(**changes)
+
+
+def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
+    """The settings of a search that trains a screen's best, with a control sample beside them."""
+    from nas.campaign.screen import find_screen
+    from nas.ledger import Ledger
+    from nas.ledger.screens import CORRECTED, best_screened, screen_of
+    from nas.sample import Corrected, Screened
+
+    ledger = Ledger(db)
+    ident = find_screen(ledger, space, config)
+    scored = best_screened(ledger, ident, "uniform" if by == CORRECTED else by, top)
+    if len(scored) < top:
+        few = "mixture has" if len(scored) == 1 else "mixtures have"
+        raise UsageError(
+            f"only {len(scored):,} {few} what screen {ident} would choose {top:,} by: {by}",
+            where=f"--from-screen {top}",
+            fix="ask for fewer, or give `nas screen` a larger --top, or choose --by uniform",
+        )
+    told = screen_of(ledger, ident)
+    kind = "experts" if told.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
+    echo(f"From screen {ident}, of {len(told.experts)} {kind}.", err=True)
+    sampler = Corrected.name if by == CORRECTED else Screened.name
+    changes: dict[str, Any] = {"sampler": sampler, "screen": ident, "top": top, "by": by}
+    if config.trials is None and config.budget_seconds is None:
+        changes["trials"] = 2 * top
+    return config.with_(**changes)
+
+
+def with_recipe(space: Space, **changes: int | None) -> Space:
+    """The space with some settings of its recipe replaced by options that were given."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    try:
+        return space.with_(recipe=space.recipe.with_(**given))
+    except ValidationError as error:
+        raise _refused(error) from None
+
+
+WORKERS_PER_GPU = 8
+"""Simulated, with 60 % of all trials on an eighth of a GPU or less: 4 fill 68 % of it, 8 fill 75 %,
+and 16 no more. Each is mostly busy launching kernels, so more want more cores too."""
+WORKER_BYTES = 3 * 2**30
+"""What a worker on a GPU takes of the machine's own memory, about: torch, CUDA's libraries, its
+data set."""
+
+
+def default_workers(gpus: int) -> int:
+    """One a CPU; with GPUs as many as keep them full, if there are the CPUs and the memory, and one
+    a GPU at least."""
+    affinity = hasattr(os, "sched_getaffinity")
+    cpus = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
+    if not gpus:
+        return cpus
+    import psutil
+
+    memory = psutil.virtual_memory().total // WORKER_BYTES
+    return max(gpus, min(WORKERS_PER_GPU * gpus, cpus, memory))
+
+
+_UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def size_of(text: str, option: str) -> int:
+    """The number that `500M` or `20G` stands for."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kKMGT]?)B?", text.strip())
+    if found is None or len(text) > 30:
+        raise typer.BadParameter(f"{text!r} is no size, as in 500k, 20M or 1.5G", param_hint=option)
+    return int(float(found[1]) * _UNITS[found[2]])

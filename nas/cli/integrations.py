@@ -1,0 +1,64 @@
+"""`nas dashboard`, `nas export-study`: a campaign in a browser, and in other tools."""
+
+import os
+import shlex
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from nas.cli import consent, options
+from nas.cli.console import echo
+from nas.ledger import Ledger
+
+
+def dashboard(
+    campaign: options.Campaign = None,
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, help="0 for any that is free.")
+    ] = 8765,
+    db: options.Db = "runs.db",
+) -> None:
+    """Show the report of a running campaign in a browser, refreshing itself, until Ctrl-C.
+
+    Only this machine can open it. From another: `ssh -L 8765:localhost:8765 HOST`.
+
+    Example: `nas dashboard --port 8765`
+    """
+    from nas.report.dashboard import Dashboard
+
+    consent.ask_about_analyses()
+
+    with suppress(KeyboardInterrupt), Dashboard(Ledger(db), campaign, port) as server:
+        with suppress(AttributeError, OSError):  # where there is such a thing
+            os.nice(10)  # training goes first
+        echo(f"{server.url} (Ctrl-C ends it)")
+        server.serve_forever()
+
+
+def export_study(
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="A file, new or of Optuna's, or its sqlite:/// URL."),
+    ],
+    campaign: options.Campaign = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a study of the campaign's name.")
+    ] = False,
+    db: options.Db = "runs.db",
+) -> None:
+    """Write a campaign as an Optuna study, for optuna-dashboard and Optuna's plots.
+
+    Example: `nas export-study -o study.db`
+    """
+    from nas.export.study import export_study as write
+
+    done = write(Ledger(db), campaign, output, overwrite=overwrite)
+    look = f"optuna-dashboard {shlex.quote(done.storage)}"
+    echo(f"{done.trials} trials in the study {done.name}: {look}")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's commands."""
+    app.command()(dashboard)
+    app.command("export-study")(export_study)

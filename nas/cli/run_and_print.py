@@ -1,0 +1,142 @@
+"""Running a campaign from the command line: display while it works, tables and exit code after."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import typer
+
+from nas.campaign import CampaignConfig
+from nas.cli.consent import tell_of_analyses
+from nas.cli.console import console, echo
+from nas.ledger import Ledger
+from nas.ledger.summary import Summary, summary
+from nas.schema import Role, Status, format_duration
+from nas.schema.visible import visible
+
+if TYPE_CHECKING:
+    from nas.campaign.run import Ended
+
+CONFIRMED = [
+    *("number", "key", "families", "val_acc", "confirm_val_acc", "confirm_sd", "confirm_n"),
+    "confirm_test_acc",
+]
+STOPPED = 75
+INTERRUPTED = 130
+
+
+def work(
+    ledger: Ledger,
+    name: str,
+    config: CampaignConfig,
+    *,
+    confirm: tuple[int, int] | None = None,
+) -> None:
+    """Works on a campaign, shows it, prints its tables, and exits as scripts expect."""
+    from nas.campaign.confirm import confirm as confirm_leaders
+    from nas.campaign.run import Voice, run
+    from nas.report.progress import Display
+
+    try:
+        with Display(console, ledger, name) as display:
+            voice = Voice(say=display.say, beat=display.beat, probed=display.probed)
+            if confirm:
+                top, seeds = confirm
+                ended = confirm_leaders(ledger, name, config, voice, top=top, seeds=seeds)
+            else:
+                ended = run(ledger, name, config, voice)
+    except KeyboardInterrupt as stop:  # in pre-flight: later, the campaign takes signals itself
+        with suppress(OSError):  # the terminal may be gone
+            echo(
+                f"Interrupted before a trial began. Go on with: {ledger.command('resume', name)}",
+                err=True,
+            )
+        raise typer.Exit(exit_code(stop)) from None
+    with suppress(OSError):  # the terminal may be gone
+        _tables(ledger, name, confirmed=bool(confirm))
+    if ended.fault:
+        echo(f"nas: {ended.fault}", err=True)
+        raise typer.Exit(1)
+    found = summary(ledger, name)
+    vain = not found.counts[Role.CONFIRM if confirm else Role.SEARCH].get(Status.OK)
+    with suppress(OSError):
+        said = _verdict(ledger, name, ended, found, confirmed=bool(confirm))
+        console.print()
+        console.print(visible(said), soft_wrap=True)
+    if ended.why and not ended.spent:
+        raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
+    if vain:
+        echo(f"nas: {name}: no candidate has succeeded", err=True)
+        raise typer.Exit(1)
+
+
+def exit_code(stop: KeyboardInterrupt) -> int:
+    """Of a command that was stopped before a trial began."""
+    from nas.campaign.signals import Stopped
+
+    return STOPPED if isinstance(stop, Stopped) else INTERRUPTED
+
+
+def _verdict(ledger: Ledger, name: str, ended: "Ended", s: Summary, *, confirmed: bool) -> str:
+    """How it ended, and what one would type next."""
+    from nas.campaign.driver import BIASED
+
+    parts = [
+        f"{n} {outcome}"
+        for outcome, n in sorted(s.counts[Role.SEARCH].items())
+        if outcome != "open"
+    ]
+    if waiting := s.counts[Role.SEARCH].get("open"):
+        parts.append(f"{waiting} to go on with")
+    if again_drawn := sum(s.counts[Role.SUPERSEDED].values()):
+        parts.append(f"{again_drawn} superseded by a changed template")
+    told = ", ".join(parts) or "nothing drawn"
+    worked = format_duration(s.worked_seconds)
+    why = ended.why or "done"
+    words: tuple[str, ...]
+    if confirmed and not ended.why:
+        words = ("report", "leaderboard", "-c", name)
+    elif ended.why == BIASED:
+        words = ("resume", name, "--lax-coverage")
+    elif ended.spent:
+        words = ("resume", name, "--budget", _as_option(2 * (s.budget_seconds or 0.0)))
+    elif ended.why and not confirmed:
+        words = ("resume", name)
+    elif s.best is None:
+        words = ("report", "failures", "-c", name)
+    else:
+        words = ("confirm", "--campaign", name)
+    again = ledger.command(*words)
+    if ended.why == BIASED:
+        again = f"a search with --sampler stratified; or {again}"
+    return f"{name}: {why}. {told}; {worked} worked. Next: {again}"
+
+
+def _as_option(seconds: float) -> str:
+    """A length of time as --budget takes it."""
+    whole = max(1, round(seconds))
+    size, unit = next(
+        (n, u) for n, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if whole % n == 0
+    )
+    return f"{whole // size}{unit}"
+
+
+def _tables(ledger: Ledger, name: str, *, confirmed: bool) -> None:
+    from nas.report import format_audit, render
+    from nas.results import question, table, verdict
+
+    tell_of_analyses()
+    board = table("leaderboard", ledger, name)
+    if board.empty:
+        return
+    if confirmed:
+        board = board.loc[board["confirm_n"] > 0, CONFIRMED]
+        tables = [(board, "What do the leaders score with new seeds?")]
+    else:
+        tables = [(board, question("leaderboard"))]
+        tables.append((table("family_yield", ledger, name), question("family_yield")))
+    console.print()
+    console.print(format_audit(verdict(ledger, name)))
+    for frame, title in tables:
+        console.print()
+        note = "; ".join(filter(None, (f"campaign {name}", frame.attrs.get("note"))))
+        console.print(render(frame, "table", title=title, note=note, limit=20))

@@ -1,0 +1,303 @@
+"""The driver's side of Ray: Tune's searcher, scheduler and callback, all speaking to one desk.
+
+Tune asks the searcher for trials, tells the scheduler of their events, and tells the callback of
+all else. None of them decides anything: the dispatcher does.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ray
+from ray import cloudpickle
+from ray.exceptions import OutOfMemoryError
+from ray.tune import Callback
+from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search import Searcher
+
+from nas.execute.dispatch import Dispatcher
+from nas.execute.placing import sixteenths
+from nas.execute.running import Running
+from nas.execute.trial_process import CHECK_SECONDS, CHECKS, Event, Order
+from nas.processes.child import Item
+from nas.schema import Epoch, Outcome, Status
+from nas.working_time import awake
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Halt(Exception):  # noqa: N818
+    """Ends Tune's loop at once: the driver aborts, or has raised."""
+
+
+@dataclass
+class Slip:
+    """A trial that Tune has."""
+
+    running: Running
+    actor: Any = None
+    granted: bool = False
+    """Whether `gpu` is settled; the actor may not be up yet."""
+    gpu: int | None = None
+    sent: bool = False
+    """Whether the actor knows."""
+    marked: float | None = None
+    """When (`awake()`) its actor was told that it is past its limit."""
+    shot: bool = False
+    """Its actor was killed by the watchdog."""
+
+
+class Desk:
+    """What the hooks share during one `tune.run`.
+
+    What the driver raises is kept in `error` and ends the loop: passed through Tune it would come
+    out as a TuneError with a text.
+    """
+
+    POLL_SECONDS = 0.05
+    DEAF_SECONDS = (CHECKS + 1) * CHECK_SECONDS
+    """How long an actor may take to end a trial past its limit and ask its GPU."""
+
+    def __init__(self, dispatcher: Dispatcher, trials: int, folder: Path) -> None:
+        """`folder`: where marks for the actors go, which hear nothing else during a step."""
+        self.dispatcher = dispatcher
+        self._folder = folder
+        self.settings = dispatcher.settings
+        self.slips: dict[str, Slip] = {}
+        """By Tune's own trial id; gone when reported, or stopped."""
+        self.left = trials
+        """How many more trials this `tune.run` takes."""
+        self.error: Exception | None = None
+        self._processes: dict[Any, tuple[int, int]] = {}
+        """Actors whose process is on a GPU, and how many sixteenths it may have there."""
+        self._resting: dict[Any, int] = {}
+        """Answers of actors whose trial was stopped, and its attempt: until then it has its GPU."""
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The searcher's answer: a config, None for `ask again`, or FINISHED."""
+        dispatcher = self.dispatcher
+        while self.left and not (dispatcher.over or self.error or dispatcher.driver.abort):
+            running = self._ask(dispatcher.take, None) if dispatcher.wants(self._free()) else None
+            if running is not None:
+                self.left -= 1
+                self.slips[trial_id] = Slip(running)
+                self._grant()
+                mark = self._mark(running)
+                return {"order": Order(running.trial, self.settings, late=mark)}
+            if self.slips:
+                return None  # Tune has other things to look after, and asks again within 0.1 s
+            self._ask(dispatcher.beat, None)
+            self._let_rest()
+            time.sleep(self.POLL_SECONDS)
+        finished: str = Searcher.FINISHED
+        return finished
+
+    def started(self, trial_id: str, actor: Any) -> None:
+        """An actor is up for a trial, which may have to wait."""
+        slip = self.slips[trial_id]
+        slip.actor = actor
+        self._send(slip)
+
+    def hear(self, trial_id: str, event: Event | None) -> bool:
+        """What a trial's worker says, None for nothing. False where Tune is to end the trial."""
+        slip = self.slips[trial_id]
+        attempt, taken = slip.running.attempt, self.dispatcher.taken
+        if event is not None:
+            if self._ask(lambda: self.dispatcher.hear(slip.running, event), False):
+                return True
+            if isinstance(event, Item) and isinstance(event.value, Epoch):
+                self._resting[slip.actor.rest.remote()] = attempt
+            else:
+                self.dispatcher.release(attempt)
+            slip.granted = slip.sent = False
+        more = attempt in taken  # it waits for a GPU, perhaps for another one
+        if not more:
+            del self.slips[trial_id]
+        if event is not None:
+            self._grant()
+        return more
+
+    def failed(self, trial_id: str, error_file: str | None) -> None:
+        """The actor died, or could not start."""
+        slip = self.slips.pop(trial_id, None)
+        if slip is None:
+            return
+        self._processes.pop(slip.actor, None)
+        if slip.running.attempt not in self.dispatcher.taken:
+            return
+        if slip.shot:
+            self._ask(lambda: self.dispatcher.expire(slip.running), None)
+        else:
+            outcome = autopsy(slip.running, error_file)
+            self._ask(lambda: self.dispatcher.end(slip.running, outcome), None)
+        self.dispatcher.release(slip.running.attempt)
+        self._grant()
+
+    def step(self) -> None:
+        """Between Tune's steps, some ten times a second: display, watchdog, abort."""
+        self._ask(self.dispatcher.beat, None)
+        self._let_rest()
+        self._grant()
+        late = self.dispatcher.overdue()
+        for slip in self.slips.values():
+            if slip.running not in late:
+                continue
+            if slip.marked is None:
+                slip.marked = awake()
+                self._mark(slip.running).touch()
+            elif awake() > slip.marked + self.DEAF_SECONDS and not slip.shot:
+                slip.shot = True
+                ray.kill(slip.actor)
+        if self.dispatcher.driver.abort or self.error:
+            self._abandon()
+            raise Halt
+
+    def _let_rest(self) -> None:
+        """Takes back the GPUs of actors that have tidied up."""
+        rested, _ = ray.wait(list(self._resting), timeout=0) if self._resting else ([], [])
+        for answer in rested:
+            self.dispatcher.release(self._resting.pop(answer))
+
+    def close(self) -> None:
+        """After the loop: reports what Tune has dropped, as it does on SIGUSR1."""
+        for attempt in self._resting.values():
+            self.dispatcher.release(attempt)
+        for slip in self.slips.values():
+            running = slip.running
+            if running.attempt in self.dispatcher.taken:
+                dropped = running.ended(Status.INTERRUPTED, "Ray Tune ended under it")
+                self._ask(partial(self.dispatcher.end, running, dropped), None)
+                self.dispatcher.release(running.attempt)
+
+    def _grant(self) -> None:
+        """Lets those begin for whom there is room now."""
+        slips = {slip.running.attempt: slip for slip in self.slips.values()}
+        for running, gpu in self._ask(lambda: self.dispatcher.grant(self._free()), []):
+            slip = slips[running.attempt]
+            slip.granted, slip.gpu = True, gpu
+            self._send(slip)
+
+    def _free(self) -> int:
+        """How many more trials may run beside those that do, or are tidied up after."""
+        running = sum(slip.granted for slip in self.slips.values())
+        return self.settings.workers - running - len(self._resting)
+
+    def _send(self, slip: Slip) -> None:
+        if not slip.granted or slip.actor is None:
+            return
+        slip.sent = True
+        if slip.gpu is not None:
+            share = sixteenths(slip.running.trial.memory_fraction)
+            self._processes[slip.actor] = slip.gpu, share
+            self._make_room(slip.gpu)
+        slip.running.granted()
+        slip.marked = None
+        self._mark(slip.running).unlink(missing_ok=True)
+        slip.actor.grant.remote(slip.running.attempt, self.dispatcher.visible(slip.gpu))
+
+    def _mark(self, running: Running) -> Path:
+        """The file that tells a trial's actor that it is past its limit."""
+        return self._folder / f"late-{running.attempt}"
+
+    def _make_room(self, gpu: int) -> None:
+        """Dismisses processes without a trial that have no room beside the trials on a GPU."""
+        busy = {slip.actor for slip in self.slips.values() if slip.sent}
+        idle = {
+            actor: share
+            for actor, (on, share) in self._processes.items()
+            if on == gpu and actor not in busy
+        }
+        leaving = self.dispatcher.placing.crowd(gpu, idle)
+        answers = [actor.dismiss.remote() for actor in leaving]
+        if answers:
+            ray.wait(answers, num_returns=len(answers), timeout=self.settings.GRACE)
+        for actor in leaving:
+            del self._processes[actor]
+
+    def _abandon(self) -> None:
+        for slip in self.slips.values():
+            if slip.actor is not None:
+                ray.kill(slip.actor)
+        self.slips.clear()
+        self._ask(self.dispatcher.abort, None)
+
+    def _ask(self, call: Callable[[], T], otherwise: U) -> T | U:
+        if self.error is not None:
+            return otherwise
+        try:
+            return call()
+        except Exception as error:
+            self.error = error
+            return otherwise
+
+
+def autopsy(running: Running, error_file: str | None) -> Outcome:
+    """The outcome of a trial whose actor died, from Ray's error. The trial's own process, when it
+    dies, takes no actor with it."""
+    error = _read_error(error_file)
+    text = str(error).strip()
+    if isinstance(error, OutOfMemoryError):
+        return running.ended(Status.OOM, "Ray killed it: the machine is out of memory", text)
+    if running.begun is None and "creation task" in text:
+        return running.raised(f"its worker could not start: {text.splitlines()[-1]}", text)
+    return running.ended(Status.KILLED, "its worker was killed, perhaps for want of memory", text)
+
+
+def _read_error(path: str | None) -> Exception | None:
+    # `Trial.get_pickled_error` looks in the storage, where the file is not yet.
+    if path is None or not Path(path).exists():
+        return None
+    error: Exception = cloudpickle.loads(Path(path).read_bytes())
+    return error
+
+
+class DriverSearcher(Searcher):  # type: ignore[misc]
+    """Draws from the campaign's driver."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        return self._desk.suggest(trial_id)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the callback tells the driver."""
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Nothing: the ledger is the only truth."""
+
+
+class DriverScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Passes events on, and ends trials that are over."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        more = self._desk.hear(trial.trial_id, result.get("event"))
+        decision: str = self.CONTINUE if more else self.STOP
+        return decision
+
+
+class DriverCallback(Callback):  # type: ignore[misc]
+    """Starts, deaths, and the time between."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._desk.started(trial.trial_id, trial.temporary_state.ray_actor)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._desk.failed(trial.trial_id, trial.pickled_error_file)
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        self._desk.step()

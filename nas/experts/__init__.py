@@ -1,0 +1,15 @@
+"""Where experts come from, and what mixtures of them would be worth without training any.
+
+The bank keeps trained experts with their predictions: one folder an expert, named by its
+candidate's key, so by member, data, split, resolution, recipe, template and seed. Files carry
+checksums; what is damaged is told and rebuilt. `screen`, in the module of that name, scores
+mixtures of banked experts.
+
+Shapes throughout: E experts in the bank, k in a mixture, Q mixtures, N images, C classes,
+D features. Nothing is imported here that imports torch.
+"""
+
+from nas.experts.bank import Bank, BankError
+from nas.experts.entry import FOLDER, FORMAT, PARTS, SPLITS, Entry, Part
+
+__all__ = ["FOLDER", "FORMAT", "PARTS", "SPLITS", "Bank", "BankError", "Entry", "Part"]

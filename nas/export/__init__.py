@@ -1,0 +1,1 @@
+"""What leaves the ledger as files: a model with its card, a tabular benchmark, an Optuna study."""

@@ -1,0 +1,151 @@
+"""The model card of an exported candidate."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nas.data import described, kept_small
+from nas.report.cells import cell
+from nas.report.escape import code_span, markdown
+
+_UNCOMPARED = (
+    "The template has changed since this was drawn: `model.py` is as the ledger has it, and could"
+    " not be compared with what the template makes."
+)
+_LOAD = """\
+import json
+from pathlib import Path
+
+import torch
+from model import build
+from preprocess import prepare
+from safetensors.torch import load_file
+
+config = json.loads(Path("config.json").read_text(encoding="utf-8"))
+model = build(config["num_classes"])
+model.load_state_dict(load_file("weights.safetensors"))
+model.eval()
+"""
+_USE = """\
+names = ["photo.jpg"]
+how = {{name: config[name] for name in ("image_size", "channels", "value_range")}}
+pixels = torch.stack([torch.from_numpy(prepare(name, **how)) for name in names])  # uint8
+mean = torch.tensor(config["mean"]).view(1, -1, 1, 1)
+std = torch.tensor(config["std"]).view(1, -1, 1, 1)
+with torch.no_grad():
+    logits = model((pixels / 255 - mean) / std)  # (B, {channels}, {size}, {size}) → (B, {classes})
+print([config["class_names"][i] for i in logits.argmax(dim=1)])
+"""
+
+
+def card(config: Mapping[str, Any], weights: bool) -> str:
+    """Markdown: what it is, how it was trained, what it scores beside its baselines, its use."""
+    candidate = config["candidate"]
+    task, recipe = candidate["task"], candidate["recipe"]
+    count = len(candidate["experts"])
+    what = f"A mixture of {count} timm networks" if count > 1 else "One timm network"
+    lines = [
+        f"# {markdown(config['families'].replace('+', ' + ') or config['key'])}",
+        "",
+        f"{what}, from nas {config['nas']} (candidate {code_span(config['key'], cell=False)})"
+        + (", trained." if weights else ": the code alone, untrained."),
+        "",
+        *([] if config.get("code_compared", True) else [_UNCOMPARED, ""]),
+        "| expert | timm model | val acc % | test acc % | gate weight % | alone, test acc % |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for e in config["experts"]:
+        figures = (
+            cell(name, e[name]) for name in ("val_acc", "test_acc", "usage", "alone_test_acc")
+        )
+        names = f"{markdown(e['family'])} | {code_span(e['model'])}"
+        lines.append(f"| {names} | {' | '.join(figures)} |")
+    gate = markdown(", ".join(f"{name} {value}" for name, value in config["gate"].items()))
+    lines += [
+        "",
+        f"Gate: {gate or 'as the template has it'}."
+        f" Parameters: {cell('params', config['metrics']['params'])}.",
+        "",
+        "## Training",
+        "",
+        f"Data: {markdown(task['dataset'])}, split seed {task['split_seed']},"
+        f" {config['image_size']} px, {config['num_classes']} classes."
+        f" {recipe['epochs']} epochs of batch {recipe['batch_size']}, learning rate {recipe['lr']};"
+        " the whole recipe is in `config.json`. Selected on validation; the test set was measured"
+        " once, after training.",
+        "",
+        "| | val acc % | test acc % |",
+        "| --- | ---: | ---: |",
+        _row("this mixture", config["metrics"]),
+        _row("its best member trained alone", config["baselines"]["alone"]),
+        _row("uniform average of its experts", config["baselines"]["uniform"]),
+        _row("top-1 oracle over its experts", config["baselines"]["oracle"]),
+        "",
+        "## Images",
+        "",
+        _images(config),
+        "",
+        "## Use",
+        "",
+        "Needs torch, timm, safetensors and Pillow. In this folder:",
+        "",
+        "```python",
+        "".join(line for line in _LOAD.splitlines(True) if weights or "load_" not in line)
+        + _USE.format(
+            channels=config["channels"], size=config["image_size"], classes=config["num_classes"]
+        )
+        + "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _images(config: Mapping[str, Any]) -> str:
+    """How an image of the data set became an input, in words; and how a new file does, by
+    `preprocess.py`, where that is not the same."""
+    dataset, size, channels = (
+        config["candidate"]["task"]["dataset"],
+        config["image_size"],
+        config["channels"],
+    )
+    known = described(dataset)
+    colour = "grey" if channels == 1 else "RGB"
+    small = kept_small(dataset, size, channels)
+    mean, std = (", ".join(f"{x:.4f}" for x in config[name]) for name in ("mean", "std"))
+    end = (
+        f"divided by 255 and normalised: (x − mean) / std, with mean {mean} and standard deviation"
+        f" {std}. Nothing was augmented for the figures above."
+    )
+    span = config["value_range"]
+    scaled = (
+        f"mapped from {span[0]:g}…{span[1]:g}, in all images alike, to 0…255 and clipped, "
+        if span
+        else ""
+    )
+    read = (
+        "its first frame of full size, turned upright by its EXIF orientation, colour of 16 bits"
+        " cut to its upper 8, transparent parts laid on mid-grey (128), converted to"
+        f" {colour}, scaled to cover {size}×{size} pixels (bilinear, antialiased) and cropped to"
+        f" the middle, {scaled}rounded to 8 bits"
+    )
+    script = "`preprocess.py`, which needs Pillow and NumPy alone"
+    if known.files and not small:
+        return f"Every image was prepared by {script}: {read}, {end}"
+    up = f"scaled up to {size}×{size} pixels by torch (bilinear) and not rounded again, "
+    if known.files:
+        own = f"Every image was prepared by {script}, but at its own size, {up}"
+    elif small:
+        own = f"Every image was a row of an array, converted to {colour}, rounded to 8 bits, {up}"
+    else:
+        own = (
+            f"Every image was a row of an array, converted to {colour}, scaled to {size}×{size}"
+            " pixels by torch (bilinear, antialiased), rounded to 8 bits, "
+        )
+    return (
+        f"{own}{end}{known.pixels and ' ' + known.pixels}\n\n"
+        f"A new file is prepared by {script}: {read}. Of an image of this data set it makes the"
+        f" same pixels but for {2 if small else 1} of 255 at most."
+    )
+
+
+def _row(name: str, figures: Mapping[str, float | None]) -> str:
+    val, test = (cell(column, figures[column]) for column in ("val_acc", "test_acc"))
+    return f"| {name} | {val} | {test} |"

@@ -1,0 +1,312 @@
+"""What a running campaign writes: draws and leases; attempts and results are in `attempts`.
+
+Several drivers may work on one campaign. A candidate belongs to the driver that holds its lease;
+every attempt's id is a fencing token: a result is taken only while its attempt is still open and
+still its owner's, so nothing is recorded twice and a driver thought dead cannot overwrite.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from nas.ledger import models as m
+from nas.ledger.attempts import Attempts, orphan
+from nas.ledger.leases import (
+    Claim,
+    Drawn,
+    assignment_of,
+    candidate_of,
+    claim_of,
+    cost_of,
+    end,
+    setbacks,
+)
+from nas.ledger.ledger import Ledger
+from nas.ledger.owner import LEASE_SECONDS, Owner, beyond
+from nas.schema import Pick, Record, Role, Status
+
+
+class CampaignStore(Attempts):
+    """One driver's write side of one campaign."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        campaign_id: int,
+        owner: Owner,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        super().__init__(ledger, campaign_id, owner, lease_seconds=lease_seconds)
+        self._records: dict[int, Record] = {}
+        """By number, in order."""
+
+    # Drawing
+
+    def draw(
+        self, propose: Callable[[Sequence[Record]], Drawn | None], *, limit: int | None = None
+    ) -> Claim | None:
+        """Adds and leases the next candidate of the search.
+
+        `propose` sees every record drawn so far, other drivers' too; it may take its time, for the
+        ledger is not locked meanwhile, and is asked again where another driver has drawn. None when
+        the limit is reached or `propose` has nothing left.
+        """
+        while True:
+            records = self.records()
+            if limit is not None and len(records) >= limit:
+                return None
+            drawn = propose(records)
+            if drawn is None:
+                return None
+            with self.ledger.session() as session:
+                if len(self._refresh(session)) == len(records):
+                    return self._insert(session, Role.SEARCH, drawn)
+
+    def add(self, role: Role, drawn: Drawn) -> Claim | None:
+        """Adds and leases a control; None if the campaign has that candidate already."""
+        with self.ledger.session() as session:
+            return self._add(session, role, drawn)
+
+    def plan(self, role: Role, drawn: Iterable[Drawn]) -> int:
+        """Adds candidates for any driver to take up later; how many the campaign had not."""
+        with self.ledger.session() as session:
+            new = [claim for d in drawn if (claim := self._add(session, role, d))]
+            for claim in new:
+                row = session.get_one(m.Candidate, claim.id)
+                row.owner = row.lease_until = None
+            return len(new)
+
+    def _add(self, session: Session, role: Role, drawn: Drawn) -> Claim | None:
+        mine = self._mine()
+        if session.scalar(
+            select(m.Candidate.id).where(mine, m.Candidate.key == drawn.candidate.key)
+        ):
+            return None
+        return self._insert(session, role, drawn)
+
+    def _next_number(self, session: Session, role: Role) -> int:
+        """The first that is free at the end: a candidate that went to another role left a gap."""
+        last = select(func.max(m.Candidate.number)).where(self._mine(), m.Candidate.role == role)
+        number = session.scalar(last)
+        return 0 if number is None else number + 1
+
+    def _insert(
+        self, session: Session, role: Role, drawn: Drawn, number: int | None = None
+    ) -> Claim:
+        now = time.time()
+        if number is None:
+            number = self._next_number(session, role)
+        cost = drawn.cost
+        row = m.Candidate(
+            campaign_id=self.campaign_id,
+            role=role,
+            number=number,
+            phase=drawn.phase,
+            key=drawn.candidate.key,
+            families="+".join(drawn.candidate.families),
+            spec=drawn.candidate.model_dump(mode="json"),
+            code=drawn.code,
+            params=cost.params if cost else None,
+            macs=cost.macs if cost else None,
+            memory_bytes=cost.memory_bytes if cost else None,
+            drawn_at=now,
+            owner=self.owner,
+            lease_until=now + self.lease_seconds,
+        )
+        session.add(row)
+        session.flush()
+        return claim_of(row)
+
+    def supersede(self, claim: Claim, drawn: Drawn | None) -> Claim | None:
+        """Closes a candidate without a result, and leases another in its place: the same point as
+        its template has it now, under the same role and number; with None, nothing.
+
+        It is out of the sequence of draws then, as if it had not been drawn, and keeps its
+        attempts. Where the campaign has the other already, superseded in its turn, that goes on.
+        """
+        now = time.time()
+        with self.ledger.session() as session:
+            row = session.get_one(m.Candidate, claim.id)
+            role, number, phase = Role(row.role), row.number, row.phase
+            row.number = self._next_number(session, Role.SUPERSEDED)
+            row.role = Role.SUPERSEDED
+            end(row, Status.SUPERSEDED, None, now)
+            data = {"role": role, "number": number, "key": row.key}
+            session.add(m.Event(campaign_id=self.campaign_id, at=now, kind="superseded", data=data))
+            session.flush()
+            if drawn is None:
+                return None
+            earlier = session.scalar(
+                select(m.Candidate).where(self._mine(), m.Candidate.key == drawn.candidate.key)
+            )
+            if earlier is None:
+                return self._insert(session, role, replace(drawn, phase=phase), number)
+            attempts = self._attempts(session, earlier.id)
+            earlier.role, earlier.number = role, number
+            earlier.outcome = earlier.finished_at = None
+            earlier.owner, earlier.lease_until = self.owner, now + self.lease_seconds
+            return claim_of(earlier, attempts)
+
+    def records(self) -> list[Record]:
+        """Every drawn candidate of the search so far, in order."""
+        with self.ledger.session() as session:
+            return list(self._refresh(session).values())
+
+    def _refresh(self, session: Session) -> dict[int, Record]:
+        """Reads what is new: draws since the last look, and results of what was open then."""
+        row = m.Candidate
+        known = self._records
+        # By numbers and not by times: clocks differ, and are put back.
+        ended = and_(
+            row.number.in_([number for number, record in known.items() if record.status is None]),
+            row.outcome.is_not(None),
+        )
+        query = select(row.number, row.spec, row.phase, row.outcome, row.val_acc).where(
+            self._mine(),
+            row.role == Role.SEARCH,
+            or_(row.number > max(known, default=-1), ended),
+        )
+        for number, spec, phase, outcome, value in session.execute(query.order_by(row.number)):
+            old = known.get(number)
+            assignment = old.assignment if old else assignment_of(spec)
+            status = Status(outcome) if outcome else None
+            known[number] = Record(number, assignment, old.phase if old else phase, status, value)
+        return known
+
+    def controls(self) -> set[Pick]:
+        """Members that have a control in this campaign, finished or not."""
+        with self.ledger.session() as session:
+            specs = session.scalars(
+                select(m.Candidate.spec).where(self._mine(), m.Candidate.role == Role.CONTROL)
+            )
+            return {assignment_of(spec).picks[0] for spec in specs}
+
+    def leaders(self, top: int) -> list[Drawn]:
+        """The search's best finished candidates by validation accuracy, best first."""
+        query = (
+            select(m.Candidate)
+            .where(self._mine(), m.Candidate.role == Role.SEARCH, m.Candidate.outcome == Status.OK)
+            .order_by(m.Candidate.val_acc.desc(), m.Candidate.number)
+            .limit(top)
+        )
+        with self.ledger.session() as session:
+            return [
+                Drawn(candidate_of(row), row.code, cost_of(row)) for row in session.scalars(query)
+            ]
+
+    def reopen(self, keys: Iterable[str]) -> int:
+        """Opens successful candidates again whose result is kept and whose files are lost; how
+        many. Their attempts stay; another follows."""
+        ended = (m.Candidate.outcome == Status.OK, m.Candidate.key.in_(list(keys)))
+        with self.ledger.session() as session:
+            rows = session.scalars(select(m.Candidate).where(self._mine(), *ended)).all()
+            for row in rows:
+                row.outcome = row.val_acc = row.finished_at = row.final_attempt = None
+                row.deaths = 0
+                data = {"key": row.key, "family": row.families}
+                event = m.Event(
+                    campaign_id=self.campaign_id, at=time.time(), kind="reopened", data=data
+                )
+                session.add(event)
+            return len(rows)
+
+    # Leases
+
+    def heartbeat(self, worked_seconds: float) -> float:
+        """Extends this driver's leases and adds to the campaign's working time; its sum, other
+        drivers' time included."""
+        now = time.time()
+        with self.ledger.session() as session:
+            session.execute(
+                update(m.Candidate)
+                .where(self._mine(), m.Candidate.owner == self.owner)
+                .values(lease_until=now + self.lease_seconds)
+            )
+            session.execute(
+                update(m.Campaign)
+                .where(m.Campaign.id == self.campaign_id)
+                .values(worked_seconds=m.Campaign.worked_seconds + worked_seconds, heartbeat_at=now)
+            )
+            return session.get_one(m.Campaign, self.campaign_id).worked_seconds
+
+    def reclaim(self, *, only: Role | None = None, results: float = math.inf) -> Claim | None:
+        """Leases an open candidate that nobody holds: its driver ended, died or lost it.
+
+        An attempt that was running is recorded `killed`, which is no death of its candidate: power
+        cuts happen, and no number of them says anything about it. But one that takes its driver
+        with it looks alike; so after two setbacks in a row it waits until this driver has had 2ⁿ
+        `results`, n its setbacks, so that the campaign gets on whatever it does. `only` leaves
+        candidates of other roles alone.
+        """
+        now = time.time()
+        with self.ledger.session() as session:
+            wanted = [self._mine(), self._open()]
+            if only is not None:
+                wanted.append(m.Candidate.role == only)
+            for row in session.scalars(select(m.Candidate).where(*wanted).order_by(m.Candidate.id)):
+                if row.owner == self.owner or self._held(row, now):
+                    continue
+                attempts = self._attempts(session, row.id)
+                if attempts and attempts[0].outcome is None:
+                    orphan(session, attempts[0], self._last_sign(row, now))
+                row.owner = row.lease_until = None
+                lost = setbacks(attempts)
+                if lost > 1 and results < 2**lost:
+                    continue
+                row.owner = self.owner
+                row.lease_until = now + self.lease_seconds
+                return claim_of(row, attempts)
+        return None
+
+    def _last_sign(self, row: m.Candidate, now: float) -> float | None:
+        """When the driver that held a candidate last said so; None where that is not known."""
+        if row.lease_until is None or beyond(row.lease_until, now, self.lease_seconds):
+            return None
+        return min(now, row.lease_until - self.lease_seconds)
+
+    def _held(self, row: m.Candidate, now: float) -> bool:
+        if row.owner is None or row.lease_until is None or row.lease_until < now:
+            return False
+        return not (
+            beyond(row.lease_until, now, self.lease_seconds) or Owner.parse(row.owner).surely_dead()
+        )
+
+    def open_candidates(self) -> int:
+        """Candidates without a final result."""
+        with self.ledger.session() as session:
+            query = select(func.count()).select_from(m.Candidate).where(self._mine(), self._open())
+            return session.scalar(query) or 0
+
+    def open_elsewhere(self, only: Role | None = None) -> int:
+        """Open candidates that another driver holds, of one role or of all."""
+        wanted = [self._mine(), self._open()]
+        if only is not None:
+            wanted.append(m.Candidate.role == only)
+        with self.ledger.session() as session:
+            rows = session.scalars(select(m.Candidate).where(*wanted))
+            now = time.time()
+            return sum(r.owner != self.owner and self._held(r, now) for r in rows)
+
+    def let_go(self, claim: Claim) -> bool:
+        """Gives up one lease, so that whoever looks next takes its candidate up; False where that
+        is another driver's by now, or done."""
+        with self.ledger.session() as session:
+            row = session.get(m.Candidate, claim.id)
+            if row is None or row.owner != self.owner or row.outcome is not None:
+                return False
+            row.owner = row.lease_until = None
+            return True
+
+    def release_all(self) -> None:
+        """Gives up every lease of this driver, so that another may go on at once."""
+        with self.ledger.session() as session:
+            session.execute(
+                update(m.Candidate)
+                .where(self._mine(), m.Candidate.owner == self.owner)
+                .values(owner=None, lease_until=None)
+            )

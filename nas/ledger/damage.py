@@ -1,0 +1,318 @@
+"""Rows that do not hold what this program writes: every one of them, and what is wrong with it.
+
+Cells are read as they lie in the database, past the types that decode them, so that a bad one is
+found and not stumbled over. Whoever else reads rows trusts them; what then fails, for whatever
+reason, asks here (`Ledger.damage`).
+"""
+
+import json
+import math
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    Table,
+    inspect,
+    text,
+)
+from sqlalchemy.exc import DatabaseError, NoSuchTableError
+
+from nas.ledger import models as m
+from nas.ledger.decoding import CHECKS
+from nas.schema import Role, Status, fault_of, one_line
+from nas.schema.visible import visible
+
+Row = dict[str, Any]
+_SHARES = frozenset(
+    {
+        *("uniform", "uniform_test", "oracle", "best_member", "probe", "probe_test"),
+        *("static", "static_test", "gate", "gate_test", "memory_fraction", "usage", "value"),
+    }
+)
+"""Columns in [0, 1], beside accuracies."""
+_ANY_SIGN = frozenset({"train_loss"})
+"""Numbers that may be negative."""
+_KEPT = (
+    *("candidate_id", "campaign_id", "role", "number", "epochs"),
+    *("outcome", "final_attempt", "resumed_from"),
+)
+_FORMS = {
+    **dict.fromkeys(("digest", "weights_sha256"), re.compile("[0-9a-f]{64}")),
+    **dict.fromkeys(("kind", "stage"), re.compile("[a-z_]*")),
+    "weights": re.compile(r"[\w.-]+"),
+}
+"""What the texts of some columns look like."""
+_ROUNDING = 1e-6
+_YEAR_2200, _CENTURIES, _FLOAT32 = 7.3e9, 1e11, 3.5e38
+"""The latest time, the longest length in seconds, the largest of torch's numbers."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with one row."""
+
+    table: str
+    row: str
+    """Its primary key."""
+    what: str
+
+    def __str__(self) -> str:
+        return visible(f"{self.table} {self.row}: {self.what}")
+
+
+def faults(
+    connection: Connection, config: Callable[[dict[str, Any]], object] = dict
+) -> Iterator[Fault]:
+    """Every fault of every row; `config` raises ValueError for a campaign's that is none."""
+    tables = m.Base.metadata.sorted_tables
+    missing = [fault for table in tables for fault in _missing(connection, table)]
+    if missing:  # without them rows cannot be judged
+        yield from missing
+        return
+    known: dict[str, dict[Any, Row]] = {}
+    for table in tables:
+        rows = known[table.name] = {}
+        for raw in _raw(connection, table):
+            if isinstance(raw, Fault):
+                yield raw
+                continue
+            key = tuple(raw[column.name] for column in table.primary_key)
+            ident = "/".join(map(str, key))
+            row, wrong = _decoded(table, raw)
+            if not wrong:
+                wrong = [*_checked(table, row, config), *_dangling(table, row, known)]
+            if not wrong and table.name == "experts":
+                wrong = _of_another(row, known)
+            # What refers to a row needs no more of it than this.
+            kept = rows[key[0] if len(key) == 1 else key] = {n: row.get(n) for n in _KEPT}
+            if table.name == "candidates":
+                kept["models"] = _models(row)
+            yield from (Fault(table.name, ident, what) for what in wrong)
+    if len(known["identity"]) > 1:
+        what = "it is one of several, and a ledger has one"
+        yield from (Fault("identity", ident, what) for ident in known["identity"])
+    yield from _results(known)
+    yield from _sequences(known)
+
+
+def _missing(connection: Connection, table: Table) -> Iterator[Fault]:
+    """Columns that are not there: SQLite takes the quoted name of one for a text."""
+    try:
+        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    except NoSuchTableError:
+        yield Fault(table.name, "…", "the table is missing")
+        return
+    except DatabaseError as error:
+        yield Fault(table.name, "…", f"cannot be read: {one_line(error.orig or error)}")
+        return
+    for column in table.columns:
+        if column.name not in there:
+            yield Fault(table.name, "…", f"the column {column.name} is missing")
+
+
+def _raw(connection: Connection, table: Table) -> Iterator[Row | Fault]:
+    """Rows as they lie there, whatever their cells are; a fault where no more can be read."""
+    names = [column.name for column in table.columns]
+    driver: Any = connection.connection.driver_connection
+    before = getattr(driver, "text_factory", None)
+    if before is not None:
+        driver.text_factory = _text
+    try:
+        columns = ", ".join(f'"{table.name}"."{name}"' for name in names)
+        for row in connection.execute(text(f'SELECT {columns} FROM "{table.name}"')):
+            yield dict(zip(names, row, strict=True))
+    except DatabaseError as error:
+        yield Fault(table.name, "…", f"cannot be read any further: {one_line(error.orig or error)}")
+    finally:
+        if before is not None:
+            driver.text_factory = before
+
+
+def _text(cell: bytes) -> str | bytes:
+    """SQLite's text; bytes, which no column of text may hold, where it is no UTF-8."""
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        return cell
+
+
+def _decoded(table: Table, raw: Row) -> tuple[Row, list[str]]:
+    row: Row = {}
+    wrong: list[str] = []
+    for column in table.columns:
+        cell = raw[column.name]
+        if cell is None:
+            if not column.nullable:
+                wrong.append(f"{column.name} is missing")
+            row[column.name] = None
+            continue
+        try:
+            row[column.name] = _cell(column, cell)
+        except (ValueError, TypeError, RecursionError, zlib.error) as error:
+            wrong.append(f"{column.name} is {_short(cell)}: {error}")
+    return row, wrong
+
+
+def _cell(column: Column[Any], cell: Any) -> Any:
+    """A cell's value. Raises ValueError, TypeError or zlib.error for one that is none."""
+    kind = column.type
+    if isinstance(kind, m.CompressedText):
+        return zlib.decompress(cell).decode()
+    if isinstance(kind, JSON):
+        return _json(cell) if isinstance(cell, str | bytes) else cell
+    if isinstance(kind, Boolean):
+        if cell not in (0, 1):
+            raise ValueError("neither true nor false")
+        return bool(cell)
+    if isinstance(kind, Integer | Float):
+        return _number(column.name, kind, cell)
+    if not isinstance(cell, str):
+        raise ValueError("no text")
+    if "\0" in cell:
+        raise ValueError("text with a NUL in it")
+    if (form := _FORMS.get(column.name)) and not form.fullmatch(cell):
+        raise ValueError("of another form")
+    return cell
+
+
+def _json(cell: str | bytes) -> Any:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number")
+
+    value = json.loads(cell, parse_constant=refuse)
+    json.dumps(value, ensure_ascii=False).encode()  # half a character in it is no text
+    if not isinstance(value, dict | list):
+        raise ValueError("neither an object nor a list")
+    return value
+
+
+def _number(name: str, kind: Integer | Float[Any], cell: Any) -> Any:
+    whole = isinstance(kind, Integer)
+    if isinstance(cell, bool) or not isinstance(cell, int if whole else int | float):
+        raise ValueError("no whole number" if whole else "no number")
+    if not math.isfinite(cell):
+        raise ValueError("not finite")
+    if (name in _SHARES or name.endswith("_acc")) and not -_ROUNDING <= cell <= 1 + _ROUNDING:
+        raise ValueError("not between 0 and 1")
+    if cell < 0 and name not in _ANY_SIGN:
+        raise ValueError("negative")
+    if cell > _most(name, kind):
+        raise ValueError("too large")
+    return cell
+
+
+def _most(name: str, kind: Integer | Float[Any]) -> float:
+    if isinstance(kind, Integer):
+        return 2**63 - 1 if isinstance(kind, BigInteger) else 2**31 - 1
+    if name.endswith(("_at", "_until")):
+        return _YEAR_2200
+    return _CENTURIES if name.endswith("seconds") else _FLOAT32
+
+
+def _checked(table: Table, row: Row, config: Callable[[dict[str, Any]], object]) -> Iterator[str]:
+    """What the values contradict."""
+    try:
+        if table.name == "campaigns":
+            config(row["config"])
+        if table.name in CHECKS:
+            yield from CHECKS[table.name](row)
+    except ValidationError as error:
+        yield ": ".join(filter(None, fault_of(error)))
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        yield f"its data are of another shape: {one_line(error)}"
+
+
+def _dangling(table: Table, row: Row, known: Mapping[str, Mapping[Any, Row]]) -> Iterator[str]:
+    """References to rows that are not there."""
+    for column in table.columns:
+        for reference in column.foreign_keys:
+            of, value = reference.column.table.name, row[column.name]
+            if value is not None and value not in known[of]:
+                yield f"{column.name} is {value}, which is no row of {of}"
+
+
+def _models(row: Row) -> set[str] | None:
+    """A candidate's, where its spec says so."""
+    try:
+        return {expert["member"]["model"] for expert in row["spec"]["experts"]}
+    except (TypeError, KeyError):
+        return None
+
+
+def _of_another(row: Row, known: Mapping[str, Mapping[Any, Row]]) -> list[str]:
+    """Whether an expert is none of its candidate's."""
+    candidate = known["attempts"][row["attempt_id"]]["candidate_id"]
+    models = known["candidates"].get(candidate, {}).get("models")
+    if models is None or row["model"] in models:
+        return []
+    return [f"its model {row['model']} is none of candidate {candidate}"]
+
+
+def _results(known: Mapping[str, Mapping[Any, Row]]) -> Iterator[Fault]:
+    """References that the schema does not know: a candidate's to the attempt that its result is
+    from, an attempt's to the one that it goes on from."""
+    attempts = known["attempts"]
+    for ident, row in known["candidates"].items():
+        final = row["final_attempt"]
+        if row["outcome"] in (None, Status.SUPERSEDED):
+            continue
+        if final is None:
+            yield Fault("candidates", str(ident), "it has a result without an attempt")
+        elif attempts.get(final, {}).get("candidate_id") != ident:
+            what = f"its result is of attempt {final}, which is no attempt at it"
+            yield Fault("candidates", str(ident), what)
+        elif attempts[final]["outcome"] is None:
+            what = f"its result is of attempt {final}, which has not ended"
+            yield Fault("candidates", str(ident), what)
+    for ident, row in attempts.items():
+        before = row["resumed_from"]
+        if before is not None and attempts.get(before, row)["candidate_id"] != row["candidate_id"]:
+            what = f"it goes on from attempt {before}, which is of another candidate"
+            yield Fault("attempts", str(ident), what)
+
+
+def _sequences(known: Mapping[str, Mapping[Any, Row]]) -> Iterator[Fault]:
+    """What is numbered one after another: a search's draws and its controls, a candidate's
+    attempts, an attempt's epochs. Other roles may have gaps, for what a changed template closed."""
+    drawn: dict[Any, int] = {}
+    for ident, row in sorted(known["candidates"].items(), key=lambda item: _place(item[1])):
+        if row["role"] not in (Role.SEARCH, Role.CONTROL):
+            continue
+        of = (row["campaign_id"], row["role"])
+        expected = drawn.get(of, 0)
+        drawn[of] = max(expected, _place(row)) + 1
+        if row["number"] is not None and row["number"] != expected:
+            what = f"its number is {row['number']}, and {expected} is nobody's"
+            yield Fault("candidates", str(ident), what)
+    tries: dict[Any, int] = {}
+    for ident, row in sorted(known["attempts"].items()):
+        of = row["candidate_id"]
+        expected = tries[of] = tries.get(of, 0) + 1
+        if of is not None and row["number"] is not None and row["number"] != expected:
+            what = f"its number is {row['number']}, and it is attempt {expected} at its candidate"
+            yield Fault("attempts", str(ident), what)
+    for attempt, number in known["epochs"]:
+        last = known["attempts"].get(attempt, {}).get("epochs")
+        if last is not None and isinstance(number, int) and not 1 <= number <= last:
+            what = f"its attempt has {last} epochs"
+            yield Fault("epochs", f"{attempt}/{number}", what)
+
+
+def _place(candidate: Row) -> int:
+    return -1 if candidate["number"] is None else int(candidate["number"])
+
+
+def _short(cell: Any) -> str:
+    shown = repr(cell)
+    return shown if len(shown) <= 40 else f"{shown[:39]}…"

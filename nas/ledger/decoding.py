@@ -1,0 +1,148 @@
+"""What the rows of each table mean, beyond the types of their cells."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from nas.ledger.owner import Owner
+from nas.schema import Candidate, Conditions, Inputs, Plan, Probe, Role, Space, Status
+
+Check = Callable[[Mapping[str, Any]], Iterator[str]]
+_SLACK = 60.0
+"""Seconds that a machine's clock may have been put back meanwhile."""
+
+
+def _campaign(row: Mapping[str, Any]) -> Iterator[str]:
+    Space.model_validate(row["space"])
+    if row["state"] not in ("running", "stopped", "done"):
+        yield f"there is no state {row['state']!r}"
+    yield from _ordered(row, "created_at", "heartbeat_at")
+
+
+def _candidate(row: Mapping[str, Any]) -> Iterator[str]:
+    candidate = Candidate.model_validate(row["spec"])
+    if candidate.key != row["key"]:
+        yield f"its key is {row['key']}, and that of its spec {candidate.key}"
+    if "+".join(candidate.families) != row["families"]:
+        yield f"its families are {row['families']}, and those of its spec others"
+    if row["role"] not in set(Role):
+        yield f"there is no role {row['role']!r}"
+    yield from _outcome(row)
+    yield from _owner(row)
+    yield from _ordered(row, "drawn_at", "finished_at")
+
+
+def _attempt(row: Mapping[str, Any]) -> Iterator[str]:
+    yield from _outcome(row)
+    yield from _owner(row)
+    yield from _ordered(row, "started_at", "begun_at", "ended_at")
+
+
+def _epoch(row: Mapping[str, Any]) -> Iterator[str]:
+    usage = row["usage"]
+    if not all(isinstance(share, int | float) and share >= 0 for share in usage):
+        yield f"usage is {usage!r}, no list of shares"
+
+
+def _probe(row: Mapping[str, Any]) -> Iterator[str]:
+    Conditions.model_validate(row["conditions"])
+    probe = Probe.model_validate(row["probe"])
+    if _digest([row["conditions"], row["probe"]["member"]]) != row["digest"]:
+        yield "its conditions and member are not those of its digest"
+    if probe.member.model != row["model"]:
+        yield f"its model is {row['model']}, and its probe of {probe.member.model}"
+
+
+def _event(row: Mapping[str, Any]) -> Iterator[str]:
+    data = row["data"]
+    if row["kind"] == "phase":
+        Plan.model_validate(data["plan"])
+        if not all(isinstance(data[name], int) for name in ("number", "drawn")):
+            yield "number or drawn of a phase is no whole number"
+    elif not isinstance(data, dict):
+        yield "its data are no object"
+
+
+def _screen(row: Mapping[str, Any]) -> Iterator[str]:
+    Space.model_validate(row["space"])
+    for expert in row["experts"]:
+        if not all(isinstance(expert[name], str) for name in ("key", "family", "model")):
+            yield "an expert's key, family or model is no text"
+    if not isinstance(row["config"], dict):
+        yield "its config is no object"
+
+
+def _screened(row: Mapping[str, Any]) -> Iterator[str]:
+    if row["families"].count("+") != row["members"].count("+"):
+        yield "it has not as many families as members"
+
+
+def _environment(row: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(row["data"], dict):
+        yield "its data are no object"
+    yield from _noted_once(row)
+
+
+def _identity(row: Mapping[str, Any]) -> Iterator[str]:
+    if not re.fullmatch("[0-9a-f]{32}", row["id"]):
+        yield "its id is not of 32 hexadecimal digits"
+
+
+def _inputs(row: Mapping[str, Any]) -> Iterator[str]:
+    Inputs.model_validate(row["data"])
+    yield from _noted_once(row)
+
+
+def _dataset(row: Mapping[str, Any]) -> Iterator[str]:
+    if hashlib.sha256(row["manifest"].encode()).hexdigest() != row["digest"]:
+        yield "its manifest is not that of its digest"
+
+
+def _noted_once(row: Mapping[str, Any]) -> Iterator[str]:
+    if _digest(row["data"]) != row["digest"]:
+        yield "its data are not those of its digest"
+
+
+def _digest(data: Any) -> str:
+    """As rows are found by what they hold; as it was written, whatever fields have come since."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _outcome(row: Mapping[str, Any]) -> Iterator[str]:
+    if row["outcome"] is not None and row["outcome"] not in set(Status):
+        yield f"there is no outcome {row['outcome']!r}"
+
+
+def _owner(row: Mapping[str, Any]) -> Iterator[str]:
+    if row["owner"] is not None:
+        try:
+            Owner.parse(row["owner"])
+        except ValueError:
+            yield f"{row['owner']!r} is no driver"
+
+
+def _ordered(row: Mapping[str, Any], *names: str) -> Iterator[str]:
+    told = [(name, row[name]) for name in names if row[name] is not None]
+    for (first, before), (second, after) in pairwise(told):
+        if after < before - _SLACK:
+            yield f"{second} lies before {first}"
+
+
+CHECKS: dict[str, Check] = {
+    "attempts": _attempt,
+    "campaigns": _campaign,
+    "candidates": _candidate,
+    "datasets": _dataset,
+    "environments": _environment,
+    "epochs": _epoch,
+    "events": _event,
+    "identity": _identity,
+    "inputs": _inputs,
+    "probes": _probe,
+    "screened": _screened,
+    "screens": _screen,
+}
+"""By table: what contradicts a row whose cells are sound. May raise what a wrong shape raises."""

@@ -1,0 +1,149 @@
+"""What a database driver raises, in plain words."""
+
+import errno
+import shlex
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from nas.ledger.address import command, place
+from nas.schema import ProblemError
+from nas.working_time import awake
+
+T = TypeVar("T")
+
+_DAMAGED = (
+    *("malformed", "could not decode", "json cannot hold"),
+    *("no such table", "no such column"),
+)
+"""Signs of it in a driver's message; the second of a text that is no UTF-8."""
+
+
+class DamagedError(ProblemError):
+    """What lies in the database is not what was written."""
+
+
+_LOCKED = ("locked", "lock timeout")
+_SIGNS = (
+    (
+        "not a database",
+        "this file is not a database",
+        "name another with --db, or move it away to start a new ledger",
+    ),
+    *(
+        (
+            sign,
+            "another program keeps the ledger locked",
+            "close it (a database browser, perhaps) and run the command again",
+        )
+        for sign in _LOCKED
+    ),
+    *(
+        (
+            sign,
+            "the ledger cannot be written",
+            "check the permissions of the file and of its folder",
+        )
+        for sign in ("readonly", "read-only", "permission denied")
+    ),
+    *(
+        (
+            sign,
+            what,
+            "free some room and run `{resume}`: nothing recorded is lost",
+        )
+        for sign, what in (
+            ("disk i/o error", "the disk refuses to write (is it full?)"),
+            ("is full", "the disk is full"),
+            ("no space left", "the disk is full"),
+        )
+    ),
+    (
+        "unable to open",
+        "the ledger cannot be opened",
+        "check that its folder exists and may be written",
+    ),
+    *(
+        (
+            sign,
+            "the database server lets nobody in",
+            "check the user, password and database name in --db",
+        )
+        for sign in ("authentication failed", 'role "', 'database "', "no password")
+    ),
+    (
+        "connection",
+        "the database server does not answer",
+        "check that it runs, and the host and port in --db; `{resume}` goes on",
+    ),
+)
+"""Sign in the driver's message, what it means, what to do; the first that fits is told."""
+
+
+def recover(url: URL) -> str:
+    """What to do about a damaged ledger."""
+    rescue = shlex.join(("sqlite3", place(url), ".recover"))
+    doctor = command(url, "doctor")
+    return f"go back to a backup, or try `{rescue}`; `{doctor}` tells all it finds"
+
+
+@contextmanager
+def plain_errors(url: URL) -> Iterator[None]:
+    """Turns what a database driver raises into a ProblemError that says what to do."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        said = str(getattr(error, "orig", None) or error).lower()
+        if any(sign in said for sign in _DAMAGED):
+            raise DamagedError(
+                f"this database is damaged ({said})", where=place(url), fix=recover(url)
+            ) from error
+        for sign, what, fix in _SIGNS:
+            if sign in said:
+                fix = fix.replace("{resume}", command(url, "resume"))
+                raise ProblemError(what, where=place(url), fix=fix) from error
+        raise ProblemError(f"the ledger cannot be used: {said}", where=place(url)) from error
+
+
+_OF_WHAT_IS_READ = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+)
+
+
+@contextmanager
+def write_errors(file: Path, *, copying: bool = False) -> Iterator[None]:
+    """Turns what SQLite raises of a file that a person wants written into an OSError of that, as
+    for any other output. While `copying`, what is wrong with the source stays as it is."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        said = getattr(error, "orig", None) or error
+        code = getattr(said, "sqlite_errorcode", None)
+        if copying and code is not None and {code, code & 0xFF} & {*_OF_WHAT_IS_READ}:
+            raise
+        raise OSError(errno.EIO, str(said), str(file)) from error
+
+
+def patiently(work: Callable[[], T], patience: Callable[[float], bool]) -> T:
+    """What `work` gives, tried again while another program keeps the ledger locked.
+
+    `patience` is told the seconds waited so far and says whether to go on waiting.
+    """
+    begun = awake()
+    while True:
+        try:
+            return work()
+        except OperationalError as error:
+            said = str(error.orig or error).lower()
+            if not any(sign in said for sign in _LOCKED) or not patience(awake() - begun):
+                raise

@@ -1,0 +1,128 @@
+"""Candidates between the ledger's rows and the campaign's nouns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas.ledger import models as m
+from nas.ledger.errors import DamagedError
+from nas.schema import DRIVER, MEMORY_OF_OTHERS, Assignment, Candidate, Cost, Role, Status
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A candidate on its way into the ledger."""
+
+    candidate: Candidate
+    code: str
+    cost: Cost | None = None
+    phase: int = 0
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A previous attempt at a candidate, whose checkpoint may be gone on from."""
+
+    attempt: int
+    kept: bool = False
+    """Whether it was stopped after an epoch, and so left one."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A candidate this driver holds the lease of."""
+
+    id: int
+    role: Role
+    number: int
+    candidate: Candidate
+    code: str
+    cost: Cost | None
+    micro_batches: int = 1
+    deaths: int = 0
+    """Attempts that died with their process, at work, while their driver lived."""
+    unbegun: int = 0
+    """Attempts of this driver whose process died before it had begun."""
+    setbacks: int = 0
+    """Attempts in a row that were lost with their driver before they got any further."""
+    earlier: tuple[Earlier, ...] = field(default=())
+    """Newest first."""
+    outgrown: float = 0.0
+    """The largest share of a GPU that was too small for it."""
+
+    @property
+    def suspect(self) -> bool:
+        """Whether its end may be of its own making: what it takes down with it tells, if nothing
+        else runs beside it."""
+        return self.deaths > 0 or self.setbacks > 1
+
+
+def assignment_of(spec: dict[str, Any]) -> Assignment:
+    """Straight from the JSON: thousands of rows are read when a campaign is resumed."""
+    picks = [[e["family"], e["member"]["model"]] for e in spec["experts"]]
+    return Assignment.from_json({"picks": picks, "choices": spec["choices"]})
+
+
+def candidate_of(row: m.Candidate) -> Candidate:
+    """What a row says is trained under its key. Raises DamagedError where that is another
+    candidate's key: a result would be recorded of what never ran."""
+    candidate = Candidate.model_validate(row.spec)
+    if candidate.key != row.key:
+        raise DamagedError(
+            f"candidate {row.id} is damaged: its key is {row.key}, and that of its spec"
+            f" {candidate.key}"
+        )
+    return candidate
+
+
+def claim_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> Claim:
+    """A leased row, with its attempts newest first."""
+    return Claim(
+        id=row.id,
+        role=Role(row.role),
+        number=row.number,
+        candidate=candidate_of(row),
+        code=row.code,
+        cost=cost_of(row),
+        micro_batches=row.micro_batches or 1,
+        deaths=row.deaths or 0,
+        setbacks=setbacks(attempts),
+        earlier=tuple(
+            Earlier(a.id, kept=a.outcome == Status.INTERRUPTED and a.epochs > 0) for a in attempts
+        ),
+        outgrown=max((a.memory_fraction or 0.0 for a in attempts if _outgrew(a)), default=0.0),
+    )
+
+
+def _outgrew(attempt: m.Attempt) -> bool:
+    return attempt.outcome == Status.OOM and attempt.stage not in MEMORY_OF_OTHERS
+
+
+def setbacks(attempts: Sequence[m.Attempt]) -> int:
+    """How many of a candidate's latest attempts, newest first, had begun, were lost with their
+    driver, and got no further than those before."""
+    count = furthest = 0
+    for attempt in reversed(attempts):
+        if attempt.epochs > furthest:
+            count, furthest = 0, attempt.epochs
+        elif attempt.stage == DRIVER and attempt.begun_at is not None:
+            count += 1
+    return count
+
+
+def cost_of(row: m.Candidate) -> Cost | None:
+    """What pre-flight said it needs."""
+    if row.params is None or row.macs is None:
+        return None
+    return Cost(params=row.params, macs=row.macs, memory_bytes=row.memory_bytes)
+
+
+def end(
+    row: m.Candidate, status: Status, attempt: int | None, now: float, value: float | None = None
+) -> None:
+    """Gives a candidate its one final result, and its lease back."""
+    row.outcome = status
+    row.val_acc = value
+    row.finished_at = now
+    row.final_attempt = attempt
+    row.owner = row.lease_until = None

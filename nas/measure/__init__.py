@@ -1,0 +1,23 @@
+"""What a network needs, measured before it is trained: members once, candidates by sums."""
+
+from nas.measure.conditions import conditions
+from nas.measure.cost import NO_OVERHEAD, Overhead, cost, overhead, too_large
+from nas.measure.meta import meta_cost
+from nas.measure.profile import Crowded, probe, probe_beside_others
+from nas.measure.propose import candidates, parse_count, proposed_space
+
+__all__ = [
+    "NO_OVERHEAD",
+    "Crowded",
+    "Overhead",
+    "candidates",
+    "conditions",
+    "cost",
+    "meta_cost",
+    "overhead",
+    "parse_count",
+    "probe",
+    "probe_beside_others",
+    "proposed_space",
+    "too_large",
+]

@@ -1,0 +1,40 @@
+"""The circumstances a probe's figures hold for."""
+
+from importlib.metadata import version
+
+import torch
+
+from nas.compute import resolved
+from nas.schema import Conditions, ProblemError
+
+
+def conditions(
+    image_size: int,
+    channels: int,
+    num_classes: int,
+    device: str = "cpu",
+    precision: str = "auto",
+) -> Conditions:
+    """Conditions of training on `device` (`cpu`, `cuda`, `cuda:1`) with this torch and timm.
+
+    `precision` is a recipe's: see `nas.compute.resolved`. The memory
+    format is the training loop's: channels_last everywhere. Raises ProblemError for a device that
+    this machine does not have.
+    """
+    on_gpu = device.startswith("cuda")
+    if on_gpu and not torch.cuda.is_available():
+        raise ProblemError(
+            f"no device {device}: torch sees no GPU", fix="use the CPU, or run `nas doctor`"
+        )
+    if not on_gpu and device != "cpu":
+        raise ProblemError(f"no device {device}", fix="use cpu or cuda")
+    return Conditions(
+        image_size=image_size,
+        channels=channels,
+        num_classes=num_classes,
+        torch=str(torch.__version__),
+        timm=version("timm"),
+        device=torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        precision=resolved(precision, torch.device(device)),
+        memory_format="channels_last",
+    )

@@ -1,0 +1,88 @@
+"""What a candidate needs, by adding up what its members were measured to need."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from nas.measure.checks import stage
+from nas.measure.code import execute
+from nas.measure.meta import count_macs, meta_cost
+from nas.measure.saved import saved_bytes
+from nas.schema import Candidate, Cost, Probe, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """What a template adds to its experts: the gate. MACs and bytes are for one image."""
+
+    params: int = 0
+    macs: int = 0
+    saved_bytes: int = 0
+
+
+NO_OVERHEAD = Overhead()
+
+
+def overhead(code: str, image_size: int, channels: int) -> Overhead:
+    """Counts a rendered file's `build_gate()` on the meta device; nothing if it has none.
+
+    Saved tensors are counted in fp32, an upper bound under autocast. Raises ProblemError for code
+    that does not run.
+    """
+    with stage("does not import"):
+        module = execute(code)
+    if "build_gate" not in module:
+        return NO_OVERHEAD
+    with warnings.catch_warnings(), torch.device("meta"), stage("its gate does not run"):
+        warnings.simplefilter("ignore")
+        gate = module["build_gate"]().train()
+        images = torch.empty(2, channels, image_size, image_size)
+        _, saved = saved_bytes(gate, images)
+        macs = count_macs(gate, images[:1])
+    return Overhead(sum(p.numel() for p in gate.parameters()), macs, -(-saved // len(images)))
+
+
+def cost(
+    candidate: Candidate,
+    probes: Mapping[str, Probe],
+    num_classes: int,
+    gate: Overhead = NO_OVERHEAD,
+) -> Cost:
+    """Parameters, MACs and training memory of a candidate, `probes` by model name.
+
+    Without a sound probe of every member the memory is not known, so `memory_bytes` is None, and
+    parameters and MACs come from the meta device. Raises ProblemError for a member that does not
+    build there.
+    """
+    members = [expert.member for expert in candidate.experts]
+    known = [probes[m.model] for m in members if m.model in probes and probes[m.model].ok]
+    if len(known) == len(members):
+        return Cost.of(
+            known,
+            candidate.recipe.batch_size,
+            extra_params=gate.params,
+            extra_macs=gate.macs,
+            extra_saved_bytes=gate.saved_bytes,
+        )
+    size, channels = candidate.image_size, candidate.channels
+    counts = [meta_cost(member, size, channels, num_classes) for member in members]
+    return Cost(
+        params=gate.params + sum(params for params, _ in counts),
+        macs=gate.macs + sum(macs for _, macs in counts),
+        memory_bytes=None,
+    )
+
+
+def too_large(cost: Cost, available: int) -> Problem | None:
+    """Why a candidate does not fit `available` bytes; None where it does, or is not known."""
+    if cost.memory_bytes is None or cost.memory_bytes <= available:
+        return None
+    return Problem(
+        what=(
+            f"needs {cost.memory_bytes / 2**30:.1f} GiB of {available / 2**30:.1f} GiB"
+            f" ({cost.params / 1e6:.1f} M parameters)"
+        ),
+        fix="use a smaller batch_size, or members with fewer activations",
+    )

@@ -1,0 +1,88 @@
+"""Building on the meta device: shapes without numbers, so that a wrong network fails cheaply."""
+
+import warnings
+from functools import lru_cache
+from typing import cast
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from nas.measure.checks import stage
+from nas.schema import Member, ProblemError
+
+
+def create(member: Member, num_classes: int, channels: int) -> nn.Module:
+    """The untrained model, on the default device. Raises whatever timm raises."""
+    import timm  # seconds, which campaigns of other networks need not spend
+
+    model = timm.create_model(
+        member.model, pretrained=False, num_classes=num_classes, in_chans=channels, **member.args
+    )
+    return cast(nn.Module, model)
+
+
+def count_macs(model: nn.Module, x: torch.Tensor) -> int:
+    """Multiply-accumulates of one evaluation pass over `x`: matrix products and convolutions.
+
+    torch counts two FLOPs for one multiply-accumulate; its FLOPs of ResNet-18 at 224 px are
+    2 × 1,814,073,344. Leaves the model frozen and in evaluation mode.
+    """
+    # FlopCounterMode follows modules through the gradients of their inputs, and stumbles over
+    # those that are views of parameters.
+    model.eval().requires_grad_(False)
+    with FlopCounterMode(display=False) as counter:
+        model(x)
+    return int(counter.get_total_flops()) // 2
+
+
+def meta_cost(
+    member: Member, image_size: int, channels: int = 3, num_classes: int = 10
+) -> tuple[int, int]:
+    """(parameters, MACs of one image) of a member, computing nothing where timm allows; remembered.
+
+    Raises ProblemError for a member that does not build, or refuses images of that size; where
+    `img_size` would mend it, that is the fix.
+    """
+    return _meta_cost(member.model_dump_json(), image_size, channels, num_classes)
+
+
+@lru_cache(maxsize=4096)
+def _meta_cost(member: str, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
+    # Keyed by JSON: a Member holds a dict, and 1, 1.0 and True are one key to Python.
+    built = Member.model_validate_json(member)
+    try:
+        return _counted(built, image_size, channels, num_classes)
+    except ProblemError as error:
+        if "img_size" in built.args:
+            raise
+        resized = built.with_(args={**built.args, "img_size": image_size})
+        try:
+            _meta_cost(resized.model_dump_json(), image_size, channels, num_classes)
+        except Exception:  # whatever it is, that is no way out
+            raise error from error.__cause__
+        fix = f"give it args: {{img_size: {image_size}}}"
+        raise ProblemError(error.problem.what, fix=fix) from error.__cause__
+
+
+def _counted(built: Member, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
+    try:
+        return _count("meta", built, image_size, channels, num_classes)
+    except ProblemError as error:
+        if not isinstance(error.__cause__, RuntimeError):
+            raise
+    # Some networks compute with numbers while being built, those of older timm above all, and
+    # meta tensors have none. What fails on the CPU as well is the member's own fault.
+    return _count("cpu", built, image_size, channels, num_classes)
+
+
+def _count(
+    device: str, member: Member, image_size: int, channels: int, num_classes: int
+) -> tuple[int, int]:
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.device(device):
+        warnings.simplefilter("ignore")
+        with stage("does not build"):
+            model = create(member, num_classes, channels)
+        with stage(f"refuses {image_size}×{image_size} images"):
+            macs = count_macs(model, torch.zeros(1, channels, image_size, image_size))
+    return sum(p.numel() for p in model.parameters()), macs

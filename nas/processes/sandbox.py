@@ -1,0 +1,132 @@
+"""Plain function calls in a killable process: a crash or a hang there is an answer here."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast
+
+from nas.processes.child import Child, Raised, Returned, Started
+from nas.processes.exits import outcome_of_exit
+from nas.processes.scratch import Scratch
+from nas.working_time import awake
+
+T = TypeVar("T")
+_EMPTY = "empty"
+
+
+class Failure(Enum):
+    """Why a call has no value."""
+
+    RAISED = "raised"
+    DIED = "died"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What came of a call."""
+
+    _value: T | None = None
+    failure: Failure | None = None
+    problem: str = ""
+    """One line; empty when ok."""
+    detail: str = ""
+    """The traceback, or the last the process printed."""
+
+    @property
+    def ok(self) -> bool:
+        return self.failure is None
+
+    @property
+    def value(self) -> T:
+        """What the function returned; RuntimeError if it returned nothing."""
+        if self.failure is not None:
+            raise RuntimeError(self.problem)
+        return cast(T, self._value)
+
+
+class Sandbox:
+    """One child that takes calls in turn. It is made at the first call, and again after a death.
+
+    It works in an empty folder of its own, which goes with it.
+
+    Use it as a context manager, in one thread: the child goes at its end.
+    """
+
+    START_SECONDS = 300.0
+    """How long a child may take to start and to import what a function needs."""
+    LOOK_SECONDS = 1.0
+
+    def __init__(self, visible_devices: str | None = None) -> None:
+        """`visible_devices`: its CUDA_VISIBLE_DEVICES; None for this process's own."""
+        self.visible_devices = visible_devices
+        self._child: Child | None = None
+        self._scratch: Scratch | None = None
+
+    def call(
+        self, function: Callable[..., T], *args: Any, timeout: float = 300.0, **kwargs: Any
+    ) -> Answer[T]:
+        """Calls a function that its module defines, with arguments that pickle, in the child.
+
+        `timeout`, in seconds, counts from when the child has imported the function's module. Only
+        a function or arguments that cannot be sent raise here.
+        """
+        if self._child is None:
+            self._open()
+        child, scratch = self._child, self._scratch
+        assert child is not None
+        assert scratch is not None
+        child.ask(_call, str(scratch.path / _EMPTY), function, args, kwargs)
+        until = awake() + self.START_SECONDS
+        while awake() < until:
+            if not child.connection.poll(min(self.LOOK_SECONDS, max(0.0, until - awake()))):
+                continue  # not one long wait: that would count time in which both were stopped
+            message = child.hear()
+            if isinstance(message, Started):
+                until = awake() + timeout
+            elif isinstance(message, Returned):
+                return Answer(message.value)
+            elif isinstance(message, Raised):
+                return Answer(None, Failure.RAISED, message.problem, message.detail)
+            else:
+                exitcode, detail = child.exitcode, child.tail()
+                self.close()
+                return Answer(None, Failure.DIED, outcome_of_exit(exitcode)[1], detail)
+        detail = child.tail()
+        self.close()
+        return Answer(None, Failure.TIMEOUT, f"no answer after {timeout:g} s; killed", detail)
+
+    def _open(self) -> None:
+        """Makes the child."""
+        self._scratch = Scratch("sandbox")
+        (self._scratch.path / _EMPTY).mkdir()
+        self._child = Child(visible_devices=self.visible_devices)
+
+    def close(self) -> None:
+        """Kills the child; the next call makes a new one."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _call(
+    folder: str, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> T:
+    os.chdir(folder)
+    return function(*args, **kwargs)

@@ -1,0 +1,128 @@
+"""What several analyses count in the same way."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nas.ledger.columns import TEXT
+from nas.results.campaign_data import Frames
+from nas.schema import DRIVER, MEMORY_OF_OTHERS, Status
+
+Ints = NDArray[np.int64]
+FAILED = tuple(status.value for status in Status if status.failed)
+"""Outcomes that speak against a candidate."""
+SOUND = (Status.OK.value, Status.PRUNED.value)
+"""Outcomes that do not: early stopping takes the weak, not the broken."""
+
+
+def finals(frames: Frames, role: str = "search") -> pd.DataFrame:
+    """The attempts that candidates of a role got their results from, in the order of draws.
+
+    A candidate that ended without an attempt of its own (it died too often) is not among them.
+    """
+    rows = frames.attempts
+    return rows[rows["final"] & (rows["role"] == role)].sort_values("number")
+
+
+def learned(frames: Frames, role: str = "search") -> pd.DataFrame:
+    """Of `finals`, those that were trained to their end and learned something."""
+    rows = finals(frames, role)
+    return rows[(rows["outcome"] == Status.OK.value) & ~rows["collapsed"]]
+
+
+def ended(attempts: pd.DataFrame) -> pd.DataFrame:
+    """Attempts that came to an end, less those that only lost their driver, or waited for
+    memory that others held."""
+    crowded = (attempts["outcome"] == Status.OOM) & attempts["stage"].isin(MEMORY_OF_OTHERS)
+    lost = ((attempts["stage"] == DRIVER) | crowded) & ~attempts["final"]
+    return attempts[attempts["outcome"].notna() & ~lost]
+
+
+def by_family(rows: pd.DataFrame, *keep: str) -> pd.DataFrame:
+    """One row an expert of each candidate or attempt: `family`, `model`, and columns to keep."""
+    rows = rows.loc[rows["families"] != "", [*keep, "families", "members"]]  # some have no experts
+    families, counts = _split(rows["families"])
+    models, _ = _split(rows["members"])
+    long = rows[list(keep)].iloc[np.repeat(np.arange(len(rows)), counts)].reset_index(drop=True)
+    long["family"] = pd.Series(families, dtype=TEXT)
+    long["model"] = pd.Series(models, dtype=TEXT)
+    return long
+
+
+def by_pair(rows: pd.DataFrame, families: Sequence[str], *keep: str) -> pd.DataFrame:
+    """One row a pair of each candidate's families: `pair`, its place among `combinations` of all
+    the families, and columns to keep."""
+    held, counts = _split(rows["families"])
+    of = pd.Index(families).get_indexer(pd.Index(held))
+    starts = np.cumsum(counts) - counts
+    found = [np.empty((0, 2), dtype=np.int64)]  # (candidate, pair)
+    for k in np.unique(counts).tolist():
+        mine = np.flatnonzero(counts == k)
+        a, b = of[starts[mine][:, None, None] + np.stack(np.triu_indices(k, 1))].swapaxes(0, 1)
+        pair = a * len(families) - a * (a + 1) // 2 + b - a - 1
+        known = (a >= 0) & (b >= 0)
+        found.append(np.column_stack([np.nonzero(known)[0], pair[known]]))
+        found[-1][:, 0] = mine[found[-1][:, 0]]
+    candidate, pair = np.vstack(found).T
+    long: pd.DataFrame = rows[list(keep)].iloc[candidate].reset_index(drop=True)
+    return long.assign(pair=pair)
+
+
+def _split(joined: "pd.Series[str]") -> tuple[list[str], Ints]:
+    """What "+" joins in all rows, one after the other, and how many in each: one call, not many."""
+    texts = joined.tolist()
+    counts = np.array([text.count("+") + 1 for text in texts], dtype=np.int64)
+    return "+".join(texts).split("+") if texts else [], counts
+
+
+def alone(frames: Frames) -> pd.DataFrame:
+    """Controls that came to an end: `family`, `model`, `outcome`, and `alone_val_acc`,
+    `alone_test_acc` (missing where the control failed, or learned nothing)."""
+    rows = finals(frames, "control")
+    figures = ["val_acc", "test_acc"]
+    rows = rows.assign(**{name: rows[name].mask(rows["collapsed"]) for name in figures})
+    rows = by_family(rows, "outcome", *figures)
+    return rows.rename(columns={"val_acc": "alone_val_acc", "test_acc": "alone_test_acc"})
+
+
+def wilson(
+    successes: "pd.Series[int]", trials: "pd.Series[int]"
+) -> tuple["pd.Series[float]", "pd.Series[float]"]:
+    """95 % Wilson score intervals of rates: low and high, missing where there are no trials."""
+    from scipy.stats import binomtest
+
+    low, high = (pd.Series(np.nan, index=trials.index) for _ in range(2))
+    for at in trials.index[trials > 0]:
+        found = binomtest(int(successes[at]), int(trials[at])).proportion_ci(method="wilson")
+        low[at], high[at] = found.low, found.high
+    return low, high
+
+
+def mean_interval(values: "pd.Series[float]") -> tuple[float, float, float, int]:
+    """Mean, its 95 % t interval, and of how many; NaN below three."""
+    from scipy.special import stdtrit  # Student's quantiles; scipy.stats takes longer to load
+
+    known = values.dropna().astype(float)
+    if len(known) < 3:
+        return float("nan"), float("nan"), float("nan"), len(known)
+    mean, half = known.mean(), stdtrit(len(known) - 1, 0.975) * known.sem()
+    return float(mean), float(mean - half), float(mean + half), len(known)
+
+
+def device_hours(frames: Frames, role: str = "search") -> "pd.Series[float]":
+    """Device-hours of each candidate of a role, all its attempts, by `candidate`: of a GPU that an
+    attempt has a share of, that share of its time; of a CPU worker, all of it."""
+    rows = frames.attempts
+    rows = rows[rows["role"] == role]
+    hours = rows["seconds"] / 3600 * rows["memory_fraction"].fillna(1.0)
+    return cast("pd.Series[float]", hours.groupby(rows["candidate"]).sum())
+
+
+def seconds_of(frames: Frames, role: str = "search") -> "pd.Series[float]":
+    """Worker seconds of each candidate of a role, all its attempts, by `candidate`."""
+    rows = frames.attempts
+    rows = rows[rows["role"] == role]
+    return cast("pd.Series[float]", rows.groupby("candidate")["seconds"].sum())

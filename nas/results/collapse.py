@@ -1,0 +1,112 @@
+"""Runs that collapsed, told from those that learned: the one place that says which they are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas.results.aggregates import SOUND
+from nas.schema import Inputs, Role
+from nas.stats import Observations, collapse
+from nas.stats.failure_rates import Failures
+from nas.stats.observations import Bools, Floats, Ints
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Commonest:
+    """The commonest class of a campaign's validation images."""
+
+    images: float
+    """Validation images; NaN where the ledger does not say what models were fed."""
+    share: float
+    """Of them, in [0, 1]; NaN likewise."""
+    note: str
+    """What of it is not known, for a reader; empty where all is."""
+
+    @classmethod
+    def of(cls, inputs: Inputs | None) -> "Commonest":
+        """From what a campaign's models are fed."""
+        if inputs is None:
+            said = "whether runs collapsed cannot be told: what they were fed is not recorded"
+            return cls(np.nan, np.nan, said)
+        images, notes = inputs.val_images, []
+        if inputs.val_counts:
+            share = max(inputs.val_counts) / max(1, sum(inputs.val_counts))
+        else:
+            share = 1 / inputs.num_classes
+            notes = [
+                f"the commonest class is taken as one of {inputs.num_classes}: it is not recorded"
+            ]
+        if not collapse.can_tell(images, share):
+            notes.append(
+                f"{images} validation images are too few to tell which runs learned anything"
+            )
+        return cls(float(images), share, "; ".join(notes))
+
+    def collapsed(self, accuracy: Floats, deciding: Bools | None = None) -> Bools:
+        """Which runs collapsed, by their accuracies on the validation images, `(n,)`."""
+        return collapse.collapsed(accuracy, *self._each(accuracy), deciding)
+
+    def few(self, accuracy: Floats) -> str:
+        """That too few runs learned for anything to be told of families, `(n,)`; else empty."""
+        found = collapse.few_learned(accuracy, *self._each(accuracy))
+        if found is None:
+            return ""
+        some, every = found
+        those, rest = (f"only {some} of", "the others") if some else ("none of", "they")
+        return (
+            f"{those} {every} run{'s'[: every != 1]} learned: {rest} are not clearly better than"
+            " always answering the commonest class,"
+            f" {100 * self.share:.1f} % of the validation images"
+        )
+
+    def _each(self, accuracy: Floats) -> tuple[Floats, Floats]:
+        return np.full(len(accuracy), self.images), np.full(len(accuracy), self.share)
+
+
+def with_collapsed(attempts: "pd.DataFrame", inputs: Inputs | None) -> "pd.DataFrame":
+    """Attempts with a column `collapsed`: True where a candidate's final attempt, trained to its
+    end or stopped early, ended not clearly better than always answering the commonest class, while
+    at least half of the search did better."""
+    ended = attempts["final"] & attempts["outcome"].isin(SOUND)
+    accuracy = attempts["val_acc"].where(ended).to_numpy(dtype=float)
+    deciding = (attempts["role"] == Role.SEARCH.value).to_numpy(dtype=bool)
+    found = Commonest.of(inputs).collapsed(accuracy, deciding)
+    return attempts.assign(collapsed=found)
+
+
+@dataclass(frozen=True)
+class Collapses:
+    """How many of a family's runs collapsed, in the order of the families, `(F,)` each."""
+
+    families: tuple[str, ...]
+    runs: Ints
+    collapsed: Ints
+    more: Mapping[str, str]
+    """Families that surely collapse more than the rest, each with the line that says so."""
+    few: str
+    """Why runs speak for no family: too few learned anything; empty where enough did."""
+
+    @classmethod
+    def of(cls, seen: Observations, lost: Bools, few: str) -> "Collapses":
+        """From all runs in the order of draws, and which of them collapsed, `(n,)`."""
+        test = Failures(seen.families, "collapses")
+        test.add(seen.held, lost)
+        return cls(seen.families, seen.counts, seen.held[lost].sum(axis=0), test.warnings, few)
+
+    @property
+    def too_many(self) -> dict[str, str]:
+        """Families whose runs that learned do not speak for them, each with the reason."""
+        if self.few:
+            return dict.fromkeys(self.families, self.few)
+        rows = zip(self.families, self.runs.tolist(), self.collapsed.tolist(), strict=True)
+        return {
+            family: f"{lost} of {runs} runs with it collapsed: those that learned do not"
+            " speak for it"
+            for family, runs, lost in rows
+            if runs and lost > collapse.MANY * runs
+        }

@@ -1,0 +1,48 @@
+"""The audit of a campaign, read from its ledger."""
+
+from typing import Any
+
+from nas.ledger import Ledger
+from nas.results.aggregates import FAILED
+from nas.results.campaign_data import Frames
+from nas.results.observed import assignments_of
+from nas.sample import SAMPLERS
+from nas.schema import Record
+from nas.stats import OF_A_BANK, Verdict, audit_of, draws
+
+
+def verdict(ledger: Ledger, campaign: str | None = None) -> Verdict:
+    """Whether a campaign's draws are fair, by default those of `Ledger.campaign`.
+
+    Raises ProblemError if there is no such campaign.
+    """
+    return audited(Frames(ledger, ledger.campaign(campaign).name))
+
+
+def audited(frames: Frames) -> Verdict:
+    """Whether the draws are fair; of a bank that there are none."""
+    if frames.config.get("bank"):
+        return OF_A_BANK
+    rows = frames.candidates
+    rows = rows[rows["role"] == "search"].sort_values("number", ignore_index=True)
+    assignments = assignments_of(rows)
+    records = [
+        Record(number, assignment, phase)
+        for number, assignment, phase in zip(
+            rows["number"].tolist(), assignments, rows["phase"].tolist(), strict=True
+        )
+    ]
+    sampler = SAMPLERS.get(frames.config.get("sampler", ""))
+    bias = sampler.bias() if sampler else ""
+    phases, benched = _noted(frames, "phase"), _noted(frames, "benched")
+    audit = audit_of(frames.space, phases)
+    audit.add(draws(records, bias, phases, benched))
+    ended = rows[rows["outcome"].notna()].sort_values(["finished_at", "number"])
+    audit.ended(
+        [assignments[place] for place in ended.index], ended["outcome"].isin(FAILED).tolist()
+    )
+    return audit.verdict
+
+
+def _noted(frames: Frames, kind: str) -> list[dict[str, Any]]:
+    return list(frames.events.loc[frames.events["kind"] == kind, "data"])

@@ -1,0 +1,122 @@
+"""What the statistics of families and pairs stand on: one comparable accuracy a candidate."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nas.results.aggregates import by_family
+from nas.results.campaign_data import Frames
+from nas.results.collapse import Collapses, Commonest
+from nas.sample import SAMPLERS
+from nas.schema import Assignment, Pick
+from nas.stats import Observations
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The results of a campaign's search that may be compared with each other."""
+
+    observations: Observations
+    """Of runs that learned."""
+    runs: int
+    """All of them, those that collapsed too."""
+    collapses: Collapses
+    """Of all runs."""
+    note: str
+    """What they speak of, for a reader."""
+
+
+def observed(frames: Frames) -> Observed:
+    """Validation accuracy at the end; with early stopping, that of everybody at the first rung.
+
+    Who is stopped there is chosen by that very accuracy: means over the survivors would flatter
+    whoever has few of them. Runs that collapsed, there or at the end, are counted and left out.
+    """
+    commonest = Commonest.of(frames.inputs)
+    drawn = frames.candidates[frames.candidates["role"] == "search"]
+    epoch = first_rung(frames)
+    if epoch is None:
+        rows = drawn[drawn["outcome"] == "ok"]
+        values = rows["val_acc"]
+        lost = rows["candidate"].map(frames.collapsed).eq(True).to_numpy()
+        on = "final validation accuracy"
+    else:
+        at = frames.accuracies[frames.accuracies["epoch"] == epoch]
+        latest = at.drop_duplicates("candidate", keep="last").set_index("candidate")["val_acc"]
+        rows = drawn[drawn["candidate"].isin(latest.index)]
+        values = rows["candidate"].map(latest)
+        lost = commonest.collapsed(values.to_numpy(dtype=float))
+        on = f"validation accuracy at epoch {epoch}, the first rung, where all can be compared"
+    note = f"effects and synergies on {on}"
+    if lost.any():
+        note = (
+            f"means, effects and synergies of runs that learned, on {on}; {lost.sum()} of"
+            f" {len(lost)} collapsed: not clearly better than always answering the commonest class,"
+            f" {100 * commonest.share:.1f} % of the validation images"
+        )
+    if few := commonest.few(values.to_numpy(dtype=float)):
+        note += f"; of families nothing can be told: {few}"
+    if commonest.note and len(rows):
+        note += f"; {commonest.note}"
+    refused = int((drawn["outcome"] == "invalid").sum())
+    if refused:
+        note += f"; they speak of what fits the device: {refused} candidates did not"
+    if adaptive := _adaptive(frames):
+        note += f"; intervals do not know that {adaptive}"
+    every = _observations(frames, rows, values)
+    seen = every.only(~lost)
+    if seen.adjusts and not seen.fit_for_errors.adjusts:
+        note += "; results are too few to hold members and settings equal"
+    return Observed(seen, len(lost), Collapses.of(every, lost, few), note)
+
+
+def _observations(frames: Frames, rows: "pd.DataFrame", values: "pd.Series[float]") -> Observations:
+    picks = by_family(rows.assign(row=range(len(rows))), "row")
+    gates = [name for name in rows.columns if name.startswith("gate_")]
+    return Observations.build(
+        frames.space.families,
+        picks["row"].to_numpy(dtype="int64"),
+        picks["family"].tolist(),
+        picks["model"].tolist(),
+        {name: rows[name].tolist() for name in gates},
+        np.asarray(values, dtype=np.float64),
+    )
+
+
+def _adaptive(frames: Frames) -> str:
+    """What decided what was drawn, other than chance; empty where nothing did."""
+    sampler = SAMPLERS.get(frames.config.get("sampler", ""))
+    if sampler and sampler.favours:
+        return sampler.bias()
+    kinds = frames.events["kind"]
+    if (kinds == "phase").sum() > 1:
+        return "phases may follow from results"
+    return "families were benched for failing" if (kinds == "benched").any() else ""
+
+
+def first_rung(frames: Frames) -> int | None:
+    """The epoch of the first decision that stopped a candidate; None where none was stopped."""
+    stopped = frames.attempts[frames.attempts["outcome"] == "pruned"]
+    return None if stopped.empty else int(stopped["epochs"].min())
+
+
+def assignments_of(rows: "pd.DataFrame") -> list[Assignment]:
+    """The point of the space that each row of `candidates` or `attempts` stands for."""
+    gates = [name for name in rows.columns if name.startswith("gate_")]
+    settings = rows[gates].to_numpy(dtype=object)
+    names = [name.removeprefix("gate_") for name in gates]
+    pick = cache(Pick)  # there are few of them in many candidates
+    return [
+        Assignment(
+            picks=tuple(map(pick, families.split("+"), members.split("+"))) if families else (),
+            choices=tuple(zip(names, values, strict=True)),
+        )
+        for families, members, values in zip(
+            rows["families"], rows["members"], settings.tolist(), strict=True
+        )
+    ]

@@ -1,0 +1,112 @@
+"""A campaign that was drawn from a screen: its two arms, and what the screen said of them."""
+
+import numpy as np
+import pandas as pd
+
+from nas.ledger.models import Screen
+from nas.ledger.screens import CORRECTED, best_screened, known_of_all, screen_of
+from nas.results.aggregates import device_hours
+from nas.results.campaign_data import Frames
+from nas.sample.surrogate import chosen_slot
+from nas.schema import ProblemError
+from nas.stats.surrogate import foretold, left_out
+
+PROXIES = ("grad_norm", "naswot")
+
+
+def arms(frames: Frames) -> pd.DataFrame:
+    """One row a candidate that was trained to its end and learned something: `candidate`,
+    `families`, `members`, `val_acc`, `macs`, `arm` (`chosen` or `control`), and what `with_scores`
+    adds.
+
+    Raises ProblemError for a campaign that was not drawn from a screen.
+    """
+    ident = frames.config.get("screen")
+    if ident is None:
+        raise ProblemError(
+            "this campaign was not drawn from a screen",
+            where=frames.campaign,
+            fix="begin one with `nas search --from-screen 20`",
+        )
+    if frames.screen not in (None, ident):
+        raise ProblemError(
+            f"{frames.campaign} was drawn from screen {ident}, not {frames.screen}",
+            fix="leave out --screen",
+        )
+    rows = frames.candidates
+    rows = rows[rows["role"] == "search"].sort_values("number")
+    if frames.config["by"] == CORRECTED:
+        scored = rows["members"].isin(frames.screened["members"])
+        slot = rows["number"].map(lambda number: chosen_slot(number, frames.config["top"]))
+        chosen = slot & scored & ~rows["members"].duplicated()
+    else:
+        best = best_screened(frames.ledger, ident, frames.config["by"], frames.config["top"])
+        chosen = rows["members"].isin([members for _, members in best])
+    rows = rows.assign(arm=np.where(chosen, "chosen", "control"))
+    lost = rows["candidate"].map(frames.collapsed).eq(True)
+    rows = rows[(rows["outcome"] == "ok") & ~lost]
+    # Their names in the ledger, `gate_<name>`, may be those of scores.
+    choices = {n: f"choice {n.removeprefix('gate_')}" for n in rows.columns if n[:5] == "gate_"}
+    rows = rows[["candidate", "families", "members", "val_acc", "macs", *choices, "arm"]]
+    return with_scores(
+        rows.rename(columns=choices), frames.screened, screen_of(frames.ledger, ident)
+    )
+
+
+def with_scores(rows: pd.DataFrame, scored: pd.DataFrame, screen: Screen) -> pd.DataFrame:
+    """Rows that name their `members`, with a screen's scores of them and zero-cost proxies: those
+    of the members, each before its training, added up."""
+    rows = rows.merge(scored.drop(columns=["families"]), on="members", how="left")
+    known = {e["model"]: e.get("proxies", {}) for e in screen.experts}
+    for proxy in PROXIES:
+        rows[proxy] = [
+            sum(known.get(model, {}).get(proxy, np.nan) for model in members.split("+"))
+            for members in rows["members"]
+        ]
+    return rows
+
+
+def corrected(trained: pd.DataFrame, scored: pd.DataFrame) -> "pd.Series[float]":
+    """What the correction foretells of each of `arms` from all the others; see left_out."""
+    scores = known_of_all(scored)
+    known = trained[trained[scores].notna().all(axis=1)]  # others were not screened
+    return left_out(known, scores, _settings(trained)).reindex(trained.index)
+
+
+def corrected_all(trained: pd.DataFrame, scored: pd.DataFrame) -> "pd.Series[float]":
+    """What the correction, fitted on `arms`, foretells of all mixtures scored; see foretold."""
+    scores = known_of_all(scored)
+    known = trained[trained[scores].notna().all(axis=1)]
+    return foretold(known, scored, scores, _settings(trained))
+
+
+def _settings(trained: pd.DataFrame) -> list[str]:
+    return [name for name in trained.columns if name.startswith("choice ")]
+
+
+def told(frames: Frames, trained: pd.DataFrame) -> str:
+    """The regret and the costs, in words."""
+    screen = screen_of(frames.ledger, frames.config["screen"])
+    chosen = trained.loc[trained["arm"] == "chosen", "val_acc"]
+    control = trained.loc[trained["arm"] == "control", "val_acc"]
+    bank = sum(expert["seconds"] for expert in screen.experts)
+    parts = [f"{len(chosen)} chosen by {frames.config['by']} and {len(control)} controls"]
+    if len(chosen) and len(control):
+        best, other = chosen.max(), control.max()
+        parts.append(
+            f"best validation {100 * best:.2f} % against {100 * other:.2f} %, mean"
+            f" {100 * chosen.mean():.2f} % against {100 * control.mean():.2f} %"
+        )
+    hours = device_hours(frames).reindex(trained["candidate"])
+    each = 3600 * float(hours.mean()) if len(hours) else float("nan")
+    per_mixture = screen.seconds / max(1, len(frames.screened))
+    parts.append(
+        f"a trained candidate took {each:.1f} s, a screened one {1000 * per_mixture:.2f} ms after"
+        f" {bank:.0f} s for the bank's experts"
+    )
+    if len(chosen) and each > 0:
+        parts.append(
+            f"for the price of experts, screen and chosen, {(bank + screen.seconds) / each:.0f}"
+            f" more than {len(chosen)} could have been trained at random"
+        )
+    return "; ".join(parts)

@@ -1,0 +1,44 @@
+"""The screen that an analysis reads."""
+
+from typing import TYPE_CHECKING
+
+from nas.ledger.models import Screen
+from nas.ledger.screens import screen_of, screened
+from nas.results.campaign_data import Frames
+from nas.schema import SCRATCH
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def screen_in(frames: Frames) -> Screen:
+    """The screen asked about: the one that was named, or that the named campaign was drawn from;
+    where neither was named, the latest.
+
+    Raises ProblemError where there is none.
+    """
+    if frames.named or frames.screen is not None:
+        return frames.screened_by
+    return screen_of(frames.ledger)
+
+
+def screen(frames: Frames) -> "tuple[pd.DataFrame, str]":
+    """Every mixture of `screen_in`, and what a reader must know of it. Raises as that does."""
+    found = screen_in(frames)
+    rows = screened(frames.ledger, found.id)
+    name, data = found.space.get("name"), found.config.get("dataset")
+    kind = "experts" if found.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
+    note = f"screen {found.id}: {len(found.experts)} {kind} of {name} on {data}"
+    left_out = found.config.get("left_out", 0)
+    if len(rows) + left_out < found.total:
+        drawn = len(rows) + left_out
+        note += f"; {drawn:,} of {found.total:,} mixtures, drawn uniformly"
+    if left_out:
+        note += f"; {left_out:,} left out as too large or too slow"
+    best = rows["uniform"].max()
+    noise = (best * (1 - best) / found.val_images) ** 0.5
+    note += (
+        f"; on {found.val_images:,} validation images an accuracy like the best one's has a"
+        f" standard error of {100 * noise:.2f} points"
+    )
+    return rows, note

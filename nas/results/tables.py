@@ -1,0 +1,137 @@
+"""Finding, loading and running the files of `analysis/`."""
+
+import ast
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from nas import resources
+from nas.files import read_source
+from nas.ledger import Ledger
+from nas.results.campaign_data import Frames
+from nas.schema import ProblemError, UsageError, did_you_mean
+from nas.trust import is_trusted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def tables() -> dict[str, Path]:
+    """Every analysis by name, with its file. One of the working directory takes the place of one
+    that came with nas only where it is trusted: whoever asks for that name means nas's."""
+    shipped = resources.shipped("analysis")
+    return {
+        name: path if _is_trusted(path) else shipped / path.name
+        for name, path in resources.files("analysis", ".py").items()
+    }
+
+
+def passed_over() -> list[Path]:
+    """The working directory's analyses that are not run because nas has one of that name."""
+    used = set(tables().values())
+    return [path for path in resources.files("analysis", ".py").values() if path not in used]
+
+
+def question(name: str) -> str:
+    """The question an analysis answers: the first line of its docstring. Runs none of its code."""
+    path = _path(name)
+    try:
+        docstring = ast.get_docstring(ast.parse(read_source(path)))
+    except (SyntaxError, ValueError) as error:
+        raise _problem(path, error) from error
+    if not docstring:
+        raise ProblemError(
+            "an analysis opens with its question", where=str(path), fix="give the file a docstring"
+        )
+    return docstring.splitlines()[0]
+
+
+def table(
+    name: str, ledger: Ledger, campaign: str | None = None, screen: int | None = None
+) -> "pd.DataFrame":
+    """An analysis' answer for a campaign, by default that of `Ledger.campaign`; of a screen by its
+    number, in place of the campaign's.
+
+    Its columns and their units stand in the docstring of `analysis/<name>.py`. Raises
+    ProblemError for an unknown name or campaign, and for an analysis that fails, naming its line.
+    """
+    found = ledger.campaign(campaign).name
+    return answer(name, Frames(ledger, found, screen, named=campaign is not None))
+
+
+def answer(name: str, frames: Frames) -> "pd.DataFrame":
+    """As `table`, from frames that several analyses share. What is asked again is not worked out
+    again."""
+    if name not in frames.answers:
+        frames.answers[name] = _worked_out(name, frames)
+    return frames.answers[name].copy(deep=False)  # whoever asks may add columns
+
+
+def _worked_out(name: str, frames: Frames) -> "pd.DataFrame":
+    import pandas as pd
+
+    path = _path(name)
+    try:
+        found = _function(path)(frames)
+    except ProblemError:
+        raise
+    except Exception as error:  # an analysis is anybody's code, and its rows may be damaged
+        if frames.ledger and (damage := frames.ledger.damage()):
+            raise damage from error
+        raise _problem(path, error) from error
+    if not isinstance(found, pd.DataFrame):
+        raise ProblemError(
+            f"table(frames) gave a {type(found).__name__}",
+            where=str(path),
+            fix="return a DataFrame",
+        )
+    return found
+
+
+def _is_trusted(path: Path) -> bool:
+    """Whether a file may run under its name: it came with nas, or nothing of that name did, or
+    somebody consented to what is in it."""
+    shipped = resources.shipped("analysis") / path.name
+    if not shipped.exists() or path.samefile(shipped):
+        return True
+    try:
+        return is_trusted(read_source(path))
+    except (OSError, ProblemError):  # what cannot be read, nobody read
+        return False
+
+
+def _path(name: str) -> Path:
+    known = tables()
+    if name not in known:
+        raise UsageError(f"no analysis is named {name!r}", fix=did_you_mean(name, known))
+    return known[name]
+
+
+def _function(path: Path) -> "Callable[[Frames], pd.DataFrame]":
+    module = ModuleType(f"analysis.{path.stem}")
+    module.__file__ = str(path)
+    # Compiled from its text, not imported: an import would write a __pycache__ into a folder
+    # that is shipped as it lies.
+    exec(compile(read_source(path), str(path), "exec"), module.__dict__)
+    function = getattr(module, "table", None)
+    if not callable(function):
+        raise ProblemError(
+            "an analysis needs a function table(frames) → DataFrame", where=str(path)
+        )
+    return function  # type: ignore[no-any-return]
+
+
+def _problem(path: Path, error: Exception) -> ProblemError:
+    """An analysis' failure, with the last of its own lines that was running."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    for step in traceback.extract_tb(sys.exc_info()[2]):
+        if step.filename == str(path):
+            line = step.lineno
+    where = f"{path}:{line}" if line else str(path)
+    said = " ".join(str(error).split())  # one line
+    return ProblemError(
+        f"this analysis fails: {type(error).__name__}: {said}", where=where, fix="mend the file"
+    )

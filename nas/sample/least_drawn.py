@@ -1,0 +1,87 @@
+"""The members and settings of a subset that keep their counts level."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.sample.grid import Grid
+from nas.sample.pair_counts import Tally
+
+_CELLS = 4096
+"""Cells looked at, at most, unless more than half as many are drawn already."""
+_STEP = 1 << 30
+"""One draw of imbalance outweighs every sum of joint counts."""
+
+
+class Cell(NamedTuple):
+    """Members and values for one subset, as a Point's digits."""
+
+    digits: tuple[int, ...]
+    excess: int
+    """How many draws its members and values together lie above the rarest of their axes."""
+
+
+def level_cell(
+    grid: Grid,
+    tally: Tally,
+    subset: tuple[int, ...],
+    taken: Collection[tuple[int, ...]],
+    rng: np.random.Generator,
+) -> Cell:
+    """The undrawn cell of a subset that leaves members and values most level.
+
+    First by excess, then by how often its values stood together with each other and with these
+    families, then at random. There must be an undrawn cell.
+
+    Of an axis too long to go through, only the rarest values are looked at.
+    """
+    n_values = len(grid.widths)
+    counts = [tally.members[family] for family in subset]
+    joint = [np.zeros(len(count), dtype=np.int64) for count in counts]
+    beside = tally.beside[list(subset)].sum(axis=0)
+    for start, width in zip(grid.starts, grid.widths, strict=True):
+        span = slice(start, start + width)
+        counts.append(tally.values.diagonal()[span])
+        joint.append(beside[span] - beside[span].min())
+    if not counts:
+        return Cell((), 0)
+    excess = [count - count.min() for count in counts]
+
+    # The rarest first; on truncated axes the noise decides which of the equals stay.
+    costs = [_STEP * e + j for e, j in zip(excess, joint, strict=True)]
+    options = [np.lexsort((rng.random(len(cost)), cost)) for cost in costs]
+    options = _truncate(options, max(_CELLS, 2 * (len(taken) + 1)))
+    chosen = _product(options)
+    score = np.zeros(len(chosen[0]))
+    for cost, column in zip(costs, chosen, strict=True):
+        score += cost[column]
+    first = len(subset)
+    for a in range(n_values):
+        for b in range(a):
+            rows, columns = chosen[first + a] + grid.starts[a], chosen[first + b] + grid.starts[b]
+            score += tally.values[rows, columns]
+    for cell in np.argsort(score + rng.random(len(score))):
+        digits = tuple(int(column[cell]) for column in chosen)
+        if digits not in taken:
+            return Cell(digits, sum(int(e[d]) for e, d in zip(excess, digits, strict=True)))
+    raise AssertionError("every cell of the subset is drawn")
+
+
+def _truncate(options: list[NDArray[np.intp]], limit: int) -> list[NDArray[np.intp]]:
+    """Shortens the longest axes until their product is at most `limit`, never below half of it."""
+    lengths = [len(option) for option in options]
+    while np.prod(lengths, dtype=np.float64) > limit:
+        lengths[int(np.argmax(lengths))] -= 1
+    return [option[:length] for option, length in zip(options, lengths, strict=True)]
+
+
+def _product(options: list[NDArray[np.intp]]) -> list[NDArray[np.intp]]:
+    """The Cartesian product: for each axis, its value in every cell."""
+    cells = np.arange(np.prod([len(option) for option in options]))
+    columns = []
+    for option in reversed(options):
+        cells, digit = np.divmod(cells, len(option))
+        columns.append(option[digit])
+    return columns[::-1]

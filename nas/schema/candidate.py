@@ -1,0 +1,164 @@
+"""A candidate: one point of a space, with everything that decides what its training gives."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+from pydantic import field_validator
+
+from nas.schema.axes import Member, Scalar, Space
+from nas.schema.base import Grown, Noun
+from nas.schema.recipe import Recipe, Task
+
+START = "start"
+SCRATCH, FROZEN, FINETUNED = "scratch", "frozen", "finetuned"
+"""The choice of how a candidate's experts begin, and its values."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pick:
+    """A family and the member (a timm model's name) that stands for it."""
+
+    family: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A value for every axis. Canonical: picks sorted by family, choices by name."""
+
+    picks: tuple[Pick, ...] = ()
+    choices: tuple[tuple[str, Scalar], ...] = ()
+    families: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        picks = sorted(self.picks, key=lambda pick: (pick.family, pick.model))
+        object.__setattr__(self, "picks", tuple(picks))
+        object.__setattr__(self, "choices", tuple(sorted(self.choices, key=lambda c: c[0])))
+        object.__setattr__(self, "families", tuple([pick.family for pick in picks]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: `{"picks": [[family, model], …], "choices": {name: value}}`."""
+        return {
+            "picks": [[pick.family, pick.model] for pick in self.picks],
+            "choices": dict(self.choices),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        return cls(
+            picks=tuple(Pick(family, model) for family, model in data["picks"]),
+            choices=tuple(data["choices"].items()),
+        )
+
+
+class Role(StrEnum):
+    """Why a candidate is trained."""
+
+    SEARCH = "search"
+    CONTROL = "control"  # one member alone, at equal epochs
+    CONFIRM = "confirm"  # a leader again, with a new seed
+    SUPERSEDED = "superseded"  # none any more: another has its place, see Status.SUPERSEDED
+
+
+class Expert(Noun):
+    """A family's member as a template needs it."""
+
+    family: str
+    member: Member
+
+
+def sorted_experts(experts: Iterable[Expert]) -> tuple[Expert, ...]:
+    """In the order a candidate keeps them in."""
+    return tuple(sorted(experts, key=lambda e: (e.family, e.member.model)))
+
+
+class Candidate(Grown):
+    """One model to train. Equal content gives an equal key, whatever the order it was given in."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"warm"})
+
+    template: str
+    template_hash: str
+    image_size: int
+    channels: int = 3
+    experts: tuple[Expert, ...] = ()
+    choices: dict[str, Scalar] = {}
+    recipe: Recipe
+    task: Task
+    warm: tuple[str, ...] = ()
+    """Keys of the bank's experts that its own begin as, in their order; none: from nothing."""
+    replicate: int = 0
+    """Repeats of one candidate differ in this number alone, and so in their training seed."""
+
+    @field_validator("experts")
+    @classmethod
+    def _sorted(cls, experts: tuple[Expert, ...]) -> tuple[Expert, ...]:
+        return sorted_experts(experts)
+
+    @classmethod
+    def of(
+        cls,
+        space: Space,
+        assignment: Assignment,
+        task: Task,
+        template_hash: str,
+        *,
+        replicate: int = 0,
+        warm: Mapping[str, str] | None = None,
+    ) -> Self:
+        """The candidate at a point of a space; KeyError for a family or member it lacks.
+
+        `warm` names the bank's key of each model that experts may begin as.
+        """
+        axis = space.experts
+        experts = tuple(
+            Expert(family=pick.family, member=axis.member(pick.family, pick.model))
+            for pick in assignment.picks
+            if axis is not None
+        )
+        return cls(
+            template=space.template,
+            template_hash=template_hash,
+            image_size=space.image_size,
+            channels=space.channels,
+            experts=experts,
+            choices=dict(assignment.choices),
+            recipe=space.recipe,
+            task=task,
+            replicate=replicate,
+            warm=tuple(warm[expert.member.model] for expert in sorted_experts(experts))
+            if warm
+            else (),
+        )
+
+    def again(self, replicate: int) -> Self:
+        """The same candidate with another training seed."""
+        return self.with_(replicate=replicate)
+
+    @cached_property
+    def assignment(self) -> Assignment:
+        return Assignment(
+            picks=tuple(Pick(e.family, e.member.model) for e in self.experts),
+            choices=tuple(self.choices.items()),
+        )
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return self.assignment.families
+
+    @cached_property
+    def key(self) -> str:
+        """16 hexadecimal digits: SHA-256 over the canonical JSON of every field."""
+        data = self.model_dump(mode="json")
+        text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def seed(self) -> int:
+        """The training seed, 0 ≤ seed < 2³¹: a function of the key, so of the replicate too."""
+        return int(self.key, 16) % 2**31

@@ -1,0 +1,62 @@
+"""How a candidate is trained, and on what."""
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field
+
+from nas.schema.base import Grown
+
+GATE = "gate"
+"""The procedure of experts that stay frozen: a candidate's start asks for it, never its recipe,
+which says how experts are trained."""
+
+
+class Recipe(Grown):
+    """Training settings; the defaults follow the published MoE4 recipe (arXiv 2606.23739)."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"warm_lr"})
+
+    procedure: str = Field("joint", pattern=r"^[a-z][a-z0-9_]*$")
+    epochs: int = Field(2, ge=1, le=10_000)
+    batch_size: int = Field(32, ge=2, le=65_536)
+    lr: float = Field(1e-3, gt=0, le=10)
+    weight_decay: float = Field(5e-4, ge=0, le=10)
+    gate_lr_multiplier: float = Field(2.0, gt=0, le=1000)
+    gate_weight_decay: float = Field(2.5e-4, ge=0, le=10)
+    clip_norm: float = Field(1.0, gt=0)
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    mixup_alpha: float = Field(0.2, ge=0)
+    """0 switches mixup off."""
+    balance_weight: float = Field(0.01, ge=0)
+    """Weight of the load-balancing loss; its gradient reaches the gate."""
+    warmup: float = Field(0.1, ge=0, lt=1)
+    """Share of all steps spent warming up from 0.1·lr to lr; cosine to 0 after it."""
+    augment: Literal["none", "light", "standard"] = "light"
+    warm_lr: float = Field(0.1, gt=0, le=10)
+    """Factor on lr for experts that come trained from a bank."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 autocast on CUDA, fp32 on CPU. A GPU without bf16 computes in fp32."""
+
+    def finetuned(self) -> Self:
+        """For experts that come trained: their rate turned down, the gate's as it was.
+
+        Raises pydantic's ValidationError where that leaves a rate's bounds.
+        """
+        return self.with_(
+            lr=self.lr * self.warm_lr,
+            gate_lr_multiplier=self.gate_lr_multiplier / self.warm_lr,
+        )
+
+
+class Task(Grown):
+    """The data a campaign trains and selects on."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"hold_out"})
+
+    dataset: str = "digits"
+    """See `nas data`; a person's own images are `folder:PATH` or `classes:PATH`."""
+    split_seed: int = 0
+    """Fixes which images are for training, validation and test."""
+    hold_out: float = Field(0.0, ge=0, lt=1)
+    """Share of the training images kept from the model, so that what is fitted on its predictions
+    (a gate, weights) is not fitted to images it has memorised."""

@@ -1,0 +1,42 @@
+"""Text that anybody may have written, where a person reads it: text, and nothing more.
+
+A space file, a row of a ledger, a class's name or an exception's message may hold what moves a
+terminal's cursor, rewrites its title, hides or reverses what follows. Whatever leaves this program
+passes `visible` at its boundary: the terminal (`nas.report.terminal`, `nas.cli.console`), tables
+(`nas.report.render`), cards (`nas.report.escape`) and the page (`visible_json`).
+"""
+
+import json
+import re
+from unicodedata import category
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories of controls (C0, DEL, C1), of format characters (bidi controls, zero-width
+and tag characters), of surrogates, and of line and paragraph separators."""
+_ESCAPES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-f]{4}|\\[bfr])+)")
+"""A run of JSON's escapes, after any escaped backslashes."""
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """A text with all that has no shape of its own written as its escape: `\\x1b`, `\\u202e`.
+
+    With `lines` newlines and tabs stay, as in code; without, it is one line.
+    """
+    if text.isprintable():
+        return text
+    if lines:
+        return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
+    return "".join(_escape(c) if category(c) in _HIDDEN else c for c in text)
+
+
+def visible_json(text: str) -> str:
+    """JSON in ASCII, its texts as `visible` writes them, newlines and tabs kept."""
+
+    def shown(found: re.Match[str]) -> str:
+        return found[1] + json.dumps(visible(json.loads(f'"{found[2]}"')))[1:-1]
+
+    return _ESCAPES.sub(shown, text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

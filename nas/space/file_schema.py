@@ -1,0 +1,125 @@
+"""The shape of a space file, and the Space it stands for."""
+
+import keyword
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from nas.resources import procedures
+from nas.schema import FROZEN, GATE, START, Noun, Recipe, Scalar, Space
+from nas.schema.axes import NAME, RESERVED_ARGS
+
+MOST_VALUES = 1000
+"""Of all choices together."""
+_WORD = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.+-]{0,199})?")
+
+
+def _scalar(value: Any) -> Scalar:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("should be text, a number, true or false")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("should be a finite number")
+    if isinstance(value, str) and not _WORD.fullmatch(value):
+        raise ValueError("should be one word of letters, digits and _ . + -")
+    return value
+
+
+def _argument(name: str) -> str:
+    plain = name.isascii() and name.isidentifier() and len(name) <= 60
+    if not plain or keyword.iskeyword(name):
+        raise ValueError("should be an argument of timm.create_model, such as img_size")
+    if name in RESERVED_ARGS or name.startswith("_"):
+        raise ValueError("is not for a space file to set")
+    return name
+
+
+def _member(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
+FileScalar = Annotated[Any, AfterValidator(_scalar)]
+
+
+class FileMember(Noun):
+    model: str = Field(pattern=NAME, max_length=120)
+    args: dict[Annotated[str, AfterValidator(_argument)], FileScalar] = {}
+
+
+class FileExperts(Noun):
+    choose: int = Field(ge=1, le=16)
+    families: dict[
+        Annotated[str, Field(pattern=NAME, max_length=60)],
+        Annotated[
+            list[Annotated[FileMember, BeforeValidator(_member)]],
+            Field(min_length=1, max_length=2000),
+        ],
+    ] = Field(max_length=2000)
+
+
+class FileRecipe(Recipe):
+    @field_validator("procedure")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name == GATE:
+            raise ValueError(
+                "trains experts, which the gate's does not: leave it out; a choice of"
+                f" {START}: [{FROZEN}] trains a gate over a bank's experts"
+            )
+        if name not in procedures():
+            known = ", ".join(repr(known) for known in procedures() if known != GATE)
+            raise PydanticCustomError("literal_error", "unknown", {"expected": known})
+        return name
+
+
+class FileSpace(Noun):
+    """A space file, field for field; see `search_spaces/` for two."""
+
+    description: str = ""
+    template: str = Field("moe4", pattern=r"^[a-z][a-z0-9_]*$")
+    image_size: int = Field(32, ge=8, le=2048)
+    channels: int = Field(3, ge=1, le=16)
+    experts: FileExperts | None = None
+    choices: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)],
+        Annotated[list[FileScalar], Field(min_length=1)],
+    ] = Field({}, max_length=32)
+    recipe: FileRecipe = FileRecipe()
+
+    @field_validator("choices")
+    @classmethod
+    def _bounded(cls, choices: dict[str, list[Scalar]]) -> dict[str, list[Scalar]]:
+        if (count := sum(map(len, choices.values()))) > MOST_VALUES:  # each is rendered to check it
+            raise ValueError(f"have {count:,} values, and {MOST_VALUES:,} is the most")
+        return choices
+
+    def to_space(self, name: str) -> Space:
+        """The Space. Raises ValidationError with Space's own field names."""
+        data = self.model_dump(exclude={"experts", "choices"})
+        if self.experts is not None:
+            families = self.experts.model_dump()["families"]
+            data["experts"] = {"k": self.experts.choose, "families": families}
+        data["choices"] = [{"name": n, "values": v} for n, v in self.choices.items()]
+        return Space.model_validate({"name": name, **data})
+
+    def path(self, space_path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+        """Where in the file the cause of a Space's own refusal stands."""
+        match space_path:
+            case ("choices", int(index), *_):
+                return ("choices", list(self.choices)[index])
+            case ("experts", *_) if self.experts is not None:
+                return ("experts", *self._repeated(self.experts))
+            case _:
+                return space_path
+
+    @staticmethod
+    def _repeated(experts: FileExperts) -> tuple[str | int, ...]:
+        seen: set[str] = set()
+        for family, members in experts.families.items():
+            for index, member in enumerate(members):
+                if member.model in seen:
+                    return ("families", family, index)
+                seen.add(member.model)
+        return ("choose",)

@@ -1,0 +1,45 @@
+"""Which draws of a campaign were meant to be fair, from what its ledger noted."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from nas.schema import Plan, Record, Space
+from nas.stats.audit import Audit, Draw
+
+Events = Sequence[Mapping[str, Any]]
+
+
+def audit_of(space: Space, phases: Events) -> Audit:
+    """An audit over what the campaign's first phase could draw.
+
+    `space` is the campaign's whole; `phases` its events of that kind (see `Notes.begin_phase`).
+    """
+    if not phases:
+        return Audit(space)
+    plan = Plan.model_validate(phases[0]["plan"])
+    dropped = [member.model for family, member in space.members if family in plan.drop]
+    return Audit(space.without([*plan.left_out, *dropped]))
+
+
+def draws(records: Iterable[Record], bias: str, phases: Events, benched: Events) -> Iterator[Draw]:
+    """Each record as a draw, with the reason from which on the draws need not be fair.
+
+    `bias`: why the sampler's draws need not be, in words; empty where they are.
+    """
+    first, why = min(_reasons(bias, phases, benched), default=(None, ""))
+    for record in records:
+        late = first is not None and record.number >= first
+        yield Draw(record.assignment, why if late else "")
+
+
+def _reasons(bias: str, phases: Events, benched: Events) -> Iterator[tuple[int, str]]:
+    """(the first draw it holds for, from 0; the reason)"""
+    if bias:
+        yield 0, bias
+    for phase in phases:
+        plan = Plan.model_validate(phase["plan"])
+        if phase["number"] > 0 or plan.prefer:
+            said = plan.said() or "may draw other models"
+            yield phase["drawn"], f"phase {phase['number']} {said}"
+    for event in benched:
+        yield event.get("drawn", 0), f"{event['family']} is benched"

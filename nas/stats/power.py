@@ -1,0 +1,70 @@
+"""What a campaign will be able to tell, before it is paid for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.stats.family_effects import (
+    CONFIDENCE,
+    SPARE,
+    comparable,
+    contrasts,
+    freedom_of,
+    less_their_mean,
+)
+from nas.stats.observations import Observations
+from nas.stats.synergy import LEAST, apart, pairs_of
+
+POWER = 0.8
+RATE = 0.05
+"""The false-discovery rate of synergies."""
+_LOOKED_AT = 300
+"""Pairs whose errors are looked at: a balanced draw's are alike."""
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """The least true effects that are found four times out of five, in units of the noise."""
+
+    results: int
+    family: float
+    """Of a family against the average one; NaN where the draws tell nothing."""
+    pair: float
+    """Of one pair beyond its families' effects, among all pairs, at a false-discovery rate of 5 %;
+    NaN where most pairs stand together too seldom."""
+    together: float
+    """Results that hold both families of a pair, on average."""
+
+
+def detectable(seen: Observations) -> Detectable:
+    """From the draws that would be made; their values are not looked at.
+
+    The least effect is (t₁ + t₂) standard errors: t₁ the two-sided critical value, t₂ that of the
+    power. A pair's critical value is Bonferroni's, at which Benjamini and Hochberg's rule begins.
+    """
+    from scipy import stats
+
+    together = pairs_of(seen).mean() if len(seen.families) > 1 else 0.0
+    seen = seen.fit_for_errors
+    basis, families = seen.basis, len(seen.families)
+    first, second = np.triu_indices(families, 1)
+    count = pairs_of(seen)
+    free = len(basis) - basis.shape[1] - 1
+    family = pair = np.nan
+    if free >= SPARE:
+        group = comparable(seen)
+        if group.any():
+            variance = (contrasts(less_their_mean(group), seen) ** 2).sum(axis=1)
+            critical = stats.t.ppf((1 + CONFIDENCE) / 2, free)
+            family = float((critical + stats.t.ppf(POWER, free)) * np.sqrt(np.median(variance)))
+        often = np.flatnonzero(count >= LEAST)
+        if 2 * len(often) > len(count):
+            some = often[:: 1 + len(often) // _LOOKED_AT]
+            _, _, weight, share = apart(seen.held, basis, first, second, some)
+            if len(weight):
+                freedom = freedom_of(share)
+                needed = stats.t.ppf(1 - RATE / 2 / len(count), freedom) + stats.t.ppf(
+                    POWER, freedom
+                )
+                pair = float(np.median(needed / np.sqrt(weight)))
+    return Detectable(len(basis), family, pair, float(together))

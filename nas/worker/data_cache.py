@@ -1,0 +1,40 @@
+"""The data set that a worker keeps on its device from one trial to the next."""
+
+from pathlib import Path
+
+import torch
+
+import nas.data
+from nas.compute import release_memory
+from nas.data.batches import Data
+from nas.data.loading import Images
+from nas.schema import Task
+
+
+class DataCache:
+    """One data set at a time: a campaign's trials share theirs, whatever each holds out of it.
+
+    The old one is freed before another is loaded, so that two never lie on the device at once.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] | None = None
+        self._images: Images | None = None
+
+    def get(
+        self, task: Task, *, image_size: int, channels: int, root: Path, device: torch.device
+    ) -> Data:
+        """The task's data, loaded at most once. Raises what `nas.data.load` raises."""
+        key = (task.with_(hold_out=0.0), image_size, channels, root, device)
+        if self._images is None or self._key != key:
+            self.clear()
+            release_memory(device)
+            self._images = nas.data.load_images(
+                task, image_size=image_size, channels=channels, root=root, device=device
+            )
+            self._key = key
+        return self._images.data(task.hold_out)
+
+    def clear(self) -> None:
+        """Lets go of what it has."""
+        self._key = self._images = None

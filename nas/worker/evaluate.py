@@ -1,0 +1,298 @@
+"""One attempt at one candidate, from its trial to its outcome, in this process."""
+
+import math
+import traceback
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import torch
+from torch import nn
+
+from nas.compute import (
+    Compute,
+    crowded,
+    keep_survivors,
+    open_device,
+    out_of_memory,
+    peak_memory,
+    release_memory,
+)
+from nas.data.batches import Data
+from nas.experts import BankError
+from nas.faults import is_busy
+from nas.hardware.devices import CONTEXT_BYTES
+from nas.hardware.smoke import computes
+from nas.schema import (
+    BUSY,
+    CHECKPOINT,
+    CROWDED,
+    MEMORY_OF_OTHERS,
+    WEIGHTS,
+    Epoch,
+    ExpertScore,
+    Inputs,
+    Outcome,
+    ProblemError,
+    Status,
+    Trial,
+)
+from nas.train import (
+    BuildError,
+    NonFiniteLossError,
+    Procedure,
+    is_accident,
+    load_model,
+    procedure,
+    score,
+)
+from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
+from nas.train.seeding import seed_everything
+from nas.worker.bank_experts import recipe_of, task_of, warmed
+from nas.worker.data_cache import DataCache
+from nas.worker.save_to_bank import deposit
+from nas.working_time import awake
+
+DATA = DataCache()
+"""This process's."""
+
+
+class TimeLimitReached(Exception):  # noqa: N818 - the end of a trial, not a mistake
+    """The attempt used up its `time_limit`."""
+
+
+def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
+    """Trains and measures a candidate: an Epoch after each, then exactly one Outcome.
+
+    Never raises for what a candidate, its data or its disk does: that is in the Outcome's
+    status, stage and message, with the traceback in `detail`. The consumer may close the
+    iterator after an epoch; nothing is measured then. Sets this process's torch threads, seeds
+    and share of GPU memory. Frees the model's memory before the Outcome is yielded, which
+    `needs_restart` where the GPU computes no more in this process.
+    """
+    attempt = _Attempt(trial)
+    try:
+        outcome = yield from attempt.run()
+    except (Exception, SystemExit) as error:
+        outcome = attempt.failed(error)
+    finally:
+        # The model went with `run`'s frame, or with the exception that held it.
+        release_memory(attempt.device)
+        keep_survivors()
+    if attempt.device.type == "cuda" and outcome.status in SPOILING:
+        outcome = outcome.with_(needs_restart=not computes(attempt.device))
+    yield outcome
+
+
+SPOILING = frozenset(status for status in Status if status.failed) - {Status.NAN}
+"""Ends after which CUDA may fail whatever is asked of it next, until its process ends."""
+
+
+class _Attempt:
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.recipe = recipe_of(trial.candidate)
+        if trial.precision is not None:
+            self.recipe = self.recipe.with_(precision=trial.precision)
+        # `cuda` alone means the first: the allocator's limits need a number.
+        self.device = torch.device("cuda:0" if trial.device == "cuda" else trial.device)
+        self.share = trial.memory_fraction or 1.0
+        """Of that device."""
+        self.folder = Path(trial.folder)
+        self.start = awake()
+        self.saved = -math.inf if trial.checkpoint_first else self.start
+        self.stage = "start"
+        self.notes: list[str] = []
+        self.epochs = 0
+        self.params: int | None = None
+        self.inputs: Inputs | None = None
+
+    def run(self) -> Generator[Epoch, None, Outcome]:
+        """Goes through the stages; `self.stage` names the one an exception comes from."""
+        if Path(self.trial.stop_file).exists():
+            return self._outcome(Status.INTERRUPTED, "stopped before its first epoch")
+        self._prepare_process()
+        self.stage = "data"
+        data = DATA.get(
+            task_of(self.trial),
+            image_size=self.trial.candidate.image_size,
+            channels=self.trial.candidate.channels,
+            root=Path(self.trial.data_root),
+            device=self.device,
+        )
+        self.inputs = data.inputs
+        training = self._resumed(data) or self._begun(data)
+        self.epochs = training.epoch
+        for epoch in training.events():
+            self.epochs = epoch.epoch
+            stop = Path(self.trial.stop_file).exists()
+            if stop or awake() - self.saved > self.trial.checkpoint_seconds:
+                self._checkpoint(training)
+            reported = awake()
+            yield epoch
+            self.start += awake() - reported  # a driver may keep it waiting; that is not its time
+            if stop and epoch.epoch < self.recipe.epochs:
+                return self._outcome(Status.INTERRUPTED, "stopped after an epoch")
+        self.stage = "measure"
+        measured = self._measure(training, data)
+        self.stage = "save"
+        if self.trial.keep_in_bank:
+            deposit(self.trial, training, data, measured, self.start, self._tick)
+        digest = self._save_weights(training.model) if self.trial.keep_weights else None
+        weights = None if digest is None else WEIGHTS
+        return self._outcome(
+            Status.OK, stage="", weights=weights, weights_sha256=digest, **measured
+        )
+
+    def failed(self, error: BaseException) -> Outcome:
+        """The outcome an exception stands for."""
+        message = shorten(str(error), 300, placeholder=" …") or type(error).__name__
+        status = self._status(error)
+        if status is Status.CRASH and not isinstance(error, ProblemError):
+            message = f"{type(error).__name__}: {message}"
+        stage = self.stage
+        if is_busy(error):
+            stage = BUSY
+        elif status is Status.OOM and stage not in MEMORY_OF_OTHERS and self._crowded():
+            stage = CROWDED
+            message += "; the GPU has less than this trial's share of it"
+        if status is Status.TIMEOUT:
+            message = f"reached its time limit of {self.trial.time_limit:g} s"
+        return self._outcome(
+            status, message, detail="".join(traceback.format_exception(error)), stage=stage
+        )
+
+    def _prepare_process(self) -> None:
+        torch.set_num_threads(self.trial.threads)
+        open_device(self.device, self.share, context_bytes=CONTEXT_BYTES)
+
+    def _crowded(self) -> bool:
+        return self.device.type == "cuda" and crowded(
+            self.device, self.share, context_bytes=CONTEXT_BYTES
+        )
+
+    def _status(self, error: BaseException) -> Status:
+        if isinstance(error, NonFiniteLossError):
+            return Status.NAN
+        if isinstance(error, TimeLimitReached):
+            return Status.TIMEOUT
+        if out_of_memory(error, self.device, self.share, context_bytes=CONTEXT_BYTES):
+            return Status.OOM
+        if isinstance(error, BuildError):
+            return Status.INVALID
+        return Status.CRASH
+
+    def _tick(self) -> None:
+        limit = self.trial.time_limit
+        if limit is not None and awake() - self.start > limit:
+            raise TimeLimitReached
+
+    def _begun(self, data: Data) -> Procedure:
+        """The candidate's training before its first epoch."""
+        self.stage = "build"
+        seed_everything(self.trial.candidate.seed, epoch=0)
+        model = load_model(self.trial.code, data.num_classes)
+        self.params = sum(p.numel() for p in model.parameters())
+        try:
+            name, more = warmed(model, self.trial, data)
+        except BankError:  # what every candidate begins from
+            self.stage = "data"
+            raise
+        self.stage = "train"
+        return procedure(name)(
+            model,
+            data,
+            self.recipe,
+            device=self.device,
+            seed=self.trial.candidate.seed,
+            micro_batches=self.trial.micro_batches,
+            tick=self._tick,
+            **more,
+        )
+
+    def _resumed(self, data: Data) -> Procedure | None:
+        """The training as an earlier attempt left it; None where there is nothing to go on from."""
+        if self.trial.resume_from is None:
+            return None
+        path = Path(self.trial.resume_from)
+        try:
+            state = load_checkpoint(path, self.trial.candidate.key)
+        except CheckpointError as error:
+            self.notes.append(f"started from scratch: {error}")
+            return None
+        training = self._begun(data)
+        try:
+            training.restore(state)
+        except Exception as error:  # one without a digest may be damaged in any way
+            if is_accident(error):
+                raise
+            self.notes.append(f"started from scratch: {path} is damaged")
+            return None
+        return training
+
+    def _checkpoint(self, training: Procedure) -> None:
+        try:
+            save_checkpoint(
+                self.folder / CHECKPOINT, self.trial.candidate.key, training.state_dict()
+            )
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+            self.notes.append(f"no checkpoint after epoch {self.epochs}: {error}")
+        self.saved = awake()
+
+    def _save_weights(self, model: nn.Module) -> str | None:
+        """The digest of what was written; None where it could not be."""
+        try:
+            return save_weights(self.folder / WEIGHTS, model)
+        except Exception as error:  # whatever a disk does, the measurements are worth keeping
+            self.notes.append(f"weights not saved: {error}")
+            return None
+
+    def _measure(self, training: Procedure, data: Data) -> dict[str, Any]:
+        compute = Compute.of(self.recipe, self.device)
+        val, test = (
+            score(
+                training.model,
+                split,
+                training.evaluation_batch,
+                compute=compute,
+                tick=self._tick,
+            )
+            for split in (data.val, data.test)
+        )
+        experts = self.trial.candidate.experts if val.expert_accs else ()
+        return {
+            "val_acc": val.acc,
+            "val_loss": val.loss,
+            "test_acc": test.acc,
+            "uniform_val_acc": val.uniform_acc,
+            "uniform_test_acc": test.uniform_acc,
+            "oracle_val_acc": val.oracle_acc,
+            "oracle_test_acc": test.oracle_acc,
+            "val_images": len(data.val),
+            "test_images": len(data.test),
+            "experts": tuple(
+                ExpertScore(
+                    family=expert.family,
+                    model=expert.member.model,
+                    val_acc=val_acc,
+                    test_acc=test_acc,
+                    usage=usage,
+                )
+                for expert, val_acc, test_acc, usage in zip(
+                    experts, val.expert_accs, test.expert_accs, val.usage, strict=True
+                )
+            ),
+        }
+
+    def _outcome(self, status: Status, message: str = "", **fields: Any) -> Outcome:
+        return Outcome(
+            status=status,
+            message="; ".join(filter(None, (message, *self.notes))),
+            epochs=self.epochs,
+            params=self.params,
+            inputs=self.inputs,
+            seconds=awake() - self.start,
+            peak_memory_bytes=peak_memory(self.device),
+            **fields,
+        )

@@ -1,0 +1,61 @@
+"""Frozen values stay sound when they change: whatever a change gives was validated."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+import nas
+from nas.campaign import CampaignConfig
+from nas.schema import Candidate, Choice, Noun, Recipe, Space, Task
+
+SPACE = Space(name="s", choices=(Choice(name="a", values=(1,)),))
+
+
+@pytest.mark.parametrize(
+    ("value", "changes"),
+    [
+        (Recipe(), {"epochs": 20_000}),
+        (Recipe(), {"epochs": 0}),
+        (Recipe(), {"clip_norm": float("inf")}),
+        (Recipe(), {"mixup_alpha": float("nan")}),
+        (Recipe(), {"epoch": 1}),
+        (Task(), {"hold_out": 1.0}),
+        (SPACE, {"choices": ()}),
+        (SPACE, {"image_size": 4}),
+        (SPACE, {"recipe": {"epochs": 0}}),
+        (CampaignConfig(), {"workers": 0}),
+        (CampaignConfig(), {"budget_seconds": float("inf")}),
+    ],
+    ids=str,
+)
+def test_a_change_is_validated(value: Noun, changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        value.with_(**changes)
+
+
+def test_a_change_gives_another_value_and_leaves_the_first() -> None:
+    recipe = Recipe(epochs=3, lr=0.5)
+    assert recipe.with_(epochs=4) == Recipe(epochs=4, lr=0.5)
+    assert recipe == Recipe(epochs=3, lr=0.5)
+    assert recipe.with_() == recipe
+
+
+def test_nothing_that_was_worked_out_is_carried_over() -> None:
+    first = Candidate(template="t", template_hash="h", image_size=8, recipe=Recipe(), task=Task())
+    assert first.key
+    assert first.with_(replicate=1).key == first.again(1).key != first.key
+    assert first.again(1).again(0).key == first.key
+
+
+def test_no_code_changes_a_value_past_its_checks() -> None:
+    files = Path(nas.__file__).parent.rglob("*.py")
+    assert [str(path) for path in files if ".model_copy(" in path.read_text()] == []
+
+
+def test_finetuning_that_leaves_the_bounds_is_refused() -> None:
+    assert Recipe(lr=1, warm_lr=0.5, gate_lr_multiplier=2).finetuned() == Recipe(
+        lr=0.5, warm_lr=0.5, gate_lr_multiplier=4
+    )
+    with pytest.raises(ValidationError):
+        Recipe(lr=10, warm_lr=2).finetuned()
