@@ -24,8 +24,8 @@ With early stopping, synergies are on the accuracy at the first rung, where all 
 
 import pandas as pd
 
-from nas.results import Frames
-from nas.results.aggregates import FAILED, SOUND, by_pair
+from nas.results import CampaignData
+from nas.results.aggregates import FAILED, NOT_FAILED, by_pair
 from nas.stats import synergies
 
 COLUMNS = [
@@ -34,13 +34,13 @@ COLUMNS = [
 ]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     drawn = frames.candidates[frames.candidates["role"] == "search"]
     drawn = drawn.assign(lost=drawn["candidate"].map(frames.collapsed).eq(True))
     pairs = by_pair(drawn, frames.space.families, "outcome", "val_acc", "lost")
     succeeded = pairs[pairs["outcome"] == "ok"]
     failed = pairs[pairs["outcome"].isin(FAILED)]
-    sound = pairs[pairs["outcome"].isin(SOUND)]
+    sound = pairs[pairs["outcome"].isin(NOT_FAILED)]
 
     found = synergies(frames.observed.observations, frames.observed.collapses.too_many)
     answer = pd.DataFrame(

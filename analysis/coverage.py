@@ -22,13 +22,13 @@ from typing import Any
 
 import pandas as pd
 
-from nas.results import Frames
+from nas.results import CampaignData
 from nas.results.aggregates import by_family, by_pair
 
 COLUMNS = ["level", "values", "drawn", "covered", "mean", "min", "max", "spread", "least"]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     space = frames.space
     drawn = frames.candidates[frames.candidates["role"] == "search"]
     rows = []

@@ -15,11 +15,11 @@ seconds               worker time lost in the failed ones
 
 import pandas as pd
 
-from nas.results import Frames
+from nas.results import CampaignData
 from nas.results.aggregates import FAILED, by_family, ended, wilson
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     rows = by_family(ended(frames.attempts), "outcome", "seconds")
     rows["failed"] = rows["outcome"].isin(FAILED)
     rows["seconds"] = rows["seconds"].where(rows["failed"], 0.0)

@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from nas.results import Frames
+from nas.results import CampaignData
 from nas.results.aggregates import FAILED, by_family, ended
 
 COLUMNS = [
@@ -29,7 +29,7 @@ COLUMNS = [
 ]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     columns = ("attempt", "candidate", "outcome", "stage", "seconds", "message")
     rows = ended(frames.attempts)
     without = rows.loc[rows["families"] == "", list(columns)].assign(family="")

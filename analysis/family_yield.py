@@ -41,7 +41,7 @@ device_hours_per_success
 benched               True once it was taken out for failing
 members               how many it has in the space
 rank                  1 is best, by effects shrunken towards none; only among those with an effect
-told                  why there is no effect, where there is none
+not_estimable         why there is no effect, where there is none
 
 Means, effects and lifts are of runs that learned. With early stopping, effects and collapses are on
 the accuracy at the first rung, where all can be compared; means are over the survivors. Effects
@@ -50,8 +50,8 @@ speak of candidates that fit the device.
 
 import pandas as pd
 
-from nas.results import Frames
-from nas.results.aggregates import FAILED, alone, by_family, device_hours, learned, wilson
+from nas.results import CampaignData
+from nas.results.aggregates import FAILED, by_family, control_results, device_hours, learned, wilson
 from nas.stats import Advice, advise, family_effects
 
 COLUMNS = [
@@ -67,16 +67,16 @@ COLUMNS = [
         "device_hours",
         "device_hours_per_success",
     ),
-    *("benched", "members", "rank", "told"),
+    *("benched", "members", "rank", "not_estimable"),
 ]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     drawn = frames.candidates[frames.candidates["role"] == "search"]
     drawn = drawn.assign(hours=drawn["candidate"].map(device_hours(frames)).fillna(0.0))
     drawn = by_family(drawn, "outcome", "hours")
     ok = by_family(learned(frames), "candidate", "val_acc", "test_acc")
-    controls = alone(frames)
+    controls = control_results(frames)
     ok = ok.merge(controls[["model", "alone_test_acc"]], on="model", how="left")
     ok["lift"] = ok["test_acc"] - ok["alone_test_acc"]
     inside = frames.experts[frames.experts["final"]]
@@ -112,19 +112,19 @@ def table(frames: Frames) -> pd.DataFrame:
     members = frames.space.experts.families if frames.space.experts else {}
     answer["members"] = [len(members[family]) for family in families]
     answer = answer.join(_effects(frames)).join(_collapses(frames))
-    said = _advice(frames, answer)
-    answer["advice"] = [str(advice) for advice in said]
-    answer["reason"] = [advice.reason for advice in said]
+    advised = _advice(frames, answer)
+    answer["advice"] = [str(advice) for advice in advised]
+    answer["reason"] = [advice.reason for advice in advised]
     answer = answer.sort_values(
         ["rank", "mean_val_acc", "draws"], ascending=[True, False, False], kind="stable"
     )
-    answer = answer.astype(dict.fromkeys(("advice", "told", "reason"), "str"))
+    answer = answer.astype(dict.fromkeys(("advice", "not_estimable", "reason"), "str"))
     answer = answer.reset_index()[COLUMNS]
     answer.attrs["note"] = frames.observed.note
     return answer
 
 
-def _advice(frames: Frames, rows: pd.DataFrame) -> list[Advice]:
+def _advice(frames: CampaignData, rows: pd.DataFrame) -> list[Advice]:
     failing, collapsing = frames.verdict.failing, frames.observed.collapses.more
     return [
         advise(
@@ -137,14 +137,14 @@ def _advice(frames: Frames, rows: pd.DataFrame) -> list[Advice]:
             fails=failing.get(family, ""),
             collapses=collapsing.get(family, ""),
             learned_high=1 - row["collapse_low"],
-            told=row["told"],
-            hopeless=row["hopeless"],
+            not_estimable=row["not_estimable"],
+            never_estimable=row["never_estimable"],
         )
         for family, row in zip(rows.index, rows.to_dict("records"), strict=True)
     ]
 
 
-def _effects(frames: Frames) -> pd.DataFrame:
+def _effects(frames: CampaignData) -> pd.DataFrame:
     seen = frames.observed.observations
     found = family_effects(seen, frames.observed.collapses.too_many)
     return pd.DataFrame(
@@ -152,16 +152,16 @@ def _effects(frames: Frames) -> pd.DataFrame:
             "effect": found.effect,
             "effect_low": found.low,
             "effect_high": found.high,
-            "told": found.told,
+            "not_estimable": found.not_estimable,
             "rank": pd.Series(found.rank, dtype="Int64").array,
             "results": seen.counts,
-            "hopeless": found.hopeless,
+            "never_estimable": found.never_estimable,
         },
         index=pd.Index(found.families, name="family"),
     )
 
 
-def _collapses(frames: Frames) -> pd.DataFrame:
+def _collapses(frames: CampaignData) -> pd.DataFrame:
     found = frames.observed.collapses
     answer = pd.DataFrame(index=pd.Index(found.families, name="family"))
     answer["collapsed"] = found.collapsed

@@ -43,8 +43,8 @@ epochs                trained
 import numpy as np
 import pandas as pd
 
-from nas.results import Frames
-from nas.results.aggregates import alone, by_family, finals, seconds_of
+from nas.results import CampaignData
+from nas.results.aggregates import by_family, control_results, finals, seconds_of
 
 COLUMNS = [
     *("lift_over_alone", "experts_used", "lift_over_uniform", "test_acc", "val_se"),
@@ -56,7 +56,7 @@ COLUMNS = [
 ]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     rows = finals(frames)
     rows = rows[rows["outcome"] == "ok"].sort_values(
         ["val_acc", "number"], ascending=[False, True], ignore_index=True
@@ -77,7 +77,7 @@ def table(frames: Frames) -> pd.DataFrame:
     return rows[["number", "key", "families", "val_acc", *gates, *COLUMNS]]
 
 
-def _experts_used(frames: Frames) -> pd.Series:
+def _experts_used(frames: CampaignData) -> pd.Series:
     """By candidate, the perplexity of its mean gate weights."""
     inside = frames.experts[frames.experts["final"]]
     share = inside["usage"] / inside.groupby("attempt")["usage"].transform("sum")
@@ -86,9 +86,11 @@ def _experts_used(frames: Frames) -> pd.Series:
     return by_candidate.map(np.exp)
 
 
-def _best_alone(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:
+def _best_alone(frames: CampaignData, rows: pd.DataFrame) -> pd.DataFrame:
     """By candidate, its member that is best alone; nothing while a control is still to come."""
-    members = by_family(rows, "candidate").merge(alone(frames), on=["family", "model"], how="left")
+    members = by_family(rows, "candidate").merge(
+        control_results(frames), on=["family", "model"], how="left"
+    )
     ended = members["outcome"].notna().groupby(members["candidate"]).all()
     best = members.sort_values("alone_val_acc", ascending=False).drop_duplicates("candidate")
     best = best.rename(columns={"model": "alone_model"}).set_index("candidate")
@@ -96,7 +98,7 @@ def _best_alone(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:
     return best[best["alone_val_acc"].notna() & ended.reindex(best.index)]
 
 
-def _confirmed(frames: Frames) -> pd.DataFrame:
+def _confirmed(frames: CampaignData) -> pd.DataFrame:
     """By base key, the retrainings with new seeds."""
     rows = finals(frames, "confirm")
     rows = rows[rows["outcome"] == "ok"]

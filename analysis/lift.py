@@ -21,7 +21,7 @@ n_uniform
 
 import pandas as pd
 
-from nas.results import Frames
+from nas.results import CampaignData
 from nas.results.aggregates import by_family, mean_interval
 from nas.results.observed import first_rung
 from nas.results.tables import answer
@@ -37,7 +37,7 @@ COLUMNS = [
 ]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     board = answer("leaderboard", frames)
     notes = []
     if lost := int(board["collapsed"].sum()):

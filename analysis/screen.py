@@ -28,7 +28,7 @@ rank                  by the uniform average, 1 is best
 
 import pandas as pd
 
-from nas.results import Frames
+from nas.results import CampaignData
 from nas.results.screens import screen
 
 COLUMNS = [
@@ -38,7 +38,7 @@ COLUMNS = [
 ]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     rows, note = screen(frames)
     rows = rows.sort_values(["probe", "uniform", "rank"], ascending=[False, False, True])
     answer = rows[COLUMNS].reset_index(drop=True)

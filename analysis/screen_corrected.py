@@ -1,11 +1,11 @@
 """Which mixtures does training so far foretell to be best, over the whole space?
 
-One row a mixture of the screen that the campaign was drawn from, best foretold first. A ridge
+One row a mixture of the screen that the campaign was drawn from, best predicted first. A ridge
 regression of trained validation accuracy on the screen's scores, families, pairs and settings is
 fitted anew on whatever has been trained when one asks; `screening` says how well it foretells.
 
 families              joined by +
-foretold              validation accuracy after training, at the mean of the campaign's settings
+predicted             validation accuracy after training, at the mean of the campaign's settings
 trained               mean validation accuracy of its trained candidates; missing where none was
 uniform               the screen's score: validation accuracy of the experts' plain average
 members               timm models, in the families' order
@@ -14,15 +14,15 @@ rank                  by the uniform average, 1 is best
 
 import pandas as pd
 
-from nas.results import Frames
-from nas.results.screen_validation import arms, corrected_all
+from nas.results import CampaignData
+from nas.results.screen_validation import arms, predict_all
 from nas.schema import ProblemError
 from nas.stats.surrogate import FEWEST
 
-COLUMNS = ["families", "foretold", "trained", "uniform", "members", "rank"]
+COLUMNS = ["families", "predicted", "trained", "uniform", "members", "rank"]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     trained = arms(frames)
     if len(trained) < FEWEST:
         raise ProblemError(
@@ -31,9 +31,9 @@ def table(frames: Frames) -> pd.DataFrame:
             fix="let the campaign go on",
         )
     rows = frames.screened.copy()
-    rows["foretold"] = corrected_all(trained, rows)
+    rows["predicted"] = predict_all(trained, rows)
     rows["trained"] = rows["members"].map(trained.groupby("members")["val_acc"].mean())
-    answer = rows.sort_values(["foretold", "rank"], ascending=[False, True])
+    answer = rows.sort_values(["predicted", "rank"], ascending=[False, True])
     answer = answer[COLUMNS].reset_index(drop=True)
     answer.attrs["note"] = f"fitted on {len(trained)} trained candidates of {frames.campaign}"
     return answer

@@ -18,7 +18,7 @@ mixtures              how many hold it
 import numpy as np
 import pandas as pd
 
-from nas.results import Frames
+from nas.results import CampaignData
 from nas.results.aggregates import by_family
 from nas.results.screens import screen, screen_in
 
@@ -27,7 +27,7 @@ COLUMNS = [
 ]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     rows, note = screen(frames)
     best = max(1, len(rows) // 100)
     rows = rows.assign(best=rows["rank"] <= best)
@@ -52,7 +52,7 @@ def table(frames: Frames) -> pd.DataFrame:
     return answer
 
 
-def _alone(frames: Frames) -> dict[str, float]:
+def _alone(frames: CampaignData) -> dict[str, float]:
     found: dict[str, float] = {}
     for expert in screen_in(frames).experts:
         found[expert["family"]] = max(found.get(expert["family"], 0.0), expert["val_acc"])

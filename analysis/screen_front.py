@@ -18,7 +18,7 @@ from bisect import bisect_left, insort
 
 import pandas as pd
 
-from nas.results import Frames
+from nas.results import CampaignData
 from nas.results.screens import screen
 
 COLUMNS = [
@@ -26,7 +26,7 @@ COLUMNS = [
 ]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     rows, note = screen(frames)
     ordered = rows.sort_values(
         ["uniform", "params", "latency", "rank"], ascending=[False, True, True, True]

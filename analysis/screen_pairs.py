@@ -16,14 +16,14 @@ from itertools import combinations
 
 import pandas as pd
 
-from nas.results import Frames
+from nas.results import CampaignData
 from nas.results.aggregates import by_family, by_pair
 from nas.results.screens import screen
 
 COLUMNS = ["family_a", "family_b", "synergy", "uniform", "best", "oracle", "mixtures"]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     rows, note = screen(frames)
     own = by_family(rows, "uniform").groupby("family")["uniform"].mean()
     pairs = pd.DataFrame(combinations(own.index, 2), columns=["family_a", "family_b"])

@@ -28,9 +28,9 @@ The note gives the regret, best of the chosen against best of the controls, and 
 
 import pandas as pd
 
-from nas.ledger.screens import CORRECTED, FORETELLING, ascends
-from nas.results import Frames
-from nas.results.screen_validation import PROXIES, arms, corrected, told
+from nas.ledger.screens import CORRECTED, PREDICTORS, lower_is_better
+from nas.results import CampaignData
+from nas.results.screen_validation import PROXIES, arms, summarize_screening, surrogate_scores
 from nas.stats.correlation import FEWEST, rank_correlations
 
 COLUMNS = {
@@ -39,22 +39,22 @@ COLUMNS = {
     **dict.fromkeys(("spearman", "spearman_low", "spearman_high"), "float"),
     "n": "int",
 }
-PREDICTORS = [*FORETELLING, "macs", *PROXIES]
+EVERY = [*PREDICTORS, "macs", *PROXIES]
 
 
-def table(frames: Frames) -> pd.DataFrame:
+def table(frames: CampaignData) -> pd.DataFrame:
     trained = arms(frames)
     scored = frames.screened
     control = trained["arm"] == "control"
     if control.sum() < FEWEST:
         answer = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
         answer.attrs["empty"] = _too_few(int(control.sum()))
-        answer.attrs["note"] = told(frames, trained)
+        answer.attrs["note"] = summarize_screening(frames, trained)
         return answer
     rows = []
-    for name in [*PREDICTORS, CORRECTED]:
-        score = corrected(trained, scored) if name == CORRECTED else trained[name]
-        score = -score if ascends(name) else score
+    for name in [*EVERY, CORRECTED]:
+        score = surrogate_scores(trained, scored) if name == CORRECTED else trained[name]
+        score = -score if lower_is_better(name) else score
         total = int(scored[name].notna().sum()) if name in scored else len(scored)
         for sample, some in (("control", control), ("space", control | ~control)):
             known = some & score.notna()
@@ -63,7 +63,7 @@ def table(frames: Frames) -> pd.DataFrame:
     answer = pd.DataFrame(rows, columns=list(COLUMNS))
     answer = answer.sort_values(["sample", "kendall"], ascending=[True, False], kind="stable")
     answer = answer.reset_index(drop=True)
-    answer.attrs["note"] = told(frames, trained)
+    answer.attrs["note"] = summarize_screening(frames, trained)
     return answer
 
 

@@ -15,8 +15,8 @@ from math import log
 import numpy as np
 
 from nas.sample import make_sampler
-from nas.schema import Member, Record, Space, Subset
-from nas.stats import ALPHA, Audit, Bets, Draw, Levels
+from nas.schema import ExpertAxis, Member, Record, Space
+from nas.stats import ALPHA, Audit, Draw, LevelCounts, Martingale
 from nas.stats.martingale import log_mean
 
 FAMILIES, K, DRAWS = 29, 4, 1146
@@ -27,7 +27,7 @@ BLOCK = 25
 def space() -> Space:
     names = [f"family{n:02}" for n in range(FAMILIES)]
     families = {name: (Member(model=name),) for name in names}
-    return Space(name="audit", experts=Subset(k=K, families=families))
+    return Space(name="audit", experts=ExpertAxis(k=K, families=families))
 
 
 def flagged_at(weight: float, campaigns: int, seed: int) -> np.ndarray:
@@ -36,7 +36,7 @@ def flagged_at(weight: float, campaigns: int, seed: int) -> np.ndarray:
     Families are drawn without repeats in a candidate, the first with this weight against 1.
     """
     rng = np.random.default_rng(seed)
-    groups = Levels(space()).groups
+    groups = LevelCounts(space()).groups
     a, b = np.triu_indices(FAMILIES, 1)
     flagged = []
     for start in range(0, campaigns, BLOCK):
@@ -48,7 +48,7 @@ def flagged_at(weight: float, campaigns: int, seed: int) -> np.ndarray:
         np.put_along_axis(held, chosen[..., :K], True, axis=-1)
         hits = held, held[..., a] & held[..., b]
         paths = [
-            log_mean(Bets(group.low, group.high, count).add(hit, np.ones_like(hit)))
+            log_mean(Martingale(group.low, group.high, count).add(hit, np.ones_like(hit)))
             for group, hit in zip(groups, hits, strict=True)
         ]
         certain = log_mean(np.stack(paths, axis=-1)) >= -log(ALPHA)
@@ -77,27 +77,27 @@ def main() -> None:
     parser.add_argument("--stratified", type=int, default=200, help="campaigns")
     parser.add_argument("--unfair", type=int, default=500, help="campaigns of each kind")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    requests = parser.parse_args()
     print(f"{FAMILIES} families, {K} a candidate, {DRAWS:,} draws; alpha {ALPHA}")
     verdict = drawn("lexicographic", 0, 16)[0].verdict
     print(f"lexicographic: {verdict.line}")
     alarms, seconds = 0, []
-    for seed in range(asked.stratified):
+    for seed in range(requests.stratified):
         audit, spent = drawn("stratified", seed, DRAWS)
         alarms += audit.verdict.verdict != "fair"
         seconds.append(spent)
     print(
-        f"stratified: {alarms} of {asked.stratified} campaigns flagged (none may be); "
+        f"stratified: {alarms} of {requests.stratified} campaigns flagged (none may be); "
         f"the audit takes {1e3 * float(np.median(seconds)):.2f} ms a draw"
     )
     for weight, what in ((0, "never drawn"), (2, "of double weight")):
-        at = flagged_at(weight, asked.unfair, asked.seed)
+        at = flagged_at(weight, requests.unfair, requests.seed)
         low, middle, high = np.quantile(at, (0.05, 0.5, 0.95), method="inverted_cdf")
         print(f"one family {what}: flagged at draw {middle:g} (5–95 %: {low:g}–{high:g})")
-    alarms = int(np.isfinite(flagged_at(1, asked.uniform, asked.seed)).sum())
+    alarms = int(np.isfinite(flagged_at(1, requests.uniform, requests.seed)).sum())
     print(
-        f"uniform: {alarms} of {asked.uniform:,} campaigns flagged anywhere on their way: "
-        f"{alarms / asked.uniform:.2%} (at most 1 %)"
+        f"uniform: {alarms} of {requests.uniform:,} campaigns flagged anywhere on their way: "
+        f"{alarms / requests.uniform:.2%} (at most 1 %)"
     )
 
 

@@ -23,9 +23,9 @@ from scipy.stats import spearmanr, t
 from worlds import SPREAD, WORLDS, Floats, Sets
 
 from nas.sample import make_sampler
-from nas.schema import Assignment, Member, Record, Space, Subset
+from nas.schema import Assignment, ExpertAxis, Member, Record, Space
 from nas.stats import Observations, family_effects, synergies
-from nas.stats.family_effects import comparable, contrasts, freedom_of, less_their_mean
+from nas.stats.family_effects import centred, contrasts, estimable, satterthwaite_df
 
 FAMILIES, K = 29, 4
 PLANTED = {(1, 2): 1.5, (5, 9): 1.5, (10, 20): 1.5}
@@ -36,7 +36,7 @@ def space(families: int = FAMILIES, k: int = K, members: int = 1) -> Space:
     names = [f"f{n:02}" for n in range(families)]
     return Space(
         name="planted",
-        experts=Subset(
+        experts=ExpertAxis(
             k=k,
             families={
                 name: tuple(Member(model=f"{name}_{m}") for m in range(members)) for name in names
@@ -98,13 +98,13 @@ class Coverage:
 
 def hc3(seen: Observations) -> tuple[Floats, Floats]:
     """(F,) effects and half widths as they were: HC3, all unexplained variation taken for noise."""
-    weights = contrasts(less_their_mean(comparable(seen)), seen)
+    weights = contrasts(centred(estimable(seen)), seen)
     shares = (seen.design @ (seen.rotation @ weights.T)) ** 2
     residual = seen.value - seen.basis @ (seen.basis.T @ seen.value)
     kept = 1 - seen.leverage[:, None]
     error = np.sqrt((shares * (residual[:, None] / kept) ** 2).sum(axis=0))
     effect: Floats = weights @ (seen.basis.T @ seen.value)
-    return effect, t.ppf(0.975, freedom_of(shares / kept)) * error
+    return effect, t.ppf(0.975, satterthwaite_df(shares / kept)) * error
 
 
 def covered(world: str, results: int, campaigns: int, design_seed: int, of: Space) -> Floats:
@@ -182,11 +182,11 @@ def rankings(campaigns: int, rng: np.random.Generator) -> tuple[float, float, fl
         effects = rng.normal(0, 1, FAMILIES)
         trial = valued(seen, effects, rng)
         found = family_effects(trial)
-        told = ~np.isnan(found.rank)
-        untold = int((~told).sum())
+        reported = ~np.isnan(found.rank)
+        untold = int((~reported).sum())
         means = (trial.held.T @ trial.value) / trial.counts
-        adjusted.append(spearmanr(-found.rank[told], effects[told]).statistic)
-        raw.append(spearmanr(means[told], effects[told]).statistic)
+        adjusted.append(spearmanr(-found.rank[reported], effects[reported]).statistic)
+        raw.append(spearmanr(means[reported], effects[reported]).statistic)
     better = np.mean(np.array(adjusted) > np.array(raw))
     return float(np.mean(adjusted)), float(np.mean(raw)), float(better), untold
 
@@ -203,12 +203,19 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--effects", action="store_true", help="effects alone")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, of effects")
-    asked = parser.parse_args()
+    requests = parser.parse_args()
     for found in coverages(
-        *(asked.world, asked.results, asked.campaigns, asked.designs, asked.seed, asked.workers),
-        space(asked.families, asked.choose),
+        *(
+            requests.world,
+            requests.results,
+            requests.campaigns,
+            requests.designs,
+            requests.seed,
+            requests.workers,
+        ),
+        space(requests.families, requests.choose),
     ):
-        if asked.json:
+        if requests.json:
             print(json.dumps(asdict(found)), flush=True)
         else:
             print(
@@ -218,17 +225,17 @@ def main() -> None:
                 f" {found.old_worst:.1%}, {found.old_width:.2f}; {found.campaigns:,} campaigns",
                 flush=True,
             )
-    if asked.effects or asked.json:
+    if requests.effects or requests.json:
         return
-    rng = np.random.default_rng(asked.seed)
+    rng = np.random.default_rng(requests.seed)
     for unequal in (False, True):
-        power, false = discoveries(asked.campaigns, unequal, rng)
+        power, false = discoveries(requests.campaigns, unequal, rng)
         noise = "unequal" if unequal else "equal"
         print(
             f"synergies, {noise} noise: {power:.1%} of the planted found (at least 80), "
-            f"{false:.1%} of the discoveries false (at most 10); {asked.campaigns:,} campaigns"
+            f"{false:.1%} of the discoveries false (at most 10); {requests.campaigns:,} campaigns"
         )
-    adjusted, raw, better, untold = rankings(max(1, asked.campaigns // 10), rng)
+    adjusted, raw, better, untold = rankings(max(1, requests.campaigns // 10), rng)
     print(
         f"lexicographic: rank correlation with the truth {adjusted:.3f} adjusted, {raw:.3f} by raw "
         f"means, adjusted better in {better:.0%}; {untold} family cannot be told"

@@ -36,7 +36,7 @@ from nas.hardware import versions
 from nas.measure import conditions, cost, overhead, probe
 from nas.render import render, template_hash
 from nas.sample import make_sampler
-from nas.schema import Candidate, Probe, Record, Space, Task
+from nas.schema import Candidate, MemberProfile, Record, Space, Task
 from nas.space import load
 from nas.train import load_model, procedure
 
@@ -158,7 +158,7 @@ def memory(bench: Bench) -> Iterator[dict[str, Any]]:
     under = conditions(
         space.image_size, space.channels, CLASSES, bench.device.type, space.recipe.precision
     )
-    probes: dict[str, Probe] = {}
+    probes: dict[str, MemberProfile] = {}
     for candidate in bench.candidates(bench.sizes.quartets):
         for expert in candidate.experts:
             if expert.member.model not in probes:
@@ -223,10 +223,10 @@ def speed(bench: Bench) -> Iterator[dict[str, Any]]:
 def _heard(end: Any) -> float | None:
     """What a process says; None where it has died."""
     try:
-        told: float = end.recv()
+        reported: float = end.recv()
     except (EOFError, OSError):
         return None
-    return told
+    return reported
 
 
 def _pace(device: str, end: Any) -> None:
@@ -404,24 +404,24 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--child", choices=SECTIONS, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.child:
-        found = SECTIONS[asked.child].run(Bench(asked.device))
+    requests = parser.parse_args()
+    if requests.child:
+        found = SECTIONS[requests.child].run(Bench(requests.device))
         for row in [found] if isinstance(found, dict) else found:
             print("row " + json.dumps(row), flush=True)
         return
-    if asked.device == "cuda" and not torch.cuda.is_available():
+    if requests.device == "cuda" and not torch.cuda.is_available():
         sys.exit("torch sees no GPU here; --device cpu checks this script alone")
     result = {}
-    for name in asked.only:
-        result[name] = found = measure(name, asked.device)
+    for name in requests.only:
+        result[name] = found = measure(name, requests.device)
         print(
             f"{name} ({found['seconds']:.0f} s){': ' if found['problem'] else ''}"
             f"{found['problem'] or ''}"
         )
         print(*shown(found["rows"]), sep="\n", flush=True)
-        if asked.json:  # as far as it got
-            asked.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        if requests.json:  # as far as it got
+            requests.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
     sys.exit(any(found["problem"] for found in result.values()))
 
 

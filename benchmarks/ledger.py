@@ -25,20 +25,20 @@ from nas.schema import (
     Candidate,
     Choice,
     Epoch,
+    ExpertAxis,
+    ExpertChoice,
     Member,
-    Pick,
     Recipe,
     Role,
     Space,
     Status,
-    Subset,
     Task,
 )
 
 TARGET_SECONDS = {"resume": 10.0, "report": 3.0}
 SPACE = Space(
     name="synthetic",
-    experts=Subset(
+    experts=ExpertAxis(
         k=4,
         families={
             f"family{n:02d}": tuple(Member(model=f"model{n:02d}_{size}") for size in "sml"[: n % 3])
@@ -81,7 +81,7 @@ def draw(rng: random.Random, number: int, attempts: int) -> tuple[Candidate, Rol
     role = Role.SEARCH if number < 0.9 * attempts else Role.CONTROL
     assert SPACE.experts
     families = rng.sample(SPACE.families, 4 if role is Role.SEARCH else 1)
-    picks = tuple(Pick(f, rng.choice(SPACE.experts.families[f]).model) for f in families)
+    picks = tuple(ExpertChoice(f, rng.choice(SPACE.experts.families[f]).model) for f in families)
     choices = (("mixing", rng.choice(("soft", "top1", "top2"))),)
     recipe = Recipe(lr=rng.uniform(1e-4, 1e-2)) if role is Role.CONTROL else Recipe()
     assignment = Assignment(picks, choices)
@@ -205,20 +205,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--attempts", type=int, default=5000)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    asked = parser.parse_args()
+    requests = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "runs.db"
-        write(path, asked.attempts)
+        write(path, requests.attempts)
         where = f"PATH = {str(path)!r}\n"
         took = {"resume": seconds(where + RESUME), "status": seconds(where + STATUS)}
         from nas.results import tables
 
         for name in tables():
             took[f"report {name}"] = seconds(f"{where}NAME = {name!r}\n{REPORT}")
-    if asked.json:
+    if requests.json:
         machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
         figures = {name: {"wall": wall, "cpu": cpu} for name, (wall, cpu) in took.items()}
-        print(json.dumps({"attempts": asked.attempts, "machine": machine, "seconds": figures}))
+        print(json.dumps({"attempts": requests.attempts, "machine": machine, "seconds": figures}))
         return
     for name, (wall, cpu) in took.items():
         target = TARGET_SECONDS.get(name.split(" ")[0])

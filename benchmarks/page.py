@@ -65,15 +65,15 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="keep ledgers and pages in this folder")
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    asked = parser.parse_args()
+    requests = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = asked.keep or Path(temporary)
+        folder = requests.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        took = [measure(folder, attempts) for attempts in asked.attempts]
-        if asked.profile:
-            for attempts in asked.attempts:
+        took = [measure(folder, attempts) for attempts in requests.attempts]
+        if requests.profile:
+            for attempts in requests.attempts:
                 profile(folder, attempts)
-    if asked.json:
+    if requests.json:
         machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
         print(json.dumps({"machine": machine, "pages": took}))
         return

@@ -18,7 +18,7 @@ import torch
 from nas import render, space
 from nas.hardware import device_bytes
 from nas.measure import conditions, overhead, probe, too_large
-from nas.schema import Assignment, Candidate, Cost, Pick, Task
+from nas.schema import Assignment, Candidate, Cost, ExpertChoice, Task
 
 FAMILIES = 29
 
@@ -37,7 +37,7 @@ def measure() -> dict[str, float | int | str]:
     failed = [p.member.model for p in probes if not p.ok]
     assert not failed, f"failed their probe: {failed}"
 
-    picks = tuple(Pick(name, members[name].model) for name in names[:4])
+    picks = tuple(ExpertChoice(name, members[name].model) for name in names[:4])
     example = Candidate.of(
         moe4, Assignment(picks), Task(dataset="cifar10"), render.template_hash(moe4.template)
     )

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from nas.sample import make_sampler
-from nas.schema import Assignment, Choice, Member, Record, Space, Subset
+from nas.schema import Assignment, Choice, ExpertAxis, Member, Record, Space
 
 FAMILIES, EXPERTS, DRAWS = 29, 4, 1146
 REPLAY = 5000
@@ -34,7 +34,7 @@ def make_space(families: int, members: int, values: Sequence[int]) -> Space:
     """`families` families of 1 to `members` members, and one choice for each of `values`."""
     return Space(
         name="benchmark",
-        experts=Subset(
+        experts=ExpertAxis(
             k=EXPERTS,
             families={
                 f"family{i:03d}": tuple(

@@ -19,15 +19,15 @@ import torch
 
 from nas.experts import Entry
 from nas.experts.averages import oracle, uniform
-from nas.experts.components import Experts
+from nas.experts.components import ExpertPredictions
 from nas.experts.fitting import gates, selection
 from nas.experts.linear_probe import probes
-from nas.experts.mixtures import sets_of
+from nas.experts.mixtures import enumerate_mixtures
 
 HELD = 10_000
 
 
-def experts(count: int, images: dict[str, int], classes: int, width: int = 32) -> Experts:
+def experts(count: int, images: dict[str, int], classes: int, width: int = 32) -> ExpertPredictions:
     """Planted predictions; the entries are not looked at by what is timed."""
     generator = torch.Generator().manual_seed(0)
     labels = {
@@ -47,7 +47,7 @@ def experts(count: int, images: dict[str, int], classes: int, width: int = 32) -
         for split, truth in labels.items()
     }
     entries: tuple[Entry, ...] = ()
-    return Experts(entries, logits, labels, features, views)
+    return ExpertPredictions(entries, logits, labels, features, views)
 
 
 def main() -> None:
@@ -57,15 +57,15 @@ def main() -> None:
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--top", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    sizes = {"held": HELD, "val": asked.images, "test": asked.images}
-    table = experts(asked.experts, sizes, asked.classes)
-    sets = sets_of([f"f{n:02}" for n in range(asked.experts)], 4, limit=10**7)
-    assert len(sets.members) == comb(asked.experts, 4)
+    requests = parser.parse_args()
+    torch.set_num_threads(requests.threads)
+    sizes = {"held": HELD, "val": requests.images, "test": requests.images}
+    table = experts(requests.experts, sizes, requests.classes)
+    sets = enumerate_mixtures([f"f{n:02}" for n in range(requests.experts)], 4, limit=10**7)
+    assert len(sets.members) == comb(requests.experts, 4)
     print(
-        f"{len(sets.members):,} quartets of {asked.experts} experts, {asked.images:,} images,"
-        f" {asked.classes} classes, {asked.threads} threads"
+        f"{len(sets.members):,} quartets of {requests.experts} experts, {requests.images:,} images,"
+        f" {requests.classes} classes, {requests.threads} threads"
     )
     start = time.perf_counter()
     accuracy, loss = uniform(table.logits["val"], table.labels["val"], sets.members)
@@ -74,7 +74,7 @@ def main() -> None:
     end = time.perf_counter()
     print(f"averages {middle - start:.1f} s, oracles {end - middle:.2f} s", end="")
     print(f": {1e3 * (end - start) / len(sets.members):.3f} ms a quartet")
-    order = np.lexsort((loss, -accuracy))[: asked.top]
+    order = np.lexsort((loss, -accuracy))[: requests.top]
     for name, fit in (("probes", probes), ("static weights", selection), ("gates", gates)):
         start = time.perf_counter()
         fit(table, sets.members[order])

@@ -31,17 +31,17 @@ import pandas as pd
 from scipy.stats import kendalltau
 
 from nas.campaign import CampaignConfig
-from nas.campaign.bank import bank_of, banked, open_bank, wanted
+from nas.campaign.bank import bank_members, bank_of, existing_entries, open_bank
 from nas.campaign.dataset import examine
-from nas.campaign.run import Voice, run
+from nas.campaign.run import Callbacks, run
 from nas.campaign.screen import screen_space
 from nas.ledger import Ledger
-from nas.ledger.screens import ascends, best_screened, known_of_all, screen_of, screened
+from nas.ledger.screens import best_screened, known_of_all, lower_is_better, screen_of, screened
 from nas.results.screen_validation import with_scores
-from nas.sample import Screened
+from nas.sample import TopKWithControls
 from nas.schema import Choice, Space
 from nas.space import load
-from nas.stats.surrogate import left_out
+from nas.stats.surrogate import cross_val_predict
 
 SCORES = (
     *("uniform", "uniform_loss", "probe", "probe_loss", "static", "static_loss", "gate"),
@@ -66,7 +66,7 @@ def trained(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -> 
     """A campaign's candidates after training, in the order of draws."""
     if name not in ledger.campaign_names():
         ledger.create_campaign(name, space, config.model_dump(mode="json"))
-    run(ledger, name, config, Voice())
+    run(ledger, name, config, Callbacks())
     attempts = ledger.attempts(name)
     return attempts[attempts["outcome"] == "ok"].sort_values("number", ignore_index=True)
 
@@ -80,7 +80,7 @@ def taus(name: str, seeds: list[pd.DataFrame], ledger: Ledger, ident: int) -> di
     scores = with_scores(first, screened(ledger, ident), screen_of(ledger, ident))
     scores = scores.set_index("members").loc[both]
     for score in (*SCORES, *BASELINES):
-        values = scores[score].astype(float) * (-1 if ascends(score) else 1)
+        values = scores[score].astype(float) * (-1 if lower_is_better(score) else 1)
         each = [kendalltau(values, truth[both]).statistic for truth in (one, other)]
         found[f"{name}: {score}"] = float(np.mean(each))
     found[f"{name}: n"] = len(both)
@@ -92,10 +92,10 @@ def corrected(runs: list[pd.DataFrame], controls: set[str], ledger: Ledger, iden
     scored = screened(ledger, ident)
     rows = runs[0][["families", "members", "val_acc", "macs"]]
     rows = with_scores(rows, scored, screen_of(ledger, ident))
-    rows["foretold"] = left_out(rows, known_of_all(scored), [])
+    rows["predicted"] = cross_val_predict(rows, known_of_all(scored), [])
     rows = rows[rows["members"].isin(controls)].set_index("members")
     truths = [seed.set_index("members")["val_acc"].reindex(rows.index) for seed in runs]
-    each = [kendalltau(rows["foretold"], truth, nan_policy="omit").statistic for truth in truths]
+    each = [kendalltau(rows["predicted"], truth, nan_policy="omit").statistic for truth in truths]
     return float(np.mean(each))
 
 
@@ -109,29 +109,29 @@ def filled(
     ledger: Ledger, space: Space, config: CampaignConfig
 ) -> tuple[str, CampaignConfig, pd.DataFrame]:
     """A bank by its name, how it was asked for, and its attempts."""
-    experts = wanted(space, config)
-    there = banked(bank_of(ledger), experts)
+    experts = bank_members(space, config)
+    there = existing_entries(bank_of(ledger), experts)
     missing = [expert for expert in experts if expert.key not in there]
     name, _ = open_bank(ledger, space, config, missing, lambda: examine(config, print))
-    run(ledger, name, config, Voice())
+    run(ledger, name, config, Callbacks())
     attempts = ledger.attempts(name)
     return name, config, attempts[attempts["final"]]
 
 
-def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str, float]:
-    ledger = Ledger(folder / f"{asked.dataset}-{bank_seed}.db", read_only=False)
+def measure(folder: Path, requests: argparse.Namespace, bank_seed: int) -> dict[str, float]:
+    ledger = Ledger(folder / f"{requests.dataset}-{bank_seed}.db", read_only=False)
     space = space_of()
     shared: dict[str, Any] = {
-        "dataset": asked.dataset,
+        "dataset": requests.dataset,
         "executor": "local",
-        "workers": asked.workers,
+        "workers": requests.workers,
         "controls": False,
         "keep_weights": "none",
         "seed": bank_seed,
     }
-    random = CampaignConfig(**shared, trials=asked.random, replicate=2 * bank_seed)
+    random = CampaignConfig(**shared, trials=requests.random, replicate=2 * bank_seed)
     scratch = trained(ledger, "scratch0", space, random)
-    again = CampaignConfig(**shared, trials=asked.repeated, replicate=2 * bank_seed + 1)
+    again = CampaignConfig(**shared, trials=requests.repeated, replicate=2 * bank_seed + 1)
     repeated = trained(ledger, "scratch1", space, again)
 
     config = CampaignConfig(**shared, bank=True, hold_out=0.2, replicate=bank_seed)
@@ -145,25 +145,25 @@ def measure(folder: Path, asked: argparse.Namespace, bank_seed: int) -> dict[str
     averages = screen_space(ledger, space, config, top=1, limit=10**6)
     every = screened(ledger, made["tuned"].ident)
     bank_cost = plain_cost["seconds"].sum() + tuned_cost["seconds"].sum()
-    screen_cost = made["tuned"].seconds * asked.workers  # it has all processors
+    screen_cost = made["tuned"].seconds * requests.workers  # it has all processors
 
     finetuned = Choice(name="start", values=("finetuned",))
     warm = space.with_(choices=(*space.choices, finetuned))
     first = made["tuned"].ident
     if "warm0" in ledger.campaign_names():  # a ledger that was kept
         kept = ledger.campaign("warm0").config
-        if (kept["by"], kept["top"]) != (asked.by, asked.top):
+        if (kept["by"], kept["top"]) != (requests.by, requests.top):
             raise SystemExit(f"{folder} holds the best {kept['top']} by {kept['by']}")
         first = kept["screen"]
     from_screen = {
-        "sampler": Screened.name,
+        "sampler": TopKWithControls.name,
         "screen": first,
-        "top": asked.top,
-        "by": asked.by,
+        "top": requests.top,
+        "by": requests.by,
         "experts": bank,
-        "trials": asked.top + asked.controls,
+        "trials": requests.top + requests.controls,
     }
-    chosen_of = {m for _, m in best_screened(ledger, first, asked.by, asked.top)}
+    chosen_of = {m for _, m in best_screened(ledger, first, requests.by, requests.top)}
     seeds = [CampaignConfig(**shared, **from_screen, replicate=2 * bank_seed + n) for n in (0, 1)]
     runs = [trained(ledger, f"warm{n}", warm, of) for n, of in enumerate(seeds)]
     chosen = runs[0][runs[0]["members"].isin(chosen_of)]
@@ -244,17 +244,17 @@ def main() -> None:
     parser.add_argument("--banks", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="print one JSON line a bank too")
-    asked = parser.parse_args()
-    if asked.folder:
-        asked.folder.mkdir(parents=True, exist_ok=True)
+    requests = parser.parse_args()
+    if requests.folder:
+        requests.folder.mkdir(parents=True, exist_ok=True)
     every = []
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(asked.banks):
-            every.append(measure(asked.folder or Path(folder), asked, seed))
-            if asked.json:
+        for seed in range(requests.banks):
+            every.append(measure(requests.folder or Path(folder), requests, seed))
+            if requests.json:
                 print(json.dumps(every[-1]), flush=True)
     frame = pd.DataFrame(every)
-    print(f"{asked.dataset}, {asked.banks} banks: mean ± sd over banks (of how many)")
+    print(f"{requests.dataset}, {requests.banks} banks: mean ± sd over banks (of how many)")
     for column in frame:
         known = frame[column].dropna()
         spread = f" ± {known.std():.3f}" if len(known) > 1 else ""

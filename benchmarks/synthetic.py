@@ -18,7 +18,16 @@ from nas import space as spaces
 from nas.ledger import Ledger
 from nas.ledger import models as m
 from nas.render import render
-from nas.schema import Assignment, Candidate, Inputs, Pick, Role, Space, Subset, Task
+from nas.schema import (
+    Assignment,
+    Candidate,
+    DatasetInfo,
+    ExpertAxis,
+    ExpertChoice,
+    Role,
+    Space,
+    Task,
+)
 from nas.schema.candidate import Expert
 
 BATCH = 2_000
@@ -27,7 +36,7 @@ LONG = 500
 START = 1.75e9
 MIXINGS = ("soft", "top1", "top2")
 MESSAGE = "CUDA out of memory. Tried to allocate 1.20 GiB"
-INPUTS = Inputs(
+INPUTS = DatasetInfo(
     class_names=tuple("0123456789"),
     mean=(0.5,) * 3,
     std=(0.25,) * 3,
@@ -72,7 +81,7 @@ def space_of(families: int) -> Space:
     whole = spaces.load("moe4")
     assert whole.experts
     some = dict(islice(whole.experts.families.items(), families))
-    return whole.with_(experts=Subset(k=4, families=some))
+    return whole.with_(experts=ExpertAxis(k=4, families=some))
 
 
 class Writer:
@@ -111,7 +120,7 @@ class Writer:
         }
         with self.ledger.session() as session:
             session.add(m.Environment(id=1, digest="0" * 64, data=versions))
-            session.add(m.Inputs(id=1, digest="0" * 64, data=INPUTS.model_dump(mode="json")))
+            session.add(m.DatasetInfo(id=1, digest="0" * 64, data=INPUTS.model_dump(mode="json")))
         made = self.rows()
         while batch := list(islice(made, BATCH)):
             with self.ledger.session() as session:
@@ -129,7 +138,7 @@ class Writer:
     def rows(self) -> Iterator[tuple[list[dict[str, Any]], ...]]:
         """(candidates, attempts, epochs, experts) of one candidate after the other."""
         self.now, number, attempt, seen = START, 0, 0, set[str]()
-        controls = [Pick(family, x.model) for family, x in self.space.members]
+        controls = [ExpertChoice(family, x.model) for family, x in self.space.members]
         while attempt < self.attempts:
             picks = (controls.pop(),) if controls and number % 4 == 3 else self.quartet()
             mixing = () if len(picks) == 1 else (("mixing", str(self.rng.choice(MIXINGS))),)
@@ -142,16 +151,17 @@ class Writer:
             yield self.results(candidate, number, attempt, tries)
             attempt += tries
 
-    def quartet(self) -> tuple[Pick, ...]:
+    def quartet(self) -> tuple[ExpertChoice, ...]:
         assert self.space.experts
         chosen = self.rng.choice(len(self.space.families), 4, replace=False)
         families = [self.space.families[n] for n in sorted(chosen)]
         members = self.space.experts.families
         return tuple(
-            Pick(f, members[f][int(self.rng.integers(len(members[f])))].model) for f in families
+            ExpertChoice(f, members[f][int(self.rng.integers(len(members[f])))].model)
+            for f in families
         )
 
-    def candidate(self, picks: tuple[Pick, ...], choices: Any) -> dict[str, Any]:
+    def candidate(self, picks: tuple[ExpertChoice, ...], choices: Any) -> dict[str, Any]:
         made = Candidate.of(self.space, Assignment(picks, choices), Task(dataset="cifar10"), "0")
         if len(picks) == 1:
             made = made.with_(template="single")

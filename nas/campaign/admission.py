@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from nas.campaign.backoff import Waiting
+from nas.campaign.backoff import Backoff
 from nas.campaign.config import CampaignConfig
 from nas.campaign.launch import Launcher
-from nas.campaign.queue import Agenda
+from nas.campaign.queue import WorkQueue
 from nas.campaign.retry import title
-from nas.ledger import Claim
+from nas.ledger import LeasedCandidate
 from nas.schema import BUSY, CROWDED, Outcome, Trial
 from nas.working_time import awake
 
@@ -17,7 +17,7 @@ from nas.working_time import awake
 class Running:
     """A trial that an executor has."""
 
-    claim: Claim
+    claim: LeasedCandidate
     trial: Trial
     begun: float | None = None
     """`awake()` when a worker took it up; until then it has nothing of a GPU."""
@@ -34,11 +34,11 @@ class Admission:
     def __init__(
         self,
         config: CampaignConfig,
-        agenda: Agenda,
+        agenda: WorkQueue,
         launcher: Launcher,
         say: Callable[[str], None],
     ) -> None:
-        self.waiting = Waiting()
+        self.waiting = Backoff()
         self._config = config
         self._agenda = agenda
         self._launcher = launcher
@@ -51,7 +51,7 @@ class Admission:
         running.begun = awake()
         self._processes = min(self._config.workers, self._processes + 1)
 
-    def refused(self, claim: Claim, outcome: Outcome) -> float:
+    def refused(self, claim: LeasedCandidate, outcome: Outcome) -> float:
         """A try ended for want of memory that others hold; the seconds until the next. Where it
         had not even begun, and there is nowhere else to go, all others would fare alike and wait
         too."""
@@ -59,7 +59,7 @@ class Admission:
         alone = elsewhere or outcome.stage in (CROWDED, BUSY)
         return self.waiting.refused(claim, everyone=not alone)
 
-    def next(self, running: Collection[Running]) -> Claim | None:
+    def next(self, running: Collection[Running]) -> LeasedCandidate | None:
         """The next candidate, leased; None when there is none that may start now."""
         while not self.waiting.paused:
             claim = self.waiting.due()
@@ -74,7 +74,7 @@ class Admission:
                 return claim
         return None
 
-    def _fits_beside(self, claim: Claim, running: Collection[Running]) -> bool:
+    def _fits_beside(self, claim: LeasedCandidate, running: Collection[Running]) -> bool:
         """A suspect runs alone. On a CPU trials share one memory; a GPU's shares are the executor's
         to deal out."""
         if not running:
@@ -87,7 +87,7 @@ class Admission:
         sizes = [(need.cost and need.cost.memory_bytes) or 0 for need in needs]
         return sum(sizes) + len(needs) * self._launcher.data_bytes <= self._launcher.device_bytes
 
-    def _has_room(self, claim: Claim, running: Collection[Running]) -> bool:
+    def _has_room(self, claim: LeasedCandidate, running: Collection[Running]) -> bool:
         """Whether some GPU could hold it, were it not for this campaign's own trials, whom the
         executor has it wait for. What is larger than a whole GPU is refused, not waited for."""
         need = self._launcher.need(claim)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def afterwards(*steps: Callable[[], object]) -> Iterator[None]:
+def always(*steps: Callable[[], object]) -> Iterator[None]:
     """Takes every step after the block. The first error is raised, the block's if it has one: what
     fails after it fails for the same reason, or says less. The later ones are its notes."""
     first: BaseException | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from nas.ledger import Claim
+from nas.ledger import LeasedCandidate
 from nas.working_time import awake
 
 FIRST_SECONDS, LONGEST_SECONDS = 10.0, 300.0
@@ -34,11 +34,11 @@ def _delay(tries: int) -> float:
 
 @dataclass(frozen=True)
 class _PutOff:
-    claim: Claim
+    claim: LeasedCandidate
     due: float
 
 
-class Waiting:
+class Backoff:
     """What was put off, and for how long. A trial that gets on shows that there is memory."""
 
     def __init__(self, clock: Callable[[], float] = awake) -> None:
@@ -46,7 +46,7 @@ class Waiting:
         self._put_off: list[_PutOff] = []
         self._tries: dict[int, int] = {}
         """By candidate: how often it was put off after a try."""
-        self._told: set[int] = set()
+        self._announced: set[int] = set()
         self._paused_until = 0.0
         self._since: float | None = None
         """When the first was put off that no trial has got on after."""
@@ -71,7 +71,7 @@ class Waiting:
             return False
         return self._since is not None and self._clock() - self._since > GIVE_UP_SECONDS
 
-    def refused(self, claim: Claim, *, everyone: bool) -> float:
+    def refused(self, claim: LeasedCandidate, *, everyone: bool) -> float:
         """A try ended for want of memory; the seconds until the next. Where the candidate had not
         even begun, `everyone` else would fare alike, and nothing is tried before."""
         tries = self._tries.get(claim.id, 0)
@@ -82,11 +82,11 @@ class Waiting:
             self._paused_until = self._clock() + seconds
         return seconds
 
-    def no_room(self, claim: Claim) -> bool:
+    def no_room(self, claim: LeasedCandidate) -> bool:
         """It is not tried, for there is no room for it now. True the first time."""
         self._add(claim, LOOK_SECONDS)
-        first = claim.id not in self._told
-        self._told.add(claim.id)
+        first = claim.id not in self._announced
+        self._announced.add(claim.id)
         return first
 
     def got_on(self) -> None:
@@ -94,7 +94,7 @@ class Waiting:
         self._since = None
         self._paused_until = 0.0
 
-    def due(self) -> Claim | None:
+    def due(self) -> LeasedCandidate | None:
         """The next to be tried again, first put off first; None while there is none."""
         now = self._clock()
         for entry in self._put_off:
@@ -103,7 +103,7 @@ class Waiting:
                 return entry.claim
         return None
 
-    def _add(self, claim: Claim, seconds: float) -> None:
+    def _add(self, claim: LeasedCandidate, seconds: float) -> None:
         now = self._clock()
         self._put_off.append(_PutOff(claim, now + seconds))
         if self._since is None:

@@ -22,10 +22,10 @@ from nas.schema import (
     Assignment,
     Candidate,
     Choice,
-    Pick,
+    ExpertAxis,
+    ExpertChoice,
     ProblemError,
     Space,
-    Subset,
     UsageError,
     fault_of,
 )
@@ -35,7 +35,7 @@ HOLD_OUT = 0.2
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BankMember:
     """One expert that a space has, as the bank would keep it."""
 
     family: str
@@ -55,31 +55,31 @@ def bank_of(ledger: Ledger) -> Bank:
     return Bank(contained(ledger.files, FOLDER))
 
 
-def singles(space: Space) -> Space:
+def single_expert_space(space: Space) -> Space:
     """The space of a space's members, each by itself."""
     if space.experts is None:
         raise ProblemError(f"{space.name} has no families to train", fix="choose another space")
-    experts = Subset(k=1, families=space.experts.families)
+    experts = ExpertAxis(k=1, families=space.experts.families)
     return space.with_(template=TEMPLATE, experts=experts, choices=())
 
 
-def wanted(space: Space, config: CampaignConfig) -> list[Wanted]:
+def bank_members(space: Space, config: CampaignConfig) -> list[BankMember]:
     """Every member of a space as the candidate its expert is trained as.
 
     Where `config.experts` is a bank they are tuned: trained on, alone, from that bank's experts,
     which are those of the same settings from scratch.
     """
-    alone, digest = singles(space), template_hash(TEMPLATE)
+    alone, digest = single_expert_space(space), template_hash(TEMPLATE)
     begun = None
     if config.experts != SCRATCH:
-        scratch = wanted(space, config.with_(experts=SCRATCH))
+        scratch = bank_members(space, config.with_(experts=SCRATCH))
         begun = {expert.model: expert.key for expert in scratch}
     return [
-        Wanted(
+        BankMember(
             family,
             Candidate.of(
                 alone,
-                Assignment(picks=(Pick(family, member.model),)),
+                Assignment(picks=(ExpertChoice(family, member.model),)),
                 config.task,
                 digest,
                 replicate=config.replicate,
@@ -90,7 +90,7 @@ def wanted(space: Space, config: CampaignConfig) -> list[Wanted]:
     ]
 
 
-def banked(bank: Bank, experts: Iterable[Wanted]) -> dict[str, Entry]:
+def existing_entries(bank: Bank, experts: Iterable[BankMember]) -> dict[str, Entry]:
     """The entries that stand under the experts' keys, by key; damaged ones are left out."""
     found = {}
     for expert in experts:
@@ -114,7 +114,7 @@ def open_bank(
     ledger: Ledger,
     space: Space,
     config: CampaignConfig,
-    missing: Iterable[Wanted],
+    missing: Iterable[BankMember],
     examined: Callable[[], Manifest],
 ) -> tuple[str, int]:
     """The campaign that trains what is missing, and how many experts it trains again.
@@ -123,20 +123,20 @@ def open_bank(
     damage or by hand, is opened again. What failed in training stays failed. A new one keeps what
     its data are made of, which `examined` says.
     """
-    alone = singles(space)
-    asked = config.model_dump(mode="json")
+    alone = single_expert_space(space)
+    settings = config.model_dump(mode="json")
     for name in reversed(ledger.campaign_names()):
         row = ledger.campaign(name)
-        if row.space != alone.model_dump(mode="json") or _kind(row.config) != _kind(asked):
+        if row.space != alone.model_dump(mode="json") or _kind(row.config) != _kind(settings):
             continue
-        ledger.update_config(row.id, asked)
+        ledger.update_config(row.id, settings)
         store = CampaignStore(ledger, row.id, Owner.me())
         return row.name, store.reopen([expert.key for expert in missing])
     tuned = "" if config.experts == SCRATCH else "tuned-"
     named = alone.with_(name=f"{tuned}bank-{space.name}")
     manifest = examined()
     name, made = ledger.name_campaign(
-        lambda taken: default_name(named, config.dataset, taken), alone, asked
+        lambda taken: default_name(named, config.dataset, taken), alone, settings
     )
     keep_manifest(ledger, made, manifest.to_json())
     return name, 0
@@ -154,12 +154,14 @@ def bank_with(
 ) -> str:
     """A bank's campaign that trains all of a space's members alike; a new one if there is none, as
     `open_bank` makes it."""
-    keys = {expert.key for expert in wanted(space, config)}
+    keys = {expert.key for expert in bank_members(space, config)}
     for name in reversed(ledger.campaign_names()):
         row = ledger.campaign(name)
         if not row.config.get("bank") or _kind(row.config) != _kind(config.model_dump(mode="json")):
             continue
-        there = wanted(Space.model_validate(row.space), CampaignConfig.model_validate(row.config))
+        there = bank_members(
+            Space.model_validate(row.space), CampaignConfig.model_validate(row.config)
+        )
         if keys <= {expert.key for expert in there}:
             return name
     return open_bank(ledger, space, config, [], examined)[0]
@@ -195,8 +197,10 @@ def warm_keys(ledger: Ledger, space: Space, config: CampaignConfig) -> dict[str,
         return None
     find_bank(ledger, config.experts, space, config)
     row = ledger.campaign(config.experts)
-    experts = wanted(Space.model_validate(row.space), CampaignConfig.model_validate(row.config))
-    there = banked(bank_of(ledger), experts)
+    experts = bank_members(
+        Space.model_validate(row.space), CampaignConfig.model_validate(row.config)
+    )
+    there = existing_entries(bank_of(ledger), experts)
     members = {member.model: member for _, member in space.members}
     return {
         expert.model: expert.key
@@ -210,7 +214,7 @@ def cold_models(space: Space, warm: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(member.model for _, member in space.members if member.model not in warm)
 
 
-def less(space: Space, models: Iterable[str]) -> Space:
+def without_members(space: Space, models: Iterable[str]) -> Space:
     """The space without some members; ProblemError where too few families would be left."""
     try:
         return space.without(models)
@@ -249,9 +253,9 @@ def check_starts(space: Space, config: CampaignConfig) -> None:
         try:
             space.recipe.finetuned()
         except ValidationError as error:
-            field, said = fault_of(error)
+            field, problem = fault_of(error)
             raise ProblemError(
-                f"finetuned experts would have a {field} beyond its bounds: {said}",
+                f"finetuned experts would have a {field} beyond its bounds: {problem}",
                 where=f"the recipe of {space.name}",
                 fix="bring warm_lr nearer to 1",
             ) from None
@@ -263,9 +267,9 @@ def _unfit(
     if not row.get("bank"):
         return "this campaign is no bank"
     known = (row["dataset"], row["split_seed"], bank.image_size, bank.channels)
-    asked = (config.dataset, config.split_seed, space.image_size, space.channels)
+    settings = (config.dataset, config.split_seed, space.image_size, space.channels)
     names = ("data set", "split", "resolution", "number of channels")
-    for name, has, wants in zip(names, known, asked, strict=True):
+    for name, has, wants in zip(names, known, settings, strict=True):
         if has != wants:
             return f"this bank's {name} is {has}, not {wants}"
     return None

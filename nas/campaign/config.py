@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from nas.schema import Noun, Space, Task, UsageError
+from nas.schema import Frozen, Space, Task, UsageError
 
 MOST = 2**31 - 1
 """Of what is counted: a database's integers hold no more."""
@@ -14,7 +14,7 @@ LONGEST = 1e10
 """Seconds: three centuries, beyond which clocks and time-outs overflow."""
 
 
-class CampaignConfig(Noun):
+class CampaignConfig(Frozen):
     """Everything but the space that decides how a campaign goes."""
 
     dataset: str = "digits"

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 from nas.campaign.config import CampaignConfig
 from nas.campaign.controls import check_template
-from nas.campaign.run import Ended, Voice, run
-from nas.ledger import CampaignStore, Drawn, Ledger, Owner
+from nas.campaign.run import Callbacks, RunResult, run
+from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner
 from nas.render import current_hash, rendered_anew
 from nas.schema import ProblemError, Role, Space
 
 
 def confirm(
-    ledger: Ledger, name: str, config: CampaignConfig, voice: Voice, *, top: int, seeds: int
-) -> Ended:
+    ledger: Ledger, name: str, config: CampaignConfig, callbacks: Callbacks, *, top: int, seeds: int
+) -> RunResult:
     """Trains each of the `top` leaders `seeds` more times and draws nothing new."""
     row = ledger.campaign(name)
     store = CampaignStore(ledger, row.id, Owner.me())
@@ -30,17 +30,17 @@ def confirm(
     new = store.plan(
         Role.CONFIRM,
         (
-            replace(leader, candidate=leader.candidate.again(replicate), code=code)
+            replace(leader, candidate=leader.candidate.with_replicate(replicate), code=code)
             for leader, code in zip(leaders, codes, strict=True)
             for replicate in range(1, seeds + 1)
         ),
     )
-    voice.say(f"{new} confirmations of {len(leaders)} leaders to train")
+    callbacks.on_message(f"{new} confirmations of {len(leaders)} leaders to train")
     unlimited = config.with_(budget_seconds=None)
-    return run(ledger, name, unlimited, voice, only=Role.CONFIRM)
+    return run(ledger, name, unlimited, callbacks, only=Role.CONFIRM)
 
 
-def _code(leader: Drawn, space: Space) -> str:
+def _code(leader: NewCandidate, space: Space) -> str:
     """What a leader was trained as. Raises ProblemError where its template makes something else
     now."""
     candidate = leader.candidate

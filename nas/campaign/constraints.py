@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from nas.campaign.config import CampaignConfig
 from nas.sample import SAMPLERS
-from nas.schema import Plan, Probe, ProblemError, Space, UsageError, did_you_mean
+from nas.schema import DrawConstraints, MemberProfile, ProblemError, Space, UsageError, did_you_mean
 
 
 def check_plan(space: Space, config: CampaignConfig) -> None:
@@ -39,10 +39,12 @@ def check_enough(space: Space, config: CampaignConfig) -> None:
         raise ProblemError(few, where=f"space {space.name}", fix="give it more families")
 
 
-def plan_of(config: CampaignConfig, probes: Mapping[str, Probe], cold: Iterable[str] = ()) -> Plan:
+def plan_of(
+    config: CampaignConfig, probes: Mapping[str, MemberProfile], cold: Iterable[str] = ()
+) -> DrawConstraints:
     """What may be drawn now; `cold`: models that the campaign's bank has no expert of."""
     failing = {model for model, probe in probes.items() if not probe.ok}
-    return Plan(
+    return DrawConstraints(
         drop=tuple(sorted(config.drop)),
         prefer=tuple(sorted(config.prefer)),
         left_out=tuple(sorted(failing.union(cold))),

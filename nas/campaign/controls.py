@@ -7,12 +7,12 @@ trained alone at equal epochs.
 from collections.abc import Iterable, Iterator
 
 from nas.render import CandidateError, template_hash
-from nas.schema import Assignment, Candidate, Pick, Record, Space, Status, Task
+from nas.schema import Assignment, Candidate, ExpertChoice, Record, Space, Status, Task
 
 TEMPLATE = "single"
 
 
-def control(space: Space, pick: Pick, task: Task) -> Candidate:
+def control(space: Space, pick: ExpertChoice, task: Task) -> Candidate:
     """The candidate that trains one member alone."""
     alone = space.with_(template=TEMPLATE)
     return Candidate.of(alone, Assignment(picks=(pick,)), task, template_hash(TEMPLATE))
@@ -29,7 +29,7 @@ def check_template(candidate: Candidate, space: Space) -> None:
         )
 
 
-def due(records: Iterable[Record], have: set[Pick]) -> Iterator[Pick]:
+def due(records: Iterable[Record], have: set[ExpertChoice]) -> Iterator[ExpertChoice]:
     """Members of successful candidates that no control stands for yet, in order of draws."""
     seen = set(have)
     for record in records:

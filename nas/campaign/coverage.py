@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from nas.ledger import CampaignStore
 from nas.schema import Record, Space
-from nas.stats import Verdict, audit_of, draws
+from nas.stats import AuditResult, audit_of, draws
 
 
-class Coverage:
+class AuditWatch:
     """Follows a campaign's draws, those of earlier runs first, and notes once what it finds."""
 
     def __init__(self, store: CampaignStore, space: Space, bias: str) -> None:
@@ -17,10 +17,10 @@ class Coverage:
         self._audit = audit_of(space, store.events("phase"))
         self._seen = 0
         self._ended: set[int] = set()
-        self._told = {event["family"] for event in store.events("failing")}
+        self._announced = {event["family"] for event in store.events("failing")}
         self._flagged = bool(store.events("coverage"))
 
-    def look(self, records: Sequence[Record]) -> tuple[Verdict, list[str]]:
+    def look(self, records: Sequence[Record]) -> tuple[AuditResult, list[str]]:
         """The verdict on all draws so far, and what is new in it, a line each."""
         new = records[self._seen :]
         if new:
@@ -37,15 +37,15 @@ class Coverage:
         verdict = self._audit.verdict
         return verdict, list(self._note(verdict))
 
-    def _note(self, verdict: Verdict) -> list[str]:
+    def _note(self, verdict: AuditResult) -> list[str]:
         lines = []
         if verdict.verdict == "biased" and not self._flagged:
             self._flagged = True
             self._store.event("coverage", flagged_at=verdict.flagged_at, why=verdict.why)
             lines.append(verdict.line)
         for family, why in verdict.failing.items():
-            if family not in self._told:
-                self._told.add(family)
+            if family not in self._announced:
+                self._announced.add(family)
                 self._store.event("failing", family=family, why=why)
                 lines.append(f"{why}: look at `nas report failures`")
         return lines

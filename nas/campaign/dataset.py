@@ -6,14 +6,14 @@ from pathlib import Path
 from time import monotonic
 
 from nas import data
-from nas.campaign.bank import wanted
+from nas.campaign.bank import bank_members
 from nas.campaign.config import CampaignConfig
 from nas.data.catalog import FOLDERS, find
 from nas.data.manifest import Manifest
 from nas.ledger import Ledger
 from nas.ledger.datasets import banks_of, keep_manifest, manifest_of, renew_manifest
 from nas.ledger.screens import screen_of
-from nas.schema import SCRATCH, Inputs, Outcome, ProblemError, Space, Status, command_line
+from nas.schema import SCRATCH, DatasetInfo, Outcome, ProblemError, Space, Status, command_line
 
 _SECONDS = 10.0
 """Between lines that say how far the look has come."""
@@ -25,12 +25,12 @@ def examine(
 ) -> Manifest:
     """Looks at every image of a campaign's data set, but where all that is asked is whether it is
     the `known` one; ProblemError as `nas.data.examine`."""
-    said = monotonic()
+    reported_at = monotonic()
 
     def tell(done: int, total: int) -> None:
-        nonlocal said
-        if monotonic() - said > _SECONDS:
-            said = monotonic()
+        nonlocal reported_at
+        if monotonic() - reported_at > _SECONDS:
+            reported_at = monotonic()
             say(f"looked at {done:,} of {total:,} files")
 
     found = data.examine(config.task, Path(config.data_root), known=known, tell=tell)
@@ -103,7 +103,7 @@ def experts_of(ledger: Ledger, config: CampaignConfig) -> list[str]:
     if config.experts != SCRATCH:
         row = ledger.campaign(config.experts)
         bank = CampaignConfig.model_validate(row.config)
-        keys += [expert.key for expert in wanted(Space.model_validate(row.space), bank)]
+        keys += [expert.key for expert in bank_members(Space.model_validate(row.space), bank)]
     if config.screen is not None:
         keys += [expert["key"] for expert in screen_of(ledger, config.screen).experts]
     return keys
@@ -169,7 +169,7 @@ class SameData:
     meanwhile would put models of two data sets into one table."""
 
     def __init__(self) -> None:
-        self._first: Inputs | None = None
+        self._first: DatasetInfo | None = None
 
     def check(self, outcome: Outcome) -> Outcome:
         """The outcome, or a failure at stage `data` where its classes, the numbers of its
@@ -193,9 +193,9 @@ class SameData:
         )
 
 
-def _counted(fed: Inputs) -> tuple[object, ...]:
+def _counted(fed: DatasetInfo) -> tuple[object, ...]:
     return fed.class_names, fed.val_images, fed.test_images, fed.value_range
 
 
-def _scale(fed: Inputs) -> str:
+def _scale(fed: DatasetInfo) -> str:
     return ", values {:g}…{:g}".format(*fed.value_range) if fed.value_range else ""

@@ -6,23 +6,23 @@ from dataclasses import replace
 
 from nas.campaign import weights
 from nas.campaign.admission import Admission, Running
-from nas.campaign.afterwards import afterwards
+from nas.campaign.afterwards import always
 from nas.campaign.backoff import GIVE_UP_SECONDS
 from nas.campaign.config import CampaignConfig
-from nas.campaign.coverage import Coverage
+from nas.campaign.coverage import AuditWatch
 from nas.campaign.dataset import SameData
-from nas.campaign.exclusions import benched
+from nas.campaign.exclusions import excluded_for_failing
 from nas.campaign.launch import Launcher
 from nas.campaign.proposals import Proposer
-from nas.campaign.queue import Agenda
-from nas.campaign.retry import alone, title, told, verdict
+from nas.campaign.queue import WorkQueue
+from nas.campaign.retry import alone, decide_retry, format_result, title
 from nas.campaign.rungs import Rungs
 from nas.campaign.stale_files import make_stop_file, remove_stop_file, stop_file
-from nas.campaign.timer import Clock
+from nas.campaign.timer import BudgetTimer
 from nas.campaign.trackers import Recorder
 from nas.execute import Idle
 from nas.hardware import MemoryReader
-from nas.ledger import CampaignStore, Claim
+from nas.ledger import CampaignStore, LeasedCandidate
 from nas.ledger.errors import DamagedError
 from nas.render import CandidateError
 from nas.schema import Epoch, Outcome, Role, Status, Trial
@@ -47,13 +47,13 @@ class CampaignDriver:
         config: CampaignConfig,
         store: CampaignStore,
         proposer: Proposer,
-        clock: Clock,
+        clock: BudgetTimer,
         *,
         environment_id: int,
         device_bytes: int,
         data_bytes: int = 0,
         memory: MemoryReader | None = None,
-        coverage: Coverage | None = None,
+        coverage: AuditWatch | None = None,
         recorder: Recorder | None = None,
         only: Role | None = None,
         say: Callable[[str], None] = lambda line: None,
@@ -76,7 +76,7 @@ class CampaignDriver:
         self.fault: str | None = None
         """What went wrong outside of any candidate: unreadable data, a full disk."""
         self.stop_file = stop_file(store.ledger.files, store.owner)
-        self._agenda = Agenda(config, store, proposer, only, say)
+        self._agenda = WorkQueue(config, store, proposer, only, say)
         self._launcher = Launcher(
             config,
             store,
@@ -89,11 +89,11 @@ class CampaignDriver:
         self._admission = Admission(config, self._agenda, self._launcher, say)
         self._running: dict[int, Running] = {}
         self._same_data = SameData()
-        self._benched = benched(store.records(), config.bench_after)
-        self._asked: str | None = None
+        self._benched = excluded_for_failing(store.records(), config.bench_after)
+        self._signal: str | None = None
         self._last_beat = 0.0
-        self._lock_told = False
-        self._others_told = False
+        self._lock_announced = False
+        self._others_announced = False
         self._last_heartbeat = time.monotonic()
         asha = config.scheduler == "asha"
         self._coverage = coverage
@@ -143,7 +143,7 @@ class CampaignDriver:
         running = self._running.pop(attempt)
         claim = running.claim
         outcome = self._same_data.check(outcome)
-        result = verdict(outcome, claim, self.config, running.trial.memory_fraction)
+        result = decide_retry(outcome, claim, self.config, running.trial.memory_fraction)
         if not self.store.finish(
             claim, attempt, outcome, final=result.final, micro_batches=result.micro_batches
         ):
@@ -164,7 +164,7 @@ class CampaignDriver:
             unbegun=claim.unbegun + (killed and outcome.unbegun),
             earlier=(self._launcher.earlier(running.trial), *claim.earlier),
         )
-        line = told(claim, outcome, result)
+        line = format_result(claim, outcome, result)
         if result.waits:
             seconds = self._admission.refused(again, outcome)
             line += f"; tried again in {seconds:.0f} s"
@@ -176,9 +176,9 @@ class CampaignDriver:
             self._agenda.waiting.append(again)
         self._agenda.note_result()
         self.say(line)
-        self.look_back()
+        self.update_exclusions()
 
-    def _fenced_off(self, claim: Claim, so: str) -> None:
+    def _fenced_off(self, claim: LeasedCandidate, so: str) -> None:
         """An attempt is not this driver's any more. Its candidate is nobody's work then, unless
         another driver has it."""
         if self.store.let_go(claim):
@@ -221,24 +221,24 @@ class CampaignDriver:
     def interrupt(self, signal_name: str) -> None:
         """As `stop`; safe in a signal handler, for it touches no database and no terminal."""
         self.interrupted = True
-        self._asked = signal_name
+        self._signal = signal_name
 
     def wait_for_ledger(self, seconds: float) -> bool:
         """Patience with a ledger that another program keeps locked: workers go on meanwhile, and
         what they report waits for its turn. A second Ctrl-C ends it."""
         if seconds < LOCK_SECONDS:
-            self._lock_told = False
-        elif not self._lock_told:
-            self._lock_told = True
+            self._lock_announced = False
+        elif not self._lock_announced:
+            self._lock_announced = True
             self.say("another program keeps the ledger locked: waiting for it, nothing is lost")
         return not self.abort
 
     def close(self) -> None:
         """Records the last working seconds and gives up every lease; each of it, whatever becomes
         of the rest."""
-        with afterwards(
+        with always(
             self.store.release_all,
-            lambda: weights.sweep(self.store.settled()),
+            lambda: weights.sweep(self.store.attempt_files()),
             self._say_the_state,
             self.store.ledger.storage.fold_in,
             lambda: remove_stop_file(self.stop_file),
@@ -247,8 +247,8 @@ class CampaignDriver:
             self._heartbeat()
 
     def _say_the_state(self) -> None:
-        if self.stopping is None and self._asked is not None:
-            self.stopping = f"stopped by {self._asked}"
+        if self.stopping is None and self._signal is not None:
+            self.stopping = f"stopped by {self._signal}"
         if not self.store.open_elsewhere():
             done = self.finished and not self.store.open_candidates()
             self.store.set_state("done" if done else "stopped")
@@ -260,7 +260,7 @@ class CampaignDriver:
 
     # Choosing
 
-    def _claim(self) -> Claim | None:
+    def _claim(self) -> LeasedCandidate | None:
         """What to do next, as far as there is memory for it."""
         try:
             return self._admission.next(self._running.values())
@@ -278,8 +278,8 @@ class CampaignDriver:
         if len(self._admission.waiting):
             return False
         if not self._agenda.empty:
-            if not self._others_told:
-                self._others_told = True
+            if not self._others_announced:
+                self._others_announced = True
                 self.say(
                     "all that is left is another driver's: waiting until it has a result, or has"
                     " given no sign of life for a minute"
@@ -290,7 +290,7 @@ class CampaignDriver:
             self.stop(f"too few families are left: {names} are benched for failing")
         return True
 
-    def _launch(self, claim: Claim) -> Trial | None:
+    def _launch(self, claim: LeasedCandidate) -> Trial | None:
         """The trial for a claim; None where there is nothing for a worker to do."""
         trial = self._launcher.trial(claim)
         if trial is None:
@@ -307,10 +307,10 @@ class CampaignDriver:
 
     # After an end
 
-    def look_back(self) -> None:
+    def update_exclusions(self) -> None:
         """Benches families that keep failing, and asks whether the draw is fair."""
         records, after = self.store.records(), self.config.bench_after
-        now = benched(records, after)
+        now = excluded_for_failing(records, after)
         for family in sorted(now - self._benched):
             self.store.event("benched", family=family, after=after, drawn=len(records))
             self.say(f"{family} is benched: its last {after} candidates failed")
@@ -323,7 +323,7 @@ class CampaignDriver:
                 self.stop(BIASED)
 
     def _look_for_an_end(self) -> None:
-        if self._asked is not None:
-            self.stop(f"stopped by {self._asked}")
+        if self._signal is not None:
+            self.stop(f"stopped by {self._signal}")
         elif self.clock.spent:
             self.stop(SPENT)

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nas.campaign.bank import cold_models, less, warm_keys
+from nas.campaign.bank import cold_models, warm_keys, without_members
 from nas.campaign.checks import check_settings
 from nas.campaign.config import CampaignConfig
 from nas.campaign.constraints import check_enough, plan_of
 from nas.campaign.dataset import examine_if_there
-from nas.campaign.gate_cost import Gates
+from nas.campaign.gate_cost import GateCostProbe
 from nas.campaign.probing import classes_of, conditions_for, feasible, left_out, unsound_members
 from nas.campaign.proposals import Proposer
 from nas.campaign.screen import sampler_of
-from nas.ledger import CampaignStore, Drawn, Ledger, Owner, phase_of, probe_digest
+from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner, phase_of, probe_digest
 from nas.processes import Sandbox
 from nas.render import render, runs_unasked
 from nas.schema import Record, Space
-from nas.stats import OF_A_BANK, Verdict, audit_of, draws
+from nas.stats import NOTHING_DRAWN, AuditResult, audit_of, draws
 
 GATE_SECONDS = 300.0
 """How long a template's code may take: nothing else waits for it."""
@@ -55,7 +55,7 @@ class DryRun:
         probes = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
         warm = warm_keys(ledger, space, config) if ledger else None
         cold = () if warm is None else cold_models(space, warm)
-        warmed = less(space, cold)
+        warmed = without_members(space, cold)
         unprobed = (member for _, member in warmed.members if member.model not in probes)
         probes |= unsound_members(unprobed, under)
         allowed = feasible(warmed, probes)
@@ -99,11 +99,13 @@ class DryRun:
             phase=number,
             replicate=config.replicate,
             warm=warm,
-            measure=Gates(self._sandbox, say, seconds=GATE_SECONDS) if runs else lambda *_: None,
+            measure=GateCostProbe(self._sandbox, say, seconds=GATE_SECONDS)
+            if runs
+            else lambda *_: None,
             write=render,
         )
 
-    def __iter__(self) -> Iterator[Drawn]:
+    def __iter__(self) -> Iterator[NewCandidate]:
         with self._sandbox:
             for _ in range(self._trials):
                 drawn = self._propose(self._records)
@@ -114,16 +116,16 @@ class DryRun:
                 yield drawn
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> AuditResult:
         """The audit of all draws so far, those of the campaign gone on from first."""
         if self._bank:
-            return OF_A_BANK
+            return NOTHING_DRAWN
         audit = audit_of(self._space, self._phases)
         audit.add(draws(self._records, self._bias, self._phases, self._benched))
         return audit.verdict
 
 
-def as_json(drawn: Drawn) -> dict[str, Any]:
+def as_json(drawn: NewCandidate) -> dict[str, Any]:
     """A drawn candidate in plain data; `memory_bytes` is None unless every probe is cached, and
     every cost where it was not counted."""
     candidate, cost = drawn.candidate, drawn.cost

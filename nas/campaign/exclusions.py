@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nas.schema import Record
 
 
-def benched(records: Sequence[Record], after: int) -> frozenset[str]:
+def excluded_for_failing(records: Sequence[Record], after: int) -> frozenset[str]:
     """Families whose last `after` finished candidates, in order of draws, all failed.
 
     A healthy family is drawn with failing partners now and then; it takes an unbroken run to be

@@ -9,7 +9,7 @@ GATE_SECONDS = 20.0
 """How long a template's code may take: shorter than the lease of what runs meanwhile."""
 
 
-class Gates:
+class GateCostProbe:
     """Calls `nas.measure.overhead` in a killable child, which lives as long as this.
 
     A template that cannot be counted counts as nothing and is told of: its candidate goes on to a

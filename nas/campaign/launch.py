@@ -11,7 +11,7 @@ from nas.contained import contained
 from nas.experts import FOLDER
 from nas.files import clear_unfinished
 from nas.hardware import CONTEXT_BYTES, MemoryReader, larger_share, settled_precision, share
-from nas.ledger import CampaignStore, Claim, Earlier
+from nas.ledger import CampaignStore, LeasedCandidate, PreviousAttempt
 from nas.measure import too_large
 from nas.schema import CHECKPOINT, Outcome, Role, Status, Trial
 
@@ -34,7 +34,7 @@ class Launcher:
     def files(self) -> Path:
         return self.store.ledger.files
 
-    def trial(self, claim: Claim) -> Trial | None:
+    def trial(self, claim: LeasedCandidate) -> Trial | None:
         """A new attempt at a candidate; None if its lease was lost."""
         fraction = self._share(claim)
         resumed, checkpoint = self._resumable(claim)
@@ -71,7 +71,7 @@ class Launcher:
             keep_weights=self._keeps_weights(claim),
         )
 
-    def refusal(self, claim: Claim) -> Outcome | None:
+    def refusal(self, claim: LeasedCandidate) -> Outcome | None:
         """The outcome of a candidate that cannot fit the device; None where it may."""
         if claim.cost is None:
             return None
@@ -104,21 +104,21 @@ class Launcher:
         kept = processes * (2 * CONTEXT_BYTES + self.data_bytes)
         return [gpu.room(share, kept) for gpu in known]
 
-    def need(self, claim: Claim) -> int:
+    def need(self, claim: LeasedCandidate) -> int:
         """Estimated bytes on a GPU: the candidate's, the data's and the context's; 0 where there
         is no estimate."""
         memory = claim.cost.memory_bytes if claim.cost else None
         return 0 if memory is None else memory + self.data_bytes + CONTEXT_BYTES
 
-    def earlier(self, trial: Trial) -> Earlier:
+    def earlier(self, trial: Trial) -> PreviousAttempt:
         """A trial of this launcher as a later attempt sees it."""
-        return Earlier(trial.attempt)
+        return PreviousAttempt(trial.attempt)
 
-    def _keeps_weights(self, claim: Claim) -> bool:
+    def _keeps_weights(self, claim: LeasedCandidate) -> bool:
         rule = self.config.keep_weights
         return rule == "all" or (rule != "none" and claim.role is not Role.CONTROL)
 
-    def _share(self, claim: Claim) -> float | None:
+    def _share(self, claim: LeasedCandidate) -> float | None:
         """The quantised share of a GPU a candidate gets: what its estimate says, or more than was
         too small for it; a whole one with its batch split."""
         if not self.config.gpus:
@@ -129,7 +129,7 @@ class Launcher:
         fits = share(need + self.data_bytes, self.device_bytes) or 1.0
         return max(fits, larger_share(claim.outgrown)) if claim.outgrown else fits
 
-    def _resumable(self, claim: Claim) -> tuple[int, str] | tuple[None, None]:
+    def _resumable(self, claim: LeasedCandidate) -> tuple[int, str] | tuple[None, None]:
         """The latest attempt that left a checkpoint, and where: what it is its worker sees, and
         says if it is no use, or if one is gone that must have been there. What their workers were
         writing when they were killed goes."""

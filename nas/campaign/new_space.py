@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from nas.campaign.probing import probe_members
 from nas.measure import candidates, conditions, proposed_space
-from nas.schema import Member, Probe, Space
+from nas.schema import Member, MemberProfile, Space
 
 CLASSES = 10
 
@@ -29,7 +29,7 @@ def new_space(
         watch(f"found {len(found) + 1} models; {member.model}, {params / 1e6:.1f} M parameters")
         found.append((family, member))
 
-    def probed(done: int, total: int, probe: Probe) -> None:
+    def probed(done: int, total: int, probe: MemberProfile) -> None:
         state = "ok" if probe.ok else probe.problem
         watch(f"probing {done}/{total}: {probe.member.model} {state}")
         if not probe.ok:

@@ -12,16 +12,16 @@ from nas.hardware import settled_precision
 from nas.ledger import Ledger, probe_digest
 from nas.measure import Crowded, conditions, meta_cost, probe_beside_others
 from nas.processes import Answer, Sandbox
-from nas.schema import Conditions, Member, Probe, ProblemError, Space
+from nas.schema import Member, MemberProfile, ProblemError, ProfileConditions, Space
 
 PROBE_SECONDS = 300.0
 """How long one member's probe may take before its process is killed."""
 
-Watch = Callable[[int, int, Probe], None]
+Watch = Callable[[int, int, MemberProfile], None]
 """Called after each probe with (done, total, probe)."""
 
 
-def conditions_for(space: Space, config: CampaignConfig, classes: int) -> Conditions:
+def conditions_for(space: Space, config: CampaignConfig, classes: int) -> ProfileConditions:
     """What a campaign's probes are taken under."""
     precision, _ = settled_precision(space.recipe.precision, config.gpus)
     return conditions(space.image_size, space.channels, classes, config.device, precision)
@@ -30,12 +30,12 @@ def conditions_for(space: Space, config: CampaignConfig, classes: int) -> Condit
 def probe_members(
     ledger: Ledger | None,
     members: list[Member],
-    under: Conditions,
+    under: ProfileConditions,
     *,
     gpus: int = 0,
     watch: Watch = lambda done, total, probe: None,
     say: Callable[[str], None] = lambda line: None,
-) -> dict[str, Probe]:
+) -> dict[str, MemberProfile]:
     """A probe for each member, by model name: from the cache, or taken now in a killable child,
     on one of so many GPUs that works and has room, as `under` says.
 
@@ -59,7 +59,7 @@ def probe_members(
                 result = taken.value
             else:
                 sandbox.close()  # what CUDA is left in after an error is not for the next member
-                result = Probe(member=member, ok=False, problem=f"{taken.problem}, twice")
+                result = MemberProfile(member=member, ok=False, problem=f"{taken.problem}, twice")
             found[member.model] = result
             if ledger and taken.ok:
                 ledger.put_probes(under, [result])
@@ -68,13 +68,13 @@ def probe_members(
 
 
 def _probed(
-    sandbox: Sandbox, member: Member, under: Conditions, say: Callable[[str], None]
-) -> Answer[Probe]:
+    sandbox: Sandbox, member: Member, under: ProfileConditions, say: Callable[[str], None]
+) -> Answer[MemberProfile]:
     """A member's probe, once there was the memory for one."""
     for seconds in delays():
         taken = sandbox.call(probe_beside_others, member, under, timeout=PROBE_SECONDS)
         if not taken.ok or not isinstance(taken.value, Crowded):
-            return cast(Answer[Probe], taken)
+            return cast(Answer[MemberProfile], taken)
         sandbox.close()
         say(
             f"{member.model}: its probe waits for memory that others hold; tried again in"
@@ -87,7 +87,9 @@ def _probed(
     )
 
 
-def unsound_members(members: Iterable[Member], under: Conditions) -> dict[str, Probe]:
+def unsound_members(
+    members: Iterable[Member], under: ProfileConditions
+) -> dict[str, MemberProfile]:
     """A failed probe of each member that does not build, by model name. They are built here, on the
     meta device: nothing is trained, and what fails only in training is not found."""
     failed = {}
@@ -95,11 +97,13 @@ def unsound_members(members: Iterable[Member], under: Conditions) -> dict[str, P
         try:
             meta_cost(member, under.image_size, under.channels, under.num_classes)
         except ProblemError as error:
-            failed[member.model] = Probe(member=member, ok=False, problem=str(error.problem))
+            failed[member.model] = MemberProfile(
+                member=member, ok=False, problem=str(error.problem)
+            )
     return failed
 
 
-def left_out(probes: Mapping[str, Probe]) -> list[str]:
+def left_out(probes: Mapping[str, MemberProfile]) -> list[str]:
     """A line for each member whose probe failed."""
     return [
         f"{model} fails its pre-flight and is left out: {probe.problem}"
@@ -108,7 +112,7 @@ def left_out(probes: Mapping[str, Probe]) -> list[str]:
     ]
 
 
-def feasible(space: Space, probes: Mapping[str, Probe]) -> Space:
+def feasible(space: Space, probes: Mapping[str, MemberProfile]) -> Space:
     """The space less the members whose probe failed.
 
     Raises ProblemError when fewer families than experts remain, with the reasons.

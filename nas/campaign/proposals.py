@@ -3,12 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from nas.campaign.exclusions import benched
-from nas.ledger import Drawn
+from nas.campaign.exclusions import excluded_for_failing
+from nas.ledger import NewCandidate
 from nas.measure import Overhead, cost, overhead
-from nas.render import render_to_run, template_hash, told_of
+from nas.render import candidate_errors, render_to_run, template_hash
 from nas.sample import Sampler
-from nas.schema import Assignment, Candidate, Phase, Plan, Probe, Record, Space, Task
+from nas.schema import (
+    Assignment,
+    Candidate,
+    DrawConstraints,
+    MemberProfile,
+    Phase,
+    Record,
+    Space,
+    Task,
+)
 
 
 class Proposer:
@@ -19,11 +28,11 @@ class Proposer:
         space: Space,
         task: Task,
         sampler: Sampler,
-        probes: Mapping[str, Probe],
+        probes: Mapping[str, MemberProfile],
         *,
         num_classes: int,
         bench_after: int | None = None,
-        plan: Plan = Plan(),  # noqa: B008 (frozen)
+        plan: DrawConstraints = DrawConstraints(),  # noqa: B008 (frozen)
         phase: int = 0,
         replicate: int = 0,
         warm: Mapping[str, str] | None = None,
@@ -49,14 +58,14 @@ class Proposer:
         self._write = write
         self._overheads: dict[tuple[object, ...], Overhead | None] = {}
 
-    def __call__(self, records: Sequence[Record]) -> Drawn | None:
+    def __call__(self, records: Sequence[Record]) -> NewCandidate | None:
         """The next candidate; None when nothing is left to draw."""
-        out = benched(records, self.bench_after) if self.bench_after else frozenset()
+        out = excluded_for_failing(records, self.bench_after) if self.bench_after else frozenset()
         phase = Phase(self.phase, out.union(self.plan.drop), frozenset(self.plan.prefer))
         assignment = self.sampler.propose(records, phase)
         return None if assignment is None else replace(self.drawn(assignment), phase=self.phase)
 
-    def drawn(self, assignment: Assignment) -> Drawn:
+    def drawn(self, assignment: Assignment) -> NewCandidate:
         """An assignment's candidate, its source text and what it will need."""
         candidate = Candidate.of(
             self.space,
@@ -68,14 +77,14 @@ class Proposer:
         )
         return self.ready(candidate)
 
-    def ready(self, candidate: Candidate) -> Drawn:
+    def ready(self, candidate: Candidate) -> NewCandidate:
         """A candidate with its source text and its cost. Raises CandidateError where its template
         may not run or cannot be rendered."""
-        with told_of(candidate):
+        with candidate_errors(candidate):
             code = self.render(candidate)
         gate = self._overhead(candidate, code)
         need = None if gate is None else cost(candidate, self.probes, self.num_classes, gate)
-        return Drawn(candidate=candidate, code=code, cost=need)
+        return NewCandidate(candidate=candidate, code=code, cost=need)
 
     def render(self, candidate: Candidate) -> str:
         """A candidate's source text."""

@@ -9,7 +9,7 @@ from nas.campaign.config import CampaignConfig
 from nas.campaign.controls import check_template, control, due
 from nas.campaign.proposals import Proposer
 from nas.campaign.retry import title
-from nas.ledger import CampaignStore, Claim
+from nas.ledger import CampaignStore, LeasedCandidate
 from nas.render import current_hash, rendered_anew
 from nas.schema import Role
 
@@ -17,7 +17,7 @@ LOOK_SECONDS = 5.0
 """How often to look for candidates that other drivers left."""
 
 
-class Agenda:
+class WorkQueue:
     """Leases one candidate after another. With `only`, what is open of that role; adds nothing."""
 
     def __init__(
@@ -33,13 +33,13 @@ class Agenda:
         self.proposer = proposer
         self.only = only
         self._say = say
-        self.waiting: list[Claim] = []
+        self.waiting: list[LeasedCandidate] = []
         """Leased already: to be tried again, or too large beside what is running."""
         self._controls_due = True
         self._next_look = 0.0
         self._results = 0
 
-    def next(self, *, retries_only: bool = False) -> Claim | None:
+    def next(self, *, retries_only: bool = False) -> LeasedCandidate | None:
         """The next candidate, leased; None when there is none now."""
         if self.waiting:
             return self.waiting.pop(0)
@@ -79,7 +79,7 @@ class Agenda:
             return False
         return len(experts.families) - len(gone) < experts.k
 
-    def _left(self, results: float = math.inf) -> Claim | None:
+    def _left(self, results: float = math.inf) -> LeasedCandidate | None:
         """A candidate that another run left open, ready to run; see `CampaignStore.reclaim`."""
         while (left := self.store.reclaim(only=self.only, results=results)) is not None:
             claim = self._renewed(left)
@@ -87,7 +87,7 @@ class Agenda:
                 return claim
         return None
 
-    def _renewed(self, claim: Claim) -> Claim | None:
+    def _renewed(self, claim: LeasedCandidate) -> LeasedCandidate | None:
         """An open candidate with its code rendered anew; another in its place where its template
         has changed. Raises CandidateError."""
         candidate = claim.candidate
@@ -105,7 +105,7 @@ class Agenda:
         drawn = self.proposer.ready(candidate.with_(template_hash=changed)) if again else None
         return self.store.supersede(claim, drawn)
 
-    def _control(self) -> Claim | None:
+    def _control(self) -> LeasedCandidate | None:
         if not (self.config.controls and self._controls_due):
             return None
         have = self.store.controls()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from nas.campaign.config import CampaignConfig
-from nas.ledger import Claim
+from nas.ledger import LeasedCandidate
 from nas.schema import DEVICE, MEMORY_OF_OTHERS, Outcome, Role, Status
 
 NOT_THE_CANDIDATES = ("start", "data", DEVICE)
@@ -12,7 +12,7 @@ with saving where that is what a campaign is for: filling the bank."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RetryDecision:
     """Whether a candidate's result is final, and if not, how it goes on."""
 
     final: bool = True
@@ -28,9 +28,9 @@ class Verdict:
     """The campaign, not the candidate, is at fault."""
 
 
-def verdict(
-    outcome: Outcome, claim: Claim, config: CampaignConfig, share: float | None = None
-) -> Verdict:
+def decide_retry(
+    outcome: Outcome, claim: LeasedCandidate, config: CampaignConfig, share: float | None = None
+) -> RetryDecision:
     """What follows from an attempt that had this share of a GPU; None on a CPU.
 
     Out of memory is retried with the next larger share, which leaves the batch as it is, and on a
@@ -39,33 +39,33 @@ def verdict(
     """
     pieces = claim.micro_batches
     if outcome.status is Status.INTERRUPTED:
-        return Verdict(final=False, micro_batches=pieces)
+        return RetryDecision(final=False, micro_batches=pieces)
     faults = (*NOT_THE_CANDIDATES, "save") if config.bank else NOT_THE_CANDIDATES
     if outcome.status is Status.CRASH and outcome.stage in faults:
-        return Verdict(final=False, micro_batches=pieces, fault=True)
+        return RetryDecision(final=False, micro_batches=pieces, fault=True)
     if outcome.status is Status.OOM and outcome.stage in MEMORY_OF_OTHERS:
-        return Verdict(final=False, waits=True, micro_batches=pieces)
+        return RetryDecision(final=False, waits=True, micro_batches=pieces)
     if outcome.status is Status.OOM and share is not None and share < 1.0:
         how = "with more of the GPU"
-        return Verdict(final=False, retry=True, micro_batches=pieces, how=how)
+        return RetryDecision(final=False, retry=True, micro_batches=pieces, how=how)
     if outcome.status is Status.OOM and pieces == 1:
-        return Verdict(final=False, retry=True, micro_batches=2, how="with half batches")
+        return RetryDecision(final=False, retry=True, micro_batches=2, how="with half batches")
     if outcome.status is Status.KILLED:
         before = claim.unbegun if outcome.unbegun else claim.deaths
         if before < config.max_deaths:
-            return Verdict(final=False, retry=True, micro_batches=pieces)
+            return RetryDecision(final=False, retry=True, micro_batches=pieces)
         if outcome.unbegun:
-            return Verdict(final=False, micro_batches=pieces, fault=True)
-    return Verdict(micro_batches=pieces)
+            return RetryDecision(final=False, micro_batches=pieces, fault=True)
+    return RetryDecision(micro_batches=pieces)
 
 
-def title(claim: Claim) -> str:
+def title(claim: LeasedCandidate) -> str:
     """`#12 resnet+vit` for a candidate of the search, its role and number for the others."""
     name = {Role.SEARCH: "#", Role.CONTROL: "control ", Role.CONFIRM: "confirm "}[claim.role]
     return f"{name}{claim.number} {'+'.join(claim.candidate.families)}"
 
 
-def alone(claim: Claim) -> str:
+def alone(claim: LeasedCandidate) -> str:
     """One line about a suspect."""
     lost = (
         f"{claim.setbacks} times its driver died in the same epoch"
@@ -75,7 +75,7 @@ def alone(claim: Claim) -> str:
     return f"{title(claim)}: runs alone, for {lost}"
 
 
-def told(claim: Claim, outcome: Outcome, result: Verdict) -> str:
+def format_result(claim: LeasedCandidate, outcome: Outcome, result: RetryDecision) -> str:
     """One line about an attempt's end."""
     words = [f"{title(claim)}: {outcome.status}"]
     if result.retry:

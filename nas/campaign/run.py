@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas import data
-from nas.campaign.afterwards import afterwards
-from nas.campaign.bank import cold_models, less, warm_keys
+from nas.campaign.afterwards import always
+from nas.campaign.bank import cold_models, warm_keys, without_members
 from nas.campaign.checks import check_consent, check_settings
 from nas.campaign.config import CampaignConfig, check_name, default_name
 from nas.campaign.constraints import check_enough, plan_of
-from nas.campaign.coverage import Coverage
+from nas.campaign.coverage import AuditWatch
 from nas.campaign.dataset import experts_of, hold_experts_to, hold_to
 from nas.campaign.driver import SPENT, CampaignDriver
-from nas.campaign.gate_cost import Gates
+from nas.campaign.gate_cost import GateCostProbe
 from nas.campaign.probing import (
     Watch,
     classes_of,
@@ -26,7 +26,7 @@ from nas.campaign.proposals import Proposer
 from nas.campaign.screen import sampler_of
 from nas.campaign.signals import stops_raise, stops_reach
 from nas.campaign.stale_files import clear_leftovers
-from nas.campaign.timer import Clock
+from nas.campaign.timer import BudgetTimer
 from nas.campaign.trackers import make_recorder
 from nas.data.manifest import Manifest
 from nas.execute import make_executor
@@ -34,20 +34,20 @@ from nas.hardware import device_bytes, environment, settled_precision
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.datasets import keep_manifest
 from nas.processes import Sandbox
-from nas.schema import Probe, ProblemError, Role, Space, format_duration
+from nas.schema import MemberProfile, ProblemError, Role, Space, format_duration
 
 
 @dataclass(frozen=True)
-class Voice:
+class Callbacks:
     """How a run speaks to the person who started it."""
 
-    say: Callable[[str], None] = lambda line: None
-    beat: Callable[[], None] = lambda: None
-    probed: Watch = lambda done, total, probe: None
+    on_message: Callable[[str], None] = lambda line: None
+    on_tick: Callable[[], None] = lambda: None
+    on_profile: Watch = lambda done, total, probe: None
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunResult:
     """How a run came to its end."""
 
     why: str | None
@@ -69,13 +69,13 @@ def prepare_campaign(
     """
     check(space, config, name)
     ledger.claim_files()
-    asked = config.model_dump(mode="json")
+    settings = config.model_dump(mode="json")
     if name is None:
         name, made = ledger.name_campaign(
-            lambda taken: default_name(space, config.dataset, taken), space, asked
+            lambda taken: default_name(space, config.dataset, taken), space, settings
         )
     else:
-        made = ledger.create_campaign(name, space, asked)
+        made = ledger.create_campaign(name, space, settings)
     keep_manifest(ledger, made, manifest.to_json())
     return name
 
@@ -109,7 +109,7 @@ def prepare(
     config: CampaignConfig,
     watch: Watch,
     say: Callable[[str], None] = lambda line: None,
-) -> tuple[Space, dict[str, Probe], int]:
+) -> tuple[Space, dict[str, MemberProfile], int]:
     """The feasible space, every member's probe by model name, and the number of classes."""
     check(space, config)
     classes = classes_of(config)
@@ -122,27 +122,32 @@ def prepare(
 
 
 def run(
-    ledger: Ledger, name: str, config: CampaignConfig, voice: Voice, *, only: Role | None = None
-) -> Ended:
+    ledger: Ledger,
+    name: str,
+    config: CampaignConfig,
+    callbacks: Callbacks,
+    *,
+    only: Role | None = None,
+) -> RunResult:
     """Works on a campaign until its budget or its trials are used up, or someone stops it.
 
     With `only`, until nothing of that role is open any more. Raises KeyboardInterrupt, or Stopped
     for another signal, where someone stops it before a trial could begin.
     """
     with stops_raise():  # also between the two: nobody is ended half-way by a signal
-        driver, sandbox = _set_up(ledger, name, config, voice, only)
+        driver, sandbox = _set_up(ledger, name, config, callbacks, only)
         executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
         clear_leftovers(ledger.files)
         with (
             stops_reach(driver),
-            afterwards(sandbox.close, driver.close, driver.recorder.close),
+            always(sandbox.close, driver.close, driver.recorder.close),
         ):
             ledger.patience = driver.wait_for_ledger
             driver.store.set_state("running")
             ledger.storage.fold_in()  # from now on the file alone can be resumed
-            driver.look_back()
+            driver.update_exclusions()
             executor.run(driver)
-    return Ended(
+    return RunResult(
         driver.stopping,
         interrupted=driver.interrupted,
         spent=driver.stopping == SPENT,
@@ -151,30 +156,36 @@ def run(
 
 
 def _set_up(
-    ledger: Ledger, name: str, config: CampaignConfig, voice: Voice, only: Role | None
+    ledger: Ledger, name: str, config: CampaignConfig, callbacks: Callbacks, only: Role | None
 ) -> tuple[CampaignDriver, Sandbox]:
     """A campaign's driver, and the process in which it counts what templates cost."""
     row = ledger.campaign(name)
     ledger.claim_files()
-    hold_to(ledger, name, config, voice.say)
-    hold_experts_to(ledger, experts_of(ledger, config), voice.say, data_root=config.data_root)
+    hold_to(ledger, name, config, callbacks.on_message)
+    hold_experts_to(
+        ledger, experts_of(ledger, config), callbacks.on_message, data_root=config.data_root
+    )
     whole = Space.model_validate(row.space)
     warm = warm_keys(ledger, whole, config)
     cold = () if warm is None else cold_models(whole, warm)
-    space, probes, classes = prepare(ledger, less(whole, cold), config, voice.probed, voice.say)
+    space, probes, classes = prepare(
+        ledger, without_members(whole, cold), config, callbacks.on_profile, callbacks.on_message
+    )
     for line in left_out(probes):
-        voice.say(line)
+        callbacks.on_message(line)
     _, note = settled_precision(space.recipe.precision, config.gpus)
     if note:
-        voice.say(note)
+        callbacks.on_message(note)
     if cold:
-        voice.say(f"without {', '.join(cold)}: the bank {config.experts} has no expert of them")
+        callbacks.on_message(
+            f"without {', '.join(cold)}: the bank {config.experts} has no expert of them"
+        )
     store = CampaignStore(ledger, row.id, Owner.me())
     plan = plan_of(config, probes, cold)
     phase = store.begin_phase(plan) if only is None else 0
     sampler = sampler_of(ledger, space, config)
     draws = only is None and not config.bank  # which trains every member
-    recorder = make_recorder(config.log, ledger, name, voice.say)
+    recorder = make_recorder(config.log, ledger, name, callbacks.on_message)
     sandbox = Sandbox()
     driver = CampaignDriver(
         config,
@@ -190,9 +201,9 @@ def _set_up(
             phase=phase,
             replicate=config.replicate,
             warm=warm,
-            measure=Gates(sandbox, voice.say),
+            measure=GateCostProbe(sandbox, callbacks.on_message),
         ),
-        Clock(row.worked_seconds, config.budget_seconds),
+        BudgetTimer(row.worked_seconds, config.budget_seconds),
         environment_id=store.environment(environment()),
         device_bytes=device_bytes(config.gpus),
         data_bytes=data.memory_bytes(
@@ -201,10 +212,10 @@ def _set_up(
             image_size=space.image_size,
             channels=space.channels,
         ),
-        coverage=Coverage(store, whole, sampler.bias()) if draws else None,
+        coverage=AuditWatch(store, whole, sampler.bias()) if draws else None,
         recorder=recorder,
         only=only,
-        say=voice.say,
-        beat=voice.beat,
+        say=callbacks.on_message,
+        beat=callbacks.on_tick,
     )
     return driver, sandbox

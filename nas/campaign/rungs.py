@@ -1,7 +1,7 @@
 """Early stopping as a campaign does it: rungs in the ledger, decided once."""
 
 from nas.campaign.asha import Asha
-from nas.ledger import CampaignStore, Claim
+from nas.ledger import CampaignStore, LeasedCandidate
 from nas.schema import Epoch, Outcome, Role, Status
 
 
@@ -12,7 +12,7 @@ class Rungs:
         self._store = store
         self._asha = Asha(epochs)
 
-    def verdict(self, claim: Claim, epoch: Epoch, seconds: float) -> Outcome | None:
+    def verdict(self, claim: LeasedCandidate, epoch: Epoch, seconds: float) -> Outcome | None:
         """The outcome of a candidate that is stopped at this epoch; None where it goes on.
 
         Controls and confirmations go on: they are compared at equal epochs. `seconds` is what the

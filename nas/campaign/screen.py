@@ -6,29 +6,38 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.campaign.bank import bank_of, banked, begun_from, wanted
+from nas.campaign.bank import bank_members, bank_of, begun_from, existing_entries
 from nas.campaign.config import CampaignConfig
 from nas.campaign.dataset import hold_experts_to
 from nas.ledger import Ledger
 from nas.ledger.lookup import inputs_of_screen
 from nas.ledger.screens import best_screened, known_of_all, put_screen, screen_of, screened
-from nas.results.collapse import Commonest
-from nas.sample import Corrected, Sampler, Screened, make_sampler
-from nas.schema import SCRATCH, Pick, ProblemError, Record, Space, Status, UsageError, one_line
-from nas.stats.surrogate import FEWEST, foretold
+from nas.results.collapse import MajorityClass
+from nas.sample import Sampler, SurrogateSampler, TopKWithControls, make_sampler
+from nas.schema import (
+    SCRATCH,
+    ExpertChoice,
+    ProblemError,
+    Record,
+    Space,
+    Status,
+    UsageError,
+    one_line,
+)
+from nas.stats.surrogate import FEWEST, predict
 from nas.working_time import awake
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nas.experts.components import Experts
-    from nas.experts.screen import Scores, Watch
+    from nas.experts.components import ExpertPredictions
+    from nas.experts.screen import ScreenScores, Watch
 
-SAMPLERS_OF_SCREENS = (Screened.name, Corrected.name)
+SAMPLERS_OF_SCREENS = (TopKWithControls.name, SurrogateSampler.name)
 
 
 @dataclass(frozen=True)
-class Made:
+class ScreenRun:
     """A screen that was recorded."""
 
     ident: int
@@ -51,7 +60,7 @@ def screen_space(
     device: str = "cpu",
     watch: "Watch" = lambda *_: None,
     say: Callable[[str], None] = lambda line: None,
-) -> Made:
+) -> ScreenRun:
     """Scores every mixture of the space whose experts the bank has, on the device named, and
     records the scores.
 
@@ -59,14 +68,14 @@ def screen_space(
     changed since.
     """
     from nas.experts.components import load
-    from nas.experts.mixtures import sets_of
+    from nas.experts.mixtures import enumerate_mixtures
     from nas.experts.screen import screen
     from nas.faults import is_accident  # torch
 
     start = awake()
-    experts = wanted(space, config)
+    experts = bank_members(space, config)
     bank = bank_of(ledger)
-    found = banked(bank, experts)
+    found = existing_entries(bank, experts)
     if not found:
         raise ProblemError(
             f"the bank has no expert of {space.name} trained like this on {config.dataset}:"
@@ -80,7 +89,7 @@ def screen_space(
     hold_experts_to(ledger, list(found), say)
     table = load(bank, list(found.values()))
     assert space.experts is not None
-    sets = sets_of(table.families, space.experts.k, limit=limit, seed=config.seed)
+    sets = enumerate_mixtures(table.families, space.experts.k, limit=limit, seed=config.seed)
     unmeasured = [entry.model for entry in table.entries if not entry.latency]
     if max_latency is not None and unmeasured:
         raise ProblemError(
@@ -136,10 +145,10 @@ def screen_space(
         seconds=seconds,
     )
     missing = tuple(expert.model for expert in experts if expert.key not in found)
-    return Made(ident, len(scored.members), sets.total, missing, seconds)
+    return ScreenRun(ident, len(scored.members), sets.total, missing, seconds)
 
 
-def _rows(table: "Experts", result: "Scores") -> Iterator[dict[str, Any]]:
+def _rows(table: "ExpertPredictions", result: "ScreenScores") -> Iterator[dict[str, Any]]:
     families, models = table.families, [entry.model for entry in table.entries]
     columns = {
         name: [None if value != value else value for value in values.tolist()]
@@ -189,26 +198,28 @@ def sampler_of(ledger: Ledger | None, space: Space, config: CampaignConfig) -> S
     check_screen(config)
     if ledger is None or config.screen is None:
         raise ProblemError("the screen lies in a ledger, and there is none", where="--db")
-    if config.sampler == Corrected.name:
+    if config.sampler == SurrogateSampler.name:
         inputs = inputs_of_screen(ledger, screen_of(ledger, config.screen))
-        order = Correction(screened(ledger, config.screen), Commonest.of(inputs))
-        return Corrected(space, config.seed, order.mixtures, order, config.top)
+        order = SurrogateUpdates(screened(ledger, config.screen), MajorityClass.of(inputs))
+        return SurrogateSampler(space, config.seed, order.mixtures, order, config.top)
     best = best_screened(ledger, config.screen, config.by, config.top)
-    return Screened(space, config.seed, [_picks(*mixture) for mixture in best])
+    return TopKWithControls(space, config.seed, [_picks(*mixture) for mixture in best])
 
 
-def _picks(families: str, members: str) -> list[Pick]:
-    return [Pick(*pick) for pick in zip(families.split("+"), members.split("+"), strict=True)]
+def _picks(families: str, members: str) -> list[ExpertChoice]:
+    return [
+        ExpertChoice(*pick) for pick in zip(families.split("+"), members.split("+"), strict=True)
+    ]
 
 
-class Correction:
+class SurrogateUpdates:
     """A screen's mixtures, the best first by what has been trained so far.
 
     While there are too few results to fit a correction on, by the probe, and those without one
     after the others by the uniform average. Runs that collapsed say nothing of mixtures.
     """
 
-    def __init__(self, scores: "pd.DataFrame", commonest: Commonest) -> None:
+    def __init__(self, scores: "pd.DataFrame", commonest: MajorityClass) -> None:
         """`scores`: of `screened`, best first."""
         self._scores = scores
         self._commonest = commonest
@@ -248,6 +259,6 @@ class Correction:
         trained = trained[~lost].merge(self._scores, on="members")
         if len(trained) < FEWEST:
             return self._begin
-        values = foretold(trained, self._scores, self._known, settings)
+        values = predict(trained, self._scores, self._known, settings)
         found: list[int] = np.argsort(-values.to_numpy(), kind="stable").tolist()
         return found

@@ -3,7 +3,7 @@
 from nas.working_time import awake
 
 
-class Clock:
+class BudgetTimer:
     """Counts a campaign's working seconds: earlier ones, and this run's since its first trial."""
 
     def __init__(self, worked: float, budget: float | None) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from nas.ledger import CampaignStore, Claim
+from nas.ledger import CampaignStore, LeasedCandidate
 from nas.schema import Outcome, Trial
 
 
-def tidy(store: CampaignStore, claim: Claim, trial: Trial, outcome: Outcome, rule: str) -> None:
+def tidy(
+    store: CampaignStore, claim: LeasedCandidate, trial: Trial, outcome: Outcome, rule: str
+) -> None:
     """After a candidate's final result: checkpoints have served; weights stay while their rule
     keeps them."""
     for earlier in claim.earlier:

@@ -51,9 +51,9 @@ _OPTIONS = {
 
 def _refused(error: ValidationError) -> typer.BadParameter:
     """A value that an option may not have, by the bounds of what it sets."""
-    setting, said = fault_of(error)
+    setting, problem = fault_of(error)
     option = _OPTIONS.get(setting, f"--{setting.replace('_', '-')}")
-    return typer.BadParameter(said, param_hint=option)
+    return typer.BadParameter(problem, param_hint=option)
 
 
 def time_limit_of(time_limit: str) -> float | None:
@@ -73,7 +73,7 @@ def advised(db: str, campaign: str, wishes: dict[str, str | None]) -> dict[str, 
         raise typer.BadParameter(f"{FROM_REPORT} takes the place of --prefer and --drop")
     tell_of_analyses()
     plan = recommended(Ledger(db), campaign)
-    echo(f"As the report of {campaign} advises: {plan.said()}.", err=True)
+    echo(f"As the report of {campaign} advises: {plan.describe()}.", err=True)
     return {"prefer": ",".join(plan.prefer) or "none", "drop": ",".join(plan.drop) or "none"}
 
 
@@ -103,7 +103,7 @@ def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
     from nas.campaign.screen import find_screen
     from nas.ledger import Ledger
     from nas.ledger.screens import CORRECTED, best_screened, screen_of
-    from nas.sample import Corrected, Screened
+    from nas.sample import SurrogateSampler, TopKWithControls
 
     ledger = Ledger(db)
     ident = find_screen(ledger, space, config)
@@ -115,10 +115,10 @@ def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
             where=f"--from-screen {top}",
             fix="ask for fewer, or give `nas screen` a larger --top, or choose --by uniform",
         )
-    told = screen_of(ledger, ident)
-    kind = "experts" if told.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
-    echo(f"From screen {ident}, of {len(told.experts)} {kind}.", err=True)
-    sampler = Corrected.name if by == CORRECTED else Screened.name
+    chosen_screen = screen_of(ledger, ident)
+    kind = "experts" if chosen_screen.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
+    echo(f"From screen {ident}, of {len(chosen_screen.experts)} {kind}.", err=True)
+    sampler = SurrogateSampler.name if by == CORRECTED else TopKWithControls.name
     changes: dict[str, Any] = {"sampler": sampler, "screen": ident, "top": top, "by": by}
     if config.trials is None and config.budget_seconds is None:
         changes["trials"] = 2 * top

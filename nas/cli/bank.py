@@ -16,7 +16,7 @@ from nas.report.terminal import Terminal
 from nas.schema import ProblemError, Space
 
 if TYPE_CHECKING:
-    from nas.campaign.bank import Wanted
+    from nas.campaign.bank import BankMember
     from nas.data.manifest import Manifest
     from nas.experts import Bank, Entry
     from nas.ledger import Ledger
@@ -79,7 +79,14 @@ def bank(
     Example: `nas bank moe4 --dataset cifar10 --gpus 1`
     """
     from nas import data
-    from nas.campaign.bank import bank_of, bank_with, banked, open_bank, singles, wanted
+    from nas.campaign.bank import (
+        bank_members,
+        bank_of,
+        bank_with,
+        existing_entries,
+        open_bank,
+        single_expert_space,
+    )
     from nas.campaign.dataset import examine, hold_experts_to
     from nas.campaign.run import check as check_run
     from nas.hardware import check_gpus
@@ -117,8 +124,8 @@ def bank(
         check_gpus(config.gpus)
         defaults.provide(config.dataset, data_root)
         check_models(chosen, find(space))
-        consent.ask_about_templates(singles(chosen), config)
-        check_run(singles(chosen), config)
+        consent.ask_about_templates(single_expert_space(chosen), config)
+        check_run(single_expert_space(chosen), config)
 
     @cache
     def examined() -> "Manifest":
@@ -132,11 +139,11 @@ def bank(
     kept = bank_of(ledger)
     kept.sweep()
 
-    def filled(config: Any) -> "tuple[list[Wanted], dict[str, Entry]]":
-        experts = wanted(chosen, config)
+    def filled(config: Any) -> "tuple[list[BankMember], dict[str, Entry]]":
+        experts = bank_members(chosen, config)
         keys = [expert.key for expert in experts]
         hold_experts_to(ledger, keys, partial(echo, err=True), data_root=config.data_root)
-        found = banked(kept, experts)
+        found = existing_entries(kept, experts)
         if check:
             found = _sound(kept, found)
         missing = [expert for expert in experts if expert.key not in found]
@@ -149,7 +156,7 @@ def bank(
             are = "is" if again == 1 else "are"
             echo(f"{lost} lost or damaged and {are} trained again.", err=True)
         _train(ledger, name, config, as_json)
-        return experts, banked(kept, experts)
+        return experts, existing_entries(kept, experts)
 
     experts, found = filled(config)
     every = found
@@ -158,7 +165,7 @@ def bank(
         config = config.with_(experts=begun)
         experts, found = filled(config)
         every = every | found
-    timed = _timed(ledger, kept, every, singles(chosen), config)
+    timed = _timed(ledger, kept, every, single_expert_space(chosen), config)
     found = {key: timed[key] for key in found}
     _show(experts, found, as_json)
     if publish is not None:
@@ -172,14 +179,14 @@ def bank(
 
 
 def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
-    from nas.campaign.run import Voice, run
+    from nas.campaign.run import Callbacks, run
     from nas.cli.run_and_print import INTERRUPTED, STOPPED, exit_code
     from nas.report.progress import Display
 
     try:
         with Display(Terminal(stderr=True) if as_json else console, ledger, name) as display:
-            voice = Voice(say=display.say, beat=display.beat, probed=display.probed)
-            ended = run(ledger, name, config, voice)
+            callbacks = Callbacks(display.say, display.on_tick, display.on_profile)
+            ended = run(ledger, name, config, callbacks)
     except KeyboardInterrupt as stop:
         raise typer.Exit(exit_code(stop)) from None
     if ended.fault:
@@ -257,7 +264,7 @@ def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":
     return sound
 
 
-def _show(experts: "list[Wanted]", found: "dict[str, Entry]", as_json: bool) -> None:
+def _show(experts: "list[BankMember]", found: "dict[str, Entry]", as_json: bool) -> None:
     rows: list[dict[str, Any]] = [
         {
             "family": expert.family,
@@ -286,8 +293,8 @@ def _show(experts: "list[Wanted]", found: "dict[str, Entry]", as_json: bool) -> 
         )
     console.print(table)
     size = sum(entry.bytes for entry in found.values())
-    said = f"\n{len(found)} of {len(experts)} experts, {size / 1e6:,.1f} MB; ms is of one image."
-    console.print(said)
+    summary = f"\n{len(found)} of {len(experts)} experts, {size / 1e6:,.1f} MB; ms is of one image."
+    console.print(summary)
 
 
 def _milliseconds(seconds: float | None) -> str:

@@ -45,9 +45,9 @@ def _campaigns(ctx: typer.Context) -> Iterable[str]:
 
 
 def _scores(_: typer.Context) -> Iterable[str]:
-    from nas.ledger.screens import CORRECTED, FORETELLING
+    from nas.ledger.screens import CORRECTED, PREDICTORS
 
-    return (*FORETELLING, CORRECTED)
+    return (*PREDICTORS, CORRECTED)
 
 
 spaces = _completer(_spaces)

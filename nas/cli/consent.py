@@ -73,8 +73,8 @@ def ask_about_templates(
     from nas.space import is_shipped
 
     texts = {p.path: p.source for name in templates_run(space, config) for p in own_parts(name)}
-    asked_for = campaign is not None or (typed is not None and not is_shipped(typed))
-    names = [path for path in texts if asked_for and not consents.takes_place(path)]
+    requested = campaign is not None or (typed is not None and not is_shipped(typed))
+    names = [path for path in texts if requested and not consents.takes_place(path)]
     own = {path: texts.pop(path) for path in names}
     if campaign is None:
         _remember(own)
@@ -119,8 +119,8 @@ def _tell(files: list[Path]) -> None:
     if not files:
         echo("In this folder is no template, and no analysis with the name of one of nas's.")
     for path in files:
-        said = "may run" if consents.is_trusted(read_source(path)) else f"`{_command(path)}`"
-        echo(f"{_here(path)}: {said}")
+        state = "may run" if consents.is_trusted(read_source(path)) else f"`{_command(path)}`"
+        echo(f"{_here(path)}: {state}")
 
 
 def _files(path: Path) -> list[Path]:

@@ -29,8 +29,8 @@ def doctor(
     from nas.hardware.device_check import check_devices, driver_version
 
     typed = context.get_parameter_source("db")
-    asked = migrate or (typed is not None and typed.name == "COMMANDLINE")
-    if asked and _none_at(db):
+    explicit = migrate or (typed is not None and typed.name == "COMMANDLINE")
+    if explicit and _none_at(db):
         raise absent(database_url(db))
     devices = list(check_devices(len(gpus_available())))
     found: dict[str, Any] = {

@@ -91,24 +91,24 @@ def report(
         _write_page(html, Ledger(db), campaign)
         return
     from nas.report import format_audit, markdown, render
-    from nas.results import question, table, tables, verdict
+    from nas.results import audit_result, question, table, tables
 
     if name is None:
         if output is not None or form != "table":
             raise UsageError("--format and --output are of one table", fix="name a table")
         for known in tables():
             try:
-                said = question(known)
+                line = question(known)
             except ProblemError as error:  # one's own, half written
-                said = str(error)
-            echo(f"{known:<16} {said}")
+                line = str(error)
+            echo(f"{known:<16} {line}")
         return
     ledger = Ledger(db)
     answer = table(name, ledger, campaign, screen)
     chosen = ledger.campaign(campaign).name
     note = "; ".join(filter(None, (f"campaign {chosen}", answer.attrs.get("note"))))
     text = render(answer, form, title=question(name), note=note)
-    fair = verdict(ledger, chosen)
+    fair = audit_result(ledger, chosen)
     if isinstance(text, str):
         if form == "md":
             text = "\n\n".join([*map(markdown, fair.lines), text])
@@ -120,9 +120,9 @@ def report(
 
 
 def _write_page(path: Path, ledger: Ledger, campaign: str | None) -> None:
-    from nas.report.stats_process import Beside
+    from nas.report.stats_process import StatsProcess
 
-    with Beside() as beside:  # loads its libraries while this process loads its own
+    with StatsProcess() as beside:  # loads its libraries while this process loads its own
         from nas.report.page import page
 
         size = write(path, page(ledger, campaign, beside=beside))

@@ -103,8 +103,10 @@ def plan(
     ):
         echo(f"  {_size(size, points):>12}  {what}")
     if points is None:
-        said = f"{before.campaign} has too few results to tell it" if before else "--like tells it"
-        echo(f"sd: the standard deviation between equal candidates; {said}, --noise states it.")
+        origin = (
+            f"{before.campaign} has too few results to tell it" if before else "--like tells it"
+        )
+        echo(f"sd: the standard deviation between equal candidates; {origin}, --noise states it.")
 
 
 def _known(size: float, points: float | None = 1.0) -> float | None:

@@ -39,11 +39,11 @@ def replay(
         put(text, output)
         return
     shown = render(table(found), form, note=note(found), limit=None)
-    said = "\n".join(f"- {remark}" for remark in remarks(found))
+    notes = "\n".join(f"- {remark}" for remark in remarks(found))
     if isinstance(shown, str):
-        put(f"{shown}\n{said}\n" if form == "md" else shown, output)
+        put(f"{shown}\n{notes}\n" if form == "md" else shown, output)
     else:
-        put_shown(output, shown, said)
+        put_shown(output, shown, notes)
 
 
 def register(app: typer.Typer) -> None:

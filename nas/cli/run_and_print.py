@@ -14,7 +14,7 @@ from nas.schema import Role, Status, format_duration
 from nas.schema.visible import visible
 
 if TYPE_CHECKING:
-    from nas.campaign.run import Ended
+    from nas.campaign.run import RunResult
 
 CONFIRMED = [
     *("number", "key", "families", "val_acc", "confirm_val_acc", "confirm_sd", "confirm_n"),
@@ -33,17 +33,17 @@ def work(
 ) -> None:
     """Works on a campaign, shows it, prints its tables, and exits as scripts expect."""
     from nas.campaign.confirm import confirm as confirm_leaders
-    from nas.campaign.run import Voice, run
+    from nas.campaign.run import Callbacks, run
     from nas.report.progress import Display
 
     try:
         with Display(console, ledger, name) as display:
-            voice = Voice(say=display.say, beat=display.beat, probed=display.probed)
+            callbacks = Callbacks(display.say, display.on_tick, display.on_profile)
             if confirm:
                 top, seeds = confirm
-                ended = confirm_leaders(ledger, name, config, voice, top=top, seeds=seeds)
+                ended = confirm_leaders(ledger, name, config, callbacks, top=top, seeds=seeds)
             else:
-                ended = run(ledger, name, config, voice)
+                ended = run(ledger, name, config, callbacks)
     except KeyboardInterrupt as stop:  # in pre-flight: later, the campaign takes signals itself
         with suppress(OSError):  # the terminal may be gone
             echo(
@@ -59,9 +59,9 @@ def work(
     found = summary(ledger, name)
     vain = not found.counts[Role.CONFIRM if confirm else Role.SEARCH].get(Status.OK)
     with suppress(OSError):
-        said = _verdict(ledger, name, ended, found, confirmed=bool(confirm))
+        closing = _verdict(ledger, name, ended, found, confirmed=bool(confirm))
         console.print()
-        console.print(visible(said), soft_wrap=True)
+        console.print(visible(closing), soft_wrap=True)
     if ended.why and not ended.spent:
         raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
     if vain:
@@ -76,7 +76,7 @@ def exit_code(stop: KeyboardInterrupt) -> int:
     return STOPPED if isinstance(stop, Stopped) else INTERRUPTED
 
 
-def _verdict(ledger: Ledger, name: str, ended: "Ended", s: Summary, *, confirmed: bool) -> str:
+def _verdict(ledger: Ledger, name: str, ended: "RunResult", s: Summary, *, confirmed: bool) -> str:
     """How it ended, and what one would type next."""
     from nas.campaign.driver import BIASED
 
@@ -89,7 +89,7 @@ def _verdict(ledger: Ledger, name: str, ended: "Ended", s: Summary, *, confirmed
         parts.append(f"{waiting} to go on with")
     if again_drawn := sum(s.counts[Role.SUPERSEDED].values()):
         parts.append(f"{again_drawn} superseded by a changed template")
-    told = ", ".join(parts) or "nothing drawn"
+    counts = ", ".join(parts) or "nothing drawn"
     worked = format_duration(s.worked_seconds)
     why = ended.why or "done"
     words: tuple[str, ...]
@@ -108,7 +108,7 @@ def _verdict(ledger: Ledger, name: str, ended: "Ended", s: Summary, *, confirmed
     again = ledger.command(*words)
     if ended.why == BIASED:
         again = f"a search with --sampler stratified; or {again}"
-    return f"{name}: {why}. {told}; {worked} worked. Next: {again}"
+    return f"{name}: {why}. {counts}; {worked} worked. Next: {again}"
 
 
 def _as_option(seconds: float) -> str:
@@ -122,7 +122,7 @@ def _as_option(seconds: float) -> str:
 
 def _tables(ledger: Ledger, name: str, *, confirmed: bool) -> None:
     from nas.report import format_audit, render
-    from nas.results import question, table, verdict
+    from nas.results import audit_result, question, table
 
     tell_of_analyses()
     board = table("leaderboard", ledger, name)
@@ -135,7 +135,7 @@ def _tables(ledger: Ledger, name: str, *, confirmed: bool) -> None:
         tables = [(board, question("leaderboard"))]
         tables.append((table("family_yield", ledger, name), question("family_yield")))
     console.print()
-    console.print(format_audit(verdict(ledger, name)))
+    console.print(format_audit(audit_result(ledger, name)))
     for frame, title in tables:
         console.print()
         note = "; ".join(filter(None, (f"campaign {name}", frame.attrs.get("note"))))

@@ -120,8 +120,8 @@ def screen(
         note = answer.attrs["note"]
         console.print(render(answer, "table", title=question(name), note=note, limit=20))
         console.print()
-    said = f"{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s."
-    console.print(said)
+    summary = f"{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s."
+    console.print(summary)
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ from nas.cli import complete, defaults, options
 from nas.cli.console import console, echo, echo_json, open_if_there, write
 from nas.files import check_folder, make_folder
 from nas.ledger.output_paths import check_output
-from nas.schema import Probe, ProblemError, UsageError
+from nas.schema import MemberProfile, ProblemError, UsageError
 
 
 def spaces(
@@ -103,7 +103,7 @@ def families(
             autocompletion=complete.datasets,
         ),
     ] = None,
-    gpus: Annotated[int, typer.Option(min=0, max=1024, help="Probe on a GPU.")] = 0,
+    gpus: Annotated[int, typer.Option(min=0, max=1024, help="MemberProfile on a GPU.")] = 0,
     data_root: options.DataRoot = Path("data"),
     db: options.Db = "runs.db",
     as_json: options.Json = False,
@@ -133,7 +133,7 @@ def families(
     members = [member for _, member in chosen.members]
     with console.status(Text("probing…")) as status:
 
-        def watch(done: int, total: int, probe: Probe) -> None:
+        def watch(done: int, total: int, probe: MemberProfile) -> None:
             status.update(Text(f"probing {done}/{total}: {probe.member.model}"))
 
         probes = probe_members(
@@ -165,7 +165,7 @@ def families(
             echo(f"{member.model} fails: {probe.problem}")
 
 
-def _plain(family: str, probe: Probe) -> dict[str, object]:
+def _plain(family: str, probe: MemberProfile) -> dict[str, object]:
     """A member's probe in plain data; figures that a failed one does not have are None."""
     figures = {
         "params": probe.params,

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from nas.compute import sent
 from nas.data.augment import Augment, crop, erase, jitter
-from nas.schema import Inputs
+from nas.schema import DatasetInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class Split(ABC):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass: normalised float images `(B, C, H, W)` and int64 labels `(B,)`.
 
-        Every image comes once, in `order`. A CPU `generator` shuffles and draws the augmentation;
-        without one the order is fixed and nothing is augmented.
+        Every image comes once, in evenly sized batches. A CPU `generator` shuffles and draws the
+        augmentation; without one the order is fixed and nothing is augmented.
         """
 
 
@@ -103,7 +103,7 @@ class TensorSplit(Split):
         generator: torch.Generator | None = None,
         augment: Augment = "none",
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        for index in order(len(self), batch_size, generator):
+        for index in batch_indices(len(self), batch_size, generator):
             here = sent(index, self._stored.device)
             stored = here if self._index is None else self._index[here]
             yield self._prepare(self._stored, stored, augment, generator), self.labels[here]
@@ -130,9 +130,9 @@ class Data:
         return len(self.class_names)
 
     @property
-    def inputs(self) -> Inputs:
+    def inputs(self) -> DatasetInfo:
         """All that somebody needs to feed a model that was trained on this."""
-        return Inputs(
+        return DatasetInfo(
             class_names=self.class_names,
             mean=self.mean,
             std=self.std,
@@ -145,11 +145,13 @@ class Data:
 
 
 def steps(count: int, batch_size: int) -> int:
-    """How many batches `count` images make: see `order`."""
+    """How many batches `count` images make: see `batch_indices`."""
     return max(1, min(ceil(count / batch_size), count // 2))
 
 
-def order(count: int, batch_size: int, generator: torch.Generator | None) -> tuple[Tensor, ...]:
+def batch_indices(
+    count: int, batch_size: int, generator: torch.Generator | None
+) -> tuple[Tensor, ...]:
     """0…count-1, shuffled by `generator` if there is one, in evenly sized batches.
 
     Batches differ in size by one at most, so that no small remainder disturbs BatchNorm, and none

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nas.compute import sent
 from nas.data.augment import Augment
-from nas.data.batches import Preparation, Split, order
+from nas.data.batches import Preparation, Split, batch_indices
 from nas.data.preprocess import prepare
 from nas.data.reading import each, refuse, usable
 from nas.schema import ProblemError
@@ -85,7 +85,7 @@ class FileSplit(Split):
         augment: Augment = "none",
     ) -> Iterator[tuple[Tensor, Tensor]]:
         device = self.labels.device
-        for decoded, index in self._read(order(len(self), batch_size, generator)):
+        for decoded, index in self._read(batch_indices(len(self), batch_size, generator)):
             images = decoded.to(device, non_blocking=True)
             every = torch.arange(len(images), device=device)
             labels = self.labels[sent(index, device)]

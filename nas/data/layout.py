@@ -57,9 +57,9 @@ def guess(where: Path) -> Layout:
     whole = of_classes(where)
     found = {name: PARTS[name.lower()] for name in classes(where) if name.lower() in PARTS}
     settle = f"type --dataset {shlex.quote(f'classes:{where}')}"
-    asked = f"if every folder is a class, {settle}; if not, "
+    hint = f"if every folder is a class, {settle}; if not, "
     if not found:
-        _ask_about_classes(where, asked)
+        _check_classes(where, hint)
         return whole
     unsorted = [name for name in found if not _holds_classes(where / name)]
     if unsorted:
@@ -67,7 +67,7 @@ def guess(where: Path) -> Layout:
             f"{' and '.join(unsorted)} may be parts of the data set, whose images are in no class"
             " folders, or classes",
             where=str(where),
-            fix=asked + f"sort them into class folders: {where / unsorted[0] / 'CLASS'}",
+            fix=hint + f"sort them into class folders: {where / unsorted[0] / 'CLASS'}",
         )
     for part in ("train", "val", "test"):
         names = [name for name, meant in found.items() if meant == part]
@@ -75,13 +75,13 @@ def guess(where: Path) -> Layout:
             raise ProblemError(
                 f"{' and '.join(names)} may both be the {part} part, or classes",
                 where=str(where),
-                fix=asked + "join them or rename one",
+                fix=hint + "join them or rename one",
             )
     if "train" not in found.values():
         raise ProblemError(
             f"{' and '.join(found)} may be a part of a data set without a train part, or a class",
             where=str(where),
-            fix=asked + f"put the training images into {where / 'train' / 'CLASS'}",
+            fix=hint + f"put the training images into {where / 'train' / 'CLASS'}",
         )
     others = [n for n in classes(where) if n not in found and _some(images(where / n))]
     if others:
@@ -89,15 +89,15 @@ def guess(where: Path) -> Layout:
             f"{' and '.join(found)} may be parts of the data set, but {' and '.join(others)} beside"
             " them can not; or all are classes",
             where=str(where),
-            fix=asked + f"move {where / others[0]} elsewhere",
+            fix=hint + f"move {where / others[0]} elsewhere",
         )
     return Layout(**{part: where / name for name, part in found.items()}, root=where)
 
 
-def _ask_about_classes(where: Path, asked: str) -> None:
+def _check_classes(where: Path, hint: str) -> None:
     """Raises ProblemError where folders, none of which has the name of a part, may be parts."""
     names = classes(where)
-    rename = asked + f"name the parts train, val and test: {where / 'train' / 'CLASS'}"
+    rename = hint + f"name the parts train, val and test: {where / 'train' / 'CLASS'}"
     if partly := [name for name in names if _PART_WORDS & _words(name)]:
         raise ProblemError(
             f"{' and '.join(partly[:_SHOWN])} may be parts of the data set, by their names, or"
@@ -115,7 +115,7 @@ def _ask_about_classes(where: Path, asked: str) -> None:
                 f"{name} holds {' and '.join(parts[:_SHOWN])}, which may be parts of the data set,"
                 " or all of a class",
                 where=str(where),
-                fix=asked + alone if whole else rename,
+                fix=hint + alone if whole else rename,
             )
     first = classes(where / names[0]) if len(names) > 1 else ()
     if len(first) > 1 and all(classes(where / name) == first for name in names[1:]):
@@ -177,7 +177,7 @@ def files(where: Path) -> Iterator[Path]:
         seen.add(known)
         return new
 
-    for folder, inside, names in os.walk(where, followlinks=True, onerror=_told):
+    for folder, inside, names in os.walk(where, followlinks=True, onerror=_name_list):
         shown = sorted(name for name in inside if not _hidden(name))
         inside[:] = [name for name in shown if is_new(Path(folder, name))]
         yield from (Path(folder, name) for name in sorted(names) if not _hidden(name))
@@ -191,7 +191,7 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _told(error: OSError) -> None:
+def _name_list(error: OSError) -> None:
     raise _unreadable(error) from error
 
 

@@ -110,7 +110,7 @@ class Ticker:
             self._driver.tick()
 
 
-class Attention:
+class StallDetector:
     """How long a watchdog looked away: its process was stopped, or waited for a locked ledger.
 
     No trial is to be killed for that time, in which nobody took its reports.

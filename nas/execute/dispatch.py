@@ -6,7 +6,7 @@ Executors differ in how they reach a worker; what it means for the campaign is d
 import math
 from pathlib import Path
 
-from nas.execute.base import Attention, Driver, Executor, Idle, Ticker
+from nas.execute.base import Driver, Executor, Idle, StallDetector, Ticker
 from nas.execute.placing import WHOLE, Placing, sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import Died, Event, Late
@@ -37,7 +37,7 @@ class Dispatcher:
         self._ready: list[Running] = []
         """Trials that need no GPU."""
         self._ticker = Ticker(driver)
-        self._attention = Attention()
+        self._attention = StallDetector()
         self._memory = MemoryReader(settings.gpus)
         self._seen: Look = ()
         self._begun = [0] * settings.gpus
@@ -122,7 +122,7 @@ class Dispatcher:
 
     # Listening
 
-    def hear(self, running: Running, event: Event) -> bool:
+    def recv(self, running: Running, event: Event) -> bool:
         """What a trial's worker reports. False once the trial is over for this worker: reported,
         stopped by the driver, or back in line because its GPU is no use."""
         match event:
@@ -140,7 +140,7 @@ class Dispatcher:
             case Item(Outcome() as outcome):
                 self._ended(running, outcome)
             case Returned():
-                self._end(running, running.silent())
+                self._end(running, running.missing_outcome())
             case Raised(problem, detail):
                 self._end(running, running.raised(problem, detail))
             case Died(exitcode, tail):
@@ -156,12 +156,12 @@ class Dispatcher:
         it has been stopped for long."""
         seconds, now = self._attention.seconds(), awake()
         for running in self.taken.values():
-            if seconds > Attention.ALLOWED:
-                running.pardon(seconds)
+            if seconds > StallDetector.ALLOWED:
+                running.extend_deadline(seconds)
             elif (
                 running.pid is not None
                 and is_halted(running.pid)
-                and running.excuse(seconds, self.settings.GRACE)
+                and running.extend_for_pause(seconds, self.settings.GRACE)
             ):
                 wake(running.pid)
         return [
@@ -194,10 +194,10 @@ class Dispatcher:
         goes to another, if there is one."""
         gpu = self.placing.gpu_of(running.attempt)
         if outcome.stage == BUSY and gpu is not None and self.placing.take_one_at_a_time(gpu):
-            told = (
+            message = (
                 f"{outcome.message}; GPU {gpu} takes one process at a time, and has one from now on"
             )
-            outcome = outcome.with_(message=told)
+            outcome = outcome.with_(message=message)
         if outcome.stage != DEVICE or gpu is None:
             self._end(running, outcome)
             return

@@ -38,7 +38,7 @@ class GpuSandbox(Sandbox):
         problem = "none is left"
         for gpu in self._in_order():
             self.visible_devices = visible_device(gpu)
-            answer = self._asked()
+            answer = self._checked()
             if not answer.ok:
                 problem = answer.problem
                 self._say(f"GPU {gpu} cannot be asked whether it works: {problem}")
@@ -52,7 +52,7 @@ class GpuSandbox(Sandbox):
                 return
         raise NoGpuError(f"no GPU works ({problem})", fix="see what `nas doctor` says")
 
-    def _asked(self) -> Answer[str]:
+    def _checked(self) -> Answer[str]:
         """What is wrong with the GPU that a new process sees, asked anew if there is no answer."""
         for pause in (0.0, *[PAUSE_SECONDS] * (CHECKS - 1)):
             super()._open()

@@ -41,7 +41,7 @@ class InlineExecutor(Executor):
                 try:
                     event = next(events)
                 except StopIteration:
-                    outcome = running.silent()
+                    outcome = running.missing_outcome()
                     break
                 except Exception as error:
                     outcome = running.raised(one_line(error), traceback.format_exc())

@@ -8,7 +8,7 @@ from nas.execute.base import Driver, Executor
 from nas.execute.dispatch import Dispatcher
 from nas.execute.placing import sixteenths
 from nas.execute.running import Running
-from nas.execute.trial_process import Event, Order, TrialProcess
+from nas.execute.trial_process import Event, TrialPayload, TrialProcess
 from nas.processes.child import Item
 from nas.schema import Epoch
 
@@ -20,7 +20,7 @@ class LocalExecutor(Executor):
     """
 
     def run(self, driver: Driver) -> None:
-        crew = _Crew(self, driver)
+        crew = _WorkerPool(self, driver)
         try:
             crew.work()
         finally:
@@ -41,7 +41,7 @@ class _Worker:
     """Whose place on the GPU it has until it is idle."""
 
 
-class _Crew:
+class _WorkerPool:
     """One `run`: the workers, and what they run."""
 
     POLL_SECONDS = 0.1
@@ -84,7 +84,7 @@ class _Crew:
         worker.gpu, worker.share = gpu, sixteenths(running.trial.memory_fraction)
         worker.running, worker.attempt = running, running.attempt
         running.granted()
-        order = Order(running.trial, self.settings)
+        order = TrialPayload(running.trial, self.settings)
         worker.process.begin(order, self.dispatcher.visible(gpu))
 
     def _worker(self, gpu: int | None) -> _Worker:
@@ -121,13 +121,13 @@ class _Crew:
         ready = wait([worker.process.connection for worker in busy], self.POLL_SECONDS)
         for worker in busy:
             if worker.process.connection in ready:
-                self._hear(worker, worker.process.hear())
+                self._hear(worker, worker.process.recv())
 
     def _hear(self, worker: _Worker, event: Event | None) -> None:
         if event is not None and worker.running is not None:
-            more = self.dispatcher.hear(worker.running, event)
+            more = self.dispatcher.recv(worker.running, event)
             if isinstance(event, Item) and isinstance(event.value, Epoch):
-                worker.process.go_on(more)
+                worker.process.ack(more)
             if not more:
                 worker.running = None
         self._release(worker)

@@ -43,15 +43,15 @@ class RayExecutor(Executor):
 
         from nas.execute.ray_worker import TuneWorker
         from nas.execute.tune_bridge import (
-            Desk,
             DriverCallback,
             DriverScheduler,
             DriverSearcher,
             Halt,
+            TuneBridge,
         )
 
         folder.mkdir()
-        desk = Desk(dispatcher, self.RECYCLE, folder)
+        desk = TuneBridge(dispatcher, self.RECYCLE, folder)
         with suppress(Halt):
             tune.run(
                 TuneWorker,

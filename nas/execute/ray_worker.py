@@ -10,7 +10,7 @@ from typing import Any
 
 from ray import tune
 
-from nas.execute.trial_process import Event, Order, TrialProcess
+from nas.execute.trial_process import Event, TrialPayload, TrialProcess
 from nas.processes.child import Item, Started, die_with_parent
 from nas.processes.signals import leave_stops_to_driver
 from nas.schema import Epoch
@@ -27,7 +27,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
     LONG_WAIT_SECONDS = 0.3
     """Between two looks for a grant: at first, and after a while."""
 
-    _asked = False
+    _awaits_ack = False
     """Whether the process waits for an answer to its last epoch."""
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -47,13 +47,13 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
             self._waits += 1
             time.sleep(min(self.LONG_WAIT_SECONDS, self._waits * self.WAIT_SECONDS))
             return {}
-        if self._asked:
-            self._process.go_on(True)
+        if self._awaits_ack:
+            self._process.ack(True)
         event = self._listen()
         while event is None:
             event = self._listen()
-        self._asked = isinstance(event, Item) and isinstance(event.value, Epoch)
-        if not self._asked and not isinstance(event, Started):
+        self._awaits_ack = isinstance(event, Item) and isinstance(event.value, Epoch)
+        if not self._awaits_ack and not isinstance(event, Started):
             self._tidy()
         return {"event": event}
 
@@ -65,9 +65,9 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
 
     def rest(self) -> None:
         """Ends the trial where it is, between two epochs; returns when its memory is free."""
-        if self._asked:
-            self._asked = False
-            self._process.go_on(False)
+        if self._awaits_ack:
+            self._awaits_ack = False
+            self._process.ack(False)
         self._tidy()
 
     def dismiss(self) -> None:
@@ -84,12 +84,12 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
         in their actors and `placing` gives them GPUs."""
         return tune.PlacementGroupFactory([{"CPU": 1.0}])
 
-    def _take(self, order: Order) -> None:
-        self._order, self._asked, self._waits = order, False, 0
+    def _take(self, order: TrialPayload) -> None:
+        self._order, self._awaits_ack, self._waits = order, False, 0
 
     def _listen(self) -> Event | None:
         if self._process.connection.poll(self.LONG_WAIT_SECONDS):
-            return self._process.hear()
+            return self._process.recv()
         late = self._order.late is not None and self._order.late.exists()
         event = self._process.expire() if late else None
         if event is None and self._process.overdue:

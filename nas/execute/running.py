@@ -55,7 +55,7 @@ class Running:
             return math.inf
         return self.begun + self.trial.time_limit + grace
 
-    def pardon(self, seconds: float) -> None:
+    def extend_deadline(self, seconds: float) -> None:
         """Takes time off its account that its watchdog was away."""
         now = awake()
         if self.given is not None:
@@ -63,13 +63,13 @@ class Running:
         if self.begun is not None:
             self.begun = min(now, self.begun + seconds)
 
-    def excuse(self, seconds: float, grace: float) -> bool:
+    def extend_for_pause(self, seconds: float, grace: float) -> bool:
         """Takes time off its account in which its process was stopped. It may have stopped itself:
         so no more than its time limit and `grace` once again. True where that is used up now."""
         most = (self.trial.time_limit or math.inf) + grace
         before, self.halted = self.halted, self.halted + seconds
         if self.halted <= most:
-            self.pardon(seconds)
+            self.extend_deadline(seconds)
         return before <= most < self.halted
 
     def ended(self, status: Status, message: str, detail: str = "") -> Outcome:
@@ -105,7 +105,7 @@ class Running:
     def interrupted(self) -> Outcome:
         return self.ended(Status.INTERRUPTED, "killed at once, as asked")
 
-    def silent(self) -> Outcome:
+    def missing_outcome(self) -> Outcome:
         return self.ended(Status.CRASH, "ended without an outcome")
 
     def raised(self, problem: str, detail: str) -> Outcome:

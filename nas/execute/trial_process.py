@@ -50,7 +50,7 @@ Event = Started | Item | Returned | Raised | Died | Late
 of an outcome one of the others."""
 
 
-class Order:
+class TrialPayload:
     """A trial, and its executor's settings as far as they concern a worker."""
 
     def __init__(self, trial: Trial, settings: Executor, late: Path | None = None) -> None:
@@ -65,7 +65,7 @@ class Order:
 
     # Ray Tune copies and prints whatever it finds in a config.
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Order":
+    def __deepcopy__(self, memo: dict[int, Any]) -> "TrialPayload":
         return self
 
     def __repr__(self) -> str:
@@ -87,7 +87,7 @@ class TrialProcess:
         """CUDA_VISIBLE_DEVICES of its process: once CUDA has started there it cannot change."""
         self._child: Child | None = None
         self._state = _State.IDLE
-        self._order: Order | None = None
+        self._order: TrialPayload | None = None
         self._held: Event | None = None
         """What is not told before the GPU has been checked."""
         self._checks = 0
@@ -114,7 +114,7 @@ class TrialProcess:
         late = self._state in (_State.TIDYING, _State.CHECKING)
         return late and awake() >= self._limit
 
-    def begin(self, order: Order, device: str | None) -> None:
+    def begin(self, order: TrialPayload, device: str | None) -> None:
         """Starts a trial in a process that sees this device alone; None for one without GPU."""
         if self._child is not None and self.device != device:
             self.close()
@@ -123,10 +123,10 @@ class TrialProcess:
         self.device, self._order, self._again = device, order, False
         self._run()
 
-    def hear(self) -> Event | None:
+    def recv(self) -> Event | None:
         """What its trial reports, waiting for it; None where there is nothing to tell."""
         assert self._child is not None
-        message = self._child.hear()
+        message = self._child.recv()
         match self._state, message:
             case _State.CHECKING, _:
                 return self._checked(message)
@@ -137,7 +137,7 @@ class TrialProcess:
                     self._rest()
                 return None
             case _, Item(Outcome() as outcome):
-                self.go_on(False)
+                self.ack(False)
                 return self._suspect(message) if outcome.needs_restart else message
             case _, None:
                 return self._suspect(Died(self._child.exitcode, self._child.tail()))
@@ -147,10 +147,10 @@ class TrialProcess:
                 self._state = _State.IDLE
         return message
 
-    def go_on(self, more: bool) -> None:
+    def ack(self, more: bool) -> None:
         """Answers an epoch: the next one, or the trial's end."""
         assert self._child is not None
-        self._child.go_on(more)
+        self._child.ack(more)
         if not more:
             assert self._order is not None
             self._wait_for(_State.TIDYING, self._order.grace)
@@ -187,7 +187,7 @@ class TrialProcess:
         assert self._child is not None
         assert self._order is not None
         self._state = _State.RUNNING
-        self._child.ask(self._order.evaluate, self._order.trial)
+        self._child.send(self._order.evaluate, self._order.trial)
 
     def _wait_for(self, state: _State, seconds: float) -> None:
         self._state, self._limit = state, awake() + seconds
@@ -207,7 +207,7 @@ class TrialProcess:
         assert self._order is not None
         self.device, self._checks = device, self._checks + 1
         self._child = Child(visible_devices=device)
-        self._child.ask(ask_gpu, self._order.check, pause)
+        self._child.send(ask_gpu, self._order.check, pause)
         self._wait_for(_State.CHECKING, pause + CHECK_SECONDS)
 
     def _unanswered(self, otherwise: Item) -> Event | None:
@@ -231,11 +231,11 @@ class TrialProcess:
                 self.close()
                 return _broken(problem)
             case Raised(problem, detail):
-                return self._unanswered(_unasked(problem, detail))
+                return self._unanswered(_unreachable(problem, detail))
             case _:
                 status, problem = outcome_of_exit(self._child.exitcode)
-                told = _broken if status is Status.CRASH else _unasked
-                return self._unanswered(told(f"asking it, {problem}", self._child.tail()))
+                describe = _broken if status is Status.CRASH else _unreachable
+                return self._unanswered(describe(f"asking it, {problem}", self._child.tail()))
         held, self._held = self._held, None
         match held:
             case Item(Outcome(stage="start", needs_restart=True)) if not self._again:
@@ -252,7 +252,7 @@ def ask_gpu(check: str, pause: float) -> str:
     return answer
 
 
-def _unasked(problem: str, detail: str = "") -> Item:
+def _unreachable(problem: str, detail: str = "") -> Item:
     """The machine's fault: a trial is worth another try, and the GPU too."""
     return Item(
         Outcome(

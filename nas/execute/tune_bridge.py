@@ -21,7 +21,7 @@ from ray.tune.search import Searcher
 from nas.execute.dispatch import Dispatcher
 from nas.execute.placing import sixteenths
 from nas.execute.running import Running
-from nas.execute.trial_process import CHECK_SECONDS, CHECKS, Event, Order
+from nas.execute.trial_process import CHECK_SECONDS, CHECKS, Event, TrialPayload
 from nas.processes.child import Item
 from nas.schema import Epoch, Outcome, Status
 from nas.working_time import awake
@@ -35,7 +35,7 @@ class Halt(Exception):  # noqa: N818
 
 
 @dataclass
-class Slip:
+class ActiveTrial:
     """A trial that Tune has."""
 
     running: Running
@@ -51,7 +51,7 @@ class Slip:
     """Its actor was killed by the watchdog."""
 
 
-class Desk:
+class TuneBridge:
     """What the hooks share during one `tune.run`.
 
     What the driver raises is kept in `error` and ends the loop: passed through Tune it would come
@@ -67,7 +67,7 @@ class Desk:
         self.dispatcher = dispatcher
         self._folder = folder
         self.settings = dispatcher.settings
-        self.slips: dict[str, Slip] = {}
+        self.slips: dict[str, ActiveTrial] = {}
         """By Tune's own trial id; gone when reported, or stopped."""
         self.left = trials
         """How many more trials this `tune.run` takes."""
@@ -84,10 +84,10 @@ class Desk:
             running = self._ask(dispatcher.take, None) if dispatcher.wants(self._free()) else None
             if running is not None:
                 self.left -= 1
-                self.slips[trial_id] = Slip(running)
+                self.slips[trial_id] = ActiveTrial(running)
                 self._grant()
                 mark = self._mark(running)
-                return {"order": Order(running.trial, self.settings, late=mark)}
+                return {"order": TrialPayload(running.trial, self.settings, late=mark)}
             if self.slips:
                 return None  # Tune has other things to look after, and asks again within 0.1 s
             self._ask(dispatcher.beat, None)
@@ -102,12 +102,12 @@ class Desk:
         slip.actor = actor
         self._send(slip)
 
-    def hear(self, trial_id: str, event: Event | None) -> bool:
+    def recv(self, trial_id: str, event: Event | None) -> bool:
         """What a trial's worker says, None for nothing. False where Tune is to end the trial."""
         slip = self.slips[trial_id]
         attempt, taken = slip.running.attempt, self.dispatcher.taken
         if event is not None:
-            if self._ask(lambda: self.dispatcher.hear(slip.running, event), False):
+            if self._ask(lambda: self.dispatcher.recv(slip.running, event), False):
                 return True
             if isinstance(event, Item) and isinstance(event.value, Epoch):
                 self._resting[slip.actor.rest.remote()] = attempt
@@ -132,7 +132,7 @@ class Desk:
         if slip.shot:
             self._ask(lambda: self.dispatcher.expire(slip.running), None)
         else:
-            outcome = autopsy(slip.running, error_file)
+            outcome = outcome_from_crash(slip.running, error_file)
             self._ask(lambda: self.dispatcher.end(slip.running, outcome), None)
         self.dispatcher.release(slip.running.attempt)
         self._grant()
@@ -186,7 +186,7 @@ class Desk:
         running = sum(slip.granted for slip in self.slips.values())
         return self.settings.workers - running - len(self._resting)
 
-    def _send(self, slip: Slip) -> None:
+    def _send(self, slip: ActiveTrial) -> None:
         if not slip.granted or slip.actor is None:
             return
         slip.sent = True
@@ -235,7 +235,7 @@ class Desk:
             return otherwise
 
 
-def autopsy(running: Running, error_file: str | None) -> Outcome:
+def outcome_from_crash(running: Running, error_file: str | None) -> Outcome:
     """The outcome of a trial whose actor died, from Ray's error. The trial's own process, when it
     dies, takes no actor with it."""
     error = _read_error(error_file)
@@ -258,7 +258,7 @@ def _read_error(path: str | None) -> Exception | None:
 class DriverSearcher(Searcher):  # type: ignore[misc]
     """Draws from the campaign's driver."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: TuneBridge) -> None:
         super().__init__()
         self._desk = desk
 
@@ -277,12 +277,12 @@ class DriverSearcher(Searcher):  # type: ignore[misc]
 class DriverScheduler(FIFOScheduler):  # type: ignore[misc]
     """Passes events on, and ends trials that are over."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: TuneBridge) -> None:
         super().__init__()
         self._desk = desk
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        more = self._desk.hear(trial.trial_id, result.get("event"))
+        more = self._desk.recv(trial.trial_id, result.get("event"))
         decision: str = self.CONTINUE if more else self.STOP
         return decision
 
@@ -290,7 +290,7 @@ class DriverScheduler(FIFOScheduler):  # type: ignore[misc]
 class DriverCallback(Callback):  # type: ignore[misc]
     """Starts, deaths, and the time between."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: TuneBridge) -> None:
         self._desk = desk
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:

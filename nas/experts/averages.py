@@ -40,7 +40,9 @@ def uniform(
             for some in np.array_split(lasts, -(-len(lasts) // room)):
                 mean = logits[torch.from_numpy(some)].add_(shared).div_(k)  # (q, C, N)
                 rows = slice(done, done + len(some))
-                accuracy[rows] = (said(mean) == labels).double().mean(dim=1).cpu().numpy()
+                accuracy[rows] = (
+                    (predicted_class(mean) == labels).double().mean(dim=1).cpu().numpy()
+                )
                 true = mean.gather(1, labels.expand(len(some), 1, -1))[:, 0]
                 loss[rows] = (mean.logsumexp(dim=1) - true).double().mean(dim=1).cpu().numpy()
                 done += len(some)
@@ -50,7 +52,7 @@ def uniform(
 
 def oracle(logits: Tensor, labels: Tensor, members: Ints) -> Floats:
     """Share of images that any expert of a mixture gets right, `(Q,)`: exact, by bits."""
-    right = (said(logits) == labels).cpu().numpy()
+    right = (predicted_class(logits) == labels).cpu().numpy()
     packed = np.packbits(right, axis=1)
     padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
     words = np.ascontiguousarray(padded).view(np.uint64)
@@ -62,13 +64,13 @@ def oracle(logits: Tensor, labels: Tensor, members: Ints) -> Floats:
     return found
 
 
-def alone(logits: Tensor, labels: Tensor) -> Floats:
+def single_scores(logits: Tensor, labels: Tensor) -> Floats:
     """Each expert's own accuracy, `(E,)`."""
-    accuracy: Floats = (said(logits) == labels).double().mean(dim=1).cpu().numpy()
+    accuracy: Floats = (predicted_class(logits) == labels).double().mean(dim=1).cpu().numpy()
     return accuracy
 
 
-def said(logits: Tensor) -> Tensor:
+def predicted_class(logits: Tensor) -> Tensor:
     """The class that logits `(Q, C, N)` name, the first of equals, `(Q, N)`.
 
     As `argmax`, which takes thirteen times as long over a dimension that is not the last.

@@ -16,7 +16,7 @@ COMPONENTS = 32
 
 
 @dataclass(frozen=True)
-class Experts:
+class ExpertPredictions:
     """What E experts say of every image."""
 
     entries: tuple[Entry, ...]
@@ -71,7 +71,7 @@ class Experts:
         return tuple(entry.family for entry in self.entries)
 
 
-def load(bank: Bank, entries: Sequence[Entry]) -> Experts:
+def load(bank: Bank, entries: Sequence[Entry]) -> ExpertPredictions:
     """Reads and checks all predictions.
 
     Raises BankError for a damaged file, and for experts that were not asked the same: other labels,
@@ -105,7 +105,7 @@ def load(bank: Bank, entries: Sequence[Entry]) -> Experts:
             "no expert of the bank has features, which gates look at", where=str(bank.folder)
         )
     images = {split: len(truth) for split, truth in labels.items()}
-    return Experts(
+    return ExpertPredictions(
         entries=ordered,
         logits={split: torch.stack(tensors) for split, tensors in found.items()},
         labels=labels,

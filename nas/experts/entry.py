@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from nas.schema import WEIGHTS, Candidate, Inputs, Noun
+from nas.schema import WEIGHTS, Candidate, DatasetInfo, Frozen
 
 FORMAT = 1
 FOLDER = "bank"
@@ -22,7 +22,7 @@ SPLITS = ("held", "val", "test")
 Split = Literal["held", "val", "test"]
 
 
-class Part(Noun):
+class Part(Frozen):
     """One file of an entry."""
 
     bytes: int
@@ -30,12 +30,12 @@ class Part(Noun):
     """In hexadecimal digits."""
 
 
-class Entry(Noun):
+class Entry(Frozen):
     """One trained expert."""
 
     format: int = FORMAT
     candidate: Candidate
-    inputs: Inputs
+    inputs: DatasetInfo
     held_images: int
     features: int | None
     """Their width F; None where the model names no classifier."""

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nas.experts.components import Experts
+from nas.experts.components import ExpertPredictions
 from nas.experts.mixtures import Ints
-from nas.experts.scores import SCORED, Fitted, loss_of
+from nas.experts.scores import SCORED, GateScores, loss_of
 
 Watch = Callable[[int], None]
 
@@ -28,13 +28,15 @@ images leave a gate near even weights, which 216 of them without it did not."""
 _CELLS = 1 << 23
 
 
-def selection(experts: Experts, members: Ints, watch: Watch = lambda done: None) -> Fitted:
+def selection(
+    experts: ExpertPredictions, members: Ints, watch: Watch = lambda done: None
+) -> GateScores:
     """Static weights by ensemble selection (Caruana and others 2004).
 
     Greedily, with repeats: always the expert whose logits lower the cross-entropy of the sum's mean
     on the held-out images most.
     """
-    found = Fitted.of(len(members))
+    found = GateScores.of(len(members))
     logits, labels = experts.logits["held"], experts.labels["held"]
     k = members.shape[1]
     room = max(1, _CELLS // (k * logits[0].numel()))
@@ -63,15 +65,15 @@ def _selected(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def gates(
-    experts: Experts, members: Ints, *, seed: int = 0, watch: Watch = lambda done: None
-) -> Fitted:
+    experts: ExpertPredictions, members: Ints, *, seed: int = 0, watch: Watch = lambda done: None
+) -> GateScores:
     """A gate of one hidden layer a mixture, on features all share, fitted by Adam.
 
     Weights are softmax(W₂ ReLU(W₁ z + b₁) + b₂) of the image's components z; they begin even. What
     is minimised is the cross-entropy of the weighted sum of logits on the held-out images, and a
     ridge on all weights.
     """
-    found = Fitted.of(len(members))
+    found = GateScores.of(len(members))
     room = max(1, _CELLS // (members.shape[1] * experts.logits["held"].shape[1] * BATCH))
     for start in range(0, len(members), room):
         rows = torch.from_numpy(members[start : start + room])
@@ -101,7 +103,7 @@ class _Gates:
         hidden = torch.relu(features @ self.first + self.bias)
         return (hidden @ self.second + self.offset).softmax(dim=2).transpose(1, 2)
 
-    def fit(self, experts: Experts, rows: Tensor, seed: int) -> None:
+    def fit(self, experts: ExpertPredictions, rows: Tensor, seed: int) -> None:
         features, labels = experts.features["held"], experts.labels["held"]
         logits = experts.logits["held"]
         parameters = [self.first, self.bias, self.second, self.offset]
@@ -122,7 +124,11 @@ class _Gates:
 
 
 def _score(
-    experts: Experts, rows: Tensor, weights: Mapping[str, Tensor], found: Fitted, start: int
+    experts: ExpertPredictions,
+    rows: Tensor,
+    weights: Mapping[str, Tensor],
+    found: GateScores,
+    start: int,
 ) -> None:
     """Fills in the scores of mixtures `rows` `(q, k)`; `weights` `(q, k, N)` by split."""
     for split in SCORED:

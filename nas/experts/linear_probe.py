@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nas.experts.components import Experts
+from nas.experts.components import ExpertPredictions
 from nas.experts.mixtures import Ints
-from nas.experts.scores import SCORED, Fitted
+from nas.experts.scores import SCORED, GateScores
 
 Watch = Callable[[int], None]
 
@@ -26,13 +26,15 @@ STEPS = 5
 _CELLS = 1 << 24
 
 
-def probes(experts: Experts, members: Ints, watch: Watch = lambda done: None) -> Fitted:
+def probes(
+    experts: ExpertPredictions, members: Ints, watch: Watch = lambda done: None
+) -> GateScores:
     """Probes fitted on the held-out images, by STEPS steps from the average.
 
     What is minimised is Σ cross-entropy(average + zβ) + RIDGE/2 ‖β‖². A step solves with the bound
     ½ zᵀz of the Hessian (Böhning 1992), so that it never overshoots.
     """
-    found = Fitted.of(len(members))
+    found = GateScores.of(len(members))
     k = members.shape[1]
     held = experts.views["held"][0].numel() + experts.logits["held"][0].numel()
     room = max(1, _CELLS // (k * held))

@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Sets:
+class Mixtures:
     """Mixtures as indices of experts."""
 
     members: Ints
@@ -27,7 +27,7 @@ class Sets:
         return len(self.members) < self.total
 
 
-def sets_of(families: Sequence[str], k: int, *, limit: int, seed: int = 0) -> Sets:
+def enumerate_mixtures(families: Sequence[str], k: int, *, limit: int, seed: int = 0) -> Mixtures:
     """All mixtures of k experts, or `limit` of them drawn uniformly without repeats.
 
     `families` names each expert's, in order; experts of one family stand side by side. Raises
@@ -46,8 +46,8 @@ def sets_of(families: Sequence[str], k: int, *, limit: int, seed: int = 0) -> Se
         rows = [
             members for chosen in combinations(groups.values(), k) for members in product(*chosen)
         ]
-        return Sets(_ordered(np.array(rows, dtype=np.int64)), total)
-    return Sets(_sample(families, k, limit, seed), total)
+        return Mixtures(_ordered(np.array(rows, dtype=np.int64)), total)
+    return Mixtures(_sample(families, k, limit, seed), total)
 
 
 def _count(sizes: Sequence[int], k: int) -> int:

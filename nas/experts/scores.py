@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from nas.experts.averages import said
+from nas.experts.averages import predicted_class
 
 Floats = NDArray[np.float64]
 SCORED = ("val", "test")
 
 
 @dataclass(frozen=True)
-class Fitted:
+class GateScores:
     """Scores of Q mixtures, `(Q,)` each; NaN until they are put."""
 
     val: Floats
@@ -28,7 +28,7 @@ class Fitted:
 
     def put(self, at: int, split: str, logits: Tensor, labels: Tensor) -> None:
         """One mixture's logits `(C, N)` on a split of SCORED."""
-        right = float((said(logits[None]) == labels).double().mean())
+        right = float((predicted_class(logits[None]) == labels).double().mean())
         if split == "test":
             self.test[at] = right
         else:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.experts.averages import alone, oracle, uniform
-from nas.experts.components import Experts
+from nas.experts.averages import oracle, single_scores, uniform
+from nas.experts.components import ExpertPredictions
 from nas.experts.fitting import gates, selection
 from nas.experts.linear_probe import probes
-from nas.experts.mixtures import Sets
+from nas.experts.mixtures import Mixtures
 
 Floats = NDArray[np.float64]
 Watch = Callable[[str, int, int], None]
@@ -18,7 +18,7 @@ Watch = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Scores:
+class ScreenScores:
     """Scores of Q mixtures, best uniform average first; `(Q,)` each, NaN where not fitted.
 
     Accuracies in [0, 1], losses in nats, seconds of one image where the experts were trained.
@@ -31,15 +31,20 @@ class Scores:
 
 
 def screen(
-    experts: Experts, sets: Sets, *, top: int, seed: int = 0, watch: Watch = lambda *_: None
-) -> Scores:
+    experts: ExpertPredictions,
+    sets: Mixtures,
+    *,
+    top: int,
+    seed: int = 0,
+    watch: Watch = lambda *_: None,
+) -> ScreenScores:
     """Scores every mixture; fits probes, weights and gates of the `top` by their average."""
     val, labels = experts.logits["val"], experts.labels["val"]
     count = len(sets.members)
     right, loss = uniform(val, labels, sets.members, lambda n: watch("averages", n, count))
     order = np.lexsort((loss, -right))
     members, right, loss = sets.members[order], right[order], loss[order]
-    own = alone(val, labels)
+    own = single_scores(val, labels)
     columns = {
         "uniform": right,
         "uniform_loss": loss,
@@ -62,10 +67,10 @@ def screen(
         ):
             columns[name + suffix] = np.concatenate([values, np.full(count - len(values), np.nan)])
     columns["uniform_test"] = _tests(experts, chosen, count)
-    return Scores(members, columns, sets.total)
+    return ScreenScores(members, columns, sets.total)
 
 
-def _tests(experts: Experts, chosen: NDArray[np.int64], count: int) -> Floats:
+def _tests(experts: ExpertPredictions, chosen: NDArray[np.int64], count: int) -> Floats:
     """Test accuracy of the averages that were chosen: to be reported, not to choose by."""
     order = np.lexsort(chosen.T[::-1])
     found = np.full(count, np.nan)

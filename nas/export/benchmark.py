@@ -92,12 +92,12 @@ def _write(
     from safetensors.torch import save_file
 
     ordered = sorted(entries, key=lambda entry: (entry.family, entry.model))
-    said = [bank.logits(entry) for entry in ordered]
+    predictions = [bank.logits(entry) for entry in ordered]
     for split in SPLITS:
-        labels = said[0][split][1]
-        if any(not torch.equal(one[split][1], labels) for one in said):
+        labels = predictions[0][split][1]
+        if any(not torch.equal(one[split][1], labels) for one in predictions):
             raise BankError("the experts were asked about other images", where=str(bank.folder))
-        logits = torch.stack([one[split][0] for one in said])
+        logits = torch.stack([one[split][0] for one in predictions])
         save_file({"logits": logits, "labels": labels}, folder / f"{split}.safetensors")
     members = [_member(entry, [bank.entry(k) for k in entry.candidate.warm]) for entry in ordered]
     write_text(folder / "members.json", json.dumps(members, indent=1))

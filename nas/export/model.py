@@ -18,7 +18,7 @@ from nas.ledger.lookup import Found, find
 from nas.ledger.output_paths import check_output
 from nas.render import CandidateError, current_hash, render, rendered_anew
 from nas.report.show import details
-from nas.schema import WEIGHTS, Candidate, Inputs, ProblemError
+from nas.schema import WEIGHTS, Candidate, DatasetInfo, ProblemError
 
 KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
 
@@ -157,7 +157,7 @@ def _config(ledger: Ledger, found: Found) -> dict[str, Any]:
     }
 
 
-def _read_inputs(candidate: Candidate, config: dict[str, Any]) -> Inputs:
+def _read_inputs(candidate: Candidate, config: dict[str, Any]) -> DatasetInfo:
     """From the data set itself, where no attempt of the campaign has recorded them."""
     import torch
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from nas.hardware.devices import SHARES, gpus_available, visible_device
 from nas.hardware.gpu_memory import by_nvidia_smi
-from nas.processes.programs import abandon, said
+from nas.processes.programs import abandon, output_of
 
 SECONDS = 120.0
 """The first use of a GPU on a cold machine takes tens of seconds."""
@@ -37,8 +37,8 @@ def check_devices(gpus: int) -> Iterator[dict[str, Any]]:
 
 def driver_version() -> str | None:
     """Of the NVIDIA driver; None where there is none."""
-    asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    return (said(asked, 30.0) or "").partition("\n")[0].strip() or None
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    return (output_of(query, 30.0) or "").partition("\n")[0].strip() or None
 
 
 def _start(device: str, visible_devices: str = "") -> "subprocess.Popen[bytes]":
@@ -57,8 +57,8 @@ def _answer(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
         abandon(process)
         return {"problem": f"it did not answer in {SECONDS:g} s"}
     try:
-        told: dict[str, Any] = json.loads(out)
-        return told
+        report: dict[str, Any] = json.loads(out)
+        return report
     except ValueError:
         last = err.decode("utf-8", "replace").strip().rpartition("\n")[2]
         return {"problem": f"its process ended with {process.returncode}: {last}"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psutil
 
 from nas.hardware.devices import Gpu, gpus_available, visible_device
-from nas.processes.programs import said
+from nas.processes.programs import output_of
 from nas.processes.sandbox import Sandbox
 
 LOOK_SECONDS, ANEW_SECONDS = 2.0, 1.0
@@ -80,8 +80,8 @@ class MemoryReader:
         gpus = gpus_available()[: self._count]
         if len(gpus) < self._count:
             return (None,) * self._count, False
-        told = by_nvidia_smi(gpus)
-        found = {i: told[i] for i in range(self._count) if i not in self.left_out}
+        answers = by_nvidia_smi(gpus)
+        found = {i: answers[i] for i in range(self._count) if i not in self.left_out}
         missing = [gpu for gpu, memory in found.items() if memory is None]
         if missing:
             found |= _by_child(missing)
@@ -91,20 +91,20 @@ class MemoryReader:
 def _by_child(gpus: list[int]) -> dict[int, GpuMemory | None]:
     """What CUDA says of GPUs: all of them in one process, and each that this says nothing of in
     one that sees no other: a broken GPU may have spoiled the first for all."""
-    found = _asked(gpus, None)
+    found = _by_sandbox(gpus, None)
     for gpu in gpus:
         if len(gpus) > 1 and found[gpu] is None:
-            found[gpu] = _asked([0], visible_device(gpu))[0]
+            found[gpu] = _by_sandbox([0], visible_device(gpu))[0]
     return found
 
 
-def _asked(gpus: list[int], visible_devices: str | None) -> dict[int, GpuMemory | None]:
+def _by_sandbox(gpus: list[int], visible_devices: str | None) -> dict[int, GpuMemory | None]:
     with Sandbox(visible_devices) as sandbox:
         answer = sandbox.call(mem_get_info, gpus, timeout=_TIMEOUT)
-    told = answer.value if answer.ok else [None] * len(gpus)
+    answers = answer.value if answer.ok else [None] * len(gpus)
     return {
         gpu: None if info is None else GpuMemory(total=info[1], free=info[0])
-        for gpu, info in zip(gpus, told, strict=True)
+        for gpu, info in zip(gpus, answers, strict=True)
     }
 
 
@@ -155,7 +155,7 @@ def by_nvidia_smi(gpus: Iterable[Gpu]) -> Look:
 
 def _query(what: str, columns: str) -> list[list[str]]:
     command = ["nvidia-smi", f"--query-{what}={columns}", "--format=csv,noheader,nounits"]
-    lines = (said(command, _TIMEOUT) or "").splitlines()
+    lines = (output_of(command, _TIMEOUT) or "").splitlines()
     rows = [[cell.strip() for cell in line.split(",")] for line in lines]
     return [row for row in rows if len(row) == columns.count(",") + 1]
 

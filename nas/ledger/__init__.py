@@ -2,17 +2,17 @@
 
 from nas.ledger.campaign_store import CampaignStore
 from nas.ledger.events import phase_of
-from nas.ledger.leases import Claim, Drawn, Earlier
+from nas.ledger.leases import LeasedCandidate, NewCandidate, PreviousAttempt
 from nas.ledger.ledger import Ledger, check_place, probe_digest
 from nas.ledger.owner import Owner
 
 __all__ = [
     "CampaignStore",
-    "Claim",
-    "Drawn",
-    "Earlier",
+    "LeasedCandidate",
     "Ledger",
+    "NewCandidate",
     "Owner",
+    "PreviousAttempt",
     "check_place",
     "phase_of",
     "probe_digest",

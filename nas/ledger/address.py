@@ -62,7 +62,7 @@ def file_of(url: URL) -> Path | None:
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
-def place(url: URL) -> str:
+def display_url(url: URL) -> str:
     """Where a ledger is, for a person: the file, or the URL without its password."""
     return str(file_of(url) or url.render_as_string(hide_password=True))
 
@@ -70,13 +70,13 @@ def place(url: URL) -> str:
 def command(url: URL, *words: str) -> str:
     """`nas` and words as a shell takes them, with --db where another ledger would be taken."""
     usual = database_url(os.environ.get("NAS_DB") or USUAL)
-    return command_line(*words, *(() if url == usual else ("--db", place(url))))
+    return command_line(*words, *(() if url == usual else ("--db", display_url(url))))
 
 
 def absent(url: URL) -> UsageError:
     """That there is no ledger of that name: as of a space, what was typed names nothing."""
     return UsageError(
         "there is no ledger here",
-        where=place(url),
+        where=display_url(url),
         fix=f"`{command(url, 'search')}` or `nas bank` makes one; --db names another",
     )

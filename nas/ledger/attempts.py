@@ -7,17 +7,17 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.events import Notes, once
-from nas.ledger.leases import Claim, end
+from nas.ledger.events import CampaignEvents, get_or_create
+from nas.ledger.leases import LeasedCandidate, end
 from nas.schema import DRIVER, WEIGHTS, Epoch, Outcome, ProblemError, Status
 
 
-class Attempts(Notes):
+class Attempts(CampaignEvents):
     """The attempts of one driver. Their ids are fencing tokens."""
 
     def start(
         self,
-        claim: Claim,
+        claim: LeasedCandidate,
         *,
         environment_id: int,
         device: str,
@@ -70,7 +70,13 @@ class Attempts(Notes):
             return True
 
     def finish(
-        self, claim: Claim, attempt: int, outcome: Outcome, *, final: bool, micro_batches: int = 1
+        self,
+        claim: LeasedCandidate,
+        attempt: int,
+        outcome: Outcome,
+        *,
+        final: bool,
+        micro_batches: int = 1,
     ) -> bool:
         """Closes an attempt and, when final, its candidate; False if it was fenced off.
 
@@ -86,8 +92,8 @@ class Attempts(Notes):
         with self.ledger.session() as session:
             values["seconds"] = outcome.seconds or _trained(session, attempt)
             if outcome.inputs:
-                values["inputs_id"] = once(
-                    session, m.Inputs, outcome.inputs.model_dump(mode="json")
+                values["inputs_id"] = get_or_create(
+                    session, m.DatasetInfo, outcome.inputs.model_dump(mode="json")
                 )
             closed = session.execute(
                 update(m.Attempt)
@@ -132,7 +138,7 @@ class Attempts(Notes):
             if (folder := self.folder_if_ours(key, attempt))
         ]
 
-    def settled(self) -> dict[Path, str | None]:
+    def attempt_files(self) -> dict[Path, str | None]:
         """Folders of the attempts at finished candidates: the weights file in each that the
         result is from, None for the others."""
         query = (
@@ -157,7 +163,7 @@ class Attempts(Notes):
             return None
 
 
-def orphan(session: Session, attempt: m.Attempt, last_sign: float | None) -> None:
+def close_orphaned(session: Session, attempt: m.Attempt, last_sign: float | None) -> None:
     """Closes an attempt whose driver is gone; it gave its last sign of life at `last_sign`. Where
     that is not known, it worked as long as its epochs took."""
     attempt.outcome = Status.KILLED

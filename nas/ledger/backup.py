@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nas.files import replacing
 from nas.ledger.database import lacking
-from nas.ledger.errors import plain_errors
+from nas.ledger.errors import translate_errors
 from nas.ledger.ledger import Ledger
 from nas.ledger.output_paths import check_output
 from nas.schema import ProblemError, UsageError
@@ -32,14 +32,14 @@ def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
         )
     with replacing(to) as fresh:
         ledger.storage.copy_into(fresh)
-        with plain_errors(ledger.url), closing(sqlite3.connect(fresh)) as copy:
-            [said] = copy.execute("PRAGMA integrity_check(1)").fetchone()
-        missing = lacking(fresh) if said == "ok" else []
+        with translate_errors(ledger.url), closing(sqlite3.connect(fresh)) as copy:
+            [integrity] = copy.execute("PRAGMA integrity_check(1)").fetchone()
+        missing = lacking(fresh) if integrity == "ok" else []
         if missing:
-            said = f"{', '.join(missing)} missing"
-        if said != "ok":
+            integrity = f"{', '.join(missing)} missing"
+        if integrity != "ok":
             raise ProblemError(
-                f"what was copied is damaged: {said}",
+                f"what was copied is damaged: {integrity}",
                 where=ledger.place,
                 fix="`nas doctor` says more; keep the backups that there are",
             )

@@ -14,20 +14,20 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.attempts import Attempts, orphan
+from nas.ledger.attempts import Attempts, close_orphaned
 from nas.ledger.leases import (
-    Claim,
-    Drawn,
+    LeasedCandidate,
+    NewCandidate,
     assignment_of,
     candidate_of,
-    claim_of,
     cost_of,
     end,
+    lease_of,
     setbacks,
 )
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import LEASE_SECONDS, Owner, beyond
-from nas.schema import Pick, Record, Role, Status
+from nas.schema import ExpertChoice, Record, Role, Status
 
 
 class CampaignStore(Attempts):
@@ -48,8 +48,11 @@ class CampaignStore(Attempts):
     # Drawing
 
     def draw(
-        self, propose: Callable[[Sequence[Record]], Drawn | None], *, limit: int | None = None
-    ) -> Claim | None:
+        self,
+        propose: Callable[[Sequence[Record]], NewCandidate | None],
+        *,
+        limit: int | None = None,
+    ) -> LeasedCandidate | None:
         """Adds and leases the next candidate of the search.
 
         `propose` sees every record drawn so far, other drivers' too; it may take its time, for the
@@ -67,12 +70,12 @@ class CampaignStore(Attempts):
                 if len(self._refresh(session)) == len(records):
                     return self._insert(session, Role.SEARCH, drawn)
 
-    def add(self, role: Role, drawn: Drawn) -> Claim | None:
+    def add(self, role: Role, drawn: NewCandidate) -> LeasedCandidate | None:
         """Adds and leases a control; None if the campaign has that candidate already."""
         with self.ledger.session() as session:
             return self._add(session, role, drawn)
 
-    def plan(self, role: Role, drawn: Iterable[Drawn]) -> int:
+    def plan(self, role: Role, drawn: Iterable[NewCandidate]) -> int:
         """Adds candidates for any driver to take up later; how many the campaign had not."""
         with self.ledger.session() as session:
             new = [claim for d in drawn if (claim := self._add(session, role, d))]
@@ -81,7 +84,7 @@ class CampaignStore(Attempts):
                 row.owner = row.lease_until = None
             return len(new)
 
-    def _add(self, session: Session, role: Role, drawn: Drawn) -> Claim | None:
+    def _add(self, session: Session, role: Role, drawn: NewCandidate) -> LeasedCandidate | None:
         mine = self._mine()
         if session.scalar(
             select(m.Candidate.id).where(mine, m.Candidate.key == drawn.candidate.key)
@@ -96,8 +99,8 @@ class CampaignStore(Attempts):
         return 0 if number is None else number + 1
 
     def _insert(
-        self, session: Session, role: Role, drawn: Drawn, number: int | None = None
-    ) -> Claim:
+        self, session: Session, role: Role, drawn: NewCandidate, number: int | None = None
+    ) -> LeasedCandidate:
         now = time.time()
         if number is None:
             number = self._next_number(session, role)
@@ -120,9 +123,11 @@ class CampaignStore(Attempts):
         )
         session.add(row)
         session.flush()
-        return claim_of(row)
+        return lease_of(row)
 
-    def supersede(self, claim: Claim, drawn: Drawn | None) -> Claim | None:
+    def supersede(
+        self, claim: LeasedCandidate, drawn: NewCandidate | None
+    ) -> LeasedCandidate | None:
         """Closes a candidate without a result, and leases another in its place: the same point as
         its template has it now, under the same role and number; with None, nothing.
 
@@ -150,7 +155,7 @@ class CampaignStore(Attempts):
             earlier.role, earlier.number = role, number
             earlier.outcome = earlier.finished_at = None
             earlier.owner, earlier.lease_until = self.owner, now + self.lease_seconds
-            return claim_of(earlier, attempts)
+            return lease_of(earlier, attempts)
 
     def records(self) -> list[Record]:
         """Every drawn candidate of the search so far, in order."""
@@ -178,7 +183,7 @@ class CampaignStore(Attempts):
             known[number] = Record(number, assignment, old.phase if old else phase, status, value)
         return known
 
-    def controls(self) -> set[Pick]:
+    def controls(self) -> set[ExpertChoice]:
         """Members that have a control in this campaign, finished or not."""
         with self.ledger.session() as session:
             specs = session.scalars(
@@ -186,7 +191,7 @@ class CampaignStore(Attempts):
             )
             return {assignment_of(spec).picks[0] for spec in specs}
 
-    def leaders(self, top: int) -> list[Drawn]:
+    def leaders(self, top: int) -> list[NewCandidate]:
         """The search's best finished candidates by validation accuracy, best first."""
         query = (
             select(m.Candidate)
@@ -196,7 +201,8 @@ class CampaignStore(Attempts):
         )
         with self.ledger.session() as session:
             return [
-                Drawn(candidate_of(row), row.code, cost_of(row)) for row in session.scalars(query)
+                NewCandidate(candidate_of(row), row.code, cost_of(row))
+                for row in session.scalars(query)
             ]
 
     def reopen(self, keys: Iterable[str]) -> int:
@@ -234,7 +240,9 @@ class CampaignStore(Attempts):
             )
             return session.get_one(m.Campaign, self.campaign_id).worked_seconds
 
-    def reclaim(self, *, only: Role | None = None, results: float = math.inf) -> Claim | None:
+    def reclaim(
+        self, *, only: Role | None = None, results: float = math.inf
+    ) -> LeasedCandidate | None:
         """Leases an open candidate that nobody holds: its driver ended, died or lost it.
 
         An attempt that was running is recorded `killed`, which is no death of its candidate: power
@@ -253,14 +261,14 @@ class CampaignStore(Attempts):
                     continue
                 attempts = self._attempts(session, row.id)
                 if attempts and attempts[0].outcome is None:
-                    orphan(session, attempts[0], self._last_sign(row, now))
+                    close_orphaned(session, attempts[0], self._last_sign(row, now))
                 row.owner = row.lease_until = None
                 lost = setbacks(attempts)
                 if lost > 1 and results < 2**lost:
                     continue
                 row.owner = self.owner
                 row.lease_until = now + self.lease_seconds
-                return claim_of(row, attempts)
+                return lease_of(row, attempts)
         return None
 
     def _last_sign(self, row: m.Candidate, now: float) -> float | None:
@@ -292,7 +300,7 @@ class CampaignStore(Attempts):
             now = time.time()
             return sum(r.owner != self.owner and self._held(r, now) for r in rows)
 
-    def let_go(self, claim: Claim) -> bool:
+    def let_go(self, claim: LeasedCandidate) -> bool:
         """Gives up one lease, so that whoever looks next takes its candidate up; False where that
         is another driver's by now, or done."""
         with self.ledger.session() as session:

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, inspect, text
 from sqlalchemy.pool import StaticPool
 
-from nas.ledger.address import command, database_url, file_of, place
+from nas.ledger.address import command, database_url, display_url, file_of
 from nas.ledger.engine import open_engine
 from nas.schema import ProblemError
 
@@ -35,7 +35,7 @@ def _version(connection: Connection) -> str | None:
     if tables:
         raise ProblemError(
             "this database holds something else than a ledger",
-            where=place(connection.engine.url),
+            where=display_url(connection.engine.url),
             fix="name another file with --db",
         )
     return None
@@ -75,7 +75,7 @@ def known_version(engine: Engine) -> str | None:
     if version is not None and version not in VERSIONS:
         raise ProblemError(
             f"this ledger was written by a newer nas (schema {version}; this one knows {HEAD})",
-            where=place(engine.url),
+            where=display_url(engine.url),
             fix="upgrade nas, or name another file with --db",
         )
     return version
@@ -84,7 +84,7 @@ def known_version(engine: Engine) -> str | None:
 def _empty(url: URL) -> ProblemError:
     return ProblemError(
         "this ledger is empty",
-        where=place(url),
+        where=display_url(url),
         fix=f"start a campaign with `{command(url, 'search')}`",
     )
 
@@ -92,7 +92,7 @@ def _empty(url: URL) -> ProblemError:
 def _of_older(url: URL, version: str | None) -> ProblemError:
     return ProblemError(
         f"this ledger is of an older nas (schema {version})",
-        where=place(url),
+        where=display_url(url),
         fix=f"bring it up to date with `{command(url, 'doctor', '--migrate')}`",
     )
 

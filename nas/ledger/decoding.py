@@ -8,7 +8,16 @@ from itertools import pairwise
 from typing import Any
 
 from nas.ledger.owner import Owner
-from nas.schema import Candidate, Conditions, Inputs, Plan, Probe, Role, Space, Status
+from nas.schema import (
+    Candidate,
+    DatasetInfo,
+    DrawConstraints,
+    MemberProfile,
+    ProfileConditions,
+    Role,
+    Space,
+    Status,
+)
 
 Check = Callable[[Mapping[str, Any]], Iterator[str]]
 _SLACK = 60.0
@@ -48,8 +57,8 @@ def _epoch(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _probe(row: Mapping[str, Any]) -> Iterator[str]:
-    Conditions.model_validate(row["conditions"])
-    probe = Probe.model_validate(row["probe"])
+    ProfileConditions.model_validate(row["conditions"])
+    probe = MemberProfile.model_validate(row["probe"])
     if _digest([row["conditions"], row["probe"]["member"]]) != row["digest"]:
         yield "its conditions and member are not those of its digest"
     if probe.member.model != row["model"]:
@@ -59,7 +68,7 @@ def _probe(row: Mapping[str, Any]) -> Iterator[str]:
 def _event(row: Mapping[str, Any]) -> Iterator[str]:
     data = row["data"]
     if row["kind"] == "phase":
-        Plan.model_validate(data["plan"])
+        DrawConstraints.model_validate(data["plan"])
         if not all(isinstance(data[name], int) for name in ("number", "drawn")):
             yield "number or drawn of a phase is no whole number"
     elif not isinstance(data, dict):
@@ -92,7 +101,7 @@ def _identity(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _inputs(row: Mapping[str, Any]) -> Iterator[str]:
-    Inputs.model_validate(row["data"])
+    DatasetInfo.model_validate(row["data"])
     yield from _noted_once(row)
 
 
@@ -125,8 +134,8 @@ def _owner(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _ordered(row: Mapping[str, Any], *names: str) -> Iterator[str]:
-    told = [(name, row[name]) for name in names if row[name] is not None]
-    for (first, before), (second, after) in pairwise(told):
+    moments = [(name, row[name]) for name in names if row[name] is not None]
+    for (first, before), (second, after) in pairwise(moments):
         if after < before - _SLACK:
             yield f"{second} lies before {first}"
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from nas.ledger.address import command, place
+from nas.ledger.address import command, display_url
 from nas.schema import ProblemError
 from nas.working_time import awake
 
@@ -87,27 +87,29 @@ _SIGNS = (
 
 def recover(url: URL) -> str:
     """What to do about a damaged ledger."""
-    rescue = shlex.join(("sqlite3", place(url), ".recover"))
+    rescue = shlex.join(("sqlite3", display_url(url), ".recover"))
     doctor = command(url, "doctor")
     return f"go back to a backup, or try `{rescue}`; `{doctor}` tells all it finds"
 
 
 @contextmanager
-def plain_errors(url: URL) -> Iterator[None]:
+def translate_errors(url: URL) -> Iterator[None]:
     """Turns what a database driver raises into a ProblemError that says what to do."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
-        said = str(getattr(error, "orig", None) or error).lower()
-        if any(sign in said for sign in _DAMAGED):
+        reason = str(getattr(error, "orig", None) or error).lower()
+        if any(sign in reason for sign in _DAMAGED):
             raise DamagedError(
-                f"this database is damaged ({said})", where=place(url), fix=recover(url)
+                f"this database is damaged ({reason})", where=display_url(url), fix=recover(url)
             ) from error
         for sign, what, fix in _SIGNS:
-            if sign in said:
+            if sign in reason:
                 fix = fix.replace("{resume}", command(url, "resume"))
-                raise ProblemError(what, where=place(url), fix=fix) from error
-        raise ProblemError(f"the ledger cannot be used: {said}", where=place(url)) from error
+                raise ProblemError(what, where=display_url(url), fix=fix) from error
+        raise ProblemError(
+            f"the ledger cannot be used: {reason}", where=display_url(url)
+        ) from error
 
 
 _OF_WHAT_IS_READ = (
@@ -127,14 +129,14 @@ def write_errors(file: Path, *, copying: bool = False) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
-        said = getattr(error, "orig", None) or error
-        code = getattr(said, "sqlite_errorcode", None)
+        reason = getattr(error, "orig", None) or error
+        code = getattr(reason, "sqlite_errorcode", None)
         if copying and code is not None and {code, code & 0xFF} & {*_OF_WHAT_IS_READ}:
             raise
-        raise OSError(errno.EIO, str(said), str(file)) from error
+        raise OSError(errno.EIO, str(reason), str(file)) from error
 
 
-def patiently(work: Callable[[], T], patience: Callable[[float], bool]) -> T:
+def retry_while_locked(work: Callable[[], T], patience: Callable[[float], bool]) -> T:
     """What `work` gives, tried again while another program keeps the ledger locked.
 
     `patience` is told the seconds waited so far and says whether to go on waiting.
@@ -144,6 +146,6 @@ def patiently(work: Callable[[], T], patience: Callable[[float], bool]) -> T:
         try:
             return work()
         except OperationalError as error:
-            said = str(error.orig or error).lower()
-            if not any(sign in said for sign in _LOCKED) or not patience(awake() - begun):
+            reason = str(error.orig or error).lower()
+            if not any(sign in reason for sign in _LOCKED) or not patience(awake() - begun):
                 raise

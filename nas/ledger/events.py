@@ -11,13 +11,13 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.leases import Claim
+from nas.ledger.leases import LeasedCandidate
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import LEASE_SECONDS, Owner
-from nas.schema import Plan, Role
+from nas.schema import DrawConstraints, Role
 
 
-class Notes:
+class CampaignEvents:
     """One driver's hold on one campaign, and the small things it writes there."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Notes:
         self.owner = str(owner)
         self.lease_seconds = lease_seconds
 
-    def rung_values(self, rung: int, but: Claim) -> list[float]:
+    def rung_values(self, rung: int, but: LeasedCandidate) -> list[float]:
         """Values the other candidates of this campaign's search had at a rung."""
         with self.ledger.session() as session:
             return list(
@@ -49,13 +49,15 @@ class Notes:
                 )
             )
 
-    def decided(self, claim: Claim, rung: int) -> bool | None:
+    def decided(self, claim: LeasedCandidate, rung: int) -> bool | None:
         """Whether a candidate was promoted at a rung; None if it has not been there."""
         with self.ledger.session() as session:
             row = session.get(m.Rung, (claim.id, rung))
             return None if row is None else row.promoted
 
-    def put_rung(self, claim: Claim, rung: int, epoch: int, value: float, promoted: bool) -> None:
+    def put_rung(
+        self, claim: LeasedCandidate, rung: int, epoch: int, value: float, promoted: bool
+    ) -> None:
         """Records a candidate's value at a rung and what was decided."""
         with self.ledger.session() as session:
             session.merge(
@@ -74,7 +76,7 @@ class Notes:
         with self.ledger.session() as session:
             return self._events(session, kind)
 
-    def begin_phase(self, plan: Plan) -> int:
+    def begin_phase(self, plan: DrawConstraints) -> int:
         """The number of the phase this plan is drawn in: the last one's, if its plan is the same,
         or that of a new one, noted with the number of draws made before it."""
         with self.ledger.session() as session:
@@ -102,7 +104,7 @@ class Notes:
     def environment(self, data: dict[str, Any]) -> int:
         """The id of an environment, recorded once."""
         with self.ledger.session() as session:
-            return once(session, m.Environment, data)
+            return get_or_create(session, m.Environment, data)
 
     def _events(self, session: Session, kind: str) -> list[dict[str, Any]]:
         query = select(m.Event.data).where(
@@ -132,15 +134,15 @@ class Notes:
         ).all()
 
 
-def phase_of(past: Sequence[dict[str, Any]], plan: Plan) -> int:
+def phase_of(past: Sequence[dict[str, Any]], plan: DrawConstraints) -> int:
     """The number of the phase a plan is drawn in, after these: the last one's, if its plan is the
     same, or else the next."""
     same = past and past[-1]["plan"] == plan.model_dump(mode="json")
     return len(past) - 1 if same else len(past)
 
 
-def once(
-    session: Session, table: type[m.Environment] | type[m.Inputs], data: dict[str, Any]
+def get_or_create(
+    session: Session, table: type[m.Environment] | type[m.DatasetInfo], data: dict[str, Any]
 ) -> int:
     """The id of the row that holds `data`, added if there was none."""
     digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -47,12 +47,12 @@ def campaigns(ledger: Ledger) -> pd.DataFrame:
     """
     with ledger.session() as session:
         rows = session.scalars(select(m.Campaign).order_by(m.Campaign.id)).all()
-        asked = ("dataset", "sampler", "seed", "budget_seconds", "trials")
+        settings = ("dataset", "sampler", "seed", "budget_seconds", "trials")
         return c.frame(
             (
                 (
                     *(r.name, r.state, r.space.get("name")),
-                    *(r.config.get(name) for name in asked),
+                    *(r.config.get(name) for name in settings),
                     *(r.worked_seconds, r.created_at, r.heartbeat_at),
                 )
                 for r in rows
@@ -75,7 +75,7 @@ def candidates(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     `gate_<name>`.
     """
     mine = _of(ledger, campaign)
-    with ledger.session() as session, many_objects():
+    with ledger.session() as session, gc_paused():
         return _candidates(session, mine)
 
 
@@ -113,7 +113,7 @@ def attempts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     }
     mine = _of(ledger, campaign)
     query = _select(a, plain, special).join(m.Candidate, m.Candidate.id == a.candidate_id)
-    with ledger.session() as session, many_objects():
+    with ledger.session() as session, gc_paused():
         frame = c.frame(_rows(session, _mine(query, mine).order_by(a.id)), plain)
     of = ledger.candidates(campaign).set_index("candidate")  # no fewer than the attempts are of
     gates = [name for name in of.columns if name.startswith("gate_")]
@@ -155,14 +155,16 @@ def probes(ledger: Ledger) -> pd.DataFrame:
     of one image; `seconds`: one training step of `batch` images; `probed_at`.
     """
 
-    def cells(row: m.Probe) -> list[Any]:
+    def cells(row: m.MemberProfile) -> list[Any]:
         args = json.dumps(row.probe["member"].get("args", {}), sort_keys=True)
         known = {**row.conditions, **row.probe, "model": row.model, "args": args}
         known["probed_at"] = row.probed_at
         return [known[name] for name in c.PROBES]
 
     with ledger.session() as session:
-        rows = session.scalars(select(m.Probe).order_by(m.Probe.model, m.Probe.probed_at)).all()
+        rows = session.scalars(
+            select(m.MemberProfile).order_by(m.MemberProfile.model, m.MemberProfile.probed_at)
+        ).all()
         return c.frame(map(cells, rows), c.PROBES)
 
 
@@ -217,7 +219,7 @@ def _of_attempts(
         .order_by(table.attempt_id, order)
     )
     of = _select(m.Attempt, common, {}).join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
-    with ledger.session() as session, many_objects():
+    with ledger.session() as session, gc_paused():
         frame = c.frame(_rows(session, _mine(query, mine)), own)
         shared = c.frame(_rows(session, _mine(of, mine)), common).set_index("attempt")
         for name in read:
@@ -263,7 +265,7 @@ def _rows(session: Session, query: Select[Any]) -> Sequence[Row[Any]]:
 
 
 @contextmanager
-def many_objects() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Without garbage collection, which walks a growing heap again and again: half the time.
 
     Rows form no cycles; they are freed by their counts.

@@ -10,7 +10,7 @@ from nas.schema import DRIVER, MEMORY_OF_OTHERS, Assignment, Candidate, Cost, Ro
 
 
 @dataclass(frozen=True)
-class Drawn:
+class NewCandidate:
     """A candidate on its way into the ledger."""
 
     candidate: Candidate
@@ -20,7 +20,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Earlier:
+class PreviousAttempt:
     """A previous attempt at a candidate, whose checkpoint may be gone on from."""
 
     attempt: int
@@ -29,7 +29,7 @@ class Earlier:
 
 
 @dataclass(frozen=True)
-class Claim:
+class LeasedCandidate:
     """A candidate this driver holds the lease of."""
 
     id: int
@@ -45,7 +45,7 @@ class Claim:
     """Attempts of this driver whose process died before it had begun."""
     setbacks: int = 0
     """Attempts in a row that were lost with their driver before they got any further."""
-    earlier: tuple[Earlier, ...] = field(default=())
+    earlier: tuple[PreviousAttempt, ...] = field(default=())
     """Newest first."""
     outgrown: float = 0.0
     """The largest share of a GPU that was too small for it."""
@@ -75,9 +75,9 @@ def candidate_of(row: m.Candidate) -> Candidate:
     return candidate
 
 
-def claim_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> Claim:
+def lease_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> LeasedCandidate:
     """A leased row, with its attempts newest first."""
-    return Claim(
+    return LeasedCandidate(
         id=row.id,
         role=Role(row.role),
         number=row.number,
@@ -88,7 +88,8 @@ def claim_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> Claim:
         deaths=row.deaths or 0,
         setbacks=setbacks(attempts),
         earlier=tuple(
-            Earlier(a.id, kept=a.outcome == Status.INTERRUPTED and a.epochs > 0) for a in attempts
+            PreviousAttempt(a.id, kept=a.outcome == Status.INTERRUPTED and a.epochs > 0)
+            for a in attempts
         ),
         outgrown=max((a.memory_fraction or 0.0 for a in attempts if _outgrew(a)), default=0.0),
     )

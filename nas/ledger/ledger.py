@@ -16,13 +16,21 @@ from sqlalchemy.orm import Session
 
 from nas.contained import contained
 from nas.ledger import models as m
-from nas.ledger.address import absent, command, database_url, file_of, place
+from nas.ledger.address import absent, command, database_url, display_url, file_of
 from nas.ledger.damage import faults
 from nas.ledger.database import open_ledger
-from nas.ledger.errors import DamagedError, patiently, plain_errors, recover
+from nas.ledger.errors import DamagedError, recover, retry_while_locked, translate_errors
 from nas.ledger.folder import FilesFolder, check_free
 from nas.ledger.storage import Storage
-from nas.schema import Conditions, Member, Probe, ProblemError, Space, UsageError, did_you_mean
+from nas.schema import (
+    Member,
+    MemberProfile,
+    ProblemError,
+    ProfileConditions,
+    Space,
+    UsageError,
+    did_you_mean,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,8 +80,8 @@ class Ledger:
         self.read_only = read_only
         self.patience: Callable[[float], bool] = lambda waited: waited < timeout
         """Told the seconds another program has kept the ledger locked; whether to wait on."""
-        with plain_errors(self.url):
-            self._engine = patiently(
+        with translate_errors(self.url):
+            self._engine = retry_while_locked(
                 lambda: open_ledger(self.url, read_only=read_only, create=create, older=older),
                 self.patience,
             )
@@ -88,7 +96,7 @@ class Ledger:
     @property
     def place(self) -> str:
         """The file, or the URL without its password."""
-        return place(self.url)
+        return display_url(self.url)
 
     def command(self, *words: str) -> str:
         """What to type for this ledger: `nas` and words, quoted, with --db where it is needed."""
@@ -137,7 +145,7 @@ class Ledger:
         try:
             with self.storage.in_use(), Session(self._engine, expire_on_commit=False) as session:
                 # A transaction begins with its connection: whoever has it, has the lock it needs.
-                patiently(lambda: _begin(session), self.patience)
+                retry_while_locked(lambda: _begin(session), self.patience)
                 yield session
                 session.commit()
         except Exception as error:
@@ -173,10 +181,10 @@ class Ledger:
         with self.storage.in_use(), self._engine.connect() as connection:
             if self._engine.dialect.name == "sqlite":
                 try:
-                    said = connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()
+                    lines = connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()
                 except DatabaseError as error:
-                    said = [str(error.orig)]
-                problems += [line for line in said if line != "ok"]
+                    lines = [str(error.orig)]
+                problems += [line for line in lines if line != "ok"]
             problems += map(str, faults(connection, config))
         try:
             _ = self.files
@@ -253,19 +261,19 @@ class Ledger:
 
     # Probes
 
-    def probes_under(self, conditions: Conditions) -> dict[str, Probe]:
+    def probes_under(self, conditions: ProfileConditions) -> dict[str, MemberProfile]:
         """The cached probes taken under these conditions, by digest (`probe_digest`)."""
         wanted = conditions.model_dump(mode="json")
         with self.session() as session:
-            rows = session.scalars(select(m.Probe)).all()
-        return {r.digest: Probe(**r.probe) for r in rows if r.conditions == wanted}
+            rows = session.scalars(select(m.MemberProfile)).all()
+        return {r.digest: MemberProfile(**r.probe) for r in rows if r.conditions == wanted}
 
-    def put_probes(self, conditions: Conditions, probes: Iterable[Probe]) -> None:
+    def put_probes(self, conditions: ProfileConditions, probes: Iterable[MemberProfile]) -> None:
         """Caches probes, replacing older ones of the same member and conditions."""
         with self.session() as session:
             for probe in probes:
                 session.merge(
-                    m.Probe(
+                    m.MemberProfile(
                         digest=probe_digest(conditions, probe.member),
                         model=probe.member.model,
                         conditions=conditions.model_dump(mode="json"),
@@ -321,7 +329,7 @@ class Ledger:
         return frames.events(self, campaign)
 
 
-def probe_digest(conditions: Conditions, member: Member) -> str:
+def probe_digest(conditions: ProfileConditions, member: Member) -> str:
     """The cache key of a member's probe: SHA-256 in hexadecimal digits."""
     data = [conditions.model_dump(mode="json"), member.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

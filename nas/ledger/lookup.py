@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from nas.ledger import models as m
 from nas.ledger.leases import candidate_of
 from nas.ledger.ledger import Ledger
-from nas.schema import Inputs, Role, UsageError
+from nas.schema import DatasetInfo, Role, UsageError
 
 _SHOWN = 5
 
@@ -32,7 +32,7 @@ class Found:
     """Final attempts of the controls of its members, by timm model."""
     environment: dict[str, Any]
     """Machine and versions of the last attempt."""
-    inputs: Inputs | None
+    inputs: DatasetInfo | None
     """What it was fed, or would have been: its campaign's; None before any attempt read data."""
 
     @property
@@ -112,7 +112,7 @@ def _found(session: Session, candidate: m.Candidate) -> Found:
     )
 
 
-def inputs_of(ledger: Ledger, campaign: str) -> Inputs | None:
+def inputs_of(ledger: Ledger, campaign: str) -> DatasetInfo | None:
     """What a campaign's models are fed; None before any attempt read data, and where that was not
     recorded."""
     known = ledger.campaign(campaign).id
@@ -120,33 +120,33 @@ def inputs_of(ledger: Ledger, campaign: str) -> Inputs | None:
         return _inputs(session, known)
 
 
-def inputs_of_screen(ledger: Ledger, screen: m.Screen) -> Inputs | None:
+def inputs_of_screen(ledger: Ledger, screen: m.Screen) -> DatasetInfo | None:
     """What the experts of a screen were fed, as are the mixtures of a campaign drawn from it; None
     where that was not recorded."""
     keys = [expert["key"] for expert in screen.experts]
     with ledger.session() as session:
         data = session.scalar(
-            select(m.Inputs.data)
-            .join(m.Attempt, m.Attempt.inputs_id == m.Inputs.id)
+            select(m.DatasetInfo.data)
+            .join(m.Attempt, m.Attempt.inputs_id == m.DatasetInfo.id)
             .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
             .where(m.Candidate.key.in_(keys))
             .limit(1)
         )
-    return None if data is None else Inputs(**data)
+    return None if data is None else DatasetInfo(**data)
 
 
-def _inputs(session: Session, campaign: int, candidate: int | None = None) -> Inputs | None:
+def _inputs(session: Session, campaign: int, candidate: int | None = None) -> DatasetInfo | None:
     # A campaign has one data set; an older ledger's attempts have none recorded.
     own = m.Candidate.id == candidate
     data = session.scalar(
-        select(m.Inputs.data)
-        .join(m.Attempt, m.Attempt.inputs_id == m.Inputs.id)
+        select(m.DatasetInfo.data)
+        .join(m.Attempt, m.Attempt.inputs_id == m.DatasetInfo.id)
         .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
         .where(m.Candidate.campaign_id == campaign)
         .order_by(own.desc(), m.Attempt.id.desc())
         .limit(1)
     )
-    return None if data is None else Inputs(**data)
+    return None if data is None else DatasetInfo(**data)
 
 
 def _controls(session: Session, candidate: m.Candidate) -> dict[str, m.Attempt]:

@@ -59,7 +59,7 @@ class Environment(Base):
     data: Mapped[dict[str, Any]]
 
 
-class Inputs(Base):
+class DatasetInfo(Base):
     """What attempts were fed: see nas.schema.Inputs."""
 
     __tablename__ = "inputs"
@@ -223,7 +223,7 @@ class Rung(Base):
     promoted: Mapped[bool]
 
 
-class Probe(Base):
+class MemberProfile(Base):
     """A cached pre-flight of one member under one set of conditions."""
 
     __tablename__ = "probes"
@@ -264,7 +264,7 @@ class Screen(Base):
     seconds: Mapped[float]
 
 
-class Screened(Base):
+class MixtureScore(Base):
     """One mixture's scores; missing where it was not fitted."""
 
     __tablename__ = "screened"

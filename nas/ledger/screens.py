@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 SCORES = tuple(
     column.name
-    for column in m.Screened.__table__.columns
+    for column in m.MixtureScore.__table__.columns
     if column.name not in ("screen_id", "rank", "families", "members")
 )
 """Columns of figures."""
-FORETELLING = tuple(name for name in SCORES if not name.endswith("_test"))
+PREDICTORS = tuple(name for name in SCORES if not name.endswith("_test"))
 """Those that may foretell what training gives."""
 CORRECTED = "corrected"
 """Not a score of the screen: what training so far makes of it; see nas.stats.surrogate."""
 _AT_ONCE = 5000
 
 
-def ascends(score: str) -> bool:
+def lower_is_better(score: str) -> bool:
     """Whether less of it is better: of losses. Parameters and latency are foretellers of accuracy
     too, of which more is better."""
     return score.endswith("_loss")
@@ -62,10 +62,10 @@ def put_screen(
         for rank, row in enumerate(rows, start=1):
             block.append({"screen_id": screen.id, "rank": rank, **row})
             if len(block) == _AT_ONCE:
-                session.execute(insert(m.Screened), block)
+                session.execute(insert(m.MixtureScore), block)
                 block.clear()
         if block:
-            session.execute(insert(m.Screened), block)
+            session.execute(insert(m.MixtureScore), block)
         return screen.id
 
 
@@ -89,10 +89,10 @@ def screen_of_experts(ledger: Ledger, keys: Iterable[str]) -> int | None:
     """Of the screens of exactly these experts of the bank the one with most mixtures, the latest of
     equals; None where there is none."""
     wanted = set(keys)
-    scored = func.count(m.Screened.rank)
+    scored = func.count(m.MixtureScore.rank)
     query = (
         select(m.Screen)
-        .join(m.Screened, m.Screened.screen_id == m.Screen.id)
+        .join(m.MixtureScore, m.MixtureScore.screen_id == m.Screen.id)
         .group_by(m.Screen.id)
         .order_by(scored.desc(), m.Screen.id.desc())
     )
@@ -106,23 +106,23 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
 
     Raises ProblemError for a score there is not, or that no mixture of the screen has.
     """
-    if by in SCORES and by not in FORETELLING:
+    if by in SCORES and by not in PREDICTORS:
         raise UsageError(
             f"{by} is there to be reported: whoever chooses by it has no test set left",
             fix=f"choose by {by.removesuffix('_test')}",
         )
-    if by not in FORETELLING:
+    if by not in PREDICTORS:
         raise UsageError(
             f"a screen has no score {by!r}",
-            fix=f"choose from {', '.join((*FORETELLING, CORRECTED))}",
+            fix=f"choose from {', '.join((*PREDICTORS, CORRECTED))}",
         )
     screen_of(ledger, ident)
-    column = getattr(m.Screened, by)
-    best = column.asc() if ascends(by) else column.desc()
+    column = getattr(m.MixtureScore, by)
+    best = column.asc() if lower_is_better(by) else column.desc()
     query = (
-        select(m.Screened.families, m.Screened.members)
-        .where(m.Screened.screen_id == ident, column.is_not(None))
-        .order_by(best, m.Screened.rank)
+        select(m.MixtureScore.families, m.MixtureScore.members)
+        .where(m.MixtureScore.screen_id == ident, column.is_not(None))
+        .order_by(best, m.MixtureScore.rank)
         .limit(top)
     )
     with ledger.session() as session:
@@ -134,7 +134,7 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
 
 def known_of_all(scored: "pd.DataFrame") -> list[str]:
     """Those of FORETELLING that every mixture of a screen has, and not only the best."""
-    return [name for name in FORETELLING if scored[name].notna().all()]
+    return [name for name in PREDICTORS if scored[name].notna().all()]
 
 
 def screened(ledger: Ledger, ident: int) -> "pd.DataFrame":
@@ -149,9 +149,9 @@ def screened(ledger: Ledger, ident: int) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    columns = [m.Screened.rank, m.Screened.families, m.Screened.members]
-    columns += [getattr(m.Screened, name) for name in SCORES]
-    query = select(*columns).where(m.Screened.screen_id == ident).order_by(m.Screened.rank)
+    columns = [m.MixtureScore.rank, m.MixtureScore.families, m.MixtureScore.members]
+    columns += [getattr(m.MixtureScore, name) for name in SCORES]
+    query = select(*columns).where(m.MixtureScore.screen_id == ident).order_by(m.MixtureScore.rank)
     with ledger.session() as session:
         rows = session.connection().execute(query).all()
     names = ["rank", "families", "members", *SCORES]

@@ -19,8 +19,8 @@ from weakref import finalize
 from sqlalchemy import URL, Engine, event
 from sqlalchemy.pool import QueuePool
 
-from nas.ledger.address import file_of, place
-from nas.ledger.errors import plain_errors, write_errors
+from nas.ledger.address import display_url, file_of
+from nas.ledger.errors import translate_errors, write_errors
 from nas.schema import ProblemError
 
 _RECORDED = (
@@ -40,7 +40,7 @@ class Storage:
         self._url = url
         self._engine = engine
         self._writes = self.path is not None and not read_only
-        self._files = _Files(self.path, place(url), with_log=self._writes)
+        self._files = _Files(self.path, display_url(url), with_log=self._writes)
         # Whoever asks for another connection, to tidy up perhaps: SQLite would make files anew.
         event.listen(engine, "do_connect", self._files.refuse)
         # At the latest when the process ends: SQLite leaves all in its log where nobody closes it.
@@ -53,7 +53,7 @@ class Storage:
         opened; from then on nothing is read or written any more."""
         self._check()
         try:
-            with plain_errors(self._url):
+            with translate_errors(self._url):
                 yield
         except ProblemError:
             self._check()  # or a loss looks like a full disk
@@ -81,7 +81,7 @@ class Storage:
             if there is not None and not _goes_on(own, there):
                 self._files.lost = ProblemError(
                     "the ledger was written over while in use: it has not what was recorded",
-                    where=place(self._url),
+                    where=display_url(self._url),
                     fix="go back to a backup; `nas doctor` looks at every row",
                 )
 

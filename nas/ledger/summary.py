@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session, aliased
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner, beyond
-from nas.schema import DRIVER, Noun, Role, Space, Status
+from nas.schema import DRIVER, Frozen, Role, Space, Status
 
 SILENCE_SECONDS = 60.0
 """A driver that has not given a sign of life for so long is taken for gone: a lease's length."""
 
 
-class Running(Noun):
+class Running(Frozen):
     """An attempt at work."""
 
     attempt: int
@@ -37,7 +37,7 @@ class Running(Noun):
     """Seconds since 1970-01-01 UTC."""
 
 
-class Best(Noun):
+class Best(Frozen):
     """The leader of a campaign."""
 
     key: str
@@ -46,7 +46,7 @@ class Best(Noun):
     val_acc: float
 
 
-class Summary(Noun):
+class Summary(Frozen):
     """What a campaign was asked, how far it is, and how it goes. Lengths in seconds."""
 
     campaign: str

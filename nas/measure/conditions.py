@@ -5,7 +5,7 @@ from importlib.metadata import version
 import torch
 
 from nas.compute import resolved
-from nas.schema import Conditions, ProblemError
+from nas.schema import ProblemError, ProfileConditions
 
 
 def conditions(
@@ -14,7 +14,7 @@ def conditions(
     num_classes: int,
     device: str = "cpu",
     precision: str = "auto",
-) -> Conditions:
+) -> ProfileConditions:
     """Conditions of training on `device` (`cpu`, `cuda`, `cuda:1`) with this torch and timm.
 
     `precision` is a recipe's: see `nas.compute.resolved`. The memory
@@ -28,7 +28,7 @@ def conditions(
         )
     if not on_gpu and device != "cpu":
         raise ProblemError(f"no device {device}", fix="use cpu or cuda")
-    return Conditions(
+    return ProfileConditions(
         image_size=image_size,
         channels=channels,
         num_classes=num_classes,

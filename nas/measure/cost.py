@@ -10,7 +10,7 @@ from nas.measure.checks import stage
 from nas.measure.code import execute
 from nas.measure.meta import count_macs, meta_cost
 from nas.measure.saved import saved_bytes
-from nas.schema import Candidate, Cost, Probe, Problem
+from nas.schema import Candidate, Cost, MemberProfile, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def overhead(code: str, image_size: int, channels: int) -> Overhead:
 
 def cost(
     candidate: Candidate,
-    probes: Mapping[str, Probe],
+    probes: Mapping[str, MemberProfile],
     num_classes: int,
     gate: Overhead = NO_OVERHEAD,
 ) -> Cost:

@@ -12,10 +12,10 @@ from nas.compute import crowded, out_of_memory
 from nas.measure.checks import check_gradients, check_logits, stage
 from nas.measure.meta import create, meta_cost
 from nas.measure.saved import saved_bytes
-from nas.schema import Conditions, Member, Probe, ProblemError, one_line
+from nas.schema import Member, MemberProfile, ProblemError, ProfileConditions, one_line
 
 
-def probe(member: Member, conditions: Conditions, *, batch: int = 8) -> Probe:
+def probe(member: Member, conditions: ProfileConditions, *, batch: int = 8) -> MemberProfile:
     """Builds a member on the meta device, then trains it one real step and evaluates it.
 
     `batch` ≥ 4 images of noise. Never raises for the member's fault: the Probe then has
@@ -34,7 +34,7 @@ def probe(member: Member, conditions: Conditions, *, batch: int = 8) -> Probe:
             torch.manual_seed(0)
             return _probe(member, conditions, bench, batch)
     except ProblemError as error:
-        return Probe(member=member, ok=False, problem=str(error))
+        return MemberProfile(member=member, ok=False, problem=str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ ENOUGH = 0.5
 """Share of a GPU with which a probe's want of memory is the member's own."""
 
 
-def probe_beside_others(member: Member, conditions: Conditions) -> Probe | Crowded:
+def probe_beside_others(member: Member, conditions: ProfileConditions) -> MemberProfile | Crowded:
     """As `probe`, but for memory of a GPU that others hold, which is nobody's fault here."""
     try:
         return probe(member, conditions)
@@ -61,7 +61,9 @@ def probe_beside_others(member: Member, conditions: Conditions) -> Probe | Crowd
         return Crowded(one_line(error))
 
 
-def _probe(member: Member, conditions: Conditions, bench: "_Bench", batch: int) -> Probe:
+def _probe(
+    member: Member, conditions: ProfileConditions, bench: "_Bench", batch: int
+) -> MemberProfile:
     size, channels, classes = conditions.image_size, conditions.channels, conditions.num_classes
     params, macs = meta_cost(member, size, channels, classes)
     with stage("does not build"):
@@ -89,7 +91,7 @@ def _probe(member: Member, conditions: Conditions, bench: "_Bench", batch: int) 
     per_image = max(0, -(-(whole.saved - half.saved) // extra))
     fixed = max(0, whole.saved - batch * per_image)
     buffers = sum(b.numel() * b.element_size() for b in model.buffers())
-    return Probe(
+    return MemberProfile(
         member=member,
         ok=True,
         params=params,
@@ -116,7 +118,7 @@ class _Bench:
     bf16: bool
 
     @classmethod
-    def under(cls, conditions: Conditions) -> "_Bench":
+    def under(cls, conditions: ProfileConditions) -> "_Bench":
         formats = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
         return cls(
             device=torch.device("cpu" if conditions.device == "cpu" else "cuda"),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from nas.measure.meta import create, meta_cost
-from nas.schema import Choice, Member, ProblemError, Recipe, Space, Subset, UsageError
+from nas.schema import Choice, ExpertAxis, Member, ProblemError, Recipe, Space, UsageError
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 _TRIES = 4
@@ -75,7 +75,7 @@ def proposed_space(
         name=name,
         description=f"timm families that train at {image_size} px.",
         image_size=image_size,
-        experts=Subset(k=choose, families=families),
+        experts=ExpertAxis(k=choose, families=families),
         choices=(Choice(name="mixing", values=("soft", "top1", "top2")),),
         recipe=Recipe(epochs=30, batch_size=128, augment="standard"),
     )

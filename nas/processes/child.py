@@ -107,7 +107,7 @@ class Child:
         weakref.finalize(self, self._process.kill)
         theirs.close()
 
-    def ask(self, function: Callable[..., Any] | str, *args: Any) -> None:
+    def send(self, function: Callable[..., Any] | str, *args: Any) -> None:
         """Sends a call. A str is `module:name`, imported in the child alone.
 
         Raises what pickle raises for arguments that cannot travel; a dead child is found out by
@@ -117,11 +117,11 @@ class Child:
         self._log.truncate(0)
         self._send(data)
 
-    def go_on(self, more: bool) -> None:
+    def ack(self, more: bool) -> None:
         """Answers an Item: the next one, or an end."""
         self._send(pickle.dumps(more))
 
-    def hear(self) -> Message | None:
+    def recv(self) -> Message | None:
         """The next message, waiting for it; None when the process has died."""
         try:
             message: Message = self.connection.recv()

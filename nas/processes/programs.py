@@ -12,7 +12,7 @@ GONE_SECONDS = 5.0
 """How long a killed process is waited for."""
 
 
-def said(command: Sequence[str], timeout: float) -> str | None:
+def output_of(command: Sequence[str], timeout: float) -> str | None:
     """What a program printed; None where it is not there, failed, or had not ended in time."""
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

@@ -78,12 +78,12 @@ class Sandbox:
         child, scratch = self._child, self._scratch
         assert child is not None
         assert scratch is not None
-        child.ask(_call, str(scratch.path / _EMPTY), function, args, kwargs)
+        child.send(_call, str(scratch.path / _EMPTY), function, args, kwargs)
         until = awake() + self.START_SECONDS
         while awake() < until:
             if not child.connection.poll(min(self.LOOK_SECONDS, max(0.0, until - awake()))):
                 continue  # not one long wait: that would count time in which both were stopped
-            message = child.hear()
+            message = child.recv()
             if isinstance(message, Started):
                 until = awake() + timeout
             elif isinstance(message, Returned):

@@ -9,12 +9,13 @@ offer is said in `templates/_mixture.py.j2`.
 from nas.render.axes import Axis, axes
 from nas.render.engine import check_space, render, render_to_run
 from nas.render.library import check_trusted, own_parts, runs_unasked, template_hash, templates
-from nas.render.renewal import CandidateError, current_hash, rendered_anew, told_of
+from nas.render.renewal import CandidateError, candidate_errors, current_hash, rendered_anew
 
 __all__ = [
     "Axis",
     "CandidateError",
     "axes",
+    "candidate_errors",
     "check_space",
     "check_trusted",
     "current_hash",
@@ -25,5 +26,4 @@ __all__ = [
     "runs_unasked",
     "template_hash",
     "templates",
-    "told_of",
 ]

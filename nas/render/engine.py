@@ -11,7 +11,7 @@ from jinja2 import TemplateError
 from nas.render.axes import axes, check_choices
 from nas.render.library import SUFFIX, check_trusted, environment, parsed, templates
 from nas.render.values import UnsafeValueError, literal, word
-from nas.schema import Assignment, Candidate, Pick, ProblemError, Scalar, Space, Task
+from nas.schema import Assignment, Candidate, ExpertChoice, ProblemError, Scalar, Space, Task
 from nas.schema.axes import RESERVED_ARGS
 
 
@@ -84,17 +84,19 @@ def check_space(space: Space, place: Place | None = None) -> None:
                 check_choices(space.template, {choice.name: value})
     base = {choice.name: choice.values[0] for choice in space.choices}
     variants = [base | {c.name: value} for c in space.choices for value in c.values]
-    samples: list[tuple[tuple[Pick, ...], dict[str, Scalar]]]
+    samples: list[tuple[tuple[ExpertChoice, ...], dict[str, Scalar]]]
     if space.experts is None:
         samples = [((), variant) for variant in variants]
     else:
         k, members = space.experts.k, space.experts.families
-        first = {family: Pick(family, members[family][0].model) for family in space.families}
+        first = {
+            family: ExpertChoice(family, members[family][0].model) for family in space.families
+        }
         quartet = tuple(first.values())[:k]
         samples = [(quartet, variant) for variant in variants]
         for family, member in space.members:
             others = [first[other] for other in space.families if other != family]
-            samples.append(((Pick(family, member.model), *others)[:k], base))
+            samples.append(((ExpertChoice(family, member.model), *others)[:k], base))
     for picks, choices in samples:
         try:
             _render_sample(space, picks, choices)
@@ -103,13 +105,15 @@ def check_space(space: Space, place: Place | None = None) -> None:
                 raise
 
 
-def _render_sample(space: Space, picks: tuple[Pick, ...], choices: Mapping[str, Scalar]) -> None:
+def _render_sample(
+    space: Space, picks: tuple[ExpertChoice, ...], choices: Mapping[str, Scalar]
+) -> None:
     assignment = Assignment(picks, tuple(choices.items()))
     render(Candidate.of(space, assignment, Task(), template_hash=""))
 
 
 def _to_blame(
-    space: Space, picks: tuple[Pick, ...], choices: Mapping[str, Scalar]
+    space: Space, picks: tuple[ExpertChoice, ...], choices: Mapping[str, Scalar]
 ) -> tuple[str | int, ...]:
     """The part for which a template refuses a sample: the number of experts, one choice alone, or
     several together."""

@@ -17,7 +17,7 @@ def current_hash(candidate: Candidate) -> str | None:
 
     Raises CandidateError where there is no such template.
     """
-    with told_of(candidate):
+    with candidate_errors(candidate):
         now = template_hash(candidate.template)
     return None if now == candidate.template_hash else now
 
@@ -29,7 +29,7 @@ def rendered_anew(
 
     Raises CandidateError where the ledger knows it as another text, or it cannot be rendered.
     """
-    with told_of(candidate):
+    with candidate_errors(candidate):
         code = render(candidate)
     if code != known:
         raise CandidateError(
@@ -44,7 +44,7 @@ def rendered_anew(
 
 
 @contextmanager
-def told_of(candidate: Candidate) -> Iterator[None]:
+def candidate_errors(candidate: Candidate) -> Iterator[None]:
     """Makes a CandidateError of what is wrong with rendering a candidate."""
     try:
         yield

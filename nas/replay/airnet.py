@@ -26,7 +26,7 @@ How it went, by hand, before it is simulated:
 import numpy as np
 
 from nas.replay import published as p
-from nas.replay.simulation import Days, holding
+from nas.replay.simulation import SimulatedCampaign, holding
 from nas.stats import Audit, Draw
 
 BLACKLIST_FROM = 169
@@ -35,7 +35,9 @@ FAILURE = 0.08
 """The chance that an attempt without FractalNet fails. Fitted with it to `OK` and `DISTINCT`."""
 
 
-def replay(seed: int, *, blacklist_from: int = BLACKLIST_FROM, failure: float = FAILURE) -> Days:
+def simulate_published(
+    seed: int, *, blacklist_from: int = BLACKLIST_FROM, failure: float = FAILURE
+) -> SimulatedCampaign:
     """One campaign of 197 batches, the last of them cut short by the 13 that never ran."""
     luck = np.random.default_rng(seed).random(p.RUN)
     chance = np.where(holding(p.HEAVY), p.HEAVY_SUCCESS, 1 - failure)
@@ -61,7 +63,7 @@ def replay(seed: int, *, blacklist_from: int = BLACKLIST_FROM, failure: float = 
             waiting = failed + waiting  # still in the order of the walk
         else:
             blacklisted += len(failed)
-    return Days(np.array(tried), np.array(ok), audit.verdict, blacklisted=blacklisted)
+    return SimulatedCampaign(np.array(tried), np.array(ok), audit.verdict, blacklisted=blacklisted)
 
 
 def fit(batches: range, failures: tuple[float, ...], seeds: int) -> tuple[int, float]:
@@ -71,7 +73,10 @@ def fit(batches: range, failures: tuple[float, ...], seeds: int) -> tuple[int, f
     """
 
     def error(pair: tuple[int, float]) -> float:
-        runs = [replay(seed, blacklist_from=pair[0], failure=pair[1]) for seed in range(seeds)]
+        runs = [
+            simulate_published(seed, blacklist_from=pair[0], failure=pair[1])
+            for seed in range(seeds)
+        ]
         ok = np.mean([run.ok.sum() for run in runs])
         distinct = np.mean([run.distinct for run in runs])
         return float((ok / p.OK - 1) ** 2 + (distinct / p.DISTINCT - 1) ** 2)

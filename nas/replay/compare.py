@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.replay import published as p
-from nas.replay.airnet import replay
+from nas.replay.airnet import simulate_published
 from nas.replay.figures import Figure, Measure, figures
-from nas.replay.simulated_nas import our_days
-from nas.replay.simulation import Days
-from nas.stats import Verdict
+from nas.replay.simulated_nas import simulate_nas
+from nas.replay.simulation import SimulatedCampaign
+from nas.stats import AuditResult
 
 REPLAYS = 100
 """Replays of the published way: a hundredth of a second each."""
@@ -62,7 +62,7 @@ class Comparison:
     seed: int
     seeds: int
     rows: tuple[Row, ...]
-    audits: tuple[tuple[Verdict, ...], tuple[Verdict, ...]]
+    audits: tuple[tuple[AuditResult, ...], tuple[AuditResult, ...]]
     """On every replay, and on every campaign with nas."""
 
 
@@ -71,8 +71,8 @@ def compare(seed: int = 0, seeds: int = 3, trainings: int = p.RUN) -> Comparison
 
     `trainings`: the GPU time nas gets, in candidates; by default that of the published 28 days.
     """
-    there = [replay(seed + n) for n in range(REPLAYS)]
-    here = [our_days(seed + n, trainings) for n in range(seeds)]
+    there = [simulate_published(seed + n) for n in range(REPLAYS)]
+    here = [simulate_nas(seed + n, trainings) for n in range(seeds)]
     rows = tuple(
         Row(figure, _spread(figure.replayed, there), _spread(figure.with_nas, here))
         for figure in figures()
@@ -81,5 +81,5 @@ def compare(seed: int = 0, seeds: int = 3, trainings: int = p.RUN) -> Comparison
     return Comparison(seed, seeds, rows, audits)
 
 
-def _spread(measure: Measure | None, days: Sequence[Days]) -> Spread | None:
+def _spread(measure: Measure | None, days: Sequence[SimulatedCampaign]) -> Spread | None:
     return Spread.of([measure(one) for one in days]) if measure else None

@@ -6,13 +6,13 @@ from typing import Literal
 
 from nas.replay import published as p
 from nas.replay.simulated_nas import CONTROLS
-from nas.replay.simulation import Days
+from nas.replay.simulation import SimulatedCampaign
 
 Unit = Literal["count", "ratio", "share"]
 Role = Literal["input", "fitted", "follows", "check", ""]
 """`input`: the replay is given it. `fitted`: its two free numbers were chosen so that it comes out.
 `follows`: arithmetic from those. `check`: the replay has not seen it. Empty: not published."""
-Measure = Callable[[Days], float]
+Measure = Callable[[SimulatedCampaign], float]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _families() -> Iterator[Figure]:
         yield _same(f"{family}: successful", "share", "check", success, _successful(family))
 
 
-def _drawn(days: Days) -> float:
+def _drawn(days: SimulatedCampaign) -> float:
     return days.refused + len(days.tried)
 
 

@@ -7,7 +7,7 @@ LEMUR, the collection its families come from.
 from functools import cache
 from itertools import combinations
 
-from nas.schema import Assignment, Member, Pick, Space, Subset
+from nas.schema import Assignment, ExpertAxis, ExpertChoice, Member, Space
 
 _NAMES = """
     AirNet AirNext AlexNet BagNet ConvNeXt DPN107 DPN131 DPN68 DarkNet DenseNet Diffuser
@@ -58,7 +58,7 @@ SPACE = Space(
     name="airnet",
     description="The 29 families of the published campaign, one model each.",
     image_size=256,
-    experts=Subset(k=4, families={family: (Member(model=family),) for family in FAMILIES}),
+    experts=ExpertAxis(k=4, families={family: (Member(model=family),) for family in FAMILIES}),
 )
 QUARTETS = tuple(combinations(FAMILIES, 4))
 """All, in the order of `itertools.combinations`."""
@@ -77,4 +77,4 @@ def buildable() -> tuple[int, ...]:
 @cache
 def assignment(place: int) -> Assignment:
     """A quartet as a point of SPACE."""
-    return Assignment(tuple(Pick(family, family) for family in QUARTETS[place]))
+    return Assignment(tuple(ExpertChoice(family, family) for family in QUARTETS[place]))

@@ -10,7 +10,7 @@ import numpy as np
 
 from nas.replay import published as p
 from nas.replay.airnet import FAILURE
-from nas.replay.simulation import Days
+from nas.replay.simulation import SimulatedCampaign
 from nas.sample import make_sampler
 from nas.schema import Phase, Record, Status
 from nas.stats import Audit, draws
@@ -20,7 +20,7 @@ CONTROLS = len(p.FAMILIES)
 """One a family, each charged like a whole candidate."""
 
 
-def our_days(seed: int, trainings: int = p.RUN) -> Days:
+def simulate_nas(seed: int, trainings: int = p.RUN) -> SimulatedCampaign:
     """One campaign on the GPU time of `trainings` candidates, controls included."""
     sampler = make_sampler("stratified", p.SPACE, seed)
     luck = np.random.default_rng([seed, p.RUN])
@@ -47,4 +47,6 @@ def our_days(seed: int, trainings: int = p.RUN) -> Days:
         records.append(Record(len(records), assignment, status=status))
     audit = Audit(p.SPACE)
     audit.add(draws(records, "", (), benched))
-    return Days(np.array(tried), np.array(ok), audit.verdict, refused=len(records) - len(tried))
+    return SimulatedCampaign(
+        np.array(tried), np.array(ok), audit.verdict, refused=len(records) - len(tried)
+    )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.replay import published as p
-from nas.stats import Verdict
+from nas.stats import AuditResult
 
 Bools = NDArray[np.bool_]
 
@@ -26,14 +26,14 @@ def holding(family: str) -> Bools:
 
 
 @dataclass(frozen=True)
-class Days:
+class SimulatedCampaign:
     """One simulated campaign."""
 
     tried: NDArray[np.intp]
     """`(T,)`: places in `published.QUARTETS`, in the order of training."""
     ok: Bools
     """`(T,)`"""
-    verdict: Verdict
+    verdict: AuditResult
     """Of nas's audit on the draws."""
     refused: int = 0
     """Candidates that took no GPU time."""

@@ -8,7 +8,7 @@ from nas.replay.airnet import BLACKLIST_FROM, FAILURE
 from nas.replay.compare import REPLAYS, Comparison, Row, Spread
 from nas.replay.figures import Unit
 from nas.replay.simulated_nas import BENCH_AFTER
-from nas.stats import Verdict
+from nas.stats import AuditResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,7 @@ def remarks(comparison: Comparison) -> list[str]:
         f"audit, first replay: {there}",
         f"audit, first campaign with nas: {here}",
         f"fitted: {fitted}",
-        *(f"{name}: {said}" for name, said in ASSUMPTIONS.items()),
+        *(f"{name}: {words}" for name, words in ASSUMPTIONS.items()),
     ]
 
 
@@ -150,6 +150,6 @@ def _check(row: Row) -> str | None:
     return f"{'within' if row.met else 'off'} {100 * row.off_by:+.0f} %"
 
 
-def _audit(verdicts: tuple[Verdict, ...]) -> str:
-    said = {f"{v.verdict} at draw {v.flagged_at}" if v.flagged_at else v.verdict for v in verdicts}
-    return ", ".join(sorted(said))
+def _audit(verdicts: tuple[AuditResult, ...]) -> str:
+    words = {f"{v.verdict} at draw {v.flagged_at}" if v.flagged_at else v.verdict for v in verdicts}
+    return ", ".join(sorted(words))

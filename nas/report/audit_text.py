@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from nas.stats import Verdict
+    from nas.stats import AuditResult
 
 
-def format_audit(verdict: "Verdict") -> Text:
+def format_audit(verdict: "AuditResult") -> Text:
     """Its lines, red where there is something to see to."""
     first, *warnings = verdict.lines
     style = "bold red" if verdict.verdict == "biased" else "dim"

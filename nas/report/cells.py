@@ -109,7 +109,7 @@ _SHARES = frozenset(
             "best",
             "alone",
             "in_best",
-            "foretold",
+            "predicted",
             "trained",
         ),
         *("low", "high"),

@@ -45,24 +45,24 @@ _HEADERS = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A body with the tag of its content."""
 
     body: bytes
     tag: str
 
 
-class Kept:
+class CachedResponse:
     """Makes an answer when the last one is too old; who asks meanwhile gets the same one."""
 
-    def __init__(self, make: Callable[[], Answer], *, clock: Callable[[], float]) -> None:
+    def __init__(self, make: Callable[[], Response], *, clock: Callable[[], float]) -> None:
         self._make = make
         self._clock = clock
         self._lock = threading.Lock()
-        self._answer: Answer | None = None
+        self._answer: Response | None = None
         self._until = 0.0
 
-    def get(self) -> Answer:
+    def get(self) -> Response:
         """Raises what making it raises; the next one who asks tries again."""
         with self._lock:
             begun = self._clock()
@@ -93,8 +93,14 @@ class Dashboard(ThreadingHTTPServer):
             ledger.campaign(campaign)
         ledger.close()  # no connection is kept while nobody looks
         self.answers = {
-            "/": ("text/html; charset=utf-8", Kept(lambda: _page(ledger, campaign), clock=clock)),
-            f"/{DATA}": ("application/json", Kept(lambda: _data(ledger, campaign), clock=clock)),
+            "/": (
+                "text/html; charset=utf-8",
+                CachedResponse(lambda: _page(ledger, campaign), clock=clock),
+            ),
+            f"/{DATA}": (
+                "application/json",
+                CachedResponse(lambda: _data(ledger, campaign), clock=clock),
+            ),
         }
         try:
             super().__init__((ADDRESS, port), _Handler)
@@ -173,18 +179,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing: what is asked for every few seconds is no news."""
 
 
-def _page(ledger: Ledger, campaign: str | None) -> Answer:
+def _page(ledger: Ledger, campaign: str | None) -> Response:
     from nas.report.page import page
 
     return _tagged(page(ledger, campaign, live=DATA))
 
 
-def _data(ledger: Ledger, campaign: str | None) -> Answer:
+def _data(ledger: Ledger, campaign: str | None) -> Response:
     from nas.report.page import page_data, to_json
 
     data = page_data(ledger, campaign)
-    return Answer(to_json(data), _tagged(to_json({**data, "made_at": 0})).tag)
+    return Response(to_json(data), _tagged(to_json({**data, "made_at": 0})).tag)
 
 
-def _tagged(body: bytes) -> Answer:
-    return Answer(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+def _tagged(body: bytes) -> Response:
+    return Response(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')

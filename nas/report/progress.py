@@ -15,7 +15,7 @@ from rich.text import Text
 from nas.ledger import Ledger
 from nas.ledger.summary import Running, Summary, summary
 from nas.report.terminal import Terminal
-from nas.schema import Probe, Role, format_duration
+from nas.schema import MemberProfile, Role, format_duration
 from nas.schema.visible import visible
 
 QUIET_SECONDS = 60.0
@@ -192,7 +192,7 @@ class Display:
             wrap = not self._console.is_terminal
             self._console.print(visible(line), soft_wrap=wrap)
 
-    def beat(self) -> None:
+    def on_tick(self) -> None:
         """About once a second."""
         if self._live:
             shown = panel(summary(self._ledger, self._campaign))
@@ -205,7 +205,7 @@ class Display:
                 f"{len(s.running)} running, {s.drawn} drawn"
             )
 
-    def probed(self, done: int, total: int, probe: Probe) -> None:
+    def on_profile(self, done: int, total: int, probe: MemberProfile) -> None:
         """One member's pre-flight."""
         if self._live:
             words = f"pre-flight {done} of {total}: {probe.member.model}"

@@ -23,7 +23,7 @@ _LOADED = ("nas.results.observed", "sklearn.linear_model")
 """What it will need, the heaviest first."""
 
 
-class Beside:
+class StatsProcess:
     """A context: leaving it ends the process."""
 
     def __init__(self) -> None:
@@ -109,10 +109,10 @@ def main() -> None:
 
 def _given(campaign: str) -> Any:
     from nas.ledger import Ledger
-    from nas.results import Frames
+    from nas.results import CampaignData
 
     # Its attributes are handed over; it has no ledger to read others from.
-    return Frames(cast(Ledger, None), campaign)
+    return CampaignData(cast(Ledger, None), campaign)
 
 
 def _answer(name: str, frames: Any) -> Any:

@@ -5,17 +5,17 @@ nas.table("family_yield", nas.Ledger("runs.db"))
 """
 
 from nas.results.advice import recommended
-from nas.results.campaign_data import Frames
-from nas.results.coverage import verdict
+from nas.results.campaign_data import CampaignData
+from nas.results.coverage import audit_result
 from nas.results.tables import answer, passed_over, question, table, tables
 
 __all__ = [
-    "Frames",
+    "CampaignData",
     "answer",
+    "audit_result",
     "passed_over",
     "question",
     "recommended",
     "table",
     "tables",
-    "verdict",
 ]

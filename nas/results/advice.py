@@ -2,10 +2,10 @@
 
 from nas.ledger import Ledger
 from nas.results.tables import table
-from nas.schema import Plan, ProblemError
+from nas.schema import DrawConstraints, ProblemError
 
 
-def recommended(ledger: Ledger, campaign: str | None = None) -> Plan:
+def recommended(ledger: Ledger, campaign: str | None = None) -> DrawConstraints:
     """Drops what `family_yield` says to drop and prefers what is surely better than average.
 
     What is merely no worse is not preferred: that would starve the families that are undecided.
@@ -21,4 +21,4 @@ def recommended(ledger: Ledger, campaign: str | None = None) -> Plan:
             where=ledger.campaign(campaign).name,
             fix="let the campaign go on first; `nas report family_yield` says which draws it lacks",
         )
-    return Plan(drop=drop, prefer=prefer)
+    return DrawConstraints(drop=drop, prefer=prefer)

@@ -8,17 +8,17 @@ from nas.ledger import Ledger
 from nas.ledger.lookup import inputs_of
 from nas.ledger.models import Screen
 from nas.ledger.screens import screen_of, screened
-from nas.schema import Inputs, Space
+from nas.schema import DatasetInfo, Space
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nas.results.observed import Observed
-    from nas.stats import Verdict
+    from nas.stats import AuditResult
 
 
 @dataclass(frozen=True)
-class Frames:
+class CampaignData:
     """One campaign of a ledger. `nas.ledger.frames` documents the columns and their units."""
 
     ledger: Ledger
@@ -43,7 +43,7 @@ class Frames:
         return with_collapsed(self.ledger.attempts(self.campaign), self.inputs)
 
     @cached_property
-    def inputs(self) -> Inputs | None:
+    def inputs(self) -> DatasetInfo | None:
         """What the campaign's models are fed; None where that is not recorded."""
         return inputs_of(self.ledger, self.campaign)
 
@@ -88,11 +88,11 @@ class Frames:
         return observed(self)
 
     @cached_property
-    def verdict(self) -> "Verdict":
+    def verdict(self) -> "AuditResult":
         """Whether the draws are fair."""
-        from nas.results.coverage import audited
+        from nas.results.coverage import audit_campaign
 
-        return audited(self)
+        return audit_campaign(self)
 
     @cached_property
     def answers(self) -> "dict[str, pd.DataFrame]":

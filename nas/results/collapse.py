@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.results.aggregates import SOUND
-from nas.schema import Inputs, Role
+from nas.results.aggregates import NOT_FAILED
+from nas.schema import DatasetInfo, Role
 from nas.stats import Observations, collapse
-from nas.stats.failure_rates import Failures
+from nas.stats.failure_rates import FailureRateTest
 from nas.stats.observations import Bools, Floats, Ints
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Commonest:
+class MajorityClass:
     """The commonest class of a campaign's validation images."""
 
     images: float
@@ -28,11 +28,11 @@ class Commonest:
     """What of it is not known, for a reader; empty where all is."""
 
     @classmethod
-    def of(cls, inputs: Inputs | None) -> "Commonest":
+    def of(cls, inputs: DatasetInfo | None) -> "MajorityClass":
         """From what a campaign's models are fed."""
         if inputs is None:
-            said = "whether runs collapsed cannot be told: what they were fed is not recorded"
-            return cls(np.nan, np.nan, said)
+            reason = "whether runs collapsed cannot be told: what they were fed is not recorded"
+            return cls(np.nan, np.nan, reason)
         images, notes = inputs.val_images, []
         if inputs.val_counts:
             share = max(inputs.val_counts) / max(1, sum(inputs.val_counts))
@@ -68,19 +68,19 @@ class Commonest:
         return np.full(len(accuracy), self.images), np.full(len(accuracy), self.share)
 
 
-def with_collapsed(attempts: "pd.DataFrame", inputs: Inputs | None) -> "pd.DataFrame":
+def with_collapsed(attempts: "pd.DataFrame", inputs: DatasetInfo | None) -> "pd.DataFrame":
     """Attempts with a column `collapsed`: True where a candidate's final attempt, trained to its
     end or stopped early, ended not clearly better than always answering the commonest class, while
     at least half of the search did better."""
-    ended = attempts["final"] & attempts["outcome"].isin(SOUND)
+    ended = attempts["final"] & attempts["outcome"].isin(NOT_FAILED)
     accuracy = attempts["val_acc"].where(ended).to_numpy(dtype=float)
     deciding = (attempts["role"] == Role.SEARCH.value).to_numpy(dtype=bool)
-    found = Commonest.of(inputs).collapsed(accuracy, deciding)
+    found = MajorityClass.of(inputs).collapsed(accuracy, deciding)
     return attempts.assign(collapsed=found)
 
 
 @dataclass(frozen=True)
-class Collapses:
+class CollapseRates:
     """How many of a family's runs collapsed, in the order of the families, `(F,)` each."""
 
     families: tuple[str, ...]
@@ -92,9 +92,9 @@ class Collapses:
     """Why runs speak for no family: too few learned anything; empty where enough did."""
 
     @classmethod
-    def of(cls, seen: Observations, lost: Bools, few: str) -> "Collapses":
+    def of(cls, seen: Observations, lost: Bools, few: str) -> "CollapseRates":
         """From all runs in the order of draws, and which of them collapsed, `(n,)`."""
-        test = Failures(seen.families, "collapses")
+        test = FailureRateTest(seen.families, "collapses")
         test.add(seen.held, lost)
         return cls(seen.families, seen.counts, seen.held[lost].sum(axis=0), test.warnings, few)
 

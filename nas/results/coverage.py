@@ -4,25 +4,25 @@ from typing import Any
 
 from nas.ledger import Ledger
 from nas.results.aggregates import FAILED
-from nas.results.campaign_data import Frames
+from nas.results.campaign_data import CampaignData
 from nas.results.observed import assignments_of
 from nas.sample import SAMPLERS
 from nas.schema import Record
-from nas.stats import OF_A_BANK, Verdict, audit_of, draws
+from nas.stats import NOTHING_DRAWN, AuditResult, audit_of, draws
 
 
-def verdict(ledger: Ledger, campaign: str | None = None) -> Verdict:
+def audit_result(ledger: Ledger, campaign: str | None = None) -> AuditResult:
     """Whether a campaign's draws are fair, by default those of `Ledger.campaign`.
 
     Raises ProblemError if there is no such campaign.
     """
-    return audited(Frames(ledger, ledger.campaign(campaign).name))
+    return audit_campaign(CampaignData(ledger, ledger.campaign(campaign).name))
 
 
-def audited(frames: Frames) -> Verdict:
+def audit_campaign(frames: CampaignData) -> AuditResult:
     """Whether the draws are fair; of a bank that there are none."""
     if frames.config.get("bank"):
-        return OF_A_BANK
+        return NOTHING_DRAWN
     rows = frames.candidates
     rows = rows[rows["role"] == "search"].sort_values("number", ignore_index=True)
     assignments = assignments_of(rows)
@@ -44,5 +44,5 @@ def audited(frames: Frames) -> Verdict:
     return audit.verdict
 
 
-def _noted(frames: Frames, kind: str) -> list[dict[str, Any]]:
+def _noted(frames: CampaignData, kind: str) -> list[dict[str, Any]]:
     return list(frames.events.loc[frames.events["kind"] == kind, "data"])

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.results.aggregates import by_family
-from nas.results.campaign_data import Frames
-from nas.results.collapse import Collapses, Commonest
+from nas.results.campaign_data import CampaignData
+from nas.results.collapse import CollapseRates, MajorityClass
 from nas.sample import SAMPLERS
-from nas.schema import Assignment, Pick
+from nas.schema import Assignment, ExpertChoice
 from nas.stats import Observations
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ class Observed:
     """Of runs that learned."""
     runs: int
     """All of them, those that collapsed too."""
-    collapses: Collapses
+    collapses: CollapseRates
     """Of all runs."""
     note: str
     """What they speak of, for a reader."""
 
 
-def observed(frames: Frames) -> Observed:
+def observed(frames: CampaignData) -> Observed:
     """Validation accuracy at the end; with early stopping, that of everybody at the first rung.
 
     Who is stopped there is chosen by that very accuracy: means over the survivors would flatter
     whoever has few of them. Runs that collapsed, there or at the end, are counted and left out.
     """
-    commonest = Commonest.of(frames.inputs)
+    commonest = MajorityClass.of(frames.inputs)
     drawn = frames.candidates[frames.candidates["role"] == "search"]
     epoch = first_rung(frames)
     if epoch is None:
@@ -72,10 +72,12 @@ def observed(frames: Frames) -> Observed:
     seen = every.only(~lost)
     if seen.adjusts and not seen.fit_for_errors.adjusts:
         note += "; results are too few to hold members and settings equal"
-    return Observed(seen, len(lost), Collapses.of(every, lost, few), note)
+    return Observed(seen, len(lost), CollapseRates.of(every, lost, few), note)
 
 
-def _observations(frames: Frames, rows: "pd.DataFrame", values: "pd.Series[float]") -> Observations:
+def _observations(
+    frames: CampaignData, rows: "pd.DataFrame", values: "pd.Series[float]"
+) -> Observations:
     picks = by_family(rows.assign(row=range(len(rows))), "row")
     gates = [name for name in rows.columns if name.startswith("gate_")]
     return Observations.build(
@@ -88,10 +90,10 @@ def _observations(frames: Frames, rows: "pd.DataFrame", values: "pd.Series[float
     )
 
 
-def _adaptive(frames: Frames) -> str:
+def _adaptive(frames: CampaignData) -> str:
     """What decided what was drawn, other than chance; empty where nothing did."""
     sampler = SAMPLERS.get(frames.config.get("sampler", ""))
-    if sampler and sampler.favours:
+    if sampler and sampler.selection_bias:
         return sampler.bias()
     kinds = frames.events["kind"]
     if (kinds == "phase").sum() > 1:
@@ -99,7 +101,7 @@ def _adaptive(frames: Frames) -> str:
     return "families were benched for failing" if (kinds == "benched").any() else ""
 
 
-def first_rung(frames: Frames) -> int | None:
+def first_rung(frames: CampaignData) -> int | None:
     """The epoch of the first decision that stopped a candidate; None where none was stopped."""
     stopped = frames.attempts[frames.attempts["outcome"] == "pruned"]
     return None if stopped.empty else int(stopped["epochs"].min())
@@ -110,7 +112,7 @@ def assignments_of(rows: "pd.DataFrame") -> list[Assignment]:
     gates = [name for name in rows.columns if name.startswith("gate_")]
     settings = rows[gates].to_numpy(dtype=object)
     names = [name.removeprefix("gate_") for name in gates]
-    pick = cache(Pick)  # there are few of them in many candidates
+    pick = cache(ExpertChoice)  # there are few of them in many candidates
     return [
         Assignment(
             picks=tuple(map(pick, families.split("+"), members.split("+"))) if families else (),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from nas.ledger import Ledger
 from nas.ledger.summary import summary
-from nas.results.campaign_data import Frames
+from nas.results.campaign_data import CampaignData
 from nas.sample import make_sampler
 from nas.schema import Record, Space
 from nas.stats import Detectable, Observations, detectable, family_effects
@@ -29,13 +29,19 @@ class Measured:
 
 def measured(ledger: Ledger, campaign: str | None) -> Measured | None:
     """From a campaign, the latest by default; None if it has not finished a candidate."""
-    said = summary(ledger, campaign)
-    if said.per_hour is None or said.success_rate is None:
+    campaign_summary = summary(ledger, campaign)
+    if campaign_summary.per_hour is None or campaign_summary.success_rate is None:
         return None
-    observed = Frames(ledger, said.campaign).observed
+    observed = CampaignData(ledger, campaign_summary.campaign).observed
     noise = family_effects(observed.observations).noise
     learned = len(observed.observations.value) / observed.runs if observed.runs else 1.0
-    return Measured(said.campaign, noise, said.success_rate, learned, 3600 / said.per_hour)
+    return Measured(
+        campaign_summary.campaign,
+        noise,
+        campaign_summary.success_rate,
+        learned,
+        3600 / campaign_summary.per_hour,
+    )
 
 
 def plan(space: Space, trials: int, *, success_rate: float = 1.0, seed: int = 0) -> Detectable:

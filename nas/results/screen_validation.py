@@ -6,15 +6,15 @@ import pandas as pd
 from nas.ledger.models import Screen
 from nas.ledger.screens import CORRECTED, best_screened, known_of_all, screen_of
 from nas.results.aggregates import device_hours
-from nas.results.campaign_data import Frames
+from nas.results.campaign_data import CampaignData
 from nas.sample.surrogate import chosen_slot
 from nas.schema import ProblemError
-from nas.stats.surrogate import foretold, left_out
+from nas.stats.surrogate import cross_val_predict, predict
 
 PROXIES = ("grad_norm", "naswot")
 
 
-def arms(frames: Frames) -> pd.DataFrame:
+def arms(frames: CampaignData) -> pd.DataFrame:
     """One row a candidate that was trained to its end and learned something: `candidate`,
     `families`, `members`, `val_acc`, `macs`, `arm` (`chosen` or `control`), and what `with_scores`
     adds.
@@ -66,25 +66,25 @@ def with_scores(rows: pd.DataFrame, scored: pd.DataFrame, screen: Screen) -> pd.
     return rows
 
 
-def corrected(trained: pd.DataFrame, scored: pd.DataFrame) -> "pd.Series[float]":
+def surrogate_scores(trained: pd.DataFrame, scored: pd.DataFrame) -> "pd.Series[float]":
     """What the correction foretells of each of `arms` from all the others; see left_out."""
     scores = known_of_all(scored)
     known = trained[trained[scores].notna().all(axis=1)]  # others were not screened
-    return left_out(known, scores, _settings(trained)).reindex(trained.index)
+    return cross_val_predict(known, scores, _settings(trained)).reindex(trained.index)
 
 
-def corrected_all(trained: pd.DataFrame, scored: pd.DataFrame) -> "pd.Series[float]":
+def predict_all(trained: pd.DataFrame, scored: pd.DataFrame) -> "pd.Series[float]":
     """What the correction, fitted on `arms`, foretells of all mixtures scored; see foretold."""
     scores = known_of_all(scored)
     known = trained[trained[scores].notna().all(axis=1)]
-    return foretold(known, scored, scores, _settings(trained))
+    return predict(known, scored, scores, _settings(trained))
 
 
 def _settings(trained: pd.DataFrame) -> list[str]:
     return [name for name in trained.columns if name.startswith("choice ")]
 
 
-def told(frames: Frames, trained: pd.DataFrame) -> str:
+def summarize_screening(frames: CampaignData, trained: pd.DataFrame) -> str:
     """The regret and the costs, in words."""
     screen = screen_of(frames.ledger, frames.config["screen"])
     chosen = trained.loc[trained["arm"] == "chosen", "val_acc"]

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 from nas.ledger.models import Screen
 from nas.ledger.screens import screen_of, screened
-from nas.results.campaign_data import Frames
+from nas.results.campaign_data import CampaignData
 from nas.schema import SCRATCH
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def screen_in(frames: Frames) -> Screen:
+def screen_in(frames: CampaignData) -> Screen:
     """The screen asked about: the one that was named, or that the named campaign was drawn from;
     where neither was named, the latest.
 
@@ -22,7 +22,7 @@ def screen_in(frames: Frames) -> Screen:
     return screen_of(frames.ledger)
 
 
-def screen(frames: Frames) -> "tuple[pd.DataFrame, str]":
+def screen(frames: CampaignData) -> "tuple[pd.DataFrame, str]":
     """Every mixture of `screen_in`, and what a reader must know of it. Raises as that does."""
     found = screen_in(frames)
     rows = screened(frames.ledger, found.id)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nas import resources
 from nas.files import read_source
 from nas.ledger import Ledger
-from nas.results.campaign_data import Frames
+from nas.results.campaign_data import CampaignData
 from nas.schema import ProblemError, UsageError, did_you_mean
 from nas.trust import is_trusted
 
@@ -59,10 +59,10 @@ def table(
     ProblemError for an unknown name or campaign, and for an analysis that fails, naming its line.
     """
     found = ledger.campaign(campaign).name
-    return answer(name, Frames(ledger, found, screen, named=campaign is not None))
+    return answer(name, CampaignData(ledger, found, screen, named=campaign is not None))
 
 
-def answer(name: str, frames: Frames) -> "pd.DataFrame":
+def answer(name: str, frames: CampaignData) -> "pd.DataFrame":
     """As `table`, from frames that several analyses share. What is asked again is not worked out
     again."""
     if name not in frames.answers:
@@ -70,7 +70,7 @@ def answer(name: str, frames: Frames) -> "pd.DataFrame":
     return frames.answers[name].copy(deep=False)  # whoever asks may add columns
 
 
-def _worked_out(name: str, frames: Frames) -> "pd.DataFrame":
+def _worked_out(name: str, frames: CampaignData) -> "pd.DataFrame":
     import pandas as pd
 
     path = _path(name)
@@ -110,7 +110,7 @@ def _path(name: str) -> Path:
     return known[name]
 
 
-def _function(path: Path) -> "Callable[[Frames], pd.DataFrame]":
+def _function(path: Path) -> "Callable[[CampaignData], pd.DataFrame]":
     module = ModuleType(f"analysis.{path.stem}")
     module.__file__ = str(path)
     # Compiled from its text, not imported: an import would write a __pycache__ into a folder

@@ -4,17 +4,24 @@ To add one, subclass `Sampler`, put it into `SAMPLERS`, and the contract tests c
 """
 
 from nas.sample.base import Sampler
-from nas.sample.lexicographic import Lexicographic
-from nas.sample.stratified import Stratified
-from nas.sample.surrogate import Corrected
-from nas.sample.top_k import Screened
-from nas.sample.tpe import TPE
-from nas.sample.uniform import Uniform
+from nas.sample.lexicographic import LexicographicSampler
+from nas.sample.stratified import StratifiedSampler
+from nas.sample.surrogate import SurrogateSampler
+from nas.sample.top_k import TopKWithControls
+from nas.sample.tpe import TPESampler
+from nas.sample.uniform import UniformSampler
 from nas.schema import Space, UsageError, did_you_mean
 
 SAMPLERS: dict[str, type[Sampler]] = {
     sampler.name: sampler
-    for sampler in (Stratified, Uniform, Lexicographic, TPE, Screened, Corrected)
+    for sampler in (
+        StratifiedSampler,
+        UniformSampler,
+        LexicographicSampler,
+        TPESampler,
+        TopKWithControls,
+        SurrogateSampler,
+    )
 }
 """Every sampler by its name; the first is the default."""
 
@@ -30,4 +37,4 @@ def make_sampler(name: str, space: Space, seed: int) -> Sampler:
     return SAMPLERS[name](space, seed)
 
 
-__all__ = ["SAMPLERS", "Corrected", "Sampler", "Screened", "make_sampler"]
+__all__ = ["SAMPLERS", "Sampler", "SurrogateSampler", "TopKWithControls", "make_sampler"]

@@ -28,7 +28,7 @@ class Sampler(ABC):
     name: ClassVar[str]
     uses_results: ClassVar[bool] = False
     """False where proposals depend on which points were drawn, and not on how they ended."""
-    favours: ClassVar[str] = ""
+    selection_bias: ClassVar[str] = ""
     """What it draws more of than chance would, and why; empty where nothing."""
     can_prefer: ClassVar[bool] = False
     """Whether families that a phase prefers are drawn more often."""
@@ -45,7 +45,7 @@ class Sampler(ABC):
     @classmethod
     def bias(cls) -> str:
         """Why its draws need not be fair, in words; empty where they are."""
-        return f"{cls.name} favours {cls.favours}" if cls.favours else ""
+        return f"{cls.name} favours {cls.selection_bias}" if cls.selection_bias else ""
 
     @final
     def propose(self, records: Sequence[Record], phase: Phase = FIRST) -> Assignment | None:
@@ -53,7 +53,7 @@ class Sampler(ABC):
 
         `records` holds the campaign's draws in the order of their numbers, from the first on.
         """
-        self._fold(records)
+        self._replay(records)
         eligible = self.grid.eligible(phase.excluded)
         if len(eligible) < self.grid.k:
             return None
@@ -72,16 +72,16 @@ class Sampler(ABC):
     ) -> Point | None:
         """The next point, from the k or more `eligible` families; None if none is left."""
 
-    def _forget(self) -> None:  # noqa: B027 (optional)
+    def _reset(self) -> None:  # noqa: B027 (optional)
         """Drops what `_learn` gathered."""
 
-    def _learn(self, record: Record, point: Point | None) -> None:  # noqa: B027 (optional)
+    def _observe(self, record: Record, point: Point | None) -> None:  # noqa: B027 (optional)
         """Folds one more record in; `point` is None for one outside the space.
 
         A record's status and value may still change after this, so they are not to be kept.
         """
 
-    def _fold(self, records: Sequence[Record]) -> None:
+    def _replay(self, records: Sequence[Record]) -> None:
         if not self._continues(records):
             self._start()
         for record in records[len(self._points) :]:
@@ -91,14 +91,14 @@ class Sampler(ABC):
             self._points.append(point)
             if point is not None:
                 self._drawn[point.subset].add(point.digits)
-            self._learn(record, point)
+            self._observe(record, point)
 
     def _start(self) -> None:
         self._assignments: list[Assignment] = []
         self._phases: list[int] = []
         self._points: list[Point | None] = []
         self._drawn: defaultdict[tuple[int, ...], set[tuple[int, ...]]] = defaultdict(set)
-        self._forget()
+        self._reset()
 
     def _continues(self, records: Sequence[Record]) -> bool:
         """Whether the first of `records` are those already folded."""

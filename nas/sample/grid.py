@@ -4,7 +4,7 @@ from collections.abc import Collection
 from math import prod
 from typing import NamedTuple
 
-from nas.schema import Assignment, Pick, Space
+from nas.schema import Assignment, ExpertChoice, Space
 
 
 class Point(NamedTuple):
@@ -100,7 +100,7 @@ class Grid:
         members, values = point.digits[: self.k], point.digits[self.k :]
         return Assignment(
             picks=tuple(
-                Pick(self.families[family], self._models[family][digit])
+                ExpertChoice(self.families[family], self._models[family][digit])
                 for family, digit in zip(point.subset, members, strict=True)
             ),
             choices=tuple(

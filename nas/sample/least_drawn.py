@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.sample.grid import Grid
-from nas.sample.pair_counts import Tally
+from nas.sample.pair_counts import DrawCounts
 
 _CELLS = 4096
 """Cells looked at, at most, unless more than half as many are drawn already."""
@@ -15,7 +15,7 @@ _STEP = 1 << 30
 """One draw of imbalance outweighs every sum of joint counts."""
 
 
-class Cell(NamedTuple):
+class Combination(NamedTuple):
     """Members and values for one subset, as a Point's digits."""
 
     digits: tuple[int, ...]
@@ -23,13 +23,13 @@ class Cell(NamedTuple):
     """How many draws its members and values together lie above the rarest of their axes."""
 
 
-def level_cell(
+def least_drawn_combination(
     grid: Grid,
-    tally: Tally,
+    tally: DrawCounts,
     subset: tuple[int, ...],
     taken: Collection[tuple[int, ...]],
     rng: np.random.Generator,
-) -> Cell:
+) -> Combination:
     """The undrawn cell of a subset that leaves members and values most level.
 
     First by excess, then by how often its values stood together with each other and with these
@@ -40,13 +40,13 @@ def level_cell(
     n_values = len(grid.widths)
     counts = [tally.members[family] for family in subset]
     joint = [np.zeros(len(count), dtype=np.int64) for count in counts]
-    beside = tally.beside[list(subset)].sum(axis=0)
+    beside = tally.family_pairs[list(subset)].sum(axis=0)
     for start, width in zip(grid.starts, grid.widths, strict=True):
         span = slice(start, start + width)
         counts.append(tally.values.diagonal()[span])
         joint.append(beside[span] - beside[span].min())
     if not counts:
-        return Cell((), 0)
+        return Combination((), 0)
     excess = [count - count.min() for count in counts]
 
     # The rarest first; on truncated axes the noise decides which of the equals stay.
@@ -65,7 +65,7 @@ def level_cell(
     for cell in np.argsort(score + rng.random(len(score))):
         digits = tuple(int(column[cell]) for column in chosen)
         if digits not in taken:
-            return Cell(digits, sum(int(e[d]) for e, d in zip(excess, digits, strict=True)))
+            return Combination(digits, sum(int(e[d]) for e, d in zip(excess, digits, strict=True)))
     raise AssertionError("every cell of the subset is drawn")
 
 

@@ -11,7 +11,7 @@ from nas.sample.grid import Grid, Point
 from nas.schema import Phase, Record
 
 
-class Lexicographic(Sampler):
+class LexicographicSampler(Sampler):
     """`itertools.combinations` over the sorted families, one model a subset.
 
     The published campaign had a single model a quartet. Where a subset has several, made by its
@@ -22,7 +22,7 @@ class Lexicographic(Sampler):
 
     name: ClassVar[str] = "lexicographic"
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._walks: dict[tuple[int, ...], Iterator[Point]] = {}
         self._next: dict[tuple[int, ...], Point | None] = {}
 

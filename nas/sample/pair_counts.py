@@ -5,7 +5,7 @@ import numpy as np
 from nas.sample.grid import Grid, Levels
 
 
-class Tally:
+class DrawCounts:
     """Counts of one phase's draws.
 
     Attributes:
@@ -19,7 +19,7 @@ class Tally:
         n, total = len(grid.families), sum(grid.widths)
         self.pairs = np.zeros((n, n), dtype=np.int64)
         self.members = [np.zeros(size, dtype=np.int64) for size in grid.sizes]
-        self.beside = np.zeros((n, total), dtype=np.int64)
+        self.family_pairs = np.zeros((n, total), dtype=np.int64)
         self.values = np.zeros((total, total), dtype=np.int64)
 
     def add(self, levels: Levels) -> None:
@@ -29,5 +29,5 @@ class Tally:
         self.pairs[families[:, None], families] += 1
         for family, member in zip(levels.families, levels.members, strict=True):
             self.members[family][member] += 1
-        self.beside[families[:, None], values] += 1
+        self.family_pairs[families[:, None], values] += 1
         self.values[values[:, None], values] += 1

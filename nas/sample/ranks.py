@@ -74,7 +74,7 @@ class Ranks:
         return [self._grid.sizes[family] for family in subset] + self._grid.widths
 
 
-class Undrawn:
+class RemainingPoints:
     """The points that are left over some families, by their order among those left."""
 
     def __init__(self, grid: Grid, eligible: Sequence[int]) -> None:
@@ -104,7 +104,7 @@ class Undrawn:
         return self._ranks.unrank(order + skipped)
 
 
-def points_with(grid: Grid, eligible: Sequence[int]) -> dict[int, int]:
+def combinations_with(grid: Grid, eligible: Sequence[int]) -> dict[int, int]:
     """For each eligible family, how many points over the eligible families contain it.
 
     w(f) · e_{k-1}(the others) · settings; dividing f out of the generating polynomial

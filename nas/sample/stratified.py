@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from nas.sample.base import Sampler
 from nas.sample.grid import Point
-from nas.sample.least_drawn import level_cell
-from nas.sample.pair_counts import Tally
-from nas.sample.ranks import points_with
+from nas.sample.least_drawn import least_drawn_combination
+from nas.sample.pair_counts import DrawCounts
+from nas.sample.ranks import combinations_with
 from nas.sample.subsets import level_subsets
 from nas.schema import Phase, Record
 
@@ -19,7 +19,7 @@ _WIDTH = 32
 """Subsets the search keeps; a wider one is slower and no more level."""
 
 
-class Stratified(Sampler):
+class StratifiedSampler(Sampler):
     """Draws what was drawn least, and at random among equals.
 
     Within a phase, after any number of draws, over the families that are not excluded: family
@@ -35,14 +35,14 @@ class Stratified(Sampler):
     name: ClassVar[str] = "stratified"
     can_prefer: ClassVar[bool] = True
 
-    def _forget(self) -> None:
-        self._tallies: dict[int, Tally] = {}
+    def _reset(self) -> None:
+        self._tallies: dict[int, DrawCounts] = {}
         self._totals: dict[tuple[int, ...], dict[int, int]] = {}
         self._used = np.zeros(len(self.grid.families), dtype=np.int64)
 
-    def _learn(self, record: Record, point: Point | None) -> None:
+    def _observe(self, record: Record, point: Point | None) -> None:
         if record.phase not in self._tallies:
-            self._tallies[record.phase] = Tally(self.grid)
+            self._tallies[record.phase] = DrawCounts(self.grid)
         self._tallies[record.phase].add(self.grid.levels(record.assignment))
         if point is not None:
             self._used[list(point.subset)] += 1
@@ -54,7 +54,7 @@ class Stratified(Sampler):
         eligible: tuple[int, ...],
         rng: np.random.Generator,
     ) -> Point | None:
-        tally = self._tallies.get(phase.number) or Tally(self.grid)
+        tally = self._tallies.get(phase.number) or DrawCounts(self.grid)
         if self.grid.k == 0:
             return self._first([((), 0.0)], {}, {}, tally, rng)
         families = self._open(eligible)
@@ -81,7 +81,7 @@ class Stratified(Sampler):
         ranked: Iterable[tuple[tuple[int, ...], float]],
         count: dict[int, int],
         added: dict[int, int],
-        tally: Tally,
+        tally: DrawCounts,
         rng: np.random.Generator,
     ) -> Point | None:
         """Of (subset, imbalance), the best first: one that can balance members and values too.
@@ -100,7 +100,7 @@ class Stratified(Sampler):
             if self._exhausted(subset):
                 continue
             taken = self._drawn.get(subset, set())
-            cell = level_cell(self.grid, tally, subset, taken, rng)
+            cell = least_drawn_combination(self.grid, tally, subset, taken, rng)
             fault = (self._strands(subset, count, added), cell.excess)
             if best is None or fault < best[1]:
                 best = imbalance, fault, Point(subset, cell.digits)
@@ -138,7 +138,7 @@ class Stratified(Sampler):
     def _open(self, eligible: tuple[int, ...]) -> tuple[int, ...]:
         """The eligible families that stand in an undrawn point of eligible families."""
         if eligible not in self._totals:
-            self._totals[eligible] = points_with(self.grid, eligible)
+            self._totals[eligible] = combinations_with(self.grid, eligible)
         totals = self._totals[eligible]
         # _used counts draws beside families that are not eligible too: an upper bound, which in
         # all but small spaces settles the question.

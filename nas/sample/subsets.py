@@ -12,7 +12,7 @@ _STEEPEST = 1000
 """Pair counts further apart than this cost the same: keeps every sum exact in a float."""
 
 
-class Candidates(NamedTuple):
+class SubsetCandidates(NamedTuple):
     """Subsets, the best first."""
 
     subsets: Ints
@@ -23,7 +23,7 @@ class Candidates(NamedTuple):
 
 def level_subsets(
     counts: Ints, pairs: Ints, k: int, width: int, rng: np.random.Generator
-) -> Candidates:
+) -> SubsetCandidates:
     """Up to `width` of the k-subsets of n families that leave the counts most level.
 
     The order is first by `imbalance`: with counts that differ by at most 1, its minimum is what
@@ -68,7 +68,7 @@ def level_subsets(
     imbalance = np.floor(total / step)
     pair_cost = total - step * imbalance + _left_behind(subsets, behind == 0, cost)
     order = np.lexsort((pair_cost + rng.random(len(subsets)), imbalance))
-    return Candidates(np.sort(subsets[order], axis=1), imbalance[order])
+    return SubsetCandidates(np.sort(subsets[order], axis=1), imbalance[order])
 
 
 def _pair_cost(pairs: Ints) -> Floats:

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from nas.sample.grid import Point
-from nas.sample.two_arms import Arms, Mixture
-from nas.schema import Phase, Pick, Record, Space
+from nas.sample.two_arms import Mixture, TwoArmSampler
+from nas.schema import ExpertChoice, Phase, Record, Space
 
 Order = Callable[[Sequence[Record]], Iterable[int]]
 """From the records so far to mixtures by their places, best first. A function of them alone."""
@@ -18,7 +18,7 @@ def chosen_slot(number: int, slots: int) -> bool:
     return number % 2 == 0 and number < 2 * slots
 
 
-class Corrected(Arms):
+class SurrogateSampler(TwoArmSampler):
     """Draws in turn the mixture that now stands first, and a stratified draw from all others.
 
     A mixture that either arm has drawn is not chosen again, and other settings of a chosen one are
@@ -29,13 +29,13 @@ class Corrected(Arms):
 
     name: ClassVar[str] = "corrected"
     uses_results: ClassVar[bool] = True
-    favours: ClassVar[str] = "what the screen and results so far rank first"
+    selection_bias: ClassVar[str] = "what the screen and results so far rank first"
 
     def __init__(
         self,
         space: Space,
         seed: int,
-        mixtures: Sequence[Sequence[Pick]] = (),
+        mixtures: Sequence[Sequence[ExpertChoice]] = (),
         order: Order = lambda records: (),
         slots: int = 0,
     ) -> None:
@@ -46,14 +46,14 @@ class Corrected(Arms):
         self._scored = list(self._mixtures(mixtures))
         self._known = set(self._scored)
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _reset(self) -> None:
+        super()._reset()
         self._seen: set[Mixture] = set()
 
-    def _learn(self, record: Record, point: Point | None) -> None:
+    def _observe(self, record: Record, point: Point | None) -> None:
         mixture = self._mixture(point)
         if point is None or mixture is None:
-            super()._learn(record, point)
+            super()._observe(record, point)
             return
         fresh = mixture in self._known and mixture not in self._seen
         self._seen.add(mixture)
@@ -61,7 +61,7 @@ class Corrected(Arms):
             self._count_settings(point)
             self._withhold(mixture)
         else:
-            super()._learn(record, point)
+            super()._observe(record, point)
 
     def _choose(
         self,

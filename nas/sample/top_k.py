@@ -6,11 +6,11 @@ from typing import ClassVar
 import numpy as np
 
 from nas.sample.grid import Point
-from nas.sample.two_arms import Arms, Mixture
-from nas.schema import Phase, Pick, Record, Space
+from nas.sample.two_arms import Mixture, TwoArmSampler
+from nas.schema import ExpertChoice, Phase, Record, Space
 
 
-class Screened(Arms):
+class TopKWithControls(TwoArmSampler):
     """Draws chosen mixtures, best first, in turn with stratified draws from all others.
 
     So both arms grow alike, and what the screen foretold can be held against what came. Once one
@@ -18,15 +18,17 @@ class Screened(Arms):
     """
 
     name: ClassVar[str] = "screen"
-    favours: ClassVar[str] = "what the screen scored best"
+    selection_bias: ClassVar[str] = "what the screen scored best"
 
-    def __init__(self, space: Space, seed: int, chosen: Sequence[Sequence[Pick]] = ()) -> None:
+    def __init__(
+        self, space: Space, seed: int, chosen: Sequence[Sequence[ExpertChoice]] = ()
+    ) -> None:
         """`chosen`: mixtures, best first; those that the space lacks are passed over."""
         self._wanted = chosen
         super().__init__(space, seed)
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _reset(self) -> None:
+        super()._reset()
         self._chosen: dict[Mixture, bool] = {}
         """In order; whether it is drawn."""
         self._drawn_chosen = 0
@@ -35,10 +37,10 @@ class Screened(Arms):
                 self._chosen[mixture] = False
                 self._withhold(mixture)
 
-    def _learn(self, record: Record, point: Point | None) -> None:
+    def _observe(self, record: Record, point: Point | None) -> None:
         mixture = self._mixture(point)
         if point is None or mixture not in self._chosen:
-            super()._learn(record, point)
+            super()._observe(record, point)
             return
         self._chosen[mixture] = True
         self._drawn_chosen += 1

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nas.sample.grid import Grid, Point
-from nas.sample.uniform import Uniform
+from nas.sample.uniform import UniformSampler
 from nas.schema import Phase, ProblemError, Record, Space
 
 STARTUP = 10
@@ -24,7 +24,7 @@ _POOR = 0.0
 _ABSENT = 0
 
 
-class TPE(Uniform):
+class TPESampler(UniformSampler):
     """Draws what resembles the good records more than the others.
 
     Encoding: one categorical parameter a family, whose values are "absent" and its members, and
@@ -43,7 +43,7 @@ class TPE(Uniform):
 
     name: ClassVar[str] = "tpe"
     uses_results: ClassVar[bool] = True
-    favours: ClassVar[str] = "what did well"
+    selection_bias: ClassVar[str] = "what did well"
 
     def __init__(self, space: Space, seed: int) -> None:
         """Raises ProblemError where Optuna is not installed."""

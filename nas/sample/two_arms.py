@@ -8,25 +8,25 @@ from typing import ClassVar
 import numpy as np
 
 from nas.sample.grid import Point
-from nas.sample.stratified import Stratified
-from nas.schema import Assignment, Pick
+from nas.sample.stratified import StratifiedSampler
+from nas.schema import Assignment, ExpertChoice
 
 Mixture = tuple[tuple[int, ...], tuple[int, ...]]
 """A subset of families, and which member stands for each."""
 
 
-class Arms(Stratified):
+class TwoArmSampler(StratifiedSampler):
     """The control arm is balanced by itself, as a stratified campaign's prefix is, and never draws
     a chosen mixture; the chosen arm takes for each the settings it has had least."""
 
     can_prefer: ClassVar[bool] = False
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _reset(self) -> None:
+        super()._reset()
         self._settings: Counter[tuple[int, int]] = Counter()
         """(choice, value) → how often the chosen arm had it."""
 
-    def _mixtures(self, wanted: Iterable[Sequence[Pick]]) -> Iterator[Mixture | None]:
+    def _mixtures(self, wanted: Iterable[Sequence[ExpertChoice]]) -> Iterator[Mixture | None]:
         """Each of them; None for one that the space lacks."""
         for picks in wanted:
             levels = self.grid.levels(Assignment(picks=tuple(picks)))

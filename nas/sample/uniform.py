@@ -7,11 +7,11 @@ import numpy as np
 
 from nas.sample.base import Sampler
 from nas.sample.grid import Point
-from nas.sample.ranks import Undrawn
+from nas.sample.ranks import RemainingPoints
 from nas.schema import Phase, Record
 
 
-class Uniform(Sampler):
+class UniformSampler(Sampler):
     """Every undrawn point is equally likely.
 
     Points, not subsets: a family with more members stands in more points and is drawn more often.
@@ -22,8 +22,8 @@ class Uniform(Sampler):
 
     name: ClassVar[str] = "uniform"
 
-    def _forget(self) -> None:
-        self._undrawn: dict[tuple[int, ...], Undrawn] = {}
+    def _reset(self) -> None:
+        self._undrawn: dict[tuple[int, ...], RemainingPoints] = {}
 
     def _choose(
         self,
@@ -33,7 +33,7 @@ class Uniform(Sampler):
         rng: np.random.Generator,
     ) -> Point | None:
         if eligible not in self._undrawn:
-            self._undrawn[eligible] = Undrawn(self.grid, eligible)
+            self._undrawn[eligible] = RemainingPoints(self.grid, eligible)
         undrawn = self._undrawn[eligible]
         undrawn.fold(self._points)
         return undrawn.at(below(undrawn.left, rng)) if undrawn.left else None

@@ -1,7 +1,7 @@
 """The nouns of the pipeline: frozen, validated at birth, JSON both ways, free of torch."""
 
-from nas.schema.axes import Choice, Member, Scalar, Space, Subset
-from nas.schema.base import Noun
+from nas.schema.axes import Choice, ExpertAxis, Member, Scalar, Space
+from nas.schema.base import Frozen
 from nas.schema.candidate import (
     FINETUNED,
     FROZEN,
@@ -9,7 +9,7 @@ from nas.schema.candidate import (
     START,
     Assignment,
     Candidate,
-    Pick,
+    ExpertChoice,
     Role,
 )
 from nas.schema.duration import format_duration, parse_duration
@@ -19,9 +19,9 @@ from nas.schema.outcome import (
     DEVICE,
     DRIVER,
     MEMORY_OF_OTHERS,
+    DatasetInfo,
     Epoch,
     ExpertScore,
-    Inputs,
     Outcome,
     Status,
 )
@@ -34,9 +34,9 @@ from nas.schema.problem import (
     fault_of,
     one_line,
 )
-from nas.schema.profile import Conditions, Cost, Probe
+from nas.schema.profile import Cost, MemberProfile, ProfileConditions
 from nas.schema.recipe import GATE, Recipe, Task
-from nas.schema.record import Phase, Plan, Record
+from nas.schema.record import DrawConstraints, Phase, Record
 from nas.schema.trial import CHECKPOINT, WEIGHTS, Trial
 
 __all__ = [
@@ -55,27 +55,27 @@ __all__ = [
     "Assignment",
     "Candidate",
     "Choice",
-    "Conditions",
     "Cost",
+    "DatasetInfo",
+    "DrawConstraints",
     "Epoch",
+    "ExpertAxis",
+    "ExpertChoice",
     "ExpertScore",
-    "Inputs",
+    "Frozen",
     "Member",
-    "Noun",
+    "MemberProfile",
     "Outcome",
     "Phase",
-    "Pick",
-    "Plan",
-    "Probe",
     "Problem",
     "ProblemError",
+    "ProfileConditions",
     "Recipe",
     "Record",
     "Role",
     "Scalar",
     "Space",
     "Status",
-    "Subset",
     "Task",
     "Trial",
     "UsageError",

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from nas.schema.base import Noun
+from nas.schema.base import Frozen
 from nas.schema.recipe import Recipe
 
 Scalar = bool | int | float | str
@@ -29,7 +29,7 @@ RESERVED_ARGS = frozenset(
 """Arguments of `timm.create_model` that a template gives, or that would read files."""
 
 
-class Member(Noun):
+class Member(Frozen):
     """One timm model that stands for its family."""
 
     model: str = Field(pattern=NAME, max_length=120)
@@ -45,7 +45,7 @@ class Member(Noun):
         return args
 
 
-class Choice(Noun):
+class Choice(Frozen):
     """A categorical axis."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -59,7 +59,7 @@ class Choice(Noun):
         return values
 
 
-class Subset(Noun):
+class ExpertAxis(Frozen):
     """A k-subset axis: k different families, each represented by one of its members."""
 
     k: int = Field(ge=1)
@@ -92,7 +92,7 @@ class Subset(Noun):
         raise KeyError(f"{family} has no member {model}")
 
 
-class Space(Noun):
+class Space(Frozen):
     """Everything a sampler may choose between, and how what it chooses is built and trained."""
 
     name: str
@@ -100,7 +100,7 @@ class Space(Noun):
     template: str = Field("moe4", pattern=r"^[a-z][a-z0-9_]*$")
     image_size: int = Field(32, ge=8, le=2048)
     channels: int = Field(3, ge=1, le=16)
-    experts: Subset | None = None
+    experts: ExpertAxis | None = None
     choices: tuple[Choice, ...] = ()
     """Sorted by name at birth."""
     recipe: Recipe = Recipe()
@@ -148,7 +148,7 @@ class Space(Noun):
             family: tuple(m for m in members if m.model not in gone)
             for family, members in self.experts.families.items()
         }
-        experts = Subset(
+        experts = ExpertAxis(
             k=self.experts.k,
             families={family: members for family, members in kept.items() if members},
         )

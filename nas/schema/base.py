@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 
-class Noun(BaseModel):
+class Frozen(BaseModel):
     """A frozen value: equal by content, strict about unknown fields, JSON both ways.
 
     Its numbers are finite: neither JSON nor a database has another kind.
@@ -23,19 +23,19 @@ class Noun(BaseModel):
         return self.model_validate({**same, **changes})
 
 
-class Grown(Noun):
+class OmitDefaults(Frozen):
     """A noun that has got fields since ledgers were first written.
 
     Fields named in `later` are left out of its data where they have their default, so that content
     which was there before keeps its data, and a candidate its key.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset()
+    omit_if_default: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = plain(self)
-        for name in self.later:
+        for name in self.omit_if_default:
             if getattr(self, name) == type(self).model_fields[name].default:
                 data.pop(name, None)
         return data

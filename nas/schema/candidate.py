@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from pydantic import field_validator
 
 from nas.schema.axes import Member, Scalar, Space
-from nas.schema.base import Grown, Noun
+from nas.schema.base import Frozen, OmitDefaults
 from nas.schema.recipe import Recipe, Task
 
 START = "start"
@@ -20,7 +20,7 @@ SCRATCH, FROZEN, FINETUNED = "scratch", "frozen", "finetuned"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Pick:
+class ExpertChoice:
     """A family and the member (a timm model's name) that stands for it."""
 
     family: str
@@ -31,7 +31,7 @@ class Pick:
 class Assignment:
     """A value for every axis. Canonical: picks sorted by family, choices by name."""
 
-    picks: tuple[Pick, ...] = ()
+    picks: tuple[ExpertChoice, ...] = ()
     choices: tuple[tuple[str, Scalar], ...] = ()
     families: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
@@ -51,7 +51,7 @@ class Assignment:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         return cls(
-            picks=tuple(Pick(family, model) for family, model in data["picks"]),
+            picks=tuple(ExpertChoice(family, model) for family, model in data["picks"]),
             choices=tuple(data["choices"].items()),
         )
 
@@ -65,7 +65,7 @@ class Role(StrEnum):
     SUPERSEDED = "superseded"  # none any more: another has its place, see Status.SUPERSEDED
 
 
-class Expert(Noun):
+class Expert(Frozen):
     """A family's member as a template needs it."""
 
     family: str
@@ -77,10 +77,10 @@ def sorted_experts(experts: Iterable[Expert]) -> tuple[Expert, ...]:
     return tuple(sorted(experts, key=lambda e: (e.family, e.member.model)))
 
 
-class Candidate(Grown):
+class Candidate(OmitDefaults):
     """One model to train. Equal content gives an equal key, whatever the order it was given in."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"warm"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"warm"})
 
     template: str
     template_hash: str
@@ -136,14 +136,14 @@ class Candidate(Grown):
             else (),
         )
 
-    def again(self, replicate: int) -> Self:
+    def with_replicate(self, replicate: int) -> Self:
         """The same candidate with another training seed."""
         return self.with_(replicate=replicate)
 
     @cached_property
     def assignment(self) -> Assignment:
         return Assignment(
-            picks=tuple(Pick(e.family, e.member.model) for e in self.experts),
+            picks=tuple(ExpertChoice(e.family, e.member.model) for e in self.experts),
             choices=tuple(self.choices.items()),
         )
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import field_validator
 
-from nas.schema.base import Grown, Noun
+from nas.schema.base import Frozen, OmitDefaults
 from nas.schema.problem import printable
 
 
@@ -50,7 +50,7 @@ MEMORY_OF_OTHERS = ("start", "data", CROWDED, BUSY)
 yet, or others have what was promised."""
 
 
-class Epoch(Noun):
+class Epoch(Frozen):
     """One epoch's figures. Losses in nats, accuracies and shares in [0, 1], sizes in bytes."""
 
     epoch: int
@@ -73,7 +73,7 @@ class Epoch(Noun):
     peak_memory_bytes: int
 
 
-class ExpertScore(Noun):
+class ExpertScore(Frozen):
     """One expert inside the trained mixture, by its own logits."""
 
     family: str
@@ -84,10 +84,10 @@ class ExpertScore(Noun):
     """Mean gate weight on validation."""
 
 
-class Inputs(Grown):
+class DatasetInfo(OmitDefaults):
     """What a model was fed: all that one needs beside its code and weights to use it."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"val_counts", "value_range"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"val_counts", "value_range"})
 
     class_names: tuple[str, ...]
     """In the order of the logits."""
@@ -108,7 +108,7 @@ class Inputs(Grown):
         return len(self.class_names)
 
 
-class Outcome(Noun):
+class Outcome(Frozen):
     """How an attempt ended, and what it measured when it ended well."""
 
     status: Status
@@ -138,7 +138,7 @@ class Outcome(Noun):
     """Wall time of this attempt in its worker."""
     peak_memory_bytes: int = 0
     params: int | None = None
-    inputs: Inputs | None = None
+    inputs: DatasetInfo | None = None
     """None where the data was never read."""
     weights: str | None = None
     """File name of the saved weights inside the attempt's folder."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-from nas.schema.base import Noun
+from nas.schema.base import Frozen
 
 
-class Problem(Noun):
+class Problem(Frozen):
     """One thing that is wrong, in words for the person who can mend it."""
 
     what: str

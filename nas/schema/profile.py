@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from nas.schema.axes import Member
-from nas.schema.base import Noun
+from nas.schema.base import Frozen
 
 
-class Conditions(Noun):
+class ProfileConditions(Frozen):
     """What a probe's figures depend on: the cache's key, together with the member."""
 
     image_size: int
@@ -20,7 +20,7 @@ class Conditions(Noun):
     memory_format: str
 
 
-class Probe(Noun):
+class MemberProfile(Frozen):
     """One member, built and stepped once. Bytes and MACs are for one image."""
 
     member: Member
@@ -38,7 +38,7 @@ class Probe(Noun):
     batch: int = 0
 
 
-class Cost(Noun):
+class Cost(Frozen):
     """What one candidate needs."""
 
     params: int
@@ -48,7 +48,7 @@ class Cost(Noun):
     @classmethod
     def of(
         cls,
-        probes: Sequence[Probe],
+        probes: Sequence[MemberProfile],
         batch: int,
         *,
         extra_params: int = 0,

@@ -4,17 +4,17 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from nas.schema.base import Grown
+from nas.schema.base import OmitDefaults
 
 GATE = "gate"
 """The procedure of experts that stay frozen: a candidate's start asks for it, never its recipe,
 which says how experts are trained."""
 
 
-class Recipe(Grown):
+class Recipe(OmitDefaults):
     """Training settings; the defaults follow the published MoE4 recipe (arXiv 2606.23739)."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"warm_lr"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"warm_lr"})
 
     procedure: str = Field("joint", pattern=r"^[a-z][a-z0-9_]*$")
     epochs: int = Field(2, ge=1, le=10_000)
@@ -48,10 +48,10 @@ class Recipe(Grown):
         )
 
 
-class Task(Grown):
+class Task(OmitDefaults):
     """The data a campaign trains and selects on."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"hold_out"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"hold_out"})
 
     dataset: str = "digits"
     """See `nas data`; a person's own images are `folder:PATH` or `classes:PATH`."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nas.schema.base import Noun
+from nas.schema.base import Frozen
 from nas.schema.candidate import Assignment
 from nas.schema.outcome import Status
 
@@ -31,7 +31,7 @@ class Phase:
     """Families to draw twice as often as others."""
 
 
-class Plan(Noun):
+class DrawConstraints(Frozen):
     """What a phase of a campaign may draw; another plan is another phase. Names are sorted."""
 
     drop: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Plan(Noun):
     left_out: tuple[str, ...] = ()
     """Models that fail their pre-flight."""
 
-    def said(self) -> str:
+    def describe(self) -> str:
         """`drops a, b and prefers c`; empty for a plan without the owner's wishes."""
         parts = []
         for verb, families in (("drops", self.drop), ("prefers", self.prefer)):

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from nas.schema.base import Noun
+from nas.schema.base import Frozen
 from nas.schema.candidate import Candidate
 
 CHECKPOINT = "checkpoint.pt"
@@ -10,7 +10,7 @@ WEIGHTS = "weights.safetensors"
 """Files an attempt leaves in its folder."""
 
 
-class Trial(Noun):
+class Trial(Frozen):
     """One attempt at one candidate, as a worker sees it."""
 
     attempt: int

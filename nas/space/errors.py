@@ -25,7 +25,7 @@ _PATTERN = "a name: a letter first, then letters, digits, '_'"
 Path = tuple[str | int, ...]
 
 
-def refusal(
+def first_error(
     error: ValidationError, document: Document, where: str, form: type[BaseModel]
 ) -> ProblemError:
     """The problem that stands first in the file, ready to be raised."""

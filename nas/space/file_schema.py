@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from nas.resources import procedures
-from nas.schema import FROZEN, GATE, START, Noun, Recipe, Scalar, Space
+from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space
 from nas.schema.axes import NAME, RESERVED_ARGS
 
 MOST_VALUES = 1000
@@ -43,12 +43,12 @@ def _member(value: Any) -> Any:
 FileScalar = Annotated[Any, AfterValidator(_scalar)]
 
 
-class FileMember(Noun):
+class FileMember(Frozen):
     model: str = Field(pattern=NAME, max_length=120)
     args: dict[Annotated[str, AfterValidator(_argument)], FileScalar] = {}
 
 
-class FileExperts(Noun):
+class FileExperts(Frozen):
     choose: int = Field(ge=1, le=16)
     families: dict[
         Annotated[str, Field(pattern=NAME, max_length=60)],
@@ -74,7 +74,7 @@ class FileRecipe(Recipe):
         return name
 
 
-class FileSpace(Noun):
+class FileSpace(Frozen):
     """A space file, field for field; see `search_spaces/` for two."""
 
     description: str = ""

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from nas import resources
 from nas.files import read_source
 from nas.schema import ProblemError, Space, UsageError, did_you_mean
-from nas.space.errors import refusal
+from nas.space.errors import first_error
 from nas.space.file_schema import FileSpace
 from nas.space.yaml_loader import read
 
@@ -85,7 +85,7 @@ def parse(text: str, where: str, name: str) -> Space:
     try:
         form = FileSpace.model_validate(document.data)
     except ValidationError as error:
-        raise refusal(error, document, where, FileSpace) from None
+        raise first_error(error, document, where, FileSpace) from None
     try:
         return form.to_space(name)
     except ValidationError as error:

@@ -126,7 +126,7 @@ def read(text: str, where: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        what = _said(error)
+        what = _message(error)
         fix = "remove one of the two" if "stands twice" in what else "write plain YAML"
         raise ProblemError(what, where=f"{where}{line}", fix=fix) from None
     except yaml.YAMLError as error:  # characters that YAML forbids; these carry no line
@@ -150,7 +150,7 @@ def read(text: str, where: str) -> Document:
     return Document(data, root)
 
 
-def _said(error: yaml.MarkedYAMLError) -> str:
+def _message(error: yaml.MarkedYAMLError) -> str:
     """PyYAML's words, with the line where the part that it could not finish begins."""
     if isinstance(error, yaml.composer.ComposerError):
         return "a second document begins here; a space file is one"

@@ -41,8 +41,8 @@ def advise(
     fails: str = "",
     collapses: str = "",
     learned_high: float = 1.0,
-    told: str = "",
-    hopeless: bool = False,
+    not_estimable: str = "",
+    never_estimable: bool = False,
     margin: float = MARGIN,
 ) -> Advice:
     """The rule, on the 95 % interval of a family's effect, as `FamilyEffects` gives it.
@@ -57,9 +57,9 @@ def advise(
         return Advice("drop", fails)
     if collapses and learned_high < FAILS:
         return Advice("drop", collapses)
-    if told or isnan(effect):
-        why = told or "no interval yet"
-        return Advice("cannot tell" if hopeless else "draw more", why)
+    if not_estimable or isnan(effect):
+        why = not_estimable or "no interval yet"
+        return Advice("cannot tell" if never_estimable else "draw more", why)
     if low > -margin:
         if low > 0:
             return Advice("keep", f"at least {_at_least(low)} points better than {AVERAGE}")

@@ -14,18 +14,18 @@ from typing import Literal
 import numpy as np
 
 from nas.schema import Assignment, Space
-from nas.stats.exhaustion import Supply
-from nas.stats.failure_rates import Failures
-from nas.stats.level_counts import Levels
-from nas.stats.look_schedule import ends
-from nas.stats.martingale import Bets, Floats, log_mean
+from nas.stats.exhaustion import ExhaustionTracker
+from nas.stats.failure_rates import FailureRateTest
+from nas.stats.level_counts import LevelCounts
+from nas.stats.look_schedule import look_schedule
+from nas.stats.martingale import Floats, Martingale, log_mean
 
 ALPHA = 0.005
 """The chance that a fair campaign is ever called biased, however long it runs."""
 _CELLS = 1 << 18
 """Draws times levels held at a time: bounds the memory."""
 
-Call = Literal["fair", "biased", "adaptive", "none"]
+AuditVerdict = Literal["fair", "biased", "adaptive", "none"]
 """`none`: there is nothing to judge."""
 
 
@@ -38,10 +38,10 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AuditResult:
     """What the audit says of the draws so far."""
 
-    verdict: Call
+    verdict: AuditVerdict
     flagged_at: int | None
     """The number of draws after which the bias was certain enough."""
     why: str
@@ -66,7 +66,7 @@ class Verdict:
         return (self.line, *(f"Warning: {warning}" for warning in self.failing.values()))
 
 
-OF_A_BANK = Verdict("none", None, "A bank trains every member: nothing is drawn.", draws=0)
+NOTHING_DRAWN = AuditResult("none", None, "A bank trains every member: nothing is drawn.", draws=0)
 
 
 class Audit:
@@ -80,10 +80,10 @@ class Audit:
 
     def __init__(self, space: Space) -> None:
         """`space`: what could be drawn, without the families that fail their pre-flight."""
-        self._levels = Levels(space)
-        self._bets = [Bets(group.low, group.high) for group in self._levels.groups]
-        self._failures = Failures(space.families)
-        self._supply = Supply(space)
+        self._levels = LevelCounts(space)
+        self._bets = [Martingale(group.low, group.high) for group in self._levels.groups]
+        self._failures = FailureRateTest(space.families)
+        self._supply = ExhaustionTracker(space)
         self._draws = 0
         self._looked = 0
         self._waiting: list[Assignment] = []
@@ -111,20 +111,20 @@ class Audit:
         self._failures.add(self._levels.families(assignments), np.array(failed, dtype=bool))
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> AuditResult:
         failing = self._failures.warnings
         if self._flagged is not None:
-            return Verdict("biased", self._flagged, self._why, self._draws, failing)
+            return AuditResult("biased", self._flagged, self._why, self._draws, failing)
         if self._adaptive:
-            return Verdict("adaptive", None, self._adaptive, self._draws, failing)
-        return Verdict("fair", None, self._calm(), self._draws, failing)
+            return AuditResult("adaptive", None, self._adaptive, self._draws, failing)
+        return AuditResult("fair", None, self._calm(), self._draws, failing)
 
     def _look(self) -> None:
         """Tests what waits, as far as whole looks go, and flags the first that is certain."""
         step = max(1, _CELLS // max(1, sum(len(group.names) for group in self._levels.groups)))
         if not self._bets:  # every draw is alike
             self._looked, self._waiting = self._looked + len(self._waiting), []
-        while due := ends(self._looked, len(self._waiting), step):
+        while due := look_schedule(self._looked, len(self._waiting), step):
             block, self._waiting = self._waiting[: due[-1]], self._waiting[due[-1] :]
             levels = self._levels.counts(block, [0, *due[:-1]])
             before = [(bets.hits, bets.chances, bets.log_wealth) for bets in self._bets]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from nas.schema import Plan, Record, Space
+from nas.schema import DrawConstraints, Record, Space
 from nas.stats.audit import Audit, Draw
 
 Events = Sequence[Mapping[str, Any]]
@@ -16,7 +16,7 @@ def audit_of(space: Space, phases: Events) -> Audit:
     """
     if not phases:
         return Audit(space)
-    plan = Plan.model_validate(phases[0]["plan"])
+    plan = DrawConstraints.model_validate(phases[0]["plan"])
     dropped = [member.model for family, member in space.members if family in plan.drop]
     return Audit(space.without([*plan.left_out, *dropped]))
 
@@ -37,9 +37,9 @@ def _reasons(bias: str, phases: Events, benched: Events) -> Iterator[tuple[int, 
     if bias:
         yield 0, bias
     for phase in phases:
-        plan = Plan.model_validate(phase["plan"])
+        plan = DrawConstraints.model_validate(phase["plan"])
         if phase["number"] > 0 or plan.prefer:
-            said = plan.said() or "may draw other models"
-            yield phase["drawn"], f"phase {phase['number']} {said}"
+            describe = plan.describe() or "may draw other models"
+            yield phase["drawn"], f"phase {phase['number']} {describe}"
     for event in benched:
         yield event.get("drawn", 0), f"{event['family']} is benched"

@@ -10,7 +10,7 @@ LEFT = 0.1
 """The share of family sets that may be used up before what is left decides what is drawn."""
 
 
-class Supply:
+class ExhaustionTracker:
     """Counts the points that are left of each set of families."""
 
     def __init__(self, space: Space) -> None:

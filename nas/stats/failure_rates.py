@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.stats.look_schedule import ends
+from nas.stats.look_schedule import look_schedule
 from nas.stats.martingale import Bools, Floats
 
 ALPHA = 0.01
@@ -19,7 +19,7 @@ _BLOCK = 4096
 """Ended candidates taken at a time: bounds the memory."""
 
 
-class Failures:
+class FailureRateTest:
     """Counts what ended and what failed, with each family and without it."""
 
     def __init__(self, families: Sequence[str], verb: str = "fails") -> None:
@@ -37,7 +37,7 @@ class Failures:
         if not self._families:  # a space of settings alone
             return
         self._waiting = np.vstack([self._waiting, np.column_stack([held, failed])])
-        while due := ends(self._looked, len(self._waiting), _BLOCK):
+        while due := look_schedule(self._looked, len(self._waiting), _BLOCK):
             block, self._waiting = self._waiting[: due[-1]], self._waiting[due[-1] :]
             self._look(block[:, :-1], block[:, -1], [0, *due[:-1]])
             self._looked += len(block)
@@ -48,7 +48,7 @@ class Failures:
         worse = np.add.reduceat(groups & failed[:, None, None], starts, dtype=np.int64)
         ended = self._ended + np.cumsum(more, axis=0)
         lost = self._failed + np.cumsum(worse, axis=0)
-        ratio = _foretold(lost, ended).sum(axis=1) - _fitted(lost.sum(axis=1), ended.sum(axis=1))
+        ratio = _predicted(lost, ended).sum(axis=1) - _fitted(lost.sum(axis=1), ended.sum(axis=1))
         rates = lost / np.maximum(ended, 1)
         more_often = rates[:, 0] > rates[:, 1]
         enough = ratio >= np.log(len(self._families) / ALPHA)
@@ -68,7 +68,7 @@ class Failures:
         }
 
 
-def _foretold(failed: Floats, ended: Floats) -> Floats:
+def _predicted(failed: Floats, ended: Floats) -> Floats:
     """ln of the chance of these failures under a rate that is learned as they come (Krichevsky and
     Trofimov 1981): their mean under a Beta(½, ½)."""
     from scipy.special import gammaln

@@ -33,9 +33,9 @@ class FamilyEffects:
     their sum is in it by how often a set holds them."""
     low: Floats
     high: Floats
-    told: tuple[str, ...]
+    not_estimable: tuple[str, ...]
     """Why an effect cannot be told; empty where it can."""
-    hopeless: Bools
+    never_estimable: Bools
     """Where more draws like these would not tell it either, `(F,)`."""
     rank: Floats
     """1 is best, by effects shrunken towards none: the greatest of many noisy estimates is luck."""
@@ -56,43 +56,47 @@ def family_effects(every: Observations, excluded: Mapping[str, str] | None = Non
     excluded = excluded or {}
     seen = every.fit_for_errors
     named = np.array([family in excluded for family in seen.families], dtype=bool)
-    group = comparable(seen) & ~named
+    group = estimable(seen) & ~named
     group &= group.sum() > 1  # one alone has nothing to be compared with
-    told, hopeless = _told(every, seen, group)
-    told = tuple(excluded.get(f, why) for f, why in zip(seen.families, told, strict=True))
-    hopeless |= named
+    not_estimable, never_estimable = _not_estimable_reasons(every, seen, group)
+    not_estimable = tuple(
+        excluded.get(f, why) for f, why in zip(seen.families, not_estimable, strict=True)
+    )
+    never_estimable |= named
     effect, low, high, rank = (np.full(len(seen.families), np.nan) for _ in range(4))
     noise = np.nan
     if len(seen.value) - seen.basis.shape[1] < SPARE:
         needed, have = np.count_nonzero(every.counts) + SPARE, len(every.value)
         results = "result is" if have == 1 else "results are"
         short = f"{have} {results} too few: it takes {needed} or more"
-        undecided = hopeless & ~named  # it is in these few, and may not be in the next
-        hopeless &= named
-        told = tuple(
+        undecided = never_estimable & ~named  # it is in these few, and may not be in the next
+        never_estimable &= named
+        not_estimable = tuple(
             short if few else reason or short
-            for reason, few in zip(told, undecided.tolist(), strict=True)
+            for reason, few in zip(not_estimable, undecided.tolist(), strict=True)
         )
     elif group.any():
         from scipy import stats
 
         coefficients = seen.basis.T @ seen.value  # the basis is orthonormal
         residual = seen.residual
-        contrast = less_their_mean(group)
+        contrast = centred(group)
         weights = contrasts(contrast, seen)
         counted = seen.design @ (seen.rotation @ weights.T)  # (n, G): a result's weight in each
         shares = counted**2 / (1 - seen.leverage[:, None])
         variance = (shares * residual[:, None] ** 2).sum(axis=0)
         error = np.sqrt(variance * variance_ratio(seen, contrast, counted))
-        half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom_of(shares)) * error
+        half = stats.t.ppf((1 + CONFIDENCE) / 2, satterthwaite_df(shares)) * error
         effect[group] = np.round(weights @ coefficients, 9) + 0.0  # the rest is rounding
         low[group], high[group] = effect[group] - half, effect[group] + half
         rank[group] = stats.rankdata(-_shrunken(seen)[group], method="ordinal")
         noise = float(np.sqrt(residual @ residual / (len(residual) - seen.basis.shape[1])))
-    return FamilyEffects(seen.families, effect, low, high, told, hopeless, rank, noise)
+    return FamilyEffects(
+        seen.families, effect, low, high, not_estimable, never_estimable, rank, noise
+    )
 
 
-def comparable(seen: Observations) -> Bools:
+def estimable(seen: Observations) -> Bools:
     """The largest set of families whose effects the draws can tell from each other, `(F,)`.
 
     A difference β_f − β_g can be estimated if it lies in the row space of the design: if the rows f
@@ -116,7 +120,7 @@ def comparable(seen: Observations) -> Bools:
     return found
 
 
-def less_their_mean(group: Bools) -> Floats:
+def centred(group: Bools) -> Floats:
     """(G, F): each of the group's families less the mean of them."""
     wanted = np.zeros((int(group.sum()), len(group)))
     wanted[:, group] = np.eye(len(wanted)) - 1 / max(1, len(wanted))
@@ -135,14 +139,16 @@ def contrasts(wanted: Floats, seen: Observations) -> Floats:
     return weights
 
 
-def freedom_of(share: Floats) -> Floats:
+def satterthwaite_df(share: Floats) -> Floats:
     """Satterthwaite's degrees of freedom of errors that results have these shares in, `(n, P)`."""
     freedom: Floats = share.sum(axis=0) ** 2 / (share**2).sum(axis=0)
     return freedom
 
 
-def _told(every: Observations, seen: Observations, group: Bools) -> tuple[tuple[str, ...], Bools]:
-    reasons, hopeless = [], np.zeros(len(group), dtype=bool)
+def _not_estimable_reasons(
+    every: Observations, seen: Observations, group: Bools
+) -> tuple[tuple[str, ...], Bools]:
+    reasons, never_estimable = [], np.zeros(len(group), dtype=bool)
     counts = zip(every.counts.tolist(), seen.counts.tolist(), group.tolist(), strict=True)
     for family, (count, used, known) in enumerate(counts):
         if known:
@@ -150,14 +156,14 @@ def _told(every: Observations, seen: Observations, group: Bools) -> tuple[tuple[
         elif count == 0:
             reasons.append("no candidate with it has a result")
         elif count == len(every.value):
-            hopeless[family] = True
+            never_estimable[family] = True
             reasons.append("every candidate holds it: nothing to compare it with")
         elif used == 0:
             have = "has" if count == 1 else "have"
             reasons.append(f"only {count} of its candidates {have} a result that can be compared")
         else:
             reasons.append("the draws do not tell it apart from others")
-    return tuple(reasons), hopeless
+    return tuple(reasons), never_estimable
 
 
 def _shrunken(seen: Observations) -> Floats:
@@ -165,13 +171,13 @@ def _shrunken(seen: Observations) -> Floats:
     from sklearn.linear_model import BayesianRidge
 
     spread = seen.value.std() if np.ptp(seen.value) else 1.0
-    rows, value, weight = condensed(seen, seen.value / spread)
+    rows, value, weight = sufficient_statistics(seen, seen.value / spread)
     model = BayesianRidge(fit_intercept=False).fit(rows, value, sample_weight=weight)
     coefficients: Floats = model.coef_[: len(seen.families)] * spread
     return coefficients
 
 
-def condensed(seen: Observations, value: Floats) -> tuple[Floats, Floats, Floats]:
+def sufficient_statistics(seen: Observations, value: Floats) -> tuple[Floats, Floats, Floats]:
     """Rows, values and weights with the same weighted sums of squares and products as the design
     and `value` `(n,)` about their means, and the same sum of weights: all that a normal posterior
     needs, in r + 1 rows at most."""

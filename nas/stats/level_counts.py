@@ -32,7 +32,7 @@ class Group:
     high: Floats
 
 
-class Levels:
+class LevelCounts:
     """Translates a space's assignments into which levels of each group they hold."""
 
     def __init__(self, space: Space) -> None:

@@ -7,7 +7,7 @@ SHARE = 64
 than 10,000."""
 
 
-def ends(looked: int, waiting: int, step: int) -> list[int]:
+def look_schedule(looked: int, waiting: int, step: int) -> list[int]:
     """After how many of those that wait the next looks are due, for about `step` of them in all.
 
     `looked`: how many things were looked at before. It does not matter in what portions they come.

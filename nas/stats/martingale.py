@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 Counts = NDArray[np.integer] | NDArray[np.bool_]
 
 
-class Bets:
+class Martingale:
     """One bettor for each level of each campaign.
 
     A level is fair while its chance of being drawn lies between `low` and `high`. The bettor

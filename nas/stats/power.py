@@ -7,13 +7,13 @@ import numpy as np
 from nas.stats.family_effects import (
     CONFIDENCE,
     SPARE,
-    comparable,
+    centred,
     contrasts,
-    freedom_of,
-    less_their_mean,
+    estimable,
+    satterthwaite_df,
 )
 from nas.stats.observations import Observations
-from nas.stats.synergy import LEAST, apart, pairs_of
+from nas.stats.synergy import LEAST, pairs_of, residualized_pairs
 
 POWER = 0.8
 RATE = 0.05
@@ -52,17 +52,17 @@ def detectable(seen: Observations) -> Detectable:
     free = len(basis) - basis.shape[1] - 1
     family = pair = np.nan
     if free >= SPARE:
-        group = comparable(seen)
+        group = estimable(seen)
         if group.any():
-            variance = (contrasts(less_their_mean(group), seen) ** 2).sum(axis=1)
+            variance = (contrasts(centred(group), seen) ** 2).sum(axis=1)
             critical = stats.t.ppf((1 + CONFIDENCE) / 2, free)
             family = float((critical + stats.t.ppf(POWER, free)) * np.sqrt(np.median(variance)))
         often = np.flatnonzero(count >= LEAST)
         if 2 * len(often) > len(count):
             some = often[:: 1 + len(often) // _LOOKED_AT]
-            _, _, weight, share = apart(seen.held, basis, first, second, some)
+            _, _, weight, share = residualized_pairs(seen.held, basis, first, second, some)
             if len(weight):
-                freedom = freedom_of(share)
+                freedom = satterthwaite_df(share)
                 needed = stats.t.ppf(1 - RATE / 2 / len(count), freedom) + stats.t.ppf(
                     POWER, freedom
                 )

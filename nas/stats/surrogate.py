@@ -18,7 +18,7 @@ FEWEST = 12
 _FOLDS = 10
 
 
-def left_out(
+def cross_val_predict(
     trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
 ) -> "pd.Series[float]":
     """What the correction foretells of each candidate from those of other mixtures.
@@ -33,7 +33,7 @@ def left_out(
     mixtures = trained["members"].nunique()
     if len(trained) < FEWEST or mixtures < FEWEST:
         return found
-    looked_at = features(trained, columns_of(trained, scores, settings))
+    looked_at = features(trained, feature_names(trained, scores, settings))
     value = trained["val_acc"]
     folds = GroupKFold(_FOLDS, shuffle=True, random_state=0)
     for fitted, left in folds.split(looked_at, groups=trained["members"]):
@@ -43,7 +43,7 @@ def left_out(
     return found
 
 
-def foretold(
+def predict(
     trained: pd.DataFrame, rows: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
 ) -> "pd.Series[float]":
     """What the correction, fitted on the trained candidates, foretells of any mixtures.
@@ -53,7 +53,7 @@ def foretold(
     """
     if len(trained) < FEWEST:
         return pd.Series(np.nan, index=rows.index)
-    columns = columns_of(trained, scores, settings)
+    columns = feature_names(trained, scores, settings)
     looked_at = features(trained, columns)
     model = _ridge().fit(looked_at, trained["val_acc"])
     scaler, ridge = model[0], model[-1]
@@ -77,7 +77,9 @@ def foretold(
     return pd.Series(found, index=rows.index)
 
 
-def columns_of(trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]) -> list[str]:
+def feature_names(
+    trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
+) -> list[str]:
     """What the correction looks at: the scores, families, pairs of them that stand in several
     candidates, and each value of the settings."""
     held = trained["families"].str.split("+")
@@ -93,7 +95,7 @@ def columns_of(trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[
 
 
 def features(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """(n, columns) of `columns_of`."""
+    """(n, columns) of `feature_names`."""
     held = rows["families"].str.get_dummies("+").astype(float)
     found = {}
     for name in columns:

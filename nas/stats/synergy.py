@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from nas.stats.family_effects import CONFIDENCE, SPARE, freedom_of
+from nas.stats.family_effects import CONFIDENCE, SPARE, satterthwaite_df
 from nas.stats.observations import Bools, Floats, Ints, Observations
 
 LEAST = 5
@@ -78,11 +78,11 @@ def _exact(seen: Observations, wanted: Ints, slope: Floats, error: Floats, freed
     rest = seen.residual
     step = max(1, _BLOCK // len(rest))
     for some in (wanted[n : n + step] for n in range(0, len(wanted), step)):
-        some, column, weight, share = apart(seen.held, seen.basis, first, second, some)
+        some, column, weight, share = residualized_pairs(seen.held, seen.basis, first, second, some)
         slope[some] = rest @ column / weight
         left = rest[:, None] - column * slope[some]
         error[some] = np.sqrt((share * left**2).sum(axis=0)) / weight
-        freedom[some] = freedom_of(share)
+        freedom[some] = satterthwaite_df(share)
 
 
 def _sparse(
@@ -131,7 +131,7 @@ def pairs_of(seen: Observations) -> Ints:
     return together.astype(np.int64)
 
 
-def apart(
+def residualized_pairs(
     held: Bools, basis: Floats, first: Ints, second: Ints, some: Ints
 ) -> tuple[Ints, Floats, Floats, Floats]:
     """What the families leave of "holds both", for the pairs numbered `some`.

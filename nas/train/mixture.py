@@ -35,6 +35,6 @@ class Mixture(Protocol):
         """Images `(B, channels, H, W)` through the gate and all experts."""
 
 
-def mixture_of(model: nn.Module) -> Mixture | None:
+def as_mixture(model: nn.Module) -> Mixture | None:
     """The model as a mixture; None for a plain model, such as a control."""
     return cast(Mixture, model) if callable(getattr(model, "mixture", None)) else None

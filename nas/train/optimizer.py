@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from nas.schema import Recipe
-from nas.train.mixture import mixture_of
+from nas.train.mixture import as_mixture
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> AdamW:
@@ -17,7 +17,7 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> AdamW:
     decayed. A model without a gate has the experts' groups alone. Each group carries its
     `part` and its `peak_lr`, which `set_rates` scales.
     """
-    mixture = mixture_of(model)
+    mixture = as_mixture(model)
     gate_ids = {id(p) for p in mixture.gate.parameters()} if mixture else set()
     groups: dict[tuple[str, float], dict[str, Any]] = {}
     for parameter in model.parameters():

@@ -15,7 +15,7 @@ from nas.compute import Compute
 from nas.data.batches import Split
 from nas.faults import NonFiniteLossError
 from nas.moe import entropy
-from nas.train.mixture import mixture_of
+from nas.train.mixture import as_mixture
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _sums(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
     """Sums over a batch, float64: loss, hits and, of a mixture, entropy, uniform hits, oracle
     hits, E weights, E experts' hits. One tensor, so that nothing is read back from the device.
     """
-    mixture = mixture_of(model)
+    mixture = as_mixture(model)
     if mixture is None:
         return torch.stack(_plain(model(x), labels))
     out = mixture.mixture(x)

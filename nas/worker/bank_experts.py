@@ -47,7 +47,7 @@ def recipe_of(candidate: Candidate) -> Recipe:
     return recipe.finetuned() if start_of(candidate) == FINETUNED else recipe
 
 
-def warmed(model: nn.Module, trial: Trial, data: Data) -> tuple[str, dict[str, Any]]:
+def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> tuple[str, dict[str, Any]]:
     """Puts the bank's weights into a mixture's experts.
 
     Returns the procedure that trains it, and what that needs besides. Raises ProblemError where the
@@ -73,16 +73,16 @@ def warmed(model: nn.Module, trial: Trial, data: Data) -> tuple[str, dict[str, A
         return candidate.recipe.procedure, {}
     if data.held is None:
         raise ProblemError("a gate over frozen experts is fitted on images held out from them")
-    said = [bank.logits(entry) for entry in entries]
+    predictions = [bank.logits(entry) for entry in entries]
     splits: dict[str, Split] = {"held": data.held, "val": data.val}
     answers: dict[str, Tensor] = {}
     for name, split in splits.items():
-        for entry, answer in zip(entries, said, strict=True):
+        for entry, answer in zip(entries, predictions, strict=True):
             if not torch.equal(answer[name][1], split.labels.cpu()):
                 raise BankError(
                     f"{entry.model} of the bank was asked about other images",
                     where=str(bank.folder / entry.key),
                     fix="fill a bank from the data as they are now",
                 )
-        answers[name] = torch.stack([answer[name][0] for answer in said], dim=1)
+        answers[name] = torch.stack([answer[name][0] for answer in predictions], dim=1)
     return GATE, {"answers": answers}

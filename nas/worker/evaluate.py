@@ -30,9 +30,9 @@ from nas.schema import (
     CROWDED,
     MEMORY_OF_OTHERS,
     WEIGHTS,
+    DatasetInfo,
     Epoch,
     ExpertScore,
-    Inputs,
     Outcome,
     ProblemError,
     Status,
@@ -49,9 +49,9 @@ from nas.train import (
 )
 from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
 from nas.train.seeding import seed_everything
-from nas.worker.bank_experts import recipe_of, task_of, warmed
+from nas.worker.bank_experts import load_bank_experts, recipe_of, task_of
 from nas.worker.data_cache import DataCache
-from nas.worker.save_to_bank import deposit
+from nas.worker.save_to_bank import save_to_bank
 from nas.working_time import awake
 
 DATA = DataCache()
@@ -106,7 +106,7 @@ class _Attempt:
         self.notes: list[str] = []
         self.epochs = 0
         self.params: int | None = None
-        self.inputs: Inputs | None = None
+        self.inputs: DatasetInfo | None = None
 
     def run(self) -> Generator[Epoch, None, Outcome]:
         """Goes through the stages; `self.stage` names the one an exception comes from."""
@@ -138,7 +138,7 @@ class _Attempt:
         measured = self._measure(training, data)
         self.stage = "save"
         if self.trial.keep_in_bank:
-            deposit(self.trial, training, data, measured, self.start, self._tick)
+            save_to_bank(self.trial, training, data, measured, self.start, self._tick)
         digest = self._save_weights(training.model) if self.trial.keep_weights else None
         weights = None if digest is None else WEIGHTS
         return self._outcome(
@@ -195,7 +195,7 @@ class _Attempt:
         model = load_model(self.trial.code, data.num_classes)
         self.params = sum(p.numel() for p in model.parameters())
         try:
-            name, more = warmed(model, self.trial, data)
+            name, more = load_bank_experts(model, self.trial, data)
         except BankError:  # what every candidate begins from
             self.stage = "data"
             raise

@@ -19,7 +19,7 @@ from nas.train.seeding import seed_everything
 from nas.working_time import awake
 
 
-def deposit(
+def save_to_bank(
     trial: Trial,
     training: Procedure,
     data: Data,
@@ -44,7 +44,7 @@ def deposit(
         for name, split in splits.items()
     }
     features = predictions["held"].features
-    foretold = _proxies(trial, training, data)
+    zero_cost = _proxies(trial, training, data)
 
     def describe(files: dict[str, Part]) -> Entry:
         return Entry(
@@ -56,7 +56,7 @@ def deposit(
             test_acc=measured["test_acc"],
             params=sum(p.numel() for p in training.model.parameters()),
             seconds=awake() - start,
-            proxies=foretold,
+            proxies=zero_cost,
             versions={"torch": torch.__version__, "timm": version("timm")},
             device=str(training.device),
             files=files,

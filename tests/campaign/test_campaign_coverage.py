@@ -9,43 +9,43 @@ from sqlalchemy import delete
 
 from nas.campaign import CampaignConfig
 from nas.campaign.constraints import check_plan
-from nas.ledger import Drawn
+from nas.ledger import NewCandidate
 from nas.ledger import models as m
 from nas.ledger.summary import summary
-from nas.results import verdict
+from nas.results import audit_result
 from nas.sample import make_sampler
-from nas.schema import Candidate, Epoch, Outcome, Plan, ProblemError, Status, Trial
+from nas.schema import Candidate, DrawConstraints, Epoch, Outcome, ProblemError, Status, Trial
 
 Make = Callable[..., Bench]
 WIDE = small_space(families=12, k=3)
 
 
-def test_a_biased_draw_is_told_once_and_stands_in_the_ledger(bench: Make) -> None:
+def test_a_biased_draw_is_reported_once_and_stands_in_the_ledger(bench: Make) -> None:
     campaign = bench(trials=14, space=WIDE, sampler="lexicographic")
     campaign.run()
-    told = [line for line in campaign.said if "BIASED" in line]
-    assert len(told) == 1
+    reported = [line for line in campaign.messages if "BIASED" in line]
+    assert len(reported) == 1
     assert len(campaign.outcomes()) == 14  # it is the owner who decides
-    said = summary(campaign.ledger, "c").biased
-    assert said is not None
-    found = verdict(campaign.ledger, "c")
+    messages = summary(campaign.ledger, "c").biased
+    assert messages is not None
+    found = audit_result(campaign.ledger, "c")
     assert found.verdict == "biased"
-    assert said == f"certain at draw {found.flagged_at}: {found.why}"
+    assert messages == f"certain at draw {found.flagged_at}: {found.why}"
     campaign.config = campaign.config.with_(trials=15)
     campaign.run()
-    assert len([line for line in campaign.said if "BIASED" in line]) == 1
+    assert len([line for line in campaign.messages if "BIASED" in line]) == 1
 
 
 def test_strict_coverage_stops_at_once_and_again_on_resume(bench: Make) -> None:
     campaign = bench(trials=50, space=WIDE, sampler="lexicographic", strict_coverage=True)
     driver = campaign.run()
     drawn = len(campaign.outcomes())
-    assert drawn == verdict(campaign.ledger, "c").flagged_at
+    assert drawn == audit_result(campaign.ledger, "c").flagged_at
     assert driver.stopping is not None
     assert "biased" in driver.stopping
     assert not driver.finished
     again = campaign.drive()
-    again.look_back()
+    again.update_exclusions()
     campaign.run(driver=again)
     assert len(campaign.outcomes()) == drawn
 
@@ -55,7 +55,7 @@ def test_fair_samplers_are_fair_in_a_campaign(bench: Make, sampler: str) -> None
     campaign = bench(trials=40, space=WIDE, sampler=sampler, strict_coverage=True)
     campaign.run()
     assert len(campaign.outcomes()) == 40
-    assert verdict(campaign.ledger, "c").verdict == "fair"
+    assert audit_result(campaign.ledger, "c").verdict == "fair"
 
 
 def test_a_family_that_fails_is_warned_of_and_stops_nothing(bench: Make) -> None:
@@ -66,10 +66,10 @@ def test_a_family_that_fails_is_warned_of_and_stops_nothing(bench: Make) -> None
     campaign = bench(trials=60, space=WIDE, bench_after=1000, strict_coverage=True)
     campaign.run(script)
     assert len(campaign.outcomes()) == 60
-    warned = [line for line in campaign.said if "fails more than the rest" in line]
+    warned = [line for line in campaign.messages if "fails more than the rest" in line]
     assert [line.split()[0] for line in warned] == ["f3"]
     assert [why.split()[0] for why in summary(campaign.ledger, "c").failing] == ["f3"]
-    assert [why.split()[0] for why in verdict(campaign.ledger, "c").failing] == ["f3"]
+    assert [why.split()[0] for why in audit_result(campaign.ledger, "c").failing] == ["f3"]
 
 
 def test_benching_makes_the_rest_adaptive(bench: Make) -> None:
@@ -79,7 +79,7 @@ def test_benching_makes_the_rest_adaptive(bench: Make) -> None:
 
     campaign = bench(trials=40, space=WIDE, bench_after=2)
     campaign.run(script)
-    found = verdict(campaign.ledger, "c")
+    found = audit_result(campaign.ledger, "c")
     assert found.verdict == "adaptive"
     assert found.why.startswith("f3 is benched, from draw ")
 
@@ -87,7 +87,7 @@ def test_benching_makes_the_rest_adaptive(bench: Make) -> None:
 def test_a_learning_sampler_is_adaptive(bench: Make) -> None:
     campaign = bench(trials=3, sampler="tpe")
     campaign.run()
-    assert verdict(campaign.ledger, "c").why == "tpe favours what did well, from draw 1 on"
+    assert audit_result(campaign.ledger, "c").why == "tpe favours what did well, from draw 1 on"
 
 
 def test_another_plan_is_another_phase_and_is_kept(bench: Make) -> None:
@@ -106,9 +106,9 @@ def test_another_plan_is_another_phase_and_is_kept(bench: Make) -> None:
     assert 27 <= min(later["f1"], later["f2"]) <= max(later["f1"], later["f2"]) <= 28
     phases = campaign.ledger.events("c").query("kind == 'phase'")["data"].tolist()
     assert [(event["number"], event["drawn"]) for event in phases] == [(0, 0), (1, 24)]
-    said = verdict(campaign.ledger, "c")
-    assert said.verdict == "adaptive"
-    assert said.why == "phase 1 drops f0 and prefers f1, f2, from draw 25 on"
+    messages = audit_result(campaign.ledger, "c")
+    assert messages.verdict == "adaptive"
+    assert messages.why == "phase 1 drops f0 and prefers f1, f2, from draw 25 on"
 
 
 def test_another_driver_s_phase_is_no_bias(bench: Make) -> None:
@@ -116,10 +116,10 @@ def test_another_driver_s_phase_is_no_bias(bench: Make) -> None:
     first = campaign.drive()
     campaign.config = campaign.config.with_(drop=tuple(f"f{n}" for n in range(6)), trials=72)
     campaign.run()  # a second driver's, whose plan the first one has not seen
-    first.look_back()
+    first.update_exclusions()
     assert first.stopping is None
-    assert not any("BIASED" in line for line in campaign.said)
-    assert verdict(campaign.ledger, "c").verdict == "adaptive"
+    assert not any("BIASED" in line for line in campaign.messages)
+    assert audit_result(campaign.ledger, "c").verdict == "adaptive"
 
 
 def test_what_fails_its_pre_flight_is_not_missed(bench: Make) -> None:
@@ -129,25 +129,25 @@ def test_what_fails_its_pre_flight_is_not_missed(bench: Make) -> None:
     without = campaign.space.without(["m0"])
     with campaign.ledger.session() as session:
         session.execute(delete(m.Event))
-    store.begin_phase(Plan(left_out=("m0",)))
+    store.begin_phase(DrawConstraints(left_out=("m0",)))
     draws = make_sampler("stratified", without, 0)
     for _ in range(120):
         store.draw(
-            lambda records: Drawn(
+            lambda records: NewCandidate(
                 Candidate.of(without, draws.propose(records), campaign.config.task, "t" * 16),
                 "pass",
             )
         )
-    assert verdict(campaign.ledger, "c").verdict == "fair"
+    assert audit_result(campaign.ledger, "c").verdict == "fair"
     with campaign.ledger.session() as session:
         session.execute(delete(m.Event))
-    assert verdict(campaign.ledger, "c").verdict == "biased"
+    assert audit_result(campaign.ledger, "c").verdict == "biased"
 
 
 def test_what_is_dropped_from_the_start_leaves_a_fair_draw_of_the_rest(bench: Make) -> None:
     campaign = bench(trials=40, space=WIDE, drop=("f0", "f1"))
     campaign.run()
-    assert verdict(campaign.ledger, "c").verdict == "fair"
+    assert audit_result(campaign.ledger, "c").verdict == "fair"
 
 
 @pytest.mark.parametrize(
@@ -159,6 +159,8 @@ def test_what_is_dropped_from_the_start_leaves_a_fair_draw_of_the_rest(bench: Ma
         ({"prefer": ("f1",), "sampler": "uniform"}, "cannot prefer families"),
     ],
 )
-def test_a_plan_that_cannot_be_followed_is_refused(config: dict[str, object], said: str) -> None:
-    with pytest.raises(ProblemError, match=said):
+def test_a_plan_that_cannot_be_followed_is_refused(
+    config: dict[str, object], messages: str
+) -> None:
+    with pytest.raises(ProblemError, match=messages):
         check_plan(WIDE, CampaignConfig(**config))  # type: ignore[arg-type]

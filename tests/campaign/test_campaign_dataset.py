@@ -17,12 +17,12 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from nas.campaign import CampaignConfig, screen
-from nas.campaign.bank import open_bank, wanted, with_starts
+from nas.campaign.bank import bank_members, open_bank, with_starts
 from nas.campaign.dataset import examine, experts_of, hold_experts_to, hold_to
 from nas.campaign.dry_run import DryRun
-from nas.campaign.run import Voice, prepare_campaign, run
+from nas.campaign.run import Callbacks, prepare_campaign, run
 from nas.cli.app import app
-from nas.ledger import CampaignStore, Drawn, Ledger, Owner
+from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner
 from nas.ledger.datasets import manifest_of
 from nas.ledger.models import Campaign, Dataset
 from nas.ledger.screens import put_screen
@@ -76,9 +76,9 @@ def test_a_campaign_without_a_record_takes_what_is_there(
 ) -> None:
     campaign = ledger.create_campaign("old", load("tiny"), config.model_dump(mode="json"))
     CampaignStore(ledger, campaign, Owner.me()).set_state("running")
-    said: list[str] = []
-    hold_to(ledger, "old", config, said.append)
-    found, held = said
+    messages: list[str] = []
+    hold_to(ledger, "old", config, messages.append)
+    found, held = messages
     assert found.startswith("pets: 12 images in 2 classes: 8 train, 2 validation, 2 test.")
     assert held == "old had no record of its data: it is held to those of now from here on"
     hold_to(ledger, "old", config, nothing)
@@ -103,7 +103,7 @@ def test_a_run_stops_before_it_does_anything(
     shutil.copytree(pets / "dog", pets / "ape")
     monkeypatch.setattr("nas.campaign.run.probe_members", nothing)
     with pytest.raises(ProblemError, match=f"the data of {name} have changed"):
-        run(ledger, name, config, Voice())
+        run(ledger, name, config, Callbacks())
 
 
 def test_a_record_is_renewed_where_times_alone_differ(
@@ -166,10 +166,10 @@ def test_a_folder_that_has_moved_is_wanted_back(
 
 
 def run_to_confirm(
-    ledger: Ledger, name: str, config: CampaignConfig, voice: Voice, **_: int
+    ledger: Ledger, name: str, config: CampaignConfig, callbacks: Callbacks, **_: int
 ) -> None:
     """As if there were leaders."""
-    run(ledger, name, config, voice, only=Role.CONFIRM)
+    run(ledger, name, config, callbacks, only=Role.CONFIRM)
 
 
 def test_a_dry_run_needs_no_data(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_dry_run_needs_no_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["search"], ["search", "--dry-run"], ["bank"]])
-def test_who_begins_is_told_once_what_was_found(
+def test_who_begins_is_reported_once_what_was_found(
     command: list[str], pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -185,9 +185,9 @@ def test_who_begins_is_told_once_what_was_found(
     monkeypatch.setattr("nas.cli.bank._train", lambda *_: None)
     words = [*command, "tiny", "--dataset", f"folder:{pets}", "--executor", "local"]
     done = CliRunner().invoke(app, words)
-    said = "pets: 12 images in 2 classes: 8 train, 2 validation, 2 test."
+    messages = "pets: 12 images in 2 classes: 8 train, 2 validation, 2 test."
     held = " Held out from a bank's experts: 2 of train." * (command == ["bank"])
-    line = f"{said}{held} One validation image is 50 points of accuracy."
+    line = f"{messages}{held} One validation image is 50 points of accuracy."
     assert done.output.splitlines().count(line) == 1, done.output
 
 
@@ -230,9 +230,9 @@ class TestBank:
         """One that has been filled, and a screen of its experts; the settings of a search."""
         config = CampaignConfig(dataset=f"folder:{pets}", bank=True, hold_out=0.2, controls=False)
         manifest = examine(config, silent)
-        experts = wanted(three, config)
+        experts = bank_members(three, config)
         name, _ = open_bank(ledger, three, config, experts, lambda: manifest)
-        drawn = [Drawn(candidate=e.candidate, code=CODE, cost=COST) for e in experts]
+        drawn = [NewCandidate(candidate=e.candidate, code=CODE, cost=COST) for e in experts]
         CampaignStore(ledger, ledger.campaign(name).id, Owner.me()).plan(Role.SEARCH, drawn)
         score = {"families": "a+b", "members": "test_resnet+test_byobnet", "uniform": 0.5}
         put_screen(
@@ -274,7 +274,9 @@ class TestBank:
         words: list[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(screen, "banked", lambda _, experts: {e.key: e for e in experts})
+        monkeypatch.setattr(
+            screen, "existing_entries", lambda _, experts: {e.key: e for e in experts}
+        )
         self.swap(pets)
         names = ledger.campaign_names()
         done = CliRunner().invoke(app, [*words, "--dataset", bank.dataset])
@@ -300,7 +302,7 @@ class TestBank:
         self.swap(pets)
         name = prepare_campaign(ledger, with_starts(three), bank, None, examine(bank, silent))
         with pytest.raises(ProblemError, match=f"the data of {bank.experts} have changed"):
-            run(ledger, name, bank, Voice())
+            run(ledger, name, bank, Callbacks())
 
     def test_data_that_are_gone_have_not_changed(
         self, ledger: Ledger, bank: CampaignConfig, pets: Path
@@ -325,11 +327,11 @@ class TestBank:
         with ledger.session() as session:
             session.get_one(Campaign, ident).dataset_id = None
         hold_experts_to(ledger, keys, nothing, write=False)
-        said: list[str] = []
-        hold_experts_to(ledger, keys, said.append)
-        assert len(said) == 2
-        assert said[0].startswith("pets: 12 images")
-        assert "had no record of its data: it is held to those of now" in said[1]
+        messages: list[str] = []
+        hold_experts_to(ledger, keys, messages.append)
+        assert len(messages) == 2
+        assert messages[0].startswith("pets: 12 images")
+        assert "had no record of its data: it is held to those of now" in messages[1]
         self.swap(pets)
         with pytest.raises(ProblemError, match="have changed"):
             hold_experts_to(ledger, keys, nothing)

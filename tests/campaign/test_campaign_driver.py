@@ -162,10 +162,10 @@ def test_a_driver_that_vanished_leaves_work_that_the_next_one_takes_up(bench: Ma
     assert campaign.outcomes() == [(n, "ok") for n in range(3)]
     assert campaign.attempts() == ["killed", "ok", "ok", "ok"]
     # The old driver comes back to life: what it reports is dropped.
-    gone.say = campaign.said.append
+    gone.say = campaign.messages.append
     gone.done(lost.attempt, Outcome(status=Status.CRASH, message="late"))
     assert campaign.outcomes() == [(n, "ok") for n in range(3)]
-    assert "another driver took this candidate over" in campaign.said[-1]
+    assert "another driver took this candidate over" in campaign.messages[-1]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_candidate_whose_attempt_another_program_spoilt_is_tried_again(
     driver = campaign.run(scripts(ok, spoilt, ok))
     assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
     assert driver.finished
-    assert any("it is taken up again" in line for line in campaign.said)
+    assert any("it is taken up again" in line for line in campaign.messages)
     assert len(campaign.trials) == 3
 
 
@@ -214,9 +214,9 @@ def test_whoever_waits_for_another_driver_says_so_once(bench: Make) -> None:
     first, second = campaign.drive(), campaign.drive()
     trial = first.next()
     assert isinstance(trial, Trial)
-    before = len(campaign.said)
+    before = len(campaign.messages)
     assert [second.next() for _ in range(3)] == [Idle.WAIT] * 3
-    [line] = campaign.said[before:]
+    [line] = campaign.messages[before:]
     assert "another driver's" in line
     first.done(trial.attempt, Outcome(status=Status.OK, val_acc=0.5))
     assert second.next() is Idle.DONE
@@ -245,7 +245,7 @@ def test_a_family_that_keeps_failing_is_benched_visibly(bench: Make) -> None:
     campaign.run(script)
     with_f0 = [t for t in campaign.trials if "f0" in t.candidate.families]
     assert len(with_f0) == 3
-    assert any("f0 is benched" in line for line in campaign.said)
+    assert any("f0 is benched" in line for line in campaign.messages)
     assert list(campaign.ledger.events("c")["kind"]) == ["phase", "benched"]
 
 
@@ -328,7 +328,7 @@ def test_what_may_take_its_driver_with_it_runs_last_and_alone(bench: Make) -> No
     again = driver.next()
     assert isinstance(again, Trial)
     assert again.candidate.key == suspect.candidate.key
-    assert "runs alone, for 2 times its driver died in the same epoch" in campaign.said[-1]
+    assert "runs alone, for 2 times its driver died in the same epoch" in campaign.messages[-1]
     assert driver.next() is Idle.WAIT
 
 
@@ -394,16 +394,16 @@ def test_folders_that_a_dead_driver_left_are_cleared(bench: Make) -> None:
 
 def test_a_locked_ledger_is_waited_for_until_the_second_interrupt(bench: Make) -> None:
     driver = bench().drive()
-    said: list[str] = []
-    driver.say = said.append
+    messages: list[str] = []
+    driver.say = messages.append
     assert all(driver.wait_for_ledger(seconds) for seconds in (1.0, 6.0, 7.0))
-    assert len(said) == 1
-    assert "locked" in said[0]
+    assert len(messages) == 1
+    assert "locked" in messages[0]
     driver.interrupt("SIGINT")
     assert driver.wait_for_ledger(8.0)  # it ends cleanly, as soon as it may
     driver.abort = True
     assert not driver.wait_for_ledger(9.0)
-    assert len(said) == 1
+    assert len(messages) == 1
 
 
 def test_candidates_wait_for_memory_beside_each_other(bench: Make) -> None:
@@ -440,18 +440,18 @@ def test_confirming_costs_the_search_no_budget(bench: Make) -> None:
     before = campaign.ledger.campaign("c").worked_seconds
     driver = campaign.drive(only=Role.CONFIRM)
     leader = driver.store.leaders(1)[0]
-    again = leader.candidate.again(1)
+    again = leader.candidate.with_replicate(1)
     driver.store.plan(Role.CONFIRM, [driver.proposer.ready(again)])
     campaign.run(driver=driver)
     assert campaign.outcomes("confirm") == [(0, "ok")]
     assert campaign.ledger.campaign("c").worked_seconds == before
 
 
-def test_a_gpu_that_is_retired_is_told_and_noted(bench: Make) -> None:
+def test_a_gpu_that_is_retired_is_reported_and_noted(bench: Make) -> None:
     campaign = bench(trials=1)
     driver = campaign.drive()
     driver.retired(1, "the GPU does not work: CUDA error")
-    assert campaign.said[-1] == "GPU 1 is used no more: the GPU does not work: CUDA error"
+    assert campaign.messages[-1] == "GPU 1 is used no more: the GPU does not work: CUDA error"
     assert driver.store.events("retired") == [
         {"gpu": 1, "why": "the GPU does not work: CUDA error"}
     ]

@@ -12,7 +12,7 @@ import pytest
 from campaign_bench import Bench, epoch
 
 from nas.campaign import run as module
-from nas.campaign.afterwards import afterwards
+from nas.campaign.afterwards import always
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.signals import Stopped, stops_reach
 from nas.ledger import CampaignStore, Ledger, Owner
@@ -34,7 +34,7 @@ def campaign(bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> Be
     made = bench(trials=3)
     monkeypatch.setattr(module, "prepare", lambda *_, **__: (made.space, {}, 10))
     monkeypatch.setattr(module, "make_executor", lambda *_, **__: Fails())
-    monkeypatch.setattr(module, "Gates", lambda *_: lambda *_: NO_OVERHEAD)
+    monkeypatch.setattr(module, "GateCostProbe", lambda *_: lambda *_: NO_OVERHEAD)
     monkeypatch.setattr("nas.campaign.proposals.cost", lambda *_: None)
     return made
 
@@ -57,7 +57,7 @@ def test_what_fails_as_a_run_ends_keeps_nothing_else_from_its_end(
 ) -> None:
     monkeypatch.setattr(*place, refuses)
     with pytest.raises(LookupError, match="the executor") as raised:
-        module.run(campaign.ledger, "c", campaign.config, module.Voice())
+        module.run(campaign.ledger, "c", campaign.config, module.Callbacks())
     assert raised.value.__notes__ == ["and after it OSError: the machine"]
     assert campaign.ledger.campaign("c").state == "stopped"
     assert CampaignStore(campaign.ledger, campaign.id, Owner.me()).open_elsewhere() == 0
@@ -84,14 +84,14 @@ def test_a_lost_ledger_is_reported_and_nothing_is_made_in_its_place(
     executor = Loses()
     monkeypatch.setattr(module, "make_executor", lambda *_, **__: executor)
     with pytest.raises(ProblemError, match="removed or replaced while in use"):
-        module.run(campaign.ledger, "c", campaign.config, module.Voice())
+        module.run(campaign.ledger, "c", campaign.config, module.Callbacks())
     assert there() == executor.left
     if name == "runs.db-wal":  # the file alone has the campaign
         assert Ledger(folder / "runs.db").campaign("c").state == "running"
     assert list(campaign.ledger.files.glob("stop-*")) == []
 
 
-def test_the_first_error_is_told_and_the_later_ones_noted() -> None:
+def test_the_first_error_is_reported_and_the_later_ones_noted() -> None:
     steps: list[str] = []
 
     def fails(name: str) -> None:
@@ -100,12 +100,12 @@ def test_the_first_error_is_told_and_the_later_ones_noted() -> None:
 
     with (
         pytest.raises(LookupError, match="the block") as raised,
-        afterwards(partial(fails, "one"), partial(steps.append, "two"), partial(fails, "three")),
+        always(partial(fails, "one"), partial(steps.append, "two"), partial(fails, "three")),
     ):
         raise LookupError("the block")
     assert steps == ["one", "two", "three"]
     assert raised.value.__notes__ == ["and after it OSError: one", "and after it OSError: three"]
-    with pytest.raises(OSError, match="one"), afterwards(partial(fails, "one")):
+    with pytest.raises(OSError, match="one"), always(partial(fails, "one")):
         pass
 
 
@@ -121,7 +121,7 @@ def test_a_files_folder_that_is_gone_ends_no_campaign(why: str | None, campaign:
     if why:
         driver.stop(why)
         assert driver.abort
-        assert "enough, at once" in campaign.said[-1]
+        assert "enough, at once" in campaign.messages[-1]
     driver.done(trial.attempt, Outcome(status=Status.OK, val_acc=0.5))
     driver.close()
     assert campaign.outcomes()[0] == (0, "ok")
@@ -140,7 +140,7 @@ def test_no_signal_finds_a_run_between_two_handlers(
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a plain KeyboardInterrupt
     try:
         with pytest.raises(KeyboardInterrupt) as ended:
-            module.run(campaign.ledger, "c", campaign.config, module.Voice())
+            module.run(campaign.ledger, "c", campaign.config, module.Callbacks())
     finally:
         signal.signal(signal.SIGTERM, before)
     assert isinstance(ended.value, Stopped)

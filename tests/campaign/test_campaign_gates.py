@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from nas.campaign import gate_cost
-from nas.campaign.gate_cost import Gates
+from nas.campaign.gate_cost import GateCostProbe
 from nas.measure import NO_OVERHEAD
 from nas.processes import Sandbox
 
@@ -13,16 +13,16 @@ GATE = "from torch import nn\ndef build_gate():\n    return nn.Conv2d(3, 8, 3)\n
 
 
 @pytest.fixture(scope="module")
-def counted() -> Iterator[tuple[Gates, list[str]]]:
-    said: list[str] = []
+def counted() -> Iterator[tuple[GateCostProbe, list[str]]]:
+    messages: list[str] = []
     with Sandbox() as sandbox:
-        yield Gates(sandbox, said.append), said
+        yield GateCostProbe(sandbox, messages.append), messages
 
 
-def test_a_sound_gate_is_counted(counted: tuple[Gates, list[str]]) -> None:
-    measure, said = counted
+def test_a_sound_gate_is_counted(counted: tuple[GateCostProbe, list[str]]) -> None:
+    measure, messages = counted
     assert measure(GATE, 8, 3).params == 8 * (3 * 9 + 1)
-    assert said == []
+    assert messages == []
 
 
 @pytest.mark.parametrize(
@@ -35,15 +35,18 @@ def test_a_sound_gate_is_counted(counted: tuple[Gates, list[str]]) -> None:
         ("while True: pass", "no answer after"),
     ],
 )
-def test_a_bad_one_is_told_of_and_the_next_is_counted(
-    counted: tuple[Gates, list[str]], monkeypatch: pytest.MonkeyPatch, code: str, reason: str
+def test_a_bad_one_is_reported_of_and_the_next_is_counted(
+    counted: tuple[GateCostProbe, list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    reason: str,
 ) -> None:
-    measure, said = counted
-    said.clear()
+    measure, messages = counted
+    messages.clear()
     with monkeypatch.context() as patch:
         if "while" in code:
             patch.setattr(gate_cost, "GATE_SECONDS", 1.0)
         assert measure(code, 8, 3) == NO_OVERHEAD
-    assert len(said) == 1
-    assert reason in said[0]
+    assert len(messages) == 1
+    assert reason in messages[0]
     assert measure(GATE, 8, 3).params > 0

@@ -79,11 +79,11 @@ def test_nothing_is_measured_while_another_driver_works(ledger: Ledger, tmp_path
     driver.next()
     bank = bank_of(ledger)
     entry = unmeasured(bank, "ant")
-    said: list[str] = []
-    found = measure_latencies(ledger, bank, [entry], CONFIG, say=said.append)
+    messages: list[str] = []
+    found = measure_latencies(ledger, bank, [entry], CONFIG, say=messages.append)
     assert FakeSandbox.measured == []
     assert found == {entry.key: entry}
-    assert said == [
+    assert messages == [
         "latency is not measured beside c, which is running: type the same again when it has ended"
     ]
     driver.close()
@@ -91,12 +91,12 @@ def test_nothing_is_measured_while_another_driver_works(ledger: Ledger, tmp_path
     assert FakeSandbox.measured == ["ant_s"]
 
 
-def test_one_that_cannot_be_measured_is_told_of_and_the_others_are(ledger: Ledger) -> None:
+def test_one_that_cannot_be_measured_is_reported_of_and_the_others_are(ledger: Ledger) -> None:
     bank = bank_of(ledger)
     entries = [unmeasured(bank, "slow"), unmeasured(bank, "swift")]
-    said: list[str] = []
-    found = measure_latencies(ledger, bank, entries, CONFIG, say=said.append)
-    assert said == ["slow_s: its latency cannot be measured: no answer after 300 s; killed"]
+    messages: list[str] = []
+    found = measure_latencies(ledger, bank, entries, CONFIG, say=messages.append)
+    assert messages == ["slow_s: its latency cannot be measured: no answer after 300 s; killed"]
     assert [bool(found[entry.key].latency) for entry in entries] == [False, True]
 
 
@@ -114,18 +114,20 @@ def test_without_a_gpu_that_works_nothing_is_measured(
     monkeypatch.setattr(latencies, "settled_precision", lambda wanted, gpus: ("fp32", ""))
     bank = bank_of(ledger)
     entry = unmeasured(bank, "bee")
-    said: list[str] = []
-    found = measure_latencies(ledger, bank, [entry], CONFIG.with_(gpus=2), say=said.append)
+    messages: list[str] = []
+    found = measure_latencies(ledger, bank, [entry], CONFIG.with_(gpus=2), say=messages.append)
     assert found == {entry.key: entry}
-    assert said == ["latency cannot be measured: no GPU works (CUDA error)"]
+    assert messages == ["latency cannot be measured: no GPU works (CUDA error)"]
 
 
-def test_one_of_another_template_is_told_of(ledger: Ledger) -> None:
+def test_one_of_another_template_is_reported_of(ledger: Ledger) -> None:
     bank = bank_of(ledger)
-    said: list[str] = []
-    measure_latencies(ledger, bank, [unmeasured(bank, "ant", "t" * 16)], CONFIG, say=said.append)
+    messages: list[str] = []
+    measure_latencies(
+        ledger, bank, [unmeasured(bank, "ant", "t" * 16)], CONFIG, say=messages.append
+    )
     assert FakeSandbox.measured == []
-    assert said == ["ant_s: its latency cannot be measured: its template has changed since"]
+    assert messages == ["ant_s: its latency cannot be measured: its template has changed since"]
 
 
 def test_a_template_in_place_of_nas_s_is_not_run_for_it(

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from campaign_bench import Bench, ending, ok, scripts
-from told_memory import ToldMemory
+from reported_memory import ToldMemory
 
-from nas.campaign.backoff import GIVE_UP_SECONDS, MOST, Waiting
+from nas.campaign.backoff import GIVE_UP_SECONDS, MOST, Backoff
 from nas.campaign.driver import CampaignDriver
 from nas.execute import Idle
 from nas.hardware import GpuMemory
@@ -30,7 +30,7 @@ def held(by_others: int, ours: int | None = 0) -> GpuMemory:
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The clock of what waits: `now[0]` seconds."""
     time = [0.0]
-    monkeypatch.setattr(Waiting.__init__, "__defaults__", (lambda: time[0],))
+    monkeypatch.setattr(Backoff.__init__, "__defaults__", (lambda: time[0],))
     return time
 
 
@@ -79,7 +79,7 @@ class TestTooLarge:
             (0.25, 1),
         ]
         assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
-        assert any("(tried again with more of the GPU)" in line for line in campaign.said)
+        assert any("(tried again with more of the GPU)" in line for line in campaign.messages)
 
     def test_without_an_estimate_it_has_the_whole_gpu_already(self, bench: Make) -> None:
         campaign = bench(trials=1, gpus=1)
@@ -116,8 +116,8 @@ class TestMemoryOfOthers:
         assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
         assert all(trial.micro_batches == 1 for _, trial in begun)
         assert len({trial.memory_fraction for _, trial in begun}) == 1
-        assert not any("benched" in line for line in campaign.said)
-        waits = [line for line in campaign.said if "waits for memory that others hold" in line]
+        assert not any("benched" in line for line in campaign.messages)
+        waits = [line for line in campaign.messages if "waits for memory that others hold" in line]
         assert "tried again in 10 s" in waits[0]
         assert driver.fault is None
         # They are in the ledger, and no analysis takes them for failures.
@@ -198,7 +198,7 @@ class TestRoom:
         driver = campaign.drive(memory_bytes=20 * GIB, device_bytes=TOTAL, memory=memory)
         assert play(driver, now, ok, most=100) == []
         assert campaign.attempts() == []
-        waits = [line for line in campaign.said if "waits for memory" in line]
+        waits = [line for line in campaign.messages if "waits for memory" in line]
         # 20 GiB and half a GiB of context; 64 less 50.
         assert waits[0].endswith("needs 20.5 GiB of a GPU, 14.0 GiB are to be had")
         assert len(waits) == 2  # once for each
@@ -214,7 +214,7 @@ class TestRoom:
         memory = ToldMemory(held(60 * GIB, ours=None))
         driver = campaign.drive(memory_bytes=6 * GIB, device_bytes=TOTAL, memory=memory)
         assert play(driver, now, ok, most=100) == []  # eight processes might keep 8 GiB
-        assert "4.0 GiB are to be had" in campaign.said[-1]
+        assert "4.0 GiB are to be had" in campaign.messages[-1]
         memory.memory = (held(50 * GIB, ours=None),)
         assert len(play(driver, now, ok)) == 1
 
@@ -231,7 +231,7 @@ class TestRoom:
         driver = campaign.drive(memory_bytes=40 * GIB, device_bytes=TOTAL, memory=memory)
         driver.retired(1, "the GPU does not work")
         assert play(driver, now, ok, most=100) == []
-        assert "to be had" in campaign.said[-1]
+        assert "to be had" in campaign.messages[-1]
         memory.memory = (held(0), None)
         assert len(play(driver, now, ok)) == 1
 

@@ -19,12 +19,12 @@ GIB = 2**30
 @pytest.mark.parametrize(
     ("capability", "precision", "said"), [((7, 5), "fp32", 1), ((8, 0), "auto", 0)]
 )
-def test_it_is_said_once_and_holds_for_all(
+def test_it_is_reported_once_and_holds_for_all(
     bench: Callable[..., Bench],
     monkeypatch: pytest.MonkeyPatch,
     capability: tuple[int, int],
     precision: str,
-    said: int,
+    messages: int,
 ) -> None:
     trials: list[Trial] = []
 
@@ -41,11 +41,11 @@ def test_it_is_said_once_and_holds_for_all(
     monkeypatch.setattr(devices, "gpus_available", lambda: (Gpu("a card", 24 * GIB, capability),))
     monkeypatch.setattr(module, "prepare", lambda *_, **__: (campaign.space, {}, 10))
     monkeypatch.setattr(module, "make_executor", lambda *_, **__: Takes())
-    monkeypatch.setattr(module, "Gates", lambda *_: lambda *_: NO_OVERHEAD)
+    monkeypatch.setattr(module, "GateCostProbe", lambda *_: lambda *_: NO_OVERHEAD)
     monkeypatch.setattr("nas.campaign.proposals.cost", lambda *_: None)
     lines: list[str] = []
-    module.run(campaign.ledger, "c", campaign.config, module.Voice(say=lines.append))
+    module.run(campaign.ledger, "c", campaign.config, module.Callbacks(on_message=lines.append))
     assert [trial.precision for trial in trials] == [precision] * 3
     notes = [line for line in lines if "trained in fp32" in line]
-    assert len(notes) == said
+    assert len(notes) == messages
     assert all(note.startswith("trained in fp32: a card has no bf16") for note in notes)

@@ -12,7 +12,7 @@ from nas.campaign.probing import conditions_for, feasible, probe_members, unsoun
 from nas.ledger import Ledger
 from nas.measure import Crowded
 from nas.processes import Answer, Failure
-from nas.schema import Member, Probe, ProblemError, Space, Subset
+from nas.schema import ExpertAxis, Member, MemberProfile, ProblemError, Space
 
 MEMBERS = [Member(model="test_resnet"), Member(model="test_vit"), Member(model="test_nfnet")]
 
@@ -31,12 +31,16 @@ class FakeSandbox:
     def close(self) -> None:
         pass
 
-    def call(self, function: Any, member: Member, under: Any, timeout: float) -> Answer[Probe]:
+    def call(
+        self, function: Any, member: Member, under: Any, timeout: float
+    ) -> Answer[MemberProfile]:
         self.calls.append(member.model)
         if member.model == "test_nfnet":
             return Answer(None, Failure.DIED, "its process crashed with SIGSEGV")
         sound = member.model == "test_resnet"
-        return Answer(Probe(member=member, ok=sound, problem="" if sound else "does not build"))
+        return Answer(
+            MemberProfile(member=member, ok=sound, problem="" if sound else "does not build")
+        )
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
 
 def space() -> Space:
     families = {m.model.removeprefix("test_"): (m,) for m in MEMBERS}
-    return Space(name="s", experts=Subset(k=2, families=families))
+    return Space(name="s", experts=ExpertAxis(k=2, families=families))
 
 
 def test_a_member_is_probed_once_but_a_death_is_looked_at_again(ledger: Ledger) -> None:
@@ -73,11 +77,13 @@ def test_an_accident_is_looked_at_again_in_a_fresh_process(
     processes: list[list[str]] = [[]]
 
     class Once(FakeSandbox):
-        def call(self, function: Any, member: Member, under: Any, timeout: float) -> Answer[Probe]:
+        def call(
+            self, function: Any, member: Member, under: Any, timeout: float
+        ) -> Answer[MemberProfile]:
             processes[-1].append(member.model)
             if member.model == "test_vit" and len(processes) == 1:
                 return Answer(None, failure, "an accident")
-            return Answer(Probe(member=member, ok=True))
+            return Answer(MemberProfile(member=member, ok=True))
 
         def close(self) -> None:
             processes.append([])
@@ -100,17 +106,17 @@ def test_memory_that_others_hold_is_waited_for(
             self.calls.append(member.model)
             if len(waited) < 3:
                 return Answer(Crowded("OutOfMemoryError: CUDA out of memory"))
-            return Answer(Probe(member=member, ok=True))
+            return Answer(MemberProfile(member=member, ok=True))
 
     monkeypatch.setattr(probing, "Sandbox", Full)
     monkeypatch.setattr(probing, "time", SimpleNamespace(sleep=waited.append))  # others sleep too
-    said: list[str] = []
+    messages: list[str] = []
     under = conditions_for(space(), CampaignConfig(), 10)
-    found = probe_members(ledger, MEMBERS, under, say=said.append)
+    found = probe_members(ledger, MEMBERS, under, say=messages.append)
     assert all(probe.ok for probe in found.values())
     assert waited == [10, 20, 40]
     assert FakeSandbox.calls == ["test_resnet"] * 4 + ["test_vit", "test_nfnet"]
-    assert said[0] == (
+    assert messages[0] == (
         "test_resnet: its probe waits for memory that others hold; tried again in 10 s"
     )
 
@@ -132,20 +138,20 @@ def test_but_not_for_ever(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_on_gpus_it_is_one_that_works(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+    requests: list[int] = []
 
     class OnGpu(FakeSandbox):
         def __init__(self, gpus: int, say: Any) -> None:
-            asked.append(gpus)
+            requests.append(gpus)
             say("GPU 0 does not work")
 
     monkeypatch.setattr(probing, "GpuSandbox", OnGpu)
-    said: list[str] = []
+    messages: list[str] = []
     under = conditions_for(space(), CampaignConfig(), 10).with_(device="a card")
-    found = probe_members(ledger, MEMBERS[:1], under, gpus=3, say=said.append)
+    found = probe_members(ledger, MEMBERS[:1], under, gpus=3, say=messages.append)
     assert found["test_resnet"].ok
-    assert asked == [3]
-    assert said == ["GPU 0 does not work"]
+    assert requests == [3]
+    assert messages == ["GPU 0 does not work"]
 
 
 def test_other_conditions_are_other_probes(ledger: Ledger) -> None:
@@ -163,7 +169,7 @@ def test_a_dry_run_too_knows_which_members_fail(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(probing, "meta_cost", build)
     failed = unsound_members(MEMBERS, conditions_for(space(), CampaignConfig(), 10))
     assert failed == {
-        "test_vit": Probe(
+        "test_vit": MemberProfile(
             member=MEMBERS[1], ok=False, problem="refuses 64×64 images — give it args"
         )
     }

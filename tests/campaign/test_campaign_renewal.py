@@ -77,8 +77,8 @@ def test_a_changed_template_draws_the_same_point_again(
         *[("search", 0, "a"), ("superseded", 0, "a"), ("search", 1, "b")],
         *[("search", 2, "b"), ("search", 3, "b")],
     ]
-    told = [line for line in campaign.said if "superseded" in line]
-    assert ["#1" in line and "drawn again" in line for line in told] == [True]
+    reported = [line for line in campaign.messages if "superseded" in line]
+    assert ["#1" in line and "drawn again" in line for line in reported] == [True]
     assert not campaign.ledger.check()
     [event] = CampaignStore(campaign.ledger, campaign.id, Owner.me()).events("superseded")
     assert (event["role"], event["number"]) == ("search", 1)
@@ -124,7 +124,7 @@ def test_a_confirmation_has_nothing_to_confirm_any_more(
     campaign.run()
     driver = campaign.drive()
     [leader] = driver.store.leaders(1)
-    driver.store.plan(Role.CONFIRM, [driver.proposer.ready(leader.candidate.again(1))])
+    driver.store.plan(Role.CONFIRM, [driver.proposer.ready(leader.candidate.with_replicate(1))])
     hashes["now"] = "b" * 16
     campaign.run(driver=driver)
     assert campaign.outcomes("confirm") == []

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from nas.campaign.asha import Asha
 from nas.campaign.controls import due
-from nas.campaign.exclusions import benched
-from nas.campaign.timer import Clock
+from nas.campaign.exclusions import excluded_for_failing
+from nas.campaign.timer import BudgetTimer
 from nas.campaign.weights import clear, keep_best
-from nas.schema import Assignment, Pick, Record, Status
+from nas.schema import Assignment, ExpertChoice, Record, Status
 
 
 def test_rungs_stand_at_powers_of_eta_below_the_last_epoch() -> None:
@@ -29,18 +29,18 @@ def test_a_rung_keeps_the_best_third_of_those_that_reached_it() -> None:
 
 
 def _record(number: int, families: str, status: Status | None) -> Record:
-    picks = tuple(Pick(f, f"m_{f}") for f in families)
+    picks = tuple(ExpertChoice(f, f"m_{f}") for f in families)
     return Record(number, Assignment(picks=picks), status=status)
 
 
 def test_a_family_is_benched_by_an_unbroken_run_of_failures() -> None:
     oom, good = Status.OOM, Status.OK
     records = [_record(0, "ab", oom), _record(1, "ac", oom), _record(2, "bc", good)]
-    assert benched(records, 2) == {"a"}
+    assert excluded_for_failing(records, 2) == {"a"}
     records.append(_record(3, "ab", good))
-    assert benched(records, 2) == frozenset()
+    assert excluded_for_failing(records, 2) == frozenset()
     records += [_record(4, "ab", None), _record(5, "ab", Status.PRUNED)]
-    assert benched(records, 2) == frozenset()
+    assert excluded_for_failing(records, 2) == frozenset()
 
 
 def test_controls_are_due_for_members_of_successes_alone() -> None:
@@ -49,11 +49,11 @@ def test_controls_are_due_for_members_of_successes_alone() -> None:
         _record(1, "bc", Status.OOM),
         _record(2, "bd", Status.OK),
     ]
-    assert [pick.family for pick in due(records, {Pick("a", "m_a")})] == ["b", "d"]
+    assert [pick.family for pick in due(records, {ExpertChoice("a", "m_a")})] == ["b", "d"]
 
 
 def test_the_clock_counts_from_the_first_trial(working_time: list[float]) -> None:
-    clock = Clock(worked=5.0, budget=10.0)
+    clock = BudgetTimer(worked=5.0, budget=10.0)
     working_time[0] += 50.0  # pre-flight takes a while
     clock.advance()
     assert clock.worked == 5.0

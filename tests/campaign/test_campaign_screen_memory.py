@@ -9,7 +9,7 @@ from bank_maker import fill
 
 from nas.campaign import CampaignConfig, screen
 from nas.ledger import Ledger
-from nas.schema import Member, ProblemError, Space, Subset
+from nas.schema import ExpertAxis, Member, ProblemError, Space
 
 
 @pytest.fixture
@@ -17,9 +17,11 @@ def scored_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Screens a bank of five, where scoring raises this."""
     bank, entries = fill(tmp_path / "bank")
     families = {entry.family: (Member(model=entry.model),) for entry in entries}
-    space = Space(name="five", experts=Subset(k=2, families=families))
+    space = Space(name="five", experts=ExpertAxis(k=2, families=families))
     monkeypatch.setattr(screen, "bank_of", lambda ledger: bank)
-    monkeypatch.setattr(screen, "banked", lambda *_: {entry.key: entry for entry in entries})
+    monkeypatch.setattr(
+        screen, "existing_entries", lambda *_: {entry.key: entry for entry in entries}
+    )
 
     def call(error: Exception) -> None:
         def raises(*_: Any, **__: Any) -> None:
@@ -40,7 +42,7 @@ def scored_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         MemoryError(),
     ],
 )
-def test_memory_that_runs_out_is_told(scored_with: Any, error: Exception) -> None:
+def test_memory_that_runs_out_is_reported(scored_with: Any, error: Exception) -> None:
     with pytest.raises(ProblemError, match="mixtures cannot be scored") as caught:
         scored_with(error)
     assert "\n" not in caught.value.problem.what

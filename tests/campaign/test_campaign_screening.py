@@ -15,20 +15,20 @@ from nas.cli.app import app
 from nas.ledger import Ledger, models
 from nas.ledger.screens import screened
 from nas.report import Terminal
-from nas.results import Frames
+from nas.results import CampaignData
 from nas.results.screen_validation import arms
 from nas.schema import ProblemError, Record, Status
 from nas.stats.surrogate import FEWEST
 
-ASKED = {"sampler": "corrected", "by": "corrected", "top": 12, "screen": 1}
+REQUEST = {"sampler": "corrected", "by": "corrected", "top": 12, "screen": 1}
 
 
 def test_the_chosen_are_those_that_the_report_ranks_first(tmp_path: Path) -> None:
     """Mixtures with h are six points worse than the screen says, which it learns by training."""
-    maker = planted(tmp_path, noise=0.0, trained=0, **ASKED)
+    maker = planted(tmp_path, noise=0.0, trained=0, **REQUEST)
     ledger = maker.ledger
-    foretold = screened(ledger, 1).set_index("members")["uniform"]
-    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    predicted = screened(ledger, 1).set_index("members")["uniform"]
+    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
     records: list[Record] = []
     for number in range(24):
         drawn = sampler.propose(records)
@@ -36,24 +36,24 @@ def test_the_chosen_are_those_that_the_report_ranks_first(tmp_path: Path) -> Non
         models = [pick.model for pick in drawn.picks]
         if number % 2 == 0 and number < FEWEST:
             seen = {"+".join(p.model for p in r.assignment.picks) for r in records}
-            assert "+".join(models) == next(name for name in foretold.index if name not in seen)
+            assert "+".join(models) == next(name for name in predicted.index if name not in seen)
         elif number % 2 == 0:
             ranked = nas.table("screen_corrected", ledger)
             assert "+".join(models) == ranked.loc[ranked["trained"].isna(), "members"].iloc[0]
-        value = float(foretold["+".join(models)] - 0.06 * ("h_s" in models))
+        value = float(predicted["+".join(models)] - 0.06 * ("h_s" in models))
         records.append(Record(number, drawn, 0, Status.OK, value))
         maker.trained(*models, val=value, mixing=dict(drawn.choices)["mixing"])
-    told = arms(Frames(ledger, "first"))
-    assert list(told["arm"]) == ["chosen", "control"] * 12
-    again = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    reported = arms(CampaignData(ledger, "first"))
+    assert list(reported["arm"]) == ["chosen", "control"] * 12
+    again = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
     for at in (0, 13, 14, 23):
         assert again.propose(records[:at]) == records[at].assignment
 
 
 def test_another_history_is_another_proposal(tmp_path: Path) -> None:
     """As every sampler's: a function of the records, whatever this one was asked before."""
-    ledger = planted(tmp_path, noise=0.0, trained=0, **ASKED).ledger
-    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    ledger = planted(tmp_path, noise=0.0, trained=0, **REQUEST).ledger
+    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
     records: list[Record] = []
     for number in range(14):
         drawn = sampler.propose(records)
@@ -63,14 +63,14 @@ def test_another_history_is_another_proposal(tmp_path: Path) -> None:
     first, second = sampler.propose(records), sampler.propose(other)
     assert first != second
     for history, proposed in ((records, first), (other, second)):
-        fresh = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+        fresh = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
         assert fresh.propose(history) == proposed
 
 
 @pytest.mark.parametrize("fitted", [0, 10, 26])
 def test_mixtures_without_a_fit_are_ranked_too(tmp_path: Path, fitted: int) -> None:
-    ledger = planted(tmp_path, noise=0.0, trained=0, fitted=fitted, **ASKED).ledger
-    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    ledger = planted(tmp_path, noise=0.0, trained=0, fitted=fitted, **REQUEST).ledger
+    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
     records: list[Record] = []
     for number in range(22):
         drawn = sampler.propose(records)
@@ -80,8 +80,8 @@ def test_mixtures_without_a_fit_are_ranked_too(tmp_path: Path, fitted: int) -> N
 
 
 def test_failures_are_nothing_to_learn_from(tmp_path: Path) -> None:
-    ledger = planted(tmp_path, noise=0.0, trained=0, **ASKED).ledger
-    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    ledger = planted(tmp_path, noise=0.0, trained=0, **REQUEST).ledger
+    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
     records: list[Record] = []
     for number in range(20):
         drawn = sampler.propose(records)
@@ -94,14 +94,14 @@ def test_failures_are_nothing_to_learn_from(tmp_path: Path) -> None:
 
 def test_runs_that_collapsed_are_nothing_to_learn_from(tmp_path: Path) -> None:
     """A run at chance is to the correction what a failed one is."""
-    maker = planted(tmp_path, noise=0.0, trained=0, **ASKED)
+    maker = planted(tmp_path, noise=0.0, trained=0, **REQUEST)
     ledger = maker.ledger
     maker.control("a_s", 0.5)  # an expert of the bank: it says what the data are
     [key] = ledger.candidates()["key"]
     with ledger.session() as session:
         row = session.get_one(models.Screen, 1)
         row.experts = [{**row.experts[0], "key": key}, *row.experts[1:]]
-    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(ASKED))
+    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
     truth = screened(ledger, 1).set_index("members")["uniform"]
     records: list[Record] = []
     for number in range(20):

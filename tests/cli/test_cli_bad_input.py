@@ -9,7 +9,7 @@ import pytest
 from real_nas import inside as nas
 from test_cli_help import make_ledger
 
-from nas.schema import Member, Probe
+from nas.schema import Member, MemberProfile
 
 SPACE = """\
 experts:
@@ -133,14 +133,14 @@ def test_one_clear_line(
     before = {path: path.read_bytes() for path in tmp_path.glob("*.db")}
     there = set(tmp_path.iterdir())
     done = nas(*arguments, cwd=tmp_path)
-    said = done.stderr + done.stdout
-    assert done.returncode == code, said
-    assert "Traceback" not in said
+    messages = done.stderr + done.stdout
+    assert done.returncode == code, messages
+    assert "Traceback" not in messages
     for word in words:
-        assert word in said, said
-    assert "secret" not in said
-    if "Usage:" not in said and arguments[0] != "doctor":
-        assert len(done.stderr.strip().splitlines()) == 1, said
+        assert word in messages, messages
+    assert "secret" not in messages
+    if "Usage:" not in messages and arguments[0] != "doctor":
+        assert len(done.stderr.strip().splitlines()) == 1, messages
     new = {path.name for path in set(tmp_path.iterdir()) - there}
     assert new <= {"ledger.db-wal", "ledger.db-shm"}  # no empty ledger, no folder for its files
     for path in ("text.db", "other.db"):
@@ -201,18 +201,22 @@ def test_a_dry_run_of_too_few_sound_families_says_why(tmp_path: Path) -> None:
 def test_a_member_that_fails_has_no_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def probed(_: object, members: list[Member], *__: object, **___: object) -> dict[str, Probe]:
+    def probed(
+        _: object, members: list[Member], *__: object, **___: object
+    ) -> dict[str, MemberProfile]:
         failed, *sound = sorted(members, key=lambda member: member.model != "vit_tiny_patch16_224")
-        probes = [Probe(member=m, ok=True, params=7, macs=7, seconds=1, batch=8) for m in sound]
-        probes.append(Probe(member=failed, ok=False, problem=WRONG))
+        probes = [
+            MemberProfile(member=m, ok=True, params=7, macs=7, seconds=1, batch=8) for m in sound
+        ]
+        probes.append(MemberProfile(member=failed, ok=False, problem=WRONG))
         return {probe.member.model: probe for probe in probes}
 
     monkeypatch.setattr("nas.campaign.probing.probe_members", probed)
     (tmp_path / "fam.yaml").write_text(VIT)
     shown = nas("families", "fam.yaml", cwd=tmp_path).stdout
-    line, said = (line for line in shown.splitlines() if "vit_tiny" in line)
+    line, messages = (line for line in shown.splitlines() if "vit_tiny" in line)
     assert line.split() == ["vit", "vit_tiny_patch16_224", *"––––", "fails"]
-    assert said == f"vit_tiny_patch16_224 fails: {WRONG}"
+    assert messages == f"vit_tiny_patch16_224 fails: {WRONG}"
     rows = json.loads(nas("families", "fam.yaml", "--json", cwd=tmp_path).stdout)
     [row] = (row for row in rows if not row["ok"])
     assert row["problem"] == WRONG

@@ -18,7 +18,7 @@ from nas.campaign import CampaignConfig
 from nas.ledger import Ledger
 from nas.ledger.models import Base
 
-Said = Callable[[list[str]], tuple[int, str]]
+Messages = Callable[[list[str]], tuple[int, str]]
 
 BAD: dict[str, str] = {
     "a word": "'abc'",
@@ -116,7 +116,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Said:
+def messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Messages:
     """Exit code and output of a command."""
     monkeypatch.chdir(tmp_path)
 
@@ -134,13 +134,13 @@ def test_one_bad_cell(
     bad: str,
     whole: bytes,
     tmp_path: Path,
-    said: Said,
+    messages: Messages,
 ) -> None:
     (tmp_path / "runs.db").write_bytes(whole)
     if not spoil(tmp_path / "runs.db", table, column, bad):
         return
     for arguments in random.Random(f"{table} {column} {bad}").sample(COMMANDS, 2):
-        code, shown = said(arguments)
+        code, shown = messages(arguments)
         assert "Traceback" not in shown
         assert code in (0, 1, 2), shown
         if bad not in WITHIN and "this database is damaged: " in shown:
@@ -148,14 +148,14 @@ def test_one_bad_cell(
 
 
 @pytest.mark.parametrize("page", [3, 9, 17, 30])
-def test_a_bad_page(page: int, whole: bytes, tmp_path: Path, said: Said) -> None:
+def test_a_bad_page(page: int, whole: bytes, tmp_path: Path, messages: Messages) -> None:
     content = bytearray(whole)
     content[4096 * page : 4096 * (page + 1)] = random.Random(page).randbytes(4096)
     (tmp_path / "runs.db").write_bytes(content)
-    code, shown = said(["doctor", "--json"])
+    code, shown = messages(["doctor", "--json"])
     assert code == 1, shown
     for arguments in (["report", "leaderboard"], ["show", "#0"]):
-        code, shown = said(arguments)
+        code, shown = messages(arguments)
         assert "Traceback" not in shown
         assert code in (0, 1), shown
 
@@ -197,7 +197,7 @@ def test_a_damaged_campaign_is_gone_on_with_or_refused(
     words: str,
     half_done: Path,
     tmp_path: Path,
-    said: Said,
+    messages: Messages,
     consent: Callable[..., None],
 ) -> None:
     shutil.copytree(half_done, tmp_path, dirs_exist_ok=True)
@@ -207,7 +207,7 @@ def test_a_damaged_campaign_is_gone_on_with_or_refused(
         connection.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '')")
     with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
         connection.execute(f"UPDATE {change}")
-    ended, shown = said(["resume", "--executor", "inline", "--trials", "2"])
+    ended, shown = messages(["resume", "--executor", "inline", "--trials", "2"])
     assert "Traceback" not in shown
     assert ended == code, shown
     assert words in shown
@@ -291,7 +291,7 @@ def test_the_doctor_knows_what_a_ledger_has(
 
 
 def test_what_is_missing_is_named_by_every_command_and_nothing_else(
-    whole: bytes, tmp_path: Path, said: Said
+    whole: bytes, tmp_path: Path, messages: Messages
 ) -> None:
     (tmp_path / "runs.db").write_bytes(whole)
     with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
@@ -300,17 +300,17 @@ def test_what_is_missing_is_named_by_every_command_and_nothing_else(
     parts = ["attempts …: the column message is missing", "epochs …: the table is missing"]
     assert Ledger(tmp_path / "runs.db").check() == parts
     for command in (["show", "#0"], ["report", "failures"]):
-        code, shown = said(command)
+        code, shown = messages(command)
         assert code == 1
         assert f"damaged: {parts[0]}" in shown
 
 
-def test_the_doctor_lists_every_bad_row(whole: bytes, tmp_path: Path, said: Said) -> None:
+def test_the_doctor_lists_every_bad_row(whole: bytes, tmp_path: Path, messages: Messages) -> None:
     (tmp_path / "runs.db").write_bytes(whole)
     with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
         connection.execute("UPDATE epochs SET val_acc = 2")
         [count] = connection.execute("SELECT count(*) FROM epochs").fetchone()
-    code, shown = said(["doctor"])
+    code, shown = messages(["doctor"])
     assert code == 1
     assert shown.count("val_acc is 2.0: not between 0 and 1") == count > 3
 
@@ -318,7 +318,7 @@ def test_the_doctor_lists_every_bad_row(whole: bytes, tmp_path: Path, said: Said
 def test_what_fails_for_another_reason_is_not_blamed_on_rows(
     whole: bytes,
     tmp_path: Path,
-    said: Said,
+    messages: Messages,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "runs.db").write_bytes(whole)
@@ -327,7 +327,7 @@ def test_what_fails_for_another_reason_is_not_blamed_on_rows(
         raise KeyError("a mistake of \x1b ours")
 
     monkeypatch.setattr("nas.ledger.summary.summary", fails)
-    code, shown = said(["status"])
+    code, shown = messages(["status"])
     assert code == 1
     assert shown.startswith("nas: Traceback")
     assert "KeyError: 'a mistake of \\x1b ours'" in shown

@@ -81,7 +81,7 @@ def test_other_commands_take_the_same_space() -> None:
     assert "trials of tiny" in inside("plan", "-n", "9", cwd=here).stdout
 
 
-def test_a_gpu_that_is_not_there_is_told_before_data_are_offered(tmp_path: Path) -> None:
+def test_a_gpu_that_is_not_there_is_reported_before_data_are_offered(tmp_path: Path) -> None:
     if devices.gpus_available():
         pytest.skip("this machine has a GPU")
     done = inside("search", "--budget", "28d", "--gpus", "1", cwd=tmp_path)
@@ -95,7 +95,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+def requests(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
     """On a terminal: gives an answer to what is asked, and tells what was downloaded then."""
 
     def ask(answer: str) -> list[str]:
@@ -110,19 +110,21 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
 
 
 def test_on_a_terminal_the_download_is_offered(
-    asked: Callable[[str], list[str]], tmp_path: Path
+    requests: Callable[[str], list[str]], tmp_path: Path
 ) -> None:
     import sys
 
-    got = asked("y")
+    got = requests("y")
     defaults.provide("cifar10", tmp_path)
     assert got == [f"cifar10 {tmp_path}"]
     assert f"Download it into {tmp_path} now (170 MB)?" in sys.stderr.getvalue()  # type: ignore[attr-defined]
 
 
-def test_who_declines_gets_the_command(asked: Callable[[str], list[str]], tmp_path: Path) -> None:
+def test_who_declines_gets_the_command(
+    requests: Callable[[str], list[str]], tmp_path: Path
+) -> None:
     root = tmp_path / "my data"
-    got = asked("n")
+    got = requests("n")
     with pytest.raises(data.NotHereError) as caught:
         defaults.provide("tiny-imagenet", root)
     assert got == []
@@ -130,10 +132,10 @@ def test_who_declines_gets_the_command(asked: Callable[[str], list[str]], tmp_pa
     assert caught.value.problem.fix == f"type: {command}"
 
 
-def test_what_is_there_is_not_asked_about(
-    asked: Callable[[str], list[str]], tmp_path: Path
+def test_what_is_there_is_not_queried_about(
+    requests: Callable[[str], list[str]], tmp_path: Path
 ) -> None:
-    got = asked("y")
+    got = requests("y")
     defaults.provide("digits", tmp_path)
     with pytest.raises(UsageError):
         defaults.provide("cifar11", tmp_path)

@@ -54,9 +54,9 @@ def search(space: str, here: Path, *more: str) -> tuple[int, str, list[str]]:
         *more,
         cwd=here,
     )
-    said = done.stdout + done.stderr
-    tail = next(line for line in said.splitlines() if "Next: " in line).partition("Next: ")[2]
-    return done.returncode, said, shlex.split(tail)
+    messages = done.stdout + done.stderr
+    tail = next(line for line in messages.splitlines() if "Next: " in line).partition("Next: ")[2]
+    return done.returncode, messages, shlex.split(tail)
 
 
 def test_tables_at_the_end_have_their_notes(
@@ -65,9 +65,9 @@ def test_tables_at_the_end_have_their_notes(
     maker = Maker(tmp_path / "runs.db", sampler="uniform", dataset="digits")
     maker.trained("ant_s", "bee_s", val=0.1)
     _tables(maker.ledger, "first", confirmed=False)
-    said = " ".join(capsys.readouterr().out.split())
-    assert "campaign first; effects and synergies on final validation accuracy" in said
-    assert "none of 1 run learned" in said
+    messages = " ".join(capsys.readouterr().out.split())
+    assert "campaign first; effects and synergies on final validation accuracy" in messages
+    assert "none of 1 run learned" in messages
 
 
 @pytest.mark.parametrize("module", ["nas.import_path", "nas.schema", "nas.cli.app", "nas.ledger"])
@@ -87,18 +87,18 @@ main()
 
 
 def test_nothing_succeeded(here: Path) -> None:
-    code, said, words = search("failing", here)
+    code, messages, words = search("failing", here)
     assert code == 1
-    assert "no candidate has succeeded" in said
+    assert "no candidate has succeeded" in messages
     assert words == ["nas", "report", "failures", "-c", "failing-digits"]
 
 
 def test_the_next_command_can_be_typed(here: Path) -> None:
     (here / "it's a folder?").mkdir()
     db = "it's a folder?/my runs.db"
-    code, said, words = search("sound", here, "--name", "two words", "--db", db)
+    code, messages, words = search("sound", here, "--name", "two words", "--db", db)
     assert code == 0
-    assert "no candidate" not in said
+    assert "no candidate" not in messages
     expected = ["nas", "confirm", "--campaign", "two words", "--db", str(here / db)]
     assert words == expected
     assert inside("status", *words[2:], cwd=here).returncode == 0
@@ -137,7 +137,7 @@ def test_nothing_but_what_is_used_need_be_installed(here: Path) -> None:
     (here / "hidden").mkdir()
     (here / "hidden" / "sitecustomize.py").write_text(ABSENT)
     path = {"PYTHONPATH": os.pathsep.join([str(here / "hidden"), os.environ.get("PYTHONPATH", "")])}
-    asked = ("--trials", "1", "--no-controls", "--workers", "1")
-    done = run("search", "sound.yaml", *asked, "--executor", "local", cwd=here, **path)
+    requests = ("--trials", "1", "--no-controls", "--workers", "1")
+    done = run("search", "sound.yaml", *requests, "--executor", "local", cwd=here, **path)
     assert done.returncode == 0, done.stderr
     assert "done. 1 ok" in done.stdout

@@ -11,14 +11,14 @@ from real_nas import run
 
 from nas.campaign import CampaignConfig
 from nas.ledger import Ledger
-from nas.schema import Plan
+from nas.schema import DrawConstraints
 from nas.space import load
 
 
 def dry(*arguments: str, cwd: Path) -> dict[str, object]:
-    told = nas("search", *arguments, "--dry-run", "--audit", "--json", cwd=cwd)
-    assert told.returncode == 0, told.stderr
-    found: dict[str, object] = json.loads(told.stdout.splitlines()[-1])
+    reported = nas("search", *arguments, "--dry-run", "--audit", "--json", cwd=cwd)
+    assert reported.returncode == 0, reported.stderr
+    found: dict[str, object] = json.loads(reported.stdout.splitlines()[-1])
     assert set(found) == {"verdict", "flagged_at", "why"}
     return found
 
@@ -57,10 +57,10 @@ def test_every_report_begins_with_the_verdict(lopsided: Path) -> None:
 
 
 def test_a_report_that_advises_nothing_is_not_taken_up(lopsided: Path) -> None:
-    told = nas("resume", "--from-report", cwd=lopsided)
-    assert told.returncode == 1
-    assert "recommends nothing yet" in told.stderr
-    assert "Traceback" not in told.stderr
+    reported = nas("resume", "--from-report", cwd=lopsided)
+    assert reported.returncode == 1
+    assert "recommends nothing yet" in reported.stderr
+    assert "Traceback" not in reported.stderr
 
 
 @pytest.mark.parametrize(
@@ -76,25 +76,25 @@ def test_a_report_that_advises_nothing_is_not_taken_up(lopsided: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], code: int, words: str, tmp_path: Path) -> None:
-    told = nas(*arguments, cwd=tmp_path, COLUMNS="200")
-    assert told.returncode == code
-    assert words in told.stderr
-    assert "Traceback" not in told.stderr
+    reported = nas(*arguments, cwd=tmp_path, COLUMNS="200")
+    assert reported.returncode == code
+    assert words in reported.stderr
+    assert "Traceback" not in reported.stderr
 
 
 def test_plan_says_what_trials_can_tell(tmp_path: Path) -> None:
-    told = json.loads(nas("plan", "-n", "200", "--noise", "2", "--json", cwd=tmp_path).stdout)
-    assert told["results"] == 200
-    assert told["family_points"] == pytest.approx(2 * told["family_sd"])
-    assert 0 < told["family_points"] < told["pair_points"]
+    reported = json.loads(nas("plan", "-n", "200", "--noise", "2", "--json", cwd=tmp_path).stdout)
+    assert reported["results"] == 200
+    assert reported["family_points"] == pytest.approx(2 * reported["family_sd"])
+    assert 0 < reported["family_points"] < reported["pair_points"]
     words = nas("plan", "-n", "200", "--noise", "2", cwd=tmp_path).stdout
-    assert f"{told['family_points']:.2f} points" in words
+    assert f"{reported['family_points']:.2f} points" in words
 
 
 def test_a_terminal_without_dashes_is_no_error(lopsided: Path) -> None:
-    told = run("report", "family_yield", cwd=lopsided, PYTHONIOENCODING="ascii")
-    assert told.returncode == 0
-    assert "Traceback" not in told.stderr
+    reported = run("report", "family_yield", cwd=lopsided, PYTHONIOENCODING="ascii")
+    assert reported.returncode == 0
+    assert "Traceback" not in reported.stderr
 
 
 SPACE = """\
@@ -118,7 +118,7 @@ def decided(tmp_path: Path) -> Path:
     (tmp_path / "six.yaml").write_text(SPACE)
     config = CampaignConfig(trials=60, executor="local", controls=False).model_dump(mode="json")
     maker = Maker(tmp_path / "runs.db", space=load(str(tmp_path / "six.yaml")), **config)
-    maker.store.begin_phase(Plan())
+    maker.store.begin_phase(DrawConstraints())
     rng = np.random.default_rng(0)
     models = {family: member.model for family, member in maker.space.members}
     for replicate in range(60):
@@ -131,14 +131,14 @@ def decided(tmp_path: Path) -> Path:
 
 
 def test_a_new_campaign_takes_a_report_up(decided: Path) -> None:
-    told = nas(
+    reported = nas(
         *("search", "six.yaml", "--from-report", "first", "--dry-run", "--audit", "--json"),
         *("--trials", "12"),
         cwd=decided,
     )
-    assert told.returncode == 0, told.stderr
-    assert "As the report of first advises: drops nfnet" in told.stderr
-    *draws, audit = map(json.loads, told.stdout.splitlines())
+    assert reported.returncode == 0, reported.stderr
+    assert "As the report of first advises: drops nfnet" in reported.stderr
+    *draws, audit = map(json.loads, reported.stdout.splitlines())
     assert len(draws) == 10  # all pairs of the five families that are left
     assert not any("nfnet" in draw["families"] for draw in draws)
     assert audit["verdict"] in ("fair", "adaptive")
@@ -146,14 +146,14 @@ def test_a_new_campaign_takes_a_report_up(decided: Path) -> None:
 
 @pytest.mark.slow
 def test_a_campaign_goes_on_in_a_phase_of_its_own_report(decided: Path) -> None:
-    told = nas("resume", "--from-report", "--trials", "62", "-w", "1", cwd=decided)
-    assert told.returncode == 0, told.stderr + told.stdout
+    reported = nas("resume", "--from-report", "--trials", "62", "-w", "1", cwd=decided)
+    assert reported.returncode == 0, reported.stderr + reported.stdout
     ledger = Ledger(decided / "runs.db")
     later = ledger.candidates().query("phase == 1")
     assert later["outcome"].tolist() == ["ok", "ok"]
     assert not later["families"].str.contains("nfnet").any()
-    told = nas("report", "family_yield", "-f", "md", cwd=decided)
-    assert told.stdout.startswith("The draw is adaptive: phase 1 drops nfnet")
+    reported = nas("report", "family_yield", "-f", "md", cwd=decided)
+    assert reported.stdout.startswith("The draw is adaptive: phase 1 drops nfnet")
     again = nas("resume", "--drop", "none", "--prefer", "none", "--trials", "62", cwd=decided)
     assert again.returncode == 0, again.stderr
     events = ledger.events().query("kind == 'phase'")["data"].tolist()

@@ -95,15 +95,15 @@ def test_absurd_numbers_are_refused(
         monkeypatch.setattr(sys, "argv", line)
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capsys.readouterr().err
-        assert ended.value.code == 2, (word, said)
-        assert option in said, (word, said)
+        messages = capsys.readouterr().err
+        assert ended.value.code == 2, (word, messages)
+        assert option in messages, (word, messages)
     assert files(place) == before
     assert Ledger("runs.db").campaign().config == kept
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "requests",
     [
         ["--epochs", "20000"],
         ["--batch-size", "1000000"],
@@ -118,7 +118,7 @@ def test_absurd_numbers_are_refused(
     ids=" ".join,
 )
 def test_a_dry_run_refuses_what_a_run_would(
-    asked: list[str],
+    requests: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -126,7 +126,7 @@ def test_a_dry_run_refuses_what_a_run_would(
     monkeypatch.chdir(tmp_path)
     ends = []
     for more in ([], ["--dry-run", "--render", "out"]):
-        monkeypatch.setattr(sys, "argv", ["nas", "search", *asked, *more])
+        monkeypatch.setattr(sys, "argv", ["nas", "search", *requests, *more])
         with pytest.raises(SystemExit) as ended:
             main()
         ends.append((ended.value.code, capsys.readouterr().err))

@@ -22,7 +22,7 @@ from nas.cli.console import console
 from nas.ledger import Ledger
 from nas.ledger.screens import SCORES, put_screen
 from nas.report.page import page_data, to_json
-from nas.schema import Choice, Member, Outcome, Role, Space, Status, Subset
+from nas.schema import Choice, ExpertAxis, Member, Outcome, Role, Space, Status
 from nas.schema.visible import visible, visible_json
 
 SETTING = HOSTILE.replace("\0", "")
@@ -30,7 +30,7 @@ SETTING = HOSTILE.replace("\0", "")
 SPACE = Space(
     name=HOSTILE,
     description=HOSTILE,
-    experts=Subset(
+    experts=ExpertAxis(
         k=2, families={f"{n}{HOSTILE.replace('+', '')}": (Member(model=f"m{n}"),) for n in range(4)}
     ),
     choices=(Choice(name="mixing", values=(SETTING, "soft")),),
@@ -113,7 +113,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def said(
+def spoken(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[[list[str]], str]:
     monkeypatch.chdir(place)
@@ -137,9 +137,9 @@ def test_every_command_is_tried() -> None:
     "arguments", [line for lines in PRINTED.values() for line in lines], ids=ascii
 )
 def test_no_command_prints_more_than_text(
-    arguments: list[str], said: Callable[[list[str]], str], place: Path
+    arguments: list[str], spoken: Callable[[list[str]], str], place: Path
 ) -> None:
-    shown = said(arguments)
+    shown = spoken(arguments)
     assert shown
     assert not hidden(shown)
     assert "Traceback" not in shown
@@ -172,15 +172,15 @@ def test_nothing_is_printed_another_way() -> None:
 
 
 def test_nor_the_environment(
-    said: Callable[[list[str]], str], monkeypatch: pytest.MonkeyPatch
+    spoken: Callable[[list[str]], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NAS_DB", NOWHERE)
-    shown = said(["status"])
+    shown = spoken(["status"])
     assert not hidden(shown)
     assert "\\x1b]0;owned\\x07[red]x[/red]\\u202e" in shown
 
 
 @pytest.mark.parametrize("arguments", SHOWN, ids=" ".join)
-def test_and_shows_it_whole(arguments: list[str], said: Callable[[list[str]], str]) -> None:
-    assert "[red]x[/red]" in said(arguments)
-    assert "[/]" in said(arguments)
+def test_and_shows_it_whole(arguments: list[str], spoken: Callable[[list[str]], str]) -> None:
+    assert "[red]x[/red]" in spoken(arguments)
+    assert "[/]" in spoken(arguments)

@@ -23,7 +23,7 @@ CHECKS = Path(gpu.__file__).with_name("gpu_checks.sh")
 
 
 def test_what_torch_says_of_its_mode_is_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    def told(mode: str) -> None:
+    def reported(mode: str) -> None:
         if mode == "warn":
             warnings.warn(
                 "Synchronization debug mode is a prototype feature and does not yet detect all"
@@ -31,7 +31,7 @@ def test_what_torch_says_of_its_mode_is_no_wait(monkeypatch: pytest.MonkeyPatch)
                 stacklevel=2,
             )
 
-    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", told)
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", reported)
     with gpu.synchronizations(torch.device("cuda")) as found:
         pass
     assert found == []
@@ -47,13 +47,13 @@ def test_a_section_that_is_ended_leaves_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `speed` has processes of its own, each with a context on the card."""
-    script, told = tmp_path / "section.py", tmp_path / "pid"
-    told.touch()
+    script, reported = tmp_path / "section.py", tmp_path / "pid"
+    reported.touch()
     script.write_text(
         "import pathlib, subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])\n"
         "print('row {\"a\": 1}', flush=True)\n"
-        f"pathlib.Path({str(told)!r}).write_text(str(child.pid))\n"
+        f"pathlib.Path({str(reported)!r}).write_text(str(child.pid))\n"
         "child.wait()\n"
     )
     monkeypatch.setattr(gpu, "__file__", str(script))
@@ -64,7 +64,7 @@ def test_a_section_that_is_ended_leaves_no_process(
         """As `wait`, but the section's time is over as soon as it has done what it is to do."""
         if timeout != 1234.0:
             return wait(self, timeout)
-        while not told.read_text():
+        while not reported.read_text():
             assert self.poll() is None
             time.sleep(0.05)
         raise subprocess.TimeoutExpired(self.args, timeout)
@@ -73,7 +73,7 @@ def test_a_section_that_is_ended_leaves_no_process(
     found = gpu.measure("device", "cuda")
     assert found["problem"] == "not done in 1234 s"
     assert found["rows"] == [{"a": 1}]
-    pid = int(told.read_text())
+    pid = int(reported.read_text())
     until = time.monotonic() + 20
     while _lives(pid) and time.monotonic() < until:
         time.sleep(0.05)
@@ -90,16 +90,16 @@ def _lives(pid: int) -> bool:
 def test_a_few_steps_are_profiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(gpu.SIZES, "cpu", gpu.Sizes("tiny", 1, batch=4, steps=9, processes=(1,)))
     bench = gpu.Bench("cpu")
-    asked: list[int] = []
+    requests: list[int] = []
     training = bench.training
 
     def noted(code: str, candidate: gpu.Candidate, batches: int) -> gpu.Training:
-        asked.append(batches)
+        requests.append(batches)
         return training(code, candidate, batches)
 
     monkeypatch.setattr(bench, "training", noted)
     kernels, busy = gpu.profiled(bench, bench.candidates(1)[0])
-    assert asked == [gpu.PROFILED]
+    assert requests == [gpu.PROFILED]
     assert kernels > 100
     assert 0 < busy <= 1
 
@@ -110,14 +110,14 @@ def test_a_process_is_warm_before_its_pace_is_taken(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(gpu.Training, "run", lambda self: done.append("pass") or 7.0)
     orders = iter(["go", "go"])
 
-    def told() -> str:
+    def reported() -> str:
         done.append("wait")
         try:
             return next(orders)
         except StopIteration:
             raise EOFError from None
 
-    gpu._pace("cpu", SimpleNamespace(recv=told, send=done.append))
+    gpu._pace("cpu", SimpleNamespace(recv=reported, send=done.append))
     one = ["wait", "pass", 7.0]
     assert done == ["pass", "pass", 7.0, *one, *one, "wait"]
 
@@ -135,7 +135,7 @@ def test_processes_are_started_once_and_as_many_run_as_are_wanted(
     ]
 
 
-def test_a_process_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(gpu.SIZES, "cpu", gpu.Sizes("tiny", 1, batch=4, steps=1, processes=(1, 2)))
     monkeypatch.setattr(gpu, "_pace", paces.one_that_dies)
     assert list(gpu.speed(gpu.Bench("cpu"))) == [{"processes": 1, "failed": "a process died"}]
@@ -174,24 +174,24 @@ def test_a_share_of_the_gpu_is_one_test_s_alone(monkeypatch: pytest.MonkeyPatch)
     assert cuda.calls == []  # a CPU's tests start no CUDA
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     whole_again()
-    assert cuda.asked["set_per_process_memory_fraction"] == (1.0, None)
+    assert cuda.requests["set_per_process_memory_fraction"] == (1.0, None)
 
 
 def test_all_of_it_is_over_in_ten_minutes(tmp_path: Path) -> None:
     """Each part is interrupted in time, so that pytest prints what failed, and killed after."""
-    told, tool = tmp_path / "told", tmp_path / "timeout"
-    tool.write_text(f'#!/bin/sh\necho "$@" >>{told}\n')
+    reported, tool = tmp_path / "told", tmp_path / "timeout"
+    tool.write_text(f'#!/bin/sh\necho "$@" >>{reported}\n')
     tool.chmod(0o755)
     folder = tmp_path / "checkout"
     (folder / "dist/wheels").mkdir(parents=True)
     (folder / "dist/wheels/a.whl").touch()
     (folder / "benchmarks").mkdir()
     (folder / "benchmarks" / CHECKS.name).write_bytes(CHECKS.read_bytes())
-    asked = {"DEVICE", "OUT", "PYTHON"}  # of the script that may have called this test
-    env = {name: value for name, value in os.environ.items() if name not in asked}
+    requests = {"DEVICE", "OUT", "PYTHON"}  # of the script that may have called this test
+    env = {name: value for name, value in os.environ.items() if name not in requests}
     env["PATH"] = f"{tmp_path}{os.pathsep}{env['PATH']}"
     subprocess.run(["bash", folder / "benchmarks" / CHECKS.name], env=env, check=True)
-    install, checks, figures = told.read_text().splitlines()
+    install, checks, figures = reported.read_text().splitlines()
     assert "pip install" in install
     assert "pytest -m cuda tests/cuda/test_cuda_processes.py tests/cuda/test_cuda_trials" in checks
     assert "benchmarks/gpu.py" in figures

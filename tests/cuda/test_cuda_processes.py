@@ -26,9 +26,9 @@ def executor(device: str, workers: int) -> LocalExecutor:
 
 
 def test_two_trials_of_a_search(gpu: str, tmp_path: Path) -> None:
-    asked = ("--trials", "2", "--executor", "local", "--epochs", "1", "--no-controls")
+    requests = ("--trials", "2", "--executor", "local", "--epochs", "1", "--no-controls")
     on = ("--gpus", "1", "--dataset", "digits") if gpu == "cuda" else ()
-    nas("search", write_space(tmp_path), *asked, *on, cwd=tmp_path)
+    nas("search", write_space(tmp_path), *requests, *on, cwd=tmp_path)
     assert list(results(tmp_path).values()) == ["ok", "ok"]
 
 

@@ -9,7 +9,7 @@ from bank_maker import fill
 from cuda_samples import ASSERTING, HUNGRY, SOUND, finish, trial
 
 from nas.experts.components import load
-from nas.experts.mixtures import sets_of
+from nas.experts.mixtures import enumerate_mixtures
 from nas.experts.screen import screen
 from nas.hardware.smoke import smoke_kernel
 from nas.schema import CHECKPOINT, Epoch, Outcome, Status
@@ -25,8 +25,8 @@ def test_figures_are_those_of_a_cpu(device: str, tmp_path: Path) -> None:
     right, outcome = finish(trial(tmp_path, 1, SOUND, "cpu"))
     assert outcome.status is Status.OK, outcome.message
     for attempt, precision, tolerance in ((2, "fp32", 0.01), (3, "bf16", 0.05)):
-        asked = trial(tmp_path, attempt, SOUND, device, recipe={"precision": precision})
-        found, outcome = finish(asked)
+        requests = trial(tmp_path, attempt, SOUND, device, recipe={"precision": precision})
+        found, outcome = finish(requests)
         assert outcome.status is Status.OK, outcome.message
         for a, b in zip(right, found, strict=True):
             assert b.train_loss == pytest.approx(a.train_loss, rel=tolerance)
@@ -75,7 +75,7 @@ def test_out_of_memory_has_its_own_outcome_and_the_next_trial_is_sound(
 def test_a_screen_is_that_of_a_cpu(device: str, columns: list[str], tmp_path: Path) -> None:
     experts = load(*fill(tmp_path / "bank"))
     families = [entry.family for entry in experts.entries]
-    sets = sets_of(families, 2, limit=1000, seed=0)
+    sets = enumerate_mixtures(families, 2, limit=1000, seed=0)
     right = screen(experts, sets, top=4, seed=0)
     found = screen(experts.on(device), sets, top=4, seed=0)
     assert found.members.tolist() == right.members.tolist()

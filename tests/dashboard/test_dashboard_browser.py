@@ -13,10 +13,10 @@ def test_a_new_candidate_appears_by_itself(maker: Maker, browser: Browser, tmp_p
         page = browser.new_page()
         page.set_default_timeout(60_000)
         wrong: list[str] = []
-        asked: set[str] = set()
+        requests: set[str] = set()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else 0)
-        page.on("request", lambda request: asked.add(request.url))
+        page.on("request", lambda request: requests.add(request.url))
         page.goto(f"http://127.0.0.1:{port}/")
         expect(page.locator("body")).to_contain_text("1 candidate drawn")
         page.evaluate("window.same = true")
@@ -27,7 +27,7 @@ def test_a_new_candidate_appears_by_itself(maker: Maker, browser: Browser, tmp_p
         assert wrong == []
         of_others = [
             url
-            for url in asked
+            for url in requests
             if not url.startswith((f"http://127.0.0.1:{port}/", "data:", "blob:"))
         ]
         assert of_others == []

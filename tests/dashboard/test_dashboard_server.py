@@ -18,7 +18,7 @@ from ledger_maker import Maker
 from real_nas import run as nas
 
 from nas.report import dashboard
-from nas.report.dashboard import Answer, Kept
+from nas.report.dashboard import CachedResponse, Response
 from nas.schema import ProblemError
 
 HERE = Path(__file__).parent
@@ -172,15 +172,15 @@ def test_reading_all_the_time_never_refuses_a_writer(tmp_path: Path) -> None:
                 counts.append(int(drawn(body).split()[0]) if "drawn:" in drawn(body) else 0)
     finally:
         until.touch()
-        said, _ = writer.communicate(timeout=60)
-    written, refused = map(int, said.split())
+        messages, _ = writer.communicate(timeout=60)
+    written, refused = map(int, messages.split())
     assert refused == 0
     assert written > 20
     assert counts == sorted(counts)
     assert counts[-1] > counts[0]  # it read while there was writing
 
 
-def test_a_taken_port_is_told_in_one_line(maker: Maker) -> None:
+def test_a_taken_port_is_reported_in_one_line(maker: Maker) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -200,14 +200,16 @@ def test_a_taken_port_is_told_in_one_line(maker: Maker) -> None:
         (["--port", "65536"], 2, ["--port"]),
     ],
 )
-def test_bad_input_is_told(arguments: list[str], code: int, words: list[str], maker: Maker) -> None:
+def test_bad_input_is_reported(
+    arguments: list[str], code: int, words: list[str], maker: Maker
+) -> None:
     done = nas("dashboard", "-p", "0", *arguments, cwd=Path(maker.path).parent)
     assert done.returncode == code
     for word in words:
         assert word in done.stderr
 
 
-def test_what_goes_wrong_later_is_told_in_the_browser(maker: Maker) -> None:
+def test_what_goes_wrong_later_is_reported_in_the_browser(maker: Maker) -> None:
     with served(maker) as port:
         maker.ledger.close()
         Path(maker.path).rename(Path(maker.path).with_name("moved.db"))
@@ -220,12 +222,12 @@ def test_what_goes_wrong_later_is_told_in_the_browser(maker: Maker) -> None:
 def test_whoever_asks_at_once_gets_one_answer() -> None:
     made: list[int] = []
 
-    def make() -> Answer:
+    def make() -> Response:
         made.append(len(made))
         time.sleep(0.05)
-        return Answer(b"x", '"x"')
+        return Response(b"x", '"x"')
 
-    kept = Kept(make, clock=lambda: 0.0)
+    kept = CachedResponse(make, clock=lambda: 0.0)
     threads = [threading.Thread(target=kept.get) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -238,11 +240,11 @@ def test_an_answer_that_took_long_is_kept_longer() -> None:
     times = iter([0.0, 3.0, 14.9, 15.1, 15.2, 17.1, 17.3, 17.4])
     made: list[Any] = []
 
-    def make() -> Answer:
+    def make() -> Response:
         made.append(1)
-        return Answer(b"x", '"x"')
+        return Response(b"x", '"x"')
 
-    kept = Kept(make, clock=lambda: next(times))
+    kept = CachedResponse(make, clock=lambda: next(times))
     kept.get()  # took 3 s: kept for 12 more
     kept.get()  # at 14.9
     assert len(made) == 1
@@ -254,15 +256,15 @@ def test_an_answer_that_took_long_is_kept_longer() -> None:
 
 
 def test_a_failure_is_not_kept() -> None:
-    answers = iter([ProblemError("locked"), Answer(b"x", '"x"')])
+    answers = iter([ProblemError("locked"), Response(b"x", '"x"')])
 
-    def make() -> Answer:
+    def make() -> Response:
         answer = next(answers)
         if isinstance(answer, ProblemError):
             raise answer
         return answer
 
-    kept = Kept(make, clock=lambda: 0.0)
+    kept = CachedResponse(make, clock=lambda: 0.0)
     with pytest.raises(ProblemError):
         kept.get()
     assert kept.get().body == b"x"

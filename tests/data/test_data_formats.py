@@ -351,7 +351,7 @@ class TestCheck:
         ]
         assert all(entry.about and entry.how for entry in nas.data.describe())
 
-    def test_what_is_said_of_a_set_is_so(self, tiny_imagenet: Path) -> None:
+    def test_what_is_reported_of_a_set_is_so(self, tiny_imagenet: Path) -> None:
         for entry in nas.data.describe()[:-1]:
             source, _ = find(entry.name, tiny_imagenet)
             if entry.name != "tiny-imagenet":  # of which a part lies here

@@ -68,9 +68,9 @@ class TestAsked:
 
     def test_two_folders_of_images_named_like_parts(self, tmp_path: Path, load_small: Load) -> None:
         make_folder(tmp_path, {"train": 8, "test": 8})
-        said = problem(tmp_path)
-        assert "test and train may be parts of the data set" in said
-        assert f"--dataset {shlex.quote(f'classes:{tmp_path}')}" in said
+        messages = problem(tmp_path)
+        assert "test and train may be parts of the data set" in messages
+        assert f"--dataset {shlex.quote(f'classes:{tmp_path}')}" in messages
         data = load_small(f"classes:{tmp_path}", image_size=8)
         assert data.class_names == ("test", "train")
         assert nas.data.canonical(f"classes:{tmp_path}/../{tmp_path.name}").endswith(str(tmp_path))
@@ -83,9 +83,9 @@ class TestAsked:
     def test_unsorted_test_images(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "train", TWO)
         write_image(tmp_path / "test" / "1.png", (1, 2, 3), (4, 4))
-        said = problem(tmp_path)
-        assert "whose images are in no class folders" in said
-        assert str(tmp_path / "test" / "CLASS") in said
+        messages = problem(tmp_path)
+        assert "whose images are in no class folders" in messages
+        assert str(tmp_path / "test" / "CLASS") in messages
 
     def test_one_part_twice(self, tmp_path: Path) -> None:
         for name in ("train", "training"):
@@ -100,9 +100,9 @@ class TestAsked:
     def test_parts_beside_something_else(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "train", TWO)
         make_folder(tmp_path / "extra", TWO)
-        said = problem(tmp_path)
-        assert "train may be parts of the data set, but extra beside them can not" in said
-        assert f"move {tmp_path / 'extra'} elsewhere" in said
+        messages = problem(tmp_path)
+        assert "train may be parts of the data set, but extra beside them can not" in messages
+        assert f"move {tmp_path / 'extra'} elsewhere" in messages
 
     @pytest.mark.parametrize(
         "names",
@@ -124,9 +124,9 @@ class TestAsked:
     ) -> None:
         for name in names:
             make_folder(tmp_path / name, TWO)
-        said = problem(tmp_path)
-        assert "may be parts of the data set, by their names, or classes" in said
-        assert f"--dataset {shlex.quote(f'classes:{tmp_path}')}" in said
+        messages = problem(tmp_path)
+        assert "may be parts of the data set, by their names, or classes" in messages
+        assert f"--dataset {shlex.quote(f'classes:{tmp_path}')}" in messages
         assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == len(names)
 
     @pytest.mark.parametrize("names", [("constrain", "contest"), ("device", "trains", "latest")])
@@ -160,18 +160,18 @@ class TestAsked:
         """Their test images are not to be trained on."""
         for name, parts in inside.items():
             make_folder(tmp_path / name, dict.fromkeys(parts or (".",), 3))
-        said = problem(tmp_path)
-        assert f"cat holds {' and '.join(inside['cat'])}, which may be parts" in said
-        assert f"name the parts train, val and test: {tmp_path / 'train' / 'CLASS'}" in said
+        messages = problem(tmp_path)
+        assert f"cat holds {' and '.join(inside['cat'])}, which may be parts" in messages
+        assert f"name the parts train, val and test: {tmp_path / 'train' / 'CLASS'}" in messages
         assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == 2
 
     def test_a_data_set_in_parts_beside_another_folder(self, tmp_path: Path) -> None:
         for part in ("train", "val"):
             make_folder(tmp_path / "pets" / part, TWO)
         make_folder(tmp_path / "doc", {"fig": 3})
-        said = problem(tmp_path)
-        assert "pets holds train and val, which may be parts" in said
-        assert said.endswith(f"if not, type --dataset {shlex.quote(f'folder:{tmp_path}/pets')}")
+        messages = problem(tmp_path)
+        assert "pets holds train and val, which may be parts" in messages
+        assert messages.endswith(f"if not, type --dataset {shlex.quote(f'folder:{tmp_path}/pets')}")
 
     def test_one_folder_named_like_a_part_is_a_class_s_own(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "vehicles", {"bus": 3, "train": 3})
@@ -180,9 +180,9 @@ class TestAsked:
 
     def test_a_folder_too_high(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "my pets", TWO)
-        said = problem(tmp_path)
-        assert "1 found" in said
-        assert f"--dataset {shlex.quote(f'folder:{tmp_path}/my pets')}" in said
+        messages = problem(tmp_path)
+        assert "1 found" in messages
+        assert f"--dataset {shlex.quote(f'folder:{tmp_path}/my pets')}" in messages
 
 
 class TestFound:
@@ -213,14 +213,14 @@ class TestFound:
         ],
     )
     def test_what_was_given(
-        self, each: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, each: int, messages: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for part, count in (("train", 4), ("valid", each), ("test", 3)):
             make_folder(tmp_path / "pets" / part, {"cat": count, "dog": count})
         monkeypatch.chdir(tmp_path / "pets")
         assert self.line("folder:.") == (
             f"pets: {2 * each + 14} images in 2 classes: 8 train, {2 * each} validation,"
-            f" 6 test.{said}"
+            f" 6 test.{messages}"
         )
 
 
@@ -236,8 +236,8 @@ class TestSaid:
         for name in ("x.png", "y.png", ".hidden.png"):
             write_image(tmp_path / name, (1, 2, 3), (4, 4))
         for kind in ("folder", "classes"):
-            said = f"2 images lie in no class folder, and so unused: {tmp_path / 'x.png'}."
-            assert self.notes(f"{kind}:{tmp_path}") == said
+            messages = f"2 images lie in no class folder, and so unused: {tmp_path / 'x.png'}."
+            assert self.notes(f"{kind}:{tmp_path}") == messages
 
     def test_images_beside_parts(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "train", {"cat": 9, "dog": 9})
@@ -250,8 +250,8 @@ class TestSaid:
         for part, names in (("train", "abcd"), ("val", "bc"), ("test", "a")):
             make_folder(tmp_path / part, dict.fromkeys(names, 5))
         (tmp_path / "val" / "a").mkdir()
-        said = "No validation image is of a, d. No test image is of b, c, d."
-        assert self.notes(f"folder:{tmp_path}") == said
+        messages = "No validation image is of a, d. No test image is of b, c, d."
+        assert self.notes(f"folder:{tmp_path}") == messages
 
     def test_validation_images_of_one_class_are_refused(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "train", TWO)
@@ -305,7 +305,7 @@ class TestFiles:
         assert nas.data.num_classes(f"folder:{tmp_path}", tmp_path) == 2
 
     @pytest.mark.parametrize("closed", ["cat/deep", "cat", "."])
-    def test_a_folder_that_cannot_be_read_is_told(
+    def test_a_folder_that_cannot_be_read_is_reported(
         self, tmp_path: Path, closed: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         make_folder(tmp_path, TWO)
@@ -326,11 +326,11 @@ class TestFiles:
         make_folder(tmp_path, TWO)
         (tmp_path / "eel").mkdir()
         (tmp_path / "eel" / "1.heic").touch()
-        said = problem(tmp_path)
-        assert "eel: this class has no image" in said
-        assert ".webp" in said
+        messages = problem(tmp_path)
+        assert "eel: this class has no image" in messages
+        assert ".webp" in messages
 
-    def test_every_folder_is_a_class_where_asked(self, tmp_path: Path) -> None:
+    def test_every_folder_is_a_class_where_queried(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "train", TWO)
         make_folder(tmp_path / "val", TWO)
         assert of_classes(tmp_path).parts == (tmp_path,)

@@ -42,9 +42,9 @@ class TestChanges:
     def test_a_class_more(self, pets: Path) -> None:
         before = look(f"folder:{pets}")
         shutil.copytree(pets / "dog", pets / "ape")
-        said = changes(pets, before)
-        assert "1 class added (ape)" in said
-        assert "6 files added (ape/00.png, ape/01.JPG, ape/02.bmp, …)" in said
+        messages = changes(pets, before)
+        assert "1 class added (ape)" in messages
+        assert "6 files added (ape/00.png, ape/01.JPG, ape/02.bmp, …)" in messages
 
     def test_a_class_less(self, pets: Path) -> None:
         shutil.copytree(pets / "dog", pets / "ape")
@@ -187,13 +187,13 @@ class TestDataSets:
 
 class TestExamine:
     def test_every_image_is_looked_at(self, pets: Path) -> None:
-        told = []
+        reported = []
         examine(
             Task(dataset=f"folder:{pets}"),
             pets,
-            tell=lambda done, total: told.append((done, total)),
+            tell=lambda done, total: reported.append((done, total)),
         )
-        assert (12, 12) in told
+        assert (12, 12) in reported
         (pets / "cat" / "x.png").write_text("no image")
         (pets / "dog" / "y.jpg").touch()
         with pytest.raises(ProblemError, match=r"2 of 14 images.*x\.png.*y\.jpg"):

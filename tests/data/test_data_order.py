@@ -5,14 +5,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.data.batches import order, steps
+from nas.data.batches import batch_indices, steps
 
 
 @given(st.integers(2, 300), st.integers(2, 70), st.booleans())
 def test_every_image_comes_once_in_even_batches_and_none_alone(
     count: int, batch_size: int, shuffled: bool
 ) -> None:
-    batches = order(count, batch_size, torch.Generator().manual_seed(0) if shuffled else None)
+    batches = batch_indices(
+        count, batch_size, torch.Generator().manual_seed(0) if shuffled else None
+    )
     assert sorted(torch.cat(batches).tolist()) == list(range(count))
     sizes = [len(batch) for batch in batches]
     assert len(sizes) == steps(count, batch_size)
@@ -32,4 +34,4 @@ def test_every_image_comes_once_in_even_batches_and_none_alone(
     ],
 )
 def test_by_hand(count: int, batch_size: int, sizes: list[int]) -> None:
-    assert [len(batch) for batch in order(count, batch_size, None)] == sizes
+    assert [len(batch) for batch in batch_indices(count, batch_size, None)] == sizes

@@ -59,11 +59,13 @@ class TestBadFiles:
 
     def test_all_of_them_at_once(self, tmp_path: Path) -> None:
         bad = self.hostile(tmp_path)
-        told = []
+        reported = []
         with pytest.raises(ProblemError, match="7 of 8 images cannot be read") as caught:
-            look_at_all([tmp_path / "sound.png", *bad.values()], lambda *step: told.append(step))
+            look_at_all(
+                [tmp_path / "sound.png", *bad.values()], lambda *step: reported.append(step)
+            )
         assert all(str(path) in caught.value.problem.what for path in bad.values())
-        assert told == [(n, 8) for n in range(1, 9)]
+        assert reported == [(n, 8) for n in range(1, 9)]
 
     def test_ten_and_a_count(self, tmp_path: Path) -> None:
         paths = [tmp_path / f"{i:02d}.png" for i in range(13)]

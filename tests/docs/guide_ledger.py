@@ -22,8 +22,8 @@ FAILS = ("starnet", 0.3)
 def make(path: Path) -> Maker:
     """Writes the ledger; always the same but for its times."""
     space = load("tiny")
-    asked = {"dataset": "digits", "sampler": "stratified", "seed": 0, "trials": DRAWS}
-    maker = Maker(path, space=space, name="tiny-digits", **asked)
+    requests = {"dataset": "digits", "sampler": "stratified", "seed": 0, "trials": DRAWS}
+    maker = Maker(path, space=space, name="tiny-digits", **requests)
     sampler = make_sampler("stratified", space, 0)
     rng = np.random.default_rng(7)
     records: list[Record] = []

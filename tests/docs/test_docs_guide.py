@@ -66,8 +66,8 @@ def test_every_snippet_prints_what_the_guide_says(here: Path, anew: bool) -> Non
         elif "export-study" in block.code:
             nas(*block.code.split()[1:], cwd=here)
     if anew:
-        rewrite({block.where: said for block, said in ran if block.where[0] >= 0})
-    assert [b.output for b in blocks() if b.kind == "python"] == [said for _, said in ran]
+        rewrite({block.where: messages for block, messages in ran if block.where[0] >= 0})
+    assert [b.output for b in blocks() if b.kind == "python"] == [messages for _, messages in ran]
     assert (here / "effects.html").stat().st_size > 1e6  # plotly is inside
 
 

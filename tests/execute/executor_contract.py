@@ -167,7 +167,7 @@ class ExecutorContract:
         self.make().run(driver)
         assert driver.events == []
 
-    def test_waits_when_told_to(self, tmp_path: Path) -> None:
+    def test_waits_when_reported_to(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["ok", "ok"], tmp_path)
         driver.waits = 3
         self.make().run(driver)
@@ -231,9 +231,9 @@ class ProcessContract(ExecutorContract):
     def test_a_worker_is_used_again_and_has_one_thread(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["ok", "oom", "throw", "ok", "ok"], tmp_path)
         self.make().run(driver)
-        said = {driver.outcomes[attempt].message for attempt in (1, 4, 5)}
-        assert len(said) == 1  # the same process each time
-        (line,) = said
+        messages = {driver.outcomes[attempt].message for attempt in (1, 4, 5)}
+        assert len(messages) == 1  # the same process each time
+        (line,) = messages
         assert line.endswith("device= threads=1")
         assert f"pid={psutil.Process().pid} " not in line
 
@@ -384,7 +384,7 @@ class ProcessContract(ExecutorContract):
         }
 
     @pytest.mark.parametrize("deed", ["sleep", "hold_gil", "throw", "silent", "leave 1"])
-    def test_whatever_way_a_trial_ends_badly_its_gpu_is_asked(
+    def test_whatever_way_a_trial_ends_badly_its_gpu_is_queried(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str
     ) -> None:
         """A lost GPU may answer no call at all."""

@@ -49,15 +49,15 @@ def test_the_first_that_works_and_has_room(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", listed)
     monkeypatch.setattr(Known, "free", free)
-    said: list[str] = []
-    with GpuSandbox(len(listed.split(",")), said.append) as sandbox:
+    messages: list[str] = []
+    with GpuSandbox(len(listed.split(",")), messages.append) as sandbox:
         assert sandbox.call(fake.device).value == chosen
         first = sandbox.call(fake.pid).value
         assert sandbox.call(fake.pid).value == first
         sandbox.close()
         assert sandbox.call(fake.device).value == chosen
     over = [f"GPU {gpu} does not work and is passed over" for gpu in passed_over]
-    assert [line.partition(":")[0] for line in said] == over
+    assert [line.partition(":")[0] for line in messages] == over
 
 
 def test_it_is_chosen_anew_when_others_have_come(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,45 +71,47 @@ def test_it_is_chosen_anew_when_others_have_come(monkeypatch: pytest.MonkeyPatch
         assert sandbox.call(fake.device).value == "second"
 
 
-def test_where_none_works_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_none_works_it_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "dead")
-    said: list[str] = []
-    with GpuSandbox(1, said.append) as sandbox:
+    messages: list[str] = []
+    with GpuSandbox(1, messages.append) as sandbox:
         for _ in range(2):
             with pytest.raises(NoGpuError, match="no GPU works"):
                 sandbox.call(fake.device)
-    assert said == ["GPU 0 does not work and is passed over: dead is dead"]
+    assert messages == ["GPU 0 does not work and is passed over: dead is dead"]
 
 
 @pytest.mark.parametrize("accident", ["killed", "hangs", "raises"])
-def test_one_that_cannot_be_asked_is_asked_again(
+def test_one_that_cannot_be_queried_is_queried_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, accident: str
 ) -> None:
-    asked = tmp_path / "asked"
-    name = f"{accident} once {asked}"
+    requests = tmp_path / "asked"
+    name = f"{accident} once {requests}"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", name)
     call = Sandbox.call
 
     def hurried(sandbox: Sandbox, *args: Any, timeout: float = 300.0) -> Answer[Any]:
-        hangs = args[0] is gpu_sandbox.ask_gpu and not asked.exists()
+        hangs = args[0] is gpu_sandbox.ask_gpu and not requests.exists()
         return call(sandbox, *args, timeout=2.0 if hangs else timeout)
 
     if accident == "hangs":
         monkeypatch.setattr(GpuSandbox, "call", hurried)
-    said: list[str] = []
-    with GpuSandbox(1, said.append) as sandbox:
+    messages: list[str] = []
+    with GpuSandbox(1, messages.append) as sandbox:
         assert sandbox.call(fake.device).value == name
-    assert said == []
+    assert messages == []
 
 
-def test_one_that_can_never_be_asked_is_passed_over_for_this_time(
+def test_one_that_can_never_be_queried_is_passed_over_for_this_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "unasked killed")
-    said: list[str] = []
-    with GpuSandbox(1, said.append) as sandbox:
+    messages: list[str] = []
+    with GpuSandbox(1, messages.append) as sandbox:
         with pytest.raises(NoGpuError, match="killed by SIGKILL"):
             sandbox.call(fake.device)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "good")
         assert sandbox.call(fake.device).value == "good"
-    assert [line.partition(":")[0] for line in said] == ["GPU 0 cannot be asked whether it works"]
+    assert [line.partition(":")[0] for line in messages] == [
+        "GPU 0 cannot be asked whether it works"
+    ]

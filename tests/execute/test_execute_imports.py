@@ -15,7 +15,7 @@ from planted import plant
 from nas.execute.local import LocalExecutor
 from nas.import_path import cwd_left_out, importable
 from nas.processes import Sandbox
-from nas.report.stats_process import Beside
+from nas.report.stats_process import StatsProcess
 from nas.schema import Status
 
 
@@ -70,7 +70,7 @@ def test_a_local_trial_trains(here: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_the_page_s_second_process_reads_to_the_end() -> None:
-    with Beside() as beside:
+    with StatsProcess() as beside:
         beside._pipes[0].close()
         assert beside._process.wait(timeout=120) == 0
 

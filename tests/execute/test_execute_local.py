@@ -16,7 +16,7 @@ class TestLocal(ProcessContract):
     def make(self, workers: int = 1, gpus: int = 0) -> Executor:
         return LocalExecutor(workers=workers, gpus=gpus, evaluate=EVALUATE)
 
-    def test_an_exit_code_is_told(self, tmp_path: Path) -> None:
+    def test_an_exit_code_is_reported(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["leave 139", "leave 0"], tmp_path)
         self.make().run(driver)
         assert driver.statuses == [Status.CRASH] * 2
@@ -84,10 +84,12 @@ class TestLocal(ProcessContract):
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accident: str
     ) -> None:
         monkeypatch.setattr(trial_process, "PAUSE_SECONDS", 0.0)
-        asked = tmp_path / "asked"
+        requests = tmp_path / "asked"
         if accident == "hangs":  # its limit is past as soon as it does
-            monkeypatch.setattr(trial_process, "awake", lambda: awake() + 1000.0 * asked.exists())
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{accident} once {asked}")
+            monkeypatch.setattr(
+                trial_process, "awake", lambda: awake() + 1000.0 * requests.exists()
+            )
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{accident} once {requests}")
         driver = ScriptedDriver(["kill 9", "use"], tmp_path, device="cuda")
         self.run_on_a_gpu(driver)
         assert driver.statuses == [Status.KILLED, Status.OK]

@@ -99,9 +99,9 @@ class TestRay(ProcessContract):
     def test_an_actor_that_heeds_nothing_is_killed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from nas.execute.tune_bridge import Desk
+        from nas.execute.tune_bridge import TuneBridge
 
-        monkeypatch.setattr(Desk, "DEAF_SECONDS", 1.0)
+        monkeypatch.setattr(TuneBridge, "DEAF_SECONDS", 1.0)
         driver = ScriptedDriver(["deafen", "ok"], tmp_path)
         driver.limit(1.0, 1)
         executor = RayExecutor(evaluate=EVALUATE)

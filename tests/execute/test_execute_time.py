@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from nas.campaign.timer import Clock
+from nas.campaign.timer import BudgetTimer
 from nas.processes import Sandbox
 from nas.working_time import LONGEST_GAP, WorkingTime
 
-ASKED = """
+REQUEST = """
 import sys
 from nas.working_time import awake
 awake()
@@ -35,12 +35,12 @@ def test_a_long_gap_between_two_looks_counts_as_the_longest_that_is_none() -> No
 
 @pytest.fixture
 def process() -> Iterator["subprocess.Popen[str]"]:
-    asked = subprocess.Popen(
-        [sys.executable, "-c", ASKED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    requests = subprocess.Popen(
+        [sys.executable, "-c", REQUEST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    yield asked
-    asked.kill()
-    asked.communicate()
+    yield requests
+    requests.kill()
+    requests.communicate()
 
 
 def awake_in(process: "subprocess.Popen[str]") -> float:
@@ -68,7 +68,7 @@ def test_a_process_that_waits_spends_it(process: "subprocess.Popen[str]") -> Non
 
 
 def test_a_stop_costs_no_budget(working_time: list[float]) -> None:
-    clock = Clock(worked=0.0, budget=60.0)
+    clock = BudgetTimer(worked=0.0, budget=60.0)
     clock.start()
     working_time[0] += 1000.0  # Ctrl-Z, and fg after lunch
     clock.advance()

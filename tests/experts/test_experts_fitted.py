@@ -9,14 +9,14 @@ from bank_maker import fill, labels, put
 from torch.nn import functional
 
 from nas.experts import Bank, BankError
-from nas.experts.components import Experts, load
+from nas.experts.components import ExpertPredictions, load
 from nas.experts.fitting import ROUNDS, _selected, gates, selection
-from nas.experts.mixtures import sets_of
+from nas.experts.mixtures import enumerate_mixtures
 from nas.experts.screen import screen
 
 
 @pytest.fixture
-def experts(tmp_path: Path) -> Experts:
+def experts(tmp_path: Path) -> ExpertPredictions:
     return load(*fill(tmp_path / "bank"))
 
 
@@ -53,15 +53,15 @@ def routed(images: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     truth = torch.randint(3, (images,), generator=generator)
     logits = torch.zeros(2, 3, images)
     for expert in range(2):
-        said = torch.where(side == expert, truth, (truth + 1) % 3)
-        logits[expert, said, torch.arange(images)] = 4.0
+        messages = torch.where(side == expert, truth, (truth + 1) % 3)
+        logits[expert, messages, torch.arange(images)] = 4.0
     features = torch.stack([2.0 * side - 1, torch.randn(images, generator=generator)], dim=1)
     return logits, truth, features
 
 
-def test_a_gate_learns_whom_to_ask(experts: Experts) -> None:
+def test_a_gate_learns_whom_to_ask(experts: ExpertPredictions) -> None:
     parts = {split: routed(n, n) for split, n in (("held", 200), ("val", 150), ("test", 100))}
-    table = Experts(
+    table = ExpertPredictions(
         experts.entries[:2],
         {split: part[0] for split, part in parts.items()},
         {split: part[1] for split, part in parts.items()},
@@ -74,8 +74,8 @@ def test_a_gate_learns_whom_to_ask(experts: Experts) -> None:
     assert selection(table, np.array([[0, 1]])).val[0] < 0.85
 
 
-def test_a_gate_does_not_depend_on_its_neighbours(experts: Experts) -> None:
-    members = sets_of(experts.families, 3, limit=100).members
+def test_a_gate_does_not_depend_on_its_neighbours(experts: ExpertPredictions) -> None:
+    members = enumerate_mixtures(experts.families, 3, limit=100).members
     together = gates(experts, members)
     for at in (0, 4, 9):
         by_itself = gates(experts, members[at : at + 1])
@@ -83,12 +83,12 @@ def test_a_gate_does_not_depend_on_its_neighbours(experts: Experts) -> None:
         assert by_itself.val_loss[0] == pytest.approx(together.val_loss[at], rel=1e-4)
 
 
-def test_a_whole_screen(experts: Experts) -> None:
-    told: dict[str, tuple[int, int]] = {}
-    sets = sets_of(experts.families, 3, limit=100)
-    found = screen(experts, sets, top=4, watch=lambda what, n, of: told.update({what: (n, of)}))
+def test_a_whole_screen(experts: ExpertPredictions) -> None:
+    reported: dict[str, tuple[int, int]] = {}
+    sets = enumerate_mixtures(experts.families, 3, limit=100)
+    found = screen(experts, sets, top=4, watch=lambda what, n, of: reported.update({what: (n, of)}))
     fits = dict.fromkeys(("probes", "static weights", "gates"), (4, 4))
-    assert told == {"averages": (10, 10), **fits}
+    assert reported == {"averages": (10, 10), **fits}
     c = found.columns
     assert (np.diff(c["uniform"]) <= 0).all()
     assert (c["oracle"] >= c["best_member"]).all()
@@ -124,7 +124,7 @@ class TestLoad:
         with pytest.raises(BankError, match="not finite"):
             load(bank, entries)
 
-    def test_a_damaged_file_is_told(self, tmp_path: Path) -> None:
+    def test_a_damaged_file_is_reported(self, tmp_path: Path) -> None:
         bank, entries = fill(tmp_path / "bank", "ab")
         (bank.folder / entries[0].key / "features.safetensors").write_bytes(b"{}")
         with pytest.raises(BankError, match="checksum"):
@@ -136,7 +136,7 @@ class TestLoad:
             load(bank, [put(bank, "a", features=None)])
 
 
-def test_what_is_too_large_or_too_slow_is_left_out(experts: Experts) -> None:
+def test_what_is_too_large_or_too_slow_is_left_out(experts: ExpertPredictions) -> None:
     pairs, triples = np.array([[0, 1]]), np.array([[0, 1, 2]])
     assert experts.within(triples, None, None).all()
     assert experts.within(triples, 3000, 0.0031).all()

@@ -10,13 +10,13 @@ from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
 from nas.experts import Bank, linear_probe
-from nas.experts.components import Experts, load
+from nas.experts.components import ExpertPredictions, load
 from nas.experts.linear_probe import RIDGE, fit, probes
-from nas.experts.mixtures import sets_of
+from nas.experts.mixtures import enumerate_mixtures
 
 
 @pytest.fixture
-def experts(tmp_path: Path) -> Experts:
+def experts(tmp_path: Path) -> ExpertPredictions:
     return load(*fill(tmp_path / "bank"))
 
 
@@ -82,7 +82,7 @@ def test_without_features_it_is_the_average(tmp_path: Path) -> None:
     )
 
 
-def test_views_have_variance_one(experts: Experts) -> None:
+def test_views_have_variance_one(experts: ExpertPredictions) -> None:
     held = experts.views["held"]
     assert held.shape[0] == 5
     assert held.var(dim=1).sum(dim=1) == pytest.approx(torch.ones(5), abs=1e-4)
@@ -90,9 +90,9 @@ def test_views_have_variance_one(experts: Experts) -> None:
 
 
 def test_a_probe_does_not_depend_on_its_neighbours(
-    experts: Experts, monkeypatch: pytest.MonkeyPatch
+    experts: ExpertPredictions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    members = sets_of(experts.families, 3, limit=100).members
+    members = enumerate_mixtures(experts.families, 3, limit=100).members
     together = probes(experts, members)
     monkeypatch.setattr(linear_probe, "_CELLS", 1)  # one at a time
     alone = probes(experts, members)

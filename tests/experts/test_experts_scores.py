@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from nas.experts.averages import alone, oracle, uniform
-from nas.experts.mixtures import sets_of
+from nas.experts.averages import oracle, single_scores, uniform
+from nas.experts.mixtures import enumerate_mixtures
 from nas.schema import ProblemError
 
 
@@ -27,7 +27,7 @@ def test_averages_and_oracles_are_those_of_each_mixture_by_itself(seed: int, k: 
     members = np.array(list(combinations(range(6), k)))
     accuracy, loss = uniform(logits, labels, members)
     bound = oracle(logits, labels, members)
-    own = alone(logits, labels)
+    own = single_scores(logits, labels)
     for at, row in enumerate(members.tolist()):
         mean = logits[row].mean(dim=0).T
         assert accuracy[at] == pytest.approx(float((mean.argmax(1) == labels).double().mean()))
@@ -47,7 +47,7 @@ def test_an_average_may_be_right_where_no_expert_is() -> None:
     by_hand = [np.log(2 * np.exp(2.5) + np.exp(4)) - 4, np.log(2 + np.exp(9))]
     assert loss[0] == pytest.approx(np.mean(by_hand), rel=1e-6)
     assert oracle(logits, labels, np.array([[0, 1]])) == [0.0]
-    assert alone(logits, labels).tolist() == [0.0, 0.0]
+    assert single_scores(logits, labels).tolist() == [0.0, 0.0]
 
 
 def test_experts_that_say_nothing_are_not_taken_for_right() -> None:
@@ -66,12 +66,12 @@ def test_all_mixtures_are_listed_once(sizes: list[int], k: int, seed: int) -> No
         for members in combinations(range(len(families)), k)
         if len({families[m] for m in members}) == k
     ]
-    found = sets_of(families, k, limit=10_000)
+    found = enumerate_mixtures(families, k, limit=10_000)
     assert sorted(map(tuple, found.members.tolist())) == brute
     assert found.members.tolist() == sorted(found.members.tolist())
     assert (found.total, found.sampled) == (len(brute), False)
     half = max(1, len(brute) // 2)
-    some = sets_of(families, k, limit=half, seed=seed)
+    some = enumerate_mixtures(families, k, limit=half, seed=seed)
     assert {tuple(row) for row in some.members.tolist()} <= set(brute)
     assert len({tuple(row) for row in some.members.tolist()}) == len(some.members) == half
     assert some.sampled == (half < len(brute))
@@ -82,7 +82,7 @@ def test_a_sample_is_uniform_over_mixtures() -> None:
     families = ["a", "a", "b", "c"]
     counts: dict[tuple[int, ...], int] = {}
     for seed in range(600):
-        for row in sets_of(families, 2, limit=2, seed=seed).members.tolist():
+        for row in enumerate_mixtures(families, 2, limit=2, seed=seed).members.tolist():
             counts[tuple(row)] = counts.get(tuple(row), 0) + 1
     assert len(counts) == 5
     assert max(abs(n - 240) for n in counts.values()) < 60  # 4 standard deviations of 12
@@ -90,7 +90,7 @@ def test_a_sample_is_uniform_over_mixtures() -> None:
 
 def test_too_few_families_are_refused() -> None:
     with pytest.raises(ProblemError, match="the bank has 2 families"):
-        sets_of(["a", "a", "b"], 3, limit=10)
+        enumerate_mixtures(["a", "a", "b"], 3, limit=10)
 
 
 def test_progress_reaches_the_end() -> None:

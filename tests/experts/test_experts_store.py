@@ -54,7 +54,7 @@ def test_a_second_writer_replaces_the_first(bank: Bank) -> None:
 
 @pytest.mark.parametrize("name", ["logits.safetensors", "features.safetensors", "entry.json"])
 @pytest.mark.parametrize("how", ["flip", "cut", "gone", "empty"])
-def test_damage_is_found_and_told(bank: Bank, name: str, how: str) -> None:
+def test_damage_is_found_and_reported(bank: Bank, name: str, how: str) -> None:
     entry, other = put(bank, "ant"), put(bank, "bee")
     path = bank.folder / entry.key / name
     content = bytearray(path.read_bytes())

@@ -7,7 +7,7 @@ from ledger_maker import Maker
 from safetensors.torch import save_file
 from torch import nn
 
-from nas.ledger import Drawn
+from nas.ledger import NewCandidate
 from nas.schema import Outcome, Status
 
 CODE = '''"""A model that needs torch alone."""
@@ -22,7 +22,7 @@ def build(num_classes):
 
 def trained(maker: Maker, *, keep: bool = True, digest: bool = True) -> str:
     """A finished candidate with real weights, and their digest; its key."""
-    drawn = Drawn(candidate=maker.candidate("ant_s", "bee_s"), code=CODE)
+    drawn = NewCandidate(candidate=maker.candidate("ant_s", "bee_s"), code=CODE)
     claim = maker.store.draw(lambda _: drawn)
     assert claim is not None
     attempt = maker.start(claim)

@@ -35,25 +35,25 @@ def test_the_loader_gives_what_the_bank_has(tmp_path: Path) -> None:
         "names, labels, logits = load('val')\n"
         "print(names, labels.tolist(), logits.shape, float(logits.sum()), quartets())"
     )
-    said = subprocess.run(
+    messages = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     ).stdout
     bank, entries = fill(tmp_path / "again")
     total = sum(float(bank.logits(entry)["val"][0].sum()) for entry in entries)
     names = [f"{family}_s" for family in "abcde"]
-    assert said.startswith(f"{names} {labels()['val'].tolist()} (5, 40, 3) ")
-    assert float(said.split(") ")[1].split()[0]) == pytest.approx(total, rel=1e-4)
-    assert said.endswith("[]\n")
+    assert messages.startswith(f"{names} {labels()['val'].tolist()} (5, 40, 3) ")
+    assert float(messages.split(") ")[1].split()[0]) == pytest.approx(total, rel=1e-4)
+    assert messages.endswith("[]\n")
     assert not (where / "quartets.csv").exists()
 
 
 def test_a_part_of_the_mixtures_is_called_one(tmp_path: Path) -> None:
     bank, entries = fill(tmp_path / "bank")
     scores = pd.DataFrame({"families": ["a+b"], "uniform": [0.5]})
-    for of, said in ((1, "scores of 1 mixtures"), (9, "scores of 1 of the 9 mixtures")):
+    for of, messages in ((1, "scores of 1 mixtures"), (9, "scores of 1 of the 9 mixtures")):
         where = tmp_path / str(of)
         publish(bank, entries, scores, where, space=SPACE, config=CONFIG, licence="CC0", of=of)
-        assert said in " ".join((where / "README.md").read_text().split())
+        assert messages in " ".join((where / "README.md").read_text().split())
     assert json.loads((where / "benchmark.json").read_text())["tuned"] is False
 
 

@@ -18,7 +18,7 @@ from nas.data.batches import Data
 from nas.data.sources.noisy_digits import NOISE
 from nas.export.card import card
 from nas.export.model import export
-from nas.ledger import Drawn
+from nas.ledger import NewCandidate
 from nas.schema import Outcome, Status, Task
 
 
@@ -29,7 +29,7 @@ class TestPreprocessing:
     def exported(maker: Maker, out: Path, data: Data, size: int, channels: int) -> ModuleType:
         """The recipe that goes with a model that was trained on `data`."""
         plain = maker.candidate("ant_s", "bee_s").with_(image_size=size, channels=channels)
-        claim = maker.store.draw(lambda _: Drawn(candidate=plain, code=CODE))
+        claim = maker.store.draw(lambda _: NewCandidate(candidate=plain, code=CODE))
         assert claim is not None
         maker.finish(claim, Outcome(status=Status.OK, val_acc=0.5, inputs=data.inputs))
         export(maker.ledger, "#0", out, code_only=True)
@@ -135,14 +135,14 @@ class TestPreprocessing:
 
     def test_files_by_the_recipe(self) -> None:
         for dataset in ("tiny-imagenet", "folder:/pets", "classes:/pets"):
-            said = self.card(dataset)
-            assert said.startswith("Every image was prepared by `preprocess.py`")
+            messages = self.card(dataset)
+            assert messages.startswith("Every image was prepared by `preprocess.py`")
             for part in ("16 bits cut to its upper 8", "rounded to 8 bits", "divided by 255"):
-                assert part in said
-            assert said.endswith("Nothing was augmented for the figures above.")
-        said = self.card("folder:/pets", value_range=[100, 4095], channels=1)
-        assert "from 100…4095, in all images alike, to 0…255 and clipped, rounded to 8" in said
-        assert "converted to grey" in said
+                assert part in messages
+            assert messages.endswith("Nothing was augmented for the figures above.")
+        messages = self.card("folder:/pets", value_range=[100, 4095], channels=1)
+        assert "from 100…4095, in all images alike, to 0…255 and clipped, rounded to 8" in messages
+        assert "converted to grey" in messages
 
     def test_arrays_by_torch(self) -> None:
         for dataset in ("digits", "noisy-digits", "synthetic", "cifar10", "cifar100"):

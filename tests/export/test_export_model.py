@@ -16,10 +16,10 @@ from sqlalchemy import update
 
 from nas.data.files import Decoder
 from nas.export.model import export
-from nas.ledger import Drawn, Ledger
+from nas.ledger import Ledger, NewCandidate
 from nas.ledger import models as m
 from nas.render import render, template_hash
-from nas.schema import Candidate, Inputs, Outcome, ProblemError, Status
+from nas.schema import Candidate, DatasetInfo, Outcome, ProblemError, Status
 
 
 def test_what_is_written(maker: Maker, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ class TestCode:
     @pytest.fixture
     def key(self, maker: Maker) -> str:
         made = maker.candidate("ant_s", "bee_s").with_(template_hash=template_hash("moe4"))
-        claim = maker.store.draw(lambda _: Drawn(candidate=made, code=render(made)))
+        claim = maker.store.draw(lambda _: NewCandidate(candidate=made, code=render(made)))
         assert claim is not None
         return claim.candidate.key
 
@@ -86,9 +86,9 @@ class TestCode:
             session.execute(update(m.Candidate).values(**values))
 
     def test_the_template_s_own_needs_no_word(self, maker: Maker, tmp_path: Path, key: str) -> None:
-        said: list[str] = []
-        export(maker.ledger, key, tmp_path / "out", code_only=True, say=said.append)
-        assert said == []
+        messages: list[str] = []
+        export(maker.ledger, key, tmp_path / "out", code_only=True, say=messages.append)
+        assert messages == []
         assert "has changed" not in (tmp_path / "out" / "README.md").read_text()
 
     def test_another_is_refused(self, maker: Maker, tmp_path: Path, key: str) -> None:
@@ -98,16 +98,16 @@ class TestCode:
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize("change", [{"template_hash": "0" * 16}, {"template": "gone"}])
-    def test_of_a_template_that_has_changed_it_is_said(
+    def test_of_a_template_that_has_changed_it_is_reported(
         self, maker: Maker, tmp_path: Path, key: str, change: dict[str, str]
     ) -> None:
         with maker.ledger.session() as session:
             [row] = session.query(m.Candidate).all()
             other = Candidate.model_validate(row.spec).with_(**change)
             row.spec, row.key = other.model_dump(mode="json"), other.key
-        said: list[str] = []
-        export(maker.ledger, other.key, tmp_path / "out", code_only=True, say=said.append)
-        [line] = said
+        messages: list[str] = []
+        export(maker.ledger, other.key, tmp_path / "out", code_only=True, say=messages.append)
+        [line] = messages
         assert "could not be compared" in line
         card = (tmp_path / "out" / "README.md").read_text()
         assert " ".join(card.split()).count("could not be compared with what the template makes")
@@ -118,9 +118,9 @@ def test_weights_from_before_there_were_checksums_are_exported_with_a_note(
     maker: Maker, tmp_path: Path
 ) -> None:
     key = trained(maker, digest=False)
-    said: list[str] = []
-    export(maker.ledger, key, tmp_path / "out", say=said.append)
-    [_, line] = said
+    messages: list[str] = []
+    export(maker.ledger, key, tmp_path / "out", say=messages.append)
+    [_, line] = messages
     assert "recorded no checksum" in line
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     content = (tmp_path / "out" / "weights.safetensors").read_bytes()
@@ -146,13 +146,13 @@ def test_the_card_s_own_code_uses_it_where_nas_is_absent(maker: Maker, tmp_path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    named, said = done.stdout.splitlines()
+    named, messages = done.stdout.splitlines()
     config = json.loads((out / "config.json").read_text())
     mean, std = (torch.tensor(config[name]).view(1, -1, 1, 1) for name in ("mean", "std"))
     image = Decoder(32, 3)(out / "photo.jpg")[None] / 255
     with torch.no_grad():
         expected = model().eval()((image - mean) / std)
-    torch.testing.assert_close(torch.tensor(json.loads(said)), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(torch.tensor(json.loads(messages)), expected, rtol=0, atol=1e-5)
     assert named == str([str(int(expected.argmax()))])
 
 
@@ -231,10 +231,10 @@ def test_a_folder_that_holds_something(maker: Maker, tmp_path: Path) -> None:
 def test_a_copied_ledger_needs_no_data(maker: Maker, tmp_path: Path) -> None:
     gone = maker.candidate("ant_s", "bee_s")
     task = gone.task.with_(dataset=f"folder:{tmp_path / 'gone'}")
-    drawn = Drawn(candidate=gone.with_(task=task), code=CODE)
+    drawn = NewCandidate(candidate=gone.with_(task=task), code=CODE)
     claim = maker.store.draw(lambda _: drawn)
     assert claim is not None
-    inputs = Inputs(
+    inputs = DatasetInfo(
         class_names=("cat", "dog"),
         mean=(0.5, 0.5, 0.5),
         std=(0.2, 0.2, 0.2),
@@ -252,7 +252,7 @@ def test_a_copied_ledger_needs_no_data(maker: Maker, tmp_path: Path) -> None:
 def test_data_that_is_gone_and_was_never_read(maker: Maker, tmp_path: Path) -> None:
     gone = maker.candidate("ant_s", "bee_s")
     task = gone.task.with_(dataset=f"folder:{tmp_path / 'gone'}")
-    drawn = Drawn(candidate=gone.with_(task=task), code=CODE)
+    drawn = NewCandidate(candidate=gone.with_(task=task), code=CODE)
     assert maker.store.draw(lambda _: drawn)
     with pytest.raises(ProblemError) as caught:
         export(maker.ledger, "#0", tmp_path / "best", code_only=True)

@@ -13,7 +13,7 @@ from real_nas import run as nas
 
 from nas.export.study import export_study
 from nas.export.study import write as module
-from nas.ledger import Drawn
+from nas.ledger import NewCandidate
 from nas.schema import Choice, Outcome, ProblemError, Role, Space, Status
 
 
@@ -59,8 +59,8 @@ def test_optuna_reads_the_ledger_s_values(filled: Maker, tmp_path: Path) -> None
         "family dog": "(out)",
         "gate_mixing": "soft",
     }
-    told = [trial.intermediate_values for trial in study.trials]
-    assert told == [{1: 0.45, 2: 0.9}, {1: 0.35, 2: 0.7}, {}, {1: 0.2}, {1: 0.4}, {}]
+    reported = [trial.intermediate_values for trial in study.trials]
+    assert reported == [{1: 0.45, 2: 0.9}, {1: 0.35, 2: 0.7}, {}, {1: 0.2}, {1: 0.4}, {}]
     candidates = filled.ledger.candidates().query("role == 'search'")
     for trial, row in zip(study.trials, candidates.itertuples(), strict=True):
         attrs = trial.user_attrs
@@ -143,7 +143,7 @@ def test_optuna_s_plots_and_importances_work(maker: Maker, tmp_path: Path) -> No
         assert plot(study).data
 
 
-def test_a_study_of_that_name_is_kept_unless_told(filled: Maker, tmp_path: Path) -> None:
+def test_a_study_of_that_name_is_kept_unless_reported(filled: Maker, tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     read(filled, path)
     filled.trained("bee_m", "dog_s", val=0.1)
@@ -224,7 +224,7 @@ def test_a_choice_keeps_its_type(tmp_path: Path) -> None:
         candidate = Candidate.of(
             space, Assignment(picks=(), choices=(("a", a), ("b", b))), Task(), "t" * 16
         )
-        assert maker.store.draw(lambda _, c=candidate: Drawn(candidate=c, code="pass\n"))
+        assert maker.store.draw(lambda _, c=candidate: NewCandidate(candidate=c, code="pass\n"))
     trials = read(maker, tmp_path / "study.db").trials
     assert [trial.params for trial in trials] == [
         {"gate_a": 1, "gate_b": 0.5},

@@ -77,7 +77,7 @@ def test_no_folder_for_it(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_where_there_is_no_place_is_told_by_the_name_that_was_given(tmp_path: Path) -> None:
+def test_where_there_is_no_place_is_reported_by_the_name_that_was_given(tmp_path: Path) -> None:
     def folder(path: Path) -> None:
         with files.new_folder(path):
             pass
@@ -98,7 +98,7 @@ def test_where_there_is_no_place_is_told_by_the_name_that_was_given(tmp_path: Pa
     assert names(tmp_path) == ["dangling", "file"]
 
 
-def test_what_the_disk_refuses_is_told_by_the_name_that_was_given(tmp_path: Path) -> None:
+def test_what_the_disk_refuses_is_reported_by_the_name_that_was_given(tmp_path: Path) -> None:
     def failing(name: str) -> None:
         raise OSError(28, "No space left on device", name)
 
@@ -108,7 +108,7 @@ def test_what_the_disk_refuses_is_told_by_the_name_that_was_given(tmp_path: Path
         failing(str(fresh / "model.py"))
 
 
-def test_links_in_a_circle_are_told(tmp_path: Path) -> None:
+def test_links_in_a_circle_are_reported(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
 
@@ -252,8 +252,8 @@ def test_a_source_that_would_be_waited_for_is_refused(
     os.mkfifo(path)
     monkeypatch.setattr(stat, "S_ISREG", lambda mode: True)
     writer = os.open(path, os.O_RDWR)
-    for said in (b"", b"name: x\n"):
-        os.write(writer, said)
+    for messages in (b"", b"name: x\n"):
+        os.write(writer, messages)
         with pytest.raises(ProblemError, match="no end"):
             files.read_source(path)
     os.close(writer)

@@ -43,30 +43,30 @@ def test_a_child_that_does_not_answer(
 
 
 @pytest.mark.parametrize("words", ["out of memory", "device(s) is/are busy or unavailable"])
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("reported", [True, False])
 def test_a_gpu_that_others_have_is_no_broken_one(
-    monkeypatch: pytest.MonkeyPatch, words: str, told: bool
+    monkeypatch: pytest.MonkeyPatch, words: str, reported: bool
 ) -> None:
     cuda = RecordedCuda()
     cuda.fault = torch.AcceleratorError(f"CUDA error: {words}")
     cuda.install(monkeypatch)
-    asked: list[str] = []
+    requests: list[str] = []
 
     def start(device: str, visible_devices: str) -> Any:
-        asked.append(visible_devices)
+        requests.append(visible_devices)
         return device
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
     monkeypatch.setattr(device_check, "_start", start)
     monkeypatch.setattr(device_check, "_answer", device_check.look)
     monkeypatch.setattr(device_check, "gpus_available", lambda: ("a", "b"))
-    memory = (None, GpuMemory(80 * GIB, GIB)) if told else (None, None)
+    memory = (None, GpuMemory(80 * GIB, GIB)) if reported else (None, None)
     monkeypatch.setattr(device_check, "by_nvidia_smi", lambda gpus: memory)
     _, first, second = device_check.check_devices(2)
-    assert asked == ["GPU-a", "GPU-b"]  # each sees its own alone
+    assert requests == ["GPU-a", "GPU-b"]  # each sees its own alone
     assert first["problem"] is None
     assert words in first["taken"]
-    assert second.get("free_bytes") == (GIB if told else None)
+    assert second.get("free_bytes") == (GIB if reported else None)
 
 
 def test_the_driver_s_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,10 +91,10 @@ def test_the_doctor_fails_where_a_device_does(
     monkeypatch.setattr(device_check, "check_devices", lambda gpus: iter(found))
     done = inside("doctor", cwd=tmp_path)
     assert done.returncode == 0
-    said = " ".join(done.stdout.split())
+    messages = " ".join(done.stdout.split())
     known = "H100, capability 9.0, 60.0 of 80.0 GiB free"
-    assert f"cuda:0, {known}, computes" in said
-    assert f"cuda:1, {known}, is taken, or its memory is, by other programs: CUDA error" in said
+    assert f"cuda:0, {known}, computes" in messages
+    assert f"cuda:1, {known}, is taken, or its memory is, by other programs: CUDA error" in messages
     found[1] = gpu | {"problem": "AcceleratorError: unspecified launch failure"}
     done = inside("doctor", cwd=tmp_path)
     assert done.returncode == 1

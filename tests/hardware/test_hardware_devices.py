@@ -81,20 +81,20 @@ def test_a_gpu_is_counted_among_those_this_process_sees(
 def test_a_gpu_proves_that_it_works(
     problem: str | None, free: int, works: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    requests = []
     cuda = RecordedCuda()
     cuda.free = free * GIB
     cuda.install(monkeypatch)
 
     def kernel(device: torch.device) -> None:
-        asked.append(str(device))
+        requests.append(str(device))
         if problem is not None:
             raise RuntimeError(problem)
 
     monkeypatch.setattr("nas.hardware.smoke.smoke_kernel", kernel)
     wrong = devices.check_first_gpu()
     assert wrong == ("" if works else f"RuntimeError: {problem}")
-    assert asked == ["cuda:0"]
+    assert requests == ["cuda:0"]
 
 
 @pytest.mark.parametrize("error", [ModuleNotFoundError("torch"), OSError(11, "no thread left")])
@@ -209,7 +209,7 @@ class TestPrecision:
         monkeypatch.setattr(devices, "gpus_available", lambda: gpus)
         assert settled_precision(wanted, len(gpus))[0] == settled
 
-    def test_what_is_not_as_asked_for_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_is_not_as_requested_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(devices, "gpus_available", lambda: (self.NEW, self.OLD))
         assert settled_precision("auto", 1) == ("auto", "")
         assert settled_precision("auto", 2)[1] == (

@@ -65,9 +65,9 @@ class TestNvidiaSmi:
         assert first is not None
         assert first.ours is None
 
-    @pytest.mark.parametrize("said", ["", "No devices found\\n", "GPU-aaaa-1, [N/A], [N/A]\\n"])
-    def test_what_it_does_not_say_is_not_known(self, nvidia_smi: Any, said: str) -> None:
-        nvidia_smi(said)
+    @pytest.mark.parametrize("messages", ["", "No devices found\\n", "GPU-aaaa-1, [N/A], [N/A]\\n"])
+    def test_what_it_does_not_say_is_not_known(self, nvidia_smi: Any, messages: str) -> None:
+        nvidia_smi(messages)
         assert by_nvidia_smi(GPUS) == (None, None)
 
     def test_nor_where_there_is_none(self, no_nvidia_smi: None) -> None:
@@ -106,7 +106,7 @@ class TestReader:
             found.append(memory.free // MIB)
         assert found == [100, 100, 80, 70]
 
-    def test_a_slow_tool_is_asked_less_often(
+    def test_a_slow_tool_is_queried_less_often(
         self, nvidia_smi: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         time, looks = [0.0], list[float]()
@@ -125,16 +125,16 @@ class TestReader:
             time[0] += 1.0
         assert looks == [0, 21, 42]  # a second's look, and twenty without one
 
-    def test_without_the_tool_a_child_is_asked_seldom(
+    def test_without_the_tool_a_child_is_queried_seldom(
         self, no_nvidia_smi: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        asked, time = list[int](), [0.0]
+        requests, time = list[int](), [0.0]
 
-        class Asked:
+        class Requests:
             def __init__(self, visible_devices: str | None) -> None:
                 pass
 
-            def __enter__(self) -> "Asked":
+            def __enter__(self) -> "Requests":
                 return self
 
             def __exit__(self, *_: object) -> None:
@@ -142,54 +142,54 @@ class TestReader:
 
             def call(self, function: Any, gpus: list[int], timeout: float) -> Answer[Any]:
                 assert function is gpu_memory.mem_get_info
-                asked.append(len(gpus))
+                requests.append(len(gpus))
                 return Answer([(7, 24), (9, 24)])
 
-        monkeypatch.setattr(gpu_memory, "Sandbox", Asked)
+        monkeypatch.setattr(gpu_memory, "Sandbox", Requests)
         reader = MemoryReader(2, lambda: time[0])
         assert reader.look() == (GpuMemory(24, 7), GpuMemory(24, 9))
         time[0] = 30.0
         reader.look(anew=True)
-        assert asked == [2]
+        assert requests == [2]
         time[0] = 61.0
         reader.look()
-        assert asked == [2, 2]
+        assert requests == [2, 2]
 
     @pytest.mark.parametrize("dead", ["fails", "takes all with it"])
     def test_a_broken_gpu_leaves_the_others_known(
         self, no_nvidia_smi: None, monkeypatch: pytest.MonkeyPatch, dead: str
     ) -> None:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-        asked: list[tuple[str | None, list[int]]] = []
+        requests: list[tuple[str | None, list[int]]] = []
         time = [0.0]
 
-        class Asked:
+        class Requests:
             def __init__(self, visible_devices: str | None) -> None:
                 self.seen = visible_devices
 
-            def __enter__(self) -> "Asked":
+            def __enter__(self) -> "Requests":
                 return self
 
             def __exit__(self, *_: object) -> None:
                 pass
 
             def call(self, function: Any, gpus: list[int], timeout: float) -> Answer[Any]:
-                asked.append((self.seen, gpus))
+                requests.append((self.seen, gpus))
                 where = gpus if self.seen is None else [int(self.seen)]
                 if 0 in where and dead == "takes all with it":
                     return Answer(None, Failure.DIED, "its process crashed with SIGSEGV")
                 return Answer([None if gpu == 0 else (9, 24) for gpu in where])
 
-        monkeypatch.setattr(gpu_memory, "Sandbox", Asked)
+        monkeypatch.setattr(gpu_memory, "Sandbox", Requests)
         reader = MemoryReader(2, lambda: time[0])
         assert reader.look() == (None, GpuMemory(24, 9))
-        asked.clear()
+        requests.clear()
         reader.leave_out(0)
         time[0] = 1000.0
         assert reader.look() == (None, GpuMemory(24, 9))
-        assert asked == [(None, [1])]  # the retired one is left alone
+        assert requests == [(None, [1])]  # the retired one is left alone
 
-    def test_what_nvidia_smi_does_not_know_a_child_is_asked_of(
+    def test_what_nvidia_smi_does_not_know_a_child_is_queried_of(
         self, nvidia_smi: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         nvidia_smi("GPU-bbbb-2, 24576, 20000\\n")
@@ -199,12 +199,12 @@ class TestReader:
         assert MemoryReader(2).look() == (GpuMemory(24, 5), GpuMemory(24 * GIB, 20000 * MIB))
 
     def test_a_device_that_fails_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def told(gpu: int) -> tuple[int, int]:
+        def reported(gpu: int) -> tuple[int, int]:
             if gpu == 1:
                 raise torch.AcceleratorError("CUDA error: uncorrectable ECC error encountered")
             return 5, 24
 
-        monkeypatch.setattr(torch.cuda, "mem_get_info", told)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", reported)
         assert gpu_memory.mem_get_info([0, 1, 2]) == [(5, 24), None, (5, 24)]
 
     @pytest.mark.parametrize("words", ["out of memory", "device(s) is/are busy or unavailable"])
@@ -216,7 +216,7 @@ class TestReader:
         cuda.install(monkeypatch)
         assert gpu_memory.mem_get_info([0]) == [(0, 24)]
 
-    def test_on_a_cpu_nobody_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_on_a_cpu_nobody_is_queried(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(gpu_memory, "by_nvidia_smi", None)
         assert MemoryReader(0).look() == ()
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nas.experts import SPLITS, Bank, Entry, Part
-from nas.schema import Candidate, Inputs, Member, Recipe, Task
+from nas.schema import Candidate, DatasetInfo, Member, Recipe, Task
 from nas.schema.candidate import Expert
 
 IMAGES = {"held": 60, "val": 40, "test": 50}
@@ -61,7 +61,7 @@ def put(
     def describe(files: dict[str, Part]) -> Entry:
         return Entry(
             candidate=chosen,
-            inputs=Inputs(
+            inputs=DatasetInfo(
                 class_names=("a", "b", "c"),
                 mean=(0.5,),
                 std=(0.2,),

@@ -7,26 +7,26 @@ from typing import Any
 
 from nas.campaign import CampaignConfig
 from nas.campaign.constraints import plan_of
-from nas.campaign.coverage import Coverage
+from nas.campaign.coverage import AuditWatch
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.proposals import Proposer
-from nas.campaign.timer import Clock
+from nas.campaign.timer import BudgetTimer
 from nas.execute import Idle
 from nas.hardware import MemoryReader
-from nas.ledger import CampaignStore, Drawn, Ledger, Owner
+from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner
 from nas.sample import make_sampler
 from nas.schema import (
     Candidate,
     Choice,
     Cost,
     Epoch,
+    ExpertAxis,
     Member,
     Outcome,
     Recipe,
     Role,
     Space,
     Status,
-    Subset,
     Trial,
 )
 
@@ -36,7 +36,9 @@ Script = Callable[[Trial], Iterator[Epoch | Outcome]]
 def small_space(families: int = 6, k: int = 2, epochs: int = 2) -> Space:
     return Space(
         name="small",
-        experts=Subset(k=k, families={f"f{i}": (Member(model=f"m{i}"),) for i in range(families)}),
+        experts=ExpertAxis(
+            k=k, families={f"f{i}": (Member(model=f"m{i}"),) for i in range(families)}
+        ),
         choices=(Choice(name="mixing", values=("soft", "top1")),),
         recipe=Recipe(epochs=epochs),
     )
@@ -89,9 +91,9 @@ class PlainProposer(Proposer):
         )
         self.memory_bytes = memory_bytes
 
-    def ready(self, candidate: Candidate) -> Drawn:
+    def ready(self, candidate: Candidate) -> NewCandidate:
         cost = Cost(params=1, macs=1, memory_bytes=self.memory_bytes)
-        return Drawn(candidate=candidate, code=self.render(candidate), cost=cost)
+        return NewCandidate(candidate=candidate, code=self.render(candidate), cost=cost)
 
     def render(self, candidate: Candidate) -> str:
         return "pass\n"
@@ -106,7 +108,7 @@ class Bench:
         self.space = space or small_space()
         self.config = CampaignConfig(**{"trials": 4, "controls": False, **config})
         self.id = self.ledger.create_campaign("c", self.space, self.config.model_dump())
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.trials: list[Trial] = []
 
     def drive(
@@ -127,14 +129,14 @@ class Bench:
             self.config,
             store,
             proposer,
-            Clock(row.worked_seconds, self.config.budget_seconds),
+            BudgetTimer(row.worked_seconds, self.config.budget_seconds),
             environment_id=store.environment({}),
             device_bytes=device_bytes,
             data_bytes=data_bytes,
             memory=memory,
-            coverage=Coverage(store, self.space, proposer.sampler.bias()),
+            coverage=AuditWatch(store, self.space, proposer.sampler.bias()),
             only=only,
-            say=self.said.append,
+            say=self.messages.append,
         )
 
     def run(self, script: Script = ok, driver: CampaignDriver | None = None) -> CampaignDriver:

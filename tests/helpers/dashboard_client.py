@@ -24,9 +24,11 @@ def running(*command: str, cwd: Path) -> Iterator[tuple[subprocess.Popen[str], i
     )
     assert process.stdout is not None
     try:
-        said = process.stdout.readline()
-        assert said.startswith("http://127.0.0.1:"), said + process.communicate(timeout=30)[1]
-        yield process, urlsplit(said.split()[0]).port or 0
+        messages = process.stdout.readline()
+        assert messages.startswith("http://127.0.0.1:"), (
+            messages + process.communicate(timeout=30)[1]
+        )
+        yield process, urlsplit(messages.split()[0]).port or 0
     finally:
         process.send_signal(signal.SIGINT)
         _, wrong = process.communicate(timeout=30)

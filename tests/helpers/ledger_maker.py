@@ -2,31 +2,31 @@
 
 from pathlib import Path
 
-from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
+from nas.ledger import CampaignStore, LeasedCandidate, Ledger, NewCandidate, Owner
 from nas.schema import (
     Assignment,
     Candidate,
     Choice,
-    Conditions,
     Cost,
+    DatasetInfo,
     Epoch,
+    ExpertAxis,
+    ExpertChoice,
     ExpertScore,
-    Inputs,
     Member,
+    MemberProfile,
     Outcome,
-    Pick,
-    Probe,
+    ProfileConditions,
     Recipe,
     Role,
     Space,
     Status,
-    Subset,
     Task,
 )
 
 SPACE = Space(
     name="toy",
-    experts=Subset(
+    experts=ExpertAxis(
         k=2,
         families={
             "ant": (Member(model="ant_s"),),
@@ -39,7 +39,7 @@ SPACE = Space(
     recipe=Recipe(epochs=2),
 )
 CODE = '"""A model."""\n\n\ndef build(num_classes):\n    return None\n'
-CONDITIONS = Conditions(
+CONDITIONS = ProfileConditions(
     image_size=32,
     channels=3,
     num_classes=10,
@@ -49,7 +49,7 @@ CONDITIONS = Conditions(
     precision="fp32",
     memory_format="contiguous",
 )
-INPUTS = Inputs(
+INPUTS = DatasetInfo(
     class_names=tuple("0123456789"),
     mean=(0.3, 0.3, 0.3),
     std=(0.4, 0.4, 0.4),
@@ -58,7 +58,9 @@ INPUTS = Inputs(
     test_images=200,
     val_counts=(10,) * 10,
 )
-PROBE = Probe(member=Member(model="bee_m", args={"img_size": 32}), ok=True, params=7, batch=32)
+PROBE = MemberProfile(
+    member=Member(model="bee_m", args={"img_size": 32}), ok=True, params=7, batch=32
+)
 COST = Cost(params=1000, macs=2000, memory_bytes=3000)
 
 
@@ -94,7 +96,7 @@ class Maker:
         **config: object,
     ) -> None:
         self.path = path
-        self.inputs: Inputs | None = INPUTS
+        self.inputs: DatasetInfo | None = INPUTS
         self.space = space
         self.name = name
         self.ledger = Ledger(path, read_only=False)
@@ -107,7 +109,7 @@ class Maker:
         return Candidate.of(
             self.space,
             Assignment(
-                picks=tuple(Pick(family[model], model) for model in models),
+                picks=tuple(ExpertChoice(family[model], model) for model in models),
                 choices=(("mixing", mixing),),
             ),
             Task(),
@@ -117,9 +119,9 @@ class Maker:
 
     def draw(
         self, *models: str, mixing: str = "soft", replicate: int = 0, role: Role = Role.SEARCH
-    ) -> Claim:
+    ) -> LeasedCandidate:
         candidate = self.candidate(*models, mixing=mixing, replicate=replicate)
-        drawn = Drawn(candidate=candidate, code=CODE, cost=COST)
+        drawn = NewCandidate(candidate=candidate, code=CODE, cost=COST)
         if role is Role.SEARCH:
             claim = self.store.draw(lambda _: drawn)
         else:
@@ -127,7 +129,7 @@ class Maker:
         assert claim is not None
         return claim
 
-    def start(self, claim: Claim) -> int:
+    def start(self, claim: LeasedCandidate) -> int:
         started = self.store.start(
             claim,
             environment_id=self.environment,
@@ -141,7 +143,7 @@ class Maker:
         (self.ledger.files / folder).mkdir(parents=True)
         return attempt
 
-    def finish(self, claim: Claim, outcome: Outcome, *, final: bool = True) -> int:
+    def finish(self, claim: LeasedCandidate, outcome: Outcome, *, final: bool = True) -> int:
         attempt = self.start(claim)
         assert self.store.finish(claim, attempt, outcome, final=final)
         return attempt
@@ -160,7 +162,7 @@ class Maker:
         replicate: int = 0,
         role: Role = Role.SEARCH,
         weights: str | None = None,
-    ) -> Claim:
+    ) -> LeasedCandidate:
         """A candidate that was trained to its end; `inside` are its experts' accuracies."""
         claim = self.draw(*models, mixing=mixing, replicate=replicate, role=role)
         experts = claim.candidate.experts
@@ -194,7 +196,7 @@ class Maker:
         assert self.store.finish(claim, attempt, outcome, final=True)
         return claim
 
-    def control(self, model: str, val: float, test: float | None = None) -> Claim:
+    def control(self, model: str, val: float, test: float | None = None) -> LeasedCandidate:
         return self.trained(model, val=val, test=test, role=Role.CONTROL)
 
     def failed(
@@ -206,7 +208,7 @@ class Maker:
         seconds: float = 5.0,
         mixing: str = "soft",
         replicate: int = 0,
-    ) -> Claim:
+    ) -> LeasedCandidate:
         claim = self.draw(*models, mixing=mixing, replicate=replicate)
         outcome = Outcome(status=status, stage=stage, message=message, seconds=seconds)
         self.finish(claim, outcome)

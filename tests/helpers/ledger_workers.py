@@ -9,26 +9,26 @@ from pathlib import Path
 from ledger_maker import CODE, epoch
 
 from nas.campaign import default_name
-from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
+from nas.ledger import CampaignStore, LeasedCandidate, Ledger, NewCandidate, Owner
 from nas.schema import (
     Assignment,
     Candidate,
     Choice,
+    ExpertAxis,
+    ExpertChoice,
     Member,
     Outcome,
-    Pick,
     ProblemError,
     Record,
     Space,
     Status,
-    Subset,
     Task,
 )
 
 FAMILIES = tuple("abcdefgh")
 SPACE = Space(
     name="eight",
-    experts=Subset(k=2, families={f: (Member(model=f"{f}_s"),) for f in FAMILIES}),
+    experts=ExpertAxis(k=2, families={f: (Member(model=f"{f}_s"),) for f in FAMILIES}),
     choices=(Choice(name="mixing", values=("soft", "top1")),),
 )
 POINTS = list(product(combinations(FAMILIES, 2), ("soft", "top1")))
@@ -48,13 +48,13 @@ def candidate(number: int) -> Candidate:
     """The candidate at a place in a fixed sequence without end."""
     replicate, at = divmod(number, len(POINTS))
     pair, mixing = POINTS[at]
-    picks = tuple(Pick(family, f"{family}_s") for family in pair)
+    picks = tuple(ExpertChoice(family, f"{family}_s") for family in pair)
     assignment = Assignment(picks=picks, choices=(("mixing", mixing),))
     return Candidate.of(SPACE, assignment, Task(), "t" * 16, replicate=replicate)
 
 
-def propose(records: Sequence[Record]) -> Drawn:
-    return Drawn(candidate=candidate(len(records)), code=CODE)
+def propose(records: Sequence[Record]) -> NewCandidate:
+    return NewCandidate(candidate=candidate(len(records)), code=CODE)
 
 
 def store(path: Path | str, lease_seconds: float = 60.0) -> CampaignStore:
@@ -62,7 +62,7 @@ def store(path: Path | str, lease_seconds: float = 60.0) -> CampaignStore:
     return CampaignStore(ledger, ledger.campaign().id, Owner.me(), lease_seconds=lease_seconds)
 
 
-def start(mine: CampaignStore, claim: Claim) -> int:
+def start(mine: CampaignStore, claim: LeasedCandidate) -> int:
     attempt, _ = mine.start(
         claim,
         environment_id=mine.environment({}),
@@ -74,7 +74,7 @@ def start(mine: CampaignStore, claim: Claim) -> int:
     return attempt
 
 
-def finish(mine: CampaignStore, claim: Claim, attempt: int) -> bool:
+def finish(mine: CampaignStore, claim: LeasedCandidate, attempt: int) -> bool:
     outcome = Outcome(status=Status.OK, epochs=1, val_acc=0.5, seconds=2.0)
     return mine.finish(claim, attempt, outcome, final=True)
 

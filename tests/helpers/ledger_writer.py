@@ -7,11 +7,11 @@ from pathlib import Path
 from ledger_maker import Maker
 
 from nas.ledger import engine
-from nas.schema import Choice, Member, ProblemError, Recipe, Space, Subset
+from nas.schema import Choice, ExpertAxis, Member, ProblemError, Recipe, Space
 
 SPACE = Space(
     name="wide",
-    experts=Subset(k=2, families={f"f{n}": (Member(model=f"m{n}"),) for n in range(30)}),
+    experts=ExpertAxis(k=2, families={f"f{n}": (Member(model=f"m{n}"),) for n in range(30)}),
     choices=(Choice(name="mixing", values=("soft", "top1")),),
     recipe=Recipe(epochs=2),
 )

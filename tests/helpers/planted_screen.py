@@ -7,12 +7,12 @@ import numpy as np
 from ledger_maker import Maker
 
 from nas.ledger.screens import SCORES, put_screen
-from nas.schema import Choice, Member, Recipe, Space, Subset
+from nas.schema import Choice, ExpertAxis, Member, Recipe, Space
 
 FAMILIES = tuple("abcdefgh")
 SPACE = Space(
     name="eight",
-    experts=Subset(k=2, families={f: (Member(model=f"{f}_s"),) for f in FAMILIES}),
+    experts=ExpertAxis(k=2, families={f: (Member(model=f"{f}_s"),) for f in FAMILIES}),
     choices=(Choice(name="mixing", values=("soft", "top1")),),
     recipe=Recipe(epochs=2),
 )
@@ -24,7 +24,7 @@ def planted(
     seed: int = 0,
     trained: int = 28,
     fitted: int = 28,
-    **asked: str | int,
+    **requests: str | int,
 ) -> Maker:
     """28 pairs whose trained accuracy is what the screen said and noise; the best six chosen."""
     rng = np.random.default_rng(seed)
@@ -32,7 +32,7 @@ def planted(
     truth = {(a, b): 0.5 + worth[a] + worth[b] for a, b in combinations(FAMILIES, 2)}
     ranked = sorted(truth, key=lambda pair: -truth[pair])
     config = {"sampler": "screen", "screen": 1, "top": 6, "by": "uniform", "dataset": "digits"}
-    maker = Maker(folder / "runs.db", space=SPACE, **config | asked)
+    maker = Maker(folder / "runs.db", space=SPACE, **config | requests)
     rows = [
         {
             "families": "+".join(pair),

@@ -15,7 +15,7 @@ class RecordedCuda:
 
     def __init__(self, capability: tuple[int, int] = (9, 0), total: int = 80 * GIB) -> None:
         self.calls: list[str] = []
-        self.asked: dict[str, tuple[Any, ...]] = {}
+        self.requests: dict[str, tuple[Any, ...]] = {}
         self.initialized = False
         self.capability = capability
         self.total = self.free = total
@@ -91,7 +91,7 @@ class RecordedCuda:
 
     def _note(self, name: str, *arguments: Any) -> None:
         self.calls.append(name)
-        self.asked[name] = arguments
+        self.requests[name] = arguments
 
     def _reach(self, name: str, *arguments: Any) -> None:
         """A call that starts CUDA where it was not started yet."""

@@ -12,8 +12,8 @@ from nas.experts import Bank, Entry
 from nas.ledger import Ledger
 from nas.schema import WEIGHTS
 
-ASKED = ("--workers", "1", "--epochs", "1", "--executor")
-LOCAL, INLINE = (*ASKED, "local"), (*ASKED, "inline")
+REQUEST = ("--workers", "1", "--epochs", "1", "--executor")
+LOCAL, INLINE = (*REQUEST, "local"), (*REQUEST, "inline")
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +81,13 @@ def test_nothing_to_do_trains_nothing(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_other_settings_are_another_bank(folder: Path) -> None:
-    told = inside("screen", "five.yaml", "--epochs", "2", cwd=folder)
-    assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr.startswith("nas: ")
-    assert "the bank has no expert of five trained like this on digits" in told.stderr
-    assert "nas bank five --dataset digits" in told.stderr
-    told = inside("screen", "five.yaml", "--epochs", "1", "--split-seed", "1", cwd=folder)
-    assert told.returncode == 1
+    reported = inside("screen", "five.yaml", "--epochs", "2", cwd=folder)
+    assert (reported.returncode, reported.stdout) == (1, "")
+    assert reported.stderr.startswith("nas: ")
+    assert "the bank has no expert of five trained like this on digits" in reported.stderr
+    assert "nas bank five --dataset digits" in reported.stderr
+    reported = inside("screen", "five.yaml", "--epochs", "1", "--split-seed", "1", cwd=folder)
+    assert reported.returncode == 1
 
 
 @pytest.mark.slow
@@ -98,13 +98,13 @@ def test_what_is_damaged_is_trained_again_and_nothing_else(folder: Path) -> None
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    told = inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
-    assert told.returncode == 1
-    assert "its checksum is wrong" in told.stderr
-    told = inside("bank", "five.yaml", *INLINE, "--check", cwd=folder)
-    assert told.returncode == 0, told.stderr
-    assert "its checksum is wrong" in told.stderr
-    assert "1 expert was lost or damaged and is trained again" in told.stderr
+    reported = inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
+    assert reported.returncode == 1
+    assert "its checksum is wrong" in reported.stderr
+    reported = inside("bank", "five.yaml", *INLINE, "--check", cwd=folder)
+    assert reported.returncode == 0, reported.stderr
+    assert "its checksum is wrong" in reported.stderr
+    assert "1 expert was lost or damaged and is trained again" in reported.stderr
     assert {p: p.stat().st_mtime_ns for p in others} == before
     bank(folder, "--check")
     attempts = Ledger(folder / "runs.db").attempts().groupby("key").size()
@@ -138,8 +138,8 @@ def test_a_screen_and_its_reports(folder: Path) -> None:
     assert nas_inside("report", "coverage", "-c", name, cwd=folder).startswith(
         "A bank trains every member: nothing is drawn.\n"
     )
-    asked = ("five.yaml", "--dry-run", "--name", name, "--audit", "--json")
-    assert json.loads(nas_inside("search", *asked, cwd=folder).splitlines()[-1]) == {
+    requests = ("five.yaml", "--dry-run", "--name", name, "--audit", "--json")
+    assert json.loads(nas_inside("search", *requests, cwd=folder).splitlines()[-1]) == {
         "verdict": "none",
         "flagged_at": None,
         "why": "A bank trains every member: nothing is drawn.",
@@ -155,9 +155,9 @@ def test_a_screen_and_its_reports(folder: Path) -> None:
 def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
     nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
     nas_inside("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
-    told = inside("bank", "five.yaml", *INLINE, "--publish", "out", cwd=folder)  # all of it
-    assert told.returncode == 0, told.stderr
-    assert "quartets.csv" in told.stderr
+    reported = inside("bank", "five.yaml", *INLINE, "--publish", "out", cwd=folder)  # all of it
+    assert reported.returncode == 0, reported.stderr
+    assert "quartets.csv" in reported.stderr
     assert len((folder / "out" / "quartets.csv").read_text().splitlines()) == 11
     again = inside("bank", "five.yaml", *INLINE, "--publish", "out", cwd=folder)
     assert again.returncode == 2
@@ -172,14 +172,14 @@ def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_bank_that_is_full_stops_with_one_line_and_goes_on(tmp_path: Path) -> None:
     space = write_space(tmp_path)
-    told = inside("bank", space, *INLINE, "--max-size", "3M", cwd=tmp_path)
-    assert told.returncode == 1
-    assert "more than its limit of 3.0 MB" in told.stderr
+    reported = inside("bank", space, *INLINE, "--max-size", "3M", cwd=tmp_path)
+    assert reported.returncode == 1
+    assert "more than its limit of 3.0 MB" in reported.stderr
     kept = len(entries(tmp_path))
     assert 0 < kept < 5
     assert set(Ledger(tmp_path / "runs.db").candidates()["outcome"].dropna()) == {"ok"}
-    told = inside("bank", space, *INLINE, "--max-size", "1x", cwd=tmp_path)
-    assert told.returncode == 2
+    reported = inside("bank", space, *INLINE, "--max-size", "1x", cwd=tmp_path)
+    assert reported.returncode == 2
     nas_inside("bank", space, *INLINE, cwd=tmp_path)
     assert len(entries(tmp_path)) == 5
 
@@ -187,22 +187,22 @@ def test_a_bank_that_is_full_stops_with_one_line_and_goes_on(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
-    asked = ("five.yaml", "--experts", "bank", "--from-screen", "2", "--executor", "inline")
-    drawn = nas_inside("search", *asked, "--dry-run", "--json", cwd=folder)
-    foretold = [json.loads(line)["key"] for line in drawn.splitlines()]
-    nas_inside("search", *asked, "-w", "1", "--epochs", "1", "--name", "warm", cwd=folder)
+    requests = ("five.yaml", "--experts", "bank", "--from-screen", "2", "--executor", "inline")
+    drawn = nas_inside("search", *requests, "--dry-run", "--json", cwd=folder)
+    predicted = [json.loads(line)["key"] for line in drawn.splitlines()]
+    nas_inside("search", *requests, "-w", "1", "--epochs", "1", "--name", "warm", cwd=folder)
     ledger = Ledger(folder / "runs.db")
     found = ledger.candidates("warm")
     assert found["outcome"].tolist() == ["ok"] * 4
     assert set(found["gate_start"]) == {"frozen", "finetuned"}
-    assert len(foretold) == 4
+    assert len(predicted) == 4
     best = json.loads(nas_inside("report", "screen", "-c", "warm", "--format", "json", cwd=folder))
     ranked = [row["members"] for row in best[:2]]
     assert found["members"].tolist()[0::2] == ranked
     assert not set(ranked) & set(found["members"].tolist()[1::2])
-    told = nas_inside("report", "screening", "-c", "warm", cwd=folder)
-    assert "2 chosen by probe and 2 controls" in told
-    assert "adaptive" in told
+    reported = nas_inside("report", "screening", "-c", "warm", cwd=folder)
+    assert "2 chosen by probe and 2 controls" in reported
+    assert "adaptive" in reported
     # A seed of its own makes another bank; what has none is refused in one line.
     refused = inside("search", "five.yaml", "--experts", "bank", "--split-seed", "1", cwd=folder)
     assert refused.returncode == 1
@@ -235,8 +235,8 @@ def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) ->
     assert Ledger(folder / "runs.db").campaign_names() == names
     shown = nas_inside("screen", "five.yaml", "--epochs", "1", "--tuned", cwd=folder)
     assert "5 tuned experts of five on digits" in " ".join(shown.split())
-    asked = ("five.yaml", "--experts", "bank", "--from-screen", "1", "--executor", "local")
-    drawn = nas_inside("search", *asked, "--epochs", "1", "--dry-run", "--json", cwd=folder)
+    requests = ("five.yaml", "--experts", "bank", "--from-screen", "1", "--executor", "local")
+    drawn = nas_inside("search", *requests, "--epochs", "1", "--dry-run", "--json", cwd=folder)
     chosen = json.loads(drawn.splitlines()[0])
     # The latest screen, though the latest search was drawn from another.
     best = json.loads(nas_inside("report", "screen", "--format", "json", cwd=folder))[0]
@@ -247,11 +247,11 @@ def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) ->
 def test_experts_that_early_stopping_ends_are_left_out(tmp_path: Path) -> None:
     space = write_space(tmp_path)
     settings = ("--epochs", "2", "--executor", "inline", "--scheduler", "asha")
-    asked = ("bank", space, *settings, "--json")
-    rows = json.loads(nas_inside(*asked, cwd=tmp_path))
+    requests = ("bank", space, *settings, "--json")
+    rows = json.loads(nas_inside(*requests, cwd=tmp_path))
     outcomes = Ledger(tmp_path / "runs.db").candidates().set_index("key")["outcome"]
     assert set(outcomes) == {"ok", "pruned"}  # a member that is the best so far goes on
     assert {row["key"]: row["in_bank"] for row in rows} == (outcomes == "ok").to_dict()
     assert len(entries(tmp_path)) == (outcomes == "ok").sum()
-    assert json.loads(nas_inside(*asked, cwd=tmp_path)) == rows  # what was stopped stays so
+    assert json.loads(nas_inside(*requests, cwd=tmp_path)) == rows  # what was stopped stays so
     assert len(Ledger(tmp_path / "runs.db").attempts()) == 5

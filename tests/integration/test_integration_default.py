@@ -34,13 +34,13 @@ def test_three_trials_of_the_default_space(tmp_path: Path) -> None:
                 nas_inside(*READS[reads % len(READS)], cwd=tmp_path)
                 reads += 1
             time.sleep(1.0 if reads < len(READS) else 8.0)  # each first of all once
-        said, _ = campaign.communicate()
-    assert campaign.returncode == 0, said
+        messages, _ = campaign.communicate()
+    assert campaign.returncode == 0, messages
     assert reads >= len(READS)
-    assert "keeps the ledger locked" not in said
-    assert "The draw is fair" in said
-    assert "Which candidates are best" in said
-    assert "Which families earn their place" in said
+    assert "keeps the ledger locked" not in messages
+    assert "The draw is fair" in messages
+    assert "Which candidates are best" in messages
+    assert "Which families earn their place" in messages
     assert set(results(tmp_path).values()) == {"ok"}
 
     ledger = package.Ledger(tmp_path / "runs.db")

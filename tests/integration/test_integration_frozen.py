@@ -12,13 +12,13 @@ from sqlalchemy import select
 from nas import resources
 from nas.campaign import CampaignConfig
 from nas.campaign.proposals import Proposer
-from nas.campaign.queue import Agenda
+from nas.campaign.queue import WorkQueue
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger import models as m
 from nas.measure import NO_OVERHEAD
 from nas.render import CandidateError, template_hash
 from nas.sample import make_sampler
-from nas.schema import Candidate, Probe, Role, Space
+from nas.schema import Candidate, MemberProfile, Role, Space
 
 
 def outcomes(attempts: pd.DataFrame) -> list[tuple[int, str]]:
@@ -45,14 +45,16 @@ def test_a_campaign_of_one_s_own_template_goes_on_from_its_checkpoint(tmp_path: 
     assert (tmp_path / "exported" / "weights.safetensors").exists()
 
 
-def moe4(folder: Path) -> tuple[Ledger, Agenda]:
+def moe4(folder: Path) -> tuple[Ledger, WorkQueue]:
     """The frozen campaign of moe4's candidates: one done, one interrupted; and its next work."""
     thaw("moe4", folder)
     ledger = Ledger(folder / "runs.db", read_only=False)
     row = ledger.campaign()
     space, config = Space.model_validate(row.space), CampaignConfig.model_validate(row.config)
     with ledger.session() as session:
-        probes = [Probe(**probe) for probe in session.scalars(select(m.Probe.probe))]
+        probes = [
+            MemberProfile(**probe) for probe in session.scalars(select(m.MemberProfile.probe))
+        ]
     proposer = Proposer(
         space,
         config.task,
@@ -61,7 +63,7 @@ def moe4(folder: Path) -> tuple[Ledger, Agenda]:
         num_classes=10,
         measure=lambda *_: NO_OVERHEAD,
     )
-    return ledger, Agenda(config, CampaignStore(ledger, row.id, Owner.me()), proposer)
+    return ledger, WorkQueue(config, CampaignStore(ledger, row.id, Owner.me()), proposer)
 
 
 def test_a_template_that_changed_since_has_its_open_candidate_drawn_again(

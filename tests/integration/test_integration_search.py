@@ -18,8 +18,8 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished campaign of four candidates and their controls."""
     folder = tmp_path_factory.mktemp("campaign")
     space = write_space(folder)
-    said = nas("search", space, "--trials", "4", "--executor", "local", "-w", "2", cwd=folder)
-    assert "Which candidates are best" in said
+    messages = nas("search", space, "--trials", "4", "--executor", "local", "-w", "2", cwd=folder)
+    assert "Which candidates are best" in messages
     return folder
 
 
@@ -39,9 +39,9 @@ def test_the_dry_run_foretells_the_campaign(campaign: Path, tmp_path: Path) -> N
     lines = nas_inside(
         "search", str(campaign / "five.yaml"), "--dry-run", "--trials", "4", "--json", cwd=tmp_path
     )
-    foretold = [json.loads(line)["key"] for line in lines.splitlines()]
+    predicted = [json.loads(line)["key"] for line in lines.splitlines()]
     frame = package.Ledger(campaign / "runs.db").candidates().query("role == 'search'")
-    assert foretold == list(frame.sort_values("number")["key"])
+    assert predicted == list(frame.sort_values("number")["key"])
     assert not (tmp_path / "runs.db").exists()
 
 

@@ -104,10 +104,10 @@ def test_a_signal_before_the_first_trial_says_how_to_go_on(tmp_path: Path) -> No
             assert running.poll() is None
             time.sleep(0.05)
         os.killpg(running.pid, signal.SIGTERM)
-        _, said = running.communicate()
+        _, messages = running.communicate()
     assert running.returncode == 75
-    assert "Interrupted before a trial began. Go on with: nas resume five-digits" in said
-    assert "Traceback" not in said
+    assert "Interrupted before a trial began. Go on with: nas resume five-digits" in messages
+    assert "Traceback" not in messages
 
 
 @contextmanager

@@ -204,7 +204,7 @@ def test_somebody_else_s_ledger_can_be_read_but_not_written() -> None:
     with tempfile.TemporaryDirectory() as folder:  # not tmp_path: others may not enter that
         Path(folder).chmod(0o755)
         here = str(Path(ledger_maker.__file__).parent)
-        said = subprocess.run(
+        messages = subprocess.run(
             [sys.executable, "-c", AS_SOMEBODY_ELSE, folder],
             env={**os.environ, "PYTHONPATH": here},
             capture_output=True,
@@ -212,11 +212,11 @@ def test_somebody_else_s_ledger_can_be_read_but_not_written() -> None:
             check=False,
         )
         Path(folder).chmod(0o755)
-    assert said.stdout.splitlines() == [
+    assert messages.stdout.splitlines() == [
         "1 ['runs.db', 'runs.files']",
         f"{folder}/runs.db: the ledger cannot be written — "
         "check the permissions of the file and of its folder",
-    ], said.stderr
+    ], messages.stderr
 
 
 def test_a_full_disk(maker: Maker) -> None:

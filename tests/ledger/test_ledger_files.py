@@ -142,8 +142,8 @@ def test_another_driver_after_the_loss_keeps_what_it_records(
     second = spawn("train_all", path, 5)
     second.communicate(timeout=60)
     assert second.returncode == 0
-    said, _ = first.communicate("again\n" if writes_again else "", timeout=60)
-    assert ("removed or replaced while in use" in said) is writes_again
+    messages, _ = first.communicate("again\n" if writes_again else "", timeout=60)
+    assert ("removed or replaced while in use" in messages) is writes_again
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     ledger = Ledger(path)
@@ -202,7 +202,7 @@ def test_what_is_lost_within_a_transaction_is_noticed_at_its_end(maker: Maker) -
         maker.store.finish(claim, attempt, Outcome(status=Status.OK), final=True)
 
 
-def test_an_error_that_comes_of_a_loss_is_told_as_the_loss(maker: Maker) -> None:
+def test_an_error_that_comes_of_a_loss_is_reported_as_the_loss(maker: Maker) -> None:
     maker.draw("ant_s", "bee_s")
 
     def fails() -> None:

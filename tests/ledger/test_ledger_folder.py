@@ -160,7 +160,7 @@ def test_folders_that_were_swapped_are_refused(tmp_path: Path) -> None:
         assert "another ledger's" in ledger.check()[0]
 
 
-def test_ledgers_that_were_swapped_or_renamed_are_told_by_their_names(tmp_path: Path) -> None:
+def test_ledgers_that_were_swapped_or_renamed_are_reported_by_their_names(tmp_path: Path) -> None:
     begin(tmp_path / "a.db")
     begin(tmp_path / "b.db")
     for old, new in (("a.db", "c"), ("b.db", "a.db"), ("c", "b.db")):

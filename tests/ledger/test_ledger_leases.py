@@ -11,7 +11,7 @@ import pytest
 from ledger_maker import COST, Maker, epoch
 from sqlalchemy import update
 
-from nas.ledger import CampaignStore, Claim, Drawn, Ledger, Owner
+from nas.ledger import CampaignStore, LeasedCandidate, Ledger, NewCandidate, Owner
 from nas.ledger import models as m
 from nas.ledger.errors import DamagedError
 from nas.ledger.lookup import find
@@ -34,7 +34,7 @@ def other(maker: Maker) -> CampaignStore:
     return CampaignStore(ledger, maker.campaign, Owner.me())
 
 
-def start(store: CampaignStore, claim: Claim) -> int:
+def start(store: CampaignStore, claim: LeasedCandidate) -> int:
     attempt, _ = store.start(
         claim, environment_id=1, device="cpu", memory_fraction=None, resumed_from=None
     )
@@ -113,12 +113,12 @@ def test_another_driver_may_draw_while_one_makes_up_its_mind(maker: Maker) -> No
     """A proposal may start a process and import torch: the ledger is not locked meanwhile."""
     second = other(maker)
     first, last = (
-        Drawn(candidate=maker.candidate(*members), code="pass\n", cost=COST)
+        NewCandidate(candidate=maker.candidate(*members), code="pass\n", cost=COST)
         for members in (("ant_s", "bee_s"), ("cat_s", "dog_s"))
     )
     seen: list[int] = []
 
-    def slowly(records: Sequence[Record]) -> Drawn:
+    def slowly(records: Sequence[Record]) -> NewCandidate:
         seen.append(len(records))
         if len(seen) == 1:
             claim = second.draw(lambda records: first)
@@ -142,7 +142,9 @@ def test_interrupted_is_free_for_anyone_and_no_death(maker: Maker) -> None:
     assert [earlier.attempt for earlier in taken.earlier] == [attempt]
 
 
-def attempt_that_reaches(last: int, store: CampaignStore, results: float = math.inf) -> Claim:
+def attempt_that_reaches(
+    last: int, store: CampaignStore, results: float = math.inf
+) -> LeasedCandidate:
     """A driver takes a candidate up, records epochs up to `last`, and dies."""
     taken = store.reclaim(results=results)
     assert taken is not None
@@ -237,13 +239,13 @@ def test_what_a_driver_gives_up_is_open_to_others(maker: Maker) -> None:
 
 def test_the_limit_counts_the_search_alone(maker: Maker) -> None:
     maker.control("ant_s", 0.5)
-    drawn = Drawn(candidate=maker.candidate("ant_s", "bee_s"), code="", cost=COST)
+    drawn = NewCandidate(candidate=maker.candidate("ant_s", "bee_s"), code="", cost=COST)
     assert maker.store.draw(lambda _: drawn, limit=1)
     assert maker.store.draw(lambda _: drawn, limit=1) is None
 
 
 def test_a_control_is_added_once(maker: Maker) -> None:
-    drawn = Drawn(candidate=maker.candidate("ant_s"), code="", cost=COST)
+    drawn = NewCandidate(candidate=maker.candidate("ant_s"), code="", cost=COST)
     assert maker.store.add(Role.CONTROL, drawn)
     assert other(maker).add(Role.CONTROL, drawn) is None
 
@@ -286,16 +288,16 @@ def test_a_gap_in_the_numbers_repeats_no_record(maker: Maker) -> None:
     store = other(maker)
     for _ in range(3):
         assert [record.number for record in store.records()] == [0, 9]
-    drawn = Drawn(candidate=maker.candidate("ant_s", "dog_s"), code="", cost=COST)
+    drawn = NewCandidate(candidate=maker.candidate("ant_s", "dog_s"), code="", cost=COST)
     claim = store.draw(lambda _: drawn, limit=3)
     assert claim is not None
     assert claim.number == 10
 
 
 def test_what_left_a_gap_is_in_nobody_s_way(maker: Maker) -> None:
-    def confirmation(replicate: int) -> Drawn:
+    def confirmation(replicate: int) -> NewCandidate:
         candidate = maker.candidate("ant_s", "bee_s", replicate=replicate)
-        return Drawn(candidate=candidate, code="", cost=COST)
+        return NewCandidate(candidate=candidate, code="", cost=COST)
 
     assert maker.store.plan(Role.CONFIRM, map(confirmation, (1, 2, 3))) == 3
     for _ in range(2):

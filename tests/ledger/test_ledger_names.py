@@ -7,7 +7,7 @@ import pytest
 from ledger_maker import Maker
 
 from nas.ledger import Ledger
-from nas.ledger.address import database_url, file_of, place
+from nas.ledger.address import database_url, display_url, file_of
 from nas.schema import ProblemError, UsageError
 
 NAMES = [
@@ -85,8 +85,11 @@ def test_what_names_no_ledger(where: str, words: str) -> None:
     assert "cret" not in str(caught.value)
 
 
-def test_a_password_is_not_told() -> None:
-    assert place(database_url("postgresql://ann:secret@host/db")) == "postgresql://ann:***@host/db"
+def test_a_password_is_not_reported() -> None:
+    assert (
+        display_url(database_url("postgresql://ann:secret@host/db"))
+        == "postgresql://ann:***@host/db"
+    )
 
 
 def test_opened_to_go_on_with_it_makes_no_ledger(tmp_path: Path) -> None:

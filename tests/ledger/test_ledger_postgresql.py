@@ -10,7 +10,7 @@ from ledger_maker import CODE, Maker
 from sqlalchemy import create_engine, make_url
 
 import nas
-from nas.ledger import Drawn, Ledger
+from nas.ledger import Ledger, NewCandidate
 from nas.ledger.backup import backup
 from nas.ledger.summary import summary
 from nas.schema import Cost, ProblemError
@@ -51,7 +51,7 @@ def test_everything_read_is_the_same(both: tuple[Ledger, Ledger]) -> None:
 def test_numbers_beyond_32_bits(new_database: Callable[[], str], tmp_path: Path) -> None:
     maker = Maker(new_database())
     cost = Cost(params=2**40, macs=2**41, memory_bytes=2**42)
-    drawn = Drawn(candidate=maker.candidate("ant_s", "bee_s"), code=CODE, cost=cost)
+    drawn = NewCandidate(candidate=maker.candidate("ant_s", "bee_s"), code=CODE, cost=cost)
     assert maker.store.draw(lambda _: drawn)
     [row] = maker.ledger.candidates().itertuples()
     assert (row.params, row.macs, row.memory_bytes) == (2**40, 2**41, 2**42)

@@ -54,9 +54,9 @@ def test_several_drivers_draw_and_train_everything_exactly_once(
     limit = 60
     campaign(where)
     processes = [spawn("train_all", where, limit) for _ in range(4)]
-    said = [process.communicate()[0].split() for process in processes]
+    messages = [process.communicate()[0].split() for process in processes]
     assert all(process.returncode == 0 for process in processes)
-    numbers = sorted(int(number) for lines in said for number in lines)
+    numbers = sorted(int(number) for lines in messages for number in lines)
     assert numbers == list(range(limit))
     ledger = Ledger(where)
     candidates, attempts = ledger.candidates(), ledger.attempts()

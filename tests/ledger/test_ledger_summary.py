@@ -143,7 +143,7 @@ def test_a_bank_is_meant_only_where_it_is_named_or_alone(tmp_path: Path) -> None
     assert summary(ledger, "last-bank").campaign == "last-bank"
 
 
-def test_of_a_bank_s_draw_nothing_is_said(tmp_path: Path) -> None:
+def test_of_a_bank_s_draw_nothing_is_reported(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "runs.db", bank=True)
     maker.store.event("coverage", flagged_at=4, why="noted by an older nas")
     maker.store.event("failing", why="noted by an older nas")

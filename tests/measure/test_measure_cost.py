@@ -16,24 +16,34 @@ from nas.measure import (
     profile as probe,
 )
 from nas.measure.saved import saved_bytes
-from nas.schema import Assignment, Candidate, Cost, Member, Pick, Probe, Space, Subset, Task
+from nas.schema import (
+    Assignment,
+    Candidate,
+    Cost,
+    ExpertAxis,
+    ExpertChoice,
+    Member,
+    MemberProfile,
+    Space,
+    Task,
+)
 
 MODELS = ("test_byobnet", "test_convnext", "test_resnet", "test_vit")
 QUARTET = Space(
     name="four",
     image_size=32,
-    experts=Subset(k=4, families={model: (Member(model=model),) for model in MODELS}),
+    experts=ExpertAxis(k=4, families={model: (Member(model=model),) for model in MODELS}),
 )
 
 
 def candidate(mixing: str = "soft") -> Candidate:
-    picks = tuple(Pick(model, model) for model in MODELS)
+    picks = tuple(ExpertChoice(model, model) for model in MODELS)
     choices = (("mixing", mixing),)
     return Candidate.of(QUARTET, Assignment(picks, choices), Task(), render.template_hash("moe4"))
 
 
-def sound(model: str, **figures: int) -> Probe:
-    return Probe(member=Member(model=model), ok=True, **figures)
+def sound(model: str, **figures: int) -> MemberProfile:
+    return MemberProfile(member=Member(model=model), ok=True, **figures)
 
 
 def test_sums_by_hand() -> None:
@@ -54,7 +64,7 @@ def test_without_a_sound_probe_the_memory_is_not_known(missing: bool) -> None:
     if missing:
         del probes["test_vit"]
     else:
-        probes["test_vit"] = Probe(member=Member(model="test_vit"), ok=False, problem="no")
+        probes["test_vit"] = MemberProfile(member=Member(model="test_vit"), ok=False, problem="no")
     built = [meta_cost(Member(model=model), 32) for model in MODELS]
     assert cost(candidate(), probes, 10) == Cost(
         params=sum(params for params, _ in built),

@@ -48,10 +48,10 @@ def test_attention_is_counted() -> None:
         (Member(model="vit_tiny_patch16_224"), 32, "refuses 32×32 images: AssertionError"),
     ],
 )
-def test_a_wrong_member_says_why(member: Member, size: int, said: str) -> None:
+def test_a_wrong_member_says_why(member: Member, size: int, messages: str) -> None:
     with pytest.raises(ProblemError) as caught:
         meta_cost(member, size)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(messages)
     assert "\n" not in str(caught.value)
 
 

@@ -8,7 +8,7 @@ import torch
 from recorded_cuda import GIB, RecordedCuda
 
 from nas.measure import Crowded, conditions, probe, probe_beside_others
-from nas.schema import Member, Probe, ProblemError
+from nas.schema import Member, MemberProfile, ProblemError
 
 AT_8 = conditions(8, 3, 10)
 
@@ -42,10 +42,10 @@ def test_a_gpu_without_bf16_is_probed_in_fp32(
     ("device", "said"), [("cuda", "torch sees no GPU"), ("tpu", "no device tpu — use cpu or cuda")]
 )
 def test_a_device_that_is_not_there(
-    device: str, said: str, monkeypatch: pytest.MonkeyPatch
+    device: str, messages: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ProblemError, match=said):
+    with pytest.raises(ProblemError, match=messages):
         conditions(32, 3, 10, device)
 
 
@@ -53,7 +53,7 @@ def test_a_sound_network_by_hand(zoo: None) -> None:
     found = probe(Member(model="zoo_plain"), AT_8, batch=4)
     # parameters and MACs: see test_preflight_meta. Kept for one image: relu's result, 4·8·8·4 B,
     # and the head's input, 4·4 B.
-    assert found == Probe(
+    assert found == MemberProfile(
         member=Member(model="zoo_plain"),
         ok=True,
         params=162,
@@ -87,7 +87,7 @@ FAULTS = {
 def test_a_fault_is_a_value(zoo: None, model: str) -> None:
     member = Member(model=model)
     found = probe(member, AT_8, batch=4)
-    assert found == Probe(member=member, ok=False, problem=FAULTS[model])
+    assert found == MemberProfile(member=member, ok=False, problem=FAULTS[model])
 
 
 def test_memory_that_runs_out_is_no_fault_of_the_member(zoo: None) -> None:
@@ -96,7 +96,7 @@ def test_memory_that_runs_out_is_no_fault_of_the_member(zoo: None) -> None:
 
 
 @pytest.mark.parametrize(("free", "others"), [(60, False), (5, True)])
-def test_a_gpu_that_others_fill_is_told_from_one_too_small(
+def test_a_gpu_that_others_fill_is_reported_from_one_too_small(
     zoo: None, monkeypatch: pytest.MonkeyPatch, free: int, others: bool
 ) -> None:
     cuda = RecordedCuda()
@@ -146,7 +146,7 @@ def test_a_probe_repeats_and_leaves_no_trace() -> None:
     assert first.with_(seconds=0.0) == second.with_(seconds=0.0)
     assert torch.equal(before, torch.get_rng_state())
     assert pickle.loads(pickle.dumps(first)) == first
-    assert Probe.model_validate_json(first.model_dump_json()) == first
+    assert MemberProfile.model_validate_json(first.model_dump_json()) == first
     assert pickle.loads(pickle.dumps(AT_8)) == AT_8
 
 

@@ -5,7 +5,7 @@ from itertools import combinations
 from ledger_maker import CONDITIONS, Maker
 
 from nas.ledger import models as m
-from nas.schema import Choice, Member, Probe, Recipe, Space, Subset
+from nas.schema import Choice, ExpertAxis, Member, MemberProfile, Recipe, Space
 
 EVIL = "<script>alert(1)</script>"
 BOLD = "<b>x</b><a href='https://example.org'>y</a>"
@@ -13,7 +13,7 @@ MESSAGE = f"<img src=x onerror=alert(1)> &amp; {EVIL} %{{x}}"
 FAMILIES = ("ant", "bee", "cat", EVIL, BOLD)
 SPACE = Space(
     name="toy",
-    experts=Subset(k=2, families={f: (Member(model=f"m{n}"),) for n, f in enumerate(FAMILIES)}),
+    experts=ExpertAxis(k=2, families={f: (Member(model=f"m{n}"),) for n, f in enumerate(FAMILIES)}),
     choices=(Choice(name="mixing", values=("soft", "top1")),),
     recipe=Recipe(epochs=2),
 )
@@ -45,7 +45,9 @@ def fill(maker: Maker) -> None:
     maker.store.event("benched", family=EVIL, after=6, drawn=60)
     for n in range(len(FAMILIES)):
         member = Member(model=f"m{n}")
-        probe = Probe(member=member, ok=True, params=100 * n, batch=32, seconds=0.32, macs=7)
+        probe = MemberProfile(
+            member=member, ok=True, params=100 * n, batch=32, seconds=0.32, macs=7
+        )
         maker.ledger.put_probes(CONDITIONS, [probe])
     with maker.ledger.session() as session:
         for row in session.query(m.Candidate):

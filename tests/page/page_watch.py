@@ -12,13 +12,13 @@ class Watched:
     """A browser's page, and all that it said and asked for."""
 
     page: Page
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def open(self, where: str) -> Page:
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("console", lambda message: self.messages.append(message.text))
+        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(where)
         self.page.wait_for_selector("html[data-ready]")
         return self.page
@@ -32,4 +32,4 @@ def watch(browser: Browser) -> Iterator[Watched]:
     made = Watched(context.new_page())
     yield made
     context.close()
-    assert made.said == []
+    assert made.messages == []

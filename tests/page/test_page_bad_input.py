@@ -19,7 +19,7 @@ from nas.report.page import page_data, to_json
 from nas.report.page.serialize import Column, values
 from nas.report.page.serialize import table as as_table
 from nas.report.page.snapshot import Snapshot
-from nas.schema import Member, ProblemError, Space, Subset
+from nas.schema import ExpertAxis, Member, ProblemError, Space
 
 
 def column(table: dict[str, Any], name: str) -> list[Any]:
@@ -67,7 +67,7 @@ def test_every_candidate_fails(maker: Maker) -> None:
 
 
 def test_one_family(tmp_path: Path) -> None:
-    one = Subset(k=1, families={"ant": (Member(model="ant_s"),)})
+    one = ExpertAxis(k=1, families={"ant": (Member(model="ant_s"),)})
     maker = Maker(tmp_path / "runs.db", space=TOY.with_(experts=one))
     maker.trained("ant_s", val=0.5, inside=(0.5,), usage=(1.0,))
     maker.trained("ant_s", val=0.6, inside=(0.6,), usage=(1.0,), mixing="top1")
@@ -75,7 +75,7 @@ def test_one_family(tmp_path: Path) -> None:
     assert problems(found) == []
     families = found["sections"]["families"]["table"]
     assert column(families, "effect") == [None]
-    assert column(families, "told")[0]
+    assert column(families, "not_estimable")[0]
     assert found["sections"]["pairs"]["table"]["rows"] == 0
     assert found["sections"]["leaders"]["total"] == 2
 
@@ -86,7 +86,7 @@ def test_a_space_without_families(tmp_path: Path) -> None:
     assert problems(page_data(maker.ledger)) == []
 
 
-def test_another_campaign_may_be_asked_for(maker: Maker) -> None:
+def test_another_campaign_may_be_requested(maker: Maker) -> None:
     maker.trained("ant_s", "bee_s", val=0.5)
     maker.ledger.create_campaign("second", TOY, {})
     assert page_data(maker.ledger)["campaign"] == "second"
@@ -217,7 +217,7 @@ def test_it_opens_and_says_what_there_is(
     assert opened.locator("#leaders tbody tr").count() == (happened is one_success)
 
 
-def test_a_broken_analysis_is_said_in_its_place(
+def test_a_broken_analysis_is_reported_in_its_place(
     maker: Maker, watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     maker.trained("ant_s", "bee_s", val=0.5)
@@ -231,7 +231,7 @@ def test_a_broken_analysis_is_said_in_its_place(
     (tmp_path / "out.html").write_bytes(make_page(maker.ledger))
     opened = watched.open((tmp_path / "out.html").as_uri())
     for section in ("leaders", "failures", "families", "coverage"):
-        said = opened.locator(f"#{section} .problem").inner_text()
-        assert "ZeroDivisionError" in said
+        messages = opened.locator(f"#{section} .problem").inner_text()
+        assert "ZeroDivisionError" in messages
     assert opened.locator("#gates svg.main-svg, #gates .empty").count() > 0
     assert opened.locator("#timeline svg.main-svg").count() > 0

@@ -11,7 +11,7 @@ from ledger_maker import Maker
 from nas.ledger import Ledger
 from nas.report.page import page_data
 from nas.report.page.snapshot import Snapshot
-from nas.report.stats_process import VERDICT, Beside
+from nas.report.stats_process import VERDICT, StatsProcess
 from nas.results import answer
 
 OWN = '''"""Is it one's own?"""
@@ -23,22 +23,22 @@ def table(frames):
 '''
 
 
-def told(path: Path, **more: Any) -> dict[str, Any]:
+def reported(path: Path, **more: Any) -> dict[str, Any]:
     return {**page_data(Ledger(path), **more), "made_at": 0}
 
 
 @pytest.mark.parametrize("dead", [False, True], ids=["alive", "dead"])
 def test_it_is_the_same_page(filled: Maker, dead: bool) -> None:
     """Also where the second process dies: nothing depends on it."""
-    with Beside() as beside:
+    with StatsProcess() as beside:
         if dead:
             beside._process.kill()
             beside._process.wait()
-        assert told(filled.path, beside=beside) == told(filled.path)
+        assert reported(filled.path, beside=beside) == reported(filled.path)
 
 
 def test_what_cannot_be_sent_is_waited_for_by_nobody() -> None:
-    with Beside() as beside:
+    with StatsProcess() as beside:
         beside.ask({"campaign": lambda: "no pickle"}, VERDICT)
         assert beside.take(VERDICT) is None
 
@@ -48,7 +48,7 @@ def test_it_answers_from_what_it_is_given(
 ) -> None:
     (tmp_path / "pandas.py").write_text("raise ImportError('of the working directory')")
     monkeypatch.chdir(tmp_path)
-    with Beside() as beside, Snapshot(Ledger(filled.path), beside).open() as snapshot:
+    with StatsProcess() as beside, Snapshot(Ledger(filled.path), beside).open() as snapshot:
         name = snapshot.campaign().name
         snapshot.ask_beside(name)
         frames = snapshot.frames(name)
@@ -71,7 +71,7 @@ def test_what_it_cannot_answer_is_worked_out_here(
     (folder / "cooccurrence.py").write_text(OWN)
     consent(folder / "cooccurrence.py")
     monkeypatch.chdir(folder.parent)
-    with Beside() as beside, Snapshot(Ledger(filled.path), beside).open() as snapshot:
+    with StatsProcess() as beside, Snapshot(Ledger(filled.path), beside).open() as snapshot:
         name = snapshot.campaign().name
         snapshot.ask_beside(name)
         assert beside.take("cooccurrence") is None

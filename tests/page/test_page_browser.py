@@ -20,7 +20,7 @@ def opened(browser: Browser, file: Path) -> Iterator[Page]:
     """One for all tests that leave nothing behind but choices; it may ask for itself alone."""
     with watch(browser) as watched:
         yield watched.open(file.as_uri())
-        assert watched.asked == [file.as_uri()]
+        assert watched.requests == [file.as_uri()]
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_section_without_a_place_here_is_not_shown(page: Page) -> None:
         assert not page.locator(f'nav [href="#{section}"]').is_visible()
 
 
-def test_what_a_screen_foretold(watched: Watched, tmp_path: Path) -> None:
+def test_what_a_screen_predicted(watched: Watched, tmp_path: Path) -> None:
     path = tmp_path / "screened.html"
     path.write_bytes(page_of(planted(tmp_path, noise=0.05).ledger))
     page = watched.open(path.as_uri())
@@ -321,7 +321,7 @@ def test_a_choice_and_a_code_by_the_keyboard(page: Page) -> None:
     assert page.evaluate("document.activeElement.dataset.key")  # back where one was
 
 
-def test_nothing_else_may_run_or_be_asked_for(browser: Browser, file: Path) -> None:
+def test_nothing_else_may_run_or_be_requested(browser: Browser, file: Path) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.goto(file.as_uri())

@@ -45,9 +45,9 @@ def test_every_section_is_there(data: dict[str, Any]) -> None:
 
 
 def test_the_verdict_is_the_audits(data: dict[str, Any], filled: Maker) -> None:
-    said = nas.results.verdict(Ledger(filled.path))
-    assert data["verdict"]["verdict"] == said.verdict
-    assert data["verdict"]["line"] == said.line
+    messages = nas.results.audit_result(Ledger(filled.path))
+    assert data["verdict"]["verdict"] == messages.verdict
+    assert data["verdict"]["line"] == messages.line
 
 
 @pytest.mark.parametrize(
@@ -89,17 +89,17 @@ def test_every_listed_candidates_code_is_there_to_the_byte(data: dict[str, Any])
     assert len(data["codes"]["bases"]) == 1
 
 
-def test_what_was_asked_and_run(data: dict[str, Any]) -> None:
-    asked, run = dict(data["about"]["asked"]), dict(data["about"]["run"])
-    assert asked["Space"] == "toy: 2 of 5 families, 5 members, 10 possible sets"
-    assert (asked["Sampler"], asked["Seed"], asked["Data"]) == ("uniform", "3", "digits")
+def test_what_was_queried_and_run(data: dict[str, Any]) -> None:
+    requests, run = dict(data["about"]["settings"]), dict(data["about"]["run"])
+    assert requests["Space"] == "toy: 2 of 5 families, 5 members, 10 possible sets"
+    assert (requests["Sampler"], requests["Seed"], requests["Data"]) == ("uniform", "3", "digits")
     assert run["Candidates"] == "61: 56 ok, 4 oom, 1 open"
     assert run["Attempts"] == "66"
     assert run["Benched"] == EVIL
     assert ["python", "3.11"] in data["about"]["versions"]
 
 
-def test_what_a_screen_foretold(tmp_path: Path) -> None:
+def test_what_a_screen_predicted(tmp_path: Path) -> None:
     ledger = planted(tmp_path, noise=0.02).ledger
     section = json.loads(to_json(page_data(ledger)))["sections"]["screening"]
     rows = section["table"]

@@ -83,16 +83,16 @@ def test_the_same_ledger_gives_the_same_page_but_for_the_time(
 def test_the_command(filled: Maker, tmp_path: Path) -> None:
     out = tmp_path / "out.html"
     arguments = ["report", "--html", str(out), "--campaign", "first", "--db", str(filled.path)]
-    said = subprocess.run(
+    messages = subprocess.run(
         [sys.executable, "-m", "nas.cli", *arguments], capture_output=True, text=True, check=True
     )
-    assert said.stdout.startswith(f"{out}: 2.1 MB")
-    assert said.stderr == ""
+    assert messages.stdout.startswith(f"{out}: 2.1 MB")
+    assert messages.stderr == ""
     assert out.read_bytes().startswith(b"<!doctype html>")
 
 
 @pytest.mark.parametrize("more", [["leaderboard"], ["--output", "x"], ["--format", "csv"]])
-def test_the_page_is_asked_for_alone(filled: Maker, tmp_path: Path, more: list[str]) -> None:
+def test_the_page_is_requested_alone(filled: Maker, tmp_path: Path, more: list[str]) -> None:
     out = tmp_path / "out.html"
     result = CliRunner().invoke(
         app, ["report", "--html", str(out), "--db", str(filled.path), *more]

@@ -89,7 +89,7 @@ def test_it_follows_and_keeps_sort_filter_and_choices(maker: Maker, watched: Wat
         assert page.locator("#timeline details").get_attribute("open") is not None
         assert page.locator("#headline").inner_text().startswith("5 candidates drawn")
         assert page.locator("#live").inner_text().startswith("Live")
-        assert {url.removeprefix(server.address) for url in watched.asked} == {"", "data.json"}
+        assert {url.removeprefix(server.address) for url in watched.requests} == {"", "data.json"}
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ def test_it_says_when_nobody_answers_any_more(maker: Maker, watched: Watched) ->
         page = watched.open(server.address)
     page.wait_for_selector("text=The dashboard does not answer")
     assert page.locator("#leaders tbody tr").count() == 1
-    watched.said.clear()  # the browser's own line about the refused connection
+    watched.messages.clear()  # the browser's own line about the refused connection
 
 
 def test_a_campaign_begins_while_one_looks(tmp_path: Path, watched: Watched) -> None:

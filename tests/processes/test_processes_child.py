@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from nas.processes.child import Child
-from nas.processes.programs import said
+from nas.processes.programs import output_of
 
 
 def test_a_child_that_does_not_die_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,9 +33,9 @@ def test_a_child_that_does_not_die_is_not_waited_for(monkeypatch: pytest.MonkeyP
 
 
 def test_what_a_program_says(tmp_path: Path) -> None:
-    assert said([sys.executable, "-c", "print('a\\nb')"], 60) == "a\nb\n"
-    assert said([sys.executable, "-c", "print('a'); raise SystemExit(9)"], 60) is None
-    assert said([str(tmp_path / "missing")], 60) is None
+    assert output_of([sys.executable, "-c", "print('a\\nb')"], 60) == "a\nb\n"
+    assert output_of([sys.executable, "-c", "print('a'); raise SystemExit(9)"], 60) is None
+    assert output_of([str(tmp_path / "missing")], 60) is None
 
 
 def test_a_program_that_does_not_die_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +43,7 @@ def test_a_program_that_does_not_die_is_not_waited_for(monkeypatch: pytest.Monke
     kill = subprocess.Popen.kill
     monkeypatch.setattr(subprocess.Popen, "kill", lambda process: made.append(process))
     monkeypatch.setattr("nas.processes.programs.GONE_SECONDS", 0.2)
-    assert said([sys.executable, "-c", "import time; time.sleep(300)"], 0.5) is None
+    assert output_of([sys.executable, "-c", "import time; time.sleep(300)"], 0.5) is None
     (process,) = made
     assert process.poll() is None
     kill(process)

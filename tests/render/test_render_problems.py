@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from render_samples import CNNS, candidate
 
 from nas.render import axes, check_space, render, template_hash
-from nas.schema import Choice, Member, ProblemError, Space, Subset
+from nas.schema import Choice, ExpertAxis, Member, ProblemError, Space
 
 Write = Callable[..., Path]
 
@@ -159,7 +159,7 @@ class TestSpaces:
         return Space(
             name="mine",
             template=template,
-            experts=Subset(
+            experts=ExpertAxis(
                 k=k, families={f: tuple(Member(**m) for m in ms) for f, ms in families.items()}
             ),
             choices=choices,

@@ -6,15 +6,15 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from nas.replay import Days, published, replay
+from nas.replay import SimulatedCampaign, published, simulate_published
 from nas.replay.airnet import BLACKLIST_FROM, FAILURE, fit
 
 BATCH_ENDS = np.array([published.GENERATED * n // published.BATCHES for n in range(1, 198)])
 
 
 @pytest.fixture(scope="module")
-def days() -> Days:
-    return replay(0)
+def days() -> SimulatedCampaign:
+    return simulate_published(0)
 
 
 def test_the_families_are_in_the_order_python_sorts_them() -> None:
@@ -41,14 +41,14 @@ def test_the_1146th_quartet_lies_in_the_fourth_block_of_airnet() -> None:
 
 
 def test_with_a_memory_from_the_start_the_walk_never_turns_back() -> None:
-    days = replay(0, blacklist_from=0)
+    days = simulate_published(0, blacklist_from=0)
     assert days.tried.tolist() == list(published.buildable()[: published.RUN])
     assert days.tries == 1
     assert days.blacklisted == (~days.ok).sum()
 
 
 def test_without_a_blacklist_the_walk_all_but_stands_still() -> None:
-    forgetful = replay(0, blacklist_from=published.BATCHES, failure=0.0)
+    forgetful = simulate_published(0, blacklist_from=published.BATCHES, failure=0.0)
     assert forgetful.blacklisted == 0
     assert forgetful.distinct < published.DISTINCT
     # Of the last 100 batches nine places in ten go to quartets tried before.
@@ -58,7 +58,7 @@ def test_without_a_blacklist_the_walk_all_but_stands_still() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_what_every_replay_keeps(seed: int) -> None:
-    days = replay(seed)
+    days = simulate_published(seed)
     assert len(days.tried) == len(days.ok) == published.RUN == 4450
     firsts = list(dict.fromkeys(days.tried.tolist()))
     assert firsts == list(published.buildable()[: len(firsts)])
@@ -78,14 +78,14 @@ def test_what_every_replay_keeps(seed: int) -> None:
     assert len(failed) == len(set(failed.tolist())) == days.blacklisted
 
 
-def test_a_seed_fixes_a_replay(days: Days) -> None:
-    again = replay(0)
+def test_a_seed_fixes_a_replay(days: SimulatedCampaign) -> None:
+    again = simulate_published(0)
     assert np.array_equal(days.tried, again.tried)
     assert np.array_equal(days.ok, again.ok)
-    assert not np.array_equal(days.ok, replay(1).ok)
+    assert not np.array_equal(days.ok, simulate_published(1).ok)
 
 
-def test_what_is_counted(days: Days) -> None:
+def test_what_is_counted(days: SimulatedCampaign) -> None:
     quartets = [published.QUARTETS[place] for place in days.tried]
     assert sum(days.attempts(family) for family in published.FAMILIES) == 4 * published.RUN
     heavy = [published.HEAVY in quartet for quartet in quartets]

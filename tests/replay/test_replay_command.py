@@ -40,9 +40,9 @@ def test_a_spread_is_the_mean_and_the_range_of_95_percent() -> None:
 
 
 def test_json_names_inputs_assumptions_and_checks(comparison: Comparison) -> None:
-    said = json.loads(json.dumps(plain(comparison)))
-    assert {"generated", "successes", "different quartets trained"} < said["inputs"].keys()
-    assert list(said["assumptions"]) == [
+    messages = json.loads(json.dumps(plain(comparison)))
+    assert {"generated", "successes", "different quartets trained"} < messages["inputs"].keys()
+    assert list(messages["assumptions"]) == [
         "order",
         "collisions",
         "memory",
@@ -51,17 +51,17 @@ def test_json_names_inputs_assumptions_and_checks(comparison: Comparison) -> Non
         "time",
         "nas",
     ]
-    checks = {row["figure"]: row for row in said["checks"]}
+    checks = {row["figure"]: row for row in messages["checks"]}
     for name in ("FractalNet in failures", "ShuffleNet: attempts", "MobileNetV3: attempts"):
         row = checks[name]
         low, high = row["replayed"]["low"], row["replayed"]["high"]
         assert row["off_by"] == pytest.approx(row["replayed"]["mean"] / row["published"] - 1)
         assert row["met"] is (low - 0.5 <= row["published"] <= high + 0.5) or row["published"] < 1
     assert checks["successes with AirNet"]["replayed"]["low"] == 1
-    assert not said["inputs"].keys() & checks.keys()
-    assert len(said["audit"]["replayed"]) == said["replays"] == 100
-    assert {verdict["verdict"] for verdict in said["audit"]["replayed"]} == {"biased"}
-    assert {verdict["verdict"] for verdict in said["audit"]["with_nas"]} == {"adaptive"}
+    assert not messages["inputs"].keys() & checks.keys()
+    assert len(messages["audit"]["replayed"]) == messages["replays"] == 100
+    assert {verdict["verdict"] for verdict in messages["audit"]["replayed"]} == {"biased"}
+    assert {verdict["verdict"] for verdict in messages["audit"]["with_nas"]} == {"adaptive"}
 
 
 def test_the_fitted_figures_come_out_near(comparison: Comparison) -> None:
@@ -99,8 +99,8 @@ def test_the_other_formats(
     run = CliRunner()
     shown = run.invoke(app, ["replay", "--format", "csv"])
     figures = [row["figure"] for row in csv.DictReader(io.StringIO(shown.output))]
-    said = json.loads(run.invoke(app, ["replay", "airnet", "--json"]).output)
-    assert [row["figure"] for row in said["rows"]] == figures[:-1]
+    messages = json.loads(run.invoke(app, ["replay", "airnet", "--json"]).output)
+    assert [row["figure"] for row in messages["rows"]] == figures[:-1]
     for form in ("table", "csv", "json", "md"):
         wide = {"COLUMNS": "140"}
         screen = run.invoke(app, ["replay", "-f", form], env=wide)

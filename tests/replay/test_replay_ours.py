@@ -4,14 +4,14 @@ from collections import Counter
 
 import pytest
 
-from nas.replay import our_days, published, replay
+from nas.replay import published, simulate_nas, simulate_published
 from nas.replay.simulated_nas import CONTROLS
 from nas.stats import Audit, Draw
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_short_campaign_with_nas(seed: int) -> None:
-    days = our_days(seed, trainings=429)
+    days = simulate_nas(seed, trainings=429)
     assert len(days.tried) == 429 - CONTROLS == days.distinct
     assert days.refused == 6  # then FractalNet is benched
     assert days.attempts(published.HEAVY) == 0
@@ -26,7 +26,7 @@ def test_a_short_campaign_with_nas(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_published_draw_is_flagged_by_the_16th_candidate(seed: int) -> None:
-    verdict = replay(seed).verdict
+    verdict = simulate_published(seed).verdict
     assert verdict.verdict == "biased"
     assert verdict.flagged_at is not None
     assert verdict.flagged_at <= 16

@@ -7,7 +7,7 @@ from ledger_maker import Maker
 from nas.ledger.summary import summary
 from nas.report import Terminal
 from nas.report.progress import Display, panel
-from nas.schema import Member, Probe, Status
+from nas.schema import Member, MemberProfile, Status
 
 
 def text(renderable: object, width: int = 100) -> str:
@@ -50,11 +50,11 @@ def test_where_there_is_no_terminal_lines_are_plain(maker: Maker) -> None:
     out = io.StringIO()
     name = maker.ledger.campaign().name
     with Display(Terminal(file=out, width=80), maker.ledger, name) as display:
-        display.probed(1, 2, Probe(member=Member(model="ant_s"), ok=True))
-        display.probed(2, 2, Probe(member=Member(model="bee_s"), ok=True))
-        display.probed(1, 1, Probe(member=Member(model="ant_s"), ok=True))
+        display.on_profile(1, 2, MemberProfile(member=Member(model="ant_s"), ok=True))
+        display.on_profile(2, 2, MemberProfile(member=Member(model="bee_s"), ok=True))
+        display.on_profile(1, 1, MemberProfile(member=Member(model="ant_s"), ok=True))
         display.say("#0 ant+bee: ok [bold]val[/] 0.9000")
-        display.beat()
+        display.on_tick()
     assert (
         out.getvalue() == "2 members probed\n1 member probed\n#0 ant+bee: ok [bold]val[/] 0.9000\n"
     )

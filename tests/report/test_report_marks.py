@@ -121,7 +121,7 @@ def test_json_is_ascii_and_holds_the_text() -> None:
 
 
 @pytest.mark.parametrize("colours", [False, True])
-def test_a_terminal_is_told_nothing_by_texts(colours: bool) -> None:
+def test_a_terminal_is_reported_nothing_by_texts(colours: bool) -> None:
     file = io.StringIO()
     system = "truecolor" if colours else None
     terminal = Terminal(file=file, width=4000, force_terminal=colours, color_system=system)

@@ -61,7 +61,7 @@ def test_numbers_stand_right_and_text_left() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_a_narrow_terminal_gets_the_first_columns_and_is_told(width: int) -> None:
+def test_a_narrow_terminal_gets_the_first_columns_and_is_reported(width: int) -> None:
     text = printed(render(FRAME, "table"), width)
     assert all(len(line) <= width for line in text.splitlines())
     assert "01234567" in text
@@ -71,7 +71,7 @@ def test_a_narrow_terminal_gets_the_first_columns_and_is_told(width: int) -> Non
     assert "families" in words  # headers break between words only
 
 
-def test_a_limit_is_for_terminals_and_said() -> None:
+def test_a_limit_is_for_terminals_and_reported() -> None:
     assert "1 of 2 rows" in printed(render(FRAME, "table", limit=1))
     assert "fedcba98" in str(render(FRAME, "md", limit=1))
     assert "fedcba98" in str(render(FRAME, "csv", limit=1))

@@ -9,7 +9,7 @@ from ledger_maker import Maker
 
 import nas
 from nas.results import recommended
-from nas.schema import Member, Plan, ProblemError, Space, Subset
+from nas.schema import DrawConstraints, ExpertAxis, Member, ProblemError, Space
 from nas.stats.advice import AVERAGE, MARGIN
 
 WORTH = {"ant": 0.05, "bee": 0.0, "cat": 0.0, "dog": -0.05, "elk": 0.0, "fox": 0.0}
@@ -18,7 +18,7 @@ WORTH = {"ant": 0.05, "bee": 0.0, "cat": 0.0, "dog": -0.05, "elk": 0.0, "fox": 0
 def campaign(tmp_path: Path, trials: int, noise: float) -> Maker:
     families = {family: (Member(model=f"{family}_s"),) for family in WORTH}
     maker = Maker(
-        tmp_path / "runs.db", space=Space(name="six", experts=Subset(k=2, families=families))
+        tmp_path / "runs.db", space=Space(name="six", experts=ExpertAxis(k=2, families=families))
     )
     rng = np.random.default_rng(0)
     for replicate in range(trials):
@@ -37,8 +37,8 @@ def follows_from_its_interval(table: pd.DataFrame) -> bool:
         elif row.effect_low > -MARGIN:
             found = row.advice == "keep"
         else:
-            said = f"between {low:+.2f} and {high:+.2f} points against {AVERAGE}"
-            found = row.advice.startswith("needs ") and row.reason == said
+            messages = f"between {low:+.2f} and {high:+.2f} points against {AVERAGE}"
+            found = row.advice.startswith("needs ") and row.reason == messages
         if not found:
             return False
     return True
@@ -55,7 +55,7 @@ def test_it_keeps_what_helps_and_drops_what_hurts(tmp_path: Path) -> None:
     # The others are all alike: an outlier on either side does not make them bad.
     assert set(table.loc[["bee", "cat", "elk", "fox"], "advice"]) == {"keep"}
     # What is merely no worse is not preferred.
-    assert recommended(maker.ledger) == Plan(drop=("dog",), prefer=("ant",))
+    assert recommended(maker.ledger) == DrawConstraints(drop=("dog",), prefer=("ant",))
 
 
 def test_it_recommends_nothing_where_it_cannot(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from scipy.stats import binomtest
 
 import nas
 from nas.report.page import page_data, to_json
-from nas.results import Frames, recommended
+from nas.results import CampaignData, recommended
 from nas.results.power import measured
-from nas.schema import Member, Outcome, Role, Space, Status, Subset
+from nas.schema import ExpertAxis, Member, Outcome, Role, Space, Status
 
 WORTH = {"ant": 0.04, "bee": 0.0, "cat": -0.04, "dog": 0.0, "elk": 0.0, "fox": 0.02}
 FAMILIES = {family: (Member(model=f"{family}_s"),) for family in WORTH}
-SPACE = Space(name="six", experts=Subset(k=2, families=FAMILIES))
+SPACE = Space(name="six", experts=ExpertAxis(k=2, families=FAMILIES))
 SKEWED = INPUTS.with_(class_names=("a", "b", "c"), val_counts=(40, 30, 30))
 """Of 100 validation images: P(X ≥ 52) = .0096 with 40 % the commonest, so 51 is no learning."""
 CHANCE = 0.51
@@ -65,9 +65,9 @@ def test_each_family_has_its_rate(filled: Maker) -> None:
 
 def test_effects_and_means_are_of_runs_that_learned(filled: Maker) -> None:
     table = nas.table("family_yield", filled.ledger).set_index("family")
-    told = [family for family in WORTH if family != "fox"]
-    mean = np.mean([WORTH[family] for family in told])
-    for family in told:
+    reported = [family for family in WORTH if family != "fox"]
+    mean = np.mean([WORTH[family] for family in reported])
+    for family in reported:
         assert table.loc[family, "effect"] == pytest.approx(WORTH[family] - mean, abs=0.003)
     # Beside dog's other partners .8 + (.04 + 0 − .04 + .02 + 0)/5, one elk of four left out.
     dog = [0.84] * 4 + [0.8] * 4 + [0.76] * 4 + [0.82] * 4 + [0.8] * 3
@@ -80,8 +80,11 @@ def test_effects_and_means_are_of_runs_that_learned(filled: Maker) -> None:
 def test_a_family_that_collapses_too_often_gets_no_effect(filled: Maker) -> None:
     fox = nas.table("family_yield", filled.ledger).set_index("family").loc["fox"]
     assert np.isnan([fox["effect"], fox["effect_low"], fox["effect_high"]]).all()
-    assert fox["told"] == "8 of 20 runs with it collapsed: those that learned do not speak for it"
-    assert (fox["advice"], fox["reason"]) == ("cannot tell", fox["told"])
+    assert (
+        fox["not_estimable"]
+        == "8 of 20 runs with it collapsed: those that learned do not speak for it"
+    )
+    assert (fox["advice"], fox["reason"]) == ("cannot tell", fox["not_estimable"])
     pairs = nas.table("cooccurrence", filled.ledger).set_index(["family_a", "family_b"])
     assert pairs.loc[("bee", "fox"), ["collapsed", "together"]].tolist() == [4, 0]
     assert pd.isna(pairs.loc[("bee", "fox"), "mean_val_acc"])
@@ -104,8 +107,8 @@ def test_a_family_that_surely_collapses_is_dropped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("pairs", "said"), [(0, "none of 60"), (5, "only 20 of 60")])
-def test_where_too_few_learned_nothing_is_told_of_families(
-    tmp_path: Path, pairs: int, said: str
+def test_where_too_few_learned_nothing_is_reported_of_families(
+    tmp_path: Path, pairs: int, messages: str
 ) -> None:
     maker = Maker(tmp_path / "runs.db", space=SPACE)
     maker.inputs = SKEWED
@@ -118,7 +121,7 @@ def test_where_too_few_learned_nothing_is_told_of_families(
     assert table["effect"].isna().all()
     for name in ("family_yield", "cooccurrence"):
         note = nas.table(name, maker.ledger).attrs["note"]
-        assert f"of families nothing can be told: {said} runs learned" in note
+        assert f"of families nothing can be told: {messages} runs learned" in note
         assert "commonest class, 40.0 % of the validation images" in note
     assert nas.table("cooccurrence", maker.ledger)["synergy"].isna().all()
 
@@ -180,19 +183,19 @@ def test_the_page_says_what_effects_are_of(filled: Maker) -> None:
     ],
 )
 def test_an_older_ledger_does_what_it_can(
-    tmp_path: Path, inputs: nas.schema.Inputs | None, lost: int, said: str
+    tmp_path: Path, inputs: nas.schema.DatasetInfo | None, lost: int, messages: str
 ) -> None:
     """.51 of 100 is no learning where the commonest class has .52, and learning at a third."""
     maker = Maker(tmp_path / "runs.db", space=SPACE)
     maker.inputs = inputs
     for again, val in enumerate((0.51, 0.52, 0.9, 0.9)):
         maker.trained("ant_s", "bee_s", val=val, replicate=again)
-    frames = Frames(maker.ledger, "first")
+    frames = CampaignData(maker.ledger, "first")
     assert frames.attempts["collapsed"].sum() == lost
-    assert said in frames.observed.note
+    assert messages in frames.observed.note
 
 
-def test_with_early_stopping_they_are_told_at_the_first_rung(tmp_path: Path) -> None:
+def test_with_early_stopping_they_are_reported_at_the_first_rung(tmp_path: Path) -> None:
     """A run that learned nothing by then is left out, though it was a good one in the end."""
     maker = Maker(tmp_path / "runs.db", space=SPACE)
     for again, (first, last) in enumerate(
@@ -204,7 +207,7 @@ def test_with_early_stopping_they_are_told_at_the_first_rung(tmp_path: Path) -> 
         status = Status.PRUNED if last is None else Status.OK
         ended = Outcome(status=status, epochs=1, val_acc=last or first, inputs=maker.inputs)
         assert maker.store.finish(claim, attempt, ended, final=True)
-    frames = Frames(maker.ledger, "first")
+    frames = CampaignData(maker.ledger, "first")
     assert frames.observed.observations.value.tolist() == [0.5, 0.6, 0.4]
     table = nas.table("family_yield", maker.ledger).set_index("family")
     assert table["collapsed"][["ant", "bee", "cat"]].tolist() == [2, 1, 1]

@@ -8,7 +8,7 @@ from tracked import tracked
 import nas
 from nas.ledger.summary import summary
 from nas.report.page import page_data
-from nas.results import recommended, tables, verdict
+from nas.results import audit_result, recommended, tables
 from nas.results.power import measured, plan
 from nas.schema import Choice, ProblemError, Space, Status
 
@@ -44,8 +44,8 @@ def test_every_analysis_answers(plain: Maker, name: str) -> None:
 
 
 def test_the_audit_judges_settings_alone(plain: Maker) -> None:
-    said = verdict(plain.ledger)
-    assert (said.verdict, said.draws, said.failing) == ("fair", 30, {})
+    messages = audit_result(plain.ledger)
+    assert (messages.verdict, messages.draws, messages.failing) == ("fair", 30, {})
 
 
 def test_the_page_has_no_problem(plain: Maker) -> None:

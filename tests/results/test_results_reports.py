@@ -90,8 +90,8 @@ def test_family_yield(filled: Maker) -> None:
     assert ant["mean_val_acc"] == ant["median_val_acc"] == pytest.approx(0.8)
     assert ant["best_val_acc"] == 0.9
     assert pd.isna(bee["effect"])
-    assert bee["told"] == "only 1 of its candidates has a result that can be compared"
-    assert dog["told"] == "no candidate with it has a result"
+    assert bee["not_estimable"] == "only 1 of its candidates has a result that can be compared"
+    assert dog["not_estimable"] == "no candidate with it has a result"
     assert bee["advice"] == "needs more draws"
     assert ant["mean_expert_val_acc"] == pytest.approx((0.8 + 0.6) / 2)
     assert ant["usage"] == pytest.approx((0.3 + 0.9) / 2)
@@ -226,7 +226,7 @@ def test_a_space_without_experts(maker: Maker, name: str) -> None:
 
 def test_early_stopping_is_compared_at_its_first_rung(maker: Maker) -> None:
     """Survivors alone would say that ant and bee are alike; at the first rung all can be seen."""
-    from nas.results import Frames
+    from nas.results import CampaignData
 
     maker.trained("ant_s", "bee_s", val=0.9)
     claim = maker.draw("ant_s", "cat_s")
@@ -234,7 +234,7 @@ def test_early_stopping_is_compared_at_its_first_rung(maker: Maker) -> None:
     maker.store.epoch(attempt, epoch(1, val_acc=0.3))
     stopped = Outcome(status=Status.PRUNED, stage="train", epochs=1, val_acc=0.3, rung=0)
     assert maker.store.finish(claim, attempt, stopped, final=True)
-    frames = Frames(maker.ledger, "first")
+    frames = CampaignData(maker.ledger, "first")
     seen = frames.observed
     assert seen.observations.value.tolist() == [0.45, 0.3]  # the first one's first epoch, too
     assert "at epoch 1, the first rung" in seen.note

@@ -73,18 +73,18 @@ def test_the_space_is_what_all_of_it_would_give(tmp_path: Path) -> None:
 def test_the_correction_learns_what_the_screen_missed(tmp_path: Path) -> None:
     """Soft mixing adds ten points, which no score of the screen knows."""
     maker = planted(tmp_path, noise=0.0)
-    from nas.results import Frames
-    from nas.results.screen_validation import arms, corrected
+    from nas.results import CampaignData
+    from nas.results.screen_validation import arms, surrogate_scores
 
-    frames = Frames(maker.ledger, "first")
+    frames = CampaignData(maker.ledger, "first")
     trained = arms(frames)
     trained["val_acc"] += 0.1 * (trained["choice mixing"] == "soft")
-    foretold = corrected(trained, frames.screened)
+    predicted = surrogate_scores(trained, frames.screened)
     plain = np.corrcoef(trained["uniform"], trained["val_acc"])[0, 1]
-    assert np.corrcoef(foretold, trained["val_acc"])[0, 1] > max(0.9, plain + 0.02)
+    assert np.corrcoef(predicted, trained["val_acc"])[0, 1] > max(0.9, plain + 0.02)
 
 
-def test_few_candidates_give_what_can_be_said(tmp_path: Path) -> None:
+def test_few_candidates_give_what_can_be_reported(tmp_path: Path) -> None:
     table = nas.table("screening", planted(tmp_path, noise=0.0, trained=3).ledger)
     assert table.empty
     assert "needs 5 controls trained to their end, and there are none;" in table.attrs["empty"]
@@ -96,19 +96,19 @@ def test_a_report_of_too_few_controls_is_a_sentence(tmp_path: Path) -> None:
     ledger.close()
     why = "needs 5 controls trained to their end, and there are 4; `nas search --from-screen 5` or"
     for form in ("table", "md"):
-        said = inside("report", "screening", "-f", form, cwd=tmp_path).stdout
-        words = " ".join(said.replace("\\", "").split())
+        messages = inside("report", "screening", "-f", form, cwd=tmp_path).stdout
+        words = " ".join(messages.replace("\\", "").split())
         assert why in words
         assert "campaign first; 6 chosen by uniform and 4 controls; " in words
         assert words.index("The draw is adaptive") < words.index(why)
-        assert "Kendall" not in said
-        assert "kendall" not in said
+        assert "Kendall" not in messages
+        assert "kendall" not in messages
     assert json.loads(inside("report", "screening", "-f", "json", cwd=tmp_path).stdout) == []
     columns = inside("report", "screening", "-f", "csv", cwd=tmp_path).stdout.strip()
     assert columns.startswith('"predictor","sample","kendall"')
 
 
-def test_another_campaign_is_told_what_to_do(tmp_path: Path) -> None:
+def test_another_campaign_is_reported_what_to_do(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "runs.db", space=SPACE)
     with pytest.raises(ProblemError, match="was not drawn from a screen"):
         nas.table("screening", maker.ledger)
@@ -138,7 +138,7 @@ def test_the_whole_space_is_ranked_anew(tmp_path: Path) -> None:
     assert found["trained"].notna().sum() == 14
     unseen = found[found["trained"].isna()]
     truth = unseen["uniform"] - 0.06 * unseen["families"].str.contains("h")
-    error = (unseen["foretold"] - truth).abs().mean()
+    error = (unseen["predicted"] - truth).abs().mean()
     assert error < 0.5 * (unseen["uniform"] - truth).abs().mean()
 
 

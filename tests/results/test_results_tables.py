@@ -7,7 +7,7 @@ import pytest
 from ledger_maker import Maker
 
 import nas
-from nas.results import Frames, question, table, tables
+from nas.results import CampaignData, question, table, tables
 from nas.schema import ProblemError
 
 QUESTION = '"""How many candidates are there?\n\nOne row.\n"""\n'
@@ -78,14 +78,14 @@ def test_it_must_give_a_frame(own: Path, filled: Maker) -> None:
     ],
 )
 def test_its_errors_name_their_line(
-    own: Path, filled: Maker, code: str, line: int, said: str
+    own: Path, filled: Maker, code: str, line: int, messages: str
 ) -> None:
     (own / "mine.py").write_text(QUESTION + code)  # the question takes four lines
     with pytest.raises(ProblemError) as caught:
         table("mine", filled.ledger)
     problem = caught.value.problem
     assert problem.where == f"{own / 'mine.py'}:{line}"
-    assert said in problem.what
+    assert messages in problem.what
     assert "\n" not in problem.what
 
 
@@ -108,8 +108,8 @@ def test_problems_of_the_ledger_pass_through(filled: Maker) -> None:
         nas.table("leaderboard", filled.ledger, "x")
 
 
-def test_frames_read_once_and_only_what_is_asked(filled: Maker) -> None:
-    frames = Frames(filled.ledger, "first")
+def test_frames_read_once_and_only_what_is_queried(filled: Maker) -> None:
+    frames = CampaignData(filled.ledger, "first")
     assert frames.candidates is frames.candidates
     assert "attempts" not in vars(frames)
     assert frames.space == filled.space

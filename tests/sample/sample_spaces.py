@@ -4,7 +4,17 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations, product
 
 from nas.sample import Sampler
-from nas.schema import Assignment, Choice, Member, Phase, Pick, Record, Space, Status, Subset
+from nas.schema import (
+    Assignment,
+    Choice,
+    ExpertAxis,
+    ExpertChoice,
+    Member,
+    Phase,
+    Record,
+    Space,
+    Status,
+)
 
 FIRST = Phase()
 
@@ -19,7 +29,7 @@ def make_space(
     }
     return Space(
         name=name,
-        experts=Subset(k=k, families=families) if families else None,
+        experts=ExpertAxis(k=k, families=families) if families else None,
         choices=tuple(
             Choice(name=f"c{j}", values=tuple(range(size))) for j, size in enumerate(choices)
         ),
@@ -37,7 +47,7 @@ def every_point(space: Space, excluded: Iterable[str] = ()) -> list[Assignment]:
         return [Assignment(choices=setting) for setting in settings]
     return [
         Assignment(
-            picks=tuple(Pick(f, m.model) for f, m in zip(families, members, strict=True)),
+            picks=tuple(ExpertChoice(f, m.model) for f, m in zip(families, members, strict=True)),
             choices=setting,
         )
         for families in combinations([f for f in space.families if f not in gone], space.experts.k)

@@ -14,8 +14,8 @@ import pytest
 from loaded_modules import loaded_by
 from sample_spaces import draw, every_point, finished, make_space
 
-from nas.sample import SAMPLERS, Corrected, Sampler, Screened, make_sampler
-from nas.schema import Assignment, Choice, Phase, Pick, ProblemError, Record, Space
+from nas.sample import SAMPLERS, Sampler, SurrogateSampler, TopKWithControls, make_sampler
+from nas.schema import Assignment, Choice, ExpertChoice, Phase, ProblemError, Record, Space
 
 SPACES = {
     "quartets": make_space([1] * 5, 4, [2]),
@@ -36,14 +36,14 @@ WIDE = make_space([1 + i % 3 for i in range(8)], 4, [2, 3])
 WIDE_POINTS = set(every_point(WIDE))
 
 
-def scored(space: Space) -> list[tuple[Pick, ...]]:
+def scored(space: Space) -> list[tuple[ExpertChoice, ...]]:
     """The mixtures of a screen of this space."""
     drawn = draw(make_sampler("uniform", space, 99), 6)
     return list(dict.fromkeys(r.assignment.picks for r in drawn if r.assignment.picks))
 
 
 def with_screen(space: Space, seed: int) -> Sampler:
-    return Screened(space, seed, scored(space))
+    return TopKWithControls(space, seed, scored(space))
 
 
 def with_correction(space: Space, seed: int) -> Sampler:
@@ -53,7 +53,7 @@ def with_correction(space: Space, seed: int) -> Sampler:
         first = sum(record.value is not None for record in records)
         return [(first + n) % len(mixtures) for n in range(len(mixtures))]
 
-    return Corrected(space, seed, mixtures, order, slots=4)
+    return SurrogateSampler(space, seed, mixtures, order, slots=4)
 
 
 MAKERS: dict[str, Callable[[Space, int], Sampler]] = {
@@ -138,7 +138,7 @@ class TestEverySampler:
                 replace(
                     r,
                     assignment=Assignment(
-                        picks=tuple(Pick(p.family, p.model) for p in r.assignment.picks),
+                        picks=tuple(ExpertChoice(p.family, p.model) for p in r.assignment.picks),
                         choices=tuple(r.assignment.choices),
                     ),
                 )

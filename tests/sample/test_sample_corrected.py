@@ -7,12 +7,12 @@ from itertools import combinations
 import pytest
 from sample_spaces import draw, make_space
 
-from nas.sample import Corrected
+from nas.sample import SurrogateSampler
 from nas.sample.surrogate import chosen_slot
-from nas.schema import Assignment, Phase, Pick, Record
+from nas.schema import Assignment, ExpertChoice, Phase, Record
 
 SPACE = make_space([1] * 8, 3, [2])
-MIXTURES = [[Pick(f"F0{f}", f"f0{f}_0") for f in c] for c in combinations("01234567", 3)]
+MIXTURES = [[ExpertChoice(f"F0{f}", f"f0{f}_0") for f in c] for c in combinations("01234567", 3)]
 
 
 def picks(record: Record) -> str:
@@ -25,8 +25,8 @@ def backwards(records: Sequence[Record]) -> list[int]:
     return order if len(records) < 4 else order[::-1]
 
 
-def sampler(seed: int = 0, slots: int = 10) -> Corrected:
-    return Corrected(SPACE, seed, MIXTURES, backwards, slots)
+def sampler(seed: int = 0, slots: int = 10) -> SurrogateSampler:
+    return SurrogateSampler(SPACE, seed, MIXTURES, backwards, slots)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -40,7 +40,7 @@ def test_what_is_chosen_follows_the_order_of_the_day(seed: int) -> None:
     assert len(set(drawn)) == 10  # neither arm takes what the other has
 
 
-def test_arms_can_be_told_by_the_numbers_of_draws() -> None:
+def test_arms_can_be_reported_by_the_numbers_of_draws() -> None:
     """What the report goes by: see nas.results.screen_validation.arms."""
     records = draw(sampler(slots=3), 20)
     assert [n for n in range(20) if chosen_slot(n, 3)] == [0, 2, 4]
@@ -77,7 +77,7 @@ def test_other_settings_of_the_chosen_are_not_drawn() -> None:
 
 
 def test_mixtures_that_the_space_lacks_are_passed_over() -> None:
-    strange = [[Pick("F99", "f99"), *MIXTURES[0][1:]], MIXTURES[5]]
-    found = Corrected(SPACE, 0, strange, lambda records: (0, 1), 4).propose([])
+    strange = [[ExpertChoice("F99", "f99"), *MIXTURES[0][1:]], MIXTURES[5]]
+    found = SurrogateSampler(SPACE, 0, strange, lambda records: (0, 1), 4).propose([])
     assert isinstance(found, Assignment)
     assert list(found.picks) == MIXTURES[5]

@@ -13,7 +13,7 @@ from sample_spaces import draw, every_point, make_space
 
 from nas.sample import make_sampler
 from nas.sample.grid import Grid
-from nas.sample.ranks import Ranks, Undrawn, points_with
+from nas.sample.ranks import Ranks, RemainingPoints, combinations_with
 from nas.sample.uniform import below
 from nas.schema import Phase
 
@@ -40,7 +40,7 @@ def test_ranks_are_places_in_the_brute_force_list(
     assert [grid.decode(ranks.unrank(rank)) for rank in range(len(points))] == points
     encoded = [grid.encode(point) for point in points]
     assert [ranks.rank(point) for point in encoded if point] == list(range(len(points)))
-    for family, total in points_with(grid, eligible).items():
+    for family, total in combinations_with(grid, eligible).items():
         assert total == sum(grid.families[family] in point.families for point in points)
     for point in every_point(space):
         known = grid.encode(point)
@@ -64,7 +64,7 @@ def test_undrawn_points_keep_their_order(drawn: set[int], order: list[int]) -> N
     space = make_space(choices=[4, 6])
     grid = Grid(space)
     points = [grid.encode(point) for point in every_point(space)]
-    undrawn = Undrawn(grid, ())
+    undrawn = RemainingPoints(grid, ())
     history = [points[i] for i in order if i in drawn]
     undrawn.fold(history[:3])
     undrawn.fold([*history, *history, None])  # a point that stands twice is drawn once

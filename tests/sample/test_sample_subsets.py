@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sample_spaces import every_point, make_space
 
 from nas.sample.grid import Grid
-from nas.sample.least_drawn import level_cell
-from nas.sample.pair_counts import Tally
+from nas.sample.least_drawn import least_drawn_combination
+from nas.sample.pair_counts import DrawCounts
 from nas.sample.subsets import level_subsets
 
 
@@ -75,28 +75,28 @@ def test_counts_far_apart_do_not_drown_the_pairs() -> None:
 
 def test_cells_go_by_excess_then_company() -> None:
     grid = Grid(make_space([2, 1], 2, [2, 2]))
-    tally = Tally(grid)
+    tally = DrawCounts(grid)
     points = [grid.encode(point) for point in every_point(make_space([2, 1], 2, [2, 2]))]
     for assignment in every_point(make_space([2, 1], 2, [2, 2]))[:1]:
         tally.add(grid.levels(assignment))
     # After member 0 with values (0, 0), the rarest are member 1, value 1 and value 1.
-    cell = level_cell(grid, tally, (0, 1), set(), rng())
+    cell = least_drawn_combination(grid, tally, (0, 1), set(), rng())
     assert cell == ((1, 0, 1, 1), 0)
     # That one drawn: any that keeps two of the three, at one draw of excess.
-    cell = level_cell(grid, tally, (0, 1), {(1, 0, 1, 1)}, rng())
+    cell = least_drawn_combination(grid, tally, (0, 1), {(1, 0, 1, 1)}, rng())
     assert cell.excess == 1
     assert sum(cell.digits) == 2
     # All but one drawn: that one.
     taken = {point.digits for point in points if point} - {(0, 0, 0, 0)}
-    assert level_cell(grid, tally, (0, 1), taken, rng()) == ((0, 0, 0, 0), 3)
+    assert least_drawn_combination(grid, tally, (0, 1), taken, rng()) == ((0, 0, 0, 0), 3)
 
 
 def test_cells_of_long_axes_take_the_rarest_values() -> None:
     space = make_space(choices=[300, 300, 300])
     grid = Grid(space)
-    tally = Tally(grid)
+    tally = DrawCounts(grid)
     tally.values[np.arange(900), np.arange(900)] = 1
     for value in (7, 300 + 11, 600 + 13):
         tally.values[value, value] = 0
-    assert level_cell(grid, tally, (), set(), rng()) == ((7, 11, 13), 0)
-    assert level_cell(grid, tally, (), {(7, 11, 13)}, rng()).excess == 1
+    assert least_drawn_combination(grid, tally, (), set(), rng()) == ((7, 11, 13), 0)
+    assert least_drawn_combination(grid, tally, (), {(7, 11, 13)}, rng()).excess == 1

@@ -9,7 +9,7 @@ from sample_spaces import accuracy, draw, make_space
 
 from nas.sample import make_sampler
 from nas.sample.grid import Grid
-from nas.sample.tpe import GOOD, OTHERS, STARTUP, TPE, _params, _repair, _value
+from nas.sample.tpe import GOOD, OTHERS, STARTUP, TPESampler, _params, _repair, _value
 from nas.schema import Assignment, Phase, ProblemError, Record, Status
 
 
@@ -68,9 +68,9 @@ def test_what_a_record_is_worth() -> None:
 def test_history_is_the_best_and_the_latest_others() -> None:
     space = make_space([1] * 20, 4)
     records = draw(make_sampler("uniform", space, 0), 400)
-    sampler = TPE(space, 0)
+    sampler = TPESampler(space, 0)
     sampler.propose(records[:0])
-    sampler._fold(records)
+    sampler._replay(records)
     rows = [record for record, _ in sampler._rows(records, sampler.grid.eligible(()))]
     assert len(rows) == GOOD + OTHERS
     assert rows == sorted(rows, key=lambda r: r.number)
@@ -85,8 +85,8 @@ def test_history_is_the_best_and_the_latest_others() -> None:
 def test_records_with_an_excluded_family_are_left_out() -> None:
     space = make_space([1] * 6, 2)
     records = draw(make_sampler("uniform", space, 0), 15)
-    sampler = TPE(space, 0)
-    sampler._fold(records)
+    sampler = TPESampler(space, 0)
+    sampler._replay(records)
     rows = sampler._rows(records, sampler.grid.eligible({"F00"}))
     assert len(rows) == 10
     assert all("F00" not in record.assignment.families for record, _ in rows)
@@ -133,10 +133,10 @@ def test_when_all_it_wants_is_drawn_it_falls_back_to_an_undrawn_point(
     space = make_space([1] * 6, 3)
     records = draw(make_sampler("uniform", space, 0), 19)
     drawn = Grid(space).encode(records[0].assignment)
-    asked = []
-    monkeypatch.setattr("nas.sample.tpe._repair", lambda *_: asked.append(1) or drawn)
+    requests = []
+    monkeypatch.setattr("nas.sample.tpe._repair", lambda *_: requests.append(1) or drawn)
     proposed = make_sampler("tpe", space, 0).propose(records)
-    assert len(asked) == 10
+    assert len(requests) == 10
     assert proposed not in {r.assignment for r in records}
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 import nas
 from nas.campaign import CampaignConfig
-from nas.schema import Candidate, Choice, Noun, Recipe, Space, Task
+from nas.schema import Candidate, Choice, Frozen, Recipe, Space, Task
 
 SPACE = Space(name="s", choices=(Choice(name="a", values=(1,)),))
 
@@ -29,7 +29,7 @@ SPACE = Space(name="s", choices=(Choice(name="a", values=(1,)),))
     ],
     ids=str,
 )
-def test_a_change_is_validated(value: Noun, changes: dict[str, object]) -> None:
+def test_a_change_is_validated(value: Frozen, changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         value.with_(**changes)
 
@@ -44,8 +44,8 @@ def test_a_change_gives_another_value_and_leaves_the_first() -> None:
 def test_nothing_that_was_worked_out_is_carried_over() -> None:
     first = Candidate(template="t", template_hash="h", image_size=8, recipe=Recipe(), task=Task())
     assert first.key
-    assert first.with_(replicate=1).key == first.again(1).key != first.key
-    assert first.again(1).again(0).key == first.key
+    assert first.with_(replicate=1).key == first.with_replicate(1).key != first.key
+    assert first.with_replicate(1).with_replicate(0).key == first.key
 
 
 def test_no_code_changes_a_value_past_its_checks() -> None:

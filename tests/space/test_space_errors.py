@@ -156,18 +156,18 @@ NOT_PLAIN = {
 
 
 @pytest.mark.parametrize(("old", "new", "said"), MISSPELT.values(), ids=MISSPELT)
-def test_unknown_fields_name_the_nearest(old: str, new: str, said: str) -> None:
-    assert refusal(changed(f"{old}:", f"{new}:")) == f"my.yaml:{said}"
+def test_unknown_fields_name_the_nearest(old: str, new: str, messages: str) -> None:
+    assert refusal(changed(f"{old}:", f"{new}:")) == f"my.yaml:{messages}"
 
 
 @pytest.mark.parametrize(("old", "new", "said"), WRONG.values(), ids=WRONG)
-def test_wrong_values_say_what_was_expected(old: str, new: str, said: str) -> None:
-    assert refusal(changed(old, new)) == f"my.yaml:{said}"
+def test_wrong_values_say_what_was_expected(old: str, new: str, messages: str) -> None:
+    assert refusal(changed(old, new)) == f"my.yaml:{messages}"
 
 
 @pytest.mark.parametrize(("old", "new", "said"), NOT_PLAIN.values(), ids=NOT_PLAIN)
-def test_what_is_not_plain_yaml_is_refused(old: str, new: str, said: str) -> None:
-    assert refusal(changed(old, new)).startswith(f"my.yaml:{said}")
+def test_what_is_not_plain_yaml_is_refused(old: str, new: str, messages: str) -> None:
+    assert refusal(changed(old, new)).startswith(f"my.yaml:{messages}")
 
 
 @pytest.mark.parametrize(
@@ -188,8 +188,8 @@ def test_what_is_not_plain_yaml_is_refused(old: str, new: str, said: str) -> Non
     ],
     ids=["families", "axes", "values"],
 )
-def test_no_space_is_too_large_to_count(text: str, said: str) -> None:
-    assert refusal(text) == f"my.yaml:{said}"
+def test_no_space_is_too_large_to_count(text: str, messages: str) -> None:
+    assert refusal(text) == f"my.yaml:{messages}"
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "text\n", "3\n"])
@@ -237,18 +237,18 @@ def test_hostile_names_are_refused_where_they_stand(value: str, old: str, line: 
             break
     text = GOOD.replace(mark, f"{quoted(value)}{mark[-1]}", 1)
     assert text != GOOD
-    said = refusal(text)
-    assert said.startswith(f"my.yaml:{line}: ")
-    assert "\n" not in said
+    messages = refusal(text)
+    assert messages.startswith(f"my.yaml:{line}: ")
+    assert "\n" not in messages
 
 
 @pytest.mark.parametrize("value", ["a'b", 'a"b', "a\nb", "{{ x }}", "a\\b", "é", "x" * 300, "(1)"])
 @pytest.mark.parametrize(("old", "line"), [("32}", 8), ("top1]", 10)], ids=["argument", "choice"])
 def test_hostile_texts_are_refused(value: str, old: str, line: int) -> None:
-    said = refusal(changed(old, f"{quoted(value)}{old[-1]}"))
-    assert said.startswith(f"my.yaml:{line}: ")
-    assert "should be one word of letters, digits" in said
-    assert "\n" not in said
+    messages = refusal(changed(old, f"{quoted(value)}{old[-1]}"))
+    assert messages.startswith(f"my.yaml:{line}: ")
+    assert "should be one word of letters, digits" in messages
+    assert "\n" not in messages
 
 
 @pytest.mark.parametrize("name", ["pretrained", "checkpoint_path", "num_classes", "class", "__x"])
@@ -284,13 +284,13 @@ def test_many_faults_and_endless_lists_end() -> None:
         assert "more than 20,000 names and values" in refusal(GOOD + text)
 
 
-def test_every_part_has_its_line_when_lines_are_asked_for_again_and_again() -> None:
+def test_every_part_has_its_line_when_lines_are_requested_again_and_again() -> None:
     document = read(GOOD, "my.yaml")
     lines = [document.line(path) for path in (("recipe", "lr"), ("experts", "families", "vit", 0))]
     assert lines * 2 == [11, 8] * 2
 
 
-def test_one_bad_file_is_told_of_and_the_others_are_listed(tmp_path: Path) -> None:
+def test_one_bad_file_is_reported_of_and_the_others_are_listed(tmp_path: Path) -> None:
     (tmp_path / "search_spaces").mkdir()
     (tmp_path / "search_spaces" / "bad.yaml").write_text('image_size: !!int ""\n')
     for words in ("spaces",), ("spaces", "--json"):

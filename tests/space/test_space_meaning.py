@@ -5,7 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas import space
-from nas.schema import Candidate, Choice, Member, ProblemError, Recipe, Scalar, Space, Subset, Task
+from nas.schema import (
+    Candidate,
+    Choice,
+    ExpertAxis,
+    Member,
+    ProblemError,
+    Recipe,
+    Scalar,
+    Space,
+    Task,
+)
 from nas.schema.candidate import Expert
 
 
@@ -73,7 +83,7 @@ def spaces(draw: st.DrawFn) -> Space:
         template=draw(axis_names),
         image_size=draw(st.integers(8, 2048)),
         channels=draw(st.integers(1, 16)),
-        experts=Subset(k=draw(st.integers(1, len(families))), families=families),
+        experts=ExpertAxis(k=draw(st.integers(1, len(families))), families=families),
         choices=tuple(Choice(name=n, values=tuple(v)) for n, v in choices.items()),
         recipe=Recipe(
             epochs=draw(st.integers(1, 10_000)),

@@ -21,7 +21,7 @@ def test_by_hand() -> None:
     assert lost(0.0, 1.0) == [True, False]
 
 
-def test_of_few_images_nothing_can_be_told() -> None:
+def test_of_few_images_nothing_can_be_reported() -> None:
     """Of 18 images of which a third is the commonest class, 12 right pass (.0039; 11: .0144), which
     a model that is right on two thirds manages with a chance of .608. Of 40 at even odds, 28 pass
     (.0083), which one that is right on three quarters manages with .820; of 39, 28 with .746."""

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from nas.sample import make_sampler
-from nas.schema import Assignment, Choice, Member, Pick, Record, Space, Subset
-from nas.stats import ALPHA, Audit, Bets, Draw, Levels
+from nas.schema import Assignment, Choice, ExpertAxis, ExpertChoice, Member, Record, Space
+from nas.stats import ALPHA, Audit, Draw, LevelCounts, Martingale
 from nas.stats.level_counts import _shares
 from nas.stats.martingale import log_mean
 
@@ -20,7 +20,7 @@ def space(families: int = 29, k: int = 4, members: tuple[int, ...] = (1,)) -> Sp
     sizes = [members[i % len(members)] for i in range(families)]
     return Space(
         name="x",
-        experts=Subset(
+        experts=ExpertAxis(
             k=k,
             families={
                 f"f{i:02}": tuple(Member(model=f"f{i:02}_{j}") for j in range(size))
@@ -63,7 +63,7 @@ def test_fair_draws_are_called_fair(sampler: str, where: Space, seed: int) -> No
 
 def assignment(families: str, model: int = 0, mixing: str = "soft") -> Assignment:
     return Assignment(
-        picks=tuple(Pick(f"f{f:0>2}", f"f{f:0>2}_{model}") for f in families),
+        picks=tuple(ExpertChoice(f"f{f:0>2}", f"f{f:0>2}_{model}") for f in families),
         choices=(("mixing", mixing),),
     )
 
@@ -125,7 +125,7 @@ def test_no_bettor_gains_on_a_fair_level(
     chance = low + at * width
     wealth = []
     for last in (True, False):
-        bets = Bets(np.array([low]), np.array([low + width]))
+        bets = Martingale(np.array([low]), np.array([low + width]))
         for hit in (*hits, last):
             before = bets.log_wealth[0, 0]
             bets.add(np.array([[[hit]]]), np.array([[[True]]]))
@@ -148,7 +148,7 @@ def test_no_bettor_gains_on_a_fair_level_by_looking_seldom(
     chance = low + at * width
     expected = 0.0
     for hits in range(together + 1):
-        bets = Bets(np.array([low]), np.array([low + width]))
+        bets = Martingale(np.array([low]), np.array([low + width]))
         bets.add(np.array([[[round(share * before)]]]), np.array([[[before]]]))
         wealth = bets.log_wealth[0, 0]
         bets.add(np.array([[[hits]]]), np.array([[[together]]]))
@@ -185,8 +185,8 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
     pairs = np.triu_indices(29, 1)
     hits = [held, held[..., pairs[0]] & held[..., pairs[1]]]
     paths = [
-        log_mean(Bets(group.low, group.high, len(hit)).add(hit, np.ones_like(hit)))
-        for group, hit in zip(Levels(space()).groups, hits, strict=False)
+        log_mean(Martingale(group.low, group.high, len(hit)).add(hit, np.ones_like(hit)))
+        for group, hit in zip(LevelCounts(space()).groups, hits, strict=False)
     ]
     wealth = log_mean(np.stack(paths, axis=-1)).max(axis=1)
     assert (wealth >= -log(ALPHA)).mean() <= 0.01

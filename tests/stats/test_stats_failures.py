@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.stats.failure_rates import ALPHA, Failures
+from nas.stats.failure_rates import ALPHA, FailureRateTest
 
 NAMES = tuple(f"f{n:02}" for n in range(12))
 
@@ -20,13 +20,13 @@ def candidates(count: int, seed: int = 0) -> np.ndarray:
     return held
 
 
-def named(failures: Failures) -> list[str]:
+def named(failures: FailureRateTest) -> list[str]:
     return list(failures.warnings)
 
 
 def test_a_family_that_always_fails_is_named_soon() -> None:
     held = candidates(60)
-    failures = Failures(NAMES)
+    failures = FailureRateTest(NAMES)
     for row in held:
         failures.add(row[None], row[None, 5])
         if failures.warnings:
@@ -38,7 +38,7 @@ def test_a_family_that_always_fails_is_named_soon() -> None:
 
 def test_counts_stand_in_the_warning() -> None:
     held = candidates(90)
-    failures = Failures(NAMES)
+    failures = FailureRateTest(NAMES)
     failures.add(held, held[:, 5])
     with_it = int(held[:, 5].sum())
     assert failures.warnings == {
@@ -50,14 +50,14 @@ def test_counts_stand_in_the_warning() -> None:
 @pytest.mark.parametrize("seed", range(30))
 def test_failures_that_befall_all_alike_blame_nobody(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    failures = Failures(NAMES)
+    failures = FailureRateTest(NAMES)
     failures.add(candidates(400, seed), rng.random(400) < rng.random())
     assert failures.warnings == {}
 
 
 def test_a_family_that_fails_less_is_no_matter() -> None:
     held = candidates(300)
-    failures = Failures(NAMES)
+    failures = FailureRateTest(NAMES)
     failures.add(held, ~held[:, 3])
     assert "f03" not in named(failures)
 
@@ -67,7 +67,7 @@ def test_it_does_not_matter_in_what_portions_they_come(ended: list[tuple[int, bo
     held = np.zeros((len(ended), 12), dtype=bool)
     held[np.arange(len(ended)), [family for family, _ in ended]] = True
     failed = np.array([lost for _, lost in ended])
-    at_once, singly = Failures(NAMES), Failures(NAMES)
+    at_once, singly = FailureRateTest(NAMES), FailureRateTest(NAMES)
     at_once.add(held, failed)
     for row, lost in zip(held, failed, strict=True):
         singly.add(row[None], np.array([lost]))
@@ -84,10 +84,12 @@ def test_the_ratio_by_hand() -> None:
     assert ratio == pytest.approx(607.7, abs=0.5)
     assert log(ratio) > log(2 / ALPHA)
     held = np.array([[True, False]] * 5 + [[False, True]] * 10)
-    failures = Failures(("a", "b"))
+    failures = FailureRateTest(("a", "b"))
     failures.add(held, held[:, 0])
     assert named(failures) == ["a"]
-    four = Failures(("a", "b"))  # 4 of 4 and 0 of 3: 0.27344 · 0.3125 / ((4/7)⁴(3/7)³) = 10.2
+    four = FailureRateTest(
+        ("a", "b")
+    )  # 4 of 4 and 0 of 3: 0.27344 · 0.3125 / ((4/7)⁴(3/7)³) = 10.2
     four.add(held[1:8], held[1:8, 0])
     assert exp(log(0.27344 * 0.3125) - 4 * log(4 / 7) - 3 * log(3 / 7)) < 2 / ALPHA
     assert four.warnings == {}

@@ -9,14 +9,14 @@ from scipy.stats import spearmanr, t
 from sklearn.linear_model import BayesianRidge
 from statsmodels.regression.linear_model import OLS
 
-from nas.schema import Assignment, Pick
+from nas.schema import Assignment, ExpertChoice
 from nas.stats import Observations, family_effects, synergies
-from nas.stats.family_effects import comparable, condensed, contrasts, less_their_mean
+from nas.stats.family_effects import centred, contrasts, estimable, sufficient_statistics
 from nas.stats.pair_variance import variance_ratio
 
 
 def holding(*families: str, model: int = 0, mixing: str = "soft") -> Assignment:
-    picks = tuple(Pick(family, f"{family}_{model}") for family in families)
+    picks = tuple(ExpertChoice(family, f"{family}_{model}") for family in families)
     return Assignment(picks=picks, choices=(("mixing", mixing),))
 
 
@@ -26,7 +26,7 @@ def test_effects_without_noise_are_the_planted_ones() -> None:
     found = family_effects(valued(seen, truth, np.random.default_rng(0), sigma=0.0))
     assert found.effect == pytest.approx(truth - truth.mean())
     assert found.low == pytest.approx(found.effect, abs=1e-9)
-    assert found.told == ("",) * 7
+    assert found.not_estimable == ("",) * 7
     assert found.rank.tolist() == [1, 3, 5, 6, 2, 7, 4]
 
 
@@ -81,7 +81,7 @@ def test_the_intervals_are_statsmodels_hc2_corrected_for_pairs() -> None:
     half = (found.high[:7] - found.low[:7]) / 2
     assert (found.high[:7] + found.low[:7]) / 2 == pytest.approx(found.effect[:7])
     # t's quantile: at least that of all 48 free results, at most that of the family's own ~20.
-    contrast = less_their_mean(np.ones(8, dtype=bool))
+    contrast = centred(np.ones(8, dtype=bool))
     weights = seen.design @ (seen.rotation @ contrasts(contrast, seen).T)
     error = fit.bse[1:] * np.sqrt(variance_ratio(seen, contrast, weights)[:7])
     quantile = half / error
@@ -90,25 +90,25 @@ def test_the_intervals_are_statsmodels_hc2_corrected_for_pairs() -> None:
     assert found.noise == pytest.approx(np.sqrt(fit.scale))
 
 
-def test_what_every_candidate_holds_cannot_be_told() -> None:
+def test_what_every_candidate_holds_cannot_be_reported() -> None:
     where = space(29)
     drawn = assignments(where, 600, "lexicographic")
     truth = np.linspace(1, -1, 29)
     found = family_effects(valued(design(where, drawn), truth, np.random.default_rng(0), sigma=0.1))
-    assert found.told[0] == "every candidate holds it: nothing to compare it with"
+    assert found.not_estimable[0] == "every candidate holds it: nothing to compare it with"
     assert np.isnan([found.effect[0], found.low[0], found.rank[0]]).all()
     assert not np.isnan(found.effect[1:]).any()
     # A difference between the others is right all the same.
     assert found.effect[1] - found.effect[28] == pytest.approx(truth[1] - truth[28], abs=0.1)
 
 
-def test_what_was_never_drawn_cannot_be_told() -> None:
+def test_what_was_never_drawn_cannot_be_reported() -> None:
     where = space(29)
     drawn = [a for a in assignments(where, 300) if "f13" not in a.families]
     found = family_effects(valued(design(where, drawn), np.zeros(29), np.random.default_rng(0)))
-    assert found.told[13] == "no candidate with it has a result"
+    assert found.not_estimable[13] == "no candidate with it has a result"
     assert np.isnan(found.effect[13])
-    assert sum(bool(why) for why in found.told) == 1
+    assert sum(bool(why) for why in found.not_estimable) == 1
 
 
 def test_two_islands_are_not_compared() -> None:
@@ -116,8 +116,8 @@ def test_two_islands_are_not_compared() -> None:
     drawn += [holding("d", "e")] * 30  # d and e always together, never with the others
     rng = np.random.default_rng(0)
     found = family_effects(Observations.of(tuple("abcde"), drawn, rng.random(len(drawn))))
-    assert [bool(why) for why in found.told] == [False, False, False, True, True]
-    assert found.told[3] == "the draws do not tell it apart from others"
+    assert [bool(why) for why in found.not_estimable] == [False, False, False, True, True]
+    assert found.not_estimable[3] == "the draws do not tell it apart from others"
 
 
 @given(st.integers(0, 10**6), st.integers(3, 6), st.integers(1, 3))
@@ -135,20 +135,20 @@ def test_comparable_families_are_those_whose_difference_is_in_the_row_space(
         np.empty((len(held), 0), dtype=np.int64),
         np.zeros(len(held)),
     )
-    group = np.flatnonzero(comparable(seen))
+    group = np.flatnonzero(estimable(seen))
     matrix = held.astype(float)
     rank = np.linalg.matrix_rank(matrix)
 
-    def estimable(f: int, g: int) -> bool:
+    def differ(f: int, g: int) -> bool:
         row = np.zeros(families)
         row[f] += 1
         row[g] -= 1
         return bool(np.linalg.matrix_rank(np.vstack([matrix, row])) == rank)
 
     drawn = np.flatnonzero(held.any(axis=0))
-    sizes = [sum(estimable(f, g) for g in drawn) for f in drawn]
+    sizes = [sum(differ(f, g) for g in drawn) for f in drawn]
     assert len(group) == (max(sizes) if max(sizes) > 1 else 0)
-    assert all(estimable(f, g) for f in group for g in group)
+    assert all(differ(f, g) for f in group for g in group)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 14])
@@ -156,25 +156,25 @@ def test_too_few_results_give_no_number(count: int) -> None:
     where = space(12)
     found = family_effects(design(where, assignments(where, count)))
     assert np.isnan(found.effect).all()
-    assert all(found.told)
+    assert all(found.not_estimable)
 
 
 @pytest.mark.parametrize(
     ("count", "said"), [(1, "1 result is too few"), (3, "3 results are too few")]
 )
-def test_few_results_make_no_family_hopeless(count: int, said: str) -> None:
+def test_few_results_make_no_family_hopeless(count: int, messages: str) -> None:
     """What is in all of them need not be in the next."""
     drawn = [holding("a", "b"), holding("a", "c"), holding("a", "d")][:count]
     found = family_effects(Observations.of(tuple("abcd"), drawn, np.arange(float(count))))
-    assert found.told[0].startswith(said)
-    assert not found.hopeless.any()
+    assert found.not_estimable[0].startswith(messages)
+    assert not found.never_estimable.any()
     excluded = family_effects(Observations.of(("a", "b"), [], np.array([])), {"a": "collapsed"})
-    assert excluded.hopeless.tolist() == [True, False]
+    assert excluded.never_estimable.tolist() == [True, False]
 
 
 def test_one_family_only() -> None:
     found = family_effects(Observations.of(("a",), [holding("a")] * 20, np.arange(20.0)))
-    assert found.told == ("every candidate holds it: nothing to compare it with",)
+    assert found.not_estimable == ("every candidate holds it: nothing to compare it with",)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 349 / 360, 1.0])
@@ -199,10 +199,10 @@ def test_on_the_published_order_the_adjusted_ranking_beats_raw_means() -> None:
         truth = rng.normal(0, 1, 29)
         trial = valued(seen, truth, rng)
         found = family_effects(trial)
-        told = ~np.isnan(found.rank)
+        reported = ~np.isnan(found.rank)
         raw = (trial.held.T @ trial.value) / trial.counts
-        adjusted = spearmanr(-found.rank[told], truth[told]).statistic
-        gains.append(adjusted - spearmanr(raw[told], truth[told]).statistic)
+        adjusted = spearmanr(-found.rank[reported], truth[reported]).statistic
+        gains.append(adjusted - spearmanr(raw[reported], truth[reported]).statistic)
     assert np.mean(gains) > 0
 
 
@@ -240,7 +240,7 @@ def test_one_result_of_a_new_member_does_not_end_the_adjustment() -> None:
     assert abs(family_effects(seen).effect).max() < 0.005
 
 
-def test_too_few_results_for_members_are_said_so() -> None:
+def test_too_few_results_for_members_are_reported_so() -> None:
     where = space(12, members=3)
     seen = design(where, assignments(where, 40))
     assert not seen.fit_for_errors.adjusts
@@ -255,7 +255,7 @@ def test_the_ranking_s_posterior_needs_the_sums_alone(results: int) -> None:
     )
     value = (seen.value - seen.value.mean()) / seen.value.std()
     whole = BayesianRidge().fit(seen.design.toarray(), value)
-    matrix, values, weight = condensed(seen, value)
+    matrix, values, weight = sufficient_statistics(seen, value)
     assert len(values) <= seen.design.shape[1] + 1
     assert weight.sum() == pytest.approx(results)
     short = BayesianRidge(fit_intercept=False).fit(matrix, values, sample_weight=weight)

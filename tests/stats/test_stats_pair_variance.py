@@ -10,7 +10,7 @@ from statsmodels.regression.mixed_linear_model import MixedLM, MixedLMParams, VC
 from worlds import WORLDS, Floats, Sets
 
 from nas.stats import Observations, family_effects
-from nas.stats.family_effects import comparable, contrasts, less_their_mean
+from nas.stats.family_effects import centred, contrasts, estimable
 from nas.stats.pair_variance import Pairs, variance_ratio, variances
 
 
@@ -29,7 +29,7 @@ def pairs_of(seen: Observations) -> Pairs:
 
 
 def weights_of(seen: Observations) -> tuple[Floats, Floats]:
-    contrast = less_their_mean(comparable(seen))
+    contrast = centred(estimable(seen))
     return contrast, seen.design @ (seen.rotation @ contrasts(contrast, seen).T)
 
 
@@ -88,14 +88,14 @@ def test_beyond_so_many_pairs_the_first_results_decide(monkeypatch: pytest.Monke
     first = seen.only(np.arange(80) < 60)
     expected = variances(first, pairs_of(first))
     assert variances(seen, pairs_of(seen)) != expected
-    asked = []
+    requests = []
     monkeypatch.setattr("nas.stats.pair_variance.SIDE", 60)
     monkeypatch.setattr(
         "nas.stats.pair_variance.variances",
-        lambda some, pairs: asked.append(variances(some, pairs)) or asked[-1],
+        lambda some, pairs: requests.append(variances(some, pairs)) or requests[-1],
     )
     variance_ratio(seen, *weights_of(seen))
-    assert asked == [expected]
+    assert requests == [expected]
 
 
 def test_without_interactions_nothing_is_narrowed_on_average() -> None:
@@ -121,7 +121,7 @@ def test_where_no_pair_can_vary_errors_are_residuals_alone(
 
 
 @pytest.mark.parametrize(("families", "k", "count"), [(8, 2, 28), (29, 4, 60)])
-def test_where_pairs_cannot_be_told_from_noise_errors_are_residuals_alone(
+def test_where_pairs_cannot_be_reported_from_noise_errors_are_residuals_alone(
     families: int, k: int, count: int
 ) -> None:
     """Where sets are pairs and each was drawn once, and where few results share a pair."""

@@ -104,8 +104,10 @@ def test_the_rule() -> None:
     assert str(rule(0.0, -0.005, 0.005)) == "keep"  # surely not a point worse
     assert str(rule(-0.005, -0.007, -0.003)) == "keep"  # worse, and too little to care about
     assert str(rule(-0.03, -0.05, -0.011)) == "drop"
-    assert str(rule(nan, nan, nan, told="never drawn")) == "needs more draws"
-    assert str(rule(nan, nan, nan, told="in all of them", hopeless=True)) == "cannot tell"
+    assert str(rule(nan, nan, nan, reported="never drawn")) == "needs more draws"
+    assert (
+        str(rule(nan, nan, nan, reported="in all of them", never_estimable=True)) == "cannot tell"
+    )
     # Half width .04 around .01, .02 above −.01: (.04/.02)² = 4 × 40 results, half of draws succeed.
     assert str(rule(0.01, -0.03, 0.05)) == "needs 240 more draws"
     # Around −.03 it would be dropped once the half width is below .02.
@@ -121,15 +123,20 @@ def test_a_family_is_dropped_for_failing_only_where_it_is_to_blame() -> None:
 def test_a_family_is_dropped_for_collapsing_only_where_it_is_to_blame() -> None:
     worse = "a collapses more than the rest"
     unknown = (nan, nan, nan)
-    told = "9 of 10 runs with it collapsed"
-    assert rule(*unknown, collapses=worse, learned_high=0.4, told=told) == Advice("drop", worse)
-    assert str(rule(*unknown, learned_high=0.4, told=told)) == "needs more draws"
-    assert str(rule(*unknown, collapses=worse, learned_high=0.6, told=told)) == "needs more draws"
+    reported = "9 of 10 runs with it collapsed"
+    assert rule(*unknown, collapses=worse, learned_high=0.4, reported=reported) == Advice(
+        "drop", worse
+    )
+    assert str(rule(*unknown, learned_high=0.4, reported=reported)) == "needs more draws"
+    assert (
+        str(rule(*unknown, collapses=worse, learned_high=0.6, reported=reported))
+        == "needs more draws"
+    )
 
 
 @given(st.floats(-0.2, 0.2), st.floats(0.001, 0.2))
 def test_the_draws_it_asks_for_would_decide(effect: float, half: float) -> None:
-    def said(half: float) -> Advice:
+    def messages(half: float) -> Advice:
         return advise(
             results=50,
             effect=effect,
@@ -139,12 +146,15 @@ def test_the_draws_it_asks_for_would_decide(effect: float, half: float) -> None:
             success_high=1.0,
         )
 
-    first = said(half)
+    first = messages(half)
     assert first.reason
     if first.verdict != "draw more" or abs(effect + 0.01) < 0.001:
         return
     assert first.draws
-    assert said(half * (50 / (50 + first.draws)) ** 0.5 * (1 - 1e-9)).verdict in ("keep", "drop")
+    assert messages(half * (50 / (50 + first.draws)) ** 0.5 * (1 - 1e-9)).verdict in (
+        "keep",
+        "drop",
+    )
 
 
 @given(st.lists(st.floats(-0.3, 0.3), min_size=2, max_size=2).map(sorted), st.floats(0, 1))

@@ -9,8 +9,8 @@ from campaign_bench import Bench, ending, epoch, ok, scripts, small_space
 
 from nas.campaign import trackers
 from nas.campaign.trackers import Recorder, check_log, make_recorder
-from nas.campaign.trackers.background import Aside
-from nas.ledger import Claim
+from nas.campaign.trackers.background import BackgroundLogger
+from nas.ledger import LeasedCandidate
 from nas.schema import Epoch, Outcome, ProblemError, Status, Trial
 
 pytestmark = pytest.mark.filterwarnings(
@@ -38,10 +38,10 @@ def campaign(folder: Path, log: str) -> Bench:
     bench = Bench(folder, space=small_space(epochs=3), trials=3)
     for script in (interrupted, scripts(resumed, ending(Status.CRASH, stage="train"), resumed)):
         driver = bench.drive()
-        driver.recorder = make_recorder(log, bench.ledger, "c", bench.said.append)
+        driver.recorder = make_recorder(log, bench.ledger, "c", bench.messages.append)
         bench.run(script, driver=stop_after_the_first(driver) if script is interrupted else driver)
         driver.recorder.close()
-    assert [line for line in bench.said if "not everything" in line] == []
+    assert [line for line in bench.messages if "not everything" in line] == []
     assert bench.attempts() == ["interrupted", "ok", "crash", "ok"]
     return bench
 
@@ -69,7 +69,7 @@ def test_tensorboard_reads_the_ledger_s_values(tmp_path: Path) -> None:
 
     bench = campaign(tmp_path, "tensorboard")
     folder = tmp_path / "runs.files" / "1" / "tensorboard"
-    assert any(str(folder) in line for line in bench.said)
+    assert any(str(folder) in line for line in bench.messages)
     found = {}
     for run in folder.iterdir():
         events = EventAccumulator(str(run)).Reload()
@@ -78,8 +78,8 @@ def test_tensorboard_reads_the_ledger_s_values(tmp_path: Path) -> None:
     for column in ("val_acc", "train_loss", "lr", "images_per_second"):
         for attempt, expected in ledger_s(bench, column).items():
             tags = found[attempt].Tags()["scalars"]
-            told = found[attempt].Scalars(column) if column in tags else []
-            assert [(e.step, pytest.approx(e.value)) for e in told] == expected
+            reported = found[attempt].Scalars(column) if column in tags else []
+            assert [(e.step, pytest.approx(e.value)) for e in reported] == expected
     [final] = found[2].Scalars("final/test_acc")
     assert (final.step, final.value) == (3, pytest.approx(0.8))
     assert "final/test_acc" not in found[3].Tags()["scalars"]
@@ -104,8 +104,8 @@ def test_mlflow_reads_the_ledger_s_values(tmp_path: Path, monkeypatch: pytest.Mo
     }
     assert sorted(runs) == [1, 2, 3, 4]
     for attempt, expected in ledger_s(bench, "val_acc").items():
-        told = client.get_metric_history(runs[attempt].info.run_id, "val_acc")
-        assert sorted((m.step, m.value) for m in told) == expected
+        reported = client.get_metric_history(runs[attempt].info.run_id, "val_acc")
+        assert sorted((m.step, m.value) for m in reported) == expected
     assert [runs[n].info.status for n in sorted(runs)] == [
         "KILLED",
         "FINISHED",
@@ -134,13 +134,13 @@ def test_mlflow_ends_the_runs_of_a_driver_that_was_killed(
     bench = Bench(tmp_path, trials=1)
     gone = bench.drive()
     gone.store.lease_seconds = -1.0  # its leases are over at once
-    gone.recorder = make_recorder("mlflow", bench.ledger, "c", bench.said.append)
+    gone.recorder = make_recorder("mlflow", bench.ledger, "c", bench.messages.append)
     trial = gone.next()
     assert isinstance(trial, Trial)
     gone.started(trial.attempt)
     gone.epoch(trial.attempt, epoch(1))
     driver = bench.drive()
-    driver.recorder = make_recorder("mlflow", bench.ledger, "c", bench.said.append)
+    driver.recorder = make_recorder("mlflow", bench.ledger, "c", bench.messages.append)
     bench.run(ok, driver)
     driver.recorder.close()
     client = mlflow.MlflowClient(uri)
@@ -152,13 +152,13 @@ def test_mlflow_ends_the_runs_of_a_driver_that_was_killed(
 
 class Broken(Recorder):
     def __init__(self) -> None:
-        self.asked = 0
+        self.requests = 0
 
     def __str__(self) -> str:
         return "Broken"
 
-    def epoch(self, claim: Claim, attempt: int, epoch: Epoch) -> None:
-        self.asked += 1
+    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
+        self.requests += 1
         raise OSError(28, "No space left on device")
 
 
@@ -168,59 +168,60 @@ class Stuck(Broken):
     def __init__(self) -> None:
         self.freed = threading.Event()
 
-    def epoch(self, claim: Claim, attempt: int, epoch: Epoch) -> None:
+    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
         self.freed.wait()
 
 
-def test_a_log_that_fails_is_told_once_and_the_campaign_goes_on(tmp_path: Path) -> None:
+def test_a_log_that_fails_is_reported_once_and_the_campaign_goes_on(tmp_path: Path) -> None:
     bench = Bench(tmp_path, trials=3)
     broken = Broken()
     driver = bench.drive()
-    driver.recorder = Aside(broken, bench.said.append)
+    driver.recorder = BackgroundLogger(broken, bench.messages.append)
     bench.run(ok, driver)
     driver.recorder.close()
     assert bench.outcomes() == [(n, "ok") for n in range(3)]
-    [line] = [line for line in bench.said if "No space left" in line]
+    [line] = [line for line in bench.messages if "No space left" in line]
     assert "the ledger has it all" in line
-    assert broken.asked == 6  # it goes on being told: the disk may have room again
+    assert broken.requests == 6  # it goes on being told: the disk may have room again
 
 
 def test_a_log_that_hangs_delays_nothing(tmp_path: Path) -> None:
     bench = Bench(tmp_path, trials=3)
     stuck = Stuck()
     driver = bench.drive()
-    driver.recorder = Aside(stuck, bench.said.append, waiting=2, close_seconds=0.05)
+    driver.recorder = BackgroundLogger(stuck, bench.messages.append, waiting=2, close_seconds=0.05)
     bench.run(ok, driver)
     driver.recorder.close()
     assert bench.outcomes() == [(n, "ok") for n in range(3)]
-    assert len([line for line in bench.said if "too slow to keep up" in line]) == 1
+    assert len([line for line in bench.messages if "too slow to keep up" in line]) == 1
     stuck.freed.set()
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     bench = Bench(tmp_path, trials=1)
     bench.ledger.claim_files()
     (tmp_path / "runs.files" / "1").mkdir()
     (tmp_path / "runs.files" / "1" / "tensorboard").write_text("in the way")
     driver = bench.drive()
-    driver.recorder = make_recorder("tensorboard", bench.ledger, "c", bench.said.append)
+    driver.recorder = make_recorder("tensorboard", bench.ledger, "c", bench.messages.append)
     bench.run(ok, driver)
     driver.recorder.close()
     assert bench.outcomes() == [(0, "ok")]
-    assert len([line for line in bench.said if "NotADirectoryError" in line]) == 1
+    assert len([line for line in bench.messages if "NotADirectoryError" in line]) == 1
 
 
-def test_a_server_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_gone_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     bench = Bench(tmp_path, trials=1)
     driver = bench.drive()
-    driver.recorder = make_recorder("mlflow", bench.ledger, "c", bench.said.append)
+    driver.recorder = make_recorder("mlflow", bench.ledger, "c", bench.messages.append)
     bench.run(ok, driver)
     driver.recorder.close()
     assert bench.outcomes() == [(0, "ok")]
     assert (
-        len([line for line in bench.said if "127.0.0.1" in line and "not everything" in line]) == 1
+        len([line for line in bench.messages if "127.0.0.1" in line and "not everything" in line])
+        == 1
     )
 
 
@@ -238,7 +239,7 @@ def test_an_unknown_log_and_a_missing_package_are_problems(
 def test_without_a_log_nothing_is_written(tmp_path: Path) -> None:
     bench = Bench(tmp_path, trials=1)
     driver = bench.drive()
-    driver.recorder = make_recorder(None, bench.ledger, "c", bench.said.append)
+    driver.recorder = make_recorder(None, bench.ledger, "c", bench.messages.append)
     bench.run(ok, driver)
     driver.recorder.close()
     assert list(tmp_path.rglob("*tensorboard*")) == []
@@ -262,12 +263,12 @@ def test_resume_keeps_the_log_or_changes_it(
     ledger = Ledger(tmp_path / "runs.db", read_only=False)
     config = CampaignConfig(trials=1, executor="local", log="tensorboard")
     ledger.create_campaign("c", load("tiny"), config.model_dump(mode="json"))
-    asked: list[CampaignConfig] = []
-    monkeypatch.setattr(run_and_print, "work", lambda ledger, name, config: asked.append(config))
+    requests: list[CampaignConfig] = []
+    monkeypatch.setattr(run_and_print, "work", lambda ledger, name, config: requests.append(config))
     where = ["--db", str(tmp_path / "runs.db")]
     done = CliRunner().invoke(app, ["resume", *where, *given], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert [config.log for config in asked] == [kept]
+    assert [config.log for config in requests] == [kept]
     assert ledger.campaign("c").config["log"] == kept
 
 
@@ -280,15 +281,15 @@ def test_a_campaign_logs_and_goes_on_logging_when_resumed(tmp_path: Path) -> Non
     from nas.ledger import Ledger
 
     small = ("--executor", "local", "--workers", "1", "--no-controls", "--log", "tensorboard")
-    said = nas("search", write_space(tmp_path), "--trials", "1", *small, cwd=tmp_path)
+    messages = nas("search", write_space(tmp_path), "--trials", "1", *small, cwd=tmp_path)
     folder = tmp_path / "runs.files" / "1" / "tensorboard"
-    assert f"tensorboard --logdir {folder}" in "".join(said.splitlines())
+    assert f"tensorboard --logdir {folder}" in "".join(messages.splitlines())
     nas("resume", "--trials", "2", cwd=tmp_path)
     rows = Ledger(tmp_path / "runs.db").epochs()
     found = {int(run.name.rsplit("-", 1)[1]): run for run in folder.iterdir()}
     assert sorted(found) == sorted(set(rows["attempt"])) == [1, 2]
     for attempt, run in found.items():
-        told = EventAccumulator(str(run)).Reload().Scalars("val_acc")
+        reported = EventAccumulator(str(run)).Reload().Scalars("val_acc")
         expected = rows[rows["attempt"] == attempt]
-        assert [e.step for e in told] == expected["epoch"].tolist()
-        assert [e.value for e in told] == pytest.approx(expected["val_acc"].tolist())
+        assert [e.step for e in reported] == expected["epoch"].tolist()
+        assert [e.value for e in reported] == pytest.approx(expected["val_acc"].tolist())

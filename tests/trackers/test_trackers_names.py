@@ -8,28 +8,28 @@ from hostile import HOSTILE, hidden
 from ledger_maker import Maker, epoch
 
 from nas.campaign.trackers.base import figures
-from nas.ledger import Claim
-from nas.schema import Choice, Member, Outcome, Space, Status, Subset
+from nas.ledger import LeasedCandidate
+from nas.schema import Choice, ExpertAxis, Member, Outcome, Space, Status
 from nas.schema.visible import visible
 
 SPACE = Space(
     name="s",
-    experts=Subset(k=1, families={HOSTILE.replace("+", ""): (Member(model="ant_s"),)}),
+    experts=ExpertAxis(k=1, families={HOSTILE.replace("+", ""): (Member(model="ant_s"),)}),
     choices=(Choice(name="mixing", values=(HOSTILE,)),),
 )
 
 
 @pytest.fixture
-def claim(tmp_path: Path) -> Claim:
+def claim(tmp_path: Path) -> LeasedCandidate:
     return Maker(tmp_path / "runs.db", space=SPACE, name=HOSTILE).draw("ant_s", mixing=HOSTILE)
 
 
-def test_names_of_figures_are_words(claim: Claim) -> None:
+def test_names_of_figures_are_words(claim: LeasedCandidate) -> None:
     for name in figures(claim, epoch()):
         assert all(c.isascii() and (c.isalnum() or c in "_./-") for c in name)
 
 
-def test_tensorboard_s_hyperparameters(claim: Claim) -> None:
+def test_tensorboard_s_hyperparameters(claim: LeasedCandidate) -> None:
     from tensorboard.plugins.hparams import metadata
 
     from nas.campaign.trackers.tensorboard import _session
@@ -44,42 +44,42 @@ def test_tensorboard_s_hyperparameters(claim: Claim) -> None:
 class Client:
     """Stands in for MLflow's: keeps what it is told."""
 
-    def __init__(self, told: list[Any]) -> None:
-        self.told = told
+    def __init__(self, reported: list[Any]) -> None:
+        self.not_estimable = reported
         self.info = self
         self.run_id = "run"
 
     def get_experiment_by_name(self, name: str) -> None:
-        self.told.append(name)
+        self.not_estimable.append(name)
 
     def create_experiment(self, name: str) -> str:
-        self.told.append(name)
+        self.not_estimable.append(name)
         return "1"
 
     def create_run(self, experiment: str, run_name: str, tags: dict[str, str]) -> "Client":
-        self.told += [run_name, *tags, *tags.values()]
+        self.not_estimable += [run_name, *tags, *tags.values()]
         return self
 
     def log_batch(self, run: str, params: Any = (), metrics: Any = ()) -> None:
-        self.told += [text for param in params for text in (param.key, param.value)]
-        self.told += [metric.key for metric in metrics]
+        self.not_estimable += [text for param in params for text in (param.key, param.value)]
+        self.not_estimable += [metric.key for metric in metrics]
 
     def set_tag(self, run: str, name: str, value: str) -> None:
-        self.told += [name, value]
+        self.not_estimable += [name, value]
 
     def set_terminated(self, run: str, status: str) -> None:
-        self.told.append(status)
+        self.not_estimable.append(status)
 
 
 def test_mlflow_s_names_tags_and_parameters(
-    claim: Claim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    claim: LeasedCandidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from nas.campaign.trackers import mlflow
     from nas.ledger import Ledger
 
-    told: list[Any] = []
-    monkeypatch.setattr(mlflow.mlflow, "MlflowClient", lambda uri: Client(told))
+    reported: list[Any] = []
+    monkeypatch.setattr(mlflow.mlflow, "MlflowClient", lambda uri: Client(reported))
     log = mlflow.MLflow(Ledger(tmp_path / "runs.db"), HOSTILE)
     log.done(claim, 1, Outcome(status=Status.CRASH, message=HOSTILE))
-    assert told.count(visible(HOSTILE)) == 4  # the experiment twice, a parameter, the message
-    assert not any(map(hidden, [str(log), *told]))
+    assert reported.count(visible(HOSTILE)) == 4  # the experiment twice, a parameter, the message
+    assert not any(map(hidden, [str(log), *reported]))

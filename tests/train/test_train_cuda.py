@@ -40,8 +40,8 @@ class TestOpening:
             "set_per_process_memory_fraction",
             "reset_peak_memory_stats",
         ]
-        assert cuda.asked["set_device"] == (GPU,)
-        assert cuda.asked["set_per_process_memory_fraction"] == (1.0, GPU)
+        assert cuda.requests["set_device"] == (GPU,)
+        assert cuda.requests["set_per_process_memory_fraction"] == (1.0, GPU)
 
     def test_the_stand_in_refuses_statistics_first(self, cuda: RecordedCuda) -> None:
         with pytest.raises(RuntimeError, match="did you call init"):
@@ -50,7 +50,7 @@ class TestOpening:
     def test_a_share_is_less_its_context(self, cuda: RecordedCuda) -> None:
         open_device(GPU, 0.25, context_bytes=GIB)
         # A quarter of 80 GiB, less 1 GiB that torch does not count: 19 of 80.
-        assert cuda.asked["set_per_process_memory_fraction"] == (pytest.approx(19 / 80), GPU)
+        assert cuda.requests["set_per_process_memory_fraction"] == (pytest.approx(19 / 80), GPU)
 
     def test_a_trial_opens_its_device_before_anything_else(
         self, cuda: RecordedCuda, make_trial: Any, monkeypatch: pytest.MonkeyPatch
@@ -67,7 +67,7 @@ class TestOpening:
         assert outcome.stage == "data"
         assert reached[:3] == ["set_device", "init", "empty"]
         assert reached[-1] == "reset_peak_memory_stats"
-        assert cuda.asked["set_per_process_memory_fraction"][0] == 0.5 - 0.5 / 80
+        assert cuda.requests["set_per_process_memory_fraction"][0] == 0.5 - 0.5 / 80
 
 
 class TestCrowding:
@@ -98,7 +98,7 @@ class TestCrowding:
         more than all of it."""
         cuda.total = total * GIB
         open_device(GPU, 1 / 16, context_bytes=GIB // 2)
-        tensors = cuda.asked["set_per_process_memory_fraction"][0] * cuda.total
+        tensors = cuda.requests["set_per_process_memory_fraction"][0] * cuda.total
         cuda.free = int(tensors * free / 100)
         assert crowded(GPU, 1 / 16, context_bytes=GIB // 2) is others
         cuda.reserved, cuda.free = int(tensors), 0  # all of it, and it is not enough

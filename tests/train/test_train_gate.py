@@ -33,11 +33,11 @@ class TestGate:
         assert same_state(experts.state_dict(), before)
 
     def test_given_answers_are_what_asking_gives(self, few: Data) -> None:
-        asked = self.begin(few)
-        expected = [figures(epoch) for epoch in asked.events()]
+        requests = self.begin(few)
+        expected = [figures(epoch) for epoch in requests.events()]
         answers = {}
         model = load_model(SOURCES["soft"], 10)
-        model.load_state_dict(asked.model.state_dict())
+        model.load_state_dict(requests.model.state_dict())
         model.eval()
         for split, name in ((few.train, "held"), (few.val, "val")):
             x = torch.cat([x for x, _ in split.batches(32)])
@@ -57,9 +57,9 @@ class TestGate:
         """One expert is always right, two say nothing."""
         answers = {}
         for split, name in ((few.train, "held"), (few.val, "val")):
-            said = torch.zeros(len(split), 3, 10)
-            said[torch.arange(len(split)), 1, split.labels] = 3.0
-            answers[name] = said
+            messages = torch.zeros(len(split), 3, 10)
+            messages[torch.arange(len(split)), 1, split.labels] = 3.0
+            answers[name] = messages
         training = self.begin(
             few, answers=answers, recipe={"epochs": 12, "balance_weight": 0.0, "lr": 0.02}
         )

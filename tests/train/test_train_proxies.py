@@ -24,7 +24,7 @@ def test_naswot_by_hand() -> None:
     assert naswot(model, TWO) == pytest.approx(math.log(4 * 4 - 2 * 2))
 
 
-def test_images_that_switch_all_units_alike_are_told_apart_by_none() -> None:
+def test_images_that_switch_all_units_alike_are_reported_apart_by_none() -> None:
     model = nn.Sequential(linear([[1, 1], [2, 2]]), nn.GELU())
     assert naswot(model, TWO) == -math.inf
     assert math.isnan(naswot(linear([[1, 0], [0, 1]]), TWO))  # no activation

@@ -22,8 +22,8 @@ from nas.measure import Overhead
 from nas.processes import Sandbox
 from nas.render import CandidateError, runs_unasked
 from nas.results import passed_over, table, tables
-from nas.sample import Uniform
-from nas.schema import Choice, Member, ProblemError, Recipe, Space, Subset, Task
+from nas.sample import UniformSampler
+from nas.schema import Choice, ExpertAxis, Member, ProblemError, Recipe, Space, Task
 
 RUN = '__import__("pathlib").Path("PWNED").touch()\n'
 OWN = f'"""What?"""\n{RUN}import pandas as pd\ndef table(frames): return pd.DataFrame()\n'
@@ -131,7 +131,7 @@ class TestAnalyses:
         own.write_text(OWN + "\n")
         assert passed_over() == [own]
 
-    def test_one_of_another_name_is_asked_for_by_that_name(
+    def test_one_of_another_name_is_requested_by_that_name(
         self, here: Path, tmp_path: Path
     ) -> None:
         (here / "analysis" / "mine.py").write_text(OWN)
@@ -153,7 +153,7 @@ class TestTemplates:
         self, here: Path, name: str
     ) -> None:
         families = {f"f{i}": (Member(model=f"m{i}"),) for i in range(4)}
-        space = Space(name="mine", experts=Subset(k=2, families=families))
+        space = Space(name="mine", experts=ExpertAxis(k=2, families=families))
         check_consent(space, CampaignConfig())
         own = copied(here, name)
         with pytest.raises(ProblemError, match="would take the place") as caught:
@@ -167,16 +167,16 @@ class TestTemplates:
         with pytest.raises(ProblemError):
             check_consent(space, CampaignConfig())
 
-    def test_one_of_another_name_is_asked_for_with_its_space(self, here: Path) -> None:
+    def test_one_of_another_name_is_requested_with_its_space(self, here: Path) -> None:
         (here / "templates" / "nano.py.j2").write_text(NANO)
         check_consent(SPACE, CampaignConfig())
 
     def test_one_that_appears_under_a_campaign_stops_it(self, here: Path) -> None:
         """It is told as other faults of a candidate are, so that what runs beside it ends well."""
         families = {f"f{i}": (Member(model=f"m{i}"),) for i in range(4)}
-        space = Space(name="mine", experts=Subset(k=2, families=families))
+        space = Space(name="mine", experts=ExpertAxis(k=2, families=families))
         draw = Proposer(
-            space, Task(), Uniform(space, 0), {}, num_classes=10, measure=lambda *_: None
+            space, Task(), UniformSampler(space, 0), {}, num_classes=10, measure=lambda *_: None
         )
         assert draw([]) is not None
         own = copied(here, "moe4.py.j2")
@@ -201,17 +201,17 @@ class TestDryRun:
     ) -> None:
         own = here / "templates" / "nano.py.j2"
         own.write_text(NANO)
-        said: list[str] = []
-        for drawn in DryRun(SPACE, CampaignConfig(), 2, say=said.append):
+        messages: list[str] = []
+        for drawn in DryRun(SPACE, CampaignConfig(), 2, say=messages.append):
             found = as_json(drawn)
             assert found["params"] is found["macs"] is found["memory_bytes"] is None
             assert "WIDTH" in drawn.code
-        assert ["nas trust templates" in line for line in said] == [True]
+        assert ["nas trust templates" in line for line in messages] == [True]
         trust.trust([own])
         monkeypatch.setattr(sys.modules["nas.measure.cost"], "execute", None)  # of this process
-        [drawn] = DryRun(SPACE, CampaignConfig(), 1, say=said.append)
+        [drawn] = DryRun(SPACE, CampaignConfig(), 1, say=messages.append)
         assert as_json(drawn)["params"] is not None
-        assert len(said) == 1
+        assert len(messages) == 1
         assert not (here / "PWNED").exists()  # it was run, and elsewhere
 
     def test_a_shipped_template_is_run_where_it_can_do_no_harm(
@@ -227,15 +227,15 @@ class TestDryRun:
                 counted.append(code)
                 return Overhead(params=10**9)
 
-        monkeypatch.setattr("nas.campaign.dry_run.Gates", Gates)
+        monkeypatch.setattr("nas.campaign.dry_run.GateCostProbe", Gates)
         families = {name: (Member(model=f"test_{name}"),) for name in ("resnet", "vit")}
-        space = Space(name="mine", image_size=160, experts=Subset(k=2, families=families))
-        said: list[str] = []
-        [drawn] = DryRun(space, CampaignConfig(), 1, say=said.append)
+        space = Space(name="mine", image_size=160, experts=ExpertAxis(k=2, families=families))
+        messages: list[str] = []
+        [drawn] = DryRun(space, CampaignConfig(), 1, say=messages.append)
         assert counted == [drawn.code]
         assert drawn.cost is not None
         assert drawn.cost.params > 10**9
-        assert said == []
+        assert messages == []
 
 
 class TestCommand:
@@ -250,7 +250,7 @@ class TestCommand:
 
         return call
 
-    def test_what_needs_it_is_told_and_then_not(
+    def test_what_needs_it_is_reported_and_then_not(
         self, here: Path, typed: Callable[..., str]
     ) -> None:
         assert "In this folder is no template" in typed()
@@ -271,7 +271,7 @@ class TestCommand:
         assert "no template and no analysis" in typed("empty")
 
     @pytest.mark.parametrize("answer", [True, False])
-    def test_a_terminal_is_asked_and_others_are_told(
+    def test_a_terminal_is_queried_and_others_are_reported(
         self,
         here: Path,
         monkeypatch: pytest.MonkeyPatch,
@@ -282,25 +282,27 @@ class TestCommand:
         own.write_text(OWN)
         cli.ask_about_analyses()
         assert "`nas trust analysis/lift.py` lets it" in capsys.readouterr().err
-        asked: list[str] = []
+        requests: list[str] = []
 
         def confirm(question: str, **_: object) -> bool:
-            asked.append(question)
+            requests.append(question)
             return answer
 
         monkeypatch.setattr(typer, "confirm", confirm)
         for stream in ("stdin", "stderr"):
             monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
         cli.ask_about_analyses()
-        assert asked == ["analysis/lift.py has the name of one of nas's own. Run it in its place?"]
+        assert requests == [
+            "analysis/lift.py has the name of one of nas's own. Run it in its place?"
+        ]
         assert (passed_over() == []) is answer
         assert ("lets it" in capsys.readouterr().err) is not answer
         copied(here, "single.py.j2")
         families = {f"f{i}": (Member(model=f"m{i}"),) for i in range(4)}
-        space = Space(name="mine", experts=Subset(k=2, families=families))
+        space = Space(name="mine", experts=ExpertAxis(k=2, families=families))
         with nullcontext() if answer else pytest.raises(ProblemError, match="nobody asked for"):
             cli.ask_about_templates(space, CampaignConfig())
-        assert asked[1:] == [
+        assert requests[1:] == [
             "templates/single.py.j2 has the name of one of nas's own. Run it in its place?"
         ]
         assert runs_unasked("single") is answer

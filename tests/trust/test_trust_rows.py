@@ -92,7 +92,7 @@ def test_a_key_that_is_none_leads_nowhere(bench: Callable[..., Bench], tmp_path:
     for key in ("..", "../..", "/", "../../victim", str(precious), "a/b", "1", ""):
         change(campaign, m.Candidate, key=key)
         assert not store(campaign).weight_files()
-        sweep(store(campaign).settled())
+        sweep(store(campaign).attempt_files())
         assert unharmed(precious)
 
 
@@ -113,7 +113,7 @@ def test_links_among_the_files_are_not_followed(
         with pytest.raises(ProblemError, match="link leads out"):
             export(campaign.ledger, "#0", tmp_path / "out")
     change(campaign, m.Attempt, weights=None)  # so that its folder is emptied
-    sweep(store(campaign).settled())
+    sweep(store(campaign).attempt_files())
     left = [p for p in outside.rglob("*") if p.is_file()]
     assert bool(left) == bool(place)
     assert precious is None or unharmed(precious)
@@ -133,7 +133,7 @@ def test_a_link_in_place_of_a_checkpoint_or_weights_is_refused_or_removed_alone(
     with pytest.raises(ProblemError, match="link leads out"):
         export(campaign.ledger, "#0", tmp_path / "out")
     change(campaign, m.Attempt, weights=None)
-    sweep(store(campaign).settled())
+    sweep(store(campaign).attempt_files())
     assert not folder.exists()
     assert unharmed(precious)
 

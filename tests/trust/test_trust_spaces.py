@@ -77,7 +77,7 @@ def test_a_name_of_nas_s_asks_for_no_code_of_a_folder(here: Path, typed: tuple[s
 
 
 @pytest.mark.parametrize("typed", ["search_spaces/tiny.yaml", "other"])
-def test_what_a_typed_space_names_was_asked_for_and_is_remembered(here: Path, typed: str) -> None:
+def test_what_a_typed_space_names_was_requested_and_is_remembered(here: Path, typed: str) -> None:
     done = inside("search", typed, *BRIEF, "1", cwd=here)
     assert done.returncode == 0, done.stderr
     assert ran(here)

@@ -196,14 +196,14 @@ def test_an_interrupted_frozen_one_goes_on(bank: Bank, make_trial: Any, tmp_path
 class TestBadInput:
     """What the bank lacks or has damaged is the bank's fault, and never the candidate's."""
 
-    def test_a_lost_expert_is_told(self, bank: Bank, make_trial: Any) -> None:
+    def test_a_lost_expert_is_reported(self, bank: Bank, make_trial: Any) -> None:
         trial = warm(make_trial, bank, "frozen")
         bank.remove(trial.candidate.warm[0])
         _, outcome = finish(trial)
         assert (outcome.status, outcome.stage) == (Status.CRASH, "data")
         assert "the bank has no such expert" in outcome.message
 
-    def test_a_damaged_expert_is_told(self, bank: Bank, make_trial: Any) -> None:
+    def test_a_damaged_expert_is_reported(self, bank: Bank, make_trial: Any) -> None:
         trial = warm(make_trial, bank, "finetuned")
         path = bank.folder / trial.candidate.warm[1] / WEIGHTS
         content = bytearray(path.read_bytes())

@@ -122,7 +122,7 @@ class TestWell:
         model = load_model(code, 10)
         assert safetensors.torch.load_model(model, Path(trial.folder) / WEIGHTS) == (set(), [])
 
-    def test_weights_are_not_kept_unless_asked_for(self, make_trial: Any) -> None:
+    def test_weights_are_not_kept_unless_requested(self, make_trial: Any) -> None:
         trial = make_trial(keep_weights=False)
         assert finish(trial)[1].weights is None
         assert not Path(trial.folder).exists()
@@ -236,7 +236,7 @@ class TestStopping:
             *("a link", "behind a link", "a folder", "a pipe"),
         ],
     )
-    def test_an_unusable_checkpoint_is_said_and_training_starts_over(
+    def test_an_unusable_checkpoint_is_reported_and_training_starts_over(
         self, make_trial: Any, tmp_path: Path, what: str
     ) -> None:
         path = tmp_path / "old.pt"

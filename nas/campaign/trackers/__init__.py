@@ -7,7 +7,7 @@ a module with a `Recorder`, told by the driver of every epoch and end that the l
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from nas.campaign.trackers.background import Aside
+from nas.campaign.trackers.background import BackgroundLogger
 from nas.campaign.trackers.base import Recorder
 from nas.contained import contained
 from nas.ledger import Ledger
@@ -37,7 +37,8 @@ def make_recorder(
 ) -> Recorder:
     """The recorder of a log, which says where it writes; one that does nothing for None.
 
-    It works in a thread of its own and never fails: see `Aside`. Raises as `check_log` does.
+    It works in a thread of its own and never fails: see `BackgroundLogger`. Raises as `check_log`
+    does.
     """
     check_log(name)
     if name is None:
@@ -52,4 +53,4 @@ def make_recorder(
 
         log = MLflow(ledger, campaign)
     say(f"logging to {log}")
-    return Aside(log, say)
+    return BackgroundLogger(log, say)

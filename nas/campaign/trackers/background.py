@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from nas.campaign.trackers.base import Recorder
-from nas.ledger import Claim
+from nas.ledger import LeasedCandidate
 from nas.processes.signals import stops_held
 from nas.schema import Epoch, Outcome, one_line
 
@@ -15,7 +15,7 @@ CLOSE_SECONDS = 15.0
 """How long the end of a run waits for its log."""
 
 
-class Aside(Recorder):
+class BackgroundLogger(Recorder):
     """Passes everything to another recorder in a thread of its own.
 
     The first trouble (a full disk, a server that is gone) is said once, in one line; what the log
@@ -33,7 +33,7 @@ class Aside(Recorder):
         self._log = log
         self._say = say
         self._close_seconds = close_seconds
-        self._told = False
+        self._announced = False
         self._trouble: str | None = None
         self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue(waiting)
         # A daemon: an unreachable server must not keep the process from ending.
@@ -41,10 +41,10 @@ class Aside(Recorder):
         with stops_held():  # they are not for it, nor for the threads of its library
             self._thread.start()
 
-    def epoch(self, claim: Claim, attempt: int, epoch: Epoch) -> None:
+    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
         self._later(lambda: self._log.epoch(claim, attempt, epoch))
 
-    def done(self, claim: Claim, attempt: int, outcome: Outcome) -> None:
+    def done(self, claim: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
         self._later(lambda: self._log.done(claim, attempt, outcome))
 
     def close(self) -> None:
@@ -72,8 +72,8 @@ class Aside(Recorder):
 
     def _tell(self) -> None:
         """From the driver's thread: a display is not for two."""
-        if self._trouble is not None and not self._told:
-            self._told = True
+        if self._trouble is not None and not self._announced:
+            self._announced = True
             self._say(
                 f"not everything reaches the log {self._log}: {self._trouble}; the campaign goes"
                 " on, and the ledger has it all"

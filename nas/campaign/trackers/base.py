@@ -3,7 +3,7 @@
 import math
 import re
 
-from nas.ledger import Claim
+from nas.ledger import LeasedCandidate
 from nas.schema import Epoch, Outcome, Scalar
 from nas.schema.visible import visible
 
@@ -21,22 +21,22 @@ class Recorder:
     stop does so in a new attempt: so no step of an attempt is told twice, over any resumes.
     """
 
-    def epoch(self, claim: Claim, attempt: int, epoch: Epoch) -> None:
+    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
         """An attempt at the claim's candidate has finished an epoch."""
 
-    def done(self, claim: Claim, attempt: int, outcome: Outcome) -> None:
+    def done(self, claim: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
         """An attempt has ended; one that was refused has told of no epoch."""
 
     def close(self) -> None:
         """The driver is done; attempts without an end are another driver's to finish."""
 
 
-def title(claim: Claim, attempt: int) -> str:
+def title(claim: LeasedCandidate, attempt: int) -> str:
     """`search-00012-3fa9c1d2-31`: role, number, key and attempt, sorted as they were drawn."""
     return f"{claim.role.value}-{claim.number:05d}-{claim.candidate.key[:8]}-{attempt}"
 
 
-def settings(claim: Claim) -> dict[str, Scalar]:
+def settings(claim: LeasedCandidate) -> dict[str, Scalar]:
     """The gate's settings, `gate_<name>` as in the ledger's frames."""
     choices = sorted(claim.candidate.choices.items())
     return {
@@ -45,7 +45,7 @@ def settings(claim: Claim) -> dict[str, Scalar]:
     }
 
 
-def figures(claim: Claim, epoch: Epoch) -> dict[str, float]:
+def figures(claim: LeasedCandidate, epoch: Epoch) -> dict[str, float]:
     """An epoch's figures by name, in the ledger's units; the gate's use of an expert is
     `usage/<family>`. What was not measured, or is not finite, is left out."""
     found = {name: getattr(epoch, name) for name in _FIGURES}

@@ -8,7 +8,7 @@ import mlflow
 from mlflow.entities import Metric, Param
 
 from nas.campaign.trackers.base import Recorder, figures, results, settings, title
-from nas.ledger import Claim, Ledger
+from nas.ledger import LeasedCandidate, Ledger
 from nas.schema import Epoch, Outcome, Status
 from nas.schema.visible import visible
 
@@ -39,11 +39,11 @@ class MLflow(Recorder):
     def __str__(self) -> str:
         return f"MLflow: experiment {self._experiment} at {self._uri}"
 
-    def epoch(self, claim: Claim, attempt: int, epoch: Epoch) -> None:
+    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
         run = self._run(claim, attempt)
         self._client.log_batch(run, metrics=_metrics(figures(claim, epoch), epoch.epoch))
 
-    def done(self, claim: Claim, attempt: int, outcome: Outcome) -> None:
+    def done(self, claim: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
         run = self._run(claim, attempt)
         self._client.log_batch(run, metrics=_metrics(results(outcome), outcome.epochs))
         self._client.set_tag(run, "nas.outcome", outcome.status.value)
@@ -80,7 +80,7 @@ class MLflow(Recorder):
     def _place(self) -> str:
         return visible(self._ledger.place.replace("'", "_"))
 
-    def _run(self, claim: Claim, attempt: int) -> str:
+    def _run(self, claim: LeasedCandidate, attempt: int) -> str:
         if attempt not in self._runs:
             client, experiment = self._opened
             tags = {

@@ -10,7 +10,7 @@ from tensorboardX.proto.event_pb2 import Event
 
 from nas.campaign.trackers.base import Recorder, figures, results, settings, title
 from nas.contained import contained
-from nas.ledger import Claim
+from nas.ledger import LeasedCandidate
 from nas.schema import Epoch, Outcome, Status
 from nas.schema.visible import visible
 
@@ -31,13 +31,13 @@ class TensorBoard(Recorder):
     def __str__(self) -> str:
         return f"TensorBoard: tensorboard --logdir {self._folder}"
 
-    def epoch(self, claim: Claim, attempt: int, epoch: Epoch) -> None:
+    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
         writer = self._writer(claim, attempt)
         for name, value in figures(claim, epoch).items():
             _write(writer, summary.scalar(name, value), epoch.epoch)
         writer.flush()
 
-    def done(self, claim: Claim, attempt: int, outcome: Outcome) -> None:
+    def done(self, claim: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
         writer = self._writer(claim, attempt)
         try:
             for name, value in results(outcome).items():
@@ -53,7 +53,7 @@ class TensorBoard(Recorder):
             writer.close()
         self._open.clear()
 
-    def _writer(self, claim: Claim, attempt: int) -> Any:
+    def _writer(self, claim: LeasedCandidate, attempt: int) -> Any:
         if attempt not in self._open:
             folder = contained(self._folder, title(claim, attempt))
             folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ class TensorBoard(Recorder):
         return self._open[attempt]
 
 
-def _session(claim: Claim) -> tuple[Any, Any, Any]:
+def _session(claim: LeasedCandidate) -> tuple[Any, Any, Any]:
     """TensorBoard's records of an experiment, a session's start and its successful end."""
     named = {"role": claim.role.value, "families": visible(" ".join(claim.candidate.families))}
     shown = {"final/val_acc": 0.0, "final/test_acc": 0.0}  # the names alone are used

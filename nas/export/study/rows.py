@@ -38,15 +38,15 @@ def insert(rdb: Any, study_name: str, trials: Sequence[FrozenTrial]) -> None:
         session.add_all(rows)
         session.flush()
         found: dict[Any, list[dict[str, Any]]] = {}
-        told: dict[int, str] = {}  # a distribution is the same object in every trial
+        texts: dict[int, str] = {}  # a distribution is the same object in every trial
         for row, trial in zip(rows, trials, strict=True):
-            for model, cells in _parts(trial, told):
+            for model, cells in _parts(trial, texts):
                 found.setdefault(model, []).append({"trial_id": row.trial_id, **cells})
         for model, table in found.items():
             session.execute(insert_into(model), table)
 
 
-def _parts(trial: FrozenTrial, told: dict[int, str]) -> list[tuple[Any, dict[str, Any]]]:
+def _parts(trial: FrozenTrial, texts: dict[int, str]) -> list[tuple[Any, dict[str, Any]]]:
     """A trial's rows beside its own."""
     parts: list[tuple[Any, dict[str, Any]]] = []
     if trial.value is not None:
@@ -54,12 +54,12 @@ def _parts(trial: FrozenTrial, told: dict[int, str]) -> list[tuple[Any, dict[str
         parts.append((TrialValueModel, {"objective": 0, "value": value, "value_type": kind}))
     for name, value in trial.params.items():
         distribution = trial.distributions[name]
-        if id(distribution) not in told:
-            told[id(distribution)] = distribution_to_json(distribution)
+        if id(distribution) not in texts:
+            texts[id(distribution)] = distribution_to_json(distribution)
         cells = {
             "param_name": name,
             "param_value": distribution.to_internal_repr(value),
-            "distribution_json": told[id(distribution)],
+            "distribution_json": texts[id(distribution)],
         }
         parts.append((TrialParamModel, cells))
     for key, value in trial.user_attrs.items():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 OUT = "(out)"
 """The value of a family that a candidate does not hold; no timm model can be called so."""
-_TOLD = (
+_ATTRIBUTES = (
     *("key", "families", "members", "outcome", "attempts", "phase", "params", "macs"),
     *("stage", "message", "test_acc", "uniform_val_acc", "oracle_val_acc", "seconds"),
 )
@@ -82,9 +82,9 @@ def _trial(
         distributions=dict(distributions),
         intermediate_values=curve,
         user_attrs={
-            name: visible(told) if isinstance(told, str) else told
-            for name in _TOLD
-            if (told := _given(known.get(name))) not in (None, "")
+            name: visible(value) if isinstance(value, str) else value
+            for name in _ATTRIBUTES
+            if (value := _given(known.get(name))) not in (None, "")
         },
     )
     trial.datetime_start = _local(own[0]["started_at"] if own else row["drawn_at"])

@@ -22,14 +22,14 @@ def about(ledger: Snapshot, summary: Summary) -> dict[str, Any]:
     space = Space.model_validate(row.space)
     found = environments(ledger, summary.campaign)
     return {
-        "asked": _asked(space, row.config),
+        "settings": _settings(space, row.config),
         "run": _run(ledger, summary, [data for _, data in found]),
         "versions": _versions(found),
         "recipe": [(_words(name), str(value)) for name, value in space.recipe],
     }
 
 
-def _asked(space: Space, config: Mapping[str, Any]) -> Facts:
+def _settings(space: Space, config: Mapping[str, Any]) -> Facts:
     facts: dict[str, Any] = {}
     if axis := space.experts:
         facts["Space"] = (
@@ -53,7 +53,7 @@ def _asked(space: Space, config: Mapping[str, Any]) -> Facts:
     facts["Budget"] = " or ".join(filter(None, limits)) or "no limit"
     facts["Executor"] = config.get("executor")
     facts["Keep weights"] = config.get("keep_weights")
-    return _told(facts)
+    return _lines(facts)
 
 
 def _run(ledger: Snapshot, summary: Summary, machines: list[dict[str, Any]]) -> Facts:
@@ -86,7 +86,7 @@ def _run(ledger: Snapshot, summary: Summary, machines: list[dict[str, Any]]) -> 
     facts["Benched"] = ", ".join(summary.benched) or None
     facts["Devices"] = ", ".join(sorted(set(attempts["device"].dropna()))) or None
     facts["Machine"] = "; ".join(dict.fromkeys(map(_machine, machines))) or None
-    return _told(facts)
+    return _lines(facts)
 
 
 _ROLES = {
@@ -133,7 +133,7 @@ def _versions(found: Iterable[tuple[int, Mapping[str, Any]]]) -> Facts:
         if data.get("commit"):
             commits = counts.setdefault("commit", {})
             commits[data["commit"]] = commits.get(data["commit"], 0) + attempts
-    told = [
+    lines = [
         (
             name,
             ", ".join(
@@ -143,10 +143,10 @@ def _versions(found: Iterable[tuple[int, Mapping[str, Any]]]) -> Facts:
         )
         for name, versions in counts.items()
     ]
-    return [*told, ("this page", f"nas {nas.__version__}")]
+    return [*lines, ("this page", f"nas {nas.__version__}")]
 
 
-def _told(facts: Mapping[str, Any]) -> Facts:
+def _lines(facts: Mapping[str, Any]) -> Facts:
     return [(name, str(value)) for name, value in facts.items() if value is not None]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from nas.ledger import Ledger
 from nas.report.page.data import page_data
-from nas.report.stats_process import Beside
+from nas.report.stats_process import StatsProcess
 from nas.schema.visible import visible_json
 
 _ASSETS = Path(__file__).with_name("assets")
@@ -24,7 +24,7 @@ def page(
     campaign: str | None = None,
     *,
     live: str | None = None,
-    beside: Beside | None = None,
+    beside: StatsProcess | None = None,
 ) -> bytes:
     """A campaign's report as one UTF-8 HTML file that needs nothing else.
 

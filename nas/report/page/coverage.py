@@ -30,15 +30,15 @@ _DRAWS = (
 def audited(ledger: Snapshot, campaign: str) -> dict[str, Any]:
     """`verdict` (fair, biased, adaptive or none), `flagged_at`, `why`, `draws`, `line`, `failing`:
     a sentence each on families whose candidates fail more than the rest."""
-    said = ledger.verdict(campaign)
-    judged = said.draws or said.verdict == "none"
+    result = ledger.verdict(campaign)
+    judged = result.draws or result.verdict == "none"
     return {
-        "verdict": said.verdict if said.draws else "none",
-        "flagged_at": said.flagged_at,
-        "why": said.why,
-        "draws": said.draws,
-        "line": said.line if judged else "Nothing has been drawn yet.",
-        "failing": list(said.failing.values()),
+        "verdict": result.verdict if result.draws else "none",
+        "flagged_at": result.flagged_at,
+        "why": result.why,
+        "draws": result.draws,
+        "line": result.line if judged else "Nothing has been drawn yet.",
+        "failing": list(result.failing.values()),
     }
 
 

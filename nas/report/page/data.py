@@ -7,7 +7,7 @@ from typing import Any
 
 import nas
 from nas.ledger import Ledger
-from nas.ledger.frames import many_objects
+from nas.ledger.frames import gc_paused
 from nas.ledger.sources import codes
 from nas.ledger.summary import Summary, summary
 from nas.report.page.about import about, ordered
@@ -23,7 +23,7 @@ from nas.report.page.pairs import pairs
 from nas.report.page.screens import screened, screening
 from nas.report.page.snapshot import Snapshot
 from nas.report.page.timeline import timeline
-from nas.report.stats_process import Beside
+from nas.report.stats_process import StatsProcess
 from nas.schema import ProblemError
 
 WHOLE = 5_000
@@ -35,7 +35,7 @@ _BESIDE = ("failures", "pairs", "coverage", "families")
 
 
 def page_data(
-    ledger: Ledger, campaign: str | None = None, beside: Beside | None = None
+    ledger: Ledger, campaign: str | None = None, beside: StatsProcess | None = None
 ) -> dict[str, Any]:
     """Everything on the page as JSON-able data, read in one transaction that blocks no writer.
 
@@ -48,7 +48,7 @@ def page_data(
     With `beside`, a second process does its part of the work. Raises ProblemError for an unknown
     campaign and a ledger that cannot be read.
     """
-    with many_objects(), Snapshot(ledger, beside).open() as snapshot:
+    with gc_paused(), Snapshot(ledger, beside).open() as snapshot:
         made = {"made_at": time.time(), "nas": nas.__version__}
         if campaign is None and not snapshot.campaign_names():
             return {

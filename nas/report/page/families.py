@@ -14,7 +14,7 @@ _TABLE = (
     Column("effect", "Effect", "points", "against the average family, adjusted for its partners"),
     Column("effect_low", "95 % low", "points"),
     Column("effect_high", "95 % high", "points"),
-    Column("told", "Not told because", "text"),
+    Column("not_estimable", "Not told because", "text"),
     Column("draws", "Draws", "int"),
     Column("ok", "Trained", "int"),
     Column("success_rate", "Success", "percent", "trained / (trained + failed)"),

@@ -6,7 +6,7 @@ from typing import Any
 from nas.report.page.fronts import front, grid, named
 from nas.report.page.serialize import Column, table
 from nas.report.page.snapshot import Snapshot
-from nas.results.screen_validation import arms, told
+from nas.results.screen_validation import arms, summarize_screening
 
 SCORES = ("probe", "uniform", "gate", "oracle", "best_member")
 """Shares that the figure may set against training."""
@@ -61,7 +61,7 @@ def screening(ledger: Snapshot, campaign: str, limit: int) -> dict[str, Any] | N
     return {
         "table": table(rows, _COLUMNS, "screening"),
         "ranks": table(ledger.table("screening", campaign), _RANKS, "screening"),
-        "note": told(frames, trained),
+        "note": summarize_screening(frames, trained),
     }
 
 

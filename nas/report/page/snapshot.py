@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Session
 
 from nas.ledger import Ledger
-from nas.report.stats_process import VERDICT, Beside
-from nas.results import Frames, answer
+from nas.report.stats_process import VERDICT, StatsProcess
+from nas.results import CampaignData, answer
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nas.stats import Verdict
+    from nas.stats import AuditResult
 
 EPOCHS = frozenset(
     {
@@ -31,13 +31,13 @@ class Snapshot(Ledger):
     each DataFrame is read once however many analyses ask for it. Readers do not block writers.
     """
 
-    def __init__(self, ledger: Ledger, beside: Beside | None = None) -> None:
+    def __init__(self, ledger: Ledger, beside: StatsProcess | None = None) -> None:
         """With `beside`, what was asked of it is taken from there."""
         super().__init__(ledger.url)
         self._beside = beside
         self._session: Session | None = None
         self._read: dict[tuple[str, str | None], pd.DataFrame] = {}
-        self._frames: dict[str, Frames] = {}
+        self._frames: dict[str, CampaignData] = {}
 
     @contextmanager
     def open(self) -> Iterator["Snapshot"]:
@@ -55,10 +55,10 @@ class Snapshot(Ledger):
         assert self._session is not None, "open() holds it"
         yield self._session
 
-    def frames(self, campaign: str) -> Frames:
+    def frames(self, campaign: str) -> CampaignData:
         """What the analyses of a campaign share."""
         if campaign not in self._frames:
-            self._frames[campaign] = Frames(self, campaign)
+            self._frames[campaign] = CampaignData(self, campaign)
         return self._frames[campaign]
 
     def table(self, name: str, campaign: str) -> "pd.DataFrame":
@@ -66,9 +66,9 @@ class Snapshot(Ledger):
         found: pd.DataFrame | None = self._beside.take(name) if self._beside else None
         return answer(name, self.frames(campaign)) if found is None else found
 
-    def verdict(self, campaign: str) -> "Verdict":
+    def verdict(self, campaign: str) -> "AuditResult":
         """Whether the draws are fair."""
-        found: Verdict | None = self._beside.take(VERDICT) if self._beside else None
+        found: AuditResult | None = self._beside.take(VERDICT) if self._beside else None
         return self.frames(campaign).verdict if found is None else found
 
     def ask_beside(self, campaign: str) -> None:

@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas.compute import peak_memory
-from nas.data.batches import Data, Split, order
+from nas.data.batches import Data, Split, batch_indices
 from nas.faults import BuildError, NonFiniteLossError
 from nas.moe import balance_loss
 from nas.schema import Epoch, Recipe
 from nas.train.batchnorm import reestimate
-from nas.train.mixture import mixture_of
+from nas.train.mixture import as_mixture
 from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
 from nas.train.procedures.base import Procedure, Tick
 from nas.train.scoring import score
@@ -21,7 +21,7 @@ from nas.train.seeding import seed_everything
 from nas.working_time import awake
 
 
-class Gate(Procedure):
+class GateTraining(Procedure):
     """Trains a mixture's gate on what its frozen experts say.
 
     Experts do not run in training: they are asked once about every image, or what a bank kept of
@@ -56,7 +56,7 @@ class Gate(Procedure):
             micro_batches=micro_batches,
             tick=tick,
         )
-        mixture = mixture_of(self.model)
+        mixture = as_mixture(self.model)
         if mixture is None:
             raise BuildError("a model without a gate has nothing to train over frozen experts")
         self._mixture = mixture
@@ -70,7 +70,7 @@ class Gate(Procedure):
 
     def _run(self, epoch: int) -> Epoch:
         start = awake()
-        answers = self._asked()
+        answers = self._expert_logits()
         seed = seed_everything(self.seed, epoch)
         loss, balance, hits = self._train(epoch, seed, answers["held"])
         trained = awake()
@@ -82,7 +82,7 @@ class Gate(Procedure):
             generator=torch.Generator().manual_seed(seed),
             tick=self.tick,
         )
-        with self._said(answers["val"]):
+        with self._cached_experts(answers["val"]):
             val = score(
                 self.model,
                 self.data.val,
@@ -117,10 +117,10 @@ class Gate(Procedure):
         self._mixture.gate.train()
         steps = split.steps(recipe.batch_size)
         # Equal seeds give equal orders: that of the batches is that of the answers.
-        ordered = order(len(split), recipe.batch_size, torch.Generator().manual_seed(seed))
+        ordered = batch_indices(len(split), recipe.batch_size, torch.Generator().manual_seed(seed))
         batches = split.batches(recipe.batch_size, generator=torch.Generator().manual_seed(seed))
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
-        with self._said(answers[torch.cat(ordered).to(answers.device)]):
+        with self._cached_experts(answers[torch.cat(ordered).to(answers.device)]):
             for i, (x, labels) in enumerate(batches):
                 factor = schedule((epoch - 1) * steps + i, recipe.epochs * steps, recipe.warmup)
                 set_rates(self.optimizer, factor)
@@ -150,11 +150,11 @@ class Gate(Procedure):
         hits = (out.logits.argmax(dim=1) == labels).double().mean()
         return torch.stack([(loss.detach() + norm * 0).double(), balance.detach().double(), hits])
 
-    def _asked(self) -> Mapping[str, Tensor]:
+    def _expert_logits(self) -> Mapping[str, Tensor]:
         """The experts' answers on the device; asked for once if nobody gave them."""
         if self._answers is None:
             self._answers = {"held": self._ask(self._fit), "val": self._ask(self.data.val)}
-        self._answers = {split: said.to(self.device) for split, said in self._answers.items()}
+        self._answers = {split: cached.to(self.device) for split, cached in self._answers.items()}
         return self._answers
 
     def _ask(self, split: Split) -> Tensor:
@@ -168,18 +168,18 @@ class Gate(Procedure):
         return torch.cat(found).float()
 
     @contextmanager
-    def _said(self, answers: Tensor) -> Iterator[None]:
+    def _cached_experts(self, answers: Tensor) -> Iterator[None]:
         """The mixture with its experts' answers in their place, `(N, E, C)` in the order in which
         the images will come."""
         experts = self._mixture.experts
-        self._mixture.experts = nn.ModuleList(map(_Recorded, answers.unbind(dim=1)))
+        self._mixture.experts = nn.ModuleList(map(_CachedExpert, answers.unbind(dim=1)))
         try:
             yield
         finally:
             self._mixture.experts = experts
 
 
-class _Recorded(nn.Module):
+class _CachedExpert(nn.Module):
     """Says again what an expert said, batch after batch."""
 
     def __init__(self, answers: Tensor) -> None:
@@ -188,6 +188,6 @@ class _Recorded(nn.Module):
         self._at = 0
 
     def forward(self, x: Tensor) -> Tensor:
-        said = self._answers[self._at : self._at + len(x)]
+        cached = self._answers[self._at : self._at + len(x)]
         self._at += len(x)
-        return said
+        return cached

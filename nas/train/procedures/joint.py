@@ -11,7 +11,7 @@ from nas.faults import NonFiniteLossError
 from nas.moe import balance_loss
 from nas.schema import Epoch, Recipe
 from nas.train.batchnorm import reestimate
-from nas.train.mixture import mixture_of
+from nas.train.mixture import as_mixture
 from nas.train.mixup import Mixed, mix
 from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
 from nas.train.procedures.base import Procedure, Tick
@@ -20,7 +20,7 @@ from nas.train.seeding import seed_everything
 from nas.working_time import awake
 
 
-class Joint(Procedure):
+class JointTraining(Procedure):
     """The published MoE4 recipe without its mistakes; trains a plain model as well.
 
     Objective: cross-entropy against smoothed, mixed targets, plus `balance_weight` times the
@@ -49,7 +49,7 @@ class Joint(Procedure):
             micro_batches=micro_batches,
             tick=tick,
         )
-        self._mixture = mixture_of(self.model)
+        self._mixture = as_mixture(self.model)
         self.optimizer = build_optimizer(self.model, recipe)
         # Reading the loss back waits for the device, so on CUDA it is looked at now and then.
         self._check_every = 25 if device.type == "cuda" else 1

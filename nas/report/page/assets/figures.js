@@ -122,7 +122,7 @@ const FIGURES = {
             of === table ? `${v.draws[i]} draws, ${v.ok[i]} trained` : `${v[`n_${choice}`][i]} candidates`, effect && `${v.advice[i]}: ${v.reason[i]}`)) }) })),
       layout: base(palette, { showlegend: effect, xaxis: title(axis), yaxis: named(pick(v.family, order)), ...beside(v.family), shapes: unit === "points" ? [rule(0, palette)] : [],
         annotations: !effect ? [] : order.filter(i => v[name][i] === null).map(i => ({ x: 0, xref: "paper", xanchor: "left", y: place.get(i), showarrow: false,
-          text: plain(v.told[i] || "cannot tell"), font: { size: 11, color: palette.muted } })) }),
+          text: plain(v.not_estimable[i] || "cannot tell"), font: { size: 11, color: palette.muted } })) }),
       height: ROW * of.rows + 90, label: `${known.length} rows with 95 % intervals: ${axis}`,
     };
   },
