@@ -25,7 +25,8 @@ With early stopping, synergies are on the accuracy at the first rung, where all 
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import FAILED, NOT_FAILED, by_pair
+from nas.results.aggregates import by_pair
+from nas.results.outcomes import FAILED, NOT_FAILED
 from nas.stats import synergies
 
 COLUMNS = [

@@ -16,7 +16,8 @@ seconds               worker time lost in the failed ones
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import FAILED, by_family, ended, wilson
+from nas.results.aggregates import by_family, ended, wilson
+from nas.results.outcomes import FAILED
 
 
 def table(frames: CampaignData) -> pd.DataFrame:

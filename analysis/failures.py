@@ -22,7 +22,8 @@ from typing import Any
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import FAILED, by_family, ended
+from nas.results.aggregates import by_family, ended
+from nas.results.outcomes import FAILED
 
 COLUMNS = [
     *("outcome", "stage", "family", "attempts", "share", "message", "candidates", "seconds"),

@@ -51,7 +51,8 @@ speak of candidates that fit the device.
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import FAILED, by_family, control_results, device_hours, learned, wilson
+from nas.results.aggregates import by_family, control_results, device_hours, learned, wilson
+from nas.results.outcomes import FAILED
 from nas.stats import Advice, advise, family_effects
 
 COLUMNS = [

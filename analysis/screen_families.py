@@ -55,5 +55,5 @@ def table(frames: CampaignData) -> pd.DataFrame:
 def _alone(frames: CampaignData) -> dict[str, float]:
     found: dict[str, float] = {}
     for expert in screen_in(frames).experts:
-        found[expert["family"]] = max(found.get(expert["family"], 0.0), expert["val_acc"])
+        found[expert.family] = max(found.get(expert.family, 0.0), expert.val_acc or 0.0)
     return found

@@ -30,6 +30,7 @@ from nas.schema import (
     Member,
     Recipe,
     Role,
+    SearchConfig,
     Space,
     Status,
     Task,
@@ -55,7 +56,7 @@ def write(path: Path, attempts: int) -> None:
     """A ledger with as many finished attempts, a tenth of them of controls and confirmations."""
     rng = random.Random(0)
     ledger = Ledger(path, read_only=False)
-    campaign = ledger.create_campaign("synthetic", SPACE, {"sampler": "stratified"})
+    campaign = ledger.create_campaign("synthetic", SPACE, SearchConfig())
     code = "# a line of a rendered file, about as long as they are\n" * 250
     tables: list[list[m.Base]] = [[m.Environment(id=1, digest="0" * 64, data={})], [], [], []]
     with ledger.session() as session:

@@ -30,16 +30,23 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from nas.campaign import CampaignConfig
 from nas.campaign.bank import bank_members, bank_of, existing_entries, open_bank
 from nas.campaign.dataset import examine
 from nas.campaign.run import Callbacks, run
-from nas.campaign.screen import screen_space
+from nas.campaign.screen import ScreenRun, screen_space
 from nas.ledger import Ledger
 from nas.ledger.screens import best_screened, known_of_all, lower_is_better, screen_of, screened
 from nas.results.screen_validation import with_scores
 from nas.sample import TopKWithControls
-from nas.schema import Choice, Space
+from nas.schema import (
+    BankConfig,
+    CampaignConfig,
+    Choice,
+    DataConfig,
+    ScreenConfig,
+    SearchConfig,
+    Space,
+)
 from nas.space import load
 from nas.stats.surrogate import cross_val_predict
 
@@ -65,7 +72,7 @@ def space_of() -> Space:
 def trained(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -> pd.DataFrame:
     """A campaign's candidates after training, in the order of draws."""
     if name not in ledger.campaign_names():
-        ledger.create_campaign(name, space, config.model_dump(mode="json"))
+        ledger.create_campaign(name, space, config)
     run(ledger, name, config, Callbacks())
     attempts = ledger.attempts(name)
     return attempts[attempts["outcome"] == "ok"].sort_values("number", ignore_index=True)
@@ -106,8 +113,8 @@ def best(rows: pd.DataFrame, of: str = "val_acc", test: str = "test_acc") -> tup
 
 
 def filled(
-    ledger: Ledger, space: Space, config: CampaignConfig
-) -> tuple[str, CampaignConfig, pd.DataFrame]:
+    ledger: Ledger, space: Space, config: BankConfig
+) -> tuple[str, BankConfig, pd.DataFrame]:
     """A bank by its name, how it was asked for, and its attempts."""
     experts = bank_members(space, config)
     there = existing_entries(bank_of(ledger), experts)
@@ -125,24 +132,25 @@ def measure(folder: Path, requests: argparse.Namespace, bank_seed: int) -> dict[
         "dataset": requests.dataset,
         "executor": "local",
         "workers": requests.workers,
-        "controls": False,
-        "keep_weights": "none",
         "seed": bank_seed,
     }
-    random = CampaignConfig(**shared, trials=requests.random, replicate=2 * bank_seed)
+    alone: dict[str, Any] = {**shared, "controls": False, "keep_weights": "none"}
+    random = SearchConfig(**alone, trials=requests.random, replicate=2 * bank_seed)
     scratch = trained(ledger, "scratch0", space, random)
-    again = CampaignConfig(**shared, trials=requests.repeated, replicate=2 * bank_seed + 1)
+    again = SearchConfig(**alone, trials=requests.repeated, replicate=2 * bank_seed + 1)
     repeated = trained(ledger, "scratch1", space, again)
 
-    config = CampaignConfig(**shared, bank=True, hold_out=0.2, replicate=bank_seed)
+    config = BankConfig(**shared, hold_out=0.2, replicate=bank_seed)
     bank, _, plain_cost = filled(ledger, space, config)
     tuned = config.with_(experts=bank)
     _, _, tuned_cost = filled(ledger, space, tuned)
-    made = {
-        name: screen_space(ledger, space, of, top=1000, limit=10**6)
-        for name, of in (("plain", config), ("tuned", tuned))
-    }
-    averages = screen_space(ledger, space, config, top=1, limit=10**6)
+
+    def screen_with(of: BankConfig, top: int) -> ScreenRun:
+        data = {name: getattr(of, name) for name in DataConfig.model_fields}
+        return screen_space(ledger, space, ScreenConfig(**data, top=top, limit=10**6))
+
+    made = {name: screen_with(of, 1000) for name, of in (("plain", config), ("tuned", tuned))}
+    averages = screen_with(config, 1)
     every = screened(ledger, made["tuned"].ident)
     bank_cost = plain_cost["seconds"].sum() + tuned_cost["seconds"].sum()
     screen_cost = made["tuned"].seconds * requests.workers  # it has all processors
@@ -152,9 +160,10 @@ def measure(folder: Path, requests: argparse.Namespace, bank_seed: int) -> dict[
     first = made["tuned"].ident
     if "warm0" in ledger.campaign_names():  # a ledger that was kept
         kept = ledger.campaign("warm0").config
-        if (kept["by"], kept["top"]) != (requests.by, requests.top):
-            raise SystemExit(f"{folder} holds the best {kept['top']} by {kept['by']}")
-        first = kept["screen"]
+        assert isinstance(kept, SearchConfig)
+        if (kept.by, kept.top) != (requests.by, requests.top):
+            raise SystemExit(f"{folder} holds the best {kept.top} by {kept.by}")
+        first = kept.screen or first
     from_screen = {
         "sampler": TopKWithControls.name,
         "screen": first,
@@ -164,7 +173,7 @@ def measure(folder: Path, requests: argparse.Namespace, bank_seed: int) -> dict[
         "trials": requests.top + requests.controls,
     }
     chosen_of = {m for _, m in best_screened(ledger, first, requests.by, requests.top)}
-    seeds = [CampaignConfig(**shared, **from_screen, replicate=2 * bank_seed + n) for n in (0, 1)]
+    seeds = [SearchConfig(**alone, **from_screen, replicate=2 * bank_seed + n) for n in (0, 1)]
     runs = [trained(ledger, f"warm{n}", warm, of) for n, of in enumerate(seeds)]
     chosen = runs[0][runs[0]["members"].isin(chosen_of)]
     controls = [rows[~rows["members"].isin(chosen_of)] for rows in runs]

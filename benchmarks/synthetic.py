@@ -25,6 +25,7 @@ from nas.schema import (
     ExpertAxis,
     ExpertChoice,
     Role,
+    SearchConfig,
     Space,
     Task,
 )
@@ -91,16 +92,14 @@ class Writer:
         self.space, self.attempts = space, attempts
         self.rng = np.random.default_rng(seed)
         self.ledger = Ledger(path, read_only=False)
-        config = {
-            "dataset": "cifar10",
-            "split_seed": 0,
-            "sampler": "uniform",
-            "seed": seed,
-            "budget_seconds": 28 * 86400.0,
-            "scheduler": "asha",
-            "executor": "ray",
-            "gpus": 1,
-        }
+        config = SearchConfig(
+            dataset="cifar10",
+            sampler="uniform",
+            seed=seed,
+            budget_seconds=28 * 86400.0,
+            scheduler="asha",
+            gpus=1,
+        )
         self.campaign = self.ledger.create_campaign("synthetic", space, config)
         names = space.families
         self.effect = dict(zip(names, self.rng.normal(0, 0.02, len(names)), strict=True))

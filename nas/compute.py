@@ -47,6 +47,11 @@ BF16_CAPABILITY = (8, 0)
 """The first compute capability with bf16 arithmetic. Older GPUs emulate it, slower than fp32."""
 
 
+def use_threads(count: int) -> None:
+    """How many threads an operation on the CPU may use in this process."""
+    torch.set_num_threads(count)
+
+
 def has_bf16(device: torch.device) -> bool:
     """Whether a device computes in bf16: CPUs do, and GPUs from BF16_CAPABILITY on."""
     return device.type != "cuda" or torch.cuda.get_device_capability(device) >= BF16_CAPABILITY

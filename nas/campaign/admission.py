@@ -4,12 +4,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from nas.campaign.backoff import Backoff
-from nas.campaign.config import CampaignConfig
 from nas.campaign.launch import Launcher
 from nas.campaign.queue import WorkQueue
 from nas.campaign.retry import title
 from nas.ledger import LeasedCandidate
-from nas.schema import BUSY, CROWDED, Outcome, Trial
+from nas.schema import BUSY, CROWDED, CampaignConfig, Outcome, Trial
 from nas.working_time import awake
 
 

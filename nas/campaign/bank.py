@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from nas.campaign.config import CampaignConfig, default_name
 from nas.campaign.controls import TEMPLATE
+from nas.campaign.naming import default_name
 from nas.contained import contained
 from nas.data.manifest import Manifest
 from nas.experts import FOLDER, Bank, BankError, Entry
@@ -20,8 +20,11 @@ from nas.schema import (
     SCRATCH,
     START,
     Assignment,
+    BankConfig,
+    CampaignConfig,
     Candidate,
     Choice,
+    DataConfig,
     ExpertAxis,
     ExpertChoice,
     ProblemError,
@@ -63,15 +66,15 @@ def single_expert_space(space: Space) -> Space:
     return space.with_(template=TEMPLATE, experts=experts, choices=())
 
 
-def bank_members(space: Space, config: CampaignConfig) -> list[BankMember]:
+def bank_members(space: Space, config: DataConfig) -> list[BankMember]:
     """Every member of a space as the candidate its expert is trained as.
 
-    Where `config.experts` is a bank they are tuned: trained on, alone, from that bank's experts,
+    Where they come from a bank they are tuned: trained on, alone, from that bank's experts,
     which are those of the same settings from scratch.
     """
     alone, digest = single_expert_space(space), template_hash(TEMPLATE)
     begun = None
-    if config.experts != SCRATCH:
+    if config.from_bank:
         scratch = bank_members(space, config.with_(experts=SCRATCH))
         begun = {expert.model: expert.key for expert in scratch}
     return [
@@ -113,7 +116,7 @@ def begun_from(bank: Bank, entry: Entry) -> list[Entry]:
 def open_bank(
     ledger: Ledger,
     space: Space,
-    config: CampaignConfig,
+    config: BankConfig,
     missing: Iterable[BankMember],
     examined: Callable[[], Manifest],
 ) -> tuple[str, int]:
@@ -124,50 +127,43 @@ def open_bank(
     its data are made of, which `examined` says.
     """
     alone = single_expert_space(space)
-    settings = config.model_dump(mode="json")
     for name in reversed(ledger.campaign_names()):
         row = ledger.campaign(name)
-        if row.space != alone.model_dump(mode="json") or _kind(row.config) != _kind(settings):
+        if row.space != alone or not _same(row.config, config):
             continue
-        ledger.update_config(row.id, settings)
+        ledger.update_config(row.id, config)
         store = CampaignStore(ledger, row.id, Owner.me())
         return row.name, store.reopen([expert.key for expert in missing])
-    tuned = "" if config.experts == SCRATCH else "tuned-"
+    tuned = "tuned-" if config.from_bank else ""
     named = alone.with_(name=f"{tuned}bank-{space.name}")
     manifest = examined()
     name, made = ledger.name_campaign(
-        lambda taken: default_name(named, config.dataset, taken), alone, settings
+        lambda taken: default_name(named, config.dataset, taken), alone, config
     )
     keep_manifest(ledger, made, manifest.to_json())
     return name, 0
 
 
-_SAME = ("bank", "dataset", "split_seed", "hold_out", "replicate", "experts")
-
-
-def _kind(config: Mapping[str, object]) -> list[object]:
-    return [config.get(name, SCRATCH if name == "experts" else None) for name in _SAME]
+def _same(known: CampaignConfig, config: BankConfig) -> bool:
+    return isinstance(known, BankConfig) and known.identity == config.identity
 
 
 def bank_with(
-    ledger: Ledger, space: Space, config: CampaignConfig, examined: Callable[[], Manifest]
+    ledger: Ledger, space: Space, config: BankConfig, examined: Callable[[], Manifest]
 ) -> str:
     """A bank's campaign that trains all of a space's members alike; a new one if there is none, as
     `open_bank` makes it."""
     keys = {expert.key for expert in bank_members(space, config)}
     for name in reversed(ledger.campaign_names()):
         row = ledger.campaign(name)
-        if not row.config.get("bank") or _kind(row.config) != _kind(config.model_dump(mode="json")):
-            continue
-        there = bank_members(
-            Space.model_validate(row.space), CampaignConfig.model_validate(row.config)
-        )
-        if keys <= {expert.key for expert in there}:
+        if _same(row.config, config) and keys <= {
+            expert.key for expert in bank_members(row.space, row.config)
+        }:
             return name
     return open_bank(ledger, space, config, [], examined)[0]
 
 
-def find_bank(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -> tuple[str, float]:
+def find_bank(ledger: Ledger, name: str, space: Space, config: DataConfig) -> tuple[str, float]:
     """A bank's campaign, by its name or, for `bank`, the latest that fits and was not tuned; and
     what it holds out.
 
@@ -176,11 +172,11 @@ def find_bank(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -
     names = ledger.campaign_names() if name == "bank" else [ledger.campaign(name).name]
     for candidate in reversed(names):
         row = ledger.campaign(candidate)
-        if name == "bank" and row.config.get("experts", SCRATCH) != SCRATCH:
+        if name == "bank" and row.config.from_bank:
             continue
-        problem = _unfit(row.config, Space.model_validate(row.space), space, config)
+        problem = _unfit(row.config, row.space, space, config)
         if problem is None:
-            return row.name, float(row.config["hold_out"])
+            return row.name, row.config.hold_out
         if name != "bank":
             raise UsageError(problem, where=f"--experts {name}", fix="fill one with `nas bank`")
     raise ProblemError(
@@ -191,15 +187,13 @@ def find_bank(ledger: Ledger, name: str, space: Space, config: CampaignConfig) -
     )
 
 
-def warm_keys(ledger: Ledger, space: Space, config: CampaignConfig) -> dict[str, str] | None:
+def warm_keys(ledger: Ledger, space: Space, config: DataConfig) -> dict[str, str] | None:
     """The bank's key of every model of the space that it has an expert of; None from scratch."""
-    if config.experts == SCRATCH:
+    if not config.from_bank:
         return None
     find_bank(ledger, config.experts, space, config)
     row = ledger.campaign(config.experts)
-    experts = bank_members(
-        Space.model_validate(row.space), CampaignConfig.model_validate(row.config)
-    )
+    experts = bank_members(row.space, row.config)
     there = existing_entries(bank_of(ledger), experts)
     members = {member.model: member for _, member in space.members}
     return {
@@ -234,16 +228,16 @@ def with_starts(space: Space) -> Space:
     return space.with_(choices=choices)
 
 
-def check_starts(space: Space, config: CampaignConfig) -> None:
+def check_starts(space: Space, config: DataConfig) -> None:
     """Raises ProblemError where the space wants trained experts and there is no bank."""
     starts = [value for choice in space.choices if choice.name == START for value in choice.values]
-    if config.experts == SCRATCH and any(value != SCRATCH for value in starts):
+    if not config.from_bank and any(value != SCRATCH for value in starts):
         raise UsageError(
             f"{space.name} has experts start {', '.join(map(str, starts))}",
             where="--experts scratch",
             fix="search with --experts bank",
         )
-    if config.experts != SCRATCH and SCRATCH in starts:
+    if config.from_bank and SCRATCH in starts:
         raise UsageError(
             f"{space.name} has experts start scratch too",
             where=f"--experts {config.experts}",
@@ -261,15 +255,13 @@ def check_starts(space: Space, config: CampaignConfig) -> None:
             ) from None
 
 
-def _unfit(
-    row: Mapping[str, object], bank: Space, space: Space, config: CampaignConfig
-) -> str | None:
-    if not row.get("bank"):
+def _unfit(known: CampaignConfig, bank: Space, space: Space, config: DataConfig) -> str | None:
+    if not known.bank:
         return "this campaign is no bank"
-    known = (row["dataset"], row["split_seed"], bank.image_size, bank.channels)
-    settings = (config.dataset, config.split_seed, space.image_size, space.channels)
+    theirs = (known.dataset, known.split_seed, bank.image_size, bank.channels)
+    ours = (config.dataset, config.split_seed, space.image_size, space.channels)
     names = ("data set", "split", "resolution", "number of channels")
-    for name, has, wants in zip(names, known, settings, strict=True):
+    for name, has, wants in zip(names, theirs, ours, strict=True):
         if has != wants:
             return f"this bank's {name} is {has}, not {wants}"
     return None

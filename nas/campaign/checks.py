@@ -1,7 +1,6 @@
 """What a run and a dry run refuse alike."""
 
 from nas.campaign.bank import check_starts
-from nas.campaign.config import CampaignConfig
 from nas.campaign.constraints import check_plan
 from nas.campaign.controls import TEMPLATE as CONTROLS
 from nas.campaign.screen import check_screen
@@ -9,7 +8,7 @@ from nas.campaign.trackers import check_log
 from nas.execute import make_executor
 from nas.hardware import check_gpus
 from nas.render import check_space, check_trusted
-from nas.schema import Space
+from nas.schema import CampaignConfig, Space
 
 
 def check_consent(space: Space, config: CampaignConfig) -> None:

@@ -6,12 +6,11 @@ the choice, are not.
 
 from dataclasses import replace
 
-from nas.campaign.config import CampaignConfig
 from nas.campaign.controls import check_template
 from nas.campaign.run import Callbacks, RunResult, run
 from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner
 from nas.render import current_hash, rendered_anew
-from nas.schema import ProblemError, Role, Space
+from nas.schema import CampaignConfig, ProblemError, Role, Space
 
 
 def confirm(
@@ -25,7 +24,7 @@ def confirm(
         raise ProblemError(
             f"{name} has no finished candidate to confirm", fix="let the campaign go on first"
         )
-    space = Space.model_validate(row.space)
+    space = row.space
     codes = [_code(leader, space) for leader in leaders]
     new = store.plan(
         Role.CONFIRM,

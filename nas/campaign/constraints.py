@@ -2,9 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 
-from nas.campaign.config import CampaignConfig
 from nas.sample import SAMPLERS
-from nas.schema import DrawConstraints, MemberProfile, ProblemError, Space, UsageError, did_you_mean
+from nas.schema import (
+    CampaignConfig,
+    DrawConstraints,
+    MemberProfile,
+    ProblemError,
+    Space,
+    UsageError,
+    did_you_mean,
+)
 
 
 def check_plan(space: Space, config: CampaignConfig) -> None:

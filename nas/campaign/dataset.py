@@ -7,13 +7,19 @@ from time import monotonic
 
 from nas import data
 from nas.campaign.bank import bank_members
-from nas.campaign.config import CampaignConfig
 from nas.data.catalog import FOLDERS, find
 from nas.data.manifest import Manifest
 from nas.ledger import Ledger
 from nas.ledger.datasets import banks_of, keep_manifest, manifest_of, renew_manifest
 from nas.ledger.screens import screen_of
-from nas.schema import SCRATCH, DatasetInfo, Outcome, ProblemError, Space, Status, command_line
+from nas.schema import (
+    CampaignConfig,
+    DatasetInfo,
+    Outcome,
+    ProblemError,
+    Status,
+    command_line,
+)
 
 _SECONDS = 10.0
 """Between lines that say how far the look has come."""
@@ -82,7 +88,7 @@ def compare(
     known = Manifest.from_json(kept)
     now = examine(config, say, known)
     if changes := known.changes(now):
-        words = str(row.space["name"]), "--dataset", config.dataset
+        words = row.space.name, "--dataset", config.dataset
         # An expert goes by the name of its data: of others it needs a bank of its own.
         anew = (
             command_line("bank", *words, "--db", _ANOTHER)
@@ -100,12 +106,11 @@ def compare(
 def experts_of(ledger: Ledger, config: CampaignConfig) -> list[str]:
     """The keys of the experts that a campaign stands on: its bank's, its screen's."""
     keys = []
-    if config.experts != SCRATCH:
+    if config.from_bank:
         row = ledger.campaign(config.experts)
-        bank = CampaignConfig.model_validate(row.config)
-        keys += [expert.key for expert in bank_members(Space.model_validate(row.space), bank)]
+        keys += [expert.key for expert in bank_members(row.space, row.config)]
     if config.screen is not None:
-        keys += [expert["key"] for expert in screen_of(ledger, config.screen).experts]
+        keys += [expert.key for expert in screen_of(ledger, config.screen).experts]
     return keys
 
 
@@ -125,7 +130,7 @@ def hold_experts_to(
     """
     for name in banks_of(ledger, keys):
         row = ledger.campaign(name)
-        config = CampaignConfig.model_validate(row.config)
+        config = row.config
         config = config.with_(data_root=data_root or config.data_root)
         _, where = find(config.dataset, Path(config.data_root))
         if not where.exists() or not _is_there(config):

@@ -8,7 +8,6 @@ from nas.campaign import weights
 from nas.campaign.admission import Admission, Running
 from nas.campaign.afterwards import always
 from nas.campaign.backoff import GIVE_UP_SECONDS
-from nas.campaign.config import CampaignConfig
 from nas.campaign.coverage import AuditWatch
 from nas.campaign.dataset import SameData
 from nas.campaign.exclusions import excluded_for_failing
@@ -25,13 +24,15 @@ from nas.hardware import MemoryReader
 from nas.ledger import CampaignStore, LeasedCandidate
 from nas.ledger.errors import DamagedError
 from nas.render import CandidateError
-from nas.schema import Epoch, Outcome, Role, Status, Trial
+from nas.schema import CampaignConfig, Epoch, Outcome, Role, Status, Trial
+from nas.schema.stop import Stop, StopReason
 
 HEARTBEAT_SECONDS = 5.0
 LOCK_SECONDS = 5.0
 """How long a locked ledger is waited for without a word."""
-SPENT = "the budget is used up"
-BIASED = "the draw is biased, and --strict-coverage is set"
+SPENT = Stop(StopReason.BUDGET, "the budget is used up")
+BIASED = Stop(StopReason.BIASED, "the draw is biased, and --strict-coverage is set")
+FAULT = Stop(StopReason.FAULT, "the campaign cannot go on")
 
 
 class CampaignDriver:
@@ -68,7 +69,7 @@ class CampaignDriver:
         self.say = say
         self.beat = beat
         self.abort = False
-        self.stopping: str | None = None
+        self.stopping: Stop | None = None
         """Why no new trial is started; None while the campaign goes on."""
         self.interrupted = False
         self.finished = False
@@ -153,7 +154,7 @@ class CampaignDriver:
         self.recorder.done(claim, attempt, outcome)
         if result.fault:
             self.fault = outcome.message
-            self.stop("the campaign cannot go on")
+            self.stop(FAULT)
         if result.final:
             weights.tidy(self.store, claim, running.trial, outcome, self.config.keep_weights)
         killed = outcome.status is Status.KILLED
@@ -207,7 +208,7 @@ class CampaignDriver:
 
     # What the campaign's owner can do
 
-    def stop(self, why: str) -> None:
+    def stop(self, why: Stop) -> None:
         """Starts no new trial and ends the running ones at their epoch, checkpointed."""
         if self.stopping is None:
             self.stopping = why
@@ -248,7 +249,7 @@ class CampaignDriver:
 
     def _say_the_state(self) -> None:
         if self.stopping is None and self._signal is not None:
-            self.stopping = f"stopped by {self._signal}"
+            self.stopping = _by(self._signal)
         if not self.store.open_elsewhere():
             done = self.finished and not self.store.open_candidates()
             self.store.set_state("done" if done else "stopped")
@@ -266,14 +267,14 @@ class CampaignDriver:
             return self._admission.next(self._running.values())
         except (CandidateError, DamagedError) as error:  # what runs beside it is to end well
             self.fault = str(error)
-            self.stop("the campaign cannot go on")
+            self.stop(FAULT)
             return None
 
     def _exhausted(self) -> bool:
         """Nothing is left to do. Running out of families to draw is a stop, not an end."""
         if self._admission.waiting.hopeless:
             self.fault = f"others have held the memory for {GIVE_UP_SECONDS / 60:.0f} minutes"
-            self.stop("the campaign cannot go on")
+            self.stop(FAULT)
             return True
         if len(self._admission.waiting):
             return False
@@ -287,7 +288,12 @@ class CampaignDriver:
             return False
         if self._agenda.lacks_families(self._benched):
             names = ", ".join(sorted(self._benched))
-            self.stop(f"too few families are left: {names} are benched for failing")
+            self.stop(
+                Stop(
+                    StopReason.TOO_FEW_FAMILIES,
+                    f"too few families are left: {names} are benched for failing",
+                )
+            )
         return True
 
     def _launch(self, claim: LeasedCandidate) -> Trial | None:
@@ -324,6 +330,11 @@ class CampaignDriver:
 
     def _look_for_an_end(self) -> None:
         if self._signal is not None:
-            self.stop(f"stopped by {self._signal}")
+            self.stop(_by(self._signal))
         elif self.clock.spent:
             self.stop(SPENT)
+
+
+def _by(signal_name: str) -> Stop:
+    kind = StopReason.INTERRUPT if signal_name == "SIGINT" else StopReason.SIGNAL
+    return Stop(kind, f"stopped by {signal_name}")

@@ -5,7 +5,6 @@ from typing import Any
 
 from nas.campaign.bank import cold_models, warm_keys, without_members
 from nas.campaign.checks import check_settings
-from nas.campaign.config import CampaignConfig
 from nas.campaign.constraints import check_enough, plan_of
 from nas.campaign.dataset import examine_if_there
 from nas.campaign.gate_cost import GateCostProbe
@@ -15,7 +14,7 @@ from nas.campaign.screen import sampler_of
 from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner, phase_of, probe_digest
 from nas.processes import Sandbox
 from nas.render import render, runs_unasked
-from nas.schema import Record, Space
+from nas.schema import CampaignConfig, Record, Space
 from nas.stats import NOTHING_DRAWN, AuditResult, audit_of, draws
 
 GATE_SECONDS = 300.0

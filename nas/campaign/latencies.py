@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-from nas.campaign.config import CampaignConfig
 from nas.execute import GpuSandbox, NoGpuError
 from nas.experts import Bank, Entry
 from nas.hardware import settled_precision
@@ -10,7 +9,7 @@ from nas.ledger import CampaignStore, Ledger, Owner
 from nas.measure.latency import measure_latency
 from nas.processes import Sandbox
 from nas.render import current_hash, render_to_run
-from nas.schema import WEIGHTS
+from nas.schema import WEIGHTS, CampaignConfig
 
 SECONDS = 300.0
 """How long one expert may take."""

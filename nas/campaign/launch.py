@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.campaign import weights
-from nas.campaign.config import CampaignConfig
 from nas.contained import contained
 from nas.experts import FOLDER
 from nas.files import clear_unfinished
 from nas.hardware import CONTEXT_BYTES, MemoryReader, larger_share, settled_precision, share
 from nas.ledger import CampaignStore, LeasedCandidate, PreviousAttempt
 from nas.measure import too_large
-from nas.schema import CHECKPOINT, Outcome, Role, Status, Trial
+from nas.schema import CHECKPOINT, BankConfig, CampaignConfig, Outcome, Role, Status, Trial
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Launcher:
             checkpoint_first=bool(claim.earlier),
             bank=str(contained(self.files, FOLDER)),
             keep_in_bank=self.config.bank,
-            bank_bytes=self.config.bank_bytes,
+            bank_bytes=self.config.bank_bytes if isinstance(self.config, BankConfig) else None,
             keep_weights=self._keeps_weights(claim),
         )
 

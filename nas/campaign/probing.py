@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from nas.campaign.backoff import GIVE_UP_SECONDS, delays
-from nas.campaign.config import CampaignConfig
 from nas.data import num_classes
 from nas.execute import GpuSandbox
 from nas.hardware import settled_precision
 from nas.ledger import Ledger, probe_digest
 from nas.measure import Crowded, conditions, meta_cost, probe_beside_others
 from nas.processes import Answer, Sandbox
-from nas.schema import Member, MemberProfile, ProblemError, ProfileConditions, Space
+from nas.schema import CampaignConfig, Member, MemberProfile, ProblemError, ProfileConditions, Space
 
 PROBE_SECONDS = 300.0
 """How long one member's probe may take before its process is killed."""

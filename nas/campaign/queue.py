@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from nas.campaign.config import CampaignConfig
 from nas.campaign.controls import check_template, control, due
 from nas.campaign.proposals import Proposer
 from nas.campaign.retry import title
 from nas.ledger import CampaignStore, LeasedCandidate
 from nas.render import current_hash, rendered_anew
-from nas.schema import Role
+from nas.schema import CampaignConfig, Role
 
 LOOK_SECONDS = 5.0
 """How often to look for candidates that other drivers left."""

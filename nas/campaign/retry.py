@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from nas.campaign.config import CampaignConfig
 from nas.ledger import LeasedCandidate
-from nas.schema import DEVICE, MEMORY_OF_OTHERS, Outcome, Role, Status
+from nas.schema import DEVICE, MEMORY_OF_OTHERS, CampaignConfig, Outcome, Role, Status
 
 NOT_THE_CANDIDATES = ("start", "data", DEVICE)
 """Stages whose failure every other candidate would share: the campaign stops instead. So it is

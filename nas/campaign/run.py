@@ -8,12 +8,12 @@ from nas import data
 from nas.campaign.afterwards import always
 from nas.campaign.bank import cold_models, warm_keys, without_members
 from nas.campaign.checks import check_consent, check_settings
-from nas.campaign.config import CampaignConfig, check_name, default_name
 from nas.campaign.constraints import check_enough, plan_of
 from nas.campaign.coverage import AuditWatch
 from nas.campaign.dataset import experts_of, hold_experts_to, hold_to
-from nas.campaign.driver import SPENT, CampaignDriver
+from nas.campaign.driver import CampaignDriver
 from nas.campaign.gate_cost import GateCostProbe
+from nas.campaign.naming import check_name, default_name
 from nas.campaign.probing import (
     Watch,
     classes_of,
@@ -34,7 +34,8 @@ from nas.hardware import device_bytes, environment, settled_precision
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.datasets import keep_manifest
 from nas.processes import Sandbox
-from nas.schema import MemberProfile, ProblemError, Role, Space, format_duration
+from nas.schema import CampaignConfig, MemberProfile, ProblemError, Role, Space, format_duration
+from nas.schema.stop import Stop
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,8 @@ class Callbacks:
 class RunResult:
     """How a run came to its end."""
 
-    why: str | None
+    stop: Stop | None
     """What stopped it; None when nothing was left to do."""
-    interrupted: bool = False
-    """By a person or a signal, rather than by the budget."""
-    spent: bool = False
-    """By its budget: an end that was asked for."""
     fault: str | None = None
     """What outside of any candidate went wrong."""
 
@@ -69,13 +66,12 @@ def prepare_campaign(
     """
     check(space, config, name)
     ledger.claim_files()
-    settings = config.model_dump(mode="json")
     if name is None:
         name, made = ledger.name_campaign(
-            lambda taken: default_name(space, config.dataset, taken), space, settings
+            lambda taken: default_name(space, config.dataset, taken), space, config
         )
     else:
-        made = ledger.create_campaign(name, space, settings)
+        made = ledger.create_campaign(name, space, config)
     keep_manifest(ledger, made, manifest.to_json())
     return name
 
@@ -147,12 +143,7 @@ def run(
             ledger.storage.fold_in()  # from now on the file alone can be resumed
             driver.update_exclusions()
             executor.run(driver)
-    return RunResult(
-        driver.stopping,
-        interrupted=driver.interrupted,
-        spent=driver.stopping == SPENT,
-        fault=driver.fault,
-    )
+    return RunResult(driver.stopping, driver.fault)
 
 
 def _set_up(
@@ -165,7 +156,7 @@ def _set_up(
     hold_experts_to(
         ledger, experts_of(ledger, config), callbacks.on_message, data_root=config.data_root
     )
-    whole = Space.model_validate(row.space)
+    whole = row.space
     warm = warm_keys(ledger, whole, config)
     cold = () if warm is None else cold_models(whole, warm)
     space, probes, classes = prepare(

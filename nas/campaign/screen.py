@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.campaign.bank import bank_members, bank_of, begun_from, existing_entries
-from nas.campaign.config import CampaignConfig
 from nas.campaign.dataset import hold_experts_to
 from nas.ledger import Ledger
 from nas.ledger.lookup import inputs_of_screen
+from nas.ledger.records import ScreenExpert
 from nas.ledger.screens import best_screened, known_of_all, put_screen, screen_of, screened
 from nas.results.collapse import MajorityClass
 from nas.sample import Sampler, SurrogateSampler, TopKWithControls, make_sampler
 from nas.schema import (
-    SCRATCH,
+    BankConfig,
+    CampaignConfig,
+    DataConfig,
     ExpertChoice,
     ProblemError,
     Record,
+    ScreenConfig,
     Space,
     Status,
     UsageError,
@@ -51,12 +54,8 @@ class ScreenRun:
 def screen_space(
     ledger: Ledger,
     space: Space,
-    config: CampaignConfig,
+    config: ScreenConfig,
     *,
-    top: int,
-    limit: int,
-    max_params: int | None = None,
-    max_latency: float | None = None,
     device: str = "cpu",
     watch: "Watch" = lambda *_: None,
     say: Callable[[str], None] = lambda line: None,
@@ -79,7 +78,7 @@ def screen_space(
     if not found:
         raise ProblemError(
             f"the bank has no expert of {space.name} trained like this on {config.dataset}:"
-            f" {'' if config.experts == SCRATCH else 'tuned, '}split {config.split_seed}, hold-out"
+            f" {'tuned, ' if config.from_bank else ''}split {config.split_seed}, hold-out"
             f" {config.hold_out:g}, seed {config.replicate}, {space.recipe.epochs} epochs of"
             f" batches of {space.recipe.batch_size}",
             where=str(bank.folder),
@@ -89,15 +88,15 @@ def screen_space(
     hold_experts_to(ledger, list(found), say)
     table = load(bank, list(found.values()))
     assert space.experts is not None
-    sets = enumerate_mixtures(table.families, space.experts.k, limit=limit, seed=config.seed)
+    sets = enumerate_mixtures(table.families, space.experts.k, limit=config.limit, seed=config.seed)
     unmeasured = [entry.model for entry in table.entries if not entry.latency]
-    if max_latency is not None and unmeasured:
+    if config.max_latency is not None and unmeasured:
         raise ProblemError(
             f"the latency of {', '.join(unmeasured)} is not measured yet",
             where="--max-latency",
             fix=f"`nas bank {space.name} --dataset {config.dataset}` with the same options does it",
         )
-    allowed = table.within(sets.members, max_params, max_latency)
+    allowed = table.within(sets.members, config.max_params, config.max_latency)
     if not allowed.any():
         raise ProblemError(
             f"none of {len(sets.members):,} mixtures is as small and fast as that",
@@ -106,7 +105,7 @@ def screen_space(
         )
     scored = replace(sets, members=sets.members[allowed])
     try:
-        result = screen(table.on(device), scored, top=top, seed=config.seed, watch=watch)
+        result = screen(table.on(device), scored, top=config.top, seed=config.seed, watch=watch)
     except Exception as error:
         if not is_accident(error):
             raise
@@ -119,27 +118,21 @@ def screen_space(
     ident = put_screen(
         ledger,
         space,
-        {
-            **config.model_dump(mode="json"),
-            "top": top,
-            "limit": limit,
-            "max_params": max_params,
-            "max_latency": max_latency,
-            "left_out": int((~allowed).sum()),
-        },
+        config,
         [
-            {
-                "key": entry.key,
-                "family": entry.family,
-                "model": entry.model,
-                "val_acc": entry.val_acc,
-                "seconds": entry.seconds + sum(e.seconds for e in begun_from(bank, entry)),
-                "proxies": entry.proxies,
-            }
+            ScreenExpert(
+                key=entry.key,
+                family=entry.family,
+                model=entry.model,
+                val_acc=entry.val_acc,
+                seconds=entry.seconds + sum(e.seconds for e in begun_from(bank, entry)),
+                proxies=entry.proxies,
+            )
             for entry in table.entries
         ],
         _rows(table, result),
         total=sets.total,
+        left_out=int((~allowed).sum()),
         val_images=len(table.labels["val"]),
         test_images=len(table.labels["test"]),
         seconds=seconds,
@@ -162,14 +155,14 @@ def _rows(table: "ExpertPredictions", result: "ScreenScores") -> Iterator[dict[s
         }
 
 
-def find_screen(ledger: Ledger, space: Space, config: CampaignConfig) -> int:
+def find_screen(ledger: Ledger, space: Space, config: DataConfig) -> int:
     """The latest screen of these data, split and resolution; ProblemError where there is none."""
     latest = screen_of(ledger)
     for ident in range(latest.id, 0, -1):
         screen = screen_of(ledger, ident)
-        known = (screen.config.get("dataset"), screen.config.get("split_seed"))
-        same = (screen.space["image_size"], screen.space["channels"])
-        if known == (config.dataset, config.split_seed) and same == (
+        data = (screen.config.dataset, screen.config.split_seed)
+        shape = (screen.space.image_size, screen.space.channels)
+        if data == (config.dataset, config.split_seed) and shape == (
             space.image_size,
             space.channels,
         ):
@@ -196,7 +189,7 @@ def sampler_of(ledger: Ledger | None, space: Space, config: CampaignConfig) -> S
     if config.sampler not in SAMPLERS_OF_SCREENS:
         return make_sampler(config.sampler, space, config.seed)
     check_screen(config)
-    if ledger is None or config.screen is None:
+    if ledger is None or isinstance(config, BankConfig) or config.screen is None:
         raise ProblemError("the screen lies in a ledger, and there is none", where="--db")
     if config.sampler == SurrogateSampler.name:
         inputs = inputs_of_screen(ledger, screen_of(ledger, config.screen))

@@ -63,13 +63,12 @@ def _damage() -> Exception | None:
     """The first bad row of the ledgers that were read; None if there is none."""
     from contextlib import suppress
 
-    from nas.campaign import CampaignConfig
-    from nas.ledger.ledger import OPENED, Ledger
+    from nas.ledger.base import OPENED, LedgerBase
     from nas.schema import ProblemError
 
     for url in OPENED:
         with suppress(ProblemError):
-            if damage := Ledger(url).damage(CampaignConfig.model_validate):
+            if damage := LedgerBase(url).damage():
                 return damage
     return None
 

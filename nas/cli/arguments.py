@@ -1,43 +1,51 @@
 """What the options of `nas search`, `resume` and `confirm` mean."""
 
 import os
-import re
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 
 from nas.cli.consent import tell_of_analyses
 from nas.cli.console import echo
-from nas.schema import SCRATCH, Space, UsageError, fault_of, parse_duration
+from nas.schema import (
+    CampaignConfig,
+    DataConfig,
+    SearchConfig,
+    Space,
+    UsageError,
+    fault_of,
+    parse_duration,
+)
+
+if TYPE_CHECKING:
+    from nas.ledger.records import CampaignRecord
+
+T = TypeVar("T", bound=DataConfig)
 
 FROM_REPORT = "--from-report"
 
 
-def config_of(**values: Any) -> Any:
-    from nas.campaign import CampaignConfig
+def config_of(kind: type[T], **values: Any) -> T:
+    """A configuration of one kind; BadParameter names the option whose value it refuses."""
     from nas.execute import EXECUTORS
     from nas.sample import SAMPLERS
     from nas.schema import did_you_mean
 
     for option, known in (("sampler", SAMPLERS), ("executor", EXECUTORS)):
-        if values[option] not in known:
-            raise UsageError(
-                f"no {option} is called {values[option]!r}",
-                fix=did_you_mean(values[option], known),
-            )
+        chosen = values.get(option)
+        if chosen is not None and chosen not in known:
+            raise UsageError(f"no {option} is called {chosen!r}", fix=did_you_mean(chosen, known))
     try:
-        return CampaignConfig(**values)
+        return kind(**values)
     except ValidationError as error:
         raise _refused(error) from None
 
 
-def config_in(row: Any, **changes: Any) -> Any:
+def config_in(row: "CampaignRecord", **changes: Any) -> CampaignConfig:
     """A recorded campaign's settings, some of them replaced by options that were given."""
-    from nas.campaign import CampaignConfig
 
-    kept = CampaignConfig.model_validate(row.config)
-    return config_of(**kept.model_dump() | changes)
+    return config_of(type(row.config), **row.config.model_dump() | changes)
 
 
 _OPTIONS = {
@@ -88,7 +96,7 @@ def budget_of(text: str | None) -> float | None:
     return parse_duration(text, "--budget") if text else None
 
 
-def warm(space: Space, config: Any, bank: str, db: str) -> tuple[Space, Any]:
+def warm(space: Space, config: SearchConfig, bank: str, db: str) -> tuple[Space, SearchConfig]:
     """The space and the settings of a search whose experts come from a bank."""
     from nas.campaign.bank import find_bank, with_starts
     from nas.ledger import Ledger
@@ -98,7 +106,7 @@ def warm(space: Space, config: Any, bank: str, db: str) -> tuple[Space, Any]:
     return with_starts(space), config.with_(**changes)
 
 
-def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
+def from_screen(space: Space, config: SearchConfig, top: int, by: str, db: str) -> SearchConfig:
     """The settings of a search that trains a screen's best, with a control sample beside them."""
     from nas.campaign.screen import find_screen
     from nas.ledger import Ledger
@@ -116,7 +124,7 @@ def from_screen(space: Space, config: Any, top: int, by: str, db: str) -> Any:
             fix="ask for fewer, or give `nas screen` a larger --top, or choose --by uniform",
         )
     chosen_screen = screen_of(ledger, ident)
-    kind = "experts" if chosen_screen.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
+    kind = "tuned experts" if chosen_screen.config.from_bank else "experts"
     echo(f"From screen {ident}, of {len(chosen_screen.experts)} {kind}.", err=True)
     sampler = SurrogateSampler.name if by == CORRECTED else TopKWithControls.name
     changes: dict[str, Any] = {"sampler": sampler, "screen": ident, "top": top, "by": by}
@@ -153,14 +161,3 @@ def default_workers(gpus: int) -> int:
 
     memory = psutil.virtual_memory().total // WORKER_BYTES
     return max(gpus, min(WORKERS_PER_GPU * gpus, cpus, memory))
-
-
-_UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-
-
-def size_of(text: str, option: str) -> int:
-    """The number that `500M` or `20G` stands for."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kKMGT]?)B?", text.strip())
-    if found is None or len(text) > 30:
-        raise typer.BadParameter(f"{text!r} is no size, as in 500k, 20M or 1.5G", param_hint=option)
-    return int(float(found[1]) * _UNITS[found[2]])

@@ -13,7 +13,8 @@ from nas.cli.console import console, echo, echo_json, open_if_there
 from nas.files import check_new_folder
 from nas.ledger.output_paths import check_output
 from nas.report.terminal import Terminal
-from nas.schema import ProblemError, Space
+from nas.schema import BankConfig, ProblemError, Space
+from nas.schema.size import parse_size
 
 if TYPE_CHECKING:
     from nas.campaign.bank import BankMember
@@ -100,23 +101,20 @@ def bank(
         check_new_folder(publish)
     space = defaults.space_for(space, gpus)
     chosen = arguments.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
-    limit = arguments.size_of(max_size, "--max-size")
+    limit = parse_size(max_size, "--max-size")
     config = arguments.config_of(
+        BankConfig,
         dataset=data.canonical(defaults.dataset_for(dataset, gpus)),
         split_seed=split_seed,
         hold_out=hold_out,
         replicate=seed,
-        bank=True,
         bank_bytes=limit,
-        sampler="stratified",
         scheduler=scheduler,
         budget_seconds=arguments.budget_of(budget),
-        controls=False,
         executor=executor or "ray",
         workers=workers or arguments.default_workers(gpus or 0),
         gpus=gpus or 0,
         time_limit=arguments.time_limit_of(time_limit or "6h"),
-        keep_weights="none",
         data_root=str(data_root.absolute()),
     )
 
@@ -139,7 +137,7 @@ def bank(
     kept = bank_of(ledger)
     kept.sweep()
 
-    def filled(config: Any) -> "tuple[list[BankMember], dict[str, Entry]]":
+    def filled(config: BankConfig) -> "tuple[list[BankMember], dict[str, Entry]]":
         experts = bank_members(chosen, config)
         keys = [expert.key for expert in experts]
         hold_experts_to(ledger, keys, partial(echo, err=True), data_root=config.data_root)
@@ -178,9 +176,9 @@ def bank(
         )
 
 
-def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
+def _train(ledger: "Ledger", name: str, config: BankConfig, as_json: bool) -> None:
     from nas.campaign.run import Callbacks, run
-    from nas.cli.run_and_print import INTERRUPTED, STOPPED, exit_code
+    from nas.cli.run_and_print import exit_code, exit_code_of
     from nas.report.progress import Display
 
     try:
@@ -191,13 +189,13 @@ def _train(ledger: "Ledger", name: str, config: Any, as_json: bool) -> None:
         raise typer.Exit(exit_code(stop)) from None
     if ended.fault:
         raise ProblemError(ended.fault, fix="mend it and type the same again: the rest is kept")
-    if ended.why and not ended.spent:
-        echo(f"{name}: {ended.why}. The same command goes on.", err=True)
-        raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
+    if code := exit_code_of(ended.stop):
+        echo(f"{name}: {ended.stop}. The same command goes on.", err=True)
+        raise typer.Exit(code)
 
 
 def _timed(
-    ledger: "Ledger", kept: "Bank", found: "dict[str, Entry]", alone: Space, config: Any
+    ledger: "Ledger", kept: "Bank", found: "dict[str, Entry]", alone: Space, config: BankConfig
 ) -> "dict[str, Entry]":
     """The entries with their latency, measured now that nothing is trained."""
     if all(entry.latency for entry in found.values()):
@@ -223,7 +221,7 @@ def _publish(
     kept: "Bank",
     found: "dict[str, Entry]",
     space: "Space",
-    config: Any,
+    config: BankConfig,
     folder: Path,
     licence: str,
 ) -> None:
@@ -240,7 +238,7 @@ def _publish(
         folder,
         of=total,
         space=space,
-        config=config.model_dump(mode="json"),
+        config=config,
         licence=licence,
     )
     if scores is None:

@@ -13,7 +13,7 @@ from nas.files import read_source
 from nas.schema import ProblemError, Space, UsageError
 
 if TYPE_CHECKING:
-    from nas.campaign import CampaignConfig
+    from nas.schema import CampaignConfig
 
 
 def trust(

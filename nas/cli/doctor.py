@@ -73,14 +73,13 @@ def _none_at(db: str) -> bool:
 
 def _ledger(db: str, migrate: bool) -> dict[str, Any]:
     """`ledger`, in words, and where it is unsound `faults`: every one."""
-    from nas.campaign import CampaignConfig
     from nas.ledger import Ledger
 
     if _none_at(db):
         return {"ledger": f"none at {db}"}
     try:
         ledger = Ledger(db, read_only=not migrate, create=False)
-        problems = ledger.check(CampaignConfig.model_validate)
+        problems = ledger.check()
     except UsageError:  # what was typed is no ledger's name
         raise
     except ProblemError as error:

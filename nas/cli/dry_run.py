@@ -1,7 +1,6 @@
 """`nas search --dry-run`: what would be drawn."""
 
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
@@ -10,12 +9,12 @@ from nas.cli.console import echo, echo_json, open_if_there, write
 from nas.files import make_folder
 from nas.ledger.output_paths import check_output
 from nas.report.terminal import Terminal
-from nas.schema import Space, UsageError
+from nas.schema import CampaignConfig, Space, UsageError
 
 
 def print_draws(
     space: Space,
-    config: Any,
+    config: CampaignConfig,
     name: str | None,
     db: str,
     trials: int,
@@ -40,7 +39,7 @@ def print_draws(
                 where="--drop, --prefer, --from-report",
                 fix="leave them out, or leave out --name",
             )
-        space, config = Space.model_validate(row.space), arguments.config_in(row)
+        space, config = row.space, arguments.config_in(row)
         check_folder(name, config)
         echo(
             f"{name} goes on with its own space {space.name}, sampler {config.sampler} and seed"

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nas.campaign import CampaignConfig
 from nas.cli.consent import tell_of_analyses
 from nas.cli.console import console, echo
 from nas.ledger import Ledger
 from nas.ledger.summary import Summary, summary
-from nas.schema import Role, Status, format_duration
+from nas.schema import CampaignConfig, Role, Status, format_duration
+from nas.schema.stop import Stop, StopReason
 from nas.schema.visible import visible
 
 if TYPE_CHECKING:
@@ -62,11 +62,18 @@ def work(
         closing = _verdict(ledger, name, ended, found, confirmed=bool(confirm))
         console.print()
         console.print(visible(closing), soft_wrap=True)
-    if ended.why and not ended.spent:
-        raise typer.Exit(INTERRUPTED if ended.why.endswith("SIGINT") else STOPPED)
+    if code := exit_code_of(ended.stop):
+        raise typer.Exit(code)
     if vain:
         echo(f"nas: {name}: no candidate has succeeded", err=True)
         raise typer.Exit(1)
+
+
+def exit_code_of(stop: Stop | None) -> int:
+    """Of a run that ended like this: 0 where that was an end that was wanted."""
+    if stop is None or stop.reason is StopReason.BUDGET:
+        return 0
+    return INTERRUPTED if stop.reason is StopReason.INTERRUPT else STOPPED
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:
@@ -78,8 +85,6 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 
 def _verdict(ledger: Ledger, name: str, ended: "RunResult", s: Summary, *, confirmed: bool) -> str:
     """How it ended, and what one would type next."""
-    from nas.campaign.driver import BIASED
-
     parts = [
         f"{n} {outcome}"
         for outcome, n in sorted(s.counts[Role.SEARCH].items())
@@ -91,24 +96,24 @@ def _verdict(ledger: Ledger, name: str, ended: "RunResult", s: Summary, *, confi
         parts.append(f"{again_drawn} superseded by a changed template")
     counts = ", ".join(parts) or "nothing drawn"
     worked = format_duration(s.worked_seconds)
-    why = ended.why or "done"
+    reason = ended.stop and ended.stop.reason
     words: tuple[str, ...]
-    if confirmed and not ended.why:
+    if confirmed and not ended.stop:
         words = ("report", "leaderboard", "-c", name)
-    elif ended.why == BIASED:
+    elif reason is StopReason.BIASED:
         words = ("resume", name, "--lax-coverage")
-    elif ended.spent:
+    elif reason is StopReason.BUDGET:
         words = ("resume", name, "--budget", _as_option(2 * (s.budget_seconds or 0.0)))
-    elif ended.why and not confirmed:
+    elif ended.stop and not confirmed:
         words = ("resume", name)
     elif s.best is None:
         words = ("report", "failures", "-c", name)
     else:
         words = ("confirm", "--campaign", name)
     again = ledger.command(*words)
-    if ended.why == BIASED:
+    if reason is StopReason.BIASED:
         again = f"a search with --sampler stratified; or {again}"
-    return f"{name}: {why}. {counts}; {worked} worked. Next: {again}"
+    return f"{name}: {ended.stop or 'done'}. {counts}; {worked} worked. Next: {again}"
 
 
 def _as_option(seconds: float) -> str:

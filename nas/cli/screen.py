@@ -9,7 +9,8 @@ from rich.progress import Progress, TaskID
 from nas.cli import arguments, consent, defaults, options
 from nas.cli.console import console, echo, echo_json
 from nas.report.terminal import Terminal
-from nas.schema import SCRATCH
+from nas.schema import SCRATCH, ScreenConfig
+from nas.schema.size import parse_size
 
 
 def screen(
@@ -56,10 +57,9 @@ def screen(
 
     Example: `nas screen moe4 --dataset cifar10`
     """
-    import torch
-
     from nas import data
     from nas.campaign.screen import screen_space
+    from nas.compute import use_threads
     from nas.hardware import check_gpus
     from nas.ledger import Ledger
     from nas.report import render
@@ -68,20 +68,22 @@ def screen(
 
     space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(dataset, gpus)
     data.check_name(dataset)
-    torch.set_num_threads(arguments.default_workers(0))
+    use_threads(arguments.default_workers(0))
     chosen = arguments.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    largest = None if max_params is None else parse_size(max_params, "--max-params")
     config = arguments.config_of(
+        ScreenConfig,
         dataset=data.canonical(dataset),
         split_seed=split_seed,
         hold_out=hold_out,
         replicate=seed,
         experts="bank" if tuned else SCRATCH,
-        sampler="stratified",
-        executor="ray",
-        gpus=gpus or 0,
+        top=top,
+        limit=limit,
+        max_params=largest,
+        max_latency=None if max_latency is None else max_latency / 1000,
     )
-    largest = None if max_params is None else arguments.size_of(max_params, "--max-params")
-    check_gpus(config.gpus)
+    check_gpus(gpus or 0)
     ledger = Ledger(db, read_only=False, create=False)
     shown = Terminal(stderr=True) if as_json else console
     # Shown without a task, or where there is no terminal, it would be an empty line.
@@ -99,11 +101,7 @@ def screen(
             ledger,
             chosen,
             config,
-            top=top,
-            limit=limit,
-            max_params=largest,
-            max_latency=None if max_latency is None else max_latency / 1000,
-            device=config.device,
+            device="cuda" if gpus else "cpu",
             watch=watch,
             say=lambda line: echo(line, err=True),
         )

@@ -18,7 +18,7 @@ from nas.cli import (
 )
 from nas.cli.console import echo
 from nas.cli.dry_run import print_draws
-from nas.schema import SCRATCH, Space
+from nas.schema import SearchConfig
 
 
 def search(
@@ -139,6 +139,7 @@ def search(
     if from_report is not None:
         wishes = arguments.advised(db, from_report, wishes)
     config = arguments.config_of(
+        SearchConfig,
         dataset=data.canonical(defaults.dataset_for(dataset, gpus)),
         split_seed=split_seed,
         sampler=sampler,
@@ -187,7 +188,7 @@ def search(
     consent.ask_about_templates(chosen, config, typed=typed)
     check(chosen, config, name)
     say = partial(echo, err=True)
-    if config.experts != SCRATCH or config.screen is not None:
+    if config.from_bank or config.screen is not None:
         there = Ledger(db)
         keys = experts_of(there, config)
         hold_experts_to(there, keys, say, data_root=config.data_root, write=False)
@@ -257,11 +258,11 @@ def resume(
     config = arguments.config_in(row, **given)
     check_folder(row.name, config)
     defaults.provide(config.dataset, Path(config.data_root))
-    space = Space.model_validate(row.space)
+    space = row.space
     consent.ask_about_templates(space, config, campaign=row.name)
     check(space, config)
     check_budget(ledger, row.name, row.worked_seconds, config)
-    ledger.update_config(row.id, config.model_dump(mode="json"))
+    ledger.update_config(row.id, config)
     ending.work(ledger, row.name, config)
 
 
@@ -288,7 +289,7 @@ def confirm(
     if log:
         given["log"] = arguments.log_of(log)
     config = arguments.config_in(row, **given)
-    consent.ask_about_templates(Space.model_validate(row.space), config, campaign=row.name)
+    consent.ask_about_templates(row.space, config, campaign=row.name)
     ending.work(ledger, row.name, config, confirm=(top, seeds))
 
 

@@ -13,6 +13,7 @@ from nas.cli.console import console, echo, echo_json, open_if_there, write
 from nas.files import check_folder, make_folder
 from nas.ledger.output_paths import check_output
 from nas.schema import MemberProfile, ProblemError, UsageError
+from nas.schema.size import parse_size
 
 
 def spaces(
@@ -103,7 +104,7 @@ def families(
             autocompletion=complete.datasets,
         ),
     ] = None,
-    gpus: Annotated[int, typer.Option(min=0, max=1024, help="MemberProfile on a GPU.")] = 0,
+    gpus: Annotated[int, typer.Option(min=0, max=1024, help="Probe on a GPU.")] = 0,
     data_root: options.DataRoot = Path("data"),
     db: options.Db = "runs.db",
     as_json: options.Json = False,
@@ -115,10 +116,10 @@ def families(
 
     Example: `nas families moe4 --dataset cifar10`
     """
-    from nas.campaign import CampaignConfig
     from nas.campaign.probing import classes_of, conditions_for, probe_members
     from nas.hardware import check_gpus
     from nas.ledger import Ledger
+    from nas.schema import SearchConfig
     from nas.space import check_models, load
     from nas.space import find as find_space
 
@@ -127,7 +128,7 @@ def families(
     check_models(chosen, find_space(space))
     check_gpus(gpus)
     defaults.provide(dataset, data_root)
-    config = CampaignConfig(dataset=dataset, gpus=gpus, data_root=str(data_root))
+    config = SearchConfig(dataset=dataset, gpus=gpus, data_root=str(data_root))
     under = conditions_for(chosen, config, classes_of(config))
     ledger = Ledger(db, read_only=False) if open_if_there(db) else None
     members = [member for _, member in chosen.members]
@@ -223,7 +224,6 @@ def get(
 
 def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
     from nas.campaign.new_space import new_space
-    from nas.measure import parse_count
     from nas.space import dump
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
@@ -233,7 +233,7 @@ def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
         raise UsageError("this space exists already", where=str(path), fix="choose another name")
     check_output(path)  # probing takes minutes
     check_folder(path.parent)
-    largest = parse_count(max_params)
+    largest = parse_size(max_params, "--max-params")
     with console.status(Text("asking timm for its models…")) as status:
         space = new_space(
             *(name, image_size, largest),

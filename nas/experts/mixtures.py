@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.schema import ProblemError
+from nas.schema.symmetric import symmetric
 
 Ints = NDArray[np.int64]
 
@@ -41,22 +42,13 @@ def enumerate_mixtures(families: Sequence[str], k: int, *, limit: int, seed: int
             f"{k} experts of different families are wanted; the bank has {len(groups)} families",
             fix="let `nas bank` finish, or choose a space with more",
         )
-    total = _count([len(group) for group in groups.values()], k)
+    total = symmetric([len(group) for group in groups.values()], k)[k]
     if total <= limit:
         rows = [
             members for chosen in combinations(groups.values(), k) for members in product(*chosen)
         ]
         return Mixtures(_ordered(np.array(rows, dtype=np.int64)), total)
     return Mixtures(_sample(families, k, limit, seed), total)
-
-
-def _count(sizes: Sequence[int], k: int) -> int:
-    """The k-th elementary symmetric polynomial of the families' sizes."""
-    ways = [1] + [0] * k
-    for size in sizes:
-        for r in range(k, 0, -1):
-            ways[r] += size * ways[r - 1]
-    return ways[k]
 
 
 def _sample(families: Sequence[str], k: int, limit: int, seed: int) -> Ints:

@@ -5,7 +5,7 @@ Others can then ask which experts belong together without training any.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,7 @@ from nas.files import new_folder, write_text
 from nas.ledger.output_paths import check_output
 from nas.report.escape import markdown
 from nas.report.render import csv_text
-from nas.schema import Space
-from nas.worker.bank_experts import recipe_of
+from nas.schema import DataConfig, Space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +59,7 @@ def publish(
     folder: Path,
     *,
     space: Space,
-    config: Mapping[str, Any],
+    config: DataConfig,
     licence: str,
     of: int | None = None,
 ) -> dict[str, int]:
@@ -84,7 +83,7 @@ def _write(
     entries: Sequence[Entry],
     scores: "pd.DataFrame | None",
     space: Space,
-    config: Mapping[str, Any],
+    config: DataConfig,
     licence: str,
     of: int | None,
 ) -> None:
@@ -134,7 +133,7 @@ def _member(entry: Entry, begun: Sequence[Entry]) -> dict[str, Any]:
         "test_acc": entry.test_acc,
         "train_seconds": entry.seconds,
         "training_seed": entry.candidate.seed,
-        "recipe": recipe_of(entry.candidate).model_dump(mode="json"),
+        "recipe": entry.candidate.training_recipe.model_dump(mode="json"),
         "trained_on_from": [_member(one, ()) for one in begun],
         "versions": entry.versions,
         "device": entry.device,
@@ -146,7 +145,7 @@ def _card(
     entries: Sequence[Entry],
     scores: "pd.DataFrame | None",
     space: Space,
-    config: Mapping[str, Any],
+    config: DataConfig,
     licence: str,
     of: int | None,
 ) -> str:
@@ -155,8 +154,8 @@ def _card(
     mixtures = f"{len(scores):,} mixtures of {k}" if scores is not None else "no mixtures yet"
     if scores is not None and of is not None and len(scores) < of:
         mixtures = f"{len(scores):,} of the {of:,} mixtures of {k}, drawn uniformly or by size,"
-    recipe = ", ".join(f"{name} {value}" for name, value in recipe_of(first.candidate))
-    of_what = markdown(f"{space.name} on {config['dataset']}")
+    recipe = ", ".join(f"{name} {value}" for name, value in first.candidate.training_recipe)
+    of_what = markdown(f"{space.name} on {config.dataset}")
     on = ""
     if first.candidate.warm:
         on = (

@@ -40,7 +40,7 @@ print([config["class_names"][i] for i in logits.argmax(dim=1)])
 def card(config: Mapping[str, Any], weights: bool) -> str:
     """Markdown: what it is, how it was trained, what it scores beside its baselines, its use."""
     candidate = config["candidate"]
-    task, recipe = candidate["task"], candidate["recipe"]
+    task, recipe = candidate["task"], config["recipe"]
     count = len(candidate["experts"])
     what = f"A mixture of {count} timm networks" if count > 1 else "One timm network"
     lines = [

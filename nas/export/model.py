@@ -18,7 +18,7 @@ from nas.ledger.lookup import Found, find
 from nas.ledger.output_paths import check_output
 from nas.render import CandidateError, current_hash, render, rendered_anew
 from nas.report.show import details
-from nas.schema import WEIGHTS, Candidate, DatasetInfo, ProblemError
+from nas.schema import WEIGHTS, CampaignConfig, Candidate, DatasetInfo, ProblemError
 
 KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
 
@@ -72,7 +72,7 @@ def export(
 def _code(found: Found) -> tuple[str, bool]:
     """A candidate's code, and whether it is what its template makes of it: a template that has
     changed since cannot tell. Raises CandidateError where it is not."""
-    candidate, known = Candidate.model_validate(found.candidate.spec), found.candidate.code
+    candidate, known = found.candidate.spec, found.candidate.code
     try:
         changed = current_hash(candidate) is not None
     except CandidateError:  # it is gone
@@ -135,7 +135,7 @@ def _check_readable(copy: Path, key: str, weights: Path) -> None:
 
 def _config(ledger: Ledger, found: Found) -> dict[str, Any]:
     """Everything a process without nas needs to build, feed and judge the model."""
-    candidate = Candidate.model_validate(found.candidate.spec)
+    candidate = found.candidate.spec
     inputs = found.inputs or _read_inputs(candidate, found.campaign.config)
     known = details(ledger, found.candidate.key, found.campaign.name)
     return {
@@ -157,7 +157,7 @@ def _config(ledger: Ledger, found: Found) -> dict[str, Any]:
     }
 
 
-def _read_inputs(candidate: Candidate, config: dict[str, Any]) -> DatasetInfo:
+def _read_inputs(candidate: Candidate, config: CampaignConfig) -> DatasetInfo:
     """From the data set itself, where no attempt of the campaign has recorded them."""
     import torch
 
@@ -165,6 +165,6 @@ def _read_inputs(candidate: Candidate, config: dict[str, Any]) -> DatasetInfo:
         candidate.task,
         image_size=candidate.image_size,
         channels=candidate.channels,
-        root=Path(config.get("data_root", "data")),
+        root=Path(config.data_root),
         device=torch.device("cpu"),
     ).inputs

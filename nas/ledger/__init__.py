@@ -1,9 +1,10 @@
 """The only room that speaks SQL: tables, migrations, and what a campaign writes and reads."""
 
+from nas.ledger.base import check_place, probe_digest
 from nas.ledger.campaign_store import CampaignStore
 from nas.ledger.events import phase_of
 from nas.ledger.leases import LeasedCandidate, NewCandidate, PreviousAttempt
-from nas.ledger.ledger import Ledger, check_place, probe_digest
+from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner
 
 __all__ = [

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,10 +71,8 @@ class Fault:
         return visible(f"{self.table} {self.row}: {self.what}")
 
 
-def faults(
-    connection: Connection, config: Callable[[dict[str, Any]], object] = dict
-) -> Iterator[Fault]:
-    """Every fault of every row; `config` raises ValueError for a campaign's that is none."""
+def faults(connection: Connection) -> Iterator[Fault]:
+    """Every fault of every row."""
     tables = m.Base.metadata.sorted_tables
     missing = [fault for table in tables for fault in _missing(connection, table)]
     if missing:  # without them rows cannot be judged
@@ -91,7 +89,7 @@ def faults(
             ident = "/".join(map(str, key))
             row, wrong = _decoded(table, raw)
             if not wrong:
-                wrong = [*_checked(table, row, config), *_dangling(table, row, known)]
+                wrong = [*_checked(table, row), *_dangling(table, row, known)]
             if not wrong and table.name == "experts":
                 wrong = _of_another(row, known)
             # What refers to a row needs no more of it than this.
@@ -220,11 +218,9 @@ def _most(name: str, kind: Integer | Float[Any]) -> float:
     return _CENTURIES if name.endswith("seconds") else _FLOAT32
 
 
-def _checked(table: Table, row: Row, config: Callable[[dict[str, Any]], object]) -> Iterator[str]:
+def _checked(table: Table, row: Row) -> Iterator[str]:
     """What the values contradict."""
     try:
-        if table.name == "campaigns":
-            config(row["config"])
         if table.name in CHECKS:
             yield from CHECKS[table.name](row)
     except ValidationError as error:

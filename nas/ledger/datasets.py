@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
+from nas.schema import campaign_config
 
 
 def manifest_of(ledger: Ledger, campaign_id: int) -> str | None:
@@ -47,7 +48,7 @@ def banks_of(ledger: Ledger, keys: Collection[str]) -> list[str]:
         .order_by(m.Campaign.id)
     )
     with ledger.session() as session:
-        return [row.name for row in session.scalars(query) if row.config.get("bank")]
+        return [row.name for row in session.scalars(query) if campaign_config(row.config).bank]
 
 
 def _kept(session: Session, manifest: str) -> int:

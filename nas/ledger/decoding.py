@@ -15,8 +15,10 @@ from nas.schema import (
     MemberProfile,
     ProfileConditions,
     Role,
+    ScreenConfig,
     Space,
     Status,
+    campaign_config,
 )
 
 Check = Callable[[Mapping[str, Any]], Iterator[str]]
@@ -26,6 +28,7 @@ _SLACK = 60.0
 
 def _campaign(row: Mapping[str, Any]) -> Iterator[str]:
     Space.model_validate(row["space"])
+    campaign_config(row["config"])
     if row["state"] not in ("running", "stopped", "done"):
         yield f"there is no state {row['state']!r}"
     yield from _ordered(row, "created_at", "heartbeat_at")
@@ -80,8 +83,7 @@ def _screen(row: Mapping[str, Any]) -> Iterator[str]:
     for expert in row["experts"]:
         if not all(isinstance(expert[name], str) for name in ("key", "family", "model")):
             yield "an expert's key, family or model is no text"
-    if not isinstance(row["config"], dict):
-        yield "its config is no object"
+    ScreenConfig.recorded(row["config"])
 
 
 def _screened(row: Mapping[str, Any]) -> Iterator[str]:

@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session
 from nas.ledger import columns as c
 from nas.ledger import models as m
 from nas.ledger.assignments import FROM_SPEC, base_keys, joined, member, parsed, setting, values
-from nas.ledger.ledger import Ledger
+from nas.ledger.base import LedgerBase
+from nas.ledger.records import CampaignRecord, campaign_record
 
 _SHARED: dict[str, Any] = {
     "attempt": m.Attempt.id,
@@ -38,7 +39,7 @@ _SHARED: dict[str, Any] = {
 }
 
 
-def campaigns(ledger: Ledger) -> pd.DataFrame:
+def campaigns(ledger: LedgerBase) -> pd.DataFrame:
     """One row a campaign, oldest first.
 
     `campaign`; `state` (running, stopped, done); `space`, `dataset`, `sampler`, `seed`: what was
@@ -47,21 +48,19 @@ def campaigns(ledger: Ledger) -> pd.DataFrame:
     """
     with ledger.session() as session:
         rows = session.scalars(select(m.Campaign).order_by(m.Campaign.id)).all()
-        settings = ("dataset", "sampler", "seed", "budget_seconds", "trials")
-        return c.frame(
-            (
-                (
-                    *(r.name, r.state, r.space.get("name")),
-                    *(r.config.get(name) for name in settings),
-                    *(r.worked_seconds, r.created_at, r.heartbeat_at),
-                )
-                for r in rows
-            ),
-            c.CAMPAIGNS,
-        )
+        return c.frame(map(_campaign, map(campaign_record, rows)), c.CAMPAIGNS)
 
 
-def candidates(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
+def _campaign(row: CampaignRecord) -> tuple[object, ...]:
+    config = row.config
+    return (
+        *(row.name, row.state, row.space.name, config.dataset, config.sampler, config.seed),
+        *(config.budget_seconds, config.trials),
+        *(row.worked_seconds, row.created_at, row.heartbeat_at),
+    )
+
+
+def candidates(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     """One row a candidate, of one campaign or of all, in the order they were drawn.
 
     `candidate`, `campaign`, `key`; `base_key`: the key of the same candidate with the lowest
@@ -79,7 +78,7 @@ def candidates(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
         return _candidates(session, mine)
 
 
-def attempts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
+def attempts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     """One row an attempt, of one campaign or of all, oldest first, with its candidate's columns.
 
     `attempt`, `candidate`, `campaign`, `key`, `base_key`, `role`, `number`, `phase`, `replicate`,
@@ -115,14 +114,14 @@ def attempts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     query = _select(a, plain, special).join(m.Candidate, m.Candidate.id == a.candidate_id)
     with ledger.session() as session, gc_paused():
         frame = c.frame(_rows(session, _mine(query, mine).order_by(a.id)), plain)
-    of = ledger.candidates(campaign).set_index("candidate")  # no fewer than the attempts are of
+    of = candidates(ledger, campaign).set_index("candidate")  # no fewer than the attempts are of
     gates = [name for name in of.columns if name.startswith("gate_")]
     known = [*(name for name in c.ATTEMPTS if name not in frame), *gates]
     return frame.join(of[known], on="candidate")[[*c.ATTEMPTS, *gates]]
 
 
 def epochs(
-    ledger: Ledger, campaign: str | None = None, columns: Collection[str] | None = None
+    ledger: LedgerBase, campaign: str | None = None, columns: Collection[str] | None = None
 ) -> pd.DataFrame:
     """One row an epoch of an attempt, in order; only some columns, where they are named.
 
@@ -136,7 +135,7 @@ def epochs(
     return _of_attempts(ledger, campaign, m.Epoch, chosen, m.Epoch.epoch)
 
 
-def experts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
+def experts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     """One row an expert inside a mixture that was trained to its end.
 
     `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `final`: as in `attempts`;
@@ -146,7 +145,7 @@ def experts(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     return _of_attempts(ledger, campaign, m.Expert, c.EXPERTS, m.Expert.position)
 
 
-def probes(ledger: Ledger) -> pd.DataFrame:
+def probes(ledger: LedgerBase) -> pd.DataFrame:
     """One row a cached pre-flight of a member under one set of conditions.
 
     `model` and `args` (JSON): the member; `ok`, and `problem` where not; `image_size` (pixels),
@@ -168,7 +167,7 @@ def probes(ledger: Ledger) -> pd.DataFrame:
         return c.frame(map(cells, rows), c.PROBES)
 
 
-def events(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
+def events(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     """One row an event a campaign noted for its owner, oldest first.
 
     `campaign`; `at`; `kind`: `benched`, `phase` and others; `family`: where it is about one;
@@ -182,7 +181,7 @@ def events(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
         return c.frame(((*row[:3], row.data.get("family"), row.data) for row in rows), c.EVENTS)
 
 
-def _of(ledger: Ledger, campaign: str | None) -> ColumnElement[bool]:
+def _of(ledger: LedgerBase, campaign: str | None) -> ColumnElement[bool]:
     """The condition that a row is of this campaign; ProblemError if there is no such campaign."""
     return true() if campaign is None else m.Campaign.id == ledger.campaign(campaign).id
 
@@ -201,7 +200,7 @@ def _mine(query: Select[Any], mine: ColumnElement[bool]) -> Select[Any]:
 
 
 def _of_attempts(
-    ledger: Ledger,
+    ledger: LedgerBase,
     campaign: str | None,
     table: type[m.Epoch] | type[m.Expert],
     columns: Mapping[str, str],

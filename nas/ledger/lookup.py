@@ -9,8 +9,18 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.leases import candidate_of
 from nas.ledger.ledger import Ledger
+from nas.ledger.records import (
+    AttemptRecord,
+    CampaignRecord,
+    CandidateRecord,
+    EpochRecord,
+    ExpertRecord,
+    ScreenRecord,
+    campaign_record,
+    candidate_record,
+    record,
+)
 from nas.schema import DatasetInfo, Role, UsageError
 
 _SHOWN = 5
@@ -18,17 +28,17 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Found:
-    """A candidate with its rows; what it is, is what its key says."""
+    """A candidate with all that the ledger knows about it."""
 
-    campaign: m.Campaign
-    candidate: m.Candidate
-    attempts: Sequence[m.Attempt]
+    campaign: CampaignRecord
+    candidate: CandidateRecord
+    attempts: tuple[AttemptRecord, ...]
     """Oldest first."""
-    epochs: Sequence[m.Epoch]
+    epochs: tuple[EpochRecord, ...]
     """Of all attempts, in order; one that was resumed goes on counting."""
-    experts: Sequence[m.Expert]
+    experts: tuple[ExpertRecord, ...]
     """Of the final attempt, in the families' order."""
-    controls: dict[str, m.Attempt]
+    controls: dict[str, AttemptRecord]
     """Final attempts of the controls of its members, by timm model."""
     environment: dict[str, Any]
     """Machine and versions of the last attempt."""
@@ -36,7 +46,7 @@ class Found:
     """What it was fed, or would have been: its campaign's; None before any attempt read data."""
 
     @property
-    def final(self) -> m.Attempt | None:
+    def final(self) -> AttemptRecord | None:
         """The attempt the result came from."""
         return next((a for a in self.attempts if a.id == self.candidate.final_attempt), None)
 
@@ -84,7 +94,6 @@ def _matches(
 
 
 def _found(session: Session, candidate: m.Candidate) -> Found:
-    candidate_of(candidate)  # raises where it is not
     attempts = session.scalars(
         select(m.Attempt).where(m.Attempt.candidate_id == candidate.id).order_by(m.Attempt.id)
     ).all()
@@ -101,11 +110,11 @@ def _found(session: Session, candidate: m.Candidate) -> Found:
     ).all()
     environment = attempts and session.get_one(m.Environment, attempts[-1].environment_id).data
     return Found(
-        campaign=session.get_one(m.Campaign, candidate.campaign_id),
-        candidate=candidate,
-        attempts=attempts,
-        epochs=epochs,
-        experts=experts,
+        campaign=campaign_record(session.get_one(m.Campaign, candidate.campaign_id)),
+        candidate=candidate_record(candidate),
+        attempts=tuple(record(AttemptRecord, row) for row in attempts),
+        epochs=tuple(record(EpochRecord, row) for row in epochs),
+        experts=tuple(record(ExpertRecord, row) for row in experts),
         controls=_controls(session, candidate),
         environment=environment or {},
         inputs=_inputs(session, candidate.campaign_id, candidate.id),
@@ -120,10 +129,10 @@ def inputs_of(ledger: Ledger, campaign: str) -> DatasetInfo | None:
         return _inputs(session, known)
 
 
-def inputs_of_screen(ledger: Ledger, screen: m.Screen) -> DatasetInfo | None:
+def inputs_of_screen(ledger: Ledger, screen: ScreenRecord) -> DatasetInfo | None:
     """What the experts of a screen were fed, as are the mixtures of a campaign drawn from it; None
     where that was not recorded."""
-    keys = [expert["key"] for expert in screen.experts]
+    keys = [expert.key for expert in screen.experts]
     with ledger.session() as session:
         data = session.scalar(
             select(m.DatasetInfo.data)
@@ -149,7 +158,7 @@ def _inputs(session: Session, campaign: int, candidate: int | None = None) -> Da
     return None if data is None else DatasetInfo(**data)
 
 
-def _controls(session: Session, candidate: m.Candidate) -> dict[str, m.Attempt]:
+def _controls(session: Session, candidate: m.Candidate) -> dict[str, AttemptRecord]:
     row = m.Candidate
     members = {expert["member"]["model"] for expert in candidate.spec["experts"]}
     rows = session.execute(
@@ -162,4 +171,8 @@ def _controls(session: Session, candidate: m.Candidate) -> dict[str, m.Attempt]:
         )
     )
     controls = {spec["experts"][0]["member"]["model"]: attempt for spec, attempt in rows}
-    return {model: attempt for model, attempt in controls.items() if model in members}
+    return {
+        model: record(AttemptRecord, attempt)
+        for model, attempt in controls.items()
+        if model in members
+    }

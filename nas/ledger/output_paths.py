@@ -4,8 +4,8 @@ from pathlib import Path
 
 from nas.files import beginning, followed
 from nas.ledger.address import file_of
+from nas.ledger.base import OPENED
 from nas.ledger.folder_marker import read_marker
-from nas.ledger.ledger import OPENED
 from nas.schema import ProblemError, UsageError
 
 _ENDINGS = ("", "-wal", "-shm", "-journal")

@@ -1,14 +1,16 @@
 """Screens in the ledger: written whole, read as a table."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
-from nas.schema import ProblemError, Space, UsageError
+from nas.ledger.records import ScreenExpert, ScreenRecord, screen_record
+from nas.schema import ProblemError, ScreenConfig, Space, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,11 +37,12 @@ def lower_is_better(score: str) -> bool:
 def put_screen(
     ledger: Ledger,
     space: Space,
-    config: dict[str, Any],
-    experts: Sequence[dict[str, Any]],
+    config: ScreenConfig,
+    experts: Iterable[ScreenExpert],
     rows: Iterable[dict[str, Any]],
     *,
     total: int,
+    left_out: int = 0,
     val_images: int,
     test_images: int,
     seconds: float,
@@ -49,8 +52,8 @@ def put_screen(
         screen = m.Screen(
             created_at=time.time(),
             space=space.model_dump(mode="json"),
-            config=config,
-            experts=list(experts),
+            config={**config.model_dump(mode="json"), "left_out": left_out},
+            experts=[asdict(expert) for expert in experts],
             total=total,
             val_images=val_images,
             test_images=test_images,
@@ -69,12 +72,13 @@ def put_screen(
         return screen.id
 
 
-def screen_of(ledger: Ledger, ident: int | None = None) -> m.Screen:
+def screen_of(ledger: Ledger, ident: int | None = None) -> ScreenRecord:
     """A screen by its id, or the latest; ProblemError if there is none."""
     with ledger.session() as session:
         query = select(m.Screen).order_by(m.Screen.id.desc())
         found = session.scalars(query if ident is None else query.where(m.Screen.id == ident))
-        screen = found.first()
+        row = found.first()
+        screen = None if row is None else screen_record(row)
     if screen is None:
         kind = ProblemError if ident is None else UsageError
         raise kind(

@@ -5,7 +5,6 @@ Free of pandas, torch and ray, and quick at any size: it reads counts, not rows.
 
 import time
 from collections import Counter
-from typing import Any
 
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session, aliased
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner, beyond
-from nas.schema import DRIVER, Frozen, Role, Space, Status
+from nas.schema import DRIVER, CampaignConfig, Frozen, Role, Status
 
 SILENCE_SECONDS = 60.0
 """A driver that has not given a sign of life for so long is taken for gone: a lease's length."""
@@ -57,8 +56,8 @@ class Summary(Frozen):
     silent_seconds: float | None
     """Since a driver's last sign of life; None before the first."""
     space: str
-    dataset: str | None
-    sampler: str | None
+    dataset: str
+    sampler: str
     budget_seconds: float | None
     trials: int | None
     worked_seconds: float
@@ -93,8 +92,7 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         counts = _counts(session, row.id)
         failures = _failures(session, row.id)
         benched = _benched(session, row.id)
-        bank = row.config.get("bank")  # of which nothing is drawn
-        coverage, failing = (None, ()) if bank else _audited(session, row.id)
+        coverage, failing = (None, ()) if row.config.bank else _audited(session, row.id)
         running = _running(session, row.id)
         best = _best(session, row.id)
         leases = _leases(session, row.id)
@@ -110,14 +108,14 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         state=row.state,
         alive=row.state == "running" and _alive(silent, leases),
         silent_seconds=silent,
-        space=str(row.space.get("name", "")),
-        dataset=row.config.get("dataset"),
-        sampler=row.config.get("sampler"),
-        budget_seconds=row.config.get("budget_seconds"),
-        trials=row.config.get("trials"),
+        space=row.space.name,
+        dataset=row.config.dataset,
+        sampler=row.config.sampler,
+        budget_seconds=row.config.budget_seconds,
+        trials=row.config.trials,
         worked_seconds=row.worked_seconds,
         drawn=drawn,
-        subsets=Space.model_validate(row.space).subsets,
+        subsets=row.space.subsets,
         counts=counts,
         failures=failures,
         benched=benched,
@@ -145,12 +143,12 @@ def _alive(silent: float | None, leases: list[tuple[str, float]]) -> bool:
     return silent is not None and silent <= SILENCE_SECONDS and not leases
 
 
-def _eta(config: dict[str, Any], worked: float, finished: int, rate: float | None) -> float | None:
+def _eta(config: CampaignConfig, worked: float, finished: int, rate: float | None) -> float | None:
     ends = []
-    if (budget := config.get("budget_seconds")) is not None:
-        ends.append(max(0.0, budget - worked))
-    if (trials := config.get("trials")) is not None and rate is not None:
-        ends.append(max(0, trials - finished) / rate)
+    if config.budget_seconds is not None:
+        ends.append(max(0.0, config.budget_seconds - worked))
+    if config.trials is not None and rate is not None:
+        ends.append(max(0, config.trials - finished) / rate)
     return min(ends) if ends else None
 
 

@@ -4,7 +4,7 @@ from nas.measure.conditions import conditions
 from nas.measure.cost import NO_OVERHEAD, Overhead, cost, overhead, too_large
 from nas.measure.meta import meta_cost
 from nas.measure.profile import Crowded, probe, probe_beside_others
-from nas.measure.propose import candidates, parse_count, proposed_space
+from nas.measure.propose import candidates, proposed_space
 
 __all__ = [
     "NO_OVERHEAD",
@@ -15,7 +15,6 @@ __all__ = [
     "cost",
     "meta_cost",
     "overhead",
-    "parse_count",
     "probe",
     "probe_beside_others",
     "proposed_space",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from nas.measure.checks import stage
-from nas.measure.code import execute
 from nas.measure.meta import count_macs, meta_cost
 from nas.measure.saved import saved_bytes
 from nas.schema import Candidate, Cost, MemberProfile, Problem
+from nas.train.rendered import load_module
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def overhead(code: str, image_size: int, channels: int) -> Overhead:
     that does not run.
     """
     with stage("does not import"):
-        module = execute(code)
+        module = vars(load_module(code))
     if "build_gate" not in module:
         return NO_OVERHEAD
     with warnings.catch_warnings(), torch.device("meta"), stage("its gate does not run"):

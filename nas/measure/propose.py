@@ -1,28 +1,15 @@
 """Families for a new space, found among timm's models."""
 
 import math
-import re
 import warnings
 from collections.abc import Iterable, Iterator
 
 import torch
 
 from nas.measure.meta import create, meta_cost
-from nas.schema import Choice, ExpertAxis, Member, ProblemError, Recipe, Space, UsageError
+from nas.schema import Choice, ExpertAxis, Member, ProblemError, Recipe, Space
 
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 _TRIES = 4
-
-
-def parse_count(text: str) -> int:
-    """A number as people type it: `12M`, `500k`, `1.5M`. Raises UsageError for another."""
-    form = re.fullmatch(r"(\d+(?:\.\d+)?)([kmgb]?)", text.strip().lower(), re.ASCII)
-    count = round(float(form[1]) * _UNITS[form[2]]) if form and len(text) <= 30 else 0
-    if count < 1:
-        raise UsageError(
-            f"{text!r} is not a count", where="--max-params", fix="write 500k, 12M or 12000000"
-        )
-    return count
 
 
 def candidates(

@@ -46,18 +46,19 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
     """
     found = find(ledger, ident, campaign)
     row, final = found.candidate, found.final
+    spec = row.spec
     return {
         "key": row.key,
         "campaign": found.campaign.name,
         "role": row.role,
         "number": row.number,
-        "replicate": row.spec["replicate"],
-        "families": row.families,
-        "members": "+".join(expert["member"]["model"] for expert in row.spec["experts"]),
-        "gate": row.spec["choices"],
-        "template": row.spec["template"],
-        "dataset": row.spec["task"]["dataset"],
-        "image_size": row.spec["image_size"],
+        "replicate": spec.replicate,
+        "families": "+".join(spec.families),
+        "members": "+".join(expert.member.model for expert in spec.experts),
+        "gate": spec.choices,
+        "template": spec.template,
+        "dataset": spec.task.dataset,
+        "image_size": spec.image_size,
         "outcome": row.outcome,
         **{name: getattr(final, name, None) for name in _RESULT},
         "epochs_trained": final.epochs if final else 0,
@@ -66,7 +67,7 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
         "memory_bytes": row.memory_bytes,
         "baselines": _baselines(found),
         "experts": _experts(found),
-        "recipe": row.spec["recipe"],
+        "recipe": spec.training_recipe.model_dump(mode="json"),
         "attempts": [{n: getattr(a, n) for n in _ATTEMPT} for a in found.attempts],
         "epochs": [{n: getattr(e, n) for n in _EPOCH} for e in found.epochs],
         "environment": found.environment,
@@ -92,12 +93,12 @@ def _baselines(found: Found) -> dict[str, dict[str, float | None]]:
 def _experts(found: Found) -> list[dict[str, Any]]:
     inside = {expert.model: expert for expert in found.experts}
     rows = []
-    for expert in found.candidate.spec["experts"]:
-        model = expert["member"]["model"]
+    for expert in found.candidate.spec.experts:
+        model = expert.member.model
         here, alone = inside.get(model), found.controls.get(model)
         rows.append(
             {
-                "family": expert["family"],
+                "family": expert.family,
                 "model": model,
                 **{name: getattr(here, name, None) for name in ("val_acc", "test_acc", "usage")},
                 "alone_val_acc": getattr(alone, "val_acc", None),

@@ -8,17 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nas.ledger.columns import TEXT
-from nas.results.campaign_data import CampaignData
+from nas.results.campaign_tables import CampaignTables
 from nas.schema import DRIVER, MEMORY_OF_OTHERS, Status
 
 Ints = NDArray[np.int64]
-FAILED = tuple(status.value for status in Status if status.failed)
-"""Outcomes that speak against a candidate."""
-NOT_FAILED = (Status.OK.value, Status.PRUNED.value)
-"""Outcomes that do not: early stopping takes the weak, not the broken."""
 
 
-def finals(frames: CampaignData, role: str = "search") -> pd.DataFrame:
+def finals(frames: CampaignTables, role: str = "search") -> pd.DataFrame:
     """The attempts that candidates of a role got their results from, in the order of draws.
 
     A candidate that ended without an attempt of its own (it died too often) is not among them.
@@ -27,7 +23,7 @@ def finals(frames: CampaignData, role: str = "search") -> pd.DataFrame:
     return rows[rows["final"] & (rows["role"] == role)].sort_values("number")
 
 
-def learned(frames: CampaignData, role: str = "search") -> pd.DataFrame:
+def learned(frames: CampaignTables, role: str = "search") -> pd.DataFrame:
     """Of `finals`, those that were trained to their end and learned something."""
     rows = finals(frames, role)
     return rows[(rows["outcome"] == Status.OK.value) & ~rows["collapsed"]]
@@ -78,7 +74,7 @@ def _split(joined: "pd.Series[str]") -> tuple[list[str], Ints]:
     return "+".join(texts).split("+") if texts else [], counts
 
 
-def control_results(frames: CampaignData) -> pd.DataFrame:
+def control_results(frames: CampaignTables) -> pd.DataFrame:
     """Controls that came to an end: `family`, `model`, `outcome`, and `alone_val_acc`,
     `alone_test_acc` (missing where the control failed, or learned nothing)."""
     rows = finals(frames, "control")
@@ -112,7 +108,7 @@ def mean_interval(values: "pd.Series[float]") -> tuple[float, float, float, int]
     return float(mean), float(mean - half), float(mean + half), len(known)
 
 
-def device_hours(frames: CampaignData, role: str = "search") -> "pd.Series[float]":
+def device_hours(frames: CampaignTables, role: str = "search") -> "pd.Series[float]":
     """Device-hours of each candidate of a role, all its attempts, by `candidate`: of a GPU that an
     attempt has a share of, that share of its time; of a CPU worker, all of it."""
     rows = frames.attempts
@@ -121,7 +117,7 @@ def device_hours(frames: CampaignData, role: str = "search") -> "pd.Series[float
     return cast("pd.Series[float]", hours.groupby(rows["candidate"]).sum())
 
 
-def seconds_of(frames: CampaignData, role: str = "search") -> "pd.Series[float]":
+def seconds_of(frames: CampaignTables, role: str = "search") -> "pd.Series[float]":
     """Worker seconds of each candidate of a role, all its attempts, by `candidate`."""
     rows = frames.attempts
     rows = rows[rows["role"] == role]

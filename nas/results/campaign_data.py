@@ -1,84 +1,19 @@
-"""What an analysis reads: one campaign's tidy DataFrames, each read when it is first asked for."""
+"""What an analysis reads: a campaign's tables, and what the statistics make of them."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nas.ledger import Ledger
-from nas.ledger.lookup import inputs_of
-from nas.ledger.models import Screen
-from nas.ledger.screens import screen_of, screened
-from nas.schema import DatasetInfo, Space
+from nas.results.campaign_tables import CampaignTables
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from nas.results.observed import Observed
     from nas.stats import AuditResult
 
 
 @dataclass(frozen=True)
-class CampaignData:
+class CampaignData(CampaignTables):
     """One campaign of a ledger. `nas.ledger.frames` documents the columns and their units."""
-
-    ledger: Ledger
-    campaign: str
-    screen: int | None = None
-    """A screen of the ledger to ask about, in place of the campaign's."""
-    named: bool = True
-    """Whether the campaign was named; False for the one that is taken where none was."""
-
-    @cached_property
-    def candidates(self) -> "pd.DataFrame":
-        """One row a candidate: search, controls and confirmations."""
-        return self.ledger.candidates(self.campaign)
-
-    @cached_property
-    def attempts(self) -> "pd.DataFrame":
-        """One row an attempt, failed ones too, with its candidate's columns, and `collapsed`: True
-        where the candidate's result is not clearly better than always answering the commonest
-        class."""
-        from nas.results.collapse import with_collapsed
-
-        return with_collapsed(self.ledger.attempts(self.campaign), self.inputs)
-
-    @cached_property
-    def inputs(self) -> DatasetInfo | None:
-        """What the campaign's models are fed; None where that is not recorded."""
-        return inputs_of(self.ledger, self.campaign)
-
-    @cached_property
-    def collapsed(self) -> "pd.Series[bool]":
-        """By candidate, of those with a final attempt, whether it collapsed: see `attempts`."""
-        rows = self.attempts[self.attempts["final"]]
-        found: pd.Series[bool] = rows.set_index("candidate")["collapsed"]
-        return found
-
-    @cached_property
-    def epochs(self) -> "pd.DataFrame":
-        """One row an epoch of an attempt."""
-        return self.ledger.epochs(self.campaign)
-
-    @cached_property
-    def accuracies(self) -> "pd.DataFrame":
-        """`candidate`, `epoch` and `val_acc` of every epoch: of the most numerous rows, what
-        effects need."""
-        return self.ledger.epochs(self.campaign, ("candidate", "epoch", "val_acc"))
-
-    @cached_property
-    def experts(self) -> "pd.DataFrame":
-        """One row an expert inside a finished mixture."""
-        return self.ledger.experts(self.campaign)
-
-    @cached_property
-    def events(self) -> "pd.DataFrame":
-        """One row an event: benchings, phases."""
-        return self.ledger.events(self.campaign)
-
-    @cached_property
-    def probes(self) -> "pd.DataFrame":
-        """One row a cached probe, of every campaign."""
-        return self.ledger.probes()
 
     @cached_property
     def observed(self) -> "Observed":
@@ -93,31 +28,3 @@ class CampaignData:
         from nas.results.coverage import audit_campaign
 
         return audit_campaign(self)
-
-    @cached_property
-    def answers(self) -> "dict[str, pd.DataFrame]":
-        """What analyses have answered from these frames, by their names."""
-        return {}
-
-    @cached_property
-    def screened(self) -> "pd.DataFrame":
-        """One row a mixture of `screened_by`."""
-        return screened(self.ledger, self.screened_by.id)
-
-    @cached_property
-    def screened_by(self) -> Screen:
-        """The screen asked about: the campaign's, where it was drawn from one, or the latest.
-
-        Raises ProblemError where there is none.
-        """
-        return screen_of(self.ledger, self.screen or self.config.get("screen"))
-
-    @cached_property
-    def space(self) -> Space:
-        """The space as it was when the campaign began."""
-        return Space.model_validate(self.ledger.campaign(self.campaign).space)
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        """What the campaign was asked to do."""
-        return self.ledger.campaign(self.campaign).config

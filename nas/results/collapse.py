@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas.results.aggregates import NOT_FAILED
+from nas.results.outcomes import NOT_FAILED
 from nas.schema import DatasetInfo, Role
 from nas.stats import Observations, collapse
 from nas.stats.failure_rates import FailureRateTest

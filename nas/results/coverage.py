@@ -3,9 +3,9 @@
 from typing import Any
 
 from nas.ledger import Ledger
-from nas.results.aggregates import FAILED
-from nas.results.campaign_data import CampaignData
+from nas.results.campaign_tables import CampaignTables
 from nas.results.observed import assignments_of
+from nas.results.outcomes import FAILED
 from nas.sample import SAMPLERS
 from nas.schema import Record
 from nas.stats import NOTHING_DRAWN, AuditResult, audit_of, draws
@@ -16,12 +16,12 @@ def audit_result(ledger: Ledger, campaign: str | None = None) -> AuditResult:
 
     Raises ProblemError if there is no such campaign.
     """
-    return audit_campaign(CampaignData(ledger, ledger.campaign(campaign).name))
+    return audit_campaign(CampaignTables(ledger, ledger.campaign(campaign).name))
 
 
-def audit_campaign(frames: CampaignData) -> AuditResult:
+def audit_campaign(frames: CampaignTables) -> AuditResult:
     """Whether the draws are fair; of a bank that there are none."""
-    if frames.config.get("bank"):
+    if frames.config.bank:
         return NOTHING_DRAWN
     rows = frames.candidates
     rows = rows[rows["role"] == "search"].sort_values("number", ignore_index=True)
@@ -32,7 +32,7 @@ def audit_campaign(frames: CampaignData) -> AuditResult:
             rows["number"].tolist(), assignments, rows["phase"].tolist(), strict=True
         )
     ]
-    sampler = SAMPLERS.get(frames.config.get("sampler", ""))
+    sampler = SAMPLERS.get(frames.config.sampler)
     bias = sampler.bias() if sampler else ""
     phases, benched = _noted(frames, "phase"), _noted(frames, "benched")
     audit = audit_of(frames.space, phases)
@@ -44,5 +44,5 @@ def audit_campaign(frames: CampaignData) -> AuditResult:
     return audit.verdict
 
 
-def _noted(frames: CampaignData, kind: str) -> list[dict[str, Any]]:
+def _noted(frames: CampaignTables, kind: str) -> list[dict[str, Any]]:
     return list(frames.events.loc[frames.events["kind"] == kind, "data"])

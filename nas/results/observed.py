@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas.results.aggregates import by_family
-from nas.results.campaign_data import CampaignData
+from nas.results.campaign_tables import CampaignTables
 from nas.results.collapse import CollapseRates, MajorityClass
 from nas.sample import SAMPLERS
 from nas.schema import Assignment, ExpertChoice
@@ -31,7 +31,7 @@ class Observed:
     """What they speak of, for a reader."""
 
 
-def observed(frames: CampaignData) -> Observed:
+def observed(frames: CampaignTables) -> Observed:
     """Validation accuracy at the end; with early stopping, that of everybody at the first rung.
 
     Who is stopped there is chosen by that very accuracy: means over the survivors would flatter
@@ -76,7 +76,7 @@ def observed(frames: CampaignData) -> Observed:
 
 
 def _observations(
-    frames: CampaignData, rows: "pd.DataFrame", values: "pd.Series[float]"
+    frames: CampaignTables, rows: "pd.DataFrame", values: "pd.Series[float]"
 ) -> Observations:
     picks = by_family(rows.assign(row=range(len(rows))), "row")
     gates = [name for name in rows.columns if name.startswith("gate_")]
@@ -90,9 +90,9 @@ def _observations(
     )
 
 
-def _adaptive(frames: CampaignData) -> str:
+def _adaptive(frames: CampaignTables) -> str:
     """What decided what was drawn, other than chance; empty where nothing did."""
-    sampler = SAMPLERS.get(frames.config.get("sampler", ""))
+    sampler = SAMPLERS.get(frames.config.sampler)
     if sampler and sampler.selection_bias:
         return sampler.bias()
     kinds = frames.events["kind"]
@@ -101,7 +101,7 @@ def _adaptive(frames: CampaignData) -> str:
     return "families were benched for failing" if (kinds == "benched").any() else ""
 
 
-def first_rung(frames: CampaignData) -> int | None:
+def first_rung(frames: CampaignTables) -> int | None:
     """The epoch of the first decision that stopped a candidate; None where none was stopped."""
     stopped = frames.attempts[frames.attempts["outcome"] == "pruned"]
     return None if stopped.empty else int(stopped["epochs"].min())

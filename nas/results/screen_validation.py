@@ -3,31 +3,32 @@
 import numpy as np
 import pandas as pd
 
-from nas.ledger.models import Screen
+from nas.ledger.records import ScreenRecord
 from nas.ledger.screens import CORRECTED, best_screened, known_of_all, screen_of
 from nas.results.aggregates import device_hours
-from nas.results.campaign_data import CampaignData
+from nas.results.campaign_tables import CampaignTables
 from nas.sample.surrogate import chosen_slot
-from nas.schema import ProblemError
+from nas.schema import BankConfig, ProblemError
 from nas.stats.surrogate import cross_val_predict, predict
 
 PROXIES = ("grad_norm", "naswot")
 
 
-def arms(frames: CampaignData) -> pd.DataFrame:
+def arms(frames: CampaignTables) -> pd.DataFrame:
     """One row a candidate that was trained to its end and learned something: `candidate`,
     `families`, `members`, `val_acc`, `macs`, `arm` (`chosen` or `control`), and what `with_scores`
     adds.
 
     Raises ProblemError for a campaign that was not drawn from a screen.
     """
-    ident = frames.config.get("screen")
-    if ident is None:
+    config = frames.config
+    if isinstance(config, BankConfig) or config.screen is None:
         raise ProblemError(
             "this campaign was not drawn from a screen",
             where=frames.campaign,
             fix="begin one with `nas search --from-screen 20`",
         )
+    ident = config.screen
     if frames.screen not in (None, ident):
         raise ProblemError(
             f"{frames.campaign} was drawn from screen {ident}, not {frames.screen}",
@@ -35,12 +36,12 @@ def arms(frames: CampaignData) -> pd.DataFrame:
         )
     rows = frames.candidates
     rows = rows[rows["role"] == "search"].sort_values("number")
-    if frames.config["by"] == CORRECTED:
+    if config.by == CORRECTED:
         scored = rows["members"].isin(frames.screened["members"])
-        slot = rows["number"].map(lambda number: chosen_slot(number, frames.config["top"]))
+        slot = rows["number"].map(lambda number: chosen_slot(number, config.top))
         chosen = slot & scored & ~rows["members"].duplicated()
     else:
-        best = best_screened(frames.ledger, ident, frames.config["by"], frames.config["top"])
+        best = best_screened(frames.ledger, ident, config.by, config.top)
         chosen = rows["members"].isin([members for _, members in best])
     rows = rows.assign(arm=np.where(chosen, "chosen", "control"))
     lost = rows["candidate"].map(frames.collapsed).eq(True)
@@ -53,11 +54,11 @@ def arms(frames: CampaignData) -> pd.DataFrame:
     )
 
 
-def with_scores(rows: pd.DataFrame, scored: pd.DataFrame, screen: Screen) -> pd.DataFrame:
+def with_scores(rows: pd.DataFrame, scored: pd.DataFrame, screen: ScreenRecord) -> pd.DataFrame:
     """Rows that name their `members`, with a screen's scores of them and zero-cost proxies: those
     of the members, each before its training, added up."""
     rows = rows.merge(scored.drop(columns=["families"]), on="members", how="left")
-    known = {e["model"]: e.get("proxies", {}) for e in screen.experts}
+    known = {e.model: e.proxies for e in screen.experts}
     for proxy in PROXIES:
         rows[proxy] = [
             sum(known.get(model, {}).get(proxy, np.nan) for model in members.split("+"))
@@ -84,13 +85,14 @@ def _settings(trained: pd.DataFrame) -> list[str]:
     return [name for name in trained.columns if name.startswith("choice ")]
 
 
-def summarize_screening(frames: CampaignData, trained: pd.DataFrame) -> str:
+def summarize_screening(frames: CampaignTables, trained: pd.DataFrame) -> str:
     """The regret and the costs, in words."""
-    screen = screen_of(frames.ledger, frames.config["screen"])
+    screen = frames.screened_by
     chosen = trained.loc[trained["arm"] == "chosen", "val_acc"]
     control = trained.loc[trained["arm"] == "control", "val_acc"]
-    bank = sum(expert["seconds"] for expert in screen.experts)
-    parts = [f"{len(chosen)} chosen by {frames.config['by']} and {len(control)} controls"]
+    bank = sum(expert.seconds for expert in screen.experts)
+    by = getattr(frames.config, "by", "")
+    parts = [f"{len(chosen)} chosen by {by} and {len(control)} controls"]
     if len(chosen) and len(control):
         best, other = chosen.max(), control.max()
         parts.append(

@@ -2,16 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from nas.ledger.models import Screen
+from nas.ledger.records import ScreenRecord
 from nas.ledger.screens import screen_of, screened
-from nas.results.campaign_data import CampaignData
-from nas.schema import SCRATCH
+from nas.results.campaign_tables import CampaignTables
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def screen_in(frames: CampaignData) -> Screen:
+def screen_in(frames: CampaignTables) -> ScreenRecord:
     """The screen asked about: the one that was named, or that the named campaign was drawn from;
     where neither was named, the latest.
 
@@ -22,14 +21,14 @@ def screen_in(frames: CampaignData) -> Screen:
     return screen_of(frames.ledger)
 
 
-def screen(frames: CampaignData) -> "tuple[pd.DataFrame, str]":
+def screen(frames: CampaignTables) -> "tuple[pd.DataFrame, str]":
     """Every mixture of `screen_in`, and what a reader must know of it. Raises as that does."""
     found = screen_in(frames)
     rows = screened(frames.ledger, found.id)
-    name, data = found.space.get("name"), found.config.get("dataset")
-    kind = "experts" if found.config.get("experts", SCRATCH) == SCRATCH else "tuned experts"
-    note = f"screen {found.id}: {len(found.experts)} {kind} of {name} on {data}"
-    left_out = found.config.get("left_out", 0)
+    kind = "tuned experts" if found.config.from_bank else "experts"
+    of = f"{found.space.name} on {found.config.dataset}"
+    note = f"screen {found.id}: {len(found.experts)} {kind} of {of}"
+    left_out = found.left_out
     if len(rows) + left_out < found.total:
         drawn = len(rows) + left_out
         note += f"; {drawn:,} of {found.total:,} mixtures, drawn uniformly"

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from nas.sample.grid import Grid, Point
+from nas.schema.symmetric import divided, symmetric, times
 
 
 class Ranks:
@@ -12,12 +13,8 @@ class Ranks:
     The order is lexicographic: by subset, as `itertools.combinations` gives them, within one by
     members, then by the choices' values, the last choice fastest. With w(f) the members of family
     f, the subsets of r families among those from position j on hold e_r(j) choices of members,
-    the elementary symmetric polynomial of their w:
-
-        e_r(j) = w(j) · e_{r-1}(j+1) + e_r(j+1),    e_0 = 1
-
-    so the points that come before a subset are sums of differences e_r(a) - e_r(c). All integers
-    are Python's, and exact at any size.
+    the elementary symmetric polynomial of their w (nas.schema.symmetric), so the
+    points that come before a subset are sums of differences e_r(a) - e_r(c).
     """
 
     def __init__(self, grid: Grid, eligible: Sequence[int]) -> None:
@@ -26,13 +23,12 @@ class Ranks:
         self._position = {family: position for position, family in enumerate(eligible)}
         # _below[r][j] = e_r(0) - e_r(j): ascends with j, so it can be bisected.
         n, k = len(eligible), grid.k
-        symmetric = [[1] * (n + 1)] + [[0] * (n + 1) for _ in range(k)]
-        for r in range(1, k + 1):
-            for j in reversed(range(n)):
-                size = grid.sizes[eligible[j]]
-                symmetric[r][j] = size * symmetric[r - 1][j + 1] + symmetric[r][j + 1]
-        self._below = [[row[0] - value for value in row] for row in symmetric]
-        self.total = symmetric[k][0] * grid.settings
+        suffixes = [symmetric((), k)]  # of the families from position j on, the last j first
+        for j in reversed(range(n)):
+            suffixes.append(times(suffixes[-1], grid.sizes[eligible[j]]))
+        every = suffixes[n]
+        self._below = [[every[r] - e[r] for e in reversed(suffixes)] for r in range(k + 1)]
+        self.total = every[k] * grid.settings
 
     def rank(self, point: Point) -> int | None:
         """The point's number, or None where one of its families is not eligible."""
@@ -107,17 +103,11 @@ class RemainingPoints:
 def combinations_with(grid: Grid, eligible: Sequence[int]) -> dict[int, int]:
     """For each eligible family, how many points over the eligible families contain it.
 
-    w(f) · e_{k-1}(the others) · settings; dividing f out of the generating polynomial
-    Π (1 + w·x) gives e_r(the others) = e_r - w(f) · e_{r-1}(the others).
+    w(f) · e_{k-1}(the others) · settings: see nas.schema.symmetric.
     """
-    symmetric = [1] + [0] * grid.k
-    for family in eligible:
-        for r in range(grid.k, 0, -1):
-            symmetric[r] += grid.sizes[family] * symmetric[r - 1]
+    every = symmetric([grid.sizes[family] for family in eligible], grid.k)
     points = {}
     for family in eligible:
-        others = 0
-        for r in range(grid.k):
-            others = symmetric[r] - grid.sizes[family] * others
-        points[family] = grid.sizes[family] * others * grid.settings
+        size = grid.sizes[family]
+        points[family] = size * divided(every, size)[grid.k - 1] * grid.settings if grid.k else 0
     return points

@@ -12,7 +12,7 @@ from pydantic import field_validator
 
 from nas.schema.axes import Member, Scalar, Space
 from nas.schema.base import Frozen, OmitDefaults
-from nas.schema.recipe import Recipe, Task
+from nas.schema.recipe import GATE, Recipe, Task
 
 START = "start"
 SCRATCH, FROZEN, FINETUNED = "scratch", "frozen", "finetuned"
@@ -75,6 +75,16 @@ class Expert(Frozen):
 def sorted_experts(experts: Iterable[Expert]) -> tuple[Expert, ...]:
     """In the order a candidate keeps them in."""
     return tuple(sorted(experts, key=lambda e: (e.family, e.member.model)))
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertSource:
+    """Where a candidate's experts come from."""
+
+    start: str
+    """`scratch`, `frozen` or `finetuned`."""
+    keys: tuple[str, ...]
+    """Of the bank's experts that they begin as, in the candidate's order; none from scratch."""
 
 
 class Candidate(OmitDefaults):
@@ -146,6 +156,23 @@ class Candidate(OmitDefaults):
             picks=tuple(ExpertChoice(e.family, e.member.model) for e in self.experts),
             choices=tuple(self.choices.items()),
         )
+
+    @property
+    def source(self) -> ExpertSource:
+        """Where its experts come from, and whether they are trained on."""
+        start = str(self.choices.get(START, FINETUNED if self.warm else SCRATCH))
+        return ExpertSource(start, self.warm)
+
+    @cached_property
+    def training_recipe(self) -> Recipe:
+        """The recipe as its training applies it: experts that come trained have their rate turned
+        down, or stay as they are while the gate alone learns.
+
+        Raises pydantic's ValidationError where that leaves a setting's bounds.
+        """
+        if self.source.start == FROZEN:
+            return self.recipe.with_(procedure=GATE)
+        return self.recipe.finetuned() if self.source.start == FINETUNED else self.recipe
 
     @property
     def families(self) -> tuple[str, ...]:

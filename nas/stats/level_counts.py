@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.schema import Assignment, Space
+from nas.schema.symmetric import divided, symmetric
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -122,21 +123,14 @@ def _range(count: int, k: int, sizes: Sequence[int], of: int) -> tuple[Floats, F
 def _shares(sizes: Sequence[int], k: int, sets: Sequence[tuple[int, ...]]) -> Floats:
     """For each set of families, the share of a space's points that hold it.
 
-    w(set) · e_{k−|set|}(the others) / e_k(all), with e_r the elementary symmetric polynomials of
-    the sizes; dividing f out of Π (1 + w(f)·x) gives e_r(others) = e_r − w(f) · e_{r−1}(others).
+    w(set) · e_{k−|set|}(the others) / e_k(all): see nas.schema.symmetric.
     """
-    every = [1] + [0] * k
-    for size in sizes:
-        for r in range(k, 0, -1):
-            every[r] += size * every[r - 1]
+    every = symmetric(sizes, k)
     shares = []
     for chosen in sets:
         weight, rest = 1, every
         for family in chosen:
             weight *= sizes[family]
-            without = [1]
-            for r in range(1, k + 1):
-                without.append(rest[r] - sizes[family] * without[r - 1])
-            rest = without
+            rest = divided(rest, sizes[family])
         shares.append(weight * rest[k - len(chosen)] / every[k])
     return np.array(shares)

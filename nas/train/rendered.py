@@ -12,12 +12,10 @@ _MODULE = "nas_rendered"
 _FILE = "<rendered model>"
 
 
-def load_model(code: str, num_classes: int) -> nn.Module:
-    """Executes a rendered module and calls its `build(num_classes)`.
+def load_module(code: str) -> ModuleType:
+    """Executes a rendered file. Raises whatever it raises.
 
-    Raises BuildError, with the cause chained, when the text does not run, has no `build` or
-    `build` fails; running out of memory and CUDA's errors pass through. Tracebacks into the
-    module show its lines, those of the module loaded last.
+    Tracebacks into the module show its lines, those of the module loaded last.
     """
     module = ModuleType(_MODULE)
     module.__file__ = _FILE
@@ -25,8 +23,18 @@ def load_model(code: str, num_classes: int) -> nn.Module:
     # sys.modules, dataclasses and get_type_hints fail inside the module.
     sys.modules[_MODULE] = module
     linecache.cache[_FILE] = (len(code), None, code.splitlines(keepends=True), _FILE)
+    exec(compile(code, _FILE, "exec"), module.__dict__)
+    return module
+
+
+def load_model(code: str, num_classes: int) -> nn.Module:
+    """Executes a rendered file and calls its `build(num_classes)`.
+
+    Raises BuildError, with the cause chained, when the text does not run, has no `build` or
+    `build` fails; running out of memory and CUDA's errors pass through.
+    """
     try:
-        exec(compile(code, _FILE, "exec"), module.__dict__)
+        module = load_module(code)
         if "build" not in module.__dict__:
             raise BuildError("the rendered module has no build(num_classes)")
         model = module.__dict__["build"](num_classes)

@@ -16,61 +16,46 @@ from nas.data.batches import Data, Split
 from nas.experts import Bank, BankError
 from nas.schema import (
     FINETUNED,
-    GATE,
     SCRATCH,
-    START,
     WEIGHTS,
-    Candidate,
     ProblemError,
-    Recipe,
     Task,
     Trial,
 )
 
 
-def start_of(candidate: Candidate) -> str:
-    """How its experts begin."""
-    return str(candidate.choices.get(START, FINETUNED if candidate.warm else SCRATCH))
-
-
 def task_of(trial: Trial) -> Task:
     """The data it sees: nothing is held out from experts that train on, but for the bank."""
     task = trial.candidate.task
-    if start_of(trial.candidate) == FINETUNED and not trial.keep_in_bank:
+    if trial.candidate.source.start == FINETUNED and not trial.keep_in_bank:
         return task.with_(hold_out=0.0)
     return task
 
 
-def recipe_of(candidate: Candidate) -> Recipe:
-    """Its recipe, trained experts' rate turned down and the gate's as it was."""
-    recipe = candidate.recipe
-    return recipe.finetuned() if start_of(candidate) == FINETUNED else recipe
-
-
-def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> tuple[str, dict[str, Any]]:
+def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> dict[str, Any]:
     """Puts the bank's weights into a mixture's experts.
 
-    Returns the procedure that trains it, and what that needs besides. Raises ProblemError where the
+    Returns what its procedure needs besides. Raises ProblemError where the
     bank lacks an expert, or knows it of other images.
     """
     candidate = trial.candidate
-    start = start_of(candidate)
-    if not candidate.warm:
-        if start != SCRATCH:
+    source = candidate.source
+    if not source.keys:
+        if source.start != SCRATCH:
             raise ProblemError(
-                f"experts can be {start} only where they come from a bank",
+                f"experts can be {source.start} only where they come from a bank",
                 fix="search with --experts bank",
             )
-        return candidate.recipe.procedure, {}
+        return {}
     if trial.bank is None:
         raise ProblemError("this candidate's experts come from a bank, and none is named")
     bank = Bank(Path(trial.bank))
-    entries = [bank.entry(key) for key in candidate.warm]
+    entries = [bank.entry(key) for key in source.keys]
     experts = getattr(model, "experts", [model])  # a member alone is its own
     for expert, entry in zip(experts, entries, strict=True):
         safetensors.torch.load_model(expert, bank.checked(entry, WEIGHTS))
-    if start == FINETUNED:
-        return candidate.recipe.procedure, {}
+    if source.start == FINETUNED:
+        return {}
     if data.held is None:
         raise ProblemError("a gate over frozen experts is fitted on images held out from them")
     predictions = [bank.logits(entry) for entry in entries]
@@ -85,4 +70,4 @@ def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> tuple[str, 
                     fix="fill a bank from the data as they are now",
                 )
         answers[name] = torch.stack([answer[name][0] for answer in predictions], dim=1)
-    return GATE, {"answers": answers}
+    return {"answers": answers}

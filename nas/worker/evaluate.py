@@ -49,7 +49,7 @@ from nas.train import (
 )
 from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, save_weights
 from nas.train.seeding import seed_everything
-from nas.worker.bank_experts import load_bank_experts, recipe_of, task_of
+from nas.worker.bank_experts import load_bank_experts, task_of
 from nas.worker.data_cache import DataCache
 from nas.worker.save_to_bank import save_to_bank
 from nas.working_time import awake
@@ -92,7 +92,7 @@ SPOILING = frozenset(status for status in Status if status.failed) - {Status.NAN
 class _Attempt:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self.recipe = recipe_of(trial.candidate)
+        self.recipe = trial.candidate.training_recipe
         if trial.precision is not None:
             self.recipe = self.recipe.with_(precision=trial.precision)
         # `cuda` alone means the first: the allocator's limits need a number.
@@ -195,12 +195,12 @@ class _Attempt:
         model = load_model(self.trial.code, data.num_classes)
         self.params = sum(p.numel() for p in model.parameters())
         try:
-            name, more = load_bank_experts(model, self.trial, data)
+            more = load_bank_experts(model, self.trial, data)
         except BankError:  # what every candidate begins from
             self.stage = "data"
             raise
         self.stage = "train"
-        return procedure(name)(
+        return procedure(self.recipe.procedure)(
             model,
             data,
             self.recipe,

@@ -7,14 +7,23 @@ import pytest
 from campaign_bench import Bench, ending, ok, small_space
 from sqlalchemy import delete
 
-from nas.campaign import CampaignConfig
 from nas.campaign.constraints import check_plan
 from nas.ledger import NewCandidate
 from nas.ledger import models as m
 from nas.ledger.summary import summary
 from nas.results import audit_result
 from nas.sample import make_sampler
-from nas.schema import Candidate, DrawConstraints, Epoch, Outcome, ProblemError, Status, Trial
+from nas.schema import (
+    Candidate,
+    DrawConstraints,
+    Epoch,
+    Outcome,
+    ProblemError,
+    SearchConfig,
+    Status,
+    Trial,
+)
+from nas.schema.stop import StopReason
 
 Make = Callable[..., Bench]
 WIDE = small_space(families=12, k=3)
@@ -42,7 +51,7 @@ def test_strict_coverage_stops_at_once_and_again_on_resume(bench: Make) -> None:
     drawn = len(campaign.outcomes())
     assert drawn == audit_result(campaign.ledger, "c").flagged_at
     assert driver.stopping is not None
-    assert "biased" in driver.stopping
+    assert driver.stopping.reason is StopReason.BIASED
     assert not driver.finished
     again = campaign.drive()
     again.update_exclusions()
@@ -151,7 +160,7 @@ def test_what_is_dropped_from_the_start_leaves_a_fair_draw_of_the_rest(bench: Ma
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "messages"),
     [
         ({"drop": ("f99",)}, "no family 'f99'"),
         ({"prefer": ("f1",), "drop": ("f1",)}, "both dropped and preferred"),
@@ -163,4 +172,4 @@ def test_a_plan_that_cannot_be_followed_is_refused(
     config: dict[str, object], messages: str
 ) -> None:
     with pytest.raises(ProblemError, match=messages):
-        check_plan(WIDE, CampaignConfig(**config))  # type: ignore[arg-type]
+        check_plan(WIDE, SearchConfig(**config))  # type: ignore[arg-type]

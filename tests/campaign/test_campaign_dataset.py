@@ -16,7 +16,7 @@ from PIL import Image
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from nas.campaign import CampaignConfig, screen
+from nas.campaign import screen
 from nas.campaign.bank import bank_members, open_bank, with_starts
 from nas.campaign.dataset import examine, experts_of, hold_experts_to, hold_to
 from nas.campaign.dry_run import DryRun
@@ -25,8 +25,21 @@ from nas.cli.app import app
 from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner
 from nas.ledger.datasets import manifest_of
 from nas.ledger.models import Campaign, Dataset
+from nas.ledger.records import ScreenExpert
 from nas.ledger.screens import put_screen
-from nas.schema import Epoch, Outcome, ProblemError, Role, Space, Status, Trial
+from nas.schema import (
+    BankConfig,
+    CampaignConfig,
+    Epoch,
+    Outcome,
+    ProblemError,
+    Role,
+    ScreenConfig,
+    SearchConfig,
+    Space,
+    Status,
+    Trial,
+)
 from nas.space import load
 
 
@@ -51,7 +64,7 @@ def pets(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def config(pets: Path) -> CampaignConfig:
-    return CampaignConfig(dataset=f"folder:{pets}", executor="inline", trials=1)
+    return SearchConfig(dataset=f"folder:{pets}", executor="inline", trials=1)
 
 
 @pytest.fixture
@@ -74,7 +87,7 @@ def test_what_it_began_with_is_kept(ledger: Ledger, config: CampaignConfig, pets
 def test_a_campaign_without_a_record_takes_what_is_there(
     ledger: Ledger, config: CampaignConfig, pets: Path
 ) -> None:
-    campaign = ledger.create_campaign("old", load("tiny"), config.model_dump(mode="json"))
+    campaign = ledger.create_campaign("old", load("tiny"), config)
     CampaignStore(ledger, campaign, Owner.me()).set_state("running")
     messages: list[str] = []
     hold_to(ledger, "old", config, messages.append)
@@ -88,7 +101,7 @@ def test_a_campaign_without_a_record_takes_what_is_there(
 
 
 def test_campaigns_on_the_same_data_share_a_record(ledger: Ledger, config: CampaignConfig) -> None:
-    made = [ledger.create_campaign(n, load("tiny"), config.model_dump(mode="json")) for n in "ab"]
+    made = [ledger.create_campaign(n, load("tiny"), config) for n in "ab"]
     for name in "ab":
         hold_to(ledger, name, config, silent)
     first, second = (manifest_of(ledger, campaign) for campaign in made)
@@ -173,7 +186,7 @@ def run_to_confirm(
 
 
 def test_a_dry_run_needs_no_data(tmp_path: Path) -> None:
-    DryRun(load("tiny"), CampaignConfig(dataset="cifar10", data_root=str(tmp_path)), 1)
+    DryRun(load("tiny"), SearchConfig(dataset="cifar10", data_root=str(tmp_path)), 1)
 
 
 @pytest.mark.parametrize("command", [["search"], ["search", "--dry-run"], ["bank"]])
@@ -228,7 +241,7 @@ class TestBank:
     @pytest.fixture
     def bank(self, ledger: Ledger, three: Space, pets: Path) -> CampaignConfig:
         """One that has been filled, and a screen of its experts; the settings of a search."""
-        config = CampaignConfig(dataset=f"folder:{pets}", bank=True, hold_out=0.2, controls=False)
+        config = BankConfig(dataset=f"folder:{pets}", hold_out=0.2)
         manifest = examine(config, silent)
         experts = bank_members(three, config)
         name, _ = open_bank(ledger, three, config, experts, lambda: manifest)
@@ -238,15 +251,15 @@ class TestBank:
         put_screen(
             ledger,
             three,
-            config.model_dump(mode="json"),
-            [{"key": expert.key} for expert in experts],
+            ScreenConfig(dataset=config.dataset),
+            [ScreenExpert(expert.key, expert.family, expert.model) for expert in experts],
             [score | {"probe": 0.5}],
             total=3,
             val_images=2,
             test_images=2,
             seconds=1.0,
         )
-        return CampaignConfig(dataset=f"folder:{pets}", executor="inline", experts=name)
+        return SearchConfig(dataset=f"folder:{pets}", executor="inline", experts=name)
 
     @staticmethod
     def swap(pets: Path) -> None:

@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 from campaign_bench import Bench, ending, epoch, ok, scripts, small_space
 
+from nas.campaign.driver import SPENT
 from nas.execute import Idle
 from nas.schema import DEVICE, Epoch, Outcome, Status, Trial
+from nas.schema.stop import Stop, StopReason
 
 Make = Callable[..., Bench]
+
+
+HALT = Stop(StopReason.SIGNAL, "test")
 
 
 def test_every_candidate_gets_one_result_and_its_epochs(bench: Make) -> None:
@@ -81,7 +86,7 @@ def test_a_budget_stops_new_trials_and_interrupts_running_ones(bench: Make) -> N
     assert isinstance(trial, Trial)
     driver.started(trial.attempt)
     driver.tick()
-    assert driver.stopping == "the budget is used up"
+    assert driver.stopping == SPENT
     assert Path(trial.stop_file).exists()
     assert driver.epoch(trial.attempt, epoch(1))
     driver.done(trial.attempt, Outcome(status=Status.INTERRUPTED, epochs=1))
@@ -95,7 +100,7 @@ def test_an_interrupted_candidate_goes_on_from_its_checkpoint_first(bench: Make)
     campaign = bench(trials=2)
 
     def interrupted(trial: Trial) -> Iterator[Epoch | Outcome]:
-        driver.stop("test")
+        driver.stop(HALT)
         yield epoch(1)
         folder = Path(trial.folder)
         folder.mkdir(parents=True)
@@ -128,7 +133,7 @@ def test_a_checkpoint_that_is_no_file_stops_no_campaign_and_is_left_to_the_worke
     first = campaign.drive()
 
     def interrupted(trial: Trial) -> Iterator[Epoch | Outcome]:
-        first.stop("test")
+        first.stop(HALT)
         yield epoch(1)
         yield Outcome(status=Status.INTERRUPTED, epochs=1)
 
@@ -252,7 +257,7 @@ def test_a_family_that_keeps_failing_is_benched_visibly(bench: Make) -> None:
 def test_a_campaign_without_families_left_stops_and_can_go_on(bench: Make) -> None:
     campaign = bench(trials=100, bench_after=2)
     driver = campaign.run(ending(Status.TIMEOUT))
-    assert "too few families are left" in (driver.stopping or "")
+    assert "too few families are left" in str(driver.stopping)
     assert campaign.ledger.campaign("c").state == "stopped"
     assert 0 < len(campaign.outcomes()) < 100
     again = campaign.drive()

@@ -18,6 +18,9 @@ from nas.campaign.signals import Stopped, stops_reach
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.measure import NO_OVERHEAD
 from nas.schema import Outcome, ProblemError, Status, Trial
+from nas.schema.stop import Stop, StopReason
+
+ENOUGH = Stop(StopReason.SIGNAL, "enough")
 
 
 class Fails:
@@ -25,7 +28,7 @@ class Fails:
 
     def run(self, driver: Any) -> None:
         assert isinstance(driver.next(), Trial)
-        driver.stop("enough")
+        driver.stop(ENOUGH)
         raise LookupError("the executor")
 
 
@@ -48,7 +51,7 @@ def refuses(*_: object) -> None:
     [
         (module.Sandbox, "close"),
         (CampaignStore, "heartbeat"),
-        (CampaignStore, "settled"),
+        (CampaignStore, "attempt_files"),
     ],
     ids=lambda place: ".".join((place[0].__name__, place[1])),
 )
@@ -109,8 +112,8 @@ def test_the_first_error_is_reported_and_the_later_ones_noted() -> None:
         pass
 
 
-@pytest.mark.parametrize("why", ["enough", None])
-def test_a_files_folder_that_is_gone_ends_no_campaign(why: str | None, campaign: Bench) -> None:
+@pytest.mark.parametrize("why", [Stop(StopReason.SIGNAL, "enough"), None])
+def test_a_files_folder_that_is_gone_ends_no_campaign(why: Stop | None, campaign: Bench) -> None:
     """A file stands where the folder was, so no stop file and no checkpoint can be written."""
     driver = campaign.drive()
     trial = driver.next()

@@ -11,7 +11,7 @@ from bank_maker import put
 from campaign_bench import Bench
 
 from nas import resources
-from nas.campaign import CampaignConfig, latencies
+from nas.campaign import latencies
 from nas.campaign.bank import bank_of
 from nas.campaign.latencies import measure_latencies
 from nas.execute import NoGpuError
@@ -20,9 +20,9 @@ from nas.experts.components import load
 from nas.ledger import Ledger
 from nas.processes import Answer, Failure
 from nas.render import template_hash
-from nas.schema import ProblemError
+from nas.schema import ProblemError, SearchConfig
 
-CONFIG = CampaignConfig()
+CONFIG = SearchConfig()
 
 
 class FakeSandbox:

@@ -17,7 +17,7 @@ GIB = 2**30
 
 
 @pytest.mark.parametrize(
-    ("capability", "precision", "said"), [((7, 5), "fp32", 1), ((8, 0), "auto", 0)]
+    ("capability", "precision", "messages"), [((7, 5), "fp32", 1), ((8, 0), "auto", 0)]
 )
 def test_it_is_reported_once_and_holds_for_all(
     bench: Callable[..., Bench],

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from nas.campaign import probing
-from nas.campaign.config import CampaignConfig
 from nas.campaign.probing import conditions_for, feasible, probe_members, unsound_members
 from nas.ledger import Ledger
 from nas.measure import Crowded
 from nas.processes import Answer, Failure
-from nas.schema import ExpertAxis, Member, MemberProfile, ProblemError, Space
+from nas.schema import ExpertAxis, Member, MemberProfile, ProblemError, SearchConfig, Space
 
 MEMBERS = [Member(model="test_resnet"), Member(model="test_vit"), Member(model="test_nfnet")]
 
@@ -56,7 +55,7 @@ def space() -> Space:
 
 
 def test_a_member_is_probed_once_but_a_death_is_looked_at_again(ledger: Ledger) -> None:
-    under = conditions_for(space(), CampaignConfig(), 10)
+    under = conditions_for(space(), SearchConfig(), 10)
     seen: list[tuple[int, int]] = []
     first = probe_members(ledger, MEMBERS, under, watch=lambda n, of, _: seen.append((n, of)))
     assert [first[m.model].ok for m in MEMBERS] == [True, False, False]
@@ -89,7 +88,7 @@ def test_an_accident_is_looked_at_again_in_a_fresh_process(
             processes.append([])
 
     monkeypatch.setattr(probing, "Sandbox", Once)
-    under = conditions_for(space(), CampaignConfig(), 10)
+    under = conditions_for(space(), SearchConfig(), 10)
     found = probe_members(ledger, MEMBERS, under)
     assert all(probe.ok for probe in found.values())
     assert processes == [["test_resnet", "test_vit"], ["test_vit", "test_nfnet"]]
@@ -111,7 +110,7 @@ def test_memory_that_others_hold_is_waited_for(
     monkeypatch.setattr(probing, "Sandbox", Full)
     monkeypatch.setattr(probing, "time", SimpleNamespace(sleep=waited.append))  # others sleep too
     messages: list[str] = []
-    under = conditions_for(space(), CampaignConfig(), 10)
+    under = conditions_for(space(), SearchConfig(), 10)
     found = probe_members(ledger, MEMBERS, under, say=messages.append)
     assert all(probe.ok for probe in found.values())
     assert waited == [10, 20, 40]
@@ -130,7 +129,7 @@ def test_but_not_for_ever(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(probing, "Sandbox", Full)
     monkeypatch.setattr(probing, "time", SimpleNamespace(sleep=waited.append))  # others sleep too
-    under = conditions_for(space(), CampaignConfig(), 10)
+    under = conditions_for(space(), SearchConfig(), 10)
     with pytest.raises(ProblemError, match="held the GPU's memory for 60 minutes"):
         probe_members(ledger, MEMBERS, under)
     assert 3000 < sum(waited) <= 3600
@@ -147,7 +146,7 @@ def test_on_gpus_it_is_one_that_works(ledger: Ledger, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(probing, "GpuSandbox", OnGpu)
     messages: list[str] = []
-    under = conditions_for(space(), CampaignConfig(), 10).with_(device="a card")
+    under = conditions_for(space(), SearchConfig(), 10).with_(device="a card")
     found = probe_members(ledger, MEMBERS[:1], under, gpus=3, say=messages.append)
     assert found["test_resnet"].ok
     assert requests == [3]
@@ -156,7 +155,7 @@ def test_on_gpus_it_is_one_that_works(ledger: Ledger, monkeypatch: pytest.Monkey
 
 def test_other_conditions_are_other_probes(ledger: Ledger) -> None:
     for classes in (10, 100):
-        probe_members(ledger, MEMBERS[:1], conditions_for(space(), CampaignConfig(), classes))
+        probe_members(ledger, MEMBERS[:1], conditions_for(space(), SearchConfig(), classes))
     assert FakeSandbox.calls == ["test_resnet"] * 2
 
 
@@ -167,7 +166,7 @@ def test_a_dry_run_too_knows_which_members_fail(monkeypatch: pytest.MonkeyPatch)
         return 7, 8
 
     monkeypatch.setattr(probing, "meta_cost", build)
-    failed = unsound_members(MEMBERS, conditions_for(space(), CampaignConfig(), 10))
+    failed = unsound_members(MEMBERS, conditions_for(space(), SearchConfig(), 10))
     assert failed == {
         "test_vit": MemberProfile(
             member=MEMBERS[1], ok=False, problem="refuses 64×64 images — give it args"
@@ -176,6 +175,6 @@ def test_a_dry_run_too_knows_which_members_fail(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_too_few_sound_families_say_why(ledger: Ledger) -> None:
-    probes = probe_members(ledger, MEMBERS, conditions_for(space(), CampaignConfig(), 10))
+    probes = probe_members(ledger, MEMBERS, conditions_for(space(), SearchConfig(), 10))
     with pytest.raises(ProblemError, match=r"too few families pass.*SIGSEGV.*does not build"):
         feasible(space(), probes)

@@ -11,6 +11,7 @@ from nas.ledger import CampaignStore, Owner
 from nas.ledger import models as m
 from nas.ledger.summary import summary
 from nas.schema import Candidate, Outcome, Role, Status, Trial
+from nas.schema.stop import Stop, StopReason
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def stop_after(bench: Bench, done: int) -> None:
     assert isinstance(trial, Trial)
     driver.started(trial.attempt)
     driver.done(trial.attempt, Outcome(status=Status.INTERRUPTED, epochs=1))
-    driver.stop("stopped")
+    driver.stop(Stop(StopReason.SIGNAL, "stopped"))
     driver.close()
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from bank_maker import fill
 
-from nas.campaign import CampaignConfig, screen
+from nas.campaign import screen
 from nas.ledger import Ledger
-from nas.schema import ExpertAxis, Member, ProblemError, Space
+from nas.schema import ExpertAxis, Member, ProblemError, ScreenConfig, Space
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def scored_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         def raises(*_: Any, **__: Any) -> None:
             raise error
 
-        monkeypatch.setattr("nas.experts.screen", raises)
+        monkeypatch.setattr("nas.experts.screen.screen", raises)
         ledger = Ledger(tmp_path / "runs.db", read_only=False)
-        screen.screen_space(ledger, space, CampaignConfig(), top=1, limit=100)
+        screen.screen_space(ledger, space, ScreenConfig(top=1, limit=100))
 
     return call
 

@@ -9,7 +9,6 @@ from planted_screen import SPACE, planted
 from typer.testing import CliRunner
 
 import nas
-from nas.campaign.config import CampaignConfig
 from nas.campaign.screen import sampler_of
 from nas.cli.app import app
 from nas.ledger import Ledger, models
@@ -17,7 +16,7 @@ from nas.ledger.screens import screened
 from nas.report import Terminal
 from nas.results import CampaignData
 from nas.results.screen_validation import arms
-from nas.schema import ProblemError, Record, Status
+from nas.schema import ProblemError, Record, SearchConfig, Status
 from nas.stats.surrogate import FEWEST
 
 REQUEST = {"sampler": "corrected", "by": "corrected", "top": 12, "screen": 1}
@@ -28,7 +27,7 @@ def test_the_chosen_are_those_that_the_report_ranks_first(tmp_path: Path) -> Non
     maker = planted(tmp_path, noise=0.0, trained=0, **REQUEST)
     ledger = maker.ledger
     predicted = screened(ledger, 1).set_index("members")["uniform"]
-    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
+    sampler = sampler_of(ledger, SPACE, SearchConfig.model_validate(REQUEST))
     records: list[Record] = []
     for number in range(24):
         drawn = sampler.propose(records)
@@ -45,7 +44,7 @@ def test_the_chosen_are_those_that_the_report_ranks_first(tmp_path: Path) -> Non
         maker.trained(*models, val=value, mixing=dict(drawn.choices)["mixing"])
     reported = arms(CampaignData(ledger, "first"))
     assert list(reported["arm"]) == ["chosen", "control"] * 12
-    again = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
+    again = sampler_of(ledger, SPACE, SearchConfig.model_validate(REQUEST))
     for at in (0, 13, 14, 23):
         assert again.propose(records[:at]) == records[at].assignment
 
@@ -53,7 +52,7 @@ def test_the_chosen_are_those_that_the_report_ranks_first(tmp_path: Path) -> Non
 def test_another_history_is_another_proposal(tmp_path: Path) -> None:
     """As every sampler's: a function of the records, whatever this one was asked before."""
     ledger = planted(tmp_path, noise=0.0, trained=0, **REQUEST).ledger
-    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
+    sampler = sampler_of(ledger, SPACE, SearchConfig.model_validate(REQUEST))
     records: list[Record] = []
     for number in range(14):
         drawn = sampler.propose(records)
@@ -63,14 +62,14 @@ def test_another_history_is_another_proposal(tmp_path: Path) -> None:
     first, second = sampler.propose(records), sampler.propose(other)
     assert first != second
     for history, proposed in ((records, first), (other, second)):
-        fresh = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
+        fresh = sampler_of(ledger, SPACE, SearchConfig.model_validate(REQUEST))
         assert fresh.propose(history) == proposed
 
 
 @pytest.mark.parametrize("fitted", [0, 10, 26])
 def test_mixtures_without_a_fit_are_ranked_too(tmp_path: Path, fitted: int) -> None:
     ledger = planted(tmp_path, noise=0.0, trained=0, fitted=fitted, **REQUEST).ledger
-    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
+    sampler = sampler_of(ledger, SPACE, SearchConfig.model_validate(REQUEST))
     records: list[Record] = []
     for number in range(22):
         drawn = sampler.propose(records)
@@ -81,7 +80,7 @@ def test_mixtures_without_a_fit_are_ranked_too(tmp_path: Path, fitted: int) -> N
 
 def test_failures_are_nothing_to_learn_from(tmp_path: Path) -> None:
     ledger = planted(tmp_path, noise=0.0, trained=0, **REQUEST).ledger
-    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
+    sampler = sampler_of(ledger, SPACE, SearchConfig.model_validate(REQUEST))
     records: list[Record] = []
     for number in range(20):
         drawn = sampler.propose(records)
@@ -101,7 +100,7 @@ def test_runs_that_collapsed_are_nothing_to_learn_from(tmp_path: Path) -> None:
     with ledger.session() as session:
         row = session.get_one(models.Screen, 1)
         row.experts = [{**row.experts[0], "key": key}, *row.experts[1:]]
-    sampler = sampler_of(ledger, SPACE, CampaignConfig.model_validate(REQUEST))
+    sampler = sampler_of(ledger, SPACE, SearchConfig.model_validate(REQUEST))
     truth = screened(ledger, 1).set_index("members")["uniform"]
     records: list[Record] = []
     for number in range(20):
@@ -120,7 +119,7 @@ def test_runs_that_collapsed_are_nothing_to_learn_from(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sampler", ["screen", "corrected"])
 def test_a_screen_has_to_be_named(sampler: str) -> None:
-    config = CampaignConfig(sampler=sampler)
+    config = SearchConfig(sampler=sampler)
     with pytest.raises(ProblemError, match="needs a screen"):
         sampler_of(None, SPACE, config)
 

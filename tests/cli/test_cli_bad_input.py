@@ -148,11 +148,11 @@ def test_one_clear_line(
 
 
 def test_a_refused_resume_changes_nothing(tmp_path: Path) -> None:
-    from nas.campaign import CampaignConfig
     from nas.ledger import Ledger
+    from nas.schema import SearchConfig
     from nas.space import load
 
-    config = CampaignConfig(trials=1).model_dump(mode="json")
+    config = SearchConfig(trials=1)
     ledger = Ledger(tmp_path / "runs.db", read_only=False)
     ledger.create_campaign("c", load("tiny"), config)
     done = nas("resume", "--gpus", "8", cwd=tmp_path)

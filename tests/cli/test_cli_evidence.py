@@ -9,9 +9,8 @@ from ledger_maker import Maker
 from real_nas import inside as nas
 from real_nas import run
 
-from nas.campaign import CampaignConfig
 from nas.ledger import Ledger
-from nas.schema import DrawConstraints
+from nas.schema import DrawConstraints, SearchConfig
 from nas.space import load
 
 
@@ -116,7 +115,7 @@ recipe: {epochs: 1, batch_size: 64, lr: 0.003}
 def decided(tmp_path: Path) -> Path:
     """Sixty planted results in which resnet is good and nfnet is bad."""
     (tmp_path / "six.yaml").write_text(SPACE)
-    config = CampaignConfig(trials=60, executor="local", controls=False).model_dump(mode="json")
+    config = SearchConfig(trials=60, executor="local", controls=False).model_dump()
     maker = Maker(tmp_path / "runs.db", space=load(str(tmp_path / "six.yaml")), **config)
     maker.store.begin_phase(DrawConstraints())
     rng = np.random.default_rng(0)

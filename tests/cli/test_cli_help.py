@@ -10,6 +10,7 @@ from loaded_modules import loaded_by
 from typer.testing import CliRunner
 
 from nas.cli.app import app
+from nas.schema import SearchConfig
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -56,7 +57,9 @@ def make_ledger(path: Path) -> None:
     from nas.schema import Choice, Space
 
     ledger = Ledger(path, read_only=False)
-    ledger.create_campaign("c", Space(name="s", choices=(Choice(name="a", values=(1,)),)), {})
+    ledger.create_campaign(
+        "c", Space(name="s", choices=(Choice(name="a", values=(1,)),)), SearchConfig()
+    )
     ledger.close()
 
 

@@ -9,10 +9,10 @@ import pytest
 import typer
 from test_cli_help import commands
 
-from nas.campaign import CampaignConfig
 from nas.cli.__main__ import main
 from nas.cli.app import app
 from nas.ledger import Ledger
+from nas.schema import SearchConfig
 from nas.space import load
 
 NEEDED = {
@@ -64,7 +64,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a ledger that has a campaign, for commands that go on with one."""
     folder = tmp_path_factory.mktemp("numbers")
     ledger = Ledger(folder / "runs.db", read_only=False)
-    config = CampaignConfig(executor="inline").model_dump(mode="json")
+    config = SearchConfig(executor="inline")
     ledger.create_campaign("c", load("tiny"), config)
     ledger.close()
     return folder

@@ -16,13 +16,22 @@ from ledger_maker import CODE, INPUTS, Maker
 from test_cli_help import commands
 
 import nas
-from nas.campaign import CampaignConfig
 from nas.cli.__main__ import main
 from nas.cli.console import console
 from nas.ledger import Ledger
 from nas.ledger.screens import SCORES, put_screen
 from nas.report.page import page_data, to_json
-from nas.schema import Choice, ExpertAxis, Member, Outcome, Role, Space, Status
+from nas.schema import (
+    Choice,
+    ExpertAxis,
+    Member,
+    Outcome,
+    Role,
+    ScreenConfig,
+    SearchConfig,
+    Space,
+    Status,
+)
 from nas.schema.visible import visible, visible_json
 
 SETTING = HOSTILE.replace("\0", "")
@@ -84,7 +93,7 @@ SHOWN = (["status"], ["report", "failures"], ["report", "leaderboard", "-f", "cs
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory in which nobody's text means well."""
     folder = tmp_path_factory.mktemp("hostile")
-    config = CampaignConfig(dataset=HOSTILE, executor="local", log=HOSTILE, trials=3)
+    config = SearchConfig(dataset=HOSTILE, executor="local", log=HOSTILE, trials=3)
     maker = Maker(folder / "runs.db", space=SPACE, name=HOSTILE, **config.model_dump(mode="json"))
     maker.environment = maker.store.environment({"python": HOSTILE, "gpus": [HOSTILE]})
     inputs = INPUTS.with_(class_names=(HOSTILE, "b"))
@@ -99,7 +108,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = {"families": "+".join(sound.candidate.families), "members": "m0+m1"}
     row = {**names, **dict.fromkeys(SCORES, 0.5)}
     sizes = {"total": 1, "val_images": 9, "test_images": 9, "seconds": 1.0}
-    put_screen(maker.ledger, SPACE, {"dataset": HOSTILE}, [], [row], **sizes)
+    put_screen(maker.ledger, SPACE, ScreenConfig(dataset=HOSTILE), [], [row], **sizes)
     maker.ledger.close()
     for kind, name, text in (
         ("search_spaces", "mine.yaml", YAML),

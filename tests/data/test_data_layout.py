@@ -205,7 +205,7 @@ class TestFound:
         )
 
     @pytest.mark.parametrize(
-        ("each", "said"),
+        ("each", "messages"),
         [
             (5, " One validation image is 10 points of accuracy."),
             (50, " One validation image is 1 point of accuracy."),

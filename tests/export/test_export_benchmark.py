@@ -15,9 +15,9 @@ from ledger_maker import SPACE
 
 from nas.experts import Bank, BankError
 from nas.export.benchmark import publish
-from nas.schema import ProblemError
+from nas.schema import BankConfig, ProblemError
 
-CONFIG = {"dataset": "digits"}
+CONFIG = BankConfig(dataset="digits")
 
 
 def published(folder: Path, scores: pd.DataFrame | None = None) -> Path:

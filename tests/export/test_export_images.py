@@ -127,8 +127,8 @@ class TestPreprocessing:
             "candidate": {
                 "experts": [],
                 "task": {"dataset": dataset, "split_seed": 0},
-                "recipe": {"epochs": 1, "batch_size": 2, "lr": 0.1},
             },
+            "recipe": {"epochs": 1, "batch_size": 2, "lr": 0.1},
         }
         whole = card(config | changes, weights=False)
         return whole.split("## Images\n\n")[1].split("\n\n## Use")[0]

@@ -14,7 +14,7 @@ from real_nas import run as nas
 from nas.export.study import export_study
 from nas.export.study import write as module
 from nas.ledger import NewCandidate
-from nas.schema import Choice, Outcome, ProblemError, Role, Space, Status
+from nas.schema import Choice, Outcome, ProblemError, Role, SearchConfig, Space, Status
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_two_campaigns_share_a_file(filled: Maker, tmp_path: Path) -> None:
     path = str(tmp_path / "study.db")
     export_study(filled.ledger, None, path)
     space = Space(name="s", choices=(Choice(name="a", values=(1, 2)),))
-    filled.ledger.create_campaign("second", space, {})
+    filled.ledger.create_campaign("second", space, SearchConfig())
     assert export_study(filled.ledger, None, path).trials == 0
     assert optuna.get_all_study_names(f"sqlite:///{path}") == ["first", "second"]
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nas.campaign import CampaignConfig
 from nas.campaign.constraints import plan_of
 from nas.campaign.coverage import AuditWatch
 from nas.campaign.driver import CampaignDriver
@@ -16,6 +15,7 @@ from nas.hardware import MemoryReader
 from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner
 from nas.sample import make_sampler
 from nas.schema import (
+    CampaignConfig,
     Candidate,
     Choice,
     Cost,
@@ -25,6 +25,7 @@ from nas.schema import (
     Outcome,
     Recipe,
     Role,
+    SearchConfig,
     Space,
     Status,
     Trial,
@@ -106,8 +107,8 @@ class Bench:
         folder.mkdir(exist_ok=True)
         self.ledger = Ledger(folder / "runs.db", read_only=False)
         self.space = space or small_space()
-        self.config = CampaignConfig(**{"trials": 4, "controls": False, **config})
-        self.id = self.ledger.create_campaign("c", self.space, self.config.model_dump())
+        self.config = SearchConfig(**{"trials": 4, "controls": False, **config})
+        self.id = self.ledger.create_campaign("c", self.space, self.config)
         self.messages: list[str] = []
         self.trials: list[Trial] = []
 

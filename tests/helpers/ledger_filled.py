@@ -6,8 +6,9 @@ from ledger_maker import CONDITIONS, PROBE, Maker
 
 from nas.ledger import Owner
 from nas.ledger.datasets import keep_manifest
+from nas.ledger.records import ScreenExpert
 from nas.ledger.screens import put_screen
-from nas.schema import Role, Status
+from nas.schema import Role, ScreenConfig, Status
 
 
 def fill(path: Path | str) -> None:
@@ -23,8 +24,8 @@ def fill(path: Path | str) -> None:
     put_screen(
         maker.ledger,
         maker.space,
-        {"dataset": "digits"},
-        [{"key": "k", "family": "ant", "model": "ant_s", "val_acc": 0.7, "seconds": 1.0}],
+        ScreenConfig(dataset="digits"),
+        [ScreenExpert("k", "ant", "ant_s", val_acc=0.7, seconds=1.0)],
         [
             {
                 "families": "ant+bee",

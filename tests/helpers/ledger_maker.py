@@ -22,6 +22,7 @@ from nas.schema import (
     Space,
     Status,
     Task,
+    campaign_config,
 )
 
 SPACE = Space(
@@ -100,7 +101,7 @@ class Maker:
         self.space = space
         self.name = name
         self.ledger = Ledger(path, read_only=False)
-        self.campaign = self.ledger.create_campaign(name, space, config)
+        self.campaign = self.ledger.create_campaign(name, space, campaign_config(config))
         self.store = CampaignStore(self.ledger, self.campaign, owner or Owner.me())
         self.environment = self.store.environment({"python": "3.11"})
 

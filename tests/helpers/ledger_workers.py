@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ledger_maker import CODE, epoch
 
-from nas.campaign import default_name
+from nas.campaign.naming import default_name
 from nas.ledger import CampaignStore, LeasedCandidate, Ledger, NewCandidate, Owner
 from nas.schema import (
     Assignment,
@@ -20,6 +20,7 @@ from nas.schema import (
     Outcome,
     ProblemError,
     Record,
+    SearchConfig,
     Space,
     Status,
     Task,
@@ -101,9 +102,11 @@ def create(path: Path | str, name: str | None = None) -> None:
     sys.stdin.readline()
     ledger = Ledger(path, read_only=False)
     if name is not None:
-        ledger.create_campaign(name, SPACE, {})
+        ledger.create_campaign(name, SPACE, SearchConfig())
     else:
-        ledger.name_campaign(lambda taken: default_name(SPACE, "digits", taken), SPACE, {})
+        ledger.name_campaign(
+            lambda taken: default_name(SPACE, "digits", taken), SPACE, SearchConfig()
+        )
 
 
 def hang(path: Path | str) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from ledger_maker import Maker
 
+from nas.ledger.records import ScreenExpert
 from nas.ledger.screens import SCORES, put_screen
-from nas.schema import Choice, ExpertAxis, Member, Recipe, Space
+from nas.schema import Choice, ExpertAxis, Member, Recipe, ScreenConfig, Space
 
 FAMILIES = tuple("abcdefgh")
 SPACE = Space(
@@ -48,20 +49,13 @@ def planted(
         for n, pair in enumerate(ranked)
     ]
     experts = [
-        {
-            "key": f,
-            "family": f,
-            "model": f"{f}_s",
-            "val_acc": 0.5,
-            "seconds": 2.0,
-            "proxies": {"naswot": worth[f]},
-        }
+        ScreenExpert(f, f, f"{f}_s", val_acc=0.5, seconds=2.0, proxies={"naswot": worth[f]})
         for f in FAMILIES
     ]
     put_screen(
         maker.ledger,
         SPACE,
-        {"dataset": "digits"},
+        ScreenConfig(dataset="digits"),
         experts,
         rows,
         total=28,

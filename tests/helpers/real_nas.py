@@ -114,7 +114,7 @@ def inside(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProces
 @contextlib.contextmanager
 def none_opened() -> Iterator[None]:
     """As in a process of its own, which knows of no ledger that this one has opened."""
-    from nas.ledger.ledger import OPENED
+    from nas.ledger.base import OPENED
 
     before = OPENED[:]
     OPENED.clear()

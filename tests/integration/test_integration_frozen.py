@@ -10,7 +10,6 @@ from real_nas import nas
 from sqlalchemy import select
 
 from nas import resources
-from nas.campaign import CampaignConfig
 from nas.campaign.proposals import Proposer
 from nas.campaign.queue import WorkQueue
 from nas.ledger import CampaignStore, Ledger, Owner
@@ -18,7 +17,7 @@ from nas.ledger import models as m
 from nas.measure import NO_OVERHEAD
 from nas.render import CandidateError, template_hash
 from nas.sample import make_sampler
-from nas.schema import Candidate, MemberProfile, Role, Space
+from nas.schema import Candidate, MemberProfile, Role
 
 
 def outcomes(attempts: pd.DataFrame) -> list[tuple[int, str]]:
@@ -50,7 +49,7 @@ def moe4(folder: Path) -> tuple[Ledger, WorkQueue]:
     thaw("moe4", folder)
     ledger = Ledger(folder / "runs.db", read_only=False)
     row = ledger.campaign()
-    space, config = Space.model_validate(row.space), CampaignConfig.model_validate(row.config)
+    space, config = row.space, row.config
     with ledger.session() as session:
         probes = [
             MemberProfile(**probe) for probe in session.scalars(select(m.MemberProfile.probe))

@@ -16,7 +16,7 @@ from ledger_maker import Maker
 from sqlalchemy import event
 
 from nas.ledger import Ledger
-from nas.schema import ProblemError
+from nas.schema import ProblemError, SearchConfig
 
 
 def rows(path: Path) -> list[tuple[str, str | None]]:
@@ -128,9 +128,9 @@ def test_locked_while_a_campaign_runs(maker: Maker) -> None:
     writer = Ledger(maker.path, read_only=False, timeout=0.2)
     before = rows(maker.path)
     with locked(maker.path), pytest.raises(ProblemError, match="locked"):
-        writer.create_campaign("second", maker.space, {})
+        writer.create_campaign("second", maker.space, SearchConfig())
     assert rows(maker.path) == before
-    writer.create_campaign("second", maker.space, {})
+    writer.create_campaign("second", maker.space, SearchConfig())
     assert writer.campaign_names() == ["first", "second"]
 
 
@@ -147,7 +147,7 @@ def test_a_campaign_waits_as_long_as_its_patience_lasts(maker: Maker) -> None:
             return True
 
         ledger.patience = patience
-        ledger.create_campaign("second", maker.space, {})
+        ledger.create_campaign("second", maker.space, SearchConfig())
     assert len(waited) == 2
     assert 0 < waited[0] < waited[1]
     assert ledger.campaign_names() == ["first", "second"]
@@ -161,7 +161,7 @@ def test_a_reader_is_not_held_up_by_a_writer(maker: Maker) -> None:
 def test_a_reader_cannot_write(maker: Maker) -> None:
     reader = Ledger(maker.path)
     with pytest.raises(ProblemError, match="the ledger cannot be written"):
-        reader.create_campaign("second", maker.space, {})
+        reader.create_campaign("second", maker.space, SearchConfig())
     assert reader.campaign_names() == ["first"]
 
 
@@ -172,7 +172,7 @@ def test_a_ledger_that_may_not_be_written(maker: Maker) -> None:
     event.listen(ledger._engine, "begin", lambda c: c.exec_driver_sql("PRAGMA query_only = ON"))
     before = rows(maker.path)
     with pytest.raises(ProblemError, match="the ledger cannot be written") as caught:
-        ledger.create_campaign("second", maker.space, {})
+        ledger.create_campaign("second", maker.space, SearchConfig())
     assert "permissions" in caught.value.problem.fix
     assert rows(maker.path) == before
 
@@ -233,7 +233,9 @@ def test_a_full_disk(maker: Maker) -> None:
 
     def fill() -> None:
         for number in range(1000):
-            made.append(ledger.create_campaign(f"c{number}", maker.space, {"note": "x" * 4000}))
+            made.append(
+                ledger.create_campaign(f"c{number}", maker.space, SearchConfig(dataset="x" * 4000))
+            )
 
     with pytest.raises(ProblemError, match="the disk is full") as caught:
         fill()
@@ -242,7 +244,7 @@ def test_a_full_disk(maker: Maker) -> None:
     ledger.close()
     again = Ledger(maker.path, read_only=False)  # there is room again
     assert len(again.campaign_names()) == 1 + len(made)
-    again.create_campaign("after", maker.space, {})
+    again.create_campaign("after", maker.space, SearchConfig())
     assert again.campaign_names()[-1] == "after"
 
 
@@ -275,4 +277,4 @@ def test_an_unknown_campaign(maker: Maker) -> None:
 
 def test_a_name_that_is_taken(maker: Maker) -> None:
     with pytest.raises(ProblemError, match="is in this ledger already"):
-        maker.ledger.create_campaign("first", maker.space, {})
+        maker.ledger.create_campaign("first", maker.space, SearchConfig())

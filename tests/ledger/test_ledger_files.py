@@ -17,7 +17,7 @@ from ledger_workers import SPACE
 
 from nas.ledger import Ledger
 from nas.ledger.backup import backup
-from nas.schema import Outcome, ProblemError, Status, UsageError
+from nas.schema import Outcome, ProblemError, SearchConfig, Status, UsageError
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_another_driver_after_the_loss_keeps_what_it_records(
 ) -> None:
     path = tmp_path / "runs.db"
     made = Ledger(path, read_only=False)
-    made.create_campaign("eight", SPACE, {})
+    made.create_campaign("eight", SPACE, SearchConfig())
     made.close()
     first = spawn("hang", path)
     assert first.stdout is not None

@@ -9,7 +9,7 @@ from ledger_maker import CONDITIONS, PROBE, SPACE, Maker, epoch
 from sqlalchemy import event
 
 from nas.ledger import Ledger, columns, frames
-from nas.schema import Outcome, Role, Status
+from nas.schema import Outcome, Role, SearchConfig, Status
 
 NAMES = ("campaigns", "candidates", "attempts", "epochs", "experts", "probes", "events")
 
@@ -112,7 +112,7 @@ def test_all_attempts_of_a_candidate(maker: Maker) -> None:
 def test_campaigns_are_kept_apart(maker: Maker) -> None:
     fill(maker)
     again = SPACE.with_(name="other", choices=())
-    second = maker.ledger.create_campaign("second", again, {})
+    second = maker.ledger.create_campaign("second", again, SearchConfig())
     assert second == 2
     everything = maker.ledger.attempts()
     assert len(maker.ledger.attempts("first")) == len(everything) == 4

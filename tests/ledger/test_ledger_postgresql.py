@@ -13,7 +13,7 @@ import nas
 from nas.ledger import Ledger, NewCandidate
 from nas.ledger.backup import backup
 from nas.ledger.summary import summary
-from nas.schema import Cost, ProblemError
+from nas.schema import Cost, ProblemError, SearchConfig
 
 TABLES = ("leaderboard", "family_yield", "cooccurrence", "coverage", "failures")
 
@@ -60,7 +60,7 @@ def test_numbers_beyond_32_bits(new_database: Callable[[], str], tmp_path: Path)
 def test_a_reader_cannot_write(both: tuple[Ledger, Ledger]) -> None:
     _, post = both
     with pytest.raises(ProblemError, match="cannot be written"):
-        post.update_config(1, {})
+        post.update_config(1, SearchConfig())
 
 
 def test_a_ledger_that_another_program_keeps_locked(new_database: Callable[[], str]) -> None:

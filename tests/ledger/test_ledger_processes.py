@@ -14,14 +14,14 @@ import pytest
 from ledger_workers import SPACE, candidate, start, store
 
 from nas.ledger import Ledger, Owner
-from nas.schema import Status
+from nas.schema import SearchConfig, Status
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
 def campaign(path: Path | str) -> None:
     ledger = Ledger(path, read_only=False)
-    ledger.create_campaign("first", SPACE, {})
+    ledger.create_campaign("first", SPACE, SearchConfig())
     ledger.close()
 
 

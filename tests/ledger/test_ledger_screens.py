@@ -14,7 +14,7 @@ from nas.ledger.screens import (
     screen_of_experts,
     screened,
 )
-from nas.schema import ProblemError
+from nas.schema import ProblemError, ScreenConfig
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def put(ledger: Ledger, count: int) -> int:
         for n in range(count)
     )
     return put_screen(
-        ledger, SPACE, {}, [], rows, total=99, val_images=1, test_images=2, seconds=3.0
+        ledger, SPACE, ScreenConfig(), [], rows, total=99, val_images=1, test_images=2, seconds=3.0
     )
 
 
@@ -84,7 +84,15 @@ def test_a_screen_that_breaks_off_leaves_nothing(maker: Maker) -> None:
 
     with pytest.raises(RuntimeError):
         put_screen(
-            maker.ledger, SPACE, {}, [], rows(), total=9, val_images=1, test_images=2, seconds=3.0
+            maker.ledger,
+            SPACE,
+            ScreenConfig(),
+            [],
+            rows(),
+            total=9,
+            val_images=1,
+            test_images=2,
+            seconds=3.0,
         )
     with pytest.raises(ProblemError, match="no screen"):
         screen_of(maker.ledger)

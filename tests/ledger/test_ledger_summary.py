@@ -13,7 +13,7 @@ from sqlalchemy import update
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger import models as m
 from nas.ledger.summary import summary
-from nas.schema import Outcome, ProblemError, Role, Status
+from nas.schema import Outcome, ProblemError, Role, SearchConfig, Status
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_campaign_that_has_just_begun(maker: Maker) -> None:
 
 def test_configurations_without_limits(tmp_path: Path) -> None:
     s = summary(Maker(tmp_path / "runs.db").ledger)
-    assert (s.budget_seconds, s.trials, s.eta_seconds, s.dataset) == (None, None, None, None)
+    assert (s.budget_seconds, s.trials, s.eta_seconds) == (None, None, None)
 
 
 def test_a_driver_that_is_gone(maker: Maker) -> None:
@@ -119,7 +119,7 @@ def test_silence(maker: Maker) -> None:
 
 
 def test_by_name(maker: Maker) -> None:
-    maker.ledger.create_campaign("second", maker.space, {})
+    maker.ledger.create_campaign("second", maker.space, SearchConfig())
     maker.trained("ant_s", "bee_s", val=0.8, role=Role.CONFIRM)
     assert summary(maker.ledger).campaign == "second"  # the latest
     assert summary(maker.ledger, "first").counts["confirm"] == {"ok": 1}

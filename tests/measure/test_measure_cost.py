@@ -10,10 +10,8 @@ from nas.measure import (
     cost,
     meta_cost,
     overhead,
+    probe,
     too_large,
-)
-from nas.measure import (
-    profile as probe,
 )
 from nas.measure.saved import saved_bytes
 from nas.schema import (

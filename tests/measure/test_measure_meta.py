@@ -41,7 +41,7 @@ def test_attention_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "size", "said"),
+    ("member", "size", "messages"),
     [
         (Member(model="no_such_model"), 32, "does not build: RuntimeError: Unknown model"),
         (Member(model="resnet18", args={"img_size": 32}), 32, "does not build: TypeError"),

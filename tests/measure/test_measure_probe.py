@@ -39,7 +39,8 @@ def test_a_gpu_without_bf16_is_probed_in_fp32(
 
 
 @pytest.mark.parametrize(
-    ("device", "said"), [("cuda", "torch sees no GPU"), ("tpu", "no device tpu — use cpu or cuda")]
+    ("device", "messages"),
+    [("cuda", "torch sees no GPU"), ("tpu", "no device tpu — use cpu or cuda")],
 )
 def test_a_device_that_is_not_there(
     device: str, messages: str, monkeypatch: pytest.MonkeyPatch

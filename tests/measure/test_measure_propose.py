@@ -4,23 +4,9 @@ import pytest
 import timm
 
 from nas import space
-from nas.measure import candidates, meta_cost, parse_count, proposed_space
+from nas.measure import candidates, meta_cost, proposed_space
 from nas.measure.propose import _targets
 from nas.schema import Member, ProblemError
-
-
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [("12M", 12_000_000), ("500k", 500_000), ("1.5m", 1_500_000), ("2B", 2 * 10**9), ("7", 7)],
-)
-def test_counts_as_people_type_them(text: str, count: int) -> None:
-    assert parse_count(text) == count
-
-
-@pytest.mark.parametrize("text", ["", "M", "-3M", "0", "12 M M", "1e6", "12MB", "١M", "nan"])
-def test_other_counts_are_refused(text: str) -> None:
-    with pytest.raises(ProblemError, match="is not a count — write 500k, 12M or 12000000"):
-        parse_count(text)
 
 
 def test_sizes_in_equal_ratios() -> None:

@@ -19,7 +19,7 @@ from nas.report.page import page_data, to_json
 from nas.report.page.serialize import Column, values
 from nas.report.page.serialize import table as as_table
 from nas.report.page.snapshot import Snapshot
-from nas.schema import ExpertAxis, Member, ProblemError, Space
+from nas.schema import ExpertAxis, Member, ProblemError, SearchConfig, Space
 
 
 def column(table: dict[str, Any], name: str) -> list[Any]:
@@ -88,7 +88,7 @@ def test_a_space_without_families(tmp_path: Path) -> None:
 
 def test_another_campaign_may_be_requested(maker: Maker) -> None:
     maker.trained("ant_s", "bee_s", val=0.5)
-    maker.ledger.create_campaign("second", TOY, {})
+    maker.ledger.create_campaign("second", TOY, SearchConfig())
     assert page_data(maker.ledger)["campaign"] == "second"
     first = page_data(maker.ledger, "first")
     assert first["sections"]["leaders"]["total"] == 1

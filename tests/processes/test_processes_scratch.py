@@ -71,7 +71,7 @@ def test_a_killed_process_s_sandbox_is_cleared_by_the_next(temporary: Path) -> N
     script = temporary / "killed.py"
     script.write_text(
         "import os, signal\n"
-        "from nas.execute import Sandbox\n"
+        "from nas.processes import Sandbox\n"
         "if __name__ == '__main__':\n"
         "    sandbox = Sandbox()\n"
         "    assert sandbox.call(os.mkdir, 'made').ok\n"

@@ -140,9 +140,9 @@ def test_a_card() -> None:
     config = {
         "candidate": {
             "task": {"dataset": HOSTILE, "split_seed": 0},
-            "recipe": {"epochs": 1, "batch_size": 2, "lr": 0.1},
             "experts": [1, 2],
         },
+        "recipe": {"epochs": 1, "batch_size": 2, "lr": 0.1},
         "families": HOSTILE,
         "key": HOSTILE,
         "nas": "1",

@@ -14,7 +14,7 @@ from tracked import tracked
 from nas.ledger.screens import SCORES, put_screen
 from nas.report import FORMATS, Terminal, render
 from nas.report.cells import cell, header
-from nas.schema import ProblemError
+from nas.schema import ProblemError, ScreenConfig
 
 FRAME = pd.DataFrame(
     {
@@ -170,7 +170,7 @@ def test_every_shipped_report_renders_in_every_format(maker: object, tmp_path: P
     maker.trained("ant_s", "bee_s", val=0.9, inside=(0.8, 0.7))  # type: ignore[attr-defined]
     row = {"families": "ant+bee", "members": "ant_s+bee_s", **dict.fromkeys(SCORES), "uniform": 1}
     sizes = {"total": 1, "val_images": 9, "test_images": 9, "seconds": 1.0}
-    put_screen(maker.ledger, SPACE, {}, [], [row], **sizes)  # type: ignore[attr-defined]
+    put_screen(maker.ledger, SPACE, ScreenConfig(), [], [row], **sizes)  # type: ignore[attr-defined]
     ledger = nas.Ledger(tmp_path / "runs.db")
     for name, path in tables().items():
         if not tracked([path]):

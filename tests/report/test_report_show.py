@@ -11,7 +11,7 @@ from nas.ledger import Ledger
 from nas.ledger.lookup import find
 from nas.report import Terminal
 from nas.report.show import details, shown
-from nas.schema import Outcome, ProblemError, Role, Status
+from nas.schema import Outcome, ProblemError, Role, SearchConfig, Status
 
 
 def text_of(found: dict[str, object]) -> str:
@@ -121,7 +121,7 @@ def test_numbers_are_the_search_s_and_the_campaign_s(maker: Maker) -> None:
     confirmed = maker.trained("ant_s", "bee_s", val=0.6, replicate=1, role=Role.CONFIRM)
     assert key_of(maker, "#0") == claim.candidate.key
     assert details(maker.ledger, confirmed.candidate.key)["role"] == "confirm"
-    maker.ledger.create_campaign("second", maker.space, {})
+    maker.ledger.create_campaign("second", maker.space, SearchConfig())
     with pytest.raises(ProblemError, match="no candidate"):
         find(maker.ledger, "#0")  # the latest campaign has none
     assert key_of(maker, "#0", "first") == claim.candidate.key

@@ -106,7 +106,7 @@ def test_a_family_that_surely_collapses_is_dropped(tmp_path: Path) -> None:
     assert recommended(maker.ledger).drop == ("fox",)
 
 
-@pytest.mark.parametrize(("pairs", "said"), [(0, "none of 60"), (5, "only 20 of 60")])
+@pytest.mark.parametrize(("pairs", "messages"), [(0, "none of 60"), (5, "only 20 of 60")])
 def test_where_too_few_learned_nothing_is_reported_of_families(
     tmp_path: Path, pairs: int, messages: str
 ) -> None:
@@ -170,7 +170,7 @@ def test_the_page_says_what_effects_are_of(filled: Maker) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "lost", "said"),
+    ("inputs", "lost", "messages"),
     [
         (SKEWED.with_(val_counts=()), 0, "the commonest class is taken as one of 3"),
         (None, 0, "whether runs collapsed cannot be told"),

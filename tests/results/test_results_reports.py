@@ -12,7 +12,7 @@ from tracked import tracked
 import nas
 from nas.results import tables
 from nas.results.aggregates import wilson
-from nas.schema import Choice, Outcome, Role, Space, Status
+from nas.schema import Choice, Outcome, Role, SearchConfig, Space, Status
 
 
 def rows(maker: Maker, name: str, *index: str) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def test_leaderboard_ties_go_to_the_earlier(maker: Maker) -> None:
 
 
 def test_the_latest_campaign_is_meant(filled: Maker) -> None:
-    filled.ledger.create_campaign("second", filled.space, {})
+    filled.ledger.create_campaign("second", filled.space, SearchConfig())
     assert nas.table("leaderboard", filled.ledger).empty
     assert len(nas.table("leaderboard", filled.ledger, "first")) == 2
 
@@ -220,7 +220,7 @@ def test_every_column_is_documented(filled: Maker, name: str) -> None:
 @pytest.mark.parametrize("name", OF_CAMPAIGNS)
 def test_a_space_without_experts(maker: Maker, name: str) -> None:
     space = Space(name="plain", choices=(Choice(name="depth", values=(1, 2)),))
-    maker.ledger.create_campaign("plain", space, {})
+    maker.ledger.create_campaign("plain", space, SearchConfig())
     assert isinstance(nas.table(name, maker.ledger), pd.DataFrame)
 
 

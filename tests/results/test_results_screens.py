@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from ledger_maker import SPACE, Maker
 
 import nas
+from nas.ledger.records import ScreenExpert
 from nas.ledger.screens import SCORES, put_screen
 from nas.results import tables
-from nas.schema import ProblemError
+from nas.schema import ProblemError, ScreenConfig
 
 SCREENS = ["screen", "screen_families", "screen_front", "screen_pairs"]
 UNIFORM = {
@@ -40,10 +41,10 @@ def screened(maker: Maker) -> Maker:
         for families, uniform in UNIFORM.items()
     ]
     experts = [
-        {"key": f, "family": f, "model": f"{f}_s", "val_acc": n / 10, "seconds": 1.0}
+        ScreenExpert(f, f, f"{f}_s", val_acc=n / 10, seconds=1.0)
         for n, f in enumerate(("ant", "bee", "cat", "dog"), start=5)
     ]
-    config = {"dataset": "digits"}
+    config = ScreenConfig(dataset="digits")
     put_screen(
         maker.ledger,
         SPACE,
@@ -70,15 +71,12 @@ def test_it_is_the_latest_s_or_the_named_campaign_s_or_the_named_one(screened: M
     """The campaign was drawn from the first of two, whose dogs alone were right on .8."""
     ledger = screened.ledger
     row = ledger.campaign("first")
-    ledger.update_config(row.id, {**row.config, "screen": 1})
+    ledger.update_config(row.id, row.config.with_(screen=1))
     rows = [{"families": "ant+bee", "members": "ant_s+bee_s", **dict.fromkeys(SCORES)}]
     rows[0] |= {"uniform": 0.7, "oracle": 0.8}
-    experts = [
-        {"key": f, "family": f, "model": f"{f}_s", "val_acc": 0.1, "seconds": 1.0}
-        for f in ("ant", "bee")
-    ]
+    experts = [ScreenExpert(f, f, f"{f}_s", val_acc=0.1, seconds=1.0) for f in ("ant", "bee")]
     counts = {"total": 1, "val_images": 100, "test_images": 50, "seconds": 1.0}
-    put_screen(ledger, SPACE, {"dataset": "digits"}, experts, rows, **counts)  # type: ignore[arg-type]
+    put_screen(ledger, SPACE, ScreenConfig(dataset="digits"), experts, rows, **counts)  # type: ignore[arg-type]
 
     def alone(**which: object) -> dict[str, float]:
         found = nas.table("screen_families", ledger, **which)  # type: ignore[arg-type]
@@ -134,7 +132,7 @@ def test_a_sample_says_so(screened: Maker) -> None:
     put_screen(
         screened.ledger,
         SPACE,
-        {"dataset": "digits"},
+        ScreenConfig(dataset="digits"),
         [],
         [{"families": "ant+bee", "members": "a+b", **dict.fromkeys(SCORES), "uniform": 0.5}],
         total=4_000_000,
@@ -168,7 +166,7 @@ def test_the_front_is_what_comparing_all_with_all_gives(
         for n, (accuracy, params, latency) in enumerate(ordered)
     ]
     sizes = {"total": len(rows), "val_images": 10, "test_images": 10, "seconds": 1.0}
-    put_screen(maker.ledger, SPACE, {"dataset": "digits"}, [], rows, **sizes)
+    put_screen(maker.ledger, SPACE, ScreenConfig(dataset="digits"), [], rows, **sizes)
     found = nas.table("screen_front", maker.ledger)
     front = {
         point

@@ -8,7 +8,7 @@ from ledger_maker import Maker
 
 import nas
 from nas.results import CampaignData, question, table, tables
-from nas.schema import ProblemError
+from nas.schema import ProblemError, SearchConfig
 
 QUESTION = '"""How many candidates are there?\n\nOne row.\n"""\n'
 
@@ -69,7 +69,7 @@ def test_it_must_give_a_frame(own: Path, filled: Maker) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "line", "said"),
+    ("code", "line", "messages"),
     [
         ("def table(frames):\n    x = frames.candidates\n    return x['nope']\n", 7, "KeyError"),
         ("def table(frames:\n    pass\n", 5, "SyntaxError"),
@@ -113,6 +113,6 @@ def test_frames_read_once_and_only_what_is_queried(filled: Maker) -> None:
     assert frames.candidates is frames.candidates
     assert "attempts" not in vars(frames)
     assert frames.space == filled.space
-    assert frames.config == {"sampler": "uniform"}
+    assert frames.config == SearchConfig(sampler="uniform")
     for name in ("attempts", "epochs", "experts", "events", "probes"):
         assert len(getattr(frames, name)) == len(getattr(filled.ledger, name)())

@@ -6,8 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 import nas
-from nas.campaign import CampaignConfig
-from nas.schema import Candidate, Choice, Frozen, Recipe, Space, Task
+from nas.schema import Candidate, Choice, Frozen, Recipe, SearchConfig, Space, Task
 
 SPACE = Space(name="s", choices=(Choice(name="a", values=(1,)),))
 
@@ -24,8 +23,8 @@ SPACE = Space(name="s", choices=(Choice(name="a", values=(1,)),))
         (SPACE, {"choices": ()}),
         (SPACE, {"image_size": 4}),
         (SPACE, {"recipe": {"epochs": 0}}),
-        (CampaignConfig(), {"workers": 0}),
-        (CampaignConfig(), {"budget_seconds": float("inf")}),
+        (SearchConfig(), {"workers": 0}),
+        (SearchConfig(), {"budget_seconds": float("inf")}),
     ],
     ids=str,
 )

@@ -155,23 +155,23 @@ NOT_PLAIN = {
 }
 
 
-@pytest.mark.parametrize(("old", "new", "said"), MISSPELT.values(), ids=MISSPELT)
+@pytest.mark.parametrize(("old", "new", "messages"), MISSPELT.values(), ids=MISSPELT)
 def test_unknown_fields_name_the_nearest(old: str, new: str, messages: str) -> None:
     assert refusal(changed(f"{old}:", f"{new}:")) == f"my.yaml:{messages}"
 
 
-@pytest.mark.parametrize(("old", "new", "said"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("old", "new", "messages"), WRONG.values(), ids=WRONG)
 def test_wrong_values_say_what_was_expected(old: str, new: str, messages: str) -> None:
     assert refusal(changed(old, new)) == f"my.yaml:{messages}"
 
 
-@pytest.mark.parametrize(("old", "new", "said"), NOT_PLAIN.values(), ids=NOT_PLAIN)
+@pytest.mark.parametrize(("old", "new", "messages"), NOT_PLAIN.values(), ids=NOT_PLAIN)
 def test_what_is_not_plain_yaml_is_refused(old: str, new: str, messages: str) -> None:
     assert refusal(changed(old, new)).startswith(f"my.yaml:{messages}")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "messages"),
     [
         (
             f"experts: {{choose: 1, families: {{{', '.join(f'f{i}: [m]' for i in range(2001))}}}}}",

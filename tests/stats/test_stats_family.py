@@ -160,7 +160,7 @@ def test_too_few_results_give_no_number(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "said"), [(1, "1 result is too few"), (3, "3 results are too few")]
+    ("count", "messages"), [(1, "1 result is too few"), (3, "3 results are too few")]
 )
 def test_few_results_make_no_family_hopeless(count: int, messages: str) -> None:
     """What is in all of them need not be in the next."""

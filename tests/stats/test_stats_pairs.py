@@ -104,9 +104,10 @@ def test_the_rule() -> None:
     assert str(rule(0.0, -0.005, 0.005)) == "keep"  # surely not a point worse
     assert str(rule(-0.005, -0.007, -0.003)) == "keep"  # worse, and too little to care about
     assert str(rule(-0.03, -0.05, -0.011)) == "drop"
-    assert str(rule(nan, nan, nan, reported="never drawn")) == "needs more draws"
+    assert str(rule(nan, nan, nan, not_estimable="never drawn")) == "needs more draws"
     assert (
-        str(rule(nan, nan, nan, reported="in all of them", never_estimable=True)) == "cannot tell"
+        str(rule(nan, nan, nan, not_estimable="in all of them", never_estimable=True))
+        == "cannot tell"
     )
     # Half width .04 around .01, .02 above −.01: (.04/.02)² = 4 × 40 results, half of draws succeed.
     assert str(rule(0.01, -0.03, 0.05)) == "needs 240 more draws"
@@ -124,12 +125,12 @@ def test_a_family_is_dropped_for_collapsing_only_where_it_is_to_blame() -> None:
     worse = "a collapses more than the rest"
     unknown = (nan, nan, nan)
     reported = "9 of 10 runs with it collapsed"
-    assert rule(*unknown, collapses=worse, learned_high=0.4, reported=reported) == Advice(
+    assert rule(*unknown, collapses=worse, learned_high=0.4, not_estimable=reported) == Advice(
         "drop", worse
     )
-    assert str(rule(*unknown, learned_high=0.4, reported=reported)) == "needs more draws"
+    assert str(rule(*unknown, learned_high=0.4, not_estimable=reported)) == "needs more draws"
     assert (
-        str(rule(*unknown, collapses=worse, learned_high=0.6, reported=reported))
+        str(rule(*unknown, collapses=worse, learned_high=0.6, not_estimable=reported))
         == "needs more draws"
     )
 

@@ -11,7 +11,7 @@ from nas.campaign import trackers
 from nas.campaign.trackers import Recorder, check_log, make_recorder
 from nas.campaign.trackers.background import BackgroundLogger
 from nas.ledger import LeasedCandidate
-from nas.schema import Epoch, Outcome, ProblemError, Status, Trial
+from nas.schema import Epoch, Outcome, ProblemError, SearchConfig, Status, Trial
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sqlalchemy.exc.SADeprecationWarning"  # MLflow's own, with SQLAlchemy 2.1
@@ -254,22 +254,22 @@ def test_resume_keeps_the_log_or_changes_it(
 ) -> None:
     from typer.testing import CliRunner
 
-    from nas.campaign import CampaignConfig
     from nas.cli import run_and_print
     from nas.cli.app import app
     from nas.ledger import Ledger
+    from nas.schema import CampaignConfig
     from nas.space import load
 
     ledger = Ledger(tmp_path / "runs.db", read_only=False)
-    config = CampaignConfig(trials=1, executor="local", log="tensorboard")
-    ledger.create_campaign("c", load("tiny"), config.model_dump(mode="json"))
+    config = SearchConfig(trials=1, executor="local", log="tensorboard")
+    ledger.create_campaign("c", load("tiny"), config)
     requests: list[CampaignConfig] = []
     monkeypatch.setattr(run_and_print, "work", lambda ledger, name, config: requests.append(config))
     where = ["--db", str(tmp_path / "runs.db")]
     done = CliRunner().invoke(app, ["resume", *where, *given], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert [config.log for config in requests] == [kept]
-    assert ledger.campaign("c").config["log"] == kept
+    assert ledger.campaign("c").config.log == kept
 
 
 @pytest.mark.slow

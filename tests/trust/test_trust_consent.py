@@ -12,7 +12,6 @@ from ledger_maker import Maker
 from typer.testing import CliRunner
 
 from nas import resources, trust
-from nas.campaign import CampaignConfig
 from nas.campaign.checks import check_consent
 from nas.campaign.dry_run import DryRun, as_json
 from nas.campaign.proposals import Proposer
@@ -23,7 +22,7 @@ from nas.processes import Sandbox
 from nas.render import CandidateError, runs_unasked
 from nas.results import passed_over, table, tables
 from nas.sample import UniformSampler
-from nas.schema import Choice, ExpertAxis, Member, ProblemError, Recipe, Space, Task
+from nas.schema import Choice, ExpertAxis, Member, ProblemError, Recipe, SearchConfig, Space, Task
 
 RUN = '__import__("pathlib").Path("PWNED").touch()\n'
 OWN = f'"""What?"""\n{RUN}import pandas as pd\ndef table(frames): return pd.DataFrame()\n'
@@ -154,22 +153,22 @@ class TestTemplates:
     ) -> None:
         families = {f"f{i}": (Member(model=f"m{i}"),) for i in range(4)}
         space = Space(name="mine", experts=ExpertAxis(k=2, families=families))
-        check_consent(space, CampaignConfig())
+        check_consent(space, SearchConfig())
         own = copied(here, name)
         with pytest.raises(ProblemError, match="would take the place") as caught:
-            check_consent(space, CampaignConfig())
+            check_consent(space, SearchConfig())
         assert f"`nas trust {own}`" in caught.value.problem.fix
         if name == "single.py.j2":
-            check_consent(space, CampaignConfig(controls=False))
+            check_consent(space, SearchConfig(controls=False))
         trust.trust([own])
-        check_consent(space, CampaignConfig())
+        check_consent(space, SearchConfig())
         own.write_text(own.read_text() + "# and more\n")
         with pytest.raises(ProblemError):
-            check_consent(space, CampaignConfig())
+            check_consent(space, SearchConfig())
 
     def test_one_of_another_name_is_requested_with_its_space(self, here: Path) -> None:
         (here / "templates" / "nano.py.j2").write_text(NANO)
-        check_consent(SPACE, CampaignConfig())
+        check_consent(SPACE, SearchConfig())
 
     def test_one_that_appears_under_a_campaign_stops_it(self, here: Path) -> None:
         """It is told as other faults of a candidate are, so that what runs beside it ends well."""
@@ -202,14 +201,14 @@ class TestDryRun:
         own = here / "templates" / "nano.py.j2"
         own.write_text(NANO)
         messages: list[str] = []
-        for drawn in DryRun(SPACE, CampaignConfig(), 2, say=messages.append):
+        for drawn in DryRun(SPACE, SearchConfig(), 2, say=messages.append):
             found = as_json(drawn)
             assert found["params"] is found["macs"] is found["memory_bytes"] is None
             assert "WIDTH" in drawn.code
         assert ["nas trust templates" in line for line in messages] == [True]
         trust.trust([own])
         monkeypatch.setattr(sys.modules["nas.measure.cost"], "execute", None)  # of this process
-        [drawn] = DryRun(SPACE, CampaignConfig(), 1, say=messages.append)
+        [drawn] = DryRun(SPACE, SearchConfig(), 1, say=messages.append)
         assert as_json(drawn)["params"] is not None
         assert len(messages) == 1
         assert not (here / "PWNED").exists()  # it was run, and elsewhere
@@ -231,7 +230,7 @@ class TestDryRun:
         families = {name: (Member(model=f"test_{name}"),) for name in ("resnet", "vit")}
         space = Space(name="mine", image_size=160, experts=ExpertAxis(k=2, families=families))
         messages: list[str] = []
-        [drawn] = DryRun(space, CampaignConfig(), 1, say=messages.append)
+        [drawn] = DryRun(space, SearchConfig(), 1, say=messages.append)
         assert counted == [drawn.code]
         assert drawn.cost is not None
         assert drawn.cost.params > 10**9
@@ -301,7 +300,7 @@ class TestCommand:
         families = {f"f{i}": (Member(model=f"m{i}"),) for i in range(4)}
         space = Space(name="mine", experts=ExpertAxis(k=2, families=families))
         with nullcontext() if answer else pytest.raises(ProblemError, match="nobody asked for"):
-            cli.ask_about_templates(space, CampaignConfig())
+            cli.ask_about_templates(space, SearchConfig())
         assert requests[1:] == [
             "templates/single.py.j2 has the name of one of nas's own. Run it in its place?"
         ]

@@ -13,7 +13,6 @@ from nas.experts import Bank, BankError
 from nas.measure.latency import measure_latency
 from nas.schema import Outcome, Status
 from nas.train import load_model
-from nas.worker.bank_experts import recipe_of
 from nas.worker.evaluate import WEIGHTS
 
 PAIR = MIXTURE.replace("(4, 6, 8)", "(8, 8)").replace("Gate(3)", "Gate(2)")
@@ -85,7 +84,7 @@ def test_a_tuned_expert_trains_on_by_itself(bank: Bank, make_trial: Any, tmp_pat
     begun = bank.entry(deposit(make_trial, tmp_path, 1, "alpha").candidate.key)
     trial = deposit(make_trial, tmp_path, 5, "alpha", warm=(begun.key,))
     recipe = trial.candidate.recipe
-    assert recipe_of(trial.candidate).lr == pytest.approx(recipe.lr * recipe.warm_lr)
+    assert trial.candidate.training_recipe.lr == pytest.approx(recipe.lr * recipe.warm_lr)
     _, outcome = finish(trial)
     assert outcome.status is Status.OK, outcome.detail
     tuned = bank.entry(trial.candidate.key)
@@ -162,7 +161,7 @@ def test_the_rate_of_trained_experts_is_turned_down_and_the_gate_s_is_not(
     bank: Bank, make_trial: Any
 ) -> None:
     trial = warm(make_trial, bank, "finetuned", recipe={"lr": 0.01, "warm_lr": 0.2})
-    recipe = recipe_of(trial.candidate)
+    recipe = trial.candidate.training_recipe
     assert recipe.lr == pytest.approx(0.002)
     assert recipe.lr * recipe.gate_lr_multiplier == pytest.approx(0.02)
 

@@ -37,7 +37,7 @@ def trials_of(ledger: Ledger, campaign: str) -> list[FrozenTrial]:
     tried: dict[int, list[dict[str, Any]]] = {}
     for attempt in attempts.values():
         tried.setdefault(attempt["candidate"], []).append(attempt)
-    distributions = _distributions(Space.model_validate(ledger.campaign(campaign).space))
+    distributions = _distributions(ledger.campaign(campaign).space)
     found = []
     for row in rows:
         own = tried.get(row["candidate"], [])

@@ -126,8 +126,9 @@ def _opened(path: Path, url: str) -> Iterator[Any]:
 
 def _about(ledger: Ledger, name: str) -> dict[str, Any]:
     row = ledger.campaign(name)
-    settings = {n: row.config.get(n) for n in ("dataset", "sampler", "seed", "scheduler")}
-    about = {"ledger": ledger.place, "space": row.space.get("name"), **settings}
+    config = row.config
+    settings = {n: getattr(config, n) for n in ("dataset", "sampler", "seed", "scheduler")}
+    about = {"ledger": ledger.place, "space": row.space.name, **settings}
     return {key: value for key, value in about.items() if value is not None}
 
 

@@ -9,7 +9,7 @@ from nas.ledger.sources import environments
 from nas.ledger.summary import Summary
 from nas.report.cells import cell
 from nas.report.page.snapshot import Snapshot
-from nas.schema import Role, Space, format_duration
+from nas.schema import CampaignConfig, Role, Space, format_duration
 
 Facts = list[tuple[str, str]]
 _OUTSIDE = ("platform", "cpus", "gpus", "commit", "nas")
@@ -19,7 +19,7 @@ _OUTSIDE = ("platform", "cpus", "gpus", "commit", "nas")
 def about(ledger: Snapshot, summary: Summary) -> dict[str, Any]:
     """`asked`, `run`, `versions`, `recipe`: lists of (name, text)."""
     row = ledger.campaign(summary.campaign)
-    space = Space.model_validate(row.space)
+    space = row.space
     found = environments(ledger, summary.campaign)
     return {
         "settings": _settings(space, row.config),
@@ -29,7 +29,7 @@ def about(ledger: Snapshot, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _settings(space: Space, config: Mapping[str, Any]) -> Facts:
+def _settings(space: Space, config: CampaignConfig) -> Facts:
     facts: dict[str, Any] = {}
     if axis := space.experts:
         facts["Space"] = (
@@ -41,18 +41,16 @@ def _settings(space: Space, config: Mapping[str, Any]) -> Facts:
     for choice in space.choices:
         facts[f"Gate: {_words(choice.name)}"] = ", ".join(str(value) for value in choice.values)
     facts["Template"] = f"{space.template}, {space.image_size} px, {space.channels} channels"
-    facts["Data"] = config.get("dataset")
-    facts["Split seed"] = config.get("split_seed")
-    facts["Sampler"] = config.get("sampler")
-    facts["Seed"] = config.get("seed")
-    facts["Early stopping"] = {"fifo": "none"}.get(str(config.get("scheduler"))) or config.get(
-        "scheduler"
-    )
-    budget, trials = config.get("budget_seconds"), config.get("trials")
+    facts["Data"] = config.dataset
+    facts["Split seed"] = config.split_seed
+    facts["Sampler"] = config.sampler
+    facts["Seed"] = config.seed
+    facts["Early stopping"] = {"fifo": "none"}.get(config.scheduler, config.scheduler)
+    budget, trials = config.budget_seconds, config.trials
     limits = [format_duration(budget) if budget else "", _many(trials, "trial") if trials else ""]
     facts["Budget"] = " or ".join(filter(None, limits)) or "no limit"
-    facts["Executor"] = config.get("executor")
-    facts["Keep weights"] = config.get("keep_weights")
+    facts["Executor"] = config.executor
+    facts["Keep weights"] = config.keep_weights
     return _lines(facts)
 
 

@@ -6,7 +6,8 @@ import pandas as pd
 
 from nas.report.page.serialize import Column, table
 from nas.report.page.snapshot import Snapshot
-from nas.results.aggregates import FAILED, ended
+from nas.results.aggregates import ended
+from nas.results.outcomes import FAILED
 
 LATEST = 200
 """Failed attempts that are listed one by one."""

@@ -53,7 +53,7 @@ def screening(ledger: Snapshot, campaign: str, limit: int) -> dict[str, Any] | N
     None for a campaign that was not drawn from a screen.
     """
     frames = ledger.frames(campaign)
-    if frames.config.get("screen") is None:
+    if frames.config.screen is None:
         return None
     trained = arms(frames)
     drawn = frames.candidates.set_index("candidate")[["number", "key"]]
@@ -72,7 +72,7 @@ def screened(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
     None for a campaign that was not drawn from a screen.
     """
     frames = ledger.frames(campaign)
-    if frames.config.get("screen") is None:
+    if frames.config.screen is None:
         return None
     rows = frames.screened.assign(latency_ms=lambda every: 1000 * every["latency"])
     fronts = {axis: front(rows[axis], rows["uniform"]) for axis in _TITLES}

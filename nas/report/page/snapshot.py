@@ -1,12 +1,10 @@
 """A ledger as it is at one moment: all that a page shows is read in one transaction, and once."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.orm import Session
-
 from nas.ledger import Ledger
+from nas.ledger.snapshot import LedgerSnapshot
 from nas.report.stats_process import VERDICT, StatsProcess
 from nas.results import CampaignData, answer
 
@@ -24,36 +22,15 @@ EPOCHS = frozenset(
 """What the page wants of epochs: of the most numerous rows no more is read than that."""
 
 
-class Snapshot(Ledger):
-    """A read-only ledger whose sessions are all the same transaction.
-
-    What a running campaign writes meanwhile is not seen, so no table contradicts another, and
-    each DataFrame is read once however many analyses ask for it. Readers do not block writers.
-    """
+class Snapshot(LedgerSnapshot):
+    """Each DataFrame is read once, however many analyses use it."""
 
     def __init__(self, ledger: Ledger, beside: StatsProcess | None = None) -> None:
         """With `beside`, what was asked of it is taken from there."""
         super().__init__(ledger.url)
         self._beside = beside
-        self._session: Session | None = None
         self._read: dict[tuple[str, str | None], pd.DataFrame] = {}
         self._frames: dict[str, CampaignData] = {}
-
-    @contextmanager
-    def open(self) -> Iterator["Snapshot"]:
-        """Holds the transaction."""
-        try:
-            with super().session() as self._session:
-                yield self
-        finally:
-            self._session = None
-            self.close()
-
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """The snapshot's own transaction."""
-        assert self._session is not None, "open() holds it"
-        yield self._session
 
     def frames(self, campaign: str) -> CampaignData:
         """What the analyses of a campaign share."""

@@ -7,7 +7,7 @@ import pandas as pd
 
 from nas.report.page.serialize import Column, table, values
 from nas.report.page.snapshot import Snapshot
-from nas.results.aggregates import FAILED
+from nas.results.outcomes import FAILED
 
 POINTS = 240
 """Steps of the cumulative curves: finer than any screen."""

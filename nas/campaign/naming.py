@@ -1,0 +1,25 @@
+"""What a campaign may be called, and what it is called where nobody says."""
+
+import re
+
+from nas.schema import Space, UsageError
+
+
+def check_name(name: str) -> None:
+    """Raises ProblemError for a name that could not be typed back."""
+    if not re.fullmatch(r"\w[\w .:+@/-]{0,99}", name):
+        raise UsageError(
+            f"{name!r} cannot name a campaign",
+            where="--name",
+            fix="begin with a letter or digit; letters, digits and . : + @ / - follow, to 100",
+        )
+
+
+def default_name(space: Space, dataset: str, taken: list[str]) -> str:
+    """`moe4-cifar10`, `moe4-cifar10-2`, …: the first that no campaign has."""
+    base = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{space.name}-{dataset.rsplit('/', 1)[-1]}")
+    name, n = base, 1
+    while name in taken:
+        n += 1
+        name = f"{base}-{n}"
+    return name

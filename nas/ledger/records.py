@@ -1,0 +1,200 @@
+"""What the ledger gives away of its rows: frozen values, whole, with nothing of SQL in them."""
+
+from dataclasses import dataclass, field, fields
+from typing import TypeVar
+
+from nas.ledger import models as m
+from nas.ledger.leases import candidate_of
+from nas.schema import CampaignConfig, Candidate, ScreenConfig, Space, campaign_config
+
+
+@dataclass(frozen=True)
+class CampaignRecord:
+    """A campaign: what was asked, and how long it has worked."""
+
+    id: int
+    name: str
+    created_at: float
+    """Seconds since 1970-01-01 UTC, as all times here."""
+    space: Space
+    """As it was when the campaign began."""
+    config: CampaignConfig
+    state: str
+    """running, stopped (resumable) or done."""
+    worked_seconds: float
+    heartbeat_at: float | None
+    """A driver's last sign of life; None before the first."""
+
+
+@dataclass(frozen=True)
+class ScreenExpert:
+    """An expert of the bank as a screen found it."""
+
+    key: str
+    family: str
+    model: str
+    val_acc: float | None = None
+    seconds: float = 0.0
+    """That training it took, that of the expert it was tuned from included."""
+    proxies: dict[str, float] = field(default_factory=dict)
+    """Zero-cost proxies before its training, by name."""
+
+
+@dataclass(frozen=True)
+class ScreenRecord:
+    """A screen: the pass, without its rows."""
+
+    id: int
+    created_at: float
+    space: Space
+    config: ScreenConfig
+    experts: tuple[ScreenExpert, ...]
+    total: int
+    """Mixtures that the space has of these experts."""
+    left_out: int
+    """Mixtures passed over as too large or too slow."""
+    val_images: int
+    test_images: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CandidateRecord:
+    """A candidate with its code and its one final result."""
+
+    id: int
+    role: str
+    number: int
+    spec: Candidate
+    code: str
+    outcome: str | None
+    """None while it is open."""
+    final_attempt: int | None
+    macs: int | None
+    memory_bytes: int | None
+    """Estimated need of one training step."""
+
+    @property
+    def key(self) -> str:
+        return self.spec.key
+
+
+@dataclass(frozen=True)
+class AttemptRecord:
+    """One attempt. What was not measured is None; accuracies lie in [0, 1]."""
+
+    id: int
+    number: int
+    """Counts a candidate's attempts from 1."""
+    device: str
+    memory_fraction: float | None
+    """Of a GPU."""
+    micro_batches: int
+    resumed_from: int | None
+    started_at: float
+    ended_at: float | None
+    outcome: str | None
+    stage: str
+    message: str
+    detail: str
+    epochs: int
+    seconds: float
+    peak_memory_bytes: int
+    params: int | None
+    rung: int | None
+    val_acc: float | None
+    val_loss: float | None
+    test_acc: float | None
+    uniform_val_acc: float | None
+    uniform_test_acc: float | None
+    oracle_val_acc: float | None
+    oracle_test_acc: float | None
+    weights: str | None
+    weights_sha256: str | None
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch of one attempt."""
+
+    attempt_id: int
+    epoch: int
+    train_loss: float
+    train_acc: float
+    val_loss: float
+    val_acc: float
+    lr: float
+    temperature: float | None
+    gate_entropy: float | None
+    usage: list[float]
+    images_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ExpertRecord:
+    """One expert inside one finished mixture."""
+
+    family: str
+    model: str
+    val_acc: float
+    test_acc: float
+    usage: float
+
+
+T = TypeVar("T", AttemptRecord, EpochRecord, ExpertRecord)
+
+
+def record(kind: type[T], row: m.Base) -> T:
+    """A row's columns of the same names."""
+    return kind(**{field.name: getattr(row, field.name) for field in fields(kind)})
+
+
+def campaign_record(row: m.Campaign) -> CampaignRecord:
+    """Raises pydantic's ValidationError for a row that is damaged."""
+    return CampaignRecord(
+        id=row.id,
+        name=row.name,
+        created_at=row.created_at,
+        space=Space.model_validate(row.space),
+        config=campaign_config(row.config),
+        state=row.state,
+        worked_seconds=row.worked_seconds,
+        heartbeat_at=row.heartbeat_at,
+    )
+
+
+def candidate_record(row: m.Candidate) -> CandidateRecord:
+    """Raises as nas.ledger.leases.candidate_of."""
+    return CandidateRecord(
+        id=row.id,
+        role=row.role,
+        number=row.number,
+        spec=candidate_of(row),
+        code=row.code,
+        outcome=row.outcome,
+        final_attempt=row.final_attempt,
+        macs=row.macs,
+        memory_bytes=row.memory_bytes,
+    )
+
+
+def screen_record(row: m.Screen) -> ScreenRecord:
+    """Raises pydantic's ValidationError, or TypeError, for a row that is damaged."""
+    return ScreenRecord(
+        id=row.id,
+        created_at=row.created_at,
+        space=Space.model_validate(row.space),
+        config=ScreenConfig.recorded(row.config),
+        experts=tuple(
+            ScreenExpert(**{name: e[name] for name in _EXPERT if name in e}) for e in row.experts
+        ),
+        total=row.total,
+        left_out=row.config.get("left_out", 0),
+        val_images=row.val_images,
+        test_images=row.test_images,
+        seconds=row.seconds,
+    )
+
+
+_EXPERT = tuple(field.name for field in fields(ScreenExpert))
