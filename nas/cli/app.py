@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 import nas
+from nas import debugging
 from nas.cli import (
     backup,
     bank,
@@ -72,10 +73,22 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _debug(wanted: bool) -> None:
+    debugging.let_through = wanted
+
+
 @app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            callback=_debug,
+            help="Let exceptions through, with `--executor inline` those of trials too.",
+        ),
     ] = False,
 ) -> None:
     pass

@@ -5,13 +5,15 @@ import traceback
 from contextlib import closing
 from pkgutil import resolve_name
 
+from nas import debugging
 from nas.execute.base import Driver, Executor, Idle, Ticker
 from nas.execute.running import Running
 from nas.schema import Epoch, Outcome, Trial, one_line
 
 
 class InlineExecutor(Executor):
-    """Runs `evaluate` here. What kills a process kills this one; a hang hangs.
+    """Runs `evaluate` here. What kills a process kills this one; a hang hangs; under `nas --debug`
+    what a trial raises ends the campaign, which goes on with `nas resume`.
 
     `workers` is taken as 1, and `tick` comes between epochs only.
     """
@@ -44,6 +46,8 @@ class InlineExecutor(Executor):
                     outcome = running.missing_outcome()
                     break
                 except Exception as error:
+                    if debugging.let_through:
+                        raise
                     outcome = running.raised(one_line(error), traceback.format_exc())
                     break
                 ticker.beat()

@@ -131,7 +131,7 @@ def _problem(path: Path, error: Exception) -> ProblemError:
         if step.filename == str(path):
             line = step.lineno
     where = f"{path}:{line}" if line else str(path)
-    said = " ".join(str(error).split())  # one line
+    message = " ".join(str(error).split())  # one line
     return ProblemError(
-        f"this analysis fails: {type(error).__name__}: {said}", where=where, fix="mend the file"
+        f"this analysis fails: {type(error).__name__}: {message}", where=where, fix="mend the file"
     )

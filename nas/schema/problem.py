@@ -53,12 +53,12 @@ def one_line(error: BaseException) -> str:
 def fault_of(error: ValidationError) -> tuple[str, str]:
     """Where the first fault that pydantic found lies, as in `recipe.epochs`, and what it is."""
     first = error.errors(include_url=False, include_context=False)[0]
-    said = first["msg"].removeprefix("Value error, ")
-    if said.startswith("Input "):
+    message = first["msg"].removeprefix("Value error, ")
+    if message.startswith("Input "):
         given = repr(first["input"])
         given = given if len(given) <= 60 else f"{given[:57]}…"
-        said = f"{given} {said.removeprefix('Input ')}"
-    return ".".join(map(str, first["loc"])), printable(said)
+        message = f"{given} {message.removeprefix('Input ')}"
+    return ".".join(map(str, first["loc"])), printable(message)
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

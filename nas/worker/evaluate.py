@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nas import debugging
 from nas.compute import (
     Compute,
     crowded,
@@ -69,12 +70,15 @@ def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
     status, stage and message, with the traceback in `detail`. The consumer may close the
     iterator after an epoch; nothing is measured then. Sets this process's torch threads, seeds
     and share of GPU memory. Frees the model's memory before the Outcome is yielded, which
-    `needs_restart` where the GPU computes no more in this process.
+    `needs_restart` where the GPU computes no more in this process. Under `nas --debug` what went
+    wrong is raised.
     """
     attempt = _Attempt(trial)
     try:
         outcome = yield from attempt.run()
     except (Exception, SystemExit) as error:
+        if debugging.let_through:
+            raise
         outcome = attempt.failed(error)
     finally:
         # The model went with `run`'s frame, or with the exception that held it.

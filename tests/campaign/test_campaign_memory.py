@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from campaign_bench import Bench, ending, ok, scripts
-from reported_memory import ToldMemory
+from reported_memory import ReportedMemory
 
 from nas.campaign.backoff import GIVE_UP_SECONDS, MOST, Backoff
 from nas.campaign.driver import CampaignDriver
@@ -194,7 +194,7 @@ class TestRoom:
         self, bench: Make, now: list[float]
     ) -> None:
         campaign = bench(trials=2, gpus=1)
-        memory = ToldMemory(held(50 * GIB))
+        memory = ReportedMemory(held(50 * GIB))
         driver = campaign.drive(memory_bytes=20 * GIB, device_bytes=TOTAL, memory=memory)
         assert play(driver, now, ok, most=100) == []
         assert campaign.attempts() == []
@@ -211,7 +211,7 @@ class TestRoom:
     ) -> None:
         """As in a container: who holds the memory is not known."""
         campaign = bench(trials=1, gpus=1, workers=8)
-        memory = ToldMemory(held(60 * GIB, ours=None))
+        memory = ReportedMemory(held(60 * GIB, ours=None))
         driver = campaign.drive(memory_bytes=6 * GIB, device_bytes=TOTAL, memory=memory)
         assert play(driver, now, ok, most=100) == []  # eight processes might keep 8 GiB
         assert "4.0 GiB are to be had" in campaign.messages[-1]
@@ -220,14 +220,14 @@ class TestRoom:
 
     def test_only_so_many_wait(self, bench: Make, now: list[float]) -> None:
         campaign = bench(trials=None, gpus=1)
-        memory = ToldMemory(held(50 * GIB))
+        memory = ReportedMemory(held(50 * GIB))
         driver = campaign.drive(memory_bytes=20 * GIB, device_bytes=TOTAL, memory=memory)
         play(driver, now, ok, most=100)
         assert len(campaign.outcomes()) == MOST
 
     def test_a_gpu_that_was_retired_has_no_room(self, bench: Make, now: list[float]) -> None:
         campaign = bench(trials=1, gpus=2)
-        memory = ToldMemory(held(50 * GIB), held(0))
+        memory = ReportedMemory(held(50 * GIB), held(0))
         driver = campaign.drive(memory_bytes=40 * GIB, device_bytes=TOTAL, memory=memory)
         driver.retired(1, "the GPU does not work")
         assert play(driver, now, ok, most=100) == []
@@ -239,7 +239,7 @@ class TestRoom:
         self, bench: Make, now: list[float]
     ) -> None:
         campaign = bench(trials=1, gpus=1)
-        memory = ToldMemory(held(50 * GIB))
+        memory = ReportedMemory(held(50 * GIB))
         driver = campaign.drive(memory_bytes=70 * GIB, device_bytes=TOTAL, memory=memory)
         assert play(driver, now, ok) == []
         assert campaign.outcomes() == [(0, "invalid")]

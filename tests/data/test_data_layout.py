@@ -63,7 +63,7 @@ class TestParts:
         assert guess(tmp_path).parts == (tmp_path / "train",)
 
 
-class TestAsked:
+class TestQuestions:
     """Names that leave two readings open: both are said, with what settles it."""
 
     def test_two_folders_of_images_named_like_parts(self, tmp_path: Path, load_small: Load) -> None:
@@ -224,7 +224,7 @@ class TestFound:
         )
 
 
-class TestSaid:
+class TestMessages:
     """What may be unintended about a folder, and is pointed out."""
 
     def notes(self, dataset: str) -> str:

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from executor_contract import ScriptedDriver
 from fake_evaluate import make_epoch
-from reported_memory import ToldMemory
+from reported_memory import ReportedMemory
 
 from nas.execute.dispatch import AHEAD, Dispatcher
 from nas.execute.local import LocalExecutor
@@ -211,7 +211,7 @@ def test_a_gpu_that_takes_one_process_at_a_time_gets_one(tmp_path: Path) -> None
 def test_a_gpu_that_others_have_filled_attracts_nobody(tmp_path: Path, left: int) -> None:
     driver = ScriptedDriver(["ok"] * 6, tmp_path, device="cuda", memory_fraction=1 / 8)
     line = dispatcher(driver, gpus=2)
-    line._memory = ToldMemory(GpuMemory(80, 79, ours=0), GpuMemory(80, left, ours=0))
+    line._memory = ReportedMemory(GpuMemory(80, 79, ours=0), GpuMemory(80, left, ours=0))
     assert [gpu for _, gpu in line.fill(4)] == [0] * 4
 
 
@@ -222,10 +222,10 @@ def test_where_nobody_is_named_what_is_taken_is_others_until_a_trial_has_begun(
     gib = 2**30
     driver = ScriptedDriver(["ok"] * 6, tmp_path, device="cuda", memory_fraction=1 / 4)
     line = dispatcher(driver, gpus=1)
-    line._memory = ToldMemory(GpuMemory(24 * gib, 12 * gib))
+    line._memory = ReportedMemory(GpuMemory(24 * gib, 12 * gib))
     assert len(line.fill(4)) == 2
     # Ours, and 4 of them are another stranger's.
-    line._memory = ToldMemory(GpuMemory(24 * gib, 2 * gib))
+    line._memory = ReportedMemory(GpuMemory(24 * gib, 2 * gib))
     line.grant(0)
     # Two quarters and what two processes may keep: 12 + 2 of the 22 that are taken.
     assert line.placing.free(0) == 11 - 8

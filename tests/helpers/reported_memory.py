@@ -3,7 +3,7 @@
 from nas.hardware import GpuMemory, Look, MemoryReader
 
 
-class ToldMemory(MemoryReader):
+class ReportedMemory(MemoryReader):
     """Says of each GPU what it is told, and nothing of one that is left out from now on."""
 
     def __init__(self, *memory: GpuMemory | None) -> None:

@@ -1,0 +1,3 @@
+"""Whether exceptions are let through, for a debugger: `nas --debug`, in this process alone."""
+
+let_through = False
