@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from executor_contract import EVALUATE, ScriptedDriver
+from scripted_driver import EVALUATE, ScriptedDriver
 
 from nas.schema import Epoch
 

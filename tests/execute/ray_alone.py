@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from executor_contract import EVALUATE, ScriptedDriver, offspring
+from scripted_driver import EVALUATE, ScriptedDriver, offspring
 
 from nas.execute.ray_session import SETTINGS
 from nas.execute.ray_tune import RayExecutor

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from executor_contract import ScriptedDriver
 from fake_evaluate import make_epoch
 from reported_memory import ReportedMemory
+from scripted_driver import ScriptedDriver
 
 from nas.execute.dispatch import AHEAD, Dispatcher
 from nas.execute.local import LocalExecutor

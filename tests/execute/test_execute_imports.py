@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from executor_contract import EVALUATE, ScriptedDriver
 from planted import plant
+from scripted_driver import EVALUATE, ScriptedDriver
 
 from nas.execute.local import LocalExecutor
 from nas.import_path import cwd_left_out, importable

@@ -1,4 +1,5 @@
-from executor_contract import EVALUATE, ExecutorContract
+from executor_contract import ExecutorContract
+from scripted_driver import EVALUATE
 
 from nas.execute import Executor
 from nas.execute.inline import InlineExecutor

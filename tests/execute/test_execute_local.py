@@ -4,7 +4,8 @@ import pickle
 from pathlib import Path
 
 import pytest
-from executor_contract import CHECK, EVALUATE, ProcessContract, ScriptedDriver
+from executor_contract import ProcessContract
+from scripted_driver import CHECK, EVALUATE, ScriptedDriver
 
 from nas.execute import Executor, trial_process
 from nas.execute.local import LocalExecutor

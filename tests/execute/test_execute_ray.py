@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from executor_contract import EVALUATE, ProcessContract, ScriptedDriver, offspring
+from executor_contract import ProcessContract
 from planted import plant
+from scripted_driver import EVALUATE, ScriptedDriver, offspring
 
 from nas.execute import Executor
 from nas.execute.dispatch import AHEAD

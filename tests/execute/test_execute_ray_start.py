@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from executor_contract import EVALUATE, ScriptedDriver
+from scripted_driver import EVALUATE, ScriptedDriver
 
 from nas.execute.ray_tune import RayExecutor
 from nas.schema import ProblemError

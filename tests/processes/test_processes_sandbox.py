@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import fake_evaluate as fake
 import psutil
 import pytest
-from executor_contract import offspring
+from scripted_driver import offspring
 
 from nas.processes import Failure, Sandbox
 
