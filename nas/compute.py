@@ -28,6 +28,7 @@ class Compute:
 
     @classmethod
     def of(cls, recipe: Recipe, device: torch.device) -> "Compute":
+        """The device in the precision that a recipe names."""
         return cls(device, recipe.precision)
 
     def place(self, model: nn.Module) -> nn.Module:
@@ -40,6 +41,7 @@ class Compute:
         return x.contiguous(memory_format=LAYOUT)
 
     def autocast(self) -> AbstractContextManager[None]:
+        """A context in which operations run in bf16, if that is the precision."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
 

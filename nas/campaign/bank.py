@@ -46,10 +46,12 @@ class BankMember:
 
     @property
     def model(self) -> str:
+        """The timm model."""
         return self.candidate.experts[0].member.model
 
     @property
     def key(self) -> str:
+        """The candidate's key, which names the expert's folder in the bank."""
         return self.candidate.key
 
 

@@ -31,6 +31,7 @@ class Launcher:
 
     @property
     def files(self) -> Path:
+        """The ledger's files folder, with checkpoints and weights."""
         return self.store.ledger.files
 
     def trial(self, claim: LeasedCandidate) -> Trial | None:

@@ -36,6 +36,7 @@ class BudgetTimer:
 
     @property
     def worked(self) -> float:
+        """Working seconds of the campaign, of all its drivers."""
         return self._worked
 
     @property

@@ -127,6 +127,7 @@ class Data:
 
     @property
     def num_classes(self) -> int:
+        """C, the number of classes."""
         return len(self.class_names)
 
     @property

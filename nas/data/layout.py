@@ -38,6 +38,7 @@ class Layout:
 
     @property
     def parts(self) -> tuple[Path, ...]:
+        """The folders of class folders: training, then validation and test if any."""
         return tuple(part for part in (self.train, self.val, self.test) if part is not None)
 
 

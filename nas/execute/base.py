@@ -104,6 +104,7 @@ class Ticker:
         self._due = 0.0
 
     def beat(self) -> None:
+        """Call it as often as convenient: the driver ticks once a PERIOD."""
         now = time.monotonic()
         if now >= self._due:
             self._due = now + self.PERIOD

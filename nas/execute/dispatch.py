@@ -46,6 +46,7 @@ class Dispatcher:
         """What the last GPU to go was retired for."""
 
     def beat(self) -> None:
+        """Lets the driver do its regular work; see `Ticker`."""
         self._ticker.beat()
 
     # Taking and starting

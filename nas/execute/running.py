@@ -26,12 +26,15 @@ class Running:
 
     @property
     def attempt(self) -> int:
+        """The attempt's number in the ledger."""
         return self.trial.attempt
 
     def granted(self) -> None:
+        """It has been handed to a worker."""
         self.given = awake()
 
     def begin(self, pid: int | None = None) -> None:
+        """Its worker has begun, in the process `pid`."""
         self.begun, self.pid = awake(), pid
 
     def wait_again(self) -> None:
@@ -41,6 +44,7 @@ class Running:
         self.epochs = self.peak_memory_bytes = 0
 
     def note(self, epoch: Epoch) -> None:
+        """Takes in an epoch that the worker reported."""
         self.epochs = epoch.epoch
         self.peak_memory_bytes = max(self.peak_memory_bytes, epoch.peak_memory_bytes)
 
@@ -90,12 +94,14 @@ class Running:
         )
 
     def timed_out(self) -> Outcome:
+        """The outcome of a trial killed after its time limit."""
         return self.ended(
             Status.TIMEOUT,
             f"still busy after its time limit of {self.trial.time_limit:g} s; killed",
         )
 
     def unstarted(self, seconds: float) -> Outcome:
+        """The outcome where no worker started within `seconds`."""
         return self.ended(Status.KILLED, f"its worker did not start within {seconds:g} s")
 
     def stopped(self) -> Outcome:
@@ -103,9 +109,11 @@ class Running:
         return self.ended(Status.INTERRUPTED, "stopped before its first epoch")
 
     def interrupted(self) -> Outcome:
+        """The outcome where a second signal ended the trial at once."""
         return self.ended(Status.INTERRUPTED, "killed at once, as asked")
 
     def missing_outcome(self) -> Outcome:
+        """The outcome of a worker that ended without sending one."""
         return self.ended(Status.CRASH, "ended without an outcome")
 
     def raised(self, problem: str, detail: str) -> Outcome:

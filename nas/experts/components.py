@@ -68,6 +68,7 @@ class ExpertPredictions:
 
     @property
     def families(self) -> tuple[str, ...]:
+        """Each expert's family, `(E,)`."""
         return tuple(entry.family for entry in self.entries)
 
 

@@ -63,14 +63,17 @@ class Entry(Frozen):
 
     @property
     def key(self) -> str:
+        """The candidate's key, which names the folder."""
         return self.candidate.key
 
     @property
     def family(self) -> str:
+        """The expert's family."""
         return self.candidate.experts[0].family
 
     @property
     def model(self) -> str:
+        """The expert's timm model."""
         return self.candidate.experts[0].member.model
 
     @property

@@ -24,6 +24,7 @@ class GateScores:
 
     @classmethod
     def of(cls, count: int) -> Self:
+        """Room for the scores of `count` mixtures, all NaN."""
         return cls(*(np.full(count, np.nan) for _ in range(3)))
 
     def put(self, at: int, split: str, logits: Tensor, labels: Tensor) -> None:

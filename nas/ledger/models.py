@@ -40,6 +40,8 @@ class CompressedText(TypeDecorator[str]):
 
 
 class Base(DeclarativeBase):
+    """The declarative base of all tables; says how Python types become columns."""
+
     type_annotation_map = {dict[str, Any]: JSON, float: Double}
 
 

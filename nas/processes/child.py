@@ -133,6 +133,7 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """The process's id."""
         assert self._process.pid is not None  # it was started
         return self._process.pid
 

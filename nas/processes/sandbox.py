@@ -37,6 +37,7 @@ class Answer(Generic[T]):
 
     @property
     def ok(self) -> bool:
+        """True where the function returned."""
         return self.failure is None
 
     @property

@@ -36,6 +36,7 @@ class Scratch:
         (self.path / UNLOCKED).rename(self.path / LOCK)
 
     def remove(self) -> None:
+        """Removes the folder with all in it; calling it again does nothing."""
         self._end()
 
 

@@ -26,6 +26,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
+        """Of one figure a campaign: the mean, the 2.5 % and the 97.5 % quantile."""
         low, high = np.quantile(values, (0.025, 0.975), method="closest_observation")
         return cls(float(np.mean(values)), float(low), float(high))
 

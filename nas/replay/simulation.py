@@ -41,6 +41,7 @@ class SimulatedCampaign:
 
     @property
     def distinct(self) -> int:
+        """How many different quartets were trained."""
         return len(np.unique(self.tried))
 
     @property

@@ -50,6 +50,7 @@ class Assignment:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
         return cls(
             picks=tuple(ExpertChoice(family, model) for family, model in data["picks"]),
             choices=tuple(data["choices"].items()),
@@ -152,6 +153,7 @@ class Candidate(OmitDefaults):
 
     @cached_property
     def assignment(self) -> Assignment:
+        """What was drawn: members and settings, without recipe, template and replicate."""
         return Assignment(
             picks=tuple(ExpertChoice(e.family, e.member.model) for e in self.experts),
             choices=tuple(self.choices.items()),
@@ -176,6 +178,7 @@ class Candidate(OmitDefaults):
 
     @property
     def families(self) -> tuple[str, ...]:
+        """The families, sorted by name."""
         return self.assignment.families
 
     @cached_property

@@ -105,6 +105,7 @@ class DatasetInfo(OmitDefaults):
 
     @property
     def num_classes(self) -> int:
+        """C, the number of classes."""
         return len(self.class_names)
 
 

@@ -44,11 +44,15 @@ FileScalar = Annotated[Any, AfterValidator(_scalar)]
 
 
 class FileMember(Frozen):
+    """A member as a space file writes it: a timm model and arguments of timm.create_model."""
+
     model: str = Field(pattern=NAME, max_length=120)
     args: dict[Annotated[str, AfterValidator(_argument)], FileScalar] = {}
 
 
 class FileExperts(Frozen):
+    """The `experts` of a space file: how many a candidate has, and the families."""
+
     choose: int = Field(ge=1, le=16)
     families: dict[
         Annotated[str, Field(pattern=NAME, max_length=60)],
@@ -60,6 +64,8 @@ class FileExperts(Frozen):
 
 
 class FileRecipe(Recipe):
+    """The `recipe` part of a space file: training settings, with a procedure that exists."""
+
     @field_validator("procedure")
     @classmethod
     def _known(cls, name: str) -> str:

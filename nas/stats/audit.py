@@ -112,6 +112,7 @@ class Audit:
 
     @property
     def verdict(self) -> AuditResult:
+        """The result so far. Costs nothing: the evidence was taken in by `add`."""
         failing = self._failures.warnings
         if self._flagged is not None:
             return AuditResult("biased", self._flagged, self._why, self._draws, failing)

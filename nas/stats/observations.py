@@ -72,7 +72,9 @@ class Observations:
         """From columns.
 
         Args:
-            row, family, model: `(m,)` each: which result a pick belongs to, and what was picked.
+            row: `(m,)` which result each pick belongs to, from 0.
+            family: `(m,)` the family picked; one that is not in `families` is left out.
+            model: `(m,)` the member picked.
             settings: for each choice `(n,)` values.
         """
         place = {name: n for n, name in enumerate(families)}

@@ -37,6 +37,7 @@ def listed(where: Path) -> None:
 
 
 def download(where: Path) -> None:
+    """Fetches the set into `where`, for `nas data get`; needs a network."""
     from torchvision.datasets import CIFAR10
 
     CIFAR10(where, download=True)

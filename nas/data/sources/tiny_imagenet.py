@@ -70,6 +70,7 @@ def listed(where: Path) -> Raw:
 
 
 def download(where: Path) -> None:
+    """Fetches the set into `where`, for `nas data get`; needs a network."""
     from torchvision.datasets.utils import download_and_extract_archive
 
     if not (where / _FOLDER).is_dir():
