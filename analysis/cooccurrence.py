@@ -6,20 +6,21 @@ family_a, family_b    sorted by name
 synergy               validation accuracy beyond what the two families' effects add up to, partners,
                       members and settings held equal, of runs that learned; missing below 5
                       candidates with both, and where one of them gets no effect for collapsing
-synergy_low           its 95 % interval; of many pairs, some exclude zero by chance alone
+synergy_low           its 95 % interval; among many pairs some exclude zero by chance alone
 synergy_high
-q_value               the share of false ones to expect among pairs with a q_value up to this
-                      (Benjamini and Hochberg): below 0.05 is worth believing
+q_value               expected share of false discoveries among all pairs with a q_value up to
+                      this one (Benjamini and Hochberg): below 0.05 is worth believing
 together              candidates with both that the synergy is estimated from
 ok                    candidates with both, trained to their end
 mean_val_acc          of those that learned, in [0, 1]
 draws                 candidates drawn with both
-failed                of those, failed
-success_rate          share of those that ended which did not fail
-best_val_acc
-collapsed             of the ok ones, those that learned nothing: see family_yield
+failed                candidates with both that failed
+success_rate          of the candidates with both that ended, the share that did not fail
+best_val_acc          of those that learned, in [0, 1]
+collapsed             number of ok candidates that learned nothing: see family_yield
 
-With early stopping, synergies are on the accuracy at the first rung, where all can be compared.
+With early stopping, synergies are on the accuracy at the first rung, the epoch at which all
+candidates can be compared.
 """
 
 import pandas as pd

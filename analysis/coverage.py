@@ -4,14 +4,14 @@ One row a level of the space; candidates of the search, whatever became of them.
 draws; a pair's is of candidates with both families.
 
 level                 family, pair, member, gate_<name>, or subset (a set of k families)
-values                how many of them the space has
-drawn                 how many were drawn at least once
+values                number of them in the space
+drawn                 number of them drawn at least once
 covered               drawn / values, in [0, 1]
-mean                  draws of one, on average over all values: what a fair draw aims at
-min, max              of the counts, never drawn ones included
-spread                largest difference between counts that ought to be equal: among families,
+mean                  draws per value, on average: what a fair draw aims at
+min, max              draws of the least and of the most drawn value
+spread                largest difference between counts that should be equal: among families,
                       among pairs, among settings; for members, within one family; none for subsets
-least                 the least drawn values, up to three
+least                 the least drawn values, at most three
 
 Families that were benched or fail their probes are drawn less on purpose.
 """

@@ -2,15 +2,15 @@
 
 One row a family of which an attempt failed, the largest share first; attempts of every role,
 retried ones too. A failed attempt counts for each of its families. An attempt that only lost its
-driver and was taken up again is no failure. What fails, and where, says `failures`.
+driver and was taken up again is no failure. `failures` says what fails, and where.
 
-family
+family                as the space names it
 failed                attempts with it that failed
 ended                 attempts with it that came to an end
 share                 failed / ended, in [0, 1]
-low                   its 95 % Wilson interval
+low                   95 % Wilson interval of the share
 high
-seconds               worker time lost in the failed ones
+seconds               worker time of the failed attempts, in seconds
 """
 
 import pandas as pd

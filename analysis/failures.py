@@ -1,7 +1,7 @@
 """What fails, where, and what does it cost?
 
 One row an outcome × stage × family, costliest first; attempts of every role, retried ones too. A
-failed attempt counts for each of its families: the one at fault stands out by its share. An attempt
+failed attempt counts for each of its families: the one at fault has the largest share. An attempt
 that only lost its driver, or memory to another program, and was taken up again is no failure.
 
 outcome               invalid, oom, timeout, nan, crash, killed; or `benched`, an event
@@ -10,11 +10,11 @@ stage                 start, fit, data, build, train, measure or save; worker: i
                       driver: the campaign's own process died, time after time without a further
                       epoch
 family                empty in a space without families
-attempts              that ended so with the family in them
-share                 of all ended attempts with the family, in [0, 1]
-message               of the latest
-candidates            how many different ones
-seconds               worker time lost in them
+attempts              number with the family that ended in this way
+share                 attempts / all ended attempts with the family, in [0, 1]
+message               of the latest attempt
+candidates            number of different candidates among the attempts
+seconds               worker time of the attempts, in seconds
 """
 
 from typing import Any

@@ -3,49 +3,49 @@
 One row a family of the space, best first; candidates of the search only. Accuracies, rates and
 shares in [0, 1]; a candidate counts for each of its families.
 
-family
+family                as the space names it
 draws                 candidates drawn with it
 ok                    of those, trained to their end
-reason                of the advice
+reason                why that is the advice
 success_rate          (ok + pruned) / (ok + pruned + failed)
-collapse_rate         of its runs that can be compared, those that collapsed: no better on
-                      validation than always answering the commonest class (one-sided binomial
-                      test at 1 %), while at least half of the campaign's are
-mean_val_acc          of the ok candidates with it that learned: its partners' worth is in it too
-effect                change in validation accuracy when it stands where an average family stood,
-                      partners, members and settings held equal: least squares on all candidates
-                      that learned; none where more than a quarter of its runs collapsed
-effect_low            its 95 % interval (HC2, corrected for interactions of pairs)
+collapse_rate         collapsed runs / runs that can be compared. A run has collapsed if it is no
+                      better on validation than always answering the commonest class (one-sided
+                      binomial test at 1 %), while at least half of the campaign's runs are
+mean_val_acc          of the ok candidates with it that learned; its partners contribute to it
+effect                change in validation accuracy when it takes the place of an average family,
+                      with partners, members and settings held equal: least squares on all
+                      candidates that learned; missing if more than a quarter of its runs collapsed
+effect_low            heteroscedasticity-robust (HC2) 95 % interval of the effect, corrected for
+                      interactions of pairs: it contains the true effect 95 times in 100
 effect_high
 advice                drop where the whole interval lies below −1 point, keep where it lies above,
                       else needs N more draws, or cannot tell: `nas.stats.advice`; drop as well
-                      where it surely fails or collapses more than the rest, and more often than
-                      not
+                      if it surely fails or collapses more than the rest, and more often than not
 alone_val_acc         of its members trained alone at equal epochs, mean over their controls
 lift_over_own         mean over its ok candidates that learned of test_acc less that of the
                       family's own member alone: what being mixed with others gives it
 pruned                stopped early by the scheduler: neither a success nor a failure
 usage                 mean gate weight on validation; 1/k is an even share
-best_val_acc
-mean_expert_val_acc   of the family's own logits inside the mixtures
+best_val_acc          of the ok candidates with it that learned
+mean_expert_val_acc   of the family's own expert inside the mixtures, by its own logits
 failed                failed: invalid, oom, timeout, nan, crash or killed
 open                  without a final result yet: running, interrupted, or to be tried again
-collapsed             runs that did
+collapsed             runs that collapsed
 success_low           95 % Wilson interval of success_rate
 success_high
 collapse_low          95 % Wilson interval of collapse_rate
 collapse_high
-median_val_acc
-device_hours          of all attempts with it, failed ones too; a share of a GPU counts as a share
-device_hours_per_success
-benched               True once it was taken out for failing
-members               how many it has in the space
-rank                  1 is best, by effects shrunken towards none; only among those with an effect
-not_estimable         why there is no effect, where there is none
+median_val_acc        of the ok candidates with it that learned
+device_hours          hours of all attempts with it, failed ones too; part of a GPU counts in part
+device_hours_per_success  hours per ok candidate
+benched               True once it was excluded for failing
+members               number of its members in the space
+rank                  1 is best, by effects shrunken towards zero; only of families with an effect
+not_estimable         why it has no effect; empty if it has one
 
 Means, effects and lifts are of runs that learned. With early stopping, effects and collapses are on
-the accuracy at the first rung, where all can be compared; means are over the survivors. Effects
-speak of candidates that fit the device.
+the accuracy at the first rung, the epoch at which all candidates can be compared; means are over
+the survivors. Effects are about candidates that fit the device.
 """
 
 import pandas as pd

@@ -4,40 +4,40 @@ One row a successful candidate of the search, best validation accuracy first. Ac
 in [0, 1]; a figure that was not measured is missing.
 
 number                its place in the sequence of draws, from 0; for `nas show` and `nas export`
-key                   the candidate's own, in every campaign
+key                   identifies the candidate, in every campaign
 families              joined by +
-gate_<name>           its setting of the gate's axes
-val_acc               validation accuracy, by which alone it is ranked
-lift_over_alone       test_acc less alone_test_acc; missing until all its members' controls ended
+gate_<name>           its setting of that choice
+val_acc               validation accuracy; the ranking uses nothing else
+lift_over_alone       test_acc − alone_test_acc; missing until all its members' controls ended
 experts_used          exp of the entropy of the experts' mean gate weights: 1 where one expert does
                       everything, k where all weigh the same
-lift_over_uniform     test_acc less uniform_test_acc: what the gate adds to plain averaging of these
+lift_over_uniform     test_acc − uniform_test_acc: what the gate adds to plain averaging of these
                       experts, which were trained together; one the gate never used learned nothing
 test_acc              test accuracy; for the report, not for choosing
 val_se                binomial standard error of val_acc, √(p(1−p)/n): leaders closer than that
                       are tied
-confirm_val_acc       mean of its retrainings with new seeds (`nas confirm`), this run left out:
-                      it was chosen for its luck, they were not
+confirm_val_acc       mean of its retrainings with new seeds (`nas confirm`), without this run,
+                      which was selected and so is lucky on average
 confirm_sd            their standard deviation (n − 1)
-confirm_n             how many of them learned
+confirm_n             number of retrainings that learned
 confirm_test_acc      their mean on test
-params                parameters
-seconds               worker time, all its attempts
-alone_model           the member that is best alone, by validation
+params                number of parameters
+seconds               worker time of all its attempts, in seconds
+alone_model           its member that is best alone, by validation
 alone_val_acc         of that member trained alone at equal epochs
 alone_test_acc        of the same one
 uniform_val_acc       of the unweighted mean of the experts' logits
-uniform_test_acc
-oracle_val_acc        share of images any of its experts gets right: no top-1 router beats it
-oracle_test_acc
+uniform_test_acc      the same on test
+oracle_val_acc        share of images that any of its experts gets right: no top-1 router is better
+oracle_test_acc       the same on test
 members               timm models, in the families' order
-collapsed             True where it learned nothing: no better on validation than always answering
+collapsed             True if it learned nothing: no better on validation than always answering
                       the commonest class, while at least half of the campaign is
 confirm_collapsed     retrainings that learned nothing, which the means leave out
 rank                  1 is best
-macs                  multiply-accumulates of one image, forward
-peak_memory_bytes     of training
-epochs                trained
+macs                  multiply-accumulate operations of one image's forward pass
+peak_memory_bytes     of training, in bytes
+epochs                number of epochs trained
 """
 
 import numpy as np

@@ -1,22 +1,22 @@
 """Is a mixture better than its best expert, and than plain averaging?
 
-One row for all ok candidates of the search that learned something, then one a family for those
-that hold it. Lifts are differences of test accuracy, means with 95 % t intervals over candidates;
-missing below three. The intervals know of the candidates' scatter, not of the luck in one control's
-seed, which every lift over the same expert shares. Where early stopping chose who was trained to
-the end there is none.
+One row for all ok candidates of the search that learned something, then one for each family, over
+the candidates with it. Lifts are differences of test accuracy, as shares: means with 95 % t
+intervals over candidates, missing below three. The intervals account for the candidates' scatter,
+not for the luck in a control's seed, which all lifts over the same expert share. With early
+stopping there are no intervals, because results chose which candidates were trained to the end.
 
 family                `all`, or a family
-lift_over_alone       test_acc less that of its best member trained alone at equal epochs; the
+lift_over_alone       test_acc − that of its best member trained alone at equal epochs; the
                       member is chosen by validation
-lift_over_alone_low
+lift_over_alone_low   its 95 % interval
 lift_over_alone_high
 n_alone               candidates whose members' controls have all ended
-lift_over_uniform     test_acc less that of the unweighted mean of the same experts' logits, which
+lift_over_uniform     test_acc − that of the unweighted mean of the same experts' logits, which
                       were trained together
-lift_over_uniform_low
+lift_over_uniform_low  its 95 % interval
 lift_over_uniform_high
-n_uniform
+n_uniform             candidates that this is the mean over
 """
 
 import pandas as pd

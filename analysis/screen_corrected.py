@@ -1,12 +1,13 @@
-"""Which mixtures does training so far foretell to be best, over the whole space?
+"""Which mixtures does training so far predict to be best, over the whole space?
 
 One row a mixture of the screen that the campaign was drawn from, best predicted first. A ridge
 regression of trained validation accuracy on the screen's scores, families, pairs and settings is
-fitted anew on whatever has been trained when one asks; `screening` says how well it foretells.
+fitted on all that has been trained so far; `screening` says how well it predicts. Accuracies in
+[0, 1].
 
 families              joined by +
 predicted             validation accuracy after training, at the mean of the campaign's settings
-trained               mean validation accuracy of its trained candidates; missing where none was
+trained               mean validation accuracy of its trained candidates; missing if none was
 uniform               the screen's score: validation accuracy of the experts' plain average
 members               timm models, in the families' order
 rank                  by the uniform average, 1 is best

@@ -1,18 +1,19 @@
 """Which families do the best-scoring mixtures hold, over the whole space?
 
-One row a family of the screen, best first. Every mixture counts, so there is no sampling of
-quartets in these figures (unless the note says that the space was too large to list); the noise
-that is left is that of the validation images and of one training of each expert.
+One row a family of the screen, best first. Accuracies and shares in [0, 1]. Every mixture counts,
+so these figures have no sampling error of quartets (unless the note says that the space was too
+large to list). The remaining noise is that of the validation images and of one training of each
+expert.
 
-family
+family                as the space names it
 uniform               mean validation accuracy of the uniform average over mixtures with it
 without               the same over mixtures without it
-gain                  uniform less without
-best                  the best uniform average with it
+gain                  uniform − without
+best                  the best uniform average of a mixture with it
 oracle                mean oracle of mixtures with it
 alone                 its best expert's own validation accuracy
-in_best               share of the best hundredth of all mixtures that hold it
-mixtures              how many hold it
+in_best               of the best hundredth of all mixtures, the share with it
+mixtures              number of mixtures with it
 """
 
 import numpy as np

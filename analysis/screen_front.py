@@ -1,15 +1,17 @@
 """Which mixtures are worth their size, on the front of accuracy, parameters and latency?
 
-One row a mixture of the screen that no other beats or equals in all three: the uniform average's
+One row a mixture of the screen that no other equals or beats in all three: the uniform average's
 validation accuracy, parameters and latency. Best accuracy first. The front is over every mixture
 the screen scored, so over the whole space unless the note says that it was too large to list.
 
 families              joined by +
 uniform               validation accuracy of the uniform average, in [0, 1]
-params                parameters of its experts
-latency               seconds of one image, its experts one after another, where they were trained
+params                number of parameters of its experts
+latency               seconds for one image, its experts one after another, on the device that they
+                      were trained on
 gate                  validation accuracy with a fitted gate; missing where none was fitted
-uniform_test          on test; for the report, not for choosing; of fitted mixtures
+uniform_test          test accuracy of the uniform average, for the report, not for choosing; of
+                      mixtures with a fitted gate only
 members               timm models, in the families' order
 rank                  by the uniform average, 1 is best
 """

@@ -1,15 +1,16 @@
 """Which pairs of families belong together, over the whole space?
 
-One row a pair of families of the screen, greatest synergy first. Over all mixtures, so nothing is
-estimated from a sample of them (unless the note says that the space was too large to list).
+One row a pair of families of the screen, greatest synergy first. Accuracies in [0, 1]. The figures
+are over all mixtures, so nothing is estimated from a sample of them (unless the note says that the
+space was too large to list).
 
 family_a, family_b    sorted by name
 synergy               mean uniform average of mixtures with both, beyond what the two families' own
                       means add up to: mean(both) − mean(a) − mean(b) + mean(all)
 uniform               mean validation accuracy of the uniform average over mixtures with both
 best                  the best of them
-oracle                their mean oracle
-mixtures              how many hold both
+oracle                their mean oracle: the share of images that any expert gets right
+mixtures              number of mixtures with both
 """
 
 from itertools import combinations

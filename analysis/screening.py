@@ -1,29 +1,32 @@
-"""Does the screen foretell what training gives?
+"""Does the screen predict what training gives?
 
 One row a predictor and a sample of trained candidates, for a campaign begun with `--from-screen`:
-rank correlations with validation accuracy after training, with 95 % bootstrap intervals. `control`
-are the candidates that the screen did not choose: drawn level over the rest of the space, they say
-how well the predictor ranks it. `space` adds the chosen ones, each of them standing for itself and
-each control for its share of the rest: the correlation over all mixtures that have the score.
-Either is missing below five controls that have it: give `nas screen` a larger --top where only the
-best have. With fewer than five in all the table is empty. After `--by corrected` the rest is what
-had not been chosen when a control was drawn.
+rank correlations with validation accuracy after training, with 95 % bootstrap intervals. A rank
+correlation is 1 where both orders agree, 0 where they have nothing in common, −1 where they are
+opposite. The sample `control` is of the candidates that the screen did not choose: drawn evenly
+over the rest of the space, they show how well the predictor ranks it. `space` adds the chosen ones,
+with weights that make both a sample of all mixtures with the score. Figures are missing below five
+controls with the score: give `nas screen` a larger --top where only the best have it. With fewer
+than five controls in all the table is empty. After `--by corrected` the rest is what had not been
+chosen when a control was drawn.
 
-predictor             a score of the screen; of losses less is better. As baselines its best member
-                      alone, parameters, MACs, latency, and two zero-cost proxies, `grad_norm` and
-                      `naswot`, of its untrained members, added up: of all of them more is better.
-                      `corrected` is a ridge regression of trained accuracy on the screen's scores,
-                      families and pairs, each candidate foretold by a fit without it
+predictor             a score of the screen; losses count with their sign reversed. Baselines are
+                      the best member alone, parameters, MACs, latency, and two zero-cost proxies,
+                      `grad_norm` and `naswot`, summed over the untrained members. `corrected` is a
+                      ridge regression of trained accuracy on the screen's scores, families and
+                      pairs, each candidate predicted by a fit without it
 sample                control or space
-kendall               Kendall's τ
-kendall_low           its interval
+kendall               Kendall's τ: pairs of candidates in the same order less those in the opposite
+                      order, as a share of all pairs
+kendall_low           its 95 % interval
 kendall_high
-spearman              Spearman's ρ
-spearman_low
+spearman              Spearman's ρ: the correlation of the ranks
+spearman_low          its 95 % interval
 spearman_high
-n                     candidates
+n                     number of candidates
 
-The note gives the regret, best of the chosen against best of the controls, and what both cost.
+The note gives the regret (the best of the chosen compared with the best of the controls) and what
+both cost.
 """
 
 import pandas as pd
@@ -70,8 +73,8 @@ def table(frames: CampaignData) -> pd.DataFrame:
 def _too_few(controls: int) -> str:
     are = "is 1" if controls == 1 else f"are {controls or 'none'}"
     return (
-        f"Nothing can be said of what the screen foretold: that needs {FEWEST} controls trained to"
-        f" their end, and there {are}; `nas search --from-screen {FEWEST}` or more trains so many."
+        f"How well the screen predicts cannot be estimated: that needs {FEWEST} controls trained to"
+        f" the end, and there {are}; `nas search --from-screen {FEWEST}` or more trains so many."
     )
 
 

@@ -5,10 +5,15 @@ pandas DataFrames. Both are loaded on first use, so `import nas` is instant.
 """
 
 TYPE_CHECKING = False
-"""As typing has it. Nothing is imported here: before `nas` has left the working directory out of
-where Python looks, a `typing.py` there could be what is found."""
+"""As in typing. Nothing is imported here: before `nas` has removed the working directory from
+Python's path, a `typing.py` there could be found instead."""
 if TYPE_CHECKING:
     from typing import Any
+
+    from nas.ledger import Ledger
+    from nas.results import table
+
+    __version__: str
 
 __all__ = ["Ledger", "__version__", "table"]
 

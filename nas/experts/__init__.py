@@ -2,7 +2,7 @@
 
 The bank keeps trained experts with their predictions: one folder an expert, named by its
 candidate's key, so by member, data, split, resolution, recipe, template and seed. Files carry
-checksums; what is damaged is told and rebuilt. `screen`, in the module of that name, scores
+checksums; damage is reported and rebuilt. `screen`, in the module of that name, scores
 mixtures of banked experts.
 
 Shapes throughout: E experts in the bank, k in a mixture, Q mixtures, N images, C classes,

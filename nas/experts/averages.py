@@ -27,8 +27,8 @@ def uniform(
 ) -> tuple[Floats, Floats]:
     """Accuracy and cross-entropy (nats) of every average, `(Q,)` each.
 
-    `logits` `(E, C, N)`; `members` `(Q, k)` in lexicographic order: mixtures that share all but
-    their last expert share a sum.
+    `logits` `(E, C, N)`; `labels` `(N,)`; `members` `(Q, k)` in lexicographic order: mixtures that
+    share all but their last expert share a sum.
     """
     k = members.shape[1]
     accuracy, loss = np.empty(len(members)), np.empty(len(members))
@@ -51,7 +51,10 @@ def uniform(
 
 
 def oracle(logits: Tensor, labels: Tensor, members: Ints) -> Floats:
-    """Share of images that any expert of a mixture gets right, `(Q,)`: exact, by bits."""
+    """Share of images that any expert of a mixture gets right, `(Q,)`: exact, by bits.
+
+    `logits` `(E, C, N)`, `labels` `(N,)`, `members` `(Q, k)`.
+    """
     right = (predicted_class(logits) == labels).cpu().numpy()
     packed = np.packbits(right, axis=1)
     padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
@@ -65,7 +68,7 @@ def oracle(logits: Tensor, labels: Tensor, members: Ints) -> Floats:
 
 
 def single_scores(logits: Tensor, labels: Tensor) -> Floats:
-    """Each expert's own accuracy, `(E,)`."""
+    """Each expert's own accuracy, `(E,)`, from `logits` `(E, C, N)` and `labels` `(N,)`."""
     accuracy: Floats = (predicted_class(logits) == labels).double().mean(dim=1).cpu().numpy()
     return accuracy
 

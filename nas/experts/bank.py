@@ -38,7 +38,8 @@ class Bank:
         self.folder = folder
 
     def entry(self, key: str) -> Entry:
-        """What stands under a key, its files there and of the right size; BankError otherwise.
+        """The record under a key, with its files there and of the right size; else raises
+        BankError.
 
         Quick: contents are checked by `verify`, and by whatever reads them.
         """
@@ -117,7 +118,7 @@ class Bank:
         return entry
 
     def amend(self, entry: Entry) -> None:
-        """Writes anew what is said of an expert; its files stay. OSError where the disk refuses."""
+        """Replaces an expert's record; its files stay. Raises OSError where the disk refuses."""
         place = self._place(entry.key, MANIFEST)
         fresh = self._fresh(entry.key)
         try:

@@ -17,7 +17,7 @@ COMPONENTS = 32
 
 @dataclass(frozen=True)
 class ExpertPredictions:
-    """What E experts say of every image."""
+    """The predictions of E experts for every image."""
 
     entries: tuple[Entry, ...]
     """Sorted by family, then model."""

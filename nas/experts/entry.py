@@ -1,4 +1,4 @@
-"""What the bank says of one expert."""
+"""The bank's record of one expert."""
 
 import math
 from typing import Literal

@@ -31,7 +31,8 @@ _CELLS = 1 << 23
 def selection(
     experts: ExpertPredictions, members: Ints, watch: Watch = lambda done: None
 ) -> GateScores:
-    """Static weights by ensemble selection (Caruana and others 2004).
+    """Static weights of the mixtures `members` `(Q, k)` by ensemble selection (Caruana and others
+    2004).
 
     Greedily, with repeats: always the expert whose logits lower the cross-entropy of the sum's mean
     on the held-out images most.
@@ -67,7 +68,8 @@ def _selected(logits: Tensor, labels: Tensor) -> Tensor:
 def gates(
     experts: ExpertPredictions, members: Ints, *, seed: int = 0, watch: Watch = lambda done: None
 ) -> GateScores:
-    """A gate of one hidden layer a mixture, on features all share, fitted by Adam.
+    """A gate of one hidden layer for each mixture of `members` `(Q, k)`, on features that all
+    share, fitted by Adam (arXiv 1412.6980).
 
     Weights are softmax(W₂ ReLU(W₁ z + b₁) + b₂) of the image's components z; they begin even. What
     is minimised is the cross-entropy of the weighted sum of logits on the held-out images, and a

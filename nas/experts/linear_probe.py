@@ -21,7 +21,8 @@ Watch = Callable[[int], None]
 
 RIDGE = 3.0
 """Penalty: half of it for each squared coefficient, against a sum over held-out images. Chosen, as
-COMPONENTS and that of gates, on two banks of noisy digits that no figure of the README is of."""
+COMPONENTS and that of gates, on two banks of noisy digits that none of the published figures is
+from."""
 STEPS = 5
 _CELLS = 1 << 24
 
@@ -29,7 +30,8 @@ _CELLS = 1 << 24
 def probes(
     experts: ExpertPredictions, members: Ints, watch: Watch = lambda done: None
 ) -> GateScores:
-    """Probes fitted on the held-out images, by STEPS steps from the average.
+    """Probes of the mixtures `members` `(Q, k)`, fitted on the held-out images by STEPS steps from
+    the average.
 
     What is minimised is Σ cross-entropy(average + zβ) + RIDGE/2 ‖β‖². A step solves with the bound
     ½ zᵀz of the Hessian (Böhning 1992), so that it never overshoots.
@@ -57,7 +59,7 @@ def probes(
 
 
 def fit(seen: Tensor, offset: Tensor, labels: Tensor) -> Tensor:
-    """Coefficients `(q, D, C)`, from what is seen `(q, N, D)`, the average `(q, N, C)`, labels."""
+    """Coefficients `(q, D, C)`, from features `(q, N, D)`, averages `(q, N, C)`, labels `(N,)`."""
     truth = functional.one_hot(labels, offset.shape[2]).to(offset.dtype)
     turned = seen.transpose(1, 2)
     ridge = RIDGE * torch.eye(seen.shape[2], device=seen.device)

@@ -1,4 +1,4 @@
-"""One pass over a whole space."""
+"""Scoring a whole space of mixtures in one pass. Shapes: Q mixtures, k experts in each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +38,10 @@ def screen(
     seed: int = 0,
     watch: Watch = lambda *_: None,
 ) -> ScreenScores:
-    """Scores every mixture; fits probes, weights and gates of the `top` by their average."""
+    """Scores every mixture; fits probes, weights and gates for the `top` by uniform average.
+
+    `seed`: of the gates' first weights and batches; `watch`: called with what is being done, how
+    many are done, and of how many."""
     val, labels = experts.logits["val"], experts.labels["val"]
     count = len(sets.members)
     right, loss = uniform(val, labels, sets.members, lambda n: watch("averages", n, count))

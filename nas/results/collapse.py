@@ -1,4 +1,4 @@
-"""Runs that collapsed, told from those that learned: the one place that says which they are."""
+"""Which runs collapsed and which learned: the one place that decides it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class MajorityClass:
     def of(cls, inputs: DatasetInfo | None) -> "MajorityClass":
         """From what a campaign's models are fed."""
         if inputs is None:
-            reason = "whether runs collapsed cannot be told: what they were fed is not recorded"
+            reason = "whether runs collapsed is unknown: the data they ran on are not recorded"
             return cls(np.nan, np.nan, reason)
         images, notes = inputs.val_images, []
         if inputs.val_counts:
@@ -52,7 +52,7 @@ class MajorityClass:
         return collapse.collapsed(accuracy, *self._each(accuracy), deciding)
 
     def few(self, accuracy: Floats) -> str:
-        """That too few runs learned for anything to be told of families, `(n,)`; else empty."""
+        """That too few runs learned for figures of families, from accuracies `(n,)`; else empty."""
         found = collapse.few_learned(accuracy, *self._each(accuracy))
         if found is None:
             return ""
@@ -89,7 +89,7 @@ class CollapseRates:
     more: Mapping[str, str]
     """Families that surely collapse more than the rest, each with the line that says so."""
     few: str
-    """Why runs speak for no family: too few learned anything; empty where enough did."""
+    """Why families have no figures: too few runs learned anything; empty where enough did."""
 
     @classmethod
     def of(cls, seen: Observations, lost: Bools, few: str) -> "CollapseRates":
@@ -100,13 +100,13 @@ class CollapseRates:
 
     @property
     def too_many(self) -> dict[str, str]:
-        """Families whose runs that learned do not speak for them, each with the reason."""
+        """Families whose runs that learned do not represent them, each with the reason."""
         if self.few:
             return dict.fromkeys(self.families, self.few)
         rows = zip(self.families, self.runs.tolist(), self.collapsed.tolist(), strict=True)
         return {
             family: f"{lost} of {runs} runs with it collapsed: those that learned do not"
-            " speak for it"
+            " represent it"
             for family, runs, lost in rows
             if runs and lost > collapse.MANY * runs
         }

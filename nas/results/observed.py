@@ -28,7 +28,7 @@ class Observed:
     collapses: CollapseRates
     """Of all runs."""
     note: str
-    """What they speak of, for a reader."""
+    """What they are about, in words."""
 
 
 def observed(frames: CampaignTables) -> Observed:
@@ -60,12 +60,12 @@ def observed(frames: CampaignTables) -> Observed:
             f" {100 * commonest.share:.1f} % of the validation images"
         )
     if few := commonest.few(values.to_numpy(dtype=float)):
-        note += f"; of families nothing can be told: {few}"
+        note += f"; no figures for families: {few}"
     if commonest.note and len(rows):
         note += f"; {commonest.note}"
     refused = int((drawn["outcome"] == "invalid").sum())
     if refused:
-        note += f"; they speak of what fits the device: {refused} candidates did not"
+        note += f"; they are about candidates that fit the device: {refused} did not"
     if adaptive := _adaptive(frames):
         note += f"; intervals do not know that {adaptive}"
     every = _observations(frames, rows, values)

@@ -1,4 +1,4 @@
-"""What a campaign of so many trials will be able to tell, before it is run."""
+"""The effects that a campaign of so many trials will be able to detect, before it is run."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,8 @@ class Measured:
 
     campaign: str
     noise: float
-    """Standard deviation of accuracy that the families do not explain; NaN if it cannot be told."""
+    """Standard deviation of accuracy that the families do not explain; NaN if it cannot be
+    estimated."""
     success_rate: float
     learned_rate: float
     """Of its runs that can be compared, those that did not collapse."""

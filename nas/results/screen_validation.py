@@ -1,4 +1,4 @@
-"""A campaign that was drawn from a screen: its two arms, and what the screen said of them."""
+"""A campaign that was drawn from a screen: its two arms, with the screen's scores."""
 
 import numpy as np
 import pandas as pd
@@ -68,14 +68,16 @@ def with_scores(rows: pd.DataFrame, scored: pd.DataFrame, screen: ScreenRecord) 
 
 
 def surrogate_scores(trained: pd.DataFrame, scored: pd.DataFrame) -> "pd.Series[float]":
-    """What the correction foretells of each of `arms` from all the others; see left_out."""
+    """The accuracy predicted for each row of `arms` from all the others: see
+    `nas.stats.surrogate.cross_val_predict`."""
     scores = known_of_all(scored)
     known = trained[trained[scores].notna().all(axis=1)]  # others were not screened
     return cross_val_predict(known, scores, _settings(trained)).reindex(trained.index)
 
 
 def predict_all(trained: pd.DataFrame, scored: pd.DataFrame) -> "pd.Series[float]":
-    """What the correction, fitted on `arms`, foretells of all mixtures scored; see foretold."""
+    """The accuracy that a fit to `arms` predicts for all scored mixtures: see
+    `nas.stats.surrogate.predict`."""
     scores = known_of_all(scored)
     known = trained[trained[scores].notna().all(axis=1)]
     return predict(known, scored, scores, _settings(trained))

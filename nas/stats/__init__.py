@@ -1,6 +1,7 @@
 """Statistics: arrays in, numbers out. The audit of the draws, effects, synergies, power.
 
-Nothing here reads a ledger or prints; `nas.results` brings the data and makes the tables.
+Nothing here reads a ledger or prints: `nas.results` reads the data and makes the tables. Accuracies
+and effects are shares in [0, 1], so 0.01 is one percentage point.
 """
 
 from nas.stats.advice import Advice, advise

@@ -48,10 +48,11 @@ def advise(
     """The rule, on the 95 % interval of a family's effect, as `FamilyEffects` gives it.
 
     Drop a family that surely fails more than the rest (`fails` says so) and in more than half of
-    its candidates, or collapses so (`collapses`, with the upper end of the share that learned);
-    else drop where the whole interval lies below −`margin`, keep where all of it
-    lies above, and otherwise draw more: until an interval that shrinks with the square root of the
-    results, around the effect as it stands, would lie on one side.
+    its candidates, or that surely collapses more than the rest and in more than half of its runs
+    (`collapses` says so; `learned_high` is the upper end of the share that learned); else drop
+    where the whole interval lies below −`margin`, keep where all of it lies above, and otherwise
+    draw more: until an interval that shrinks with the square root of the results, around the effect
+    as it stands, would lie on one side.
     """
     if fails and success_high < FAILS:
         return Advice("drop", fails)

@@ -39,7 +39,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """What the audit says of the draws so far."""
+    """The audit's result on the draws so far."""
 
     verdict: AuditVerdict
     flagged_at: int | None

@@ -12,7 +12,7 @@ POWER = 0.8
 ENOUGH = 0.5
 """The share of a campaign's runs that have to learn, for the others to stand out."""
 MANY = 0.25
-"""The share of a family's runs beyond which those that learned do not speak for it."""
+"""The share of a family's runs beyond which those that learned do not represent it."""
 
 
 def learned(accuracy: Floats, images: Floats, commonest: Floats) -> Bools:
@@ -67,7 +67,7 @@ def few_learned(accuracy: Floats, images: Floats, commonest: Floats) -> tuple[in
 
 
 def _tested(accuracy: Floats, images: Floats, commonest: Floats) -> tuple[Bools, Bools]:
-    """Of which runs it can be told, and which of them learned, `(n,)` each."""
+    """Which runs can be judged, and which of them learned, `(n,)` each."""
     known: Bools = ~(np.isnan(accuracy) | np.isnan(images) | np.isnan(commonest))
     for pair in {*zip(images[known].tolist(), commonest[known].tolist(), strict=True)}:
         if not can_tell(*pair):

@@ -1,9 +1,10 @@
-"""Rank correlations with bootstrap intervals, all resamples at once.
+"""Rank correlations (Kendall 1945, Spearman 1904) with percentile bootstrap intervals (Efron 1979),
+all resamples at once.
 
 With S the signs of all differences of x, T those of y, and c how often a resample holds each
 observation: Kendall's τ-b is cᵀ(S∘T)c / √(cᵀ(S∘S)c · cᵀ(T∘T)c); ranks, ties averaged and their mean
-taken off, are Sc/2, so Spearman's ρ is Σ c(Sc)(Tc) / √(Σ c(Sc)² · Σ c(Tc)²). An observation that
-stands for w others counts w times as often.
+taken off, are Sc/2, so Spearman's ρ is Σ c(Sc)(Tc) / √(Σ c(Sc)² · Σ c(Tc)²). An observation of
+weight w counts w times as often.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ FEWEST = 5
 
 @dataclass(frozen=True)
 class Correlation:
-    """NaN where it cannot be said: below FEWEST observations, or where a side does not vary."""
+    """One coefficient in [−1, 1] with its interval; all NaN below FEWEST observations, and where a
+    side does not vary."""
 
     estimate: float
     low: float
@@ -37,8 +39,8 @@ def rank_correlations(
 ) -> tuple[Correlation, Correlation]:
     """Kendall's τ-b and Spearman's ρ of `x` and `y`, `(n,)` each.
 
-    `weights`: how many each stands for, 1 by default; `strata`: labels within which observations
-    are drawn anew, by default one for all.
+    `weights` `(n,)`: how many observations each represents, 1 by default; `strata` `(n,)`: labels
+    within which observations are resampled, by default one for all; `seed`: of the resamples.
     """
     a, b = (np.asarray(values, dtype=float) for values in (x, y))
     n = len(a)

@@ -1,7 +1,7 @@
 """Do a family's candidates fail more often than the rest? Right to be believed at any time.
 
-For each family, how well its candidates' failures and the others' are foretold by two rates,
-learned as they come, against one rate for all, chosen afterwards and so at its best (universal
+For each family, how well two rates, learned as results come, predict its candidates' failures and
+the others', compared with one rate for all, chosen afterwards and so at its best (universal
 inference: Wasserman, Ramdas and Balakrishnan 2020). Where one rate is the truth, that ratio reaches
 F/α for any of F families with a chance of at most α, whatever was drawn and in whatever order.
 """
@@ -14,7 +14,7 @@ from nas.stats.look_schedule import look_schedule
 from nas.stats.martingale import Bools, Floats
 
 ALPHA = 0.01
-"""The chance that any family is warned of though all fail alike."""
+"""The chance that a warning names any family though all fail alike."""
 _BLOCK = 4096
 """Ended candidates taken at a time: bounds the memory."""
 

@@ -1,8 +1,8 @@
 """What a family adds to a mixture's accuracy, its partners held equal.
 
-Unpenalised least squares on which families a candidate holds. What a campaign's draws cannot tell
-apart is found out beforehand and gets no number: where every candidate holds the same family, its
-worth and everybody's level are one and the same.
+Unpenalised least squares on which families a candidate holds. Families that the draws cannot
+separate are found beforehand and get no number: where every candidate holds the same family, its
+effect cannot be separated from the common level. Accuracies are shares in [0, 1].
 """
 
 from collections.abc import Mapping
@@ -20,23 +20,23 @@ SPARE = 10
 
 @dataclass(frozen=True)
 class FamilyEffects:
-    """One entry a family, in their order; NaN where `told` says why there is none."""
+    """One entry a family, in their order; NaN where `not_estimable` says why there is none."""
 
     families: tuple[str, ...]
     effect: Floats
-    """The change in accuracy when this family stands where an average one of those that can be
-    told stood; `(F,)`.
+    """The change in accuracy when this family takes the place of an average one of those with an
+    effect, as a share; `(F,)`.
 
     Of sets of k families, all alike: the mean, over the other families g and over all sets of k − 1
     families without either, of the accuracy with this family less that with g; then the mean over
-    g, this family itself counted as no change. What a pair or more of families is worth beyond
-    their sum is in it by how often a set holds them."""
+    g, this family itself counted as no change. What pairs or larger sets add beyond the sum of
+    their families counts in proportion to how many sets hold them."""
     low: Floats
     high: Floats
     not_estimable: tuple[str, ...]
-    """Why an effect cannot be told; empty where it can."""
+    """Why an effect cannot be estimated; empty where it can."""
     never_estimable: Bools
-    """Where more draws like these would not tell it either, `(F,)`."""
+    """Where more draws like these would not estimate it either, `(F,)`."""
     rank: Floats
     """1 is best, by effects shrunken towards none: the greatest of many noisy estimates is luck."""
     noise: float
@@ -97,7 +97,7 @@ def family_effects(every: Observations, excluded: Mapping[str, str] | None = Non
 
 
 def estimable(seen: Observations) -> Bools:
-    """The largest set of families whose effects the draws can tell from each other, `(F,)`.
+    """The largest set of families whose effects the draws can separate, `(F,)`.
 
     A difference β_f − β_g can be estimated if it lies in the row space of the design: if the rows f
     and g of a basis of its null space are equal.
@@ -162,7 +162,7 @@ def _not_estimable_reasons(
             have = "has" if count == 1 else "have"
             reasons.append(f"only {count} of its candidates {have} a result that can be compared")
         else:
-            reasons.append("the draws do not tell it apart from others")
+            reasons.append("the draws do not separate it from others")
     return tuple(reasons), never_estimable
 
 

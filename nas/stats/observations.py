@@ -148,7 +148,7 @@ class Observations:
     @cached_property
     def residual(self) -> Floats:
         """What families, members and settings leave of the values, `(n,)`; 0 where that is
-        rounding: equal results would else be told apart."""
+        rounding, or equal results would seem to differ."""
         residual: Floats = self.value - self.basis @ (self.basis.T @ self.value)
         residual[np.abs(residual) <= _ROUNDING * np.abs(self.value).max(initial=0.0)] = 0.0
         return residual
@@ -186,7 +186,7 @@ class Observations:
 
     @property
     def adjusts(self) -> bool:
-        """Whether members and settings are in it, or there were none to tell apart."""
+        """Whether members and settings are in it, or there were none to separate."""
         return bool(self.levels.shape[1])
 
 

@@ -1,4 +1,4 @@
-"""What a campaign will be able to tell, before it is paid for."""
+"""The effects that a campaign will be able to detect, before it is paid for."""
 
 from dataclasses import dataclass
 
@@ -28,10 +28,10 @@ class Detectable:
 
     results: int
     family: float
-    """Of a family against the average one; NaN where the draws tell nothing."""
+    """Of a family against the average one; NaN where the draws estimate none."""
     pair: float
     """Of one pair beyond its families' effects, among all pairs, at a false-discovery rate of 5 %;
-    NaN where most pairs stand together too seldom."""
+    NaN where most pairs are together too seldom."""
     together: float
     """Results that hold both families of a pair, on average."""
 

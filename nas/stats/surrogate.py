@@ -1,8 +1,10 @@
-"""What trained mixtures say of those that were not: a regression over a screen's scores.
+"""Predicting mixtures that were not trained from those that were: a regression on a screen's
+scores.
 
-Ridge regression of validation accuracy on scores, families, pairs of families and settings; its
-penalty is chosen by leave-one-out within each fit. Scores that only the best mixtures have are no
-use: what is foretold is foretold of all.
+Ridge regression (Hoerl and Kennard 1970; scikit-learn's `RidgeCV`) of validation accuracy, a share
+in [0, 1], on scores, families, pairs of families and settings. Its penalty is chosen by
+leave-one-out within each fit. It predicts all mixtures, so it uses only scores that all mixtures
+have.
 """
 
 from collections import Counter
@@ -21,11 +23,12 @@ _FOLDS = 10
 def cross_val_predict(
     trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
 ) -> "pd.Series[float]":
-    """What the correction foretells of each candidate from those of other mixtures.
+    """The accuracy predicted for each candidate by a fit to those of other mixtures, `(n,)`.
 
     `trained` holds `families` and `members` (joined by +), `val_acc`, the scores, known of every
-    mixture, and the settings. Foretold is the difference from the fit's own mean: the mean of the
-    others is the lower, the better the one left out. Missing below FEWEST candidates.
+    mixture, and the settings. What is predicted is the difference from the fit's own mean, because
+    the mean of the others is lower, the better the one left out is. Missing below FEWEST
+    candidates.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -46,7 +49,7 @@ def cross_val_predict(
 def predict(
     trained: pd.DataFrame, rows: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
 ) -> "pd.Series[float]":
-    """What the correction, fitted on the trained candidates, foretells of any mixtures.
+    """The accuracy that a fit to the trained candidates predicts for any mixtures, `(m,)`.
 
     `rows` holds `families` and the scores, known of each. They get the trained ones' mean settings.
     Missing below FEWEST trained candidates.
@@ -80,8 +83,8 @@ def predict(
 def feature_names(
     trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
 ) -> list[str]:
-    """What the correction looks at: the scores, families, pairs of them that stand in several
-    candidates, and each value of the settings."""
+    """The columns that the regression uses: the scores, families, pairs of families that are in
+    several candidates, and each value of the settings."""
     held = trained["families"].str.split("+")
     families = sorted({family for names in held for family in names})
     counts = Counter(pair for names in held for pair in combinations(sorted(names), 2))
@@ -95,7 +98,7 @@ def feature_names(
 
 
 def features(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """(n, columns) of `feature_names`."""
+    """The columns that `feature_names` lists, `(n, columns)`."""
     held = rows["families"].str.get_dummies("+").astype(float)
     found = {}
     for name in columns:

@@ -21,24 +21,25 @@ _BLOCK = 1 << 19
 
 @dataclass(frozen=True)
 class Synergies:
-    """One entry a pair of families, in the order of `combinations`; NaN where it cannot be told."""
+    """One entry a pair of families, in the order of `combinations`; NaN where it cannot be
+    estimated."""
 
     pairs: tuple[tuple[str, str], ...]
     count: Ints
     """Results that hold both."""
     synergy: Floats
-    """Accuracy beyond what the two families' effects add up to; `(P,)`."""
+    """Accuracy beyond the sum of the two families' effects, as a share; `(P,)`."""
     low: Floats
     high: Floats
     p_value: Floats
     """Of no synergy, two-sided."""
     q_value: Floats
     """Among pairs with a q of at most x, no more than the share x is expected to be false
-    (Benjamini and Hochberg 1995), over the pairs that can be told."""
+    (Benjamini and Hochberg 1995), over the pairs that can be estimated."""
 
 
 def synergies(seen: Observations, excluded: Collection[str] = ()) -> Synergies:
-    """For each pair, the coefficient of "holds both" beside all families.
+    """For each pair, the coefficient of "holds both" in a regression on all families too.
 
     By the theorem of Frisch, Waugh and Lovell: what the families explain is taken out of both sides
     once for all pairs, which leaves a regression on one column for each of thousands.

@@ -38,8 +38,9 @@ def mix(
 ) -> Mixed:
     """Mixes each image with its mirror in the batch by one λ ~ Beta(α, α); α = 0 mixes nothing.
 
-    A label's distribution has 1 − smoothing for it, and the rest even on all classes. So are
-    timm's, whose `Mixup` draws from numpy's global state and refuses odd batches.
+    `images` `(B, channels, H, W)`, `labels` `(B,)`. A label's distribution has 1 − `smoothing` for
+    it, and the rest evenly on all classes (label smoothing, arXiv 1512.00567). So are timm's, whose
+    `Mixup` draws from numpy's global state and refuses odd batches.
     """
     lam = float(rng.beta(alpha, alpha)) if alpha > 0 else 1.0
     even = smoothing / num_classes

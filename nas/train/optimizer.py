@@ -38,8 +38,9 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> AdamW:
 def schedule(step: int, steps: int, warmup: float) -> float:
     """The factor on every rate at `step` of 0…steps-1.
 
-    Linear from 0.1 to 1 over the first `warmup` share of all steps, then a cosine that would
-    reach 0 at `steps`. Fitted to the steps there are, so one epoch has the whole of it.
+    Linear from 0.1 to 1 over the first `warmup` share of all steps, then a cosine (arXiv
+    1608.03983) that would reach 0 at `steps`. Fitted to the steps there are, so one epoch has the
+    whole of it.
     """
     warm = round(warmup * steps)
     if step < warm:

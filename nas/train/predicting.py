@@ -1,4 +1,4 @@
-"""What a trained model says of every image of a split, kept for those who build on it.
+"""A trained model's predictions for every image of a split, kept for the bank.
 
 Shapes: N images, B batch, C classes, F features.
 """

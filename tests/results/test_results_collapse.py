@@ -82,7 +82,7 @@ def test_a_family_that_collapses_too_often_gets_no_effect(filled: Maker) -> None
     assert np.isnan([fox["effect"], fox["effect_low"], fox["effect_high"]]).all()
     assert (
         fox["not_estimable"]
-        == "8 of 20 runs with it collapsed: those that learned do not speak for it"
+        == "8 of 20 runs with it collapsed: those that learned do not represent it"
     )
     assert (fox["advice"], fox["reason"]) == ("cannot tell", fox["not_estimable"])
     pairs = nas.table("cooccurrence", filled.ledger).set_index(["family_a", "family_b"])
@@ -121,7 +121,7 @@ def test_where_too_few_learned_nothing_is_reported_of_families(
     assert table["effect"].isna().all()
     for name in ("family_yield", "cooccurrence"):
         note = nas.table(name, maker.ledger).attrs["note"]
-        assert f"of families nothing can be told: {messages} runs learned" in note
+        assert f"no figures for families: {messages} runs learned" in note
         assert "commonest class, 40.0 % of the validation images" in note
     assert nas.table("cooccurrence", maker.ledger)["synergy"].isna().all()
 
@@ -173,7 +173,7 @@ def test_the_page_says_what_effects_are_of(filled: Maker) -> None:
     ("inputs", "lost", "messages"),
     [
         (SKEWED.with_(val_counts=()), 0, "the commonest class is taken as one of 3"),
-        (None, 0, "whether runs collapsed cannot be told"),
+        (None, 0, "whether runs collapsed is unknown"),
         (INPUTS.with_(val_counts=(52, *[5] * 8, 8)), 2, "52.0 % of the validation images"),
         (
             INPUTS.with_(val_images=18, val_counts=(6, 6, 6)),

@@ -117,7 +117,7 @@ def test_two_islands_are_not_compared() -> None:
     rng = np.random.default_rng(0)
     found = family_effects(Observations.of(tuple("abcde"), drawn, rng.random(len(drawn))))
     assert [bool(why) for why in found.not_estimable] == [False, False, False, True, True]
-    assert found.not_estimable[3] == "the draws do not tell it apart from others"
+    assert found.not_estimable[3] == "the draws do not separate it from others"
 
 
 @given(st.integers(0, 10**6), st.integers(3, 6), st.integers(1, 3))
