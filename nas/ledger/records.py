@@ -76,6 +76,7 @@ class CandidateRecord:
 
     @property
     def key(self) -> str:
+        """The candidate's key."""
         return self.spec.key
 
 

@@ -33,6 +33,7 @@ class DataConfig(Frozen):
 
     @property
     def task(self) -> Task:
+        """The data set, how it is split, and the share of training images held out."""
         return Task(dataset=self.dataset, split_seed=self.split_seed, hold_out=self.hold_out)
 
     @property
