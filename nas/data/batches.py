@@ -123,7 +123,7 @@ class Data:
     held: Split | None = None
     """Training images that are kept from the model; None where the task holds none out."""
     value_range: tuple[float, float] | None = None
-    """See nas.schema.Inputs."""
+    """See nas.schema.DatasetInfo."""
 
     @property
     def num_classes(self) -> int:

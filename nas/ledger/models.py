@@ -62,7 +62,7 @@ class Environment(Base):
 
 
 class DatasetInfo(Base):
-    """What attempts were fed: see nas.schema.Inputs."""
+    """What attempts were fed: see nas.schema.DatasetInfo."""
 
     __tablename__ = "inputs"
     id: Mapped[int] = mapped_column(primary_key=True)

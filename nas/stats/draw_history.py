@@ -12,7 +12,8 @@ Events = Sequence[Mapping[str, Any]]
 def audit_of(space: Space, phases: Events) -> Audit:
     """An audit over what the campaign's first phase could draw.
 
-    `space` is the campaign's whole; `phases` its events of that kind (see `Notes.begin_phase`).
+    `space` is the campaign's whole; `phases` its events of that kind (see
+    `CampaignEvents.begin_phase`).
     """
     if not phases:
         return Audit(space)
