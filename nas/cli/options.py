@@ -9,6 +9,7 @@ import typer
 
 from nas.cli import complete
 from nas.ledger.output_paths import check_output
+from nas.registry import EXECUTORS, TRACKERS, Registry
 
 
 def finite(value: float | None) -> float | None:
@@ -30,6 +31,12 @@ def only_with(option: str, others: Mapping[str, object]) -> None:
     for other, given in others.items():
         if given not in (None, False):
             raise typer.BadParameter(f"{other} goes with {option}")
+
+
+def one_of(registry: Registry) -> str:
+    """`a, b or c`: the names that an option takes."""
+    *others, last = registry.names()
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 SpaceName = Annotated[
@@ -98,8 +105,8 @@ ExecutorName = Annotated[
     typer.Option(
         "--executor",
         "-e",
-        help="ray, local (no Ray needed) or inline (for debugging). [ray]",
-        autocompletion=complete.words("ray", "local", "inline"),
+        help=f"{one_of(EXECUTORS)}; local needs no Ray, inline is for debugging. [ray]",
+        autocompletion=complete.registered(EXECUTORS),
     ),
 ]
 Workers = Annotated[
@@ -123,8 +130,8 @@ Log = Annotated[
     str | None,
     typer.Option(
         "--log",
-        help="Log to tensorboard or mlflow too; `none` ends it.",
-        autocompletion=complete.words("tensorboard", "mlflow", "none"),
+        help=f"Log to {one_of(TRACKERS)} too; `none` ends it.",
+        autocompletion=complete.registered(TRACKERS, "none"),
     ),
 ]
 Prefer = Annotated[

@@ -18,6 +18,7 @@ from nas.cli import (
 )
 from nas.cli.console import echo
 from nas.cli.dry_run import print_draws
+from nas.registry import SAMPLERS
 from nas.schema import SearchConfig
 
 
@@ -38,8 +39,8 @@ def search(
         typer.Option(
             "--sampler",
             "-s",
-            help="stratified, uniform, lexicographic or tpe.",
-            autocompletion=complete.words("stratified", "uniform", "lexicographic", "tpe"),
+            help=f"{options.one_of(SAMPLERS)}; corrected and screen go with --from-screen.",
+            autocompletion=complete.registered(SAMPLERS),
         ),
     ] = "stratified",
     seed: Annotated[int, typer.Option(min=0, help="Fixes what is drawn.")] = 0,

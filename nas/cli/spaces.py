@@ -202,7 +202,7 @@ def _list(context: typer.Context) -> None:
     for column in ("data set", "what", "how to get it"):
         table.add_column(column)
     for known in describe():
-        table.add_row(known.name, known.about, known.how)
+        table.add_row(known.typed, known.about, known.how)
     console.print(table)
 
 
