@@ -360,7 +360,7 @@ class TestCheck:
                 assert source.num_images(tiny_imagenet) == entry.images
             assert (source.listed(tiny_imagenet) is not None) == entry.images_are_files
             assert not entry.pixels or entry.pixels.endswith("255.")
-        assert nas.data.described("classes:/pets").name == "folder:PATH"
+        assert nas.data.described("classes:/pets").images_are_files
 
     def test_checking_imports_no_torch(self, tmp_path: Path) -> None:
         make_folder(tmp_path, {"cat": 3, "dog": 3})
