@@ -6,6 +6,8 @@ from nas.data.sources._cifar import Cifar
 
 
 class Cifar10(Cifar):
+    """As published, read by torchvision."""
+
     about = "60,000 photographs, 32×32, 10 classes"
     how = "nas data get cifar10"
     download_size = "170 MB"

@@ -6,6 +6,8 @@ from nas.data.sources._cifar import Cifar
 
 
 class Cifar100(Cifar):
+    """As published, read by torchvision."""
+
     about = "60,000 photographs, 32×32, 100 classes"
     how = "nas data get cifar100"
     download_size = "169 MB"

@@ -7,6 +7,8 @@ from nas.data.sources._folder import Folder
 
 
 class Classes(Folder):
+    """`classes:PATH`: PATH/CLASS/*.jpg, divided by seed."""
+
     about = "as folder:PATH, where every folder of PATH is a class, one called train too"
 
     def layout(self, where: Path) -> Layout:

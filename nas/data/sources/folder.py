@@ -11,6 +11,8 @@ from nas.data.sources._folder import Folder
 
 
 class ImageFolder(Folder):
+    """`folder:PATH`: whichever of the two layouts the folder has."""
+
     about = "your own images: PATH/CLASS/*.jpg, or PATH/train, PATH/val and PATH/test of that form"
 
     def layout(self, where: Path) -> Layout:

@@ -17,6 +17,8 @@ NOISE = 0.3
 
 
 class NoisyDigits(Digits):
+    """Noise is drawn once, so every campaign sees the same images."""
+
     about = "the same under noise, which leaves room at the top"
     pixels = (
         f"{STRETCHED}; Gaussian noise with a standard deviation of {NOISE} of that range was added"

@@ -25,6 +25,8 @@ _GET = "type: nas data get tiny-imagenet"
 
 
 class TinyImageNet(Source):
+    """100,000 images for training and validation, 10,000 for testing."""
+
     about = "110,000 photographs, 64×64, 200 classes"
     how = "nas data get tiny-imagenet"
     download_size = "248 MB"
