@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
     check_parent(path)
     if target.exists() and not target.is_file():
         raise UsageError("this is no regular file", where=str(path), fix="name a new file")
-    fresh = target.with_name(_unused())
+    fresh = target.with_name(unused_name())
     try:
         with _named(path, fresh):
             if target.exists():  # what is private is so from the first byte on
@@ -108,7 +108,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     missing = [folder for folder in target.parents if not folder.exists()]
     # In an empty folder's place nothing can be moved where it is mounted, or one stands in it.
     into = target.exists()
-    fresh = (target if into else target.parent) / _unused()
+    fresh = (target if into else target.parent) / unused_name()
     moved: list[Path] = []
     try:
         with _named(path, fresh):
@@ -245,7 +245,7 @@ def clear_unfinished(folder: Path, *, seconds: float = 0.0) -> None:
             path.unlink(missing_ok=True)
 
 
-def _unused() -> str:
+def unused_name() -> str:
     """A hidden name of bounded length, whatever the length of the name that it stands for."""
     return f".{uuid4().hex}{_PART}"
 

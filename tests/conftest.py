@@ -33,6 +33,12 @@ def working_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed must not depend on how fast a machine is: no line breaks a silence."""
+    monkeypatch.setattr("nas.report.waiting.QUIET_SECONDS", 3600.0)
+
+
+@pytest.fixture(autouse=True)
 def import_path() -> Iterator[None]:
     """`main` keeps the working directory off its process's path for good; tests share a process."""
     path, names = sys.path[:], ("PYTHONPATH", "PYTHONSAFEPATH")

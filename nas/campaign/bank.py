@@ -1,8 +1,9 @@
 """Filling the expert bank: a campaign of single members that keeps what they predict."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -32,6 +33,8 @@ from nas.schema import (
     UsageError,
     fault_of,
 )
+
+C = TypeVar("C", bound=DataConfig)
 
 HOLD_OUT = 0.2
 """Share of the training images that experts never see."""
@@ -187,6 +190,37 @@ def find_bank(ledger: Ledger, name: str, space: Space, config: DataConfig) -> tu
         where=ledger.place,
         fix=f"fill one with `{ledger.command('bank', space.name, '--dataset', config.dataset)}`",
     )
+
+
+def fitting_bank(
+    ledger: Ledger,
+    space: Space,
+    config: C,
+    *,
+    recipe: Collection[str] = (),
+    hold_out: float | None = None,
+    replicate: int | None = None,
+) -> tuple[str, Space, C] | None:
+    """The latest bank that has experts of a space, with that space under the bank's recipe and the
+    settings that name its experts; None where no bank fits.
+
+    It has to agree in data, split and resolution, in being tuned or not, in the settings of
+    `recipe` by name, and in `hold_out` and `replicate` where they are given.
+    """
+    for name in reversed(ledger.campaign_names()):
+        row = ledger.campaign(name)
+        if _unfit(row.config, row.space, space, config) is not None:
+            continue
+        has = (row.config.from_bank, *(getattr(row.space.recipe, name) for name in recipe))
+        wants = (config.from_bank, *(getattr(space.recipe, name) for name in recipe))
+        kept, number = row.config.hold_out, row.config.replicate
+        if has != wants or hold_out not in (None, kept) or replicate not in (None, number):
+            continue
+        there = space.with_(recipe=row.space.recipe)
+        adjusted = config.with_(hold_out=kept, replicate=number)
+        if existing_entries(bank_of(ledger), bank_members(there, adjusted)):
+            return row.name, there, adjusted
+    return None
 
 
 def warm_keys(ledger: Ledger, space: Space, config: DataConfig) -> dict[str, str] | None:

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 
 from nas.ledger import LeasedCandidate
-from nas.schema import DEVICE, MEMORY_OF_OTHERS, CampaignConfig, Outcome, Role, Status
+from nas.schema import (
+    DEVICE,
+    MEMORY_OF_OTHERS,
+    CampaignConfig,
+    Outcome,
+    Status,
+    percent,
+    printed_name,
+)
 
 NOT_THE_CANDIDATES = ("start", "data", DEVICE)
 """Stages whose failure every other candidate would share: the campaign stops instead. So it is
@@ -60,8 +68,7 @@ def decide_retry(
 
 def title(claim: LeasedCandidate) -> str:
     """`#12 resnet+vit` for a candidate of the search, its role and number for the others."""
-    name = {Role.SEARCH: "#", Role.CONTROL: "control ", Role.CONFIRM: "confirm "}[claim.role]
-    return f"{name}{claim.number} {'+'.join(claim.candidate.families)}"
+    return f"{printed_name(claim.role, claim.number)} {'+'.join(claim.candidate.families)}"
 
 
 def alone(claim: LeasedCandidate) -> str:
@@ -82,6 +89,6 @@ def format_result(claim: LeasedCandidate, outcome: Outcome, result: RetryDecisio
     if result.waits:
         words.append("(not its own: waits for memory that others hold)")
     if outcome.status in (Status.OK, Status.PRUNED) and outcome.val_acc is not None:
-        words.append(f"val {outcome.val_acc:.4f}")
+        words.append(f"val {percent(outcome.val_acc)}")
     words += [outcome.message, f"{outcome.seconds:.1f}s"]
     return " ".join(word for word in words if word)

@@ -31,6 +31,7 @@ def _run() -> None:
         app()
     except ProblemError as error:
         _say(str(error))
+        _trace()
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -75,6 +76,16 @@ def _damage() -> Exception | None:
             if damage := LedgerBase(url).damage():
                 return damage
     return None
+
+
+def _trace() -> None:
+    """With `-v`, where in this program an error was found."""
+    import traceback
+
+    from nas.cli.volume import verbose
+
+    if verbose():
+        _say(traceback.format_exc(), lines=True)
 
 
 def _say(problem: str, *, lines: bool = False) -> None:

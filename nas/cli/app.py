@@ -12,6 +12,7 @@ from nas import debugging
 from nas.cli import (
     backup,
     bank,
+    campaigns,
     consent,
     doctor,
     plan,
@@ -27,6 +28,7 @@ from nas.cli import (
     integrations as doors,
 )
 from nas.cli.console import echo
+from nas.cli.volume import reset, with_volume
 from nas.schema.visible import visible
 
 _ClickError: type[Any] = next(
@@ -39,6 +41,7 @@ class _Group(TyperGroup):
     """What was typed may have come from anywhere: an error that repeats it is text alone."""
 
     def make_context(self, *args: Any, **options: Any) -> Any:
+        reset()
         with _as_text():
             return super().make_context(*args, **options)
 
@@ -94,5 +97,11 @@ def _root(
     pass
 
 
-for room in (search, bank, screen, look, plan, replay, doors, spaces, consent, doctor, backup):
+for room in (
+    *(search, bank, screen, look, campaigns, plan, replay, doors, spaces, consent, doctor, backup),
+):
     room.register(app)
+for level in (app, spaces.data):
+    for command in level.registered_commands:
+        assert command.callback is not None
+        command.callback = with_volume(command.callback)

@@ -7,8 +7,7 @@ import typer
 from pydantic import ValidationError
 
 from nas.cli.consent import tell_of_analyses
-from nas.cli.console import echo
-from nas.registry import EXECUTORS, SAMPLERS
+from nas.cli.console import note
 from nas.schema import (
     CampaignConfig,
     DataConfig,
@@ -29,9 +28,14 @@ FROM_REPORT = "--from-report"
 
 def config_of(kind: type[T], **values: Any) -> T:
     """A configuration of one kind; BadParameter names the option whose value it refuses."""
-    for option, registry in (("sampler", SAMPLERS), ("executor", EXECUTORS)):
-        if values.get(option) is not None:
-            registry.check(values[option])
+    from nas.execute import EXECUTORS
+    from nas.sample import SAMPLERS
+    from nas.schema import did_you_mean
+
+    for option, known in (("sampler", SAMPLERS), ("executor", EXECUTORS)):
+        chosen = values.get(option)
+        if chosen is not None and chosen not in known:
+            raise UsageError(f"no {option} is called {chosen!r}", fix=did_you_mean(chosen, known))
     try:
         return kind(**values)
     except ValidationError as error:
@@ -77,7 +81,7 @@ def advised(db: str, campaign: str, wishes: dict[str, str | None]) -> dict[str, 
         raise typer.BadParameter(f"{FROM_REPORT} takes the place of --prefer and --drop")
     tell_of_analyses()
     plan = recommended(Ledger(db), campaign)
-    echo(f"As the report of {campaign} advises: {plan.describe()}.", err=True)
+    note(f"As the report of {campaign} advises: {plan.describe()}.")
     return {"prefer": ",".join(plan.prefer) or "none", "drop": ",".join(plan.drop) or "none"}
 
 
@@ -121,7 +125,7 @@ def from_screen(space: Space, config: SearchConfig, top: int, by: str, db: str) 
         )
     chosen_screen = screen_of(ledger, ident)
     kind = "tuned experts" if chosen_screen.config.from_bank else "experts"
-    echo(f"From screen {ident}, of {len(chosen_screen.experts)} {kind}.", err=True)
+    note(f"From screen {ident}, of {len(chosen_screen.experts)} {kind}.")
     sampler = SurrogateSampler.name if by == CORRECTED else TopKWithControls.name
     changes: dict[str, Any] = {"sampler": sampler, "screen": ident, "top": top, "by": by}
     if config.trials is None and config.budget_seconds is None:
@@ -129,7 +133,23 @@ def from_screen(space: Space, config: SearchConfig, top: int, by: str, db: str) 
     return config.with_(**changes)
 
 
-def with_recipe(space: Space, **changes: int | None) -> Space:
+def adjusted(
+    name: str,
+    settings: list[str] | None,
+    image_size: int | None,
+    **recipe: float | None,
+) -> Space:
+    """The space of this name, with what was typed in place of some of its settings."""
+    from nas.space import load
+    from nas.space.settings import parse_settings, with_settings
+
+    space = with_settings(load(name), parse_settings(settings))
+    if image_size is not None:
+        space = with_settings(space, {"image_size": image_size}, where="--image-size")
+    return with_recipe(space, **recipe)
+
+
+def with_recipe(space: Space, **changes: float | None) -> Space:
     """The space with some settings of its recipe replaced by options that were given."""
     given = {name: value for name, value in changes.items() if value is not None}
     try:

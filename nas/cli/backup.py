@@ -6,13 +6,15 @@ from typing import Annotated
 import typer
 
 from nas.cli import options
-from nas.cli.console import echo
+from nas.cli.output import form_of, print_facts
 from nas.ledger import Ledger
 
 
 def backup(
     file: Annotated[Path, typer.Argument(help="A new file for the copy.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    form: options.Format = "table",
+    as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
     """Copy a ledger into one file, complete and consistent, also of a running campaign.
@@ -26,9 +28,11 @@ def backup(
     """
     from nas.ledger.backup import backup as write
 
+    chosen = form_of(form, as_json)
     ledger = Ledger(db, older=True)
     size = write(ledger, file, force=force)
-    echo(f"{file}: {size / 1e6:.1f} MB. Weights and checkpoints are not in it.")
+    line = f"{file}: {size / 1e6:.1f} MB. Weights and checkpoints are not in it."
+    print_facts(chosen, {"file": str(file), "bytes": size}, shown=[line])
 
 
 def register(app: typer.Typer) -> None:

@@ -1,17 +1,21 @@
 """`nas bank`: train each member of a space once and keep what it predicts."""
 
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import JustifyMethod
 from rich.table import Table
-from rich.text import Text
 
 from nas.cli import arguments, complete, consent, defaults, options
-from nas.cli.console import console, echo, echo_json, open_if_there
+from nas.cli.console import console, echo, note, open_if_there
+from nas.cli.output import Form, form_of, print_records
+from nas.cli.volume import quiet, verbose
+from nas.cli.working import working
 from nas.files import check_new_folder
 from nas.ledger.output_paths import check_output
+from nas.report.cells import cell
 from nas.report.terminal import Terminal
 from nas.schema import BankConfig, ProblemError, Space
 from nas.schema.size import parse_size
@@ -39,6 +43,9 @@ def bank(
     ] = "fifo",
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
+    lr: options.Lr = None,
+    image_size: options.ImageSize = None,
+    settings: options.Settings = None,
     hold_out: options.HoldOut = 0.2,
     seed: options.BankSeed = 0,
     tuned: Annotated[
@@ -69,8 +76,9 @@ def bank(
     time_limit: options.TimeLimit = None,
     data_root: options.DataRoot = Path("data"),
     split_seed: options.SplitSeed = 0,
-    db: options.Db = "runs.db",
+    form: options.Format = "table",
     as_json: options.Json = False,
+    db: options.Db = "runs.db",
 ) -> None:
     """Train each member of a space once; keep its weights and all it predicts.
 
@@ -92,15 +100,18 @@ def bank(
     from nas.campaign.run import check as check_run
     from nas.hardware import check_gpus
     from nas.ledger import Ledger, check_place
-    from nas.space import check_models, find, load
+    from nas.space import check_models, find
 
+    chosen_form = form_of(form, as_json)
     if publish is None:
         options.only_with("--publish", {"--licence": licence})
     else:
         check_output(publish)
         check_new_folder(publish)
     space = defaults.space_for(space, gpus)
-    chosen = arguments.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    chosen = arguments.adjusted(
+        space, settings, image_size, epochs=epochs, batch_size=batch_size, lr=lr
+    )
     limit = parse_size(max_size, "--max-size")
     config = arguments.config_of(
         BankConfig,
@@ -127,7 +138,8 @@ def bank(
 
     @cache
     def examined() -> "Manifest":
-        return examine(config, partial(echo, err=True))
+        with working("looking at the data"):
+            return examine(config, note)
 
     if not open_if_there(db):  # what is refused leaves no ledger behind
         check_place(db)
@@ -140,7 +152,7 @@ def bank(
     def filled(config: BankConfig) -> "tuple[list[BankMember], dict[str, Entry]]":
         experts = bank_members(chosen, config)
         keys = [expert.key for expert in experts]
-        hold_experts_to(ledger, keys, partial(echo, err=True), data_root=config.data_root)
+        hold_experts_to(ledger, keys, note, data_root=config.data_root)
         found = existing_entries(kept, experts)
         if check:
             found = _sound(kept, found)
@@ -152,8 +164,8 @@ def bank(
         if again:
             lost = "1 expert was" if again == 1 else f"{again} experts were"
             are = "is" if again == 1 else "are"
-            echo(f"{lost} lost or damaged and {are} trained again.", err=True)
-        _train(ledger, name, config, as_json)
+            note(f"{lost} lost or damaged and {are} trained again.")
+        _train(ledger, name, config, aside=chosen_form != "table")
         return experts, existing_entries(kept, experts)
 
     experts, found = filled(config)
@@ -165,7 +177,7 @@ def bank(
         every = every | found
     timed = _timed(ledger, kept, every, single_expert_space(chosen), config)
     found = {key: timed[key] for key in found}
-    _show(experts, found, as_json)
+    _show(experts, found, chosen_form)
     if publish is not None:
         terms = "CC BY 4.0" if licence is None else licence
         _publish(ledger, kept, found, chosen, config, publish, terms)
@@ -176,13 +188,19 @@ def bank(
         )
 
 
-def _train(ledger: "Ledger", name: str, config: BankConfig, as_json: bool) -> None:
+def _train(ledger: "Ledger", name: str, config: BankConfig, *, aside: bool) -> None:
     from nas.campaign.run import Callbacks, run
     from nas.cli.run_and_print import exit_code, exit_code_of
     from nas.report.progress import Display
 
     try:
-        with Display(Terminal(stderr=True) if as_json else console, ledger, name) as display:
+        with Display(
+            Terminal(stderr=True) if aside else console,
+            ledger,
+            name,
+            quiet=quiet(),
+            epochs=verbose(),
+        ) as display:
             callbacks = Callbacks(display.say, display.on_tick, display.on_profile)
             ended = run(ledger, name, config, callbacks)
     except KeyboardInterrupt as stop:
@@ -203,15 +221,15 @@ def _timed(
     from nas.campaign.latencies import measure_latencies
 
     consent.ask_about_templates(alone, config)
-    with Terminal(stderr=True).status("measuring latency…") as status:
+    with working("measuring latency") as update:
         return measure_latencies(
             ledger,
             kept,
             found.values(),
             config,
-            say=lambda line: echo(line, err=True),
-            watch=lambda number, total, model: status.update(
-                Text(f"measuring latency {number}/{total}: {model}")
+            say=note,
+            watch=lambda number, total, model: update(
+                f"measuring latency {number}/{total}: {model}"
             ),
         )
 
@@ -242,9 +260,9 @@ def _publish(
         licence=licence,
     )
     if scores is None:
-        echo("Without mixtures: `nas screen` scores them.", err=True)
+        note("Without mixtures: `nas screen` scores them.")
     size = sum(sizes.values()) / 1e6
-    echo(f"{folder}: {', '.join(sizes)}; {size:.1f} MB", err=True)
+    note(f"{folder}: {', '.join(sizes)}; {size:.1f} MB")
 
 
 def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":
@@ -262,7 +280,7 @@ def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":
     return sound
 
 
-def _show(experts: "list[BankMember]", found: "dict[str, Entry]", as_json: bool) -> None:
+def _show(experts: "list[BankMember]", found: "dict[str, Entry]", form: Form) -> None:
     rows: list[dict[str, Any]] = [
         {
             "family": expert.family,
@@ -273,26 +291,23 @@ def _show(experts: "list[BankMember]", found: "dict[str, Entry]", as_json: bool)
         }
         for expert in experts
     ]
-    if as_json:
-        echo_json(rows)
-        return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("family", "model", "val", "test", "parameters", "ms", "MB"):
-        table.add_column(column, justify="left" if column in ("family", "model") else "right")
+    for column in ("family", "model", "val %", "test %", "params", "ms", "MB"):
+        justify: JustifyMethod = "left" if column in ("family", "model") else "right"
+        table.add_column(column, justify=justify, no_wrap=column == "model")
     for row in sorted(rows, key=lambda row: -row.get("val_acc", -1.0)):
         if not row["in_bank"]:
             table.add_row(row["family"], row["model"], "not there", "", "", "", "")
             continue
         table.add_row(
             *(row["family"], row["model"]),
-            *(f"{100 * row['val_acc']:.2f} %", f"{100 * row['test_acc']:.2f} %"),
-            *(f"{row['params']:,}", _milliseconds(row["latency"])),
+            *(cell("val_acc", row["val_acc"]), cell("test_acc", row["test_acc"])),
+            *(cell("params", row["params"]), _milliseconds(row["latency"])),
             f"{row['bytes'] / 1e6:.1f}",
         )
-    console.print(table)
     size = sum(entry.bytes for entry in found.values())
     summary = f"\n{len(found)} of {len(experts)} experts, {size / 1e6:,.1f} MB; ms is of one image."
-    console.print(summary)
+    print_records(form, rows, shown=[table, summary])
 
 
 def _milliseconds(seconds: float | None) -> str:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas import trust as consents
+from nas.cli import options
 from nas.cli.console import echo, says_yes
+from nas.cli.output import Form, form_of, print_records
 from nas.files import read_source
 from nas.schema import ProblemError, Space, UsageError
 
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
 def trust(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files, or folders of them; without any, those that need it are told."),
+        typer.Argument(
+            help="Files, or folders of them; without any, those that need it are listed."
+        ),
     ] = None,
+    form: options.Format = "table",
+    as_json: options.Json = False,
 ) -> None:
     """Let templates of this folder run, and analyses in place of nas's own of the same name.
 
@@ -29,13 +35,15 @@ def trust(
 
     Example: `nas trust templates analysis/leaderboard.py`
     """
+    chosen = form_of(form, as_json)
     if not paths:
-        _tell(consents.in_question())
+        _tell(consents.in_question(), chosen)
         return
     files = [file for path in paths for file in _files(path)]
     consents.trust(files)
-    for file in files:
-        echo(f"{file}: may run, until it changes")
+    records = [{"file": str(file), "may_run": True} for file in files]
+    lines = [f"{file}: may run, until it changes" for file in files]
+    print_records(chosen, records, shown=lines)
 
 
 def ask_about_analyses() -> None:
@@ -115,12 +123,16 @@ def _question(path: Path) -> str:
     return f"{_here(path)} is a template of this folder, which nobody asked for by name. Run it?"
 
 
-def _tell(files: list[Path]) -> None:
-    if not files:
-        echo("In this folder is no template, and no analysis with the name of one of nas's.")
-    for path in files:
-        state = "may run" if consents.is_trusted(read_source(path)) else f"`{_command(path)}`"
-        echo(f"{_here(path)}: {state}")
+def _tell(files: list[Path], form: Form) -> None:
+    records = [
+        {"file": str(_here(path)), "may_run": consents.is_trusted(read_source(path))}
+        for path in files
+    ]
+    lines = [
+        f"{record['file']}: {'may run' if record['may_run'] else f'`{_command(path)}`'}"
+        for path, record in zip(files, records, strict=True)
+    ] or ["In this folder is no template, and no analysis with the name of one of nas's."]
+    print_records(form, records, shown=lines)
 
 
 def _files(path: Path) -> list[Path]:

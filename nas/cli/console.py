@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 from rich.console import RenderableType
 
+from nas.cli.volume import quiet
 from nas.files import write_output
 from nas.ledger import Ledger
 from nas.ledger.address import is_url
@@ -37,13 +38,14 @@ def put(text: str, output: Path | None) -> None:
 
 
 def put_shown(output: Path | None, *parts: RenderableType) -> None:
-    """Prints what a person reads, or writes it to a file, wide and without colours."""
-    if output is None:
-        console.print(*parts)
-        return
-    text = io.StringIO()
-    Terminal(file=text, width=200).print(*parts)
-    write(output, text.getvalue())
+    """Prints what a person reads, or writes it to a file, wide and without colours. A string is
+    printed as long as it is: no terminal's width breaks a path."""
+    shown = console if output is None else Terminal(file=io.StringIO(), width=200)
+    for part in parts:
+        shown.print(part, soft_wrap=isinstance(part, str))
+    if output is not None:
+        assert isinstance(shown.file, io.StringIO)
+        write(output, shown.file.getvalue())
 
 
 def write(output: Path, content: str | bytes) -> int:
@@ -59,6 +61,12 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, lines: bool =
     """Prints one line, whatever the names in it hold; with `lines` as many as a document has.
     Nothing in it steers a terminal."""
     typer.echo(visible(str(text), lines=lines), err=err, nl=nl)
+
+
+def note(text: object) -> None:
+    """Prints one line beside the answer, on the other stream; nothing with `-q`."""
+    if not quiet():
+        echo(text, err=True)
 
 
 def echo_json(data: object) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nas.cli.console import echo, says_yes
+from nas.cli.console import note, says_yes
 
 SPACES = ("tiny", "moe4")
 """Without and with GPUs."""
@@ -16,7 +16,7 @@ def space_for(typed: str | None, gpus: int | None) -> str:
 
     space = typed or SPACES[bool(gpus)]
     if own := stands_in(space):
-        echo(f"{space}: {own} is read, which stands in place of nas's own.", err=True)
+        note(f"{space}: {own} is read, in place of nas's own.")
     return space
 
 

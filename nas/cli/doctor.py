@@ -7,7 +7,8 @@ import typer
 from rich.text import Text
 
 from nas.cli import options
-from nas.cli.console import console, echo_json
+from nas.cli.console import console
+from nas.cli.output import form_of, print_facts, print_records
 from nas.ledger.address import absent, database_url, is_url
 from nas.schema import ProblemError, UsageError
 
@@ -17,14 +18,16 @@ def doctor(
     migrate: Annotated[
         bool, typer.Option("--migrate", help="Bring an older ledger up to date first.")
     ] = False,
-    db: options.Db = "runs.db",
+    form: options.Format = "table",
     as_json: options.Json = False,
+    db: options.Db = "runs.db",
 ) -> None:
     """Say what is installed, whether each device computes, and whether the ledger is sound: every
     row of it is looked at, and what is wrong with one is listed.
 
     Example: `nas doctor --db runs.db`
     """
+    chosen = form_of(form, as_json)
     from nas.hardware import gpus_available, versions
     from nas.hardware.device_check import check_devices, driver_version
 
@@ -39,13 +42,21 @@ def doctor(
         "devices": devices,
         **_ledger(db, migrate),
     }
-    if as_json:
-        echo_json(found)
+    if chosen == "json":
+        print_facts(chosen, found, shown=[])
     else:
-        found["devices"] = [_device(device) for device in devices]
-        for name, value in found.items():
-            lines = f"\n{'':13}".join(value) if isinstance(value, list) else value or "missing"
-            console.print(Text.assemble((f"{name:<12}", "bold"), f" {lines}"), soft_wrap=True)
+        words = {**found, "devices": [_device(device) for device in devices]}
+        for name, value in words.items():
+            words[name] = value if isinstance(value, list) else [value or "missing"]
+        if chosen == "table":
+            for name, lines in words.items():
+                text = f"\n{'':13}".join(lines)
+                console.print(Text.assemble((f"{name:<12}", "bold"), f" {text}"), soft_wrap=True)
+        else:
+            rows = [
+                {"what": name, "found": line} for name, lines in words.items() for line in lines
+            ]
+            print_records(chosen, rows)
     if "faults" in found or any(device["problem"] for device in devices):
         raise typer.Exit(1)
 

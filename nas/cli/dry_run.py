@@ -1,14 +1,14 @@
 """`nas search --dry-run`: what would be drawn."""
 
 from pathlib import Path
-
-from rich.text import Text
+from typing import Any
 
 from nas.cli import arguments
-from nas.cli.console import echo, echo_json, open_if_there, write
+from nas.cli.console import echo, echo_json, note, open_if_there, write
+from nas.cli.output import Form, print_records
+from nas.cli.working import working
 from nas.files import make_folder
 from nas.ledger.output_paths import check_output
-from nas.report.terminal import Terminal
 from nas.schema import CampaignConfig, Space, UsageError
 
 
@@ -20,9 +20,12 @@ def print_draws(
     trials: int,
     folder: Path | None,
     audit: bool,
-    as_json: bool,
+    form: Form,
 ) -> None:
-    """Prints each candidate, and with `audit` whether the draw is fair; writes to no ledger."""
+    """Prints each candidate, and with `audit` whether the draw is fair; writes to no ledger.
+
+    In JSON that is one document: `candidates`, and `audit`, null where nobody wants it.
+    """
     from nas.campaign.dataset import check_folder
     from nas.campaign.dry_run import DryRun
     from nas.campaign.dry_run import as_json as plain
@@ -41,30 +44,43 @@ def print_draws(
             )
         space, config = row.space, arguments.config_in(row)
         check_folder(name, config)
-        echo(
+        note(
             f"{name} goes on with its own space {space.name}, sampler {config.sampler} and seed"
-            f" {config.seed}.",
-            err=True,
+            f" {config.seed}."
         )
-    with Terminal(stderr=True).status(Text("building each member once…")):
-        draws = DryRun(
-            space, config, trials, ledger=ledger, after=name, say=lambda line: echo(line, err=True)
-        )
+    with working("building each member once"):
+        draws = DryRun(space, config, trials, ledger=ledger, after=name, say=note)
     if folder:
         check_output(folder)
         make_folder(folder)
+    candidates = []
     for drawn in draws:
         data = plain(drawn)
+        candidates.append(data)
         if folder:
             write(folder / f"{data['key']}.py", drawn.code)
-        if as_json:
-            echo_json(data)
-        else:
+        if form == "table":  # at once: a large space takes its time
             gate = " ".join(f"{k}={v}" for k, v in data["gate"].items())
             members = " + ".join(data["members"])
             size = "      –" if data["params"] is None else f"{data['params'] / 1e6:7.2f}"
             echo(f"{data['key']}  {size} M  {gate}  {members}")
-    if audit:
-        found = draws.verdict
-        line = {"verdict": found.verdict, "flagged_at": found.flagged_at, "why": found.why}
-        echo_json(line) if as_json else echo(found.line)
+    found = draws.verdict if audit else None
+    if form == "json":
+        judged = found and {
+            "verdict": found.verdict,
+            "flagged_at": found.flagged_at,
+            "why": found.why,
+        }
+        echo_json({"candidates": candidates, "audit": judged})
+    elif form != "table":
+        rows = [_flat(data) for data in candidates]
+        print_records(form, rows, note=found.line if found else "")
+    elif found is not None:
+        echo(found.line)
+
+
+def _flat(candidate: dict[str, Any]) -> dict[str, Any]:
+    """One row: members joined, settings of the gate in columns of their own."""
+    row = {name: value for name, value in candidate.items() if not isinstance(value, dict | list)}
+    row["members"] = "+".join(candidate["members"])
+    return row | {f"gate_{name}": value for name, value in candidate["gate"].items()}

@@ -2,24 +2,31 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.live import Live
 
 from nas.cli import complete, consent, options
-from nas.cli.console import console, echo, echo_json, put, put_shown, write
+from nas.cli.chosen import campaign_named
+from nas.cli.console import console, echo, note, put, put_shown, write
+from nas.cli.output import form_of, print_facts, print_records
+from nas.cli.working import working
 from nas.ledger import Ledger
-from nas.schema import ProblemError, UsageError
+from nas.schema import ProblemError, UsageError, printed_name
 
-Candidate = Annotated[str, typer.Argument(help="A key, the beginning of one, or #NUMBER.")]
+Candidate = Annotated[
+    list[str],
+    typer.Argument(help="12, control 3, a key or the beginning of one; or CAMPAIGN/12."),
+]
 
 
 def status(
     campaign: options.Campaign = None,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
-    db: options.Db = "runs.db",
+    form: options.Format = "table",
     as_json: options.Json = False,
+    db: options.Db = "runs.db",
 ) -> None:
     """Say how a campaign is doing: budget, running trials, best so far, failures.
 
@@ -28,18 +35,18 @@ def status(
     from nas.ledger.summary import summary
     from nas.report.progress import panel
 
-    if watch and as_json:
-        raise typer.BadParameter("--watch is for a person: leave out --json")
+    chosen = form_of(form, as_json)
+    if watch and chosen != "table":
+        raise typer.BadParameter("--watch is for a person: leave out --json and --format")
     ledger = Ledger(db)
-    if as_json:
-        echo_json(summary(ledger, campaign).model_dump(mode="json"))
-        return
+    name = campaign_named(ledger, campaign)
     if not watch:
-        console.print(panel(summary(ledger, campaign)))
+        found = summary(ledger, name)
+        print_facts(chosen, found.model_dump(mode="json"), shown=[panel(found)])
         return
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(panel(summary(ledger, campaign)), refresh=True)
+            live.update(panel(summary(ledger, name)), refresh=True)
             time.sleep(1.0)
 
 
@@ -52,10 +59,8 @@ def report(
         ),
     ] = None,
     campaign: options.Campaign = None,
-    form: Annotated[
-        Literal["table", "csv", "json", "md"],
-        typer.Option("--format", "-f", help="For a person, or for a program."),
-    ] = "table",
+    form: options.Format = "table",
+    as_json: options.Json = False,
     output: options.Output = None,
     html: Annotated[
         Path | None,
@@ -79,8 +84,9 @@ def report(
 
     In CSV an apostrophe stands before a text that a spreadsheet would take for a formula.
 
-    Example: `nas report family_yield --format md -o yield.md`, `nas report --html out.html`
+    Example: `nas report family_yield -f md -o yield.md`, `nas report --html out.html`
     """
+    form = form_of(form, as_json)
     consent.ask_about_analyses()
     if html is not None:
         if name is not None or output is not None or form != "table" or screen is not None:
@@ -88,27 +94,24 @@ def report(
                 "--html is the whole report as one file",
                 fix="leave out the table's name, --format, --output and --screen",
             )
-        _write_page(html, Ledger(db), campaign)
+        ledger = Ledger(db)
+        _write_page(html, ledger, campaign_named(ledger, campaign))
         return
     from nas.report import format_audit, markdown, render
     from nas.results import audit_result, question, table, tables
 
     if name is None:
-        if output is not None or form != "table":
-            raise UsageError("--format and --output are of one table", fix="name a table")
-        for known in tables():
-            try:
-                line = question(known)
-            except ProblemError as error:  # one's own, half written
-                line = str(error)
-            echo(f"{known:<16} {line}")
+        known = [{"table": known, "question": _question(known)} for known in tables()]
+        lines = [f"{row['table']:<16} {row['question']}" for row in known]
+        print_records(form, known, shown=lines, output=output)
         return
     ledger = Ledger(db)
-    answer = table(name, ledger, campaign, screen)
-    chosen = ledger.campaign(campaign).name
+    chosen = campaign_named(ledger, campaign)
+    with working(f"working out {name}"):
+        answer = table(name, ledger, campaign, screen)
+        fair = audit_result(ledger, chosen)
     note = "; ".join(filter(None, (f"campaign {chosen}", answer.attrs.get("note"))))
     text = render(answer, form, title=question(name), note=note)
-    fair = audit_result(ledger, chosen)
     if isinstance(text, str):
         if form == "md":
             text = "\n\n".join([*map(markdown, fair.lines), text])
@@ -119,10 +122,22 @@ def report(
         put_shown(output, format_audit(fair), text)
 
 
+def _question(name: str) -> str:
+    from nas.results import question
+
+    try:
+        return question(name)
+    except ProblemError as error:  # one's own, half written
+        return str(error)
+
+
 def _write_page(path: Path, ledger: Ledger, campaign: str | None) -> None:
     from nas.report.stats_process import StatsProcess
 
-    with StatsProcess() as beside:  # loads its libraries while this process loads its own
+    with (
+        working("writing the page"),
+        StatsProcess() as beside,
+    ):  # loads its libraries while this process loads its own
         from nas.report.page import page
 
         size = write(path, page(ledger, campaign, beside=beside))
@@ -133,24 +148,27 @@ def show(
     candidate: Candidate,
     campaign: options.Campaign = None,
     code: Annotated[bool, typer.Option("--code", help="Print the rendered file alone.")] = False,
-    db: options.Db = "runs.db",
+    form: options.Format = "table",
     as_json: options.Json = False,
+    db: options.Db = "runs.db",
 ) -> None:
-    """Show one candidate: its metrics, baselines, attempts and code.
+    """Show one candidate: its metrics, baselines, experts, epochs and attempts.
 
-    Example: `nas show "#0"`
+    Example: `nas show 12`
     """
     from nas.report.show import details, shown
 
-    if code and as_json:
-        raise typer.BadParameter("--code prints the file alone: leave out --json")
-    found = details(Ledger(db), candidate, campaign)
-    if as_json:
-        echo_json(found)
-    elif code:
+    chosen = form_of(form, as_json)
+    if code and chosen != "table":
+        raise typer.BadParameter("--code prints the file alone: leave out --json and --format")
+    found = details(Ledger(db), " ".join(candidate), campaign)
+    if code:
         echo(found["code"], lines=True)
+    elif chosen == "json":
+        print_facts(chosen, found, shown=[])
     else:
-        console.print(shown(found))
+        facts = {name: value for name, value in found.items() if name != "code"}
+        print_facts(chosen, facts, shown=[shown(found)])
 
 
 def export(
@@ -158,24 +176,32 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="A folder to write to.")],
     campaign: options.Campaign = None,
     code_only: Annotated[bool, typer.Option("--code-only", help="Leave the weights out.")] = False,
+    form: options.Format = "table",
+    as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
     """Write a finished candidate as files that need torch and timm alone.
 
-    Example: `nas export "#0" -o best/`
+    Example: `nas export 12 -o best/`
     """
     from nas.export.model import export as write
+    from nas.ledger.lookup import find
 
+    chosen = form_of(form, as_json)
+    ledger = Ledger(db)
+    found = find(ledger, " ".join(candidate), campaign)
+    name = printed_name(found.candidate.role, found.candidate.number)
+    note(f"{name} of campaign {found.campaign.name}, key {found.candidate.key}")
     written = write(
-        Ledger(db),
-        candidate,
+        ledger,
+        found.candidate.key,
         output,
-        campaign,
+        found.campaign.name,
         code_only=code_only,
-        say=lambda line: echo(line, err=True),
+        say=note,
     )
-    for path in written:
-        echo(path)
+    files = [{"file": str(path)} for path in written]
+    print_records(chosen, files, shown=[file["file"] for file in files])
 
 
 def register(app: typer.Typer) -> None:

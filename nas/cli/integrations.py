@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from nas.cli import consent, options
+from nas.cli.chosen import campaign_named
 from nas.cli.console import echo
+from nas.cli.output import form_of, print_facts
+from nas.cli.working import working
 from nas.ledger import Ledger
 
 
@@ -29,7 +32,9 @@ def dashboard(
 
     consent.ask_about_analyses()
 
-    with suppress(KeyboardInterrupt), Dashboard(Ledger(db), campaign, port) as server:
+    ledger = Ledger(db)
+    name = campaign_named(ledger, campaign)
+    with suppress(KeyboardInterrupt), Dashboard(ledger, name, port) as server:
         with suppress(AttributeError, OSError):  # where there is such a thing
             os.nice(10)  # training goes first
         echo(f"{server.url} (Ctrl-C ends it)")
@@ -45,6 +50,8 @@ def export_study(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a study of the campaign's name.")
     ] = False,
+    form: options.Format = "table",
+    as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
     """Write a campaign as an Optuna study, for optuna-dashboard and Optuna's plots.
@@ -53,9 +60,15 @@ def export_study(
     """
     from nas.export.study import export_study as write
 
-    done = write(Ledger(db), campaign, output, overwrite=overwrite)
+    chosen = form_of(form, as_json)
+    ledger = Ledger(db)
+    name = campaign_named(ledger, campaign)
+    with working("writing the study"):
+        done = write(ledger, name, output, overwrite=overwrite)
     look = f"optuna-dashboard {shlex.quote(done.storage)}"
-    echo(f"{done.trials} trials in the study {done.name}: {look}")
+    line = f"{done.trials} trials in the study {done.name}: {look}"
+    facts = {"study": done.name, "trials": done.trials, "storage": done.storage}
+    print_facts(chosen, facts, shown=[line])
 
 
 def register(app: typer.Typer) -> None:

@@ -1,15 +1,15 @@
 """Options that several commands share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from nas.cli import complete
+from nas.cli.output import Form
 from nas.ledger.output_paths import check_output
-from nas.registry import EXECUTORS, TRACKERS, Registry
 
 
 def finite(value: float | None) -> float | None:
@@ -19,11 +19,32 @@ def finite(value: float | None) -> float | None:
     return value
 
 
+def within(low: int, high: int | None = None) -> Callable[[int | None], int | None]:
+    """Of an option: bounds that help does not have to spell out beside each number."""
+
+    def check(value: int | None) -> int | None:
+        if value is not None and not low <= value <= (value if high is None else high):
+            most = "" if high is None else f" and at most {high:,}"
+            raise typer.BadParameter(f"{value} is not at least {low}{most}")
+        return value
+
+    return check
+
+
 def writable(path: Path | None) -> Path | None:
     """Of an option: refuses what may not be written over before anything is worked out for it."""
     if path is not None:
         check_output(path)
     return path
+
+
+def one_campaign(argument: str | None, option: str | None) -> str | None:
+    """A campaign that may be typed in two places; UsageError where they name two."""
+    if argument is not None and option not in (None, argument):
+        raise typer.BadParameter(
+            f"it names {option}, and before it stands {argument}", param_hint="--campaign"
+        )
+    return option if argument is None else argument
 
 
 def only_with(option: str, others: Mapping[str, object]) -> None:
@@ -33,11 +54,14 @@ def only_with(option: str, others: Mapping[str, object]) -> None:
             raise typer.BadParameter(f"{other} goes with {option}")
 
 
-def one_of(registry: Registry) -> str:
-    """`a, b or c`: the names that an option takes."""
-    *others, last = registry.names()
-    return f"{', '.join(others)} or {last}" if others else last
-
+DATA = "Space and data"
+SAMPLER = "Sampler"
+DRAW = "What is drawn"
+TRAIN = "How candidates train"
+RUN = "Where and how long"
+OUTPUT = "Output"
+SWITCHES = "Safeguards"
+DRY = "Dry run"
 
 SpaceName = Annotated[
     str | None,
@@ -51,62 +75,178 @@ Dataset = Annotated[
     typer.Option(
         "--dataset",
         "-d",
-        help="See `nas data`; folder:PATH for your own. [digits; cifar10 with --gpus]",
+        metavar="NAME",
+        help="`nas data` lists them. [digits; cifar10 with --gpus]",
         autocompletion=complete.datasets,
+        rich_help_panel=DATA,
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the space's own.")]
-BatchSize = Annotated[int | None, typer.Option(min=2, help="Instead of the space's own.")]
-DataRoot = Annotated[Path, typer.Option(help="Where data sets lie.")]
-SplitSeed = Annotated[int, typer.Option(min=0, help="Fixes train, validation and test.")]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", callback=within(1), help="Per candidate. [the space's]", rich_help_panel=TRAIN
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", callback=within(2), help="Images a step. [the space's]", rich_help_panel=TRAIN
+    ),
+]
+Lr = Annotated[
+    float | None,
+    typer.Option(
+        "--lr",
+        metavar="X",
+        callback=finite,
+        help="Peak learning rate. [the space's]",
+        rich_help_panel=TRAIN,
+    ),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        "--image-size",
+        metavar="N",
+        callback=within(8, 2048),
+        help="Pixels a side. [the space's]",
+        rich_help_panel=DATA,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Another, as in recipe.warmup=0.2.",
+        rich_help_panel=TRAIN,
+    ),
+]
+DataRoot = Annotated[
+    Path,
+    typer.Option(
+        metavar="PATH", show_default=False, help="Where data sets lie. [data]", rich_help_panel=DATA
+    ),
+]
+SplitSeed = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        show_default=False,
+        callback=within(0),
+        help="Fixes train, validation and test images. [0]",
+        rich_help_panel=DATA,
+    ),
+]
 HoldOut = Annotated[
     float,
     typer.Option(
         min=0.01,
         max=0.9,
         help="Share of the training images that experts never see, to fit gates on.",
+        rich_help_panel=DATA,
     ),
 ]
 BankSeed = Annotated[
-    int, typer.Option(min=0, help="Number of the training seed: another is another bank.")
+    int,
+    typer.Option(
+        min=0,
+        help="Number of the training seed: another is another bank.",
+        rich_help_panel=TRAIN,
+    ),
+]
+MaybeHoldOut = Annotated[
+    float | None,
+    typer.Option(
+        "--hold-out",
+        min=0.01,
+        max=0.9,
+        help="As of `nas bank`. [the bank's]",
+        rich_help_panel=DATA,
+    ),
+]
+MaybeBankSeed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, help="As of `nas bank`. [the bank's]", rich_help_panel=TRAIN),
 ]
 Db = Annotated[
     str,
     typer.Option(
         "--db",
         envvar="NAS_DB",
-        help="The ledger: a path, or the SQLAlchemy URL of a PostgreSQL database.",
-        show_default=True,
+        show_envvar=False,
+        metavar="LEDGER",
+        show_default=False,
+        help="A file or PostgreSQL URL. [$NAS_DB or runs.db]",
+        rich_help_panel=OUTPUT,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Format = Annotated[
+    Form,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="|".join(get_args(Form)),
+        show_default=False,
+        help="How to print. [table]",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Short for -f json.", rich_help_panel=OUTPUT)]
 Campaign = Annotated[
     str | None,
     typer.Option(
         "--campaign",
         "-c",
-        help="A campaign's name; the latest search's if left out.",
+        metavar="NAME",
+        help="A campaign's name. [the latest search]",
         autocompletion=complete.campaigns,
     ),
 ]
+CampaignArgument = Annotated[
+    str | None, typer.Argument(hidden=True, autocompletion=complete.campaigns)
+]
+"""As it could be typed before every command had --campaign."""
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", callback=writable, help="Write here instead of to the screen."),
+    typer.Option(
+        "--output",
+        "-o",
+        callback=writable,
+        help="Write here instead of to the screen.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Budget = Annotated[
     str | None,
-    typer.Option("--budget", "-b", help="Working time: 90s, 30m, 12h, 28d. Downtime is free."),
+    typer.Option(
+        "--budget",
+        "-b",
+        metavar="TIME",
+        help="Working time: 90s, 30m, 12h, 28d. Downtime is free.",
+        rich_help_panel=RUN,
+    ),
 ]
 Trials = Annotated[
-    int | None, typer.Option("--trials", "-n", min=1, help="Stop after this many candidates.")
+    int | None,
+    typer.Option(
+        "--trials",
+        "-n",
+        metavar="N",
+        callback=within(1),
+        help="Stop after this many candidates.",
+        rich_help_panel=RUN,
+    ),
 ]
 ExecutorName = Annotated[
     str | None,
     typer.Option(
         "--executor",
         "-e",
-        help=f"{one_of(EXECUTORS)}; local needs no Ray, inline is for debugging. [ray]",
-        autocompletion=complete.registered(EXECUTORS),
+        metavar="ray|local|inline",
+        help="inline is for debugging. [ray]",
+        autocompletion=complete.words("ray", "local", "inline"),
+        rich_help_panel=RUN,
     ),
 ]
 Workers = Annotated[
@@ -114,36 +254,70 @@ Workers = Annotated[
     typer.Option(
         "--workers",
         "-w",
-        min=1,
-        help="Trials at once; by default one a CPU core, or eight a GPU, if there are the cores.",
+        metavar="N",
+        callback=within(1, 4096),
+        help="Trials at once. [one a core, 8 a GPU]",
+        rich_help_panel=RUN,
     ),
 ]
 TimeLimit = Annotated[
     str | None,
-    typer.Option("--time-limit", help="Longest time for one attempt; `none` for no limit. [6h]"),
+    typer.Option(
+        "--time-limit",
+        metavar="TIME",
+        help="Longest time of an attempt, or none. [6h]",
+        rich_help_panel=RUN,
+    ),
 ]
 BenchAfter = Annotated[
     int | None,
-    typer.Option(min=1, help="Failures in a row after which a family is not drawn. [6]"),
+    typer.Option(
+        metavar="N",
+        callback=within(1),
+        help="Failures in a row that exclude a family. [6]",
+        rich_help_panel=DRAW,
+    ),
 ]
 Log = Annotated[
     str | None,
     typer.Option(
         "--log",
-        help=f"Log to {one_of(TRACKERS)} too; `none` ends it.",
-        autocompletion=complete.registered(TRACKERS, "none"),
+        metavar="tensorboard|mlflow|none",
+        help="Log there too.",
+        autocompletion=complete.words("tensorboard", "mlflow", "none"),
+        rich_help_panel=OUTPUT,
     ),
 ]
 Prefer = Annotated[
     str | None,
-    typer.Option(help="Families to draw twice as often, as in a,b; a new phase. `none` ends it."),
+    typer.Option(
+        metavar="A,B|none",
+        help="Families to draw twice as often: a new phase.",
+        rich_help_panel=DRAW,
+    ),
 ]
 Drop = Annotated[
     str | None,
-    typer.Option(help="Families not to draw, as in a,b; a new phase. `none` ends it."),
+    typer.Option(
+        metavar="A,B|none", help="Families not to draw: a new phase.", rich_help_panel=DRAW
+    ),
 ]
 Strict = Annotated[
     bool | None,
-    typer.Option("--strict-coverage/--lax-coverage", help="Stop when the draw is biased. [lax]"),
+    typer.Option(
+        "--strict-coverage/--lax-coverage",
+        help="Stop when the draw is biased. [lax]",
+        rich_help_panel=SWITCHES,
+    ),
 ]
-Gpus = Annotated[int | None, typer.Option("--gpus", "-g", min=0, max=1024, help="GPUs to use.")]
+Gpus = Annotated[
+    int | None,
+    typer.Option(
+        "--gpus",
+        "-g",
+        metavar="N",
+        callback=within(0, 1024),
+        help="GPUs to use. [0]",
+        rich_help_panel=RUN,
+    ),
+]

@@ -2,13 +2,19 @@
 
 from dataclasses import asdict
 from math import isnan
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas.cli import complete, defaults, options
-from nas.cli.console import echo, echo_json
-from nas.schema import ProblemError, UsageError, parse_duration
+from nas.cli.console import echo
+from nas.cli.output import form_of, print_facts
+from nas.cli.working import working
+from nas.schema import ProblemError, UsageError, format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from nas.results.power import ProfiledTime
 
 
 def plan(
@@ -31,20 +37,27 @@ def plan(
     like: Annotated[
         str | None,
         typer.Option(
-            help="A campaign, or `latest`, that tells noise, failures and time a candidate.",
+            help="A campaign, or `latest`, to take noise, failures and time from.",
             autocompletion=complete.campaigns,
         ),
     ] = None,
+    dataset: options.Dataset = None,
+    workers: options.Workers = None,
     gpus: options.Gpus = None,
-    db: options.Db = "runs.db",
+    data_root: options.DataRoot = Path("data"),
+    form: options.Format = "table",
     as_json: options.Json = False,
+    db: options.Db = "runs.db",
 ) -> None:
     """Say which effects a campaign will be able to see: least ones found four times of five.
+
+    With --budget the time a candidate takes is that of --like, or, before there is a campaign, what
+    its members' profiles add up to: `nas families` takes them, and so does this where they lack.
 
     Example: `nas plan moe4 --trials 1146 --noise 2`
     """
     from nas.ledger import Ledger
-    from nas.results.power import Measured, measured
+    from nas.results.power import Measured, ProfiledTime, measured
     from nas.results.power import plan as look_ahead
     from nas.space import load
 
@@ -56,44 +69,53 @@ def plan(
         raise UsageError(f"{chosen.name} has no families to compare", where=space)
     wanted = None if budget is None else parse_duration(budget, "--budget")
     before: Measured | None = None
+    guess: ProfiledTime | None = None
     if like is not None:
         before = measured(Ledger(db), None if like == "latest" else like)
         if before is None:
             raise ProblemError("no candidate of it has finished", where=like)
     if trials is None:
         if before is None:
-            raise typer.BadParameter("--budget needs --like: how long does a candidate take?")
-        trials = max(1, int((wanted or 0.0) / before.seconds))
+            guess = _profiled(space, dataset, workers, gpus or 0, data_root, db)
+            trials = guess.trials(wanted or 0.0)
+        else:
+            trials = max(1, int((wanted or 0.0) / before.seconds))
     rate = before.success_rate * before.learned_rate if before else 1.0
-    found = look_ahead(chosen, trials, success_rate=rate)
+    with working("drawing what would be drawn"):
+        found = look_ahead(chosen, trials, success_rate=rate)
     points = noise
     if points is None and before is not None and not isnan(before.noise):
         points = 100 * before.noise
-    if as_json:
-        echo_json(
-            {
-                "space": chosen.name,
-                "trials": trials,
-                "noise_points": points,
-                "like": asdict(before) if before else None,
-                "results": found.results,
-                "together": found.together,
-                "family_sd": _known(found.family),
-                "pair_sd": _known(found.pair),
-                "family_points": _known(found.family, points),
-                "pair_points": _known(found.pair, points),
-            }
-        )
+    facts = {
+        "space": chosen.name,
+        "trials": trials,
+        "noise_points": points,
+        "like": asdict(before) if before else None,
+        "candidate_seconds": before.seconds if before else guess.candidate if guess else None,
+        "results": found.results,
+        "together": found.together,
+        "family_sd": _known(found.family),
+        "pair_sd": _known(found.pair),
+        "family_points": _known(found.family, points),
+        "pair_points": _known(found.pair, points),
+    }
+    if (chosen_form := form_of(form, as_json)) != "table":
+        print_facts(chosen_form, facts, shown=[])
         return
+    if guess is not None:
+        echo(
+            f"From its members' profiles a candidate of {chosen.name} trains for about"
+            f" {format_duration(guess.candidate)}, {guess.parallel} at once."
+        )
     axis = chosen.experts
     short = f" (the space ends at {found.results:,})" if found.results < int(trials * rate) else ""
     each = found.results * axis.k / len(axis.families)
     echo(
         f"{trials:,} stratified trials of {chosen.name}, {axis.k} of {len(axis.families)} families,"
-        f" {found.results:,} with a result{short}: a family stands in {each:.1f} of them, a pair in"
+        f" {found.results:,} with a result{short}: a family is in {each:.1f} of them, a pair in"
         f" {found.together:.1f}."
     )
-    source = "stated" if noise is not None else f"measured in {before.campaign}" if before else ""
+    source = "as given" if noise is not None else f"measured in {before.campaign}" if before else ""
     if points is not None:
         echo(f"Noise between equal candidates: {points:.2f} points, {source}.")
     echo("Found four times out of five, if it is at least as large as")
@@ -104,9 +126,26 @@ def plan(
         echo(f"  {_size(size, points):>12}  {what}")
     if points is None:
         origin = (
-            f"{before.campaign} has too few results to tell it" if before else "--like tells it"
+            f"{before.campaign} has too few results to measure it"
+            if before
+            else "--like CAMPAIGN measures it"
         )
-        echo(f"sd: the standard deviation between equal candidates; {origin}, --noise states it.")
+        echo(f"sd: the standard deviation between equal candidates; {origin}, --noise gives it.")
+
+
+def _profiled(
+    space: str, dataset: str | None, workers: int | None, gpus: int, data_root: Path, db: str
+) -> "ProfiledTime":
+    from nas.cli.arguments import default_workers
+    from nas.cli.profiles import member_profiles
+    from nas.data import num_images
+    from nas.results.power import ProfiledTime
+
+    data = defaults.dataset_for(dataset, gpus)
+    whole, profiles = member_profiles(space, data, gpus, data_root, db)
+    # Workers on one GPU share it: what they gain together is not in a profile.
+    parallel = gpus or workers or default_workers(0)
+    return ProfiledTime.of(whole, profiles, num_images(data, data_root), parallel)
 
 
 def _known(size: float, points: float | None = 1.0) -> float | None:

@@ -7,6 +7,8 @@ import typer
 
 from nas.cli import options
 from nas.cli.console import put, put_shown
+from nas.cli.output import form_of
+from nas.cli.working import working
 
 
 def replay(
@@ -17,12 +19,9 @@ def replay(
     seeds: Annotated[
         int, typer.Option(min=1, max=1000, help="Campaigns with nas: seconds each.")
     ] = 3,
-    form: Annotated[
-        Literal["table", "csv", "json", "md"],
-        typer.Option("--format", "-f", help="For a person, or for a program."),
-    ] = "table",
-    output: options.Output = None,
+    form: options.Format = "table",
     as_json: options.Json = False,
+    output: options.Output = None,
 ) -> None:
     """Simulate a published campaign, and the same days with nas, side by side.
 
@@ -31,10 +30,10 @@ def replay(
     from nas.replay import compare, note, plain, remarks, table
     from nas.report import render
 
-    if as_json and form not in ("table", "json"):
-        raise typer.BadParameter(f"--json is not {form}: leave out one of the two")
-    found = compare(seed, seeds)
-    if as_json or form == "json":
+    form = form_of(form, as_json)
+    with working("replaying"):
+        found = compare(seed, seeds)
+    if form == "json":
         text = json.dumps(plain(found), indent=1) + "\n"
         put(text, output)
         return

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from nas.cli.consent import tell_of_analyses
-from nas.cli.console import console, echo
+from nas.cli.console import console, echo, put
+from nas.cli.output import Form
+from nas.cli.volume import quiet, verbose
 from nas.ledger import Ledger
 from nas.ledger.summary import Summary, summary
+from nas.report.terminal import Terminal
 from nas.schema import CampaignConfig, Role, Status, format_duration
 from nas.schema.stop import Stop, StopReason
 from nas.schema.visible import visible
@@ -30,14 +33,20 @@ def work(
     config: CampaignConfig,
     *,
     confirm: tuple[int, int] | None = None,
+    form: Form = "table",
 ) -> None:
-    """Works on a campaign, shows it, prints its tables, and exits as scripts expect."""
+    """Works on a campaign, shows it, prints its tables, and exits as scripts expect.
+
+    In a `form` for programs or documents the leaderboard alone is printed, and all else goes to the
+    other stream.
+    """
     from nas.campaign.confirm import confirm as confirm_leaders
     from nas.campaign.run import Callbacks, run
     from nas.report.progress import Display
 
+    aside = console if form == "table" else Terminal(stderr=True)
     try:
-        with Display(console, ledger, name) as display:
+        with Display(aside, ledger, name, quiet=quiet(), epochs=verbose()) as display:
             callbacks = Callbacks(display.say, display.on_tick, display.on_profile)
             if confirm:
                 top, seeds = confirm
@@ -47,12 +56,13 @@ def work(
     except KeyboardInterrupt as stop:  # in pre-flight: later, the campaign takes signals itself
         with suppress(OSError):  # the terminal may be gone
             echo(
-                f"Interrupted before a trial began. Go on with: {ledger.command('resume', name)}",
+                "Interrupted before a trial began. Go on with:"
+                f" {ledger.command('resume', '-c', name)}",
                 err=True,
             )
         raise typer.Exit(exit_code(stop)) from None
     with suppress(OSError):  # the terminal may be gone
-        _tables(ledger, name, confirmed=bool(confirm))
+        _tables(ledger, name, form, confirmed=bool(confirm))
     if ended.fault:
         echo(f"nas: {ended.fault}", err=True)
         raise typer.Exit(1)
@@ -60,8 +70,9 @@ def work(
     vain = not found.counts[Role.CONFIRM if confirm else Role.SEARCH].get(Status.OK)
     with suppress(OSError):
         closing = _verdict(ledger, name, ended, found, confirmed=bool(confirm))
-        console.print()
-        console.print(visible(closing), soft_wrap=True)
+        if not quiet():
+            aside.print()
+            aside.print(visible(closing), soft_wrap=True)
     if code := exit_code_of(ended.stop):
         raise typer.Exit(code)
     if vain:
@@ -101,15 +112,15 @@ def _verdict(ledger: Ledger, name: str, ended: "RunResult", s: Summary, *, confi
     if confirmed and not ended.stop:
         words = ("report", "leaderboard", "-c", name)
     elif reason is StopReason.BIASED:
-        words = ("resume", name, "--lax-coverage")
+        words = ("resume", "-c", name, "--lax-coverage")
     elif reason is StopReason.BUDGET:
-        words = ("resume", name, "--budget", _as_option(2 * (s.budget_seconds or 0.0)))
+        words = ("resume", "-c", name, "--budget", _as_option(2 * (s.budget_seconds or 0.0)))
     elif ended.stop and not confirmed:
-        words = ("resume", name)
+        words = ("resume", "-c", name)
     elif s.best is None:
         words = ("report", "failures", "-c", name)
     else:
-        words = ("confirm", "--campaign", name)
+        words = ("confirm", "-c", name)
     again = ledger.command(*words)
     if reason is StopReason.BIASED:
         again = f"a search with --sampler stratified; or {again}"
@@ -125,12 +136,15 @@ def _as_option(seconds: float) -> str:
     return f"{whole // size}{unit}"
 
 
-def _tables(ledger: Ledger, name: str, *, confirmed: bool) -> None:
+def _tables(ledger: Ledger, name: str, form: Form = "table", *, confirmed: bool) -> None:
     from nas.report import format_audit, render
     from nas.results import audit_result, question, table
 
     tell_of_analyses()
     board = table("leaderboard", ledger, name)
+    if form != "table":
+        put(str(render(board, form, title=question("leaderboard"), note=f"campaign {name}")), None)
+        return
     if board.empty:
         return
     if confirmed:

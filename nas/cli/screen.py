@@ -1,5 +1,6 @@
 """`nas screen`: score mixtures of the bank's experts without training any."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Annotated
 
@@ -7,7 +8,10 @@ import typer
 from rich.progress import Progress, TaskID
 
 from nas.cli import arguments, consent, defaults, options
-from nas.cli.console import console, echo, echo_json
+from nas.cli.console import console, note, put
+from nas.cli.output import form_of, print_facts
+from nas.cli.volume import quiet
+from nas.cli.working import working
 from nas.report.terminal import Terminal
 from nas.schema import SCRATCH, ScreenConfig
 from nas.schema.size import parse_size
@@ -41,42 +45,51 @@ def screen(
     ] = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
-    hold_out: options.HoldOut = 0.2,
+    lr: options.Lr = None,
+    image_size: options.ImageSize = None,
+    settings: options.Settings = None,
+    hold_out: options.MaybeHoldOut = None,
     tuned: Annotated[
         bool, typer.Option("--tuned", help="Score the tuned experts of `nas bank --tuned`.")
     ] = False,
     gpus: options.Gpus = None,
-    seed: options.BankSeed = 0,
+    seed: options.MaybeBankSeed = None,
     split_seed: options.SplitSeed = 0,
-    db: options.Db = "runs.db",
+    form: options.Format = "table",
     as_json: options.Json = False,
+    db: options.Db = "runs.db",
 ) -> None:
-    """Score every mixture of a space from what the bank's experts said; train none.
+    """Score every mixture of a space from what the bank's experts predict; train none.
 
-    Options that decide which experts are meant are those of `nas bank`.
+    Takes the latest bank of these data that fits what is given: options that say how experts were
+    trained are those of `nas bank`.
 
     Example: `nas screen moe4 --dataset cifar10`
     """
     from nas import data
+    from nas.campaign.bank import HOLD_OUT, fitting_bank
     from nas.campaign.screen import screen_space
     from nas.compute import use_threads
     from nas.hardware import check_gpus
     from nas.ledger import Ledger
     from nas.report import render
     from nas.results import question, table
-    from nas.space import load
+    from nas.space.settings import parse_settings
 
+    chosen_form = form_of(form, as_json)
     space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(dataset, gpus)
     data.check_name(dataset)
     use_threads(arguments.default_workers(0))
-    chosen = arguments.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    chosen = arguments.adjusted(
+        space, settings, image_size, epochs=epochs, batch_size=batch_size, lr=lr
+    )
     largest = None if max_params is None else parse_size(max_params, "--max-params")
     config = arguments.config_of(
         ScreenConfig,
         dataset=data.canonical(dataset),
         split_seed=split_seed,
-        hold_out=hold_out,
-        replicate=seed,
+        hold_out=HOLD_OUT if hold_out is None else hold_out,
+        replicate=seed or 0,
         experts="bank" if tuned else SCRATCH,
         top=top,
         limit=limit,
@@ -85,9 +98,16 @@ def screen(
     )
     check_gpus(gpus or 0)
     ledger = Ledger(db, read_only=False, create=False)
-    shown = Terminal(stderr=True) if as_json else console
+    typed = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
+    recipe = {name for name, value in typed.items() if value is not None}
+    recipe |= {n.removeprefix("recipe.") for n in parse_settings(settings) if "recipe." in n}
+    found = fitting_bank(ledger, chosen, config, recipe=recipe, hold_out=hold_out, replicate=seed)
+    if found is not None:
+        bank, chosen, config = found
+        note(f"experts of the bank {bank}, {chosen.recipe.epochs} epochs each")
+    shown = console if chosen_form == "table" else Terminal(stderr=True)
     # Shown without a task, or where there is no terminal, it would be an empty line.
-    progress = Progress(console=shown, transient=True, disable=not shown.is_interactive)
+    progress = Progress(console=shown, transient=True, disable=quiet() or not shown.is_interactive)
     tasks: dict[str, TaskID] = {}
 
     def watch(what: str, done: int, total: int) -> None:
@@ -97,26 +117,32 @@ def screen(
         progress.update(tasks[what], completed=done)
 
     try:
-        made = screen_space(
-            ledger,
-            chosen,
-            config,
-            device="cuda" if gpus else "cpu",
-            watch=watch,
-            say=lambda line: echo(line, err=True),
-        )
+        with working("scoring mixtures") if progress.disable else nullcontext():
+            made = screen_space(
+                ledger,
+                chosen,
+                config,
+                device="cuda" if gpus else "cpu",
+                watch=watch,
+                say=note,
+            )
     finally:
         progress.stop()
     if made.missing:
-        echo(f"Without {', '.join(made.missing)}: not in the bank.", err=True)
-    if as_json:
-        echo_json(asdict(made))
+        note(f"Without {', '.join(made.missing)}: not in the bank.")
+    if chosen_form == "json":
+        print_facts(chosen_form, asdict(made), shown=[])
+        return
+    if chosen_form != "table":
+        best = table("screen", ledger, screen=made.ident)
+        put(str(render(best, chosen_form, title=question("screen"))), None)
         return
     consent.tell_of_analyses()
     for name in ("screen", "screen_families"):
         answer = table(name, ledger, screen=made.ident)
-        note = answer.attrs["note"]
-        console.print(render(answer, "table", title=question(name), note=note, limit=20))
+        console.print(
+            render(answer, "table", title=question(name), note=answer.attrs["note"], limit=20)
+        )
         console.print()
     summary = f"{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s."
     console.print(summary)

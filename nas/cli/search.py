@@ -1,6 +1,5 @@
 """`nas search`, `nas resume`, `nas confirm`: what trains."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +15,11 @@ from nas.cli import (
 from nas.cli import (
     run_and_print as ending,
 )
-from nas.cli.console import echo
+from nas.cli.chosen import campaign_named
+from nas.cli.console import note
 from nas.cli.dry_run import print_draws
-from nas.registry import SAMPLERS
+from nas.cli.output import form_of
+from nas.cli.working import working
 from nas.schema import SearchConfig
 
 
@@ -30,99 +31,154 @@ def search(
         typer.Option(
             "--budget",
             "-b",
-            help="Working time: 90s, 30m, 12h, 28d. Downtime is free. [4m, without --trials]",
+            metavar="TIME",
+            help="Working time: 90s, 12h, 28d. [4m]",
+            rich_help_panel=options.RUN,
         ),
     ] = None,
     trials: options.Trials = None,
+    executor: options.ExecutorName = None,
+    workers: options.Workers = None,
+    gpus: options.Gpus = None,
+    time_limit: options.TimeLimit = None,
+    retries: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            show_default=False,
+            callback=options.within(0),
+            help="Tries after its worker's death. [3]",
+            rich_help_panel=options.RUN,
+        ),
+    ] = 3,
+    data_root: options.DataRoot = Path("data"),
+    split_seed: options.SplitSeed = 0,
+    image_size: options.ImageSize = None,
     sampler: Annotated[
         str,
         typer.Option(
             "--sampler",
             "-s",
-            help=f"{options.one_of(SAMPLERS)}; corrected and screen go with --from-screen.",
-            autocompletion=complete.registered(SAMPLERS),
+            metavar="NAME",
+            show_default=False,
+            help="stratified|uniform|lexicographic|tpe [stratified]",
+            autocompletion=complete.words("stratified", "uniform", "lexicographic", "tpe"),
+            rich_help_panel=options.SAMPLER,
         ),
     ] = "stratified",
-    seed: Annotated[int, typer.Option(min=0, help="Fixes what is drawn.")] = 0,
-    name: Annotated[
-        str | None,
-        typer.Option(help="The campaign's name; with --dry-run, one whose sequence goes on."),
-    ] = None,
-    executor: options.ExecutorName = None,
-    workers: options.Workers = None,
-    gpus: options.Gpus = None,
-    scheduler: Annotated[
-        str,
+    seed: Annotated[
+        int,
         typer.Option(
-            help="fifo, or asha: stop poor trials early.",
-            autocompletion=complete.words("fifo", "asha"),
+            metavar="N",
+            show_default=False,
+            callback=options.within(0),
+            help="Fixes what is drawn. [0]",
+            rich_help_panel=options.DRAW,
         ),
-    ] = "fifo",
-    controls: Annotated[
-        bool, typer.Option(help="Train each member alone too, within the budget.")
-    ] = True,
-    experts: Annotated[
-        str,
-        typer.Option(
-            help="scratch; bank: begin as experts of the latest `nas bank`; or a bank's campaign.",
-            autocompletion=complete.words("scratch", "bank"),
-        ),
-    ] = "scratch",
+    ] = 0,
     from_screen: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            max=10**8,
-            help="Train so many of the latest screen's best, and as many that it did not choose.",
+            metavar="K",
+            callback=options.within(1, 10**8),
+            help="Train a screen's best K, and K controls.",
+            rich_help_panel=options.DRAW,
         ),
     ] = None,
     by: Annotated[
         str,
         typer.Option(
-            help="With --from-screen: the score that says which are best: probe, uniform, gate,"
-            " static, oracle, best_member, or one of these with _loss; or corrected: a regression"
-            " on what has been trained, fitted anew with every result.",
+            metavar="SCORE",
+            show_default=False,
             autocompletion=complete.screen_scores,
+            help="Best by probe, uniform, gate, static, oracle, best_member, a _loss, or corrected."
+            " [probe]",
+            rich_help_panel=options.DRAW,
         ),
     ] = "probe",
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    time_limit: options.TimeLimit = None,
-    retries: Annotated[
-        int,
+    controls: Annotated[
+        bool,
         typer.Option(
-            min=0,
-            help="How often a candidate is tried again, alone, after its worker died. A driver's"
-            " death or a power cut does not count.",
+            show_default=False,
+            help="Train each member alone too. [controls]",
+            rich_help_panel=options.SWITCHES,
         ),
-    ] = 3,
-    bench_after: options.BenchAfter = None,
-    keep_weights: Annotated[str, typer.Option(help="best:N, all or none.")] = "best:20",
-    log: options.Log = None,
-    data_root: options.DataRoot = Path("data"),
-    split_seed: options.SplitSeed = 0,
+    ] = True,
     prefer: options.Prefer = None,
     drop: options.Drop = None,
     from_report: Annotated[
         str | None,
         typer.Option(
             arguments.FROM_REPORT,
-            help="Drop and prefer as this campaign's family_yield advises.",
+            metavar="CAMPAIGN",
+            help="Drop and prefer as its family_yield advises.",
             autocompletion=complete.campaigns,
+            rich_help_panel=options.DRAW,
         ),
     ] = None,
+    bench_after: options.BenchAfter = None,
     strict_coverage: options.Strict = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    lr: options.Lr = None,
+    settings: options.Settings = None,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            metavar="fifo|asha",
+            show_default=False,
+            help="asha stops poor candidates early. [fifo]",
+            autocompletion=complete.words("fifo", "asha"),
+            rich_help_panel=options.TRAIN,
+        ),
+    ] = "fifo",
+    experts: Annotated[
+        str,
+        typer.Option(
+            metavar="scratch|bank|CAMPAIGN",
+            show_default=False,
+            help="What experts begin as. [scratch]",
+            autocompletion=complete.words("scratch", "bank"),
+            rich_help_panel=options.TRAIN,
+        ),
+    ] = "scratch",
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The campaign's name.", rich_help_panel=options.OUTPUT),
+    ] = None,
+    keep_weights: Annotated[
+        str,
+        typer.Option(
+            metavar="best:N|all|none",
+            show_default=False,
+            help="Weights to keep. [best:20]",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "best:20",
+    log: options.Log = None,
     db: options.Db = "runs.db",
+    form: options.Format = "table",
+    as_json: options.Json = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be drawn; write to no ledger.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print what would be drawn; write to no ledger.",
+            rich_help_panel=options.DRY,
+        ),
     ] = False,
     render: Annotated[
-        Path | None, typer.Option(help="With --dry-run: write each candidate's file here.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write each candidate's file here.", rich_help_panel=options.DRY
+        ),
     ] = None,
     audit: Annotated[
-        bool, typer.Option("--audit", help="With --dry-run: end with whether the draw is fair.")
+        bool,
+        typer.Option(
+            "--audit", help="End with whether the draw is fair.", rich_help_panel=options.DRY
+        ),
     ] = False,
-    as_json: options.Json = False,
 ) -> None:
     """Draw, render, train and rank heterogeneous mixtures of experts.
 
@@ -132,10 +188,13 @@ def search(
     from nas.hardware import check_gpus
     from nas.ledger import check_place
     from nas.render import check_space
-    from nas.space import check_models, find, load, place_in
+    from nas.space import check_models, find, place_in
 
+    chosen_form = form_of(form, as_json)
     typed, space = space, defaults.space_for(space, gpus)
-    chosen = arguments.with_recipe(load(space), epochs=epochs, batch_size=batch_size)
+    chosen = arguments.adjusted(
+        space, settings, image_size, epochs=epochs, batch_size=batch_size, lr=lr
+    )
     wishes = {"prefer": prefer, "drop": drop}
     if from_report is not None:
         wishes = arguments.advised(db, from_report, wishes)
@@ -174,12 +233,13 @@ def search(
         check_place(db)
         check_gpus(config.gpus)
         defaults.provide(config.dataset, data_root)  # at once: what follows imports timm
-    check_models(chosen, find(space))
-    check_space(chosen, place_in(find(space)))
+    with working("building each member of the space"):
+        check_models(chosen, find(space))
+        check_space(chosen, place_in(find(space)))
     if dry_run:
-        print_draws(chosen, config, name, db, config.trials or 10, render, audit, as_json)
+        print_draws(chosen, config, name, db, config.trials or 10, render, audit, chosen_form)
         return
-    options.only_with("--dry-run", {"--render": render, "--audit": audit, "--json": as_json})
+    options.only_with("--dry-run", {"--render": render, "--audit": audit})
     if config.budget_seconds is None and config.trials is None:
         config = config.with_(budget_seconds=240.0)
     from nas.campaign.dataset import examine, experts_of, hold_experts_to
@@ -188,25 +248,20 @@ def search(
 
     consent.ask_about_templates(chosen, config, typed=typed)
     check(chosen, config, name)
-    say = partial(echo, err=True)
     if config.from_bank or config.screen is not None:
         there = Ledger(db)
         keys = experts_of(there, config)
-        hold_experts_to(there, keys, say, data_root=config.data_root, write=False)
-    manifest = examine(config, say)
+        hold_experts_to(there, keys, note, data_root=config.data_root, write=False)
+    with working("looking at the data"):
+        manifest = examine(config, note)
     ledger = Ledger(db, read_only=False)
     campaign = prepare_campaign(ledger, chosen, config, name, manifest)
-    ending.work(ledger, campaign, config)
+    ending.work(ledger, campaign, config, form=chosen_form)
 
 
 def resume(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            help="A campaign; the latest search if left out.",
-            autocompletion=complete.campaigns,
-        ),
-    ] = None,
+    name: options.CampaignArgument = None,
+    campaign: options.Campaign = None,
     budget: options.Budget = None,
     trials: options.Trials = None,
     executor: options.ExecutorName = None,
@@ -224,6 +279,8 @@ def resume(
         ),
     ] = False,
     strict_coverage: options.Strict = None,
+    form: options.Format = "table",
+    as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
     """Go on with a campaign, exactly as if it had not stopped.
@@ -236,6 +293,7 @@ def resume(
     from nas.campaign.run import check, check_budget
     from nas.ledger import Ledger
 
+    chosen_form = form_of(form, as_json)
     changes = {
         "budget_seconds": arguments.budget_of(budget),
         "trials": trials,
@@ -251,7 +309,7 @@ def resume(
     if log:
         given["log"] = arguments.log_of(log)
     ledger = Ledger(db, read_only=False, create=False)
-    row = ledger.campaign(name)
+    row = ledger.campaign(campaign_named(ledger, options.one_campaign(name, campaign)))
     wishes = {"prefer": prefer, "drop": drop}
     if from_report:
         wishes = arguments.advised(db, row.name, wishes)
@@ -264,7 +322,7 @@ def resume(
     check(space, config)
     check_budget(ledger, row.name, row.worked_seconds, config)
     ledger.update_config(row.id, config)
-    ending.work(ledger, row.name, config)
+    ending.work(ledger, row.name, config, form=chosen_form)
 
 
 def confirm(
@@ -275,6 +333,8 @@ def confirm(
     workers: options.Workers = None,
     gpus: options.Gpus = None,
     log: options.Log = None,
+    form: options.Format = "table",
+    as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
     """Retrain the leaders with new seeds: the maximum of a leaderboard is biased.
@@ -283,15 +343,16 @@ def confirm(
     """
     from nas.ledger import Ledger
 
+    chosen_form = form_of(form, as_json)
     ledger = Ledger(db, read_only=False, create=False)
-    row = ledger.campaign(campaign)
+    row = ledger.campaign(campaign_named(ledger, campaign))
     changes = {"executor": executor, "workers": workers, "gpus": gpus}
     given: dict[str, Any] = {k: v for k, v in changes.items() if v is not None}
     if log:
         given["log"] = arguments.log_of(log)
     config = arguments.config_in(row, **given)
     consent.ask_about_templates(row.space, config, campaign=row.name)
-    ending.work(ledger, row.name, config, confirm=(top, seeds))
+    ending.work(ledger, row.name, config, confirm=(top, seeds), form=chosen_form)
 
 
 def register(app: typer.Typer) -> None:

@@ -2,45 +2,44 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from nas.cli import complete, defaults, options
-from nas.cli.console import console, echo, echo_json, open_if_there, write
+from nas.cli.console import console, write
+from nas.cli.output import form_of, print_records
+from nas.cli.profiles import member_profiles
+from nas.cli.working import working
 from nas.files import check_folder, make_folder
 from nas.ledger.output_paths import check_output
+from nas.report.cells import MISSING, cell
 from nas.schema import MemberProfile, ProblemError, UsageError
 from nas.schema.size import parse_size
 
 
 def spaces(
-    new: Annotated[
-        str | None, typer.Option("--new", help="Write search_spaces/NAME.yaml by probing timm.")
-    ] = None,
+    new: Annotated[str | None, typer.Option("--new", hidden=True)] = None,
     img_size: Annotated[
-        int | None, typer.Option(min=8, max=2048, help="With --new: pixels a side. [64]")
+        int | None, typer.Option("--img-size", min=8, max=2048, hidden=True)
     ] = None,
-    max_params: Annotated[
-        str | None, typer.Option(help="With --new: the largest member, as in 500k. [12M]")
-    ] = None,
-    gpus: Annotated[
-        int | None, typer.Option(min=0, max=1024, help="With --new: probe on a GPU. [0]")
-    ] = None,
+    max_params: Annotated[str | None, typer.Option(hidden=True)] = None,
+    gpus: Annotated[int | None, typer.Option(min=0, max=1024, hidden=True)] = None,
+    form: options.Format = "table",
     as_json: options.Json = False,
 ) -> None:
-    """List the search spaces, or write a new one.
+    """List the search spaces; `nas new` writes one.
 
-    Example: `nas spaces --new mine --img-size 64 --max-params 12M`
+    Example: `nas spaces`
     """
     from nas.space import available, load
 
     if new is not None:
-        if as_json:
-            raise typer.BadParameter("--json lists what there is, and goes without --new")
-        _write_new(new, img_size or 64, "12M" if max_params is None else max_params, gpus or 0)
+        if form_of(form, as_json) != "table":
+            raise typer.BadParameter("--format is of the list, and goes without --new")
+        write_new(new, img_size or 64, "12M" if max_params is None else max_params, gpus or 0)
         return
     options.only_with("--new", {"--img-size": img_size, "--max-params": max_params, "--gpus": gpus})
     rows: list[dict[str, object]] = []
@@ -63,11 +62,12 @@ def spaces(
                 "file": str(path),
             }
         )
-    if as_json:
-        echo_json(rows)
-        return
+    print_records(form_of(form, as_json), rows, shown=[_listed(rows)])
+
+
+def _listed(rows: list[dict[str, object]]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("space", "families", "members", "sets", "pixels", "template", ""):
+    for column in ("space", "families", "members", "sets", "px", "template", ""):
         table.add_column(column, justify="right" if column in _NUMBERS else "left")
     for row in rows:
         if "problem" in row:
@@ -82,7 +82,7 @@ def spaces(
             str(row["template"]),
             str(row["description"]),
         )
-    console.print(table)
+    return table
 
 
 def _count(number: int) -> str:
@@ -90,7 +90,7 @@ def _count(number: int) -> str:
     return f"{number:,}" if number < 10**15 else f"about 10^{len(str(number)) - 1}"
 
 
-_NUMBERS = ("families", "members", "sets", "pixels")
+_NUMBERS = ("families", "members", "sets", "px")
 
 
 def families(
@@ -104,69 +104,49 @@ def families(
             autocompletion=complete.datasets,
         ),
     ] = None,
-    gpus: Annotated[int, typer.Option(min=0, max=1024, help="Probe on a GPU.")] = 0,
+    gpus: Annotated[int, typer.Option(min=0, max=1024, help="Profile on a GPU.")] = 0,
     data_root: options.DataRoot = Path("data"),
-    db: options.Db = "runs.db",
+    form: options.Format = "table",
     as_json: options.Json = False,
+    db: options.Db = "runs.db",
 ) -> None:
-    """Probe a space's members and show what each costs.
+    """Profile a space's members and show what each costs.
 
-    Every member is built and stepped once in a process of its own; results are kept in the ledger
-    if there is one.
+    Every member is built and trained for one step in a process of its own; results are kept in the
+    ledger if there is one.
 
     Example: `nas families moe4 --dataset cifar10`
     """
-    from nas.campaign.probing import classes_of, conditions_for, probe_members
-    from nas.hardware import check_gpus
-    from nas.ledger import Ledger
-    from nas.schema import SearchConfig
-    from nas.space import check_models, load
-    from nas.space import find as find_space
-
-    space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(dataset, gpus)
-    chosen = load(space)
-    check_models(chosen, find_space(space))
-    check_gpus(gpus)
-    defaults.provide(dataset, data_root)
-    config = SearchConfig(dataset=dataset, gpus=gpus, data_root=str(data_root))
-    under = conditions_for(chosen, config, classes_of(config))
-    ledger = Ledger(db, read_only=False) if open_if_there(db) else None
-    members = [member for _, member in chosen.members]
-    with console.status(Text("probing…")) as status:
-
-        def watch(done: int, total: int, probe: MemberProfile) -> None:
-            status.update(Text(f"probing {done}/{total}: {probe.member.model}"))
-
-        probes = probe_members(
-            ledger, members, under, gpus=gpus, watch=watch, say=lambda line: echo(line, err=True)
-        )
-    if as_json:
-        echo_json([_plain(family, probes[member.model]) for family, member in chosen.members])
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("family", "member", "M params", "M MACs", "MiB/image", "s/step", "probe"):
-        table.add_column(column, justify="right" if "/" in column or "M " in column else "left")
-    for family, member in chosen.members:
-        probe = probes[member.model]
+    data_set = defaults.dataset_for(dataset, gpus)
+    chosen, probes = member_profiles(defaults.space_for(space, gpus), data_set, gpus, data_root, db)
+    records = [_plain(family, probes[member.model]) for family, member in chosen.members]
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("family", "member"):  # a name that is cut is none
+        table.add_column(column, no_wrap=True, overflow="ignore")
+    for column in ("params", "MACs", "MiB/img", "s/step", ""):
+        table.add_column(column, justify="right", no_wrap=True)
+    for record in records:
         figures = (
-            f"{probe.params / 1e6:.2f}",
-            f"{probe.macs / 1e6:.1f}",
-            f"{probe.saved_bytes / 2**20:.2f}",
-            f"{probe.seconds:.3f}",
+            cell("params", record["params"]),
+            cell("macs", record["macs"]),
+            _mebibytes(record["saved_bytes_per_image"]),
+            cell("", record["step_seconds"]),
         )
         table.add_row(
-            family,
-            member.model,
-            *(figures if probe.ok else ["–"] * len(figures)),
-            Text("ok", "green") if probe.ok else Text("fails", "red"),
+            *(str(record["family"]), str(record["member"]), *figures),
+            Text("ok", "green") if record["ok"] else Text("fails", "red"),
         )
-    console.print(table)
-    for _, member in chosen.members:
-        if not (probe := probes[member.model]).ok:
-            echo(f"{member.model} fails: {probe.problem}")
+    failed = [
+        f"{record['member']} fails: {record['problem']}" for record in records if not record["ok"]
+    ]
+    print_records(form_of(form, as_json), records, shown=[table, *failed])
 
 
-def _plain(family: str, probe: MemberProfile) -> dict[str, object]:
+def _mebibytes(size: Any) -> str:
+    return MISSING if size is None else f"{size / 2**20:.2f}"
+
+
+def _plain(family: str, probe: MemberProfile) -> dict[str, Any]:
     """A member's probe in plain data; figures that a failed one does not have are None."""
     figures = {
         "params": probe.params,
@@ -189,7 +169,9 @@ data = typer.Typer(invoke_without_command=True)
 
 
 @data.callback()
-def _list(context: typer.Context) -> None:
+def _list(
+    context: typer.Context, form: options.Format = "table", as_json: options.Json = False
+) -> None:
     """List the data sets and how to get each.
 
     Example: `nas data`
@@ -201,9 +183,10 @@ def _list(context: typer.Context) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("data set", "what", "how to get it"):
         table.add_column(column)
-    for known in describe():
-        table.add_row(known.typed, known.about, known.how)
-    console.print(table)
+    rows = [{"data_set": k.name, "what": k.about, "how_to_get_it": k.how} for k in describe()]
+    for row in rows:
+        table.add_row(*row.values())
+    print_records(form_of(form, as_json), rows, shown=[table])
 
 
 @data.command()
@@ -222,7 +205,24 @@ def get(
     console.print(f"{name} is in {data_root}")
 
 
-def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
+def new(
+    name: Annotated[str, typer.Argument(help="The space's name.")],
+    image_size: Annotated[
+        int, typer.Option("--image-size", "--img-size", min=8, max=2048, help="Pixels a side.")
+    ] = 64,
+    max_params: Annotated[
+        str, typer.Option(help="The largest member's parameters, as in 500k.")
+    ] = "12M",
+    gpus: Annotated[int, typer.Option("--gpus", "-g", min=0, max=1024, help="Probe on a GPU.")] = 0,
+) -> None:
+    """Write a new space, search_spaces/NAME.yaml, by probing timm's models.
+
+    Example: `nas new mine --image-size 64 --max-params 12M`
+    """
+    write_new(name, image_size, max_params, gpus)
+
+
+def write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
     from nas.campaign.new_space import new_space
     from nas.space import dump
 
@@ -234,11 +234,11 @@ def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
     check_output(path)  # probing takes minutes
     check_folder(path.parent)
     largest = parse_size(max_params, "--max-params")
-    with console.status(Text("asking timm for its models…")) as status:
+    with working("reading timm's models") as update:
         space = new_space(
             *(name, image_size, largest),
             gpus=gpus,
-            watch=lambda text: status.update(Text(text)),
+            watch=update,
             say=console.print,
         )
     make_folder(path.parent)
@@ -249,5 +249,6 @@ def _write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
 def register(app: typer.Typer) -> None:
     """Adds this module's commands."""
     app.command()(spaces)
+    app.command()(new)
     app.command()(families)
     app.add_typer(data, name="data")

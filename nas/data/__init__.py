@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.data.catalog import (
+    DataSet,
     NotHereError,
     canonical,
     check,
@@ -20,6 +21,7 @@ from nas.data.catalog import (
     kept_small,
     memory_bytes,
     num_classes,
+    num_images,
 )
 from nas.schema import Task
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from nas.data.manifest import Manifest
 
 __all__ = [
+    "DataSet",
     "NotHereError",
     "canonical",
     "check",
@@ -47,6 +50,7 @@ __all__ = [
     "load_images",
     "memory_bytes",
     "num_classes",
+    "num_images",
 ]
 
 

@@ -205,8 +205,8 @@ class LedgerBase:
                 raise UsageError(
                     f"a campaign named {name!r} is in this ledger already",
                     where=self.place,
-                    fix=f"go on with it by `{self.command('resume', name)}`, or choose another"
-                    " --name",
+                    fix=f"go on with it by `{self.command('resume', '-c', name)}`, or choose"
+                    " another --name",
                 )
             return _add_campaign(session, name, space, config)
 

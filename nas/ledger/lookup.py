@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -21,7 +21,7 @@ from nas.ledger.records import (
     candidate_record,
     record,
 )
-from nas.schema import DatasetInfo, Role, UsageError
+from nas.schema import DatasetInfo, Role, UsageError, printed_name
 
 _SHOWN = 5
 
@@ -51,46 +51,86 @@ class Found:
         return next((a for a in self.attempts if a.id == self.candidate.final_attempt), None)
 
 
-def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
-    """A candidate by its key, the beginning of one, or its number in the search (`12`, `#12`).
+@dataclass(frozen=True)
+class _Name:
+    """What was typed for a candidate, taken apart."""
 
-    Looks in one campaign, the latest by default; a key is also sought in all others. Raises
-    ProblemError when nothing, or more than one candidate, is meant.
+    text: str
+    campaign: str | None = None
+    key: str | None = None
+    """The beginning of one."""
+    role: Role | None = None
+    number: int | None = None
+
+    @classmethod
+    def parse(cls, typed: str) -> "_Name":
+        """`12`, `#12`, `control 3`, `control-3` or a key, each perhaps after `campaign/`."""
+        campaign, slash, text = typed.strip().rpartition("/")
+        name = cls(text, campaign if slash else None)
+        role, digits = Role.SEARCH, re.fullmatch(r"#?(\d{1,9})", text)
+        if digits is None and (of_role := _OF_ROLE.fullmatch(text.lower())):
+            role, digits = Role(of_role[1]), re.fullmatch(r"(\d{1,9})", of_role[2])
+        if digits is not None:
+            name = replace(name, role=role, number=int(digits[1]))
+        if re.fullmatch(r"[0-9a-f]+", text):
+            name = replace(name, key=text)
+        return name
+
+
+_OF_ROLE = re.compile(rf"({'|'.join(role for role in Role)})[ -]?#?(\d{{1,9}})")
+
+
+def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
+    """A candidate by its number in the search (`12`, `#12`), by its role and number as they are
+    printed (`control 3`, `confirm 0`), by its key, or by the beginning of one; `campaign/12` names
+    the campaign too.
+
+    Looks in one campaign, the latest by default; a key is also sought in all others. What could be
+    a number and a key is the number, where the campaign has that. Raises ProblemError when nothing,
+    or more than one candidate, is meant, and where `ident` and `campaign` name two campaigns.
     """
-    here = ledger.campaign(campaign)
+    name = _Name.parse(ident)
+    if name.campaign is not None and campaign not in (None, name.campaign):
+        raise UsageError(
+            f"{ident!r} is of campaign {name.campaign}, and --campaign names {campaign}",
+            fix="leave out one of the two",
+        )
+    named = campaign if name.campaign is None else name.campaign
+    here = ledger.campaign(named)
     with ledger.session() as session:
-        found = _matches(session, ident, m.Candidate.campaign_id == here.id)
-        if not found and campaign is None:
-            found = _matches(session, ident, m.Candidate.campaign_id != here.id, number=False)
+        found = _matches(session, name, m.Candidate.campaign_id == here.id)
+        if not found and named is None:
+            elsewhere = replace(name, number=None)
+            found = _matches(session, elsewhere, m.Candidate.campaign_id != here.id)
         if not found:
             raise UsageError(
                 f"no candidate is named {ident!r}",
                 where=f"{ledger.place}, campaign {here.name}",
-                fix="`nas report leaderboard` lists keys; #12 means the 13th drawn",
+                fix="`nas report leaderboard` lists them; 12 is the number of the 13th drawn",
             )
         if len({row.key for row in found}) > 1:
-            names = ", ".join(f"{row.key} (#{row.number})" for row in found[:_SHOWN])
+            names = ", ".join(
+                f"{row.key} ({printed_name(row.role, row.number)})" for row in found[:_SHOWN]
+            )
             raise UsageError(
                 f"{ident!r} fits several candidates", fix=f"write more of the key: {names}"
             )
         return _found(session, found[0])
 
 
-def _matches(
-    session: Session, ident: str, where: ColumnElement[bool], *, number: bool = True
-) -> Sequence[m.Candidate]:
-    """Candidates a name may mean, the latest first."""
+def _matches(session: Session, name: _Name, where: ColumnElement[bool]) -> Sequence[m.Candidate]:
+    """Candidates a name may mean, the latest first; by its number before all others."""
     row = m.Candidate
-    meant = []
-    if re.fullmatch(r"[0-9a-f]+", ident):
-        meant.append(row.key.startswith(ident))
-    if number and re.fullmatch(r"#?\d{1,9}", ident):
-        meant.append((row.role == Role.SEARCH) & (row.number == int(ident.removeprefix("#"))))
-    found: list[m.Candidate] = []
+    meant: list[ColumnElement[bool]] = []
+    if name.number is not None:
+        meant.append((row.role == name.role) & (row.number == name.number))
+    if name.key is not None:
+        meant.append(row.key.startswith(name.key))
     for condition in meant:
         query = select(row).where(where, condition).order_by(row.id.desc()).limit(_SHOWN + 1)
-        found += session.scalars(query)
-    return found
+        if found := session.scalars(query).all():
+            return found
+    return []
 
 
 def _found(session: Session, candidate: m.Candidate) -> Found:

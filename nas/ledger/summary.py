@@ -5,6 +5,7 @@ Free of pandas, torch and ray, and quick at any size: it reads counts, not rows.
 
 import time
 from collections import Counter
+from contextlib import suppress
 
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session, aliased
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session, aliased
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner, beyond
-from nas.schema import DRIVER, CampaignConfig, Frozen, Role, Status
+from nas.schema import DRIVER, CampaignConfig, Frozen, ProblemError, Role, Status
+from nas.schema.progress import PROGRESS, Progress
 
 SILENCE_SECONDS = 60.0
 """A driver that has not given a sign of life for so long is taken for gone: a lease's length."""
@@ -32,6 +34,8 @@ class Running(Frozen):
     """How many the recipe asks for."""
     val_acc: float | None
     """Of the last finished epoch."""
+    within: float = 0.0
+    """The share of the running epoch that is done, in [0, 1]; 0 where its worker does not say."""
     since: float
     """Seconds since 1970-01-01 UTC."""
 
@@ -93,9 +97,9 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         failures = _failures(session, row.id)
         benched = _benched(session, row.id)
         coverage, failing = (None, ()) if row.config.bank else _audited(session, row.id)
-        running = _running(session, row.id)
-        best = _best(session, row.id)
-        leases = _leases(session, row.id)
+        running = _running(ledger, session, row.id)
+        best = best_of(session, row.id)
+        leases = leases_of(session, row.id)
     search = counts[Role.SEARCH]
     drawn = sum(search.values())
     finished = drawn - search.get("open", 0)
@@ -106,7 +110,7 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
     return Summary(
         campaign=row.name,
         state=row.state,
-        alive=row.state == "running" and _alive(silent, leases),
+        alive=row.state == "running" and is_alive(silent, leases),
         silent_seconds=silent,
         space=row.space.name,
         dataset=row.config.dataset,
@@ -133,7 +137,7 @@ def _failed(outcome: str) -> bool:
     return outcome != "open" and Status(outcome).failed
 
 
-def _alive(silent: float | None, leases: list[tuple[str, float]]) -> bool:
+def is_alive(silent: float | None, leases: list[tuple[str, float]]) -> bool:
     """Whether a driver that is not known to be dead holds a lease, or beat just now."""
     now = time.time()
     running = (owner for owner, until in leases if now <= until and not beyond(until, now))
@@ -201,7 +205,7 @@ def _audited(session: Session, campaign: int) -> tuple[str | None, tuple[str, ..
     return (biased[0] if biased else None), failing
 
 
-def _running(session: Session, campaign: int) -> tuple[Running, ...]:
+def _running(ledger: Ledger, session: Session, campaign: int) -> tuple[Running, ...]:
     a, c, e = m.Attempt, m.Candidate, m.Epoch
     before = aliased(m.Attempt)
     # A resumed attempt stands where its checkpoint does until its own first epoch.
@@ -228,13 +232,25 @@ def _running(session: Session, campaign: int) -> tuple[Running, ...]:
             epoch=r.epochs,
             epochs=r.spec["recipe"]["epochs"],
             val_acc=r.val_acc,
+            within=_within(ledger, campaign, r.key, r.id, r.epochs + 1),
             since=r.started_at,
         )
         for r in rows
     )
 
 
-def _best(session: Session, campaign: int) -> Best | None:
+def _within(ledger: Ledger, campaign: int, key: str, attempt: int, epoch: int) -> float:
+    """How far an attempt's worker is within an epoch, as it says beside the ledger."""
+    with suppress(OSError, ProblemError, ValueError):  # none yet, half written, or elsewhere
+        file = ledger.attempt_folder(campaign, key, attempt) / PROGRESS
+        found = Progress.model_validate_json(file.read_bytes()[:1000])
+        if found.epoch == epoch:
+            return min(1.0, max(0.0, found.share))
+    return 0.0
+
+
+def best_of(session: Session, campaign: int) -> Best | None:
+    """The leader of a campaign by validation accuracy; None before one has succeeded."""
     c = m.Candidate
     found = session.execute(
         select(c.key, c.number, c.families, c.val_acc)
@@ -252,7 +268,7 @@ def _best(session: Session, campaign: int) -> Best | None:
     )
 
 
-def _leases(session: Session, campaign: int) -> list[tuple[str, float]]:
+def leases_of(session: Session, campaign: int) -> list[tuple[str, float]]:
     """(driver, when its last lease ends) of open candidates."""
     c = m.Candidate
     rows = session.execute(

@@ -15,11 +15,14 @@ MISSING = "–"
 
 
 def header(column: str) -> str:
-    """`val_acc` → `val acc %`, `families` → `families`."""
+    """`val_acc` → `val %`, `effect` → `effect pt`, `params` → `params`, whose cells have units."""
     writer = _writer(column)
     unit = " %" if writer is _percent else " pt" if writer in (_points, _spread) else ""
-    measured_on = "test " if column.startswith("lift") else ""
-    return visible(measured_on + column.removeprefix("gate_").replace("_", " ") + unit)
+    name = column.removeprefix("gate_").replace("lift_over_", "test_vs_")
+    for ending in ("_acc", "_rate", "_bytes"):
+        name = name.removesuffix(ending)
+    words = ["time" if word == "seconds" else word for word in name.split("_")]
+    return visible(" ".join(words) + unit)
 
 
 def cell(column: str, value: Any) -> str:
@@ -83,7 +86,7 @@ def _other(value: Any) -> str:
 
 
 _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
-    (("lift", "effect", "synergy", "gain"), _points),
+    (("lift", "effect", "synergy", "gain", "difference"), _points),
     (("val_se", "confirm_sd"), _spread),
     (("families", "members"), _families),
     (("key", "base_key"), _key),

@@ -32,6 +32,20 @@ def code_span(text: str, *, cell: bool = True) -> str:
     return f"{fence}{edge}{text}{edge}{fence}"
 
 
+_LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def latex(text: str) -> str:
+    """One line of LaTeX that shows this text."""
+    return "".join(_LATEX.get(c, c) for c in visible(text.replace("\n", " ")))
+
+
 def csv_cell(text: str) -> str:
     """A cell that no spreadsheet takes for a formula: an apostrophe stands before what it would.
 

@@ -1,6 +1,7 @@
 """A campaign while it works: a panel on a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -9,17 +10,19 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from nas.ledger import Ledger
 from nas.ledger.summary import Running, Summary, summary
 from nas.report.terminal import Terminal
-from nas.schema import MemberProfile, Role, format_duration
+from nas.report.waiting import SilenceBreaker
+from nas.schema import MemberProfile, Role, format_duration, percent, printed_name
 from nas.schema.visible import visible
 
-QUIET_SECONDS = 60.0
-"""Where there is no terminal, how often a line says that work goes on."""
+_IN_LINE = 4
+"""Running trials that a line names."""
 SHOWN = 12
 """Running trials that have a line of their own."""
 
@@ -108,7 +111,7 @@ def _counts(s: Summary) -> RenderableType:
     if s.per_hour is not None:
         text += f", {s.per_hour:.0f} candidates an hour"
     if s.success_rate is not None:
-        text += f", {s.success_rate:.0%} successful"
+        text += f", {percent(s.success_rate, 0)} successful"
     return Text(text)
 
 
@@ -130,7 +133,7 @@ def _best(s: Summary) -> RenderableType | None:
     if s.best is None:
         return None
     return Text.assemble(
-        (f"{s.best.val_acc:.2%}", "bold green"), f"  #{s.best.number}  {s.best.families}"
+        (percent(s.best.val_acc), "bold green"), f"  #{s.best.number}  {s.best.families}"
     )
 
 
@@ -141,10 +144,10 @@ def _running(s: Summary) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for run in s.running[:SHOWN]:
         table.add_row(
-            Text(title(run), style="cyan"),
-            ProgressBar(total=run.epochs, completed=run.epoch, width=16),
-            f"{run.epoch}/{run.epochs}",
-            f"{run.val_acc:.2%}" if run.val_acc is not None else "",
+            Text(printed_name(run.role, run.number), style="cyan"),
+            ProgressBar(total=run.epochs, completed=run.epoch + run.within, width=16),
+            _epochs(run),
+            percent(run.val_acc) if run.val_acc is not None else "",
             format_duration(max(0.0, now - run.since)),
             Text(run.families, style="dim"),
         )
@@ -153,25 +156,52 @@ def _running(s: Summary) -> RenderableType:
     return table
 
 
-def title(run: Running) -> str:
-    """`#12` for a candidate of the search, its role and number for the others."""
-    return f"#{run.number}" if run.role == "search" else f"{run.role} {run.number}"
+def _epochs(run: Running) -> str:
+    """`2/5`: finished epochs; within a long one `2/5 +43 %`."""
+    within = f" +{percent(run.within, 0)}" if run.within else ""
+    return f"{run.epoch}/{run.epochs}{within}"
+
+
+def _line(s: Summary) -> str:
+    """The campaign in one line, for where there is no terminal."""
+    worked = format_duration(s.worked_seconds)
+    running = ", ".join(
+        f"{printed_name(run.role, run.number)} {_epochs(run)}" for run in s.running[:_IN_LINE]
+    )
+    return f"{s.campaign}: {worked} worked, {s.drawn} drawn, {len(s.running)} running: {running}"
 
 
 class Display:
     """Shows a campaign while `with` lasts; the console's width and kind decide how."""
 
-    def __init__(self, console: Terminal, ledger: Ledger, campaign: str) -> None:
+    def __init__(
+        self,
+        console: Terminal,
+        ledger: Ledger,
+        campaign: str,
+        *,
+        quiet: bool = False,
+        epochs: bool = False,
+    ) -> None:
+        """`quiet` shows nothing; with `epochs` every finished one gets a line."""
         self._console = console
         self._ledger = ledger
         self._campaign = campaign
+        self._quiet = quiet
+        self._epochs = epochs
+        self._seen: dict[int, int] = {}
+        """Attempt → its last epoch that had a line."""
+        self._doing = f"{campaign}: preparing"
         self._live: Live | None = None
-        self._last = time.monotonic()
+        self._silence = SilenceBreaker(self._still)
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        if self._console.is_terminal and not self._quiet:
+            begin = Spinner("dots", Text(f"{self._doing}…"))
+            self._live = Live(begin, console=self._console, transient=True)
             self._live.start()
+        elif not self._quiet:
+            self._silence.__enter__()
         return self
 
     def __exit__(
@@ -183,10 +213,14 @@ class Display:
         if self._live:
             with suppress(OSError):
                 self._live.stop()
+        elif not self._quiet:
+            self._silence.__exit__(kind, error, trace)
 
     def say(self, line: str) -> None:
         """One event, kept on the screen."""
-        self._last = time.monotonic()
+        if self._quiet:
+            return
+        self._silence.heard()
         with suppress(OSError):  # the terminal is gone; the campaign is not
             # A line a fact where a program reads; a terminal breaks it between words.
             wrap = not self._console.is_terminal
@@ -194,21 +228,36 @@ class Display:
 
     def on_tick(self) -> None:
         """About once a second."""
+        if self._quiet or not (self._live or self._epochs or self._silence.due()):
+            return
+        s = summary(self._ledger, self._campaign)
+        if self._epochs:
+            self._say_epochs(s.running)
         if self._live:
-            shown = panel(summary(self._ledger, self._campaign))
             with suppress(OSError):
-                self._live.update(shown, refresh=True)
-        elif time.monotonic() - self._last > QUIET_SECONDS:
-            s = summary(self._ledger, self._campaign)
-            self.say(
-                f"{self._campaign}: {format_duration(s.worked_seconds)} worked, "
-                f"{len(s.running)} running, {s.drawn} drawn"
-            )
+                self._live.update(panel(s), refresh=True)
+        elif self._silence.due():
+            self.say(_line(s))
+
+    def _say_epochs(self, running: Iterable[Running]) -> None:
+        for run in running:
+            if run.epoch and self._seen.get(run.attempt) != run.epoch:
+                self._seen[run.attempt] = run.epoch
+                value = "" if run.val_acc is None else f": val {percent(run.val_acc)}"
+                name = printed_name(run.role, run.number)
+                self.say(f"{name} {run.families}: epoch {run.epoch} of {run.epochs}{value}")
+
+    def _still(self, seconds: float) -> None:
+        """From the thread that breaks a silence, while nobody calls `on_tick`."""
+        self.say(f"{self._doing}, {format_duration(seconds)} so far")
 
     def on_profile(self, done: int, total: int, probe: MemberProfile) -> None:
         """One member's pre-flight."""
+        self._doing = f"{self._campaign}: pre-flight {done} of {total}: {probe.member.model}"
         if self._live:
             words = f"pre-flight {done} of {total}: {probe.member.model}"
             self._live.update(_bar(done, total, words), refresh=True)
-        elif done == total:
-            self.say(f"{total} member{'s'[: total != 1]} probed")
+        if done == total:
+            self._doing = f"{self._campaign}: at work"
+            if not self._live:
+                self.say(f"{total} member{'s'[: total != 1]} probed")

@@ -1,6 +1,6 @@
-"""A DataFrame as a terminal's table, CSV, JSON or Markdown."""
+"""A DataFrame as a terminal's table, JSON, CSV, Markdown or LaTeX."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from csv import QUOTE_NONNUMERIC
 from dataclasses import dataclass
 from itertools import accumulate
@@ -11,8 +11,9 @@ from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType,
 from rich.table import Table
 from rich.text import Text
 
-from nas.report.cells import cell, header
-from nas.report.escape import csv_cell, markdown
+from nas.report.columns import Column, columns_of
+from nas.report.columns import Table as Values
+from nas.report.escape import csv_cell, latex, markdown
 from nas.schema import UsageError, did_you_mean
 from nas.schema.problem import printable
 from nas.schema.visible import visible
@@ -22,38 +23,36 @@ if TYPE_CHECKING:
 
 ROWS = 60
 """Rows a terminal gets."""
-FORMATS = ("table", "csv", "json", "md")
-WIDEST = 30
-"""Characters a column may take before its text wraps."""
+FORMATS = ("table", "json", "csv", "md", "latex")
 
 
 def render(
-    frame: "pd.DataFrame",
+    table: "pd.DataFrame | Sequence[Mapping[str, Any]]",
     format: str,
     *,
     title: str = "",
     note: str = "",
     limit: int | None = ROWS,
 ) -> RenderableType:
-    """A DataFrame for a person (`table`, `md`) or for a script (`csv`, `json`).
+    """A DataFrame, or records, for a person (`table`, `md`, `latex`) or a script (`csv`, `json`).
 
     Scripts get every column and full precision; JSON is a list of records with null for what is
-    missing. A terminal gets the first columns that fit its width, shares in percent, and says how
-    many it left out, as of rows beyond `limit`. `note` stands below. Where there are no rows, a
-    person gets the frame's `attrs["empty"]`, which says why, in their place.
+    missing. A person gets shares in percent, an interval in one column, and no column without a
+    value; a terminal the first columns that fit its width and the first `limit` rows. The footer,
+    after `note`, counts what was left out. Where there are no rows, a person gets the frame's
+    `attrs["empty"]`, which says why, in their place.
     """
-    if format == "csv":
-        return csv_text(frame)
-    if format == "json":
-        text = _texts(frame, printable).to_json(
-            orient="records", date_format="iso", date_unit="us", double_precision=15, indent=1
-        )
-        return f"{text}\n".replace("\x7f", "\\u007f")  # the one control that pandas leaves
+    if format in ("csv", "json"):
+        import pandas as pd
+
+        frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(list(table))
+        return csv_text(frame) if format == "csv" else _json(frame)
     if format not in FORMATS:
         raise UsageError(f"no format {format!r}", fix=did_you_mean(format, FORMATS))
-    if format == "md":
-        return _markdown(_Page.of(frame, title, note, limit=None))
-    return _Page.of(frame, title, note, limit)
+    page = _Page.of(table, title, note, limit if format == "table" else None)
+    if format == "table":
+        return page
+    return _markdown(page) if format == "md" else _latex(page)
 
 
 @dataclass(frozen=True)
@@ -62,54 +61,57 @@ class _Page:
 
     title: str
     note: str
-    columns: tuple[str, ...]
-    numeric: tuple[bool, ...]
-    rows: Sequence[Sequence[str]]
+    columns: Sequence[Column]
+    rows: int
     total: int
     """Rows before the limit."""
+    dropped: int
+    """Columns with nothing in them."""
     empty: str = ""
-    """Why there are none."""
+    """Why there are no rows."""
 
     @classmethod
-    def of(cls, frame: "pd.DataFrame", title: str, note: str, limit: int | None) -> "_Page":
-        shown = frame if limit is None else frame.head(limit)
-        columns = [[cell(name, value) for value in _plain(shown[name])] for name in shown.columns]
+    def of(
+        cls,
+        table: "pd.DataFrame | Sequence[Mapping[str, Any]]",
+        title: str,
+        note: str,
+        limit: int | None,
+    ) -> "_Page":
+        columns, dropped = columns_of(_values(table), limit)
+        why = "" if len(table) else getattr(table, "attrs", {}).get("empty", "")
         return cls(
             title=visible(title),
             note=visible(note),
-            columns=tuple(header(name) for name in frame.columns),
-            numeric=tuple(frame[name].dtype.kind in "iuf" for name in frame.columns),
-            rows=list(zip(*columns, strict=True)),
-            total=len(frame),
-            empty=visible(str(frame.attrs.get("empty", ""))) if frame.empty else "",
+            columns=columns,
+            rows=len(table) if limit is None else min(limit, len(table)),
+            total=len(table),
+            dropped=dropped,
+            empty=visible(str(why)),
         )
 
-    def widths(self) -> list[int]:
-        """Characters of each column: a header may break between words, a cell at WIDEST."""
-        return [
-            max(
-                *(len(word) for word in name.split(" ")),
-                min(WIDEST, max((len(row[n]) for row in self.rows), default=0)),
-            )
-            for n, name in enumerate(self.columns)
-        ]
+    def lines(self, columns: int | None = None) -> Iterator[tuple[str, ...]]:
+        """The cells of each row, of the first `columns`."""
+        return zip(*(column.cells for column in self.columns[:columns]), strict=True)
 
     def footer(self, columns: int) -> str:
         rows = f"{self.total:,} row{'s'[: self.total != 1]}"
-        if len(self.rows) < self.total:
-            rows = f"{len(self.rows)} of {rows}"
+        if self.rows < self.total:
+            rows = f"{self.rows} of {rows}"
         parts = [self.note, rows] if self.note else [rows]
+        if self.dropped:
+            parts.append(f"{self.dropped} empty column{'s'[: self.dropped != 1]} left out")
         if hidden := len(self.columns) - columns:
             more = f"{hidden} more column{'s'[: hidden != 1]}"
-            parts.append(f"{more} with --format csv, or on a wider terminal")
+            parts.append(f"{more} with -f csv, or on a wider terminal")
         return "; ".join(parts)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self.empty:
-            yield from map(Text, filter(None, (self.title, self.empty, self.note)))
+        if self.empty or not self.columns:
+            last = self.note if self.empty else self.footer(0)
+            yield from map(Text, filter(None, (self.title, self.empty, last)))
             return
-        widths = self.widths()
-        needed = accumulate(width + 3 for width in widths)
+        needed = accumulate(column.width + 3 for column in self.columns)
         count = max(1, sum(so_far <= options.max_width for so_far in needed))
         table = Table(
             title=self.title or None,
@@ -119,20 +121,33 @@ class _Page:
             box=SIMPLE_HEAD,
             pad_edge=False,
         )
-        for n in range(count):
-            justify: JustifyMethod = "right" if self.numeric[n] else "left"
-            table.add_column(self.columns[n], justify=justify, width=widths[n], overflow="fold")
-        for row in self.rows:
-            table.add_row(*map(Text, row[:count]))  # what is in brackets is no markup
+        for column in self.columns[:count]:
+            justify: JustifyMethod = "right" if column.numeric else "left"
+            table.add_column(column.header, justify=justify, width=column.width, overflow="fold")
+        for row in self.lines(count):
+            table.add_row(*map(Text, row))  # what is in brackets is no markup
         yield table
 
 
-def _plain(values: "pd.Series[Any]") -> list[Any]:
-    """A column's values as Python's own, None where missing."""
-    return [
-        None if missing else value
-        for value, missing in zip(values.tolist(), values.isna(), strict=True)
-    ]
+def _values(table: "pd.DataFrame | Sequence[Mapping[str, Any]]") -> Values:
+    """By column, as Python's own, None where missing."""
+    if isinstance(table, Sequence):
+        names = list(dict.fromkeys(name for record in table for name in record))
+        return {name: [record.get(name) for record in table] for name in names}
+    return {
+        str(name): [
+            None if missing else value
+            for value, missing in zip(table[name].tolist(), table[name].isna(), strict=True)
+        ]
+        for name in table.columns
+    }
+
+
+def _json(frame: "pd.DataFrame") -> str:
+    text = _texts(frame, printable).to_json(
+        orient="records", date_format="iso", date_unit="us", double_precision=15, indent=1
+    )
+    return f"{text}\n".replace("\x7f", "\\u007f")  # the one control that pandas leaves
 
 
 def csv_text(frame: "pd.DataFrame") -> str:
@@ -155,14 +170,30 @@ def _texts(frame: "pd.DataFrame", write: Callable[[str], str]) -> "pd.DataFrame"
 
 
 def _markdown(page: _Page) -> str:
-    def line(cells: Sequence[str]) -> str:
+    def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(map(markdown, cells)) + " |"
 
-    rule = " | ".join("---:" if n else "---" for n in page.numeric)
     lines = [f"## {markdown(page.title)}", ""] if page.title else []
     if page.empty:
         return "\n".join([*lines, markdown(page.empty), "", markdown(page.note)]) + "\n"
-    lines += [line(page.columns), f"| {rule} |"]
-    lines += [line(row) for row in page.rows]
+    rule = " | ".join("---:" if column.numeric else "---" for column in page.columns)
+    lines += [line(column.header for column in page.columns), f"| {rule} |"]
+    lines += [line(row) for row in page.lines()]
     lines += ["", markdown(page.footer(len(page.columns)))]
     return "\n".join(lines) + "\n"
+
+
+def _latex(page: _Page) -> str:
+    """A `tabular` of LaTeX's package booktabs; title and note are comments round it."""
+
+    def line(cells: Iterable[str]) -> str:
+        return " & ".join(map(latex, cells)) + r" \\"
+
+    lines = [f"% {text}" for text in (page.title, page.empty) if text]
+    if not page.empty:
+        kinds = "".join("r" if column.numeric else "l" for column in page.columns)
+        lines += [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule"]
+        lines += [line(column.header for column in page.columns), r"\midrule"]
+        lines += [line(row) for row in page.lines()]
+        lines += [r"\bottomrule", r"\end{tabular}"]
+    return "\n".join([*lines, f"% {page.footer(len(page.columns))}"]) + "\n"

@@ -5,13 +5,13 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from nas.ledger import Ledger
 from nas.ledger.lookup import Found, find
 from nas.report.cells import cell, header
+from nas.schema import printed_name
 
 _BARS = "▁▂▃▄▅▆▇█"
 _RESULT = ("val_acc", "val_loss", "test_acc", "params", "peak_memory_bytes", "rung")
@@ -109,8 +109,8 @@ def _experts(found: Found) -> list[dict[str, Any]]:
 
 
 def shown(found: dict[str, Any]) -> RenderableType:
-    """What `details` found, for a terminal."""
-    name = f"#{found['number']}" if found["role"] == "search" else found["role"]
+    """What `details` found, for a terminal; its code is left out."""
+    name = printed_name(found["role"], found["number"])
     head = Text.assemble(
         (f"{name} {found['families'].replace('+', ' ')}", "bold"), f"\n{found['key']}"
     )
@@ -121,7 +121,6 @@ def shown(found: dict[str, Any]) -> RenderableType:
         _rows("inside the mixture", found["experts"], _EXPERT),
         _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _SHOWN_EPOCH),
         _rows("attempts", _numbered(found["attempts"]), _SHOWN_ATTEMPT),
-        Syntax(found["code"], "python", background_color="default", word_wrap=True),
     )
 
 

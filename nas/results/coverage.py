@@ -6,7 +6,7 @@ from nas.ledger import Ledger
 from nas.results.campaign_tables import CampaignTables
 from nas.results.observed import assignments_of
 from nas.results.outcomes import FAILED
-from nas.sample import bias_of
+from nas.sample import SAMPLERS
 from nas.schema import Record
 from nas.stats import NOTHING_DRAWN, AuditResult, audit_of, draws
 
@@ -32,7 +32,8 @@ def audit_campaign(frames: CampaignTables) -> AuditResult:
             rows["number"].tolist(), assignments, rows["phase"].tolist(), strict=True
         )
     ]
-    bias = bias_of(frames.config.sampler)
+    sampler = SAMPLERS.get(frames.config.sampler)
+    bias = sampler.bias() if sampler else ""
     phases, benched = _noted(frames, "phase"), _noted(frames, "benched")
     audit = audit_of(frames.space, phases)
     audit.add(draws(records, bias, phases, benched))

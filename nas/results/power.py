@@ -1,12 +1,13 @@
 """The effects that a campaign of so many trials will be able to detect, before it is run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nas.ledger import Ledger
 from nas.ledger.summary import summary
 from nas.results.campaign_data import CampaignData
 from nas.sample import make_sampler
-from nas.schema import Record, Space
+from nas.schema import MemberProfile, ProblemError, Record, Space
 from nas.stats import Detectable, Observations, detectable, family_effects
 
 DRAWN = 3000
@@ -26,6 +27,48 @@ class Measured:
     """Of its runs that can be compared, those that did not collapse."""
     seconds: float
     """Of the budget, for each candidate drawn, controls and all."""
+
+
+@dataclass(frozen=True)
+class ProfiledTime:
+    """How long training takes, guessed before any: each member's step times the images it sees."""
+
+    candidate: float
+    """Seconds that one candidate trains, on average over the space."""
+    controls: float
+    """Seconds that all members train by themselves."""
+    parallel: int
+    """Trials at once."""
+
+    @classmethod
+    def of(
+        cls, space: Space, profiles: Mapping[str, MemberProfile], images: int, parallel: int
+    ) -> "ProfiledTime":
+        """From a step's seconds of each member whose profile is sound, and the images of the data
+        set: every one of them once an epoch, those of validation too, which cost a third.
+
+        Raises ProblemError where no family has a sound member, or the space has none.
+        """
+        shown = space.recipe.epochs * images
+        families: dict[str, list[float]] = {}
+        for family, member in space.members:
+            profile = profiles[member.model]
+            if profile.ok and profile.batch:
+                families.setdefault(family, []).append(shown * profile.seconds / profile.batch)
+        if not families or space.experts is None:
+            raise ProblemError(
+                f"no member of {space.name} can be profiled", fix="give --trials or --like"
+            )
+        of_family = [sum(seconds) / len(seconds) for seconds in families.values()]
+        return cls(
+            candidate=space.experts.k * sum(of_family) / len(of_family),
+            controls=sum(map(sum, families.values())),
+            parallel=parallel,
+        )
+
+    def trials(self, budget: float) -> int:
+        """Candidates that so many seconds allow, after the controls."""
+        return max(1, int((budget * self.parallel - self.controls) / self.candidate))
 
 
 def measured(ledger: Ledger, campaign: str | None) -> Measured | None:

@@ -11,6 +11,7 @@ from nas.schema.candidate import (
     Candidate,
     ExpertChoice,
     Role,
+    printed_name,
 )
 from nas.schema.config import (
     BankConfig,
@@ -22,6 +23,7 @@ from nas.schema.config import (
     campaign_config,
 )
 from nas.schema.duration import format_duration, parse_duration
+from nas.schema.numbers import percent
 from nas.schema.outcome import (
     BUSY,
     CROWDED,
@@ -101,4 +103,6 @@ __all__ = [
     "format_duration",
     "one_line",
     "parse_duration",
+    "percent",
+    "printed_name",
 ]

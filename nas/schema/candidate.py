@@ -66,6 +66,11 @@ class Role(StrEnum):
     SUPERSEDED = "superseded"  # none any more: another has its place, see Status.SUPERSEDED
 
 
+def printed_name(role: str, number: int) -> str:
+    """`#12` for a candidate of the search, its role and number, `control 3`, for the others."""
+    return f"#{number}" if role == Role.SEARCH else f"{role} {number}"
+
+
 class Expert(Frozen):
     """A family's member as a template needs it."""
 

@@ -8,6 +8,8 @@ MARGIN = 0.01
 """Accuracy, as a share, that is too little to care about."""
 FAILS = 0.5
 """A family that surely succeeds less often than this is not worth its device time."""
+MOST = 10_000
+"""More draws than this are not counted: no campaign pays for them."""
 
 AVERAGE = "the average family"
 """What effects and advice are measured against."""
@@ -25,9 +27,19 @@ class Advice:
     def __str__(self) -> str:
         if self.verdict != "draw more":
             return self.verdict
-        if self.draws is None:
-            return "needs more draws"
-        return f"needs {self.draws:,} more draw{'s'[: self.draws != 1]}"
+        return f"needs {_how_many(self.draws)}more draw{'s'[: self.draws != 1]}"
+
+
+def _how_many(draws: int | None) -> str:
+    """A guess by the square root deserves two digits, and none beyond MOST."""
+    if draws is None:
+        return ""
+    if draws > MOST:
+        return f"over {MOST:,} "
+    if draws < 100:
+        return f"{draws} "
+    step = 10 ** (len(str(draws)) - 2)
+    return f"about {ceil(draws / step) * step:,} "
 
 
 def advise(

@@ -163,8 +163,10 @@ class Audit:
         rest = rest if self._runs_out else ""
         wealth = _pooled([bets.log_wealth[:, None] for bets in self._bets])[0] if self._bets else 0
         return (
-            f"after {self._looked:,} draw{'s'[: self._looked != 1]} the evidence of a bias is"
-            f" {exp(min(wealth, 50)):.2g}; it would be certain at {1 / ALPHA:.0f}{rest}"
+            f"{self._looked:,} draw{'s'[: self._looked != 1]} so far,"
+            f" {exp(min(wealth, 50)):.2g} times as likely from a biased sampler as from a fair one;"
+            f" called biased at {1 / ALPHA:.0f} times, which at most 1 fair campaign in"
+            f" {1 / ALPHA:.0f} ever reaches{rest}"
         )
 
 

@@ -52,6 +52,7 @@ from nas.train.checkpoint import CheckpointError, load_checkpoint, save_checkpoi
 from nas.train.seeding import seed_everything
 from nas.worker.bank_experts import load_bank_experts, task_of
 from nas.worker.data_cache import DataCache
+from nas.worker.progress import ProgressFile
 from nas.worker.save_to_bank import save_to_bank
 from nas.working_time import awake
 
@@ -111,6 +112,7 @@ class _Attempt:
         self.epochs = 0
         self.params: int | None = None
         self.inputs: DatasetInfo | None = None
+        self.progress = ProgressFile(self.folder)
 
     def run(self) -> Generator[Epoch, None, Outcome]:
         """Goes through the stages; `self.stage` names the one an exception comes from."""
@@ -128,8 +130,11 @@ class _Attempt:
         self.inputs = data.inputs
         training = self._resumed(data) or self._begun(data)
         self.epochs = training.epoch
+        batches = data.train.steps(self.recipe.batch_size)
+        self.progress.begin(self.epochs + 1, batches)
         for epoch in training.events():
             self.epochs = epoch.epoch
+            self.progress.begin(self.epochs + 1, batches)
             stop = Path(self.trial.stop_file).exists()
             if stop or awake() - self.saved > self.trial.checkpoint_seconds:
                 self._checkpoint(training)
@@ -188,6 +193,7 @@ class _Attempt:
         return Status.CRASH
 
     def _tick(self) -> None:
+        self.progress.batch()
         limit = self.trial.time_limit
         if limit is not None and awake() - self.start > limit:
             raise TimeLimitReached

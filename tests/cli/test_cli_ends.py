@@ -99,12 +99,12 @@ def test_the_next_command_can_be_typed(here: Path) -> None:
     code, messages, words = search("sound", here, "--name", "two words", "--db", db)
     assert code == 0
     assert "no candidate" not in messages
-    expected = ["nas", "confirm", "--campaign", "two words", "--db", str(here / db)]
+    expected = ["nas", "confirm", "-c", "two words", "--db", str(here / db)]
     assert words == expected
     assert inside("status", *words[2:], cwd=here).returncode == 0
     again = inside("search", "sound.yaml", "--name", "two words", "--db", db, cwd=here)
     assert again.returncode == 2
-    typed = f"nas resume 'two words' --db {shlex.quote(str(here / db))}"
+    typed = f"nas resume -c 'two words' --db {shlex.quote(str(here / db))}"
     assert typed in again.stderr
 
 

@@ -17,7 +17,7 @@ from nas.space import load
 def dry(*arguments: str, cwd: Path) -> dict[str, object]:
     reported = nas("search", *arguments, "--dry-run", "--audit", "--json", cwd=cwd)
     assert reported.returncode == 0, reported.stderr
-    found: dict[str, object] = json.loads(reported.stdout.splitlines()[-1])
+    found: dict[str, object] = json.loads(reported.stdout)["audit"]
     assert set(found) == {"verdict", "flagged_at", "why"}
     return found
 
@@ -47,7 +47,7 @@ def lopsided(tmp_path: Path) -> Path:
 def test_every_report_begins_with_the_verdict(lopsided: Path) -> None:
     table = nas("report", "family_yield", cwd=lopsided, COLUMNS="200")
     assert table.stdout.splitlines()[0].startswith(
-        "The draw is fair as far as can be seen: after 3"
+        "The draw is fair as far as can be seen: 3 draws so far"
     )
     markdown = nas("report", "family_yield", "--format", "md", cwd=lopsided)
     assert markdown.stdout.splitlines()[0].startswith("The draw is fair")
@@ -137,9 +137,10 @@ def test_a_new_campaign_takes_a_report_up(decided: Path) -> None:
     )
     assert reported.returncode == 0, reported.stderr
     assert "As the report of first advises: drops nfnet" in reported.stderr
-    *draws, audit = map(json.loads, reported.stdout.splitlines())
-    assert len(draws) == 10  # all pairs of the five families that are left
-    assert not any("nfnet" in draw["families"] for draw in draws)
+    found = json.loads(reported.stdout)
+    audit = found["audit"]
+    assert len(found["candidates"]) == 10  # all pairs of the five families that are left
+    assert not any("nfnet" in draw["families"] for draw in found["candidates"])
     assert audit["verdict"] in ("fair", "adaptive")
 
 

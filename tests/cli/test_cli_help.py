@@ -37,6 +37,29 @@ def test_has_help_with_an_example_and_stands_in_the_readme(command: tuple[str, .
     assert f"nas {' '.join(command)}" in README
 
 
+def test_the_longest_help_fits_eighty_by_eighty() -> None:
+    for command in commands():
+        shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "80"})
+        lines = shown.output.splitlines()
+        assert len(lines) <= 80, command
+        assert max(map(len, lines)) <= 80, command
+
+
+def test_every_command_has_the_options_that_all_have() -> None:
+    """One way to name a format, to be quiet and to say more."""
+    without_a_table = {("rm",), ("new",), ("data", "get"), ("dashboard",)}
+    for command in commands():
+        found = typer.main.get_command(app)
+        for name in command:
+            found = found.commands[name]  # type: ignore[attr-defined]
+        options = {option for parameter in found.params for option in parameter.opts}
+        if not hasattr(found, "commands"):
+            assert {"-q", "-v"} <= options, command
+        if command not in without_a_table:
+            assert {"--format", "-f", "--json"} <= options, command
+        assert not {"--campaign", "-c"} & options or {"--campaign", "-c"} <= options
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["status", "--json"]])
 def test_looking_imports_neither_torch_nor_ray(arguments: list[str], tmp_path: Path) -> None:
     """Also not pandas or optuna: `nas status` is asked often."""

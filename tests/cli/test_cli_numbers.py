@@ -22,6 +22,7 @@ NEEDED = {
     "plan": ["--trials", "9"],
     "data get": ["digits"],
     "spaces": ["--new", "x"],
+    "new": ["x"],
 }
 """What a command cannot do without, to come as far as the option."""
 TYPED = {

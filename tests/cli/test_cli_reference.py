@@ -11,7 +11,8 @@ from tracked import tracked
 from nas import resources
 from nas.cli.app import app
 from nas.data import describe
-from nas.registry import EXECUTORS, SAMPLERS
+from nas.execute import EXECUTORS
+from nas.sample import SAMPLERS
 
 REFERENCE = ROOT / "docs" / "commands.md"
 
@@ -36,6 +37,8 @@ def reference() -> str:
 
 
 def _row(parameter: typer.core.TyperOption | typer.core.TyperArgument) -> str:
+    if parameter.hidden:
+        return ""
     if parameter.param_type_name == "argument":
         names = f"`{(parameter.name or '').upper()}`"
     else:
@@ -65,9 +68,9 @@ def test_the_readme_names_all_there_is() -> None:
         *_came("search_spaces", ".yaml"),
         *_came("templates", ".py.j2"),
         *_came("analysis", ".py"),
-        *SAMPLERS.names(),
-        *EXECUTORS.names(),
-        *(known.typed for known in describe()),
+        *SAMPLERS,
+        *EXECUTORS,
+        *(known.name for known in describe()),
     ]
     missing = [name for name in names if f"`{name}`" not in readme]
     assert missing == []

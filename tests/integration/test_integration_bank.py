@@ -139,7 +139,7 @@ def test_a_screen_and_its_reports(folder: Path) -> None:
         "A bank trains every member: nothing is drawn.\n"
     )
     requests = ("five.yaml", "--dry-run", "--name", name, "--audit", "--json")
-    assert json.loads(nas_inside("search", *requests, cwd=folder).splitlines()[-1]) == {
+    assert json.loads(nas_inside("search", *requests, cwd=folder))["audit"] == {
         "verdict": "none",
         "flagged_at": None,
         "why": "A bank trains every member: nothing is drawn.",
@@ -189,7 +189,7 @@ def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
     requests = ("five.yaml", "--experts", "bank", "--from-screen", "2", "--executor", "inline")
     drawn = nas_inside("search", *requests, "--dry-run", "--json", cwd=folder)
-    predicted = [json.loads(line)["key"] for line in drawn.splitlines()]
+    predicted = [one["key"] for one in json.loads(drawn)["candidates"]]
     nas_inside("search", *requests, "-w", "1", "--epochs", "1", "--name", "warm", cwd=folder)
     ledger = Ledger(folder / "runs.db")
     found = ledger.candidates("warm")
@@ -218,7 +218,7 @@ def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     shown = nas_inside("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
     assert "4 of 10 mixtures, drawn uniformly" in " ".join(shown.split())  # not the campaign's
     refused = inside("screen", "five.yaml", "--dataset", "digit", cwd=folder)
-    assert "no data set is called 'digit'" in refused.stderr
+    assert "unknown data set 'digit'" in refused.stderr
     refused = inside("search", "five.yaml", "--sampler", "screen", "--trials", "1", cwd=folder)
     assert "give --from-screen K instead" in refused.stderr
 
@@ -237,7 +237,7 @@ def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) ->
     assert "5 tuned experts of five on digits" in " ".join(shown.split())
     requests = ("five.yaml", "--experts", "bank", "--from-screen", "1", "--executor", "local")
     drawn = nas_inside("search", *requests, "--epochs", "1", "--dry-run", "--json", cwd=folder)
-    chosen = json.loads(drawn.splitlines()[0])
+    chosen = json.loads(drawn)["candidates"][0]
     # The latest screen, though the latest search was drawn from another.
     best = json.loads(nas_inside("report", "screen", "--format", "json", cwd=folder))[0]
     assert "+".join(chosen["members"]) == best["members"]

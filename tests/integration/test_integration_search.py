@@ -39,7 +39,7 @@ def test_the_dry_run_foretells_the_campaign(campaign: Path, tmp_path: Path) -> N
     lines = nas_inside(
         "search", str(campaign / "five.yaml"), "--dry-run", "--trials", "4", "--json", cwd=tmp_path
     )
-    predicted = [json.loads(line)["key"] for line in lines.splitlines()]
+    predicted = [one["key"] for one in json.loads(lines)["candidates"]]
     frame = package.Ledger(campaign / "runs.db").candidates().query("role == 'search'")
     assert predicted == list(frame.sort_values("number")["key"])
     assert not (tmp_path / "runs.db").exists()
@@ -54,8 +54,8 @@ def test_the_dry_run_of_a_campaign_goes_on_with_its_sequence(campaign: Path) -> 
     rest = nas_inside(
         "search", space, "--dry-run", "--trials", "2", "--json", "--name", name, cwd=campaign
     )
-    keys = [json.loads(line)["key"] for line in both.splitlines()]
-    later = [json.loads(line) for line in rest.splitlines()]
+    keys = [one["key"] for one in json.loads(both)["candidates"]]
+    later = json.loads(rest)["candidates"]
     assert [line["key"] for line in later] == keys[4:]
     assert all(line["memory_bytes"] > 0 for line in later)  # the probe cache knows
 

@@ -32,9 +32,9 @@ def test_the_panel_says_what_is_done_what_runs_and_what_failed(maker: Maker) -> 
     maker.store.heartbeat(60.0)
     shown = text(panel(summary(maker.ledger)))
     assert "2 candidates, 1 control" in shown
-    assert "50% successful" in shown
+    assert "50 % successful" in shown
     assert "1 nan, cat benched" in shown
-    assert "90.00%" in shown
+    assert "90.00 %" in shown
     assert "ant+bee" in shown
     assert "cat+dog" in shown  # at work
 
@@ -43,7 +43,7 @@ def test_a_narrow_terminal_still_shows_everything_that_matters(maker: Maker) -> 
     maker.trained("ant_s", "bee_s", val=0.9, test=0.85)
     shown = text(panel(summary(maker.ledger)), width=60)
     assert all(len(line) <= 60 for line in shown.splitlines())
-    assert "90.00%" in shown
+    assert "90.00 %" in shown
 
 
 def test_where_there_is_no_terminal_lines_are_plain(maker: Maker) -> None:

@@ -67,7 +67,7 @@ def test_a_narrow_terminal_gets_the_first_columns_and_is_reported(width: int) ->
     assert "01234567" in text
     assert "note" not in text
     words = " ".join(text.split())
-    assert "more columns with --format csv" in words
+    assert "more columns with -f csv" in words
     assert "families" in words  # headers break between words only
 
 
@@ -105,10 +105,68 @@ def test_json_is_plain_records_with_nulls() -> None:
 def test_markdown() -> None:
     lines = str(render(FRAME, "md", title="Which?", note="campaign c")).splitlines()
     assert lines[0] == "## Which?"
-    assert lines[2].startswith("| key | families | val acc % | test lift over alone pt |")
+    assert lines[2].startswith("| key | families | val % | test vs alone pt |")
     assert lines[3] == "| --- | --- | ---: | ---: | ---: | ---: | --- | --- | --- |"
     assert lines[4].endswith(r"| a\|b |")
     assert lines[-1] == "campaign c; 2 rows"
+
+
+EFFECTS = pd.DataFrame(
+    {
+        "family": ["a_b", "cat"],
+        "success_rate": [0.5, 1.0],
+        "effect": [0.01, -0.02],
+        "effect_low": [0.0, np.nan],
+        "effect_high": [0.02, np.nan],
+        "device_hours_per_success": [1.0, 2.0],
+        "reason": ["", None],
+        "benched": [False, False],
+        "success_low": [0.25, 0.75],
+        "success_high": [0.75, 1.0],
+        "never": [np.nan, np.nan],
+    }
+)
+
+
+def test_an_interval_is_one_column_and_an_empty_one_none() -> None:
+    lines = str(render(EFFECTS, "md")).splitlines()
+    assert lines[0] == (
+        "| family | success % | effect pt | 95 % CI | device hours per success |"
+        " 95 % CI, success % |"
+    )
+    assert lines[2] == r"| a_b | 50.00 | +1.00 | \[+0.00, +2.00\] | 1.00 | \[25.00, 75.00\] |"
+    assert lines[3] == r"| cat | 100.00 | -2.00 | – | 2.00 | \[75.00, 100.00\] |"
+    assert lines[-1] == "2 rows; 3 empty columns left out"
+    rows = list(csv.DictReader(io.StringIO(str(render(EFFECTS, "csv")))))
+    assert list(rows[0]) == list(EFFECTS.columns)  # a program gets all
+
+
+def test_one_end_of_an_interval_is_a_column() -> None:
+    frame = pd.DataFrame({"success_low": [0.5], "low": [0.25]})
+    assert str(render(frame, "md")).startswith("| success low % | low % |")
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_header_takes_two_lines_at_most(width: int) -> None:
+    lines = printed(render(EFFECTS, "table"), width).splitlines()
+    assert next(n for n, line in enumerate(lines) if "───" in line) <= 3
+    assert lines[0].strip() == ""
+
+
+def test_latex() -> None:
+    frame = pd.DataFrame({"family": ["a_b & c%", "{x}~^\\$#"], "val_acc": [0.5, np.nan]})
+    assert str(render(frame, "latex", title="Which?", note="campaign c")) == (
+        "% Which?\n"
+        "\\begin{tabular}{lr}\n"
+        "\\toprule\n"
+        "family & val \\% \\\\\n"
+        "\\midrule\n"
+        "a\\_b \\& c\\% & 50.00 \\\\\n"
+        "\\{x\\}\\textasciitilde{}\\textasciicircum{}\\textbackslash{}\\$\\# & – \\\\\n"
+        "\\bottomrule\n"
+        "\\end{tabular}\n"
+        "% campaign c; 2 rows\n"
+    )
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -122,7 +180,7 @@ def test_an_empty_frame(format: str) -> None:
 def test_an_unknown_format() -> None:
     with pytest.raises(ProblemError, match="no format 'yaml'") as caught:
         render(FRAME, "yaml")
-    assert "choose from csv, json, md, table" in caught.value.problem.fix
+    assert "choose from csv, json, latex, md, table" in caught.value.problem.fix
 
 
 @pytest.mark.parametrize(
@@ -152,9 +210,12 @@ def test_cells(column: str, value: object, text: str) -> None:
 @pytest.mark.parametrize(
     ("column", "text"),
     [
-        ("val_acc", "val acc %"),
+        ("val_acc", "val %"),
         ("val_se", "val se pt"),
-        ("lift_over_uniform", "test lift over uniform pt"),
+        ("lift_over_uniform", "test vs uniform pt"),
+        ("mean_val_acc", "mean val %"),
+        ("seconds_per_success", "time per success"),
+        ("peak_memory_bytes", "peak memory"),
         ("gate_mixing", "mixing"),
         ("draws", "draws"),
     ],

@@ -1,0 +1,145 @@
+"""`nas list`, `nas rm`, `nas compare`: the campaigns of a ledger."""
+
+from typing import Annotated
+
+import typer
+
+from nas.cli import complete, options
+from nas.cli.console import echo, says_yes
+from nas.cli.output import form_of, print_records
+from nas.cli.working import working
+from nas.ledger import Ledger
+from nas.report import render
+from nas.schema import UsageError, format_duration
+from nas.schema.visible import visible
+
+Name = Annotated[str, typer.Argument(help="A campaign.", autocompletion=complete.campaigns)]
+
+
+def list_campaigns(
+    form: options.Format = "table", as_json: options.Json = False, db: options.Db = "runs.db"
+) -> None:
+    """List the campaigns of a ledger, the latest first: state, best, age, size on disk.
+
+    Example: `nas list`
+    """
+    from nas.ledger.campaign_list import campaign_lines
+
+    ledger = Ledger(db)
+    lines = [line.model_dump() for line in campaign_lines(ledger)]
+    shown = [
+        {
+            "campaign": line["campaign"],
+            "state": line["state"],
+            "best_val_acc": line["best_val_acc"],
+            "done": line["candidates"],
+            "age": _age(line["age_seconds"]),
+            "disk_bytes": line["disk_bytes"],
+            "worked": format_duration(line["worked_seconds"]),
+            "space": line["space"],
+            "dataset": line["dataset"],
+            "kind": "bank" if line["kind"] == "bank" else "",
+        }
+        for line in lines
+    ]
+    table = render(shown, "table", note=ledger.place, limit=None)
+    none = "No campaign is in this ledger yet."
+    print_records(form_of(form, as_json), lines, shown=[table if lines else none])
+
+
+def _age(seconds: float) -> str:
+    """In its largest unit, as nobody reads more."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def rm(
+    names: Annotated[
+        list[str], typer.Argument(help="Campaigns.", autocompletion=complete.campaigns)
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    db: options.Db = "runs.db",
+) -> None:
+    """Remove campaigns: their rows in the ledger, and their checkpoints and weights.
+
+    Asks first. A campaign that runs is refused. What another campaign needs stays.
+
+    Example: `nas rm tiny-digits`
+    """
+    from nas.ledger.removal import planned_removal, remove_campaign
+
+    ledger = Ledger(db, read_only=False, create=False)
+    wanted = [planned_removal(ledger, name) for name in dict.fromkeys(names)]
+    for removal in wanted:
+        what = f"{removal.campaign}: {removal.candidates:,} candidates, {_size(removal.bytes)}"
+        if not yes and not says_yes(f"Remove {what}, for good?"):
+            raise UsageError(
+                f"{removal.campaign} is not removed: nobody has said yes",
+                where=ledger.place,
+                fix="type yes where it asks, or give --yes",
+            )
+        remove_campaign(ledger, removal.campaign)
+        echo(f"removed {what}")
+
+
+def _size(size: float) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="A campaign.", autocompletion=complete.campaigns)],
+    b: Annotated[str, typer.Argument(help="Another.", autocompletion=complete.campaigns)],
+    form: options.Format = "table",
+    as_json: options.Json = False,
+    output: options.Output = None,
+    db: options.Db = "runs.db",
+) -> None:
+    """Compare two campaigns: mean accuracies, their difference, and its 95 % interval.
+
+    `pairs` are candidates with the same members, settings and replicate, where data and split
+    agree: the sharpest comparison, for what they share drops out. `all` are all that learned;
+    `best` is the best of each.
+
+    Example: `nas compare tiny-digits tiny-digits-2`
+    """
+    from nas.results.comparison import compare as compared
+
+    ledger = Ledger(db)
+    with working("comparing"):
+        found = compared(ledger, ledger.campaign(a).name, ledger.campaign(b).name)
+    chosen = form_of(form, as_json)
+    rows = [
+        {str(name): value for name, value in row.items()}
+        for row in found.rows.astype(object).where(found.rows.notna(), None).to_dict("records")
+    ]
+    document = {
+        "a": found.a,
+        "b": found.b,
+        "differ": list(found.differ),
+        "not_paired": found.unpaired or None,
+        "rows": rows,
+    }
+    lines = [f"a: {found.a}", f"b: {found.b}"]
+    lines += [f"  {line}" for line in found.differ] or ["  with the same settings"]
+    if found.unpaired:
+        lines.append(f"not paired: {found.unpaired}")
+    table = render(found.rows, "table", title=f"How does {a} compare with {b}?", limit=None)
+    shown = ["\n".join(map(visible, lines)), "", table]
+    print_records(
+        chosen,
+        rows,
+        shown=shown,
+        document=document,
+        title=f"How does {a} compare with {b}?",
+        note="; ".join([f"a: {a}, b: {b}", *filter(None, [found.unpaired])]),
+        output=output,
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's commands."""
+    app.command("list")(list_campaigns)
+    app.command()(rm)
+    app.command()(compare)

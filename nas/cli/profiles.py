@@ -1,0 +1,39 @@
+"""What each member of a space costs: from the ledger, or measured now."""
+
+from pathlib import Path
+
+from nas.cli import defaults
+from nas.cli.console import note, open_if_there
+from nas.cli.working import working
+from nas.schema import MemberProfile, Space
+
+
+def member_profiles(
+    space: str, dataset: str, gpus: int, data_root: Path, db: str
+) -> tuple[Space, dict[str, MemberProfile]]:
+    """The space, and a profile of each of its members by model name.
+
+    Those that the ledger does not have are taken now, and kept there if there is one. Raises
+    ProblemError for a space, a model or data that are not there.
+    """
+    from nas.campaign.probing import classes_of, conditions_for, probe_members
+    from nas.hardware import check_gpus
+    from nas.ledger import Ledger
+    from nas.schema import SearchConfig
+    from nas.space import check_models, find, load
+
+    chosen = load(space)
+    check_models(chosen, find(space))
+    check_gpus(gpus)
+    defaults.provide(dataset, data_root)
+    config = SearchConfig(dataset=dataset, gpus=gpus, data_root=str(data_root))
+    under = conditions_for(chosen, config, classes_of(config))
+    ledger = Ledger(db, read_only=False) if open_if_there(db) else None
+    members = [member for _, member in chosen.members]
+    with working("profiling") as update:
+
+        def watch(done: int, total: int, profile: MemberProfile) -> None:
+            update(f"profiling {done}/{total}: {profile.member.model}")
+
+        profiles = probe_members(ledger, members, under, gpus=gpus, watch=watch, say=note)
+    return chosen, profiles

@@ -1,0 +1,32 @@
+"""What a command shows while it works: a spinner on a terminal, elsewhere a line now and then."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.text import Text
+
+from nas.cli.console import note
+from nas.cli.volume import quiet
+from nas.report.terminal import Terminal
+from nas.report.waiting import SilenceBreaker
+from nas.schema import format_duration
+
+Update = Callable[[str], None]
+
+
+@contextmanager
+def working(what: str) -> Iterator[Update]:
+    """Shows on the other stream that `what` goes on, as long as a block runs; nothing with `-q`.
+
+    The block may say what else it has come to.
+    """
+    terminal = Terminal(stderr=True)
+    if quiet():
+        yield lambda text: None
+    elif terminal.is_terminal:
+        with terminal.status(Text(f"{what}…")) as status:
+            yield lambda text: status.update(Text(text))
+    else:
+        doing = [f"{what}…"]
+        with SilenceBreaker(lambda seconds: note(f"{doing[0]} {format_duration(seconds)}")):
+            yield lambda text: doing.__setitem__(0, text)

@@ -1,1 +1,0 @@
-"""Auxiliary losses, one a file, named like the file. See `nas.moe.routing` for what each gets."""

@@ -1,0 +1,103 @@
+"""The columns a person is shown of a table: ends of intervals together, empty ones left out."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
+
+from nas.report.cells import MISSING, cell, header
+
+Table = Mapping[str, Sequence[Any]]
+"""Values by column, all of one length; None and NaN are missing."""
+INTERVAL = "95 % CI"
+WIDEST = 30
+"""Characters a column may take before its text wraps."""
+HEADER_LINES = 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column's text."""
+
+    header: str
+    numeric: bool
+    cells: list[str]
+
+    @property
+    def width(self) -> int:
+        """Characters: a cell may break at WIDEST, a header between words into HEADER_LINES."""
+        longest = max(map(len, self.cells), default=0)
+        return max(_header_width(self.header), min(WIDEST, longest))
+
+
+def columns_of(table: Table, limit: int | None = None) -> tuple[list[Column], int]:
+    """Columns with the cells of the first `limit` rows, and how many were left out because there
+    are rows, and none has anything in them.
+
+    `x_low` and `x_high` are the ends of a 95 % interval of `x`, `x_rate` or `x_acc`, `low` and
+    `high` of the column before; they become one column.
+    """
+    found, empty = [], 0
+    before = ""
+    for name, values in table.items():
+        stem = _stem(name, table)
+        if stem is not None and name.endswith("low"):
+            continue  # with the other end
+        if values and all(map(_nothing, values)):
+            empty += 1
+        elif stem is None:
+            cells = [cell(name, value) for value in values[:limit]]
+            found.append(Column(header(name), _numeric(values), cells))
+        else:
+            cells = list(_intervals(table, name, limit))
+            found.append(Column(_interval_header(stem, before, table), True, cells))
+        before = name
+    return found, empty
+
+
+def _stem(name: str, table: Table) -> str | None:
+    """What a column is an end of the interval of, "" for that before it; None where it is none."""
+    for end, other in (("low", "high"), ("high", "low")):
+        if name == end or name.endswith(f"_{end}"):
+            stem = name.removesuffix(end)
+            return stem.removesuffix("_") if f"{stem}{other}" in table else None
+    return None
+
+
+def _interval_header(stem: str, before: str, table: Table) -> str:
+    """`95 % CI` beside its estimate, which has the unit; elsewhere with the estimate's name."""
+    estimates = [stem, f"{stem}_rate", f"{stem}_acc"]
+    if not stem or before in estimates:
+        return INTERVAL
+    name = next((name for name in estimates if name in table), stem)
+    return f"{INTERVAL}, {header(name)}"
+
+
+def _intervals(table: Table, high: str, limit: int | None) -> Iterator[str]:
+    low = f"{high.removesuffix('high')}low"
+    for ends in zip(table[low][:limit], table[high][:limit], strict=True):
+        text = [cell(name, end) for name, end in zip((low, high), ends, strict=True)]
+        yield MISSING if text == [MISSING, MISSING] else f"[{', '.join(text)}]"
+
+
+def _nothing(value: Any) -> bool:
+    """Whether a person would see nothing of it."""
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is None or value is False or value == ""
+
+
+def _numeric(values: Sequence[Any]) -> bool:
+    known = [value for value in values if value is not None]
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
+
+
+def _header_width(text: str) -> int:
+    """The least at which it takes no more than HEADER_LINES."""
+    words = text.split(" ")
+    return next(
+        width
+        for width in range(max(map(len, words)), len(text) + 1)
+        if len(wrap(text, width, break_long_words=False)) <= HEADER_LINES
+    )

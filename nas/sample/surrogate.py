@@ -1,0 +1,79 @@
+"""As `screen`, but what is chosen next depends on what training has given so far."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from nas.sample.grid import Point
+from nas.sample.two_arms import Mixture, TwoArmSampler
+from nas.schema import ExpertChoice, Phase, Record, Space
+
+Order = Callable[[Sequence[Record]], Iterable[int]]
+"""From the records so far to mixtures by their places, best first. A function of them alone."""
+
+
+def chosen_slot(number: int, slots: int) -> bool:
+    """Whether the draw of this number, from 0, is the chosen arm's, which has so many in all."""
+    return number % 2 == 0 and number < 2 * slots
+
+
+class SurrogateSampler(TwoArmSampler):
+    """Draws in turn the mixture that now stands first, and a stratified draw from all others.
+
+    A mixture that either arm has drawn is not chosen again, and other settings of a chosen one are
+    never drawn. So an even draw below twice the slots is of the chosen arm exactly where its
+    mixture was scored and is drawn for the first time: only where none such is left does the
+    control arm take it.
+    """
+
+    name: ClassVar[str] = "corrected"
+    uses_results: ClassVar[bool] = True
+    selection_bias: ClassVar[str] = "what the screen and results so far rank first"
+
+    def __init__(
+        self,
+        space: Space,
+        seed: int,
+        mixtures: Sequence[Sequence[ExpertChoice]] = (),
+        order: Order = lambda records: (),
+        slots: int = 0,
+    ) -> None:
+        """`mixtures`: all that were scored; `order` names the best of them first."""
+        self._order = order
+        self._slots = slots
+        super().__init__(space, seed)
+        self._scored = list(self._mixtures(mixtures))
+        self._known = set(self._scored)
+
+    def _reset(self) -> None:
+        super()._reset()
+        self._seen: set[Mixture] = set()
+
+    def _observe(self, record: Record, point: Point | None) -> None:
+        mixture = self._mixture(point)
+        if point is None or mixture is None:
+            super()._observe(record, point)
+            return
+        fresh = mixture in self._known and mixture not in self._seen
+        self._seen.add(mixture)
+        if fresh and chosen_slot(record.number, self._slots):
+            self._count_settings(point)
+            self._withhold(mixture)
+        else:
+            super()._observe(record, point)
+
+    def _choose(
+        self,
+        records: Sequence[Record],
+        phase: Phase,
+        eligible: tuple[int, ...],
+        rng: np.random.Generator,
+    ) -> Point | None:
+        if chosen_slot(len(records), self._slots):
+            allowed = set(eligible)
+            for place in self._order(records):
+                mixture = self._scored[place]
+                if mixture and mixture not in self._seen and allowed.issuperset(mixture[0]):
+                    return self._with_settings(mixture, rng)
+        return super()._choose(records, phase, eligible, rng)

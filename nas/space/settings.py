@@ -1,0 +1,74 @@
+"""Some settings of a space replaced without editing its file: `recipe.warmup=0.2`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from nas.schema import Space, UsageError
+from nas.space.errors import explain
+from nas.space.file_schema import FileSpace
+from nas.space.write import dump
+from nas.space.yaml_loader import read
+
+SIZE_ARGUMENT = "img_size"
+"""timm's name for what a member must know of the images; it follows `image_size`."""
+
+
+def with_settings(space: Space, settings: Mapping[str, object], *, where: str = "--set") -> Space:
+    """The space with settings replaced, each under its dotted name in a space file.
+
+    Texts are read as YAML. A member that was made for the old `image_size` is made for the new one.
+    Raises UsageError for a name that no space file has, and for a value that it may not have.
+    """
+    if not settings:
+        return space
+    document: dict[str, Any] = read(dump(space), space.name).data
+    for name, value in settings.items():
+        _put(document, name, _parsed(value, name, where) if isinstance(value, str) else value)
+    if document["image_size"] != space.image_size:
+        _resize(document, space.image_size)
+    try:
+        form = FileSpace.model_validate(document)
+    except ValidationError as error:
+        problem = explain(error.errors(include_url=False)[0], FileSpace)
+        raise UsageError(problem.what, where=where, fix=problem.fix) from None
+    try:
+        return form.to_space(space.name)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{', '.join(settings)}: {first}", where=where) from None
+
+
+def parse_settings(words: list[str] | None) -> dict[str, object]:
+    """`["recipe.warmup=0.2"]` → `{"recipe.warmup": "0.2"}`; UsageError for what is no such word."""
+    found: dict[str, object] = {}
+    for word in words or ():
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(
+                f"{word!r} sets nothing", where="--set", fix="write it as recipe.warmup=0.2"
+            )
+        found[name.strip()] = value
+    return found
+
+
+def _parsed(text: str, name: str, where: str) -> object:
+    return read(f"value: {text}\n", f"{where} {name}").data["value"]
+
+
+def _put(document: dict[str, Any], name: str, value: object) -> None:
+    *parents, last = name.split(".")
+    at = document
+    for parent in parents:
+        inside = at.setdefault(parent, {})
+        at[parent] = at = inside if isinstance(inside, dict) else {}
+    at[last] = value
+
+
+def _resize(document: dict[str, Any], old: int) -> None:
+    for members in document.get("experts", {}).get("families", {}).values():
+        for member in members:
+            args = member.get("args", {}) if isinstance(member, dict) else {}
+            if args.get(SIZE_ARGUMENT) == old:
+                args[SIZE_ARGUMENT] = document["image_size"]

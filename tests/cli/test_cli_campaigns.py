@@ -1,0 +1,179 @@
+"""`nas list`, `nas rm`, `nas compare`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from ledger_maker import SPACE, Maker
+from real_nas import inside, nas_inside
+
+from nas.ledger import CampaignStore, Ledger, Owner
+from nas.ledger.removal import remove_campaign
+from nas.schema import ProblemError, SearchConfig
+
+CONFIG = {"dataset": "digits", "split_seed": 0, "hold_out": 0.0}
+
+
+def campaign(folder: Path, name: str, *values: float, **config: object) -> Maker:
+    """A campaign of the same candidates, in the same order, with these accuracies."""
+    maker = Maker(folder / "runs.db", name=name, **{**CONFIG, **config})
+    points = [(pair, mixing) for pair in PAIRS for mixing in ("soft", "top1")]
+    for (pair, mixing), value in zip(points, values, strict=False):
+        maker.trained(*pair, val=value, test=value - 0.01, mixing=mixing)
+    maker.store.release_all()
+    return maker
+
+
+PAIRS = [("ant_s", "bee_s"), ("ant_s", "cat_s"), ("bee_m", "dog_s")]
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    # b is 1, 2 and 3 points better; a has one more candidate.
+    campaign(tmp_path, "a", 0.50, 0.60, 0.70, 0.90).ledger.close()
+    campaign(tmp_path, "b", 0.51, 0.62, 0.73, seed=1).ledger.close()
+    return tmp_path
+
+
+def test_list(two: Path) -> None:
+    shown = nas_inside("list", cwd=two)
+    assert shown.index("\n b ") < shown.index("\n a ")
+    rows = json.loads(nas_inside("list", "--json", cwd=two))
+    assert [(row["campaign"], row["candidates"], row["best_val_acc"]) for row in rows] == [
+        ("b", 3, 0.73),
+        ("a", 4, 0.9),
+    ]
+    assert all(row["state"] == "interrupted" for row in rows)
+    assert "90.00" in shown
+
+
+def test_list_counts_what_lies_on_the_disk(tmp_path: Path) -> None:
+    maker = campaign(tmp_path, "a", 0.5)
+    claim = maker.draw("ant_s", "bee_s", replicate=1)
+    attempt = maker.start(claim)
+    folder = maker.ledger.attempt_folder(maker.campaign, claim.candidate.key, attempt)
+    (folder / "checkpoint.pt").write_bytes(b"x" * 1000)
+    maker.ledger.close()
+    (row,) = json.loads(nas_inside("list", "--json", cwd=tmp_path))
+    assert row["disk_bytes"] == 1000
+
+
+def test_list_of_nothing(tmp_path: Path) -> None:
+    Ledger(tmp_path / "runs.db", read_only=False).close()
+    assert "No campaign" in nas_inside("list", cwd=tmp_path)
+    assert json.loads(nas_inside("list", "--json", cwd=tmp_path)) == []
+
+
+def test_compare_by_hand(two: Path) -> None:
+    found = json.loads(nas_inside("compare", "a", "b", "--json", cwd=two))
+    rows = {(row["what"], row["on"]): row for row in found["rows"]}
+    pairs = rows["pairs", "val"]
+    # Differences −1, −2, −3 points: mean −2, half an interval t(2) / √3 = 2.48414 points.
+    assert pairs["difference"] == pytest.approx(-0.02)
+    assert pairs["difference_low"] == pytest.approx(-0.02 - 0.0248414, abs=1e-6)
+    assert pairs["difference_high"] == pytest.approx(-0.02 + 0.0248414, abs=1e-6)
+    assert (pairs["n_a"], pairs["n_b"]) == (3, 3)
+    every = rows["all", "test"]
+    assert every["a_acc"] == pytest.approx(0.665)
+    assert (every["n_a"], every["n_b"]) == (4, 3)
+    best = rows["best", "val"]
+    assert best["difference"] == pytest.approx(0.17)
+    assert best["difference_low"] is None
+    assert found["differ"] == ["seed: 0 against 1"]
+    assert found["not_paired"] is None
+
+
+def test_compare_for_a_person(two: Path) -> None:
+    shown = nas_inside("compare", "a", "b", cwd=two)
+    for words in ("a: a", "seed: 0 against 1", "-2.00", "[-4.48, +0.48]", "95 % CI"):
+        assert words in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert r"\begin{tabular}" in nas_inside("compare", "a", "b", "-f", "latex", cwd=two)
+
+
+def test_another_split_is_not_paired(tmp_path: Path) -> None:
+    campaign(tmp_path, "a", 0.5, 0.6, 0.7).ledger.close()
+    campaign(tmp_path, "b", 0.5, 0.6, 0.7, split_seed=1).ledger.close()
+    found = json.loads(nas_inside("compare", "a", "b", "--json", cwd=tmp_path))
+    assert {row["what"] for row in found["rows"]} == {"all", "best"}
+    assert found["not_paired"] == "they have different data or another split"
+
+
+def test_rm_asks_and_where_nobody_answers_removes_nothing(two: Path) -> None:
+    done = inside("rm", "a", cwd=two)
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+    assert Ledger(two / "runs.db").campaign_names() == ["a", "b"]
+
+
+def test_rm_removes_rows_and_files_and_no_others(two: Path) -> None:
+    before = Ledger(two / "runs.db")
+    keys = set(before.candidates("b")["key"])
+    folders = {path.name for path in before.files.iterdir() if path.is_dir()}
+    assert folders == {"1", "2"}
+    assert "removed a: 4 candidates" in nas_inside("rm", "a", "--yes", cwd=two)
+    after = Ledger(two / "runs.db")
+    assert after.campaign_names() == ["b"]
+    assert set(after.candidates()["key"]) == keys
+    assert len(after.attempts()) == 3
+    assert len(after.epochs()) == 6
+    assert after.check() == []
+    assert {path.name for path in after.files.iterdir() if path.is_dir()} == {"2"}
+    done = inside("rm", "a", "--yes", cwd=two)
+    assert (done.returncode, "no campaign is named 'a'" in done.stderr) == (2, True)
+
+
+def test_rm_refuses_what_runs(tmp_path: Path) -> None:
+    maker = campaign(tmp_path, "a", 0.5)
+    maker.draw("ant_s", "bee_s", replicate=1)  # leased by this process, which lives
+    done = inside("rm", "a", "--yes", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "a is running" in done.stderr
+    maker.store.release_all()
+    nas_inside("rm", "a", "--yes", cwd=tmp_path)
+    assert maker.ledger.campaign_names() == []
+
+
+def test_a_bank_that_others_begin_from_stays(tmp_path: Path) -> None:
+    campaign(tmp_path, "bank", 0.5, bank=True)
+    maker = campaign(tmp_path, "warm", 0.5, experts="bank")
+    with pytest.raises(ProblemError, match="the experts of warm come from bank"):
+        remove_campaign(maker.ledger, "bank")
+    remove_campaign(maker.ledger, "warm")
+    remove_campaign(maker.ledger, "bank")
+    assert maker.ledger.campaign_names() == []
+
+
+def test_a_campaign_after_a_removed_one_begins_with_no_files(tmp_path: Path) -> None:
+    """SQLite gives the number of the last row that was removed again."""
+    maker = campaign(tmp_path, "a", 0.5)
+    remove_campaign(maker.ledger, "a")
+    new = maker.ledger.create_campaign("new", SPACE, SearchConfig())
+    assert not (maker.ledger.files / str(new)).exists()
+    store = CampaignStore(maker.ledger, new, Owner.me())
+    assert store.records() == []
+
+
+def test_the_campaign_is_named_where_it_was_guessed(two: Path) -> None:
+    done = inside("status", cwd=two)
+    assert "campaign b, the latest search; -c names another" in done.stderr
+    assert inside("status", "-q", cwd=two).stderr == ""
+    assert inside("status", "-c", "a", cwd=two).stderr == ""
+    shown = inside("show", "3", "-c", "a", cwd=two)
+    assert shown.stdout.startswith("#3 bee dog") or "#3 ant cat" in shown.stdout
+    assert nas_inside("show", "a/3", cwd=two) == shown.stdout
+    exported = inside("export", "0", "-o", "out", "--code-only", cwd=two)
+    assert "#0 of campaign b" in exported.stderr
+
+
+def test_show_takes_words_without_quotes(tmp_path: Path) -> None:
+    maker = campaign(tmp_path, "a", 0.5)
+    maker.control("ant_s", 0.4)
+    maker.ledger.close()
+    assert "control 0 ant" in nas_inside("show", "control", "0", cwd=tmp_path)
+    shown = nas_inside("show", "#0", cwd=tmp_path)
+    assert shown == nas_inside("show", "0", cwd=tmp_path)
+    assert "def build" not in shown
+    assert "def build" in nas_inside("show", "0", "--code", cwd=tmp_path)
+    assert json.loads(nas_inside("show", "0", "--json", cwd=tmp_path))["code"]
+    assert max(map(len, shown.splitlines())) <= 80

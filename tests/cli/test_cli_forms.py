@@ -1,0 +1,125 @@
+"""One way to choose a form, to say more or less, and to plan from members' profiles."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from ledger_maker import Maker
+from real_nas import inside, nas_inside
+
+from nas.cli import profiles
+from nas.results.power import ProfiledTime
+from nas.schema import ExpertAxis, Member, MemberProfile, ProblemError, Recipe, Space
+
+COMMANDS = (
+    ["list"],
+    ["status"],
+    ["report"],
+    ["report", "leaderboard"],
+    ["show", "0"],
+    ["compare", "first", "first"],
+    ["spaces"],
+    ["data"],
+    ["trust"],
+    ["plan", "--trials", "9"],
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("forms")
+    maker = Maker(folder / "runs.db", dataset="digits")
+    for value in (0.5, 0.6, 0.7):
+        maker.trained("ant_s", "bee_s", val=value, replicate=round(10 * value))
+    maker.store.release_all()
+    maker.ledger.close()
+    (folder / "templates").mkdir()
+    (folder / "templates" / "mine.py.j2").write_text("")
+    return folder
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_form(words: list[str], place: Path) -> None:
+    assert nas_inside(*words, cwd=place).strip()
+    data = json.loads(nas_inside(*words, "--json", cwd=place))
+    assert json.loads(nas_inside(*words, "-f", "json", cwd=place)).__class__ is data.__class__
+    rows = list(csv.reader(io.StringIO(nas_inside(*words, "-f", "csv", cwd=place))))
+    assert len({len(row) for row in rows}) == 1
+    assert "| --- |" in nas_inside(*words, "--format", "md", cwd=place).replace("---:", "---")
+    assert r"\begin{tabular}" in nas_inside(*words, "-f", "latex", cwd=place)
+
+
+def test_two_forms_at_once_are_refused(place: Path) -> None:
+    done = inside("list", "--json", "-f", "csv", cwd=place)
+    assert done.returncode == 2
+    assert "--json is not -f csv" in done.stderr
+
+
+def test_a_path_is_not_broken_by_a_terminal_s_width(place: Path) -> None:
+    folder = "a" * 90
+    shown = nas_inside("export", "0", "-o", folder, "--code-only", cwd=place)
+    assert f"{folder}/model.py" in shown.splitlines()
+
+
+def test_an_error_has_a_traceback_where_one_wants_it(tmp_path: Path) -> None:
+    assert "Traceback" not in inside("status", cwd=tmp_path).stderr
+    assert "Traceback" in inside("status", "-v", cwd=tmp_path).stderr
+    assert "Traceback" not in inside("status", cwd=tmp_path).stderr  # the next is not verbose
+    assert inside("status", "-q", "-v", cwd=tmp_path).returncode == 2
+
+
+def test_a_campaign_is_given_alike_everywhere(place: Path) -> None:
+    for words in (["resume"], ["confirm"], ["status"], ["report", "failures"], ["show", "0"]):
+        done = inside(*words, "-c", "nonesuch", cwd=place)
+        assert (done.returncode, "no campaign is named 'nonesuch'" in done.stderr) == (2, True)
+    done = inside("resume", "nonesuch", cwd=place)  # as it could be typed before
+    assert "no campaign is named 'nonesuch'" in done.stderr
+    done = inside("resume", "first", "-c", "second", cwd=place)
+    assert (done.returncode, "--campaign" in done.stderr) == (2, True)
+
+
+PAIR = Space(
+    name="pair",
+    experts=ExpertAxis(
+        k=2, families={"ant": (Member(model="a"),), "bee": (Member(model="b"), Member(model="c"))}
+    ),
+    recipe=Recipe(epochs=3),
+)
+PROFILES = {
+    model: MemberProfile(member=Member(model=model), ok=ok, seconds=seconds, batch=32)
+    for model, seconds, ok in (("a", 0.32, True), ("b", 0.64, True), ("c", 1.28, True))
+}
+
+
+def test_the_time_of_a_candidate_by_hand() -> None:
+    # 100 images, 3 epochs: 300 images. a: 0.01 s an image, 3 s; b: 6 s; c: 12 s; bee: 9 s on
+    # average. Two families of average (3 + 9) / 2: 12 s a candidate; controls 3 + 6 + 12 = 21 s.
+    found = ProfiledTime.of(PAIR, PROFILES, 100, parallel=2)
+    assert found.candidate == pytest.approx(12)
+    assert found.controls == pytest.approx(21)
+    assert found.trials(60.0) == 8  # (2 × 60 − 21) / 12 = 8.25
+    assert found.trials(1.0) == 1
+    broken = {model: profile.with_(ok=False) for model, profile in PROFILES.items()}
+    with pytest.raises(ProblemError, match="no member of pair can be profiled"):
+        ProfiledTime.of(PAIR, broken, 100, parallel=2)
+
+
+def test_a_budget_is_planned_before_there_is_a_campaign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nas.space import load
+
+    space = load("tiny")
+    taken = {
+        member.model: MemberProfile(member=member, ok=True, seconds=0.32, batch=32)
+        for _, member in space.members
+    }
+    monkeypatch.setattr(profiles, "member_profiles", lambda *_: (space, taken))
+    shown = nas_inside("plan", "--budget", "1h", "-w", "2", cwd=tmp_path)
+    assert "From its members' profiles" in shown
+    found = json.loads(nas_inside("plan", "--budget", "1h", "-w", "2", "--json", cwd=tmp_path))
+    k = space.experts.k if space.experts else 0
+    seconds = k * space.recipe.epochs * 1797 * 0.01  # of the digits
+    assert found["candidate_seconds"] == pytest.approx(seconds)
