@@ -32,8 +32,9 @@ both cost.
 import pandas as pd
 
 from nas.ledger.screens import CORRECTED, PREDICTORS, lower_is_better
+from nas.registry import INSTRUMENTS
 from nas.results import CampaignData
-from nas.results.screen_validation import PROXIES, arms, summarize_screening, surrogate_scores
+from nas.results.screen_validation import arms, summarize_screening, surrogate_scores
 from nas.stats.correlation import FEWEST, rank_correlations
 
 COLUMNS = {
@@ -42,7 +43,7 @@ COLUMNS = {
     **dict.fromkeys(("spearman", "spearman_low", "spearman_high"), "float"),
     "n": "int",
 }
-EVERY = [*PREDICTORS, "macs", *PROXIES]
+EVERY = [*PREDICTORS, "macs", *INSTRUMENTS.names()]
 
 
 def table(frames: CampaignData) -> pd.DataFrame:

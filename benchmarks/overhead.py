@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 from nas.execute import Idle
 from nas.execute.base import Executor
-from nas.execute.local import LocalExecutor
-from nas.execute.ray_tune import RayExecutor
+from nas.execute.executors.local import LocalExecutor
+from nas.execute.executors.ray import RayExecutor
 from nas.schema import Candidate, Epoch, Outcome, Recipe, Status, Task, Trial
 
 TARGET_SECONDS = 0.1

@@ -26,13 +26,6 @@ def folders(name: str) -> list[Path]:
     return [folder for folder in found if folder.is_dir()]
 
 
-def procedures() -> tuple[str, ...]:
-    """The training procedures' names: the files of `nas/train/procedures`, none of them imported,
-    less the base class's."""
-    found = (_PACKAGE / "train" / "procedures").glob("[a-z]*.py")
-    return tuple(sorted(path.stem for path in found if path.stem != "base"))
-
-
 def files(name: str, suffix: str) -> dict[str, Path]:
     """Every file of a folder kind by its stem, `_`-prefixed ones left out; own files win."""
     found: dict[str, Path] = {}

@@ -4,7 +4,7 @@ from nas.campaign.bank import check_starts
 from nas.campaign.constraints import check_plan
 from nas.campaign.controls import TEMPLATE as CONTROLS
 from nas.campaign.screen import check_screen
-from nas.campaign.trackers import check_log
+from nas.campaign.tracking import check_log
 from nas.execute import make_executor
 from nas.hardware import check_gpus
 from nas.render import check_space, check_trusted

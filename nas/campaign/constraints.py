@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from nas.sample import SAMPLERS
+from nas.registry import SAMPLERS
+from nas.sample import sampler_class
 from nas.schema import (
     CampaignConfig,
     DrawConstraints,
@@ -27,8 +28,8 @@ def check_plan(space: Space, config: CampaignConfig) -> None:
     if both := sorted(set(config.drop) & set(config.prefer)):
         raise UsageError(f"{both[0]} is both dropped and preferred", fix="choose one")
     check_enough(space, config)
-    if config.prefer and not SAMPLERS[config.sampler].can_prefer:
-        able = ", ".join(name for name, sampler in SAMPLERS.items() if sampler.can_prefer)
+    if config.prefer and not sampler_class(config.sampler).can_prefer:
+        able = ", ".join(name for name in SAMPLERS.names() if sampler_class(name).can_prefer)
         raise UsageError(
             f"the sampler {config.sampler} cannot prefer families",
             where="--prefer",

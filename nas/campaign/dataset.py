@@ -7,7 +7,7 @@ from time import monotonic
 
 from nas import data
 from nas.campaign.bank import bank_members
-from nas.data.catalog import FOLDERS, find
+from nas.data.catalog import find, is_own
 from nas.data.manifest import Manifest
 from nas.ledger import Ledger
 from nas.ledger.datasets import banks_of, keep_manifest, manifest_of, renew_manifest
@@ -47,7 +47,7 @@ def examine(
 
 def check_folder(name: str, config: CampaignConfig) -> None:
     """Raises ProblemError where the folder of images that a campaign began with is gone."""
-    if not config.dataset.startswith(tuple(FOLDERS)):
+    if not is_own(config.dataset):
         return
     _, where = find(config.dataset, Path(config.data_root))
     if not where.is_dir():

@@ -18,7 +18,7 @@ from nas.campaign.retry import alone, decide_retry, format_result, title
 from nas.campaign.rungs import Rungs
 from nas.campaign.stale_files import make_stop_file, remove_stop_file, stop_file
 from nas.campaign.timer import BudgetTimer
-from nas.campaign.trackers import Recorder
+from nas.campaign.trackers.base import Recorder
 from nas.execute import Idle
 from nas.hardware import MemoryReader
 from nas.ledger import CampaignStore, LeasedCandidate

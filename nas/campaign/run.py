@@ -27,7 +27,7 @@ from nas.campaign.screen import sampler_of
 from nas.campaign.signals import stops_raise, stops_reach
 from nas.campaign.stale_files import clear_leftovers
 from nas.campaign.timer import BudgetTimer
-from nas.campaign.trackers import make_recorder
+from nas.campaign.tracking import make_recorder
 from nas.data.manifest import Manifest
 from nas.execute import make_executor
 from nas.hardware import device_bytes, environment, settled_precision

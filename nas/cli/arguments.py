@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from nas.cli.consent import tell_of_analyses
 from nas.cli.console import note
+from nas.registry import EXECUTORS, SAMPLERS
 from nas.schema import (
     CampaignConfig,
     DataConfig,
@@ -28,14 +29,9 @@ FROM_REPORT = "--from-report"
 
 def config_of(kind: type[T], **values: Any) -> T:
     """A configuration of one kind; BadParameter names the option whose value it refuses."""
-    from nas.execute import EXECUTORS
-    from nas.sample import SAMPLERS
-    from nas.schema import did_you_mean
-
-    for option, known in (("sampler", SAMPLERS), ("executor", EXECUTORS)):
-        chosen = values.get(option)
-        if chosen is not None and chosen not in known:
-            raise UsageError(f"no {option} is called {chosen!r}", fix=did_you_mean(chosen, known))
+    for option, registry in (("sampler", SAMPLERS), ("executor", EXECUTORS)):
+        if values.get(option) is not None:
+            registry.check(values[option])
     try:
         return kind(**values)
     except ValidationError as error:

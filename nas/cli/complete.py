@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 import typer
 
+from nas.registry import Registry
 from nas.schema.visible import visible
 
 Completer = Callable[[typer.Context, str], list[str]]
@@ -29,7 +30,7 @@ def _spaces(_: typer.Context) -> Iterable[str]:
 def _datasets(_: typer.Context) -> Iterable[str]:
     from nas.data import describe
 
-    return [known.name.removesuffix("PATH") for known in describe()]
+    return [known.typed.removesuffix("PATH") for known in describe()]
 
 
 def _reports(_: typer.Context) -> Iterable[str]:
@@ -55,6 +56,11 @@ datasets = _completer(_datasets)
 reports = _completer(_reports)
 campaigns = _completer(_campaigns)
 screen_scores = _completer(_scores)
+
+
+def registered(registry: Registry, *more: str) -> Completer:
+    """Of what there is of a kind, and more."""
+    return _completer(lambda _: (*registry.names(), *more))
 
 
 def words(*known: str) -> Completer:

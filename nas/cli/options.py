@@ -10,6 +10,7 @@ import typer
 from nas.cli import complete
 from nas.cli.output import Form
 from nas.ledger.output_paths import check_output
+from nas.registry import EXECUTORS, TRACKERS, Registry
 
 
 def finite(value: float | None) -> float | None:
@@ -54,6 +55,11 @@ def only_with(option: str, others: Mapping[str, object]) -> None:
             raise typer.BadParameter(f"{other} goes with {option}")
 
 
+def choices(registry: Registry, *more: str) -> str:
+    """`a|b|c`: the names that an option takes."""
+    return "|".join((*registry.names(), *more))
+
+
 DATA = "Space and data"
 SAMPLER = "Sampler"
 DRAW = "What is drawn"
@@ -62,6 +68,7 @@ RUN = "Where and how long"
 OUTPUT = "Output"
 SWITCHES = "Safeguards"
 DRY = "Dry run"
+
 
 SpaceName = Annotated[
     str | None,
@@ -243,9 +250,9 @@ ExecutorName = Annotated[
     typer.Option(
         "--executor",
         "-e",
-        metavar="ray|local|inline",
+        metavar=choices(EXECUTORS),
         help="inline is for debugging. [ray]",
-        autocompletion=complete.words("ray", "local", "inline"),
+        autocompletion=complete.registered(EXECUTORS),
         rich_help_panel=RUN,
     ),
 ]
@@ -282,9 +289,9 @@ Log = Annotated[
     str | None,
     typer.Option(
         "--log",
-        metavar="tensorboard|mlflow|none",
+        metavar=choices(TRACKERS, "none"),
         help="Log there too.",
-        autocompletion=complete.words("tensorboard", "mlflow", "none"),
+        autocompletion=complete.registered(TRACKERS, "none"),
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -20,7 +20,12 @@ from nas.cli.console import note
 from nas.cli.dry_run import print_draws
 from nas.cli.output import form_of
 from nas.cli.working import working
+from nas.registry import SAMPLERS
 from nas.schema import SearchConfig
+
+_OF_SCREENS = ("corrected", "screen")
+"""Samplers that --from-screen brings."""
+_DRAWING = "|".join(name for name in SAMPLERS.names() if name not in _OF_SCREENS)
 
 
 def search(
@@ -61,8 +66,8 @@ def search(
             "-s",
             metavar="NAME",
             show_default=False,
-            help="stratified|uniform|lexicographic|tpe [stratified]",
-            autocompletion=complete.words("stratified", "uniform", "lexicographic", "tpe"),
+            help=f"{_DRAWING} [stratified]",
+            autocompletion=complete.registered(SAMPLERS),
             rich_help_panel=options.SAMPLER,
         ),
     ] = "stratified",

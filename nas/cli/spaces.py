@@ -183,7 +183,7 @@ def _list(
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("data set", "what", "how to get it"):
         table.add_column(column)
-    rows = [{"data_set": k.name, "what": k.about, "how_to_get_it": k.how} for k in describe()]
+    rows = [{"data_set": k.typed, "what": k.about, "how_to_get_it": k.how} for k in describe()]
     for row in rows:
         table.add_row(*row.values())
     print_records(form_of(form, as_json), rows, shown=[table])

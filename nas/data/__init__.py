@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.data.catalog import (
-    DataSet,
     NotHereError,
     canonical,
     check,
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from nas.data.manifest import Manifest
 
 __all__ = [
-    "DataSet",
     "NotHereError",
     "canonical",
     "check",

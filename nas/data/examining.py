@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nas.data.catalog import FOLDERS, find
+from nas.data.catalog import find, is_own
 from nas.data.manifest import Manifest, take
 from nas.data.preprocess import COLOUR
 from nas.data.raw import Pool, Raw
@@ -55,7 +55,7 @@ def _look(raw: Raw, where: Path, task: Task, tell: Tell) -> tuple[str, ...]:
     looks = look_at_all(paths, tell)
     training = looks[: len(pools[0])]
     check_pixels(training)
-    own = task.dataset.startswith(tuple(FOLDERS))
+    own = is_own(task.dataset)
     found = [_found(where.absolute().name, raw, pools, held)] if own else []
     return (*found, *_lacking(raw, pools), *_notes(raw, looks, value_range(training)))
 

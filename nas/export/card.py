@@ -127,10 +127,10 @@ def _images(config: Mapping[str, Any]) -> str:
         f" the middle, {scaled}rounded to 8 bits"
     )
     script = "`preprocess.py`, which needs Pillow and NumPy alone"
-    if known.files and not small:
+    if known.images_are_files and not small:
         return f"Every image was prepared by {script}: {read}, {end}"
     up = f"scaled up to {size}×{size} pixels by torch (bilinear) and not rounded again, "
-    if known.files:
+    if known.images_are_files:
         own = f"Every image was prepared by {script}, but at its own size, {up}"
     elif small:
         own = f"Every image was a row of an array, converted to {colour}, rounded to 8 bits, {up}"

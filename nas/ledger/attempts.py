@@ -63,7 +63,7 @@ class Attempts(CampaignEvents):
                 select(m.Attempt.id).where(m.Attempt.id == attempt, m.Attempt.outcome.is_(None))
             ):
                 return False
-            session.merge(m.Epoch(attempt_id=attempt, **epoch.model_dump()))
+            session.merge(m.Epoch(attempt_id=attempt, **epoch.model_dump(exclude={"metrics"})))
             session.execute(
                 update(m.Attempt).where(m.Attempt.id == attempt).values(epochs=epoch.epoch)
             )

@@ -1,12 +1,28 @@
-"""Losses and metrics on gate weights.
+"""Losses and metrics of routing, one file each.
 
-Shapes: B batch, E experts. `probs` `(B, E)` is the gate's full softmax; `weights` `(B, E)` is
-what the mixture multiplies its experts' logits by, rows summing to 1: equal to `probs` in a soft
-mixture, zero outside the k chosen experts in a top-k one. Nothing here reads a tensor back from
-its device.
+To add a loss, put a file with one function of a `Routing` into `losses/`: the recipe's `losses`
+takes its name. To add a metric, put one into `metrics/`: every evaluation computes it.
 """
 
-from nas.moe.balance import balance_loss
-from nas.moe.metrics import entropy
+from functools import cache
+from typing import cast
 
-__all__ = ["balance_loss", "entropy"]
+from nas.moe.routing import Loss, Metric, Routing
+from nas.registry import LOSSES, METRICS
+
+__all__ = ["Loss", "Metric", "Routing", "loss", "metrics"]
+
+
+def loss(name: str) -> Loss:
+    """The auxiliary loss of that name; UsageError for an unknown one."""
+    return cast(Loss, LOSSES.function(name))
+
+
+@cache
+def _metric(name: str) -> Metric:
+    return cast(Metric, METRICS.function(name))
+
+
+def metrics() -> dict[str, Metric]:
+    """Every metric by its name, in the names' order."""
+    return {name: _metric(name) for name in METRICS.names()}

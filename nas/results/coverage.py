@@ -6,7 +6,7 @@ from nas.ledger import Ledger
 from nas.results.campaign_tables import CampaignTables
 from nas.results.observed import assignments_of
 from nas.results.outcomes import FAILED
-from nas.sample import SAMPLERS
+from nas.sample import bias_of
 from nas.schema import Record
 from nas.stats import NOTHING_DRAWN, AuditResult, audit_of, draws
 
@@ -32,8 +32,7 @@ def audit_campaign(frames: CampaignTables) -> AuditResult:
             rows["number"].tolist(), assignments, rows["phase"].tolist(), strict=True
         )
     ]
-    sampler = SAMPLERS.get(frames.config.sampler)
-    bias = sampler.bias() if sampler else ""
+    bias = bias_of(frames.config.sampler)
     phases, benched = _noted(frames, "phase"), _noted(frames, "benched")
     audit = audit_of(frames.space, phases)
     audit.add(draws(records, bias, phases, benched))

@@ -9,7 +9,7 @@ import numpy as np
 from nas.results.aggregates import by_family
 from nas.results.campaign_tables import CampaignTables
 from nas.results.collapse import CollapseRates, MajorityClass
-from nas.sample import SAMPLERS
+from nas.sample import bias_of
 from nas.schema import Assignment, ExpertChoice
 from nas.stats import Observations
 
@@ -92,9 +92,8 @@ def _observations(
 
 def _adaptive(frames: CampaignTables) -> str:
     """What decided what was drawn, other than chance; empty where nothing did."""
-    sampler = SAMPLERS.get(frames.config.sampler)
-    if sampler and sampler.selection_bias:
-        return sampler.bias()
+    if bias := bias_of(frames.config.sampler):
+        return bias
     kinds = frames.events["kind"]
     if (kinds == "phase").sum() > 1:
         return "phases may follow from results"

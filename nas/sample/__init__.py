@@ -1,40 +1,42 @@
 """Samplers: the next point of a space, as a function of (space, seed, records, phase).
 
-To add one, subclass `Sampler`, put it into `SAMPLERS`, and the contract tests cover it.
+To add one, put a file with a subclass of `Sampler` into `samplers/`: `--sampler` takes its name,
+and the contract tests cover it.
 """
 
+from nas.registry import SAMPLERS
 from nas.sample.base import Sampler
-from nas.sample.lexicographic import LexicographicSampler
-from nas.sample.stratified import StratifiedSampler
-from nas.sample.surrogate import SurrogateSampler
-from nas.sample.top_k import TopKWithControls
-from nas.sample.tpe import TPESampler
-from nas.sample.uniform import UniformSampler
-from nas.schema import Space, UsageError, did_you_mean
+from nas.sample.samplers.corrected import SurrogateSampler
+from nas.sample.samplers.screen import TopKWithControls
+from nas.schema import Space
 
-SAMPLERS: dict[str, type[Sampler]] = {
-    sampler.name: sampler
-    for sampler in (
-        StratifiedSampler,
-        UniformSampler,
-        LexicographicSampler,
-        TPESampler,
-        TopKWithControls,
-        SurrogateSampler,
-    )
-}
-"""Every sampler by its name; the first is the default."""
+
+def sampler_class(name: str) -> type[Sampler]:
+    """The class of that name; UsageError for an unknown one."""
+    return SAMPLERS.subclass(name, Sampler)
 
 
 def make_sampler(name: str, space: Space, seed: int) -> Sampler:
     """The named sampler over `space`.
 
-    Raises ProblemError for an unknown name, for a negative seed, and for a sampler whose library
-    is not installed.
+    Raises UsageError for an unknown name, and ProblemError for a negative seed and for a sampler
+    whose library is not installed.
     """
-    if name not in SAMPLERS:
-        raise UsageError(f"there is no sampler {name!r}", fix=did_you_mean(name, SAMPLERS))
-    return SAMPLERS[name](space, seed)
+    return sampler_class(name)(space, seed)
 
 
-__all__ = ["SAMPLERS", "Sampler", "SurrogateSampler", "TopKWithControls", "make_sampler"]
+def bias_of(name: str) -> str:
+    """Why draws of the named sampler need not be fair, in words; empty where they are."""
+    if name not in SAMPLERS.names():  # a ledger may come from where there is one more
+        return f"nothing is known here of the sampler {name}"
+    return sampler_class(name).bias()
+
+
+__all__ = [
+    "Sampler",
+    "SurrogateSampler",
+    "TopKWithControls",
+    "bias_of",
+    "make_sampler",
+    "sampler_class",
+]

@@ -26,12 +26,16 @@ class Sampler(ABC):
     """
 
     name: ClassVar[str]
+    """That of its file."""
     uses_results: ClassVar[bool] = False
     """False where proposals depend on which points were drawn, and not on how they ended."""
     selection_bias: ClassVar[str] = ""
     """What it draws more of than chance would, and why; empty where nothing."""
     can_prefer: ClassVar[bool] = False
     """Whether families that a phase prefers are drawn more often."""
+
+    def __init_subclass__(cls) -> None:
+        cls.name = cls.__module__.rpartition(".")[2].replace("_", "-")
 
     def __init__(self, space: Space, seed: int) -> None:
         """Raises ProblemError for a negative seed."""

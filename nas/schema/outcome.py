@@ -66,6 +66,9 @@ class Epoch(Frozen):
     temperature: float | None = None
     gate_entropy: float | None = None
     """Mean entropy of the gate's weights on validation, in nats: between 0 and ln E."""
+    metrics: dict[str, float] = {}
+    """Every metric of routing on validation, by name (files of `nas/moe/metrics`). The ledger
+    keeps `gate_entropy` alone; a tracker gets all."""
     usage: tuple[float, ...] = ()
     """Mean gate weight of each expert on validation, in the experts' order; sums to 1."""
     images_per_second: float

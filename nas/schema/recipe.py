@@ -1,8 +1,8 @@
 """How a candidate is trained, and on what."""
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from nas.schema.base import OmitDefaults
 
@@ -14,7 +14,7 @@ which says how experts are trained."""
 class Recipe(OmitDefaults):
     """Training settings; the defaults follow the published MoE4 recipe (arXiv 2606.23739)."""
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"warm_lr"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"warm_lr", "losses"})
 
     procedure: str = Field("joint", pattern=r"^[a-z][a-z0-9_]*$")
     epochs: int = Field(2, ge=1, le=10_000)
@@ -29,6 +29,11 @@ class Recipe(OmitDefaults):
     """0 switches mixup off."""
     balance_weight: float = Field(0.01, ge=0)
     """Weight of the load-balancing loss; its gradient reaches the gate."""
+    losses: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)],
+        Annotated[float, Field(ge=0, le=1e6)],
+    ] = {}
+    """Weights of further auxiliary losses on the gate, by name: files of `nas/moe/losses`."""
     warmup: float = Field(0.1, ge=0, lt=1)
     """Share of all steps spent warming up from 0.1·lr to lr; cosine to 0 after it."""
     augment: Literal["none", "light", "standard"] = "light"
@@ -36,6 +41,13 @@ class Recipe(OmitDefaults):
     """Factor on lr for experts that come trained from a bank."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast on CUDA, fp32 on CPU. A GPU without bf16 computes in fp32."""
+
+    @field_validator("losses")
+    @classmethod
+    def _balance_apart(cls, losses: dict[str, float]) -> dict[str, float]:
+        if "balance" in losses:
+            raise ValueError("do not name balance: its weight is balance_weight")
+        return losses
 
     def finetuned(self) -> Self:
         """For experts that come trained: their rate turned down, the gate's as it was.

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from nas.resources import procedures
+from nas.registry import LOSSES, PROCEDURES
 from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space
 from nas.schema.axes import NAME, RESERVED_ARGS
 
@@ -74,10 +74,19 @@ class FileRecipe(Recipe):
                 "trains experts, which the gate's does not: leave it out; a choice of"
                 f" {START}: [{FROZEN}] trains a gate over a bank's experts"
             )
-        if name not in procedures():
-            known = ", ".join(repr(known) for known in procedures() if known != GATE)
+        if name not in PROCEDURES.names():
+            known = ", ".join(repr(known) for known in PROCEDURES.names() if known != GATE)
             raise PydanticCustomError("literal_error", "unknown", {"expected": known})
         return name
+
+    @field_validator("losses")
+    @classmethod
+    def _losses_known(cls, losses: dict[str, float]) -> dict[str, float]:
+        for name in losses:
+            if name not in LOSSES.names():
+                known = ", ".join(repr(known) for known in LOSSES.names() if known != "balance")
+                raise ValueError(f"name an unknown loss {name!r}; there is {known or 'none yet'}")
+        return losses
 
 
 class FileSpace(Frozen):

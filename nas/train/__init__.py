@@ -4,7 +4,7 @@ Knows no database, no CLI and no campaign.
 """
 
 from nas.faults import BuildError, NonFiniteLossError, is_accident, is_out_of_memory
-from nas.train.procedures import Procedure, procedure, procedure_names
+from nas.train.procedures import Procedure, procedure
 from nas.train.rendered import load_model
 from nas.train.scoring import Score, score
 
@@ -17,6 +17,5 @@ __all__ = [
     "is_out_of_memory",
     "load_model",
     "procedure",
-    "procedure_names",
     "score",
 ]

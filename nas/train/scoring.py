@@ -4,7 +4,7 @@ Shapes: B batch, E experts, C classes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 
 import torch
@@ -14,7 +14,8 @@ from torch.nn import functional
 from nas.compute import Compute
 from nas.data.batches import Split
 from nas.faults import NonFiniteLossError
-from nas.moe import entropy
+from nas.moe import metrics
+from nas.train.auxiliary import routing_of
 from nas.train.mixture import as_mixture
 
 
@@ -25,8 +26,9 @@ class Score:
     loss: float
     """Plain cross-entropy, without smoothing."""
     acc: float
-    gate_entropy: float | None = None
-    """Mean over images of the gate's entropy; None without a gate, as are those below."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Mean over images of every metric of routing, by name; empty without a gate, where those
+    below are missing too."""
     usage: tuple[float, ...] = ()
     """Mean mixing weight of each expert."""
     expert_accs: tuple[float, ...] = ()
@@ -35,6 +37,11 @@ class Score:
     """Of the experts' unweighted mean logits."""
     oracle_acc: float | None = None
     """Share of images that at least one expert gets right."""
+
+    @property
+    def gate_entropy(self) -> float | None:
+        """Mean over images of the gate's entropy, in nats."""
+        return self.metrics.get("gate_entropy")
 
 
 def score(
@@ -65,12 +72,14 @@ def score(
         raise NonFiniteLossError("the gate's weights are not finite in evaluation")
     if not gate:
         return Score(loss=loss, acc=acc)
-    gate_entropy, uniform, oracle, *each = gate
+    names = tuple(metrics())
+    uniform, oracle, *each = gate
+    values, each = each[: len(names)], each[len(names) :]
     experts = len(each) // 2
     return Score(
         loss=loss,
         acc=acc,
-        gate_entropy=gate_entropy,
+        metrics=dict(zip(names, values, strict=True)),
         uniform_acc=uniform,
         oracle_acc=oracle,
         usage=tuple(each[:experts]),
@@ -79,20 +88,21 @@ def score(
 
 
 def _sums(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
-    """Sums over a batch, float64: loss, hits and, of a mixture, entropy, uniform hits, oracle
-    hits, E weights, E experts' hits. One tensor, so that nothing is read back from the device.
+    """Sums over a batch, float64: loss, hits and, of a mixture, uniform hits, oracle hits, each
+    metric, E weights, E experts' hits. One tensor, so that nothing is read back from the device.
     """
     mixture = as_mixture(model)
     if mixture is None:
         return torch.stack(_plain(model(x), labels))
     out = mixture.mixture(x)
+    routing = routing_of(out)
     right = out.expert_logits.argmax(dim=2) == labels[:, None]  # (B, E)
     uniform = out.expert_logits.float().mean(dim=1).argmax(dim=1) == labels
     sums = [
         *_plain(out.logits, labels),
-        entropy(out.probs.float()).sum().double(),
         uniform.sum().double(),
         right.any(dim=1).sum().double(),
+        *(metric(routing).sum().double() for metric in metrics().values()),
     ]
     return torch.cat(
         [torch.stack(sums), out.weights.sum(dim=0).double(), right.sum(dim=0).double()]

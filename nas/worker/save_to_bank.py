@@ -10,11 +10,11 @@ import torch
 from nas.compute import Compute
 from nas.data.batches import Data
 from nas.experts import Bank, Entry, Part
+from nas.measure.figures import BATCH, figures
 from nas.schema import ProblemError, Trial
 from nas.train import Procedure, is_out_of_memory, load_model
 from nas.train.checkpoint import save_weights
 from nas.train.predicting import predict
-from nas.train.proxies import BATCH, proxies
 from nas.train.seeding import seed_everything
 from nas.working_time import awake
 
@@ -80,7 +80,7 @@ def _proxies(trial: Trial, training: Procedure, data: Data) -> dict[str, float]:
     generator = torch.Generator().manual_seed(seed)
     try:
         images, labels = next(iter(data.train.batches(BATCH, generator=generator)))
-        return proxies(fresh.to(training.device), images, labels)
+        return figures(fresh.to(training.device), images, labels)
     except Exception as error:
         if not is_out_of_memory(error):
             raise

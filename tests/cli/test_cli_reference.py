@@ -11,8 +11,7 @@ from tracked import tracked
 from nas import resources
 from nas.cli.app import app
 from nas.data import describe
-from nas.execute import EXECUTORS
-from nas.sample import SAMPLERS
+from nas.registry import EXECUTORS, SAMPLERS
 
 REFERENCE = ROOT / "docs" / "commands.md"
 
@@ -68,9 +67,9 @@ def test_the_readme_names_all_there_is() -> None:
         *_came("search_spaces", ".yaml"),
         *_came("templates", ".py.j2"),
         *_came("analysis", ".py"),
-        *SAMPLERS,
-        *EXECUTORS,
-        *(known.name for known in describe()),
+        *SAMPLERS.names(),
+        *EXECUTORS.names(),
+        *(known.typed for known in describe()),
     ]
     missing = [name for name in names if f"`{name}`" not in readme]
     assert missing == []

@@ -15,7 +15,7 @@ import torch
 from cuda_samples import ASSERTING, SLOW, SOUND, ListDriver, finish, trial
 from real_nas import nas, results, write_space
 
-from nas.execute.local import LocalExecutor
+from nas.execute.executors.local import LocalExecutor
 from nas.schema import CHECKPOINT, MEMORY_OF_OTHERS, Epoch, Status
 
 pytestmark = [pytest.mark.cuda, pytest.mark.slow]

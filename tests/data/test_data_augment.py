@@ -1,7 +1,6 @@
 """Augmentation. Shapes: B batch, C channels."""
 
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.data.augment import crop, erase, jitter
-from nas.data.sources import digits, noisy_digits, synthetic
+from nas.data.catalog import find
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -85,14 +84,14 @@ def test_erasing_takes_one_rectangle_from_a_quarter_of_the_images() -> None:
             assert side.nonzero().flatten().diff().max(0).values <= 1 if side.sum() > 1 else True
 
 
-@pytest.mark.parametrize("source", [digits, noisy_digits, synthetic])
-def test_sets_whose_classes_do_not_survive_it_are_not_mirrored(source: ModuleType) -> None:
-    assert not source.read(Path("unused")).mirror
+@pytest.mark.parametrize("source", ["digits", "noisy-digits", "synthetic"])
+def test_sets_whose_classes_do_not_survive_it_are_not_mirrored(source: str) -> None:
+    assert not find(source, Path())[0].read(Path("unused")).mirror
 
 
 def test_a_mirrored_grating_would_change_its_class() -> None:
     # Why `synthetic` is not mirrored: class 1 flipped correlates with class 3's direction.
-    raw = synthetic.read(Path("unused"))
+    raw = find("synthetic", Path())[0].read(Path("unused"))
 
     def slope(label: int, flip: bool) -> float:
         """Mean product of horizontal and vertical gradients: its sign is the diagonal's."""

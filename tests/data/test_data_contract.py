@@ -11,7 +11,11 @@ from nas.data.augment import Augment
 from nas.data.batches import Data, Split
 from nas.schema import Task
 
-BUILT_IN = ("digits", "noisy-digits", "synthetic")
+BUILT_IN = tuple(
+    source.name
+    for source in nas.data.describe()
+    if not source.takes_path and not source.download_size
+)
 
 
 @pytest.fixture(params=[*BUILT_IN, "folder", "stream"])

@@ -17,7 +17,6 @@ import nas.data
 from nas.data.batches import Data, Preparation, Split, TensorSplit
 from nas.data.catalog import find
 from nas.data.files import AHEAD, Decoder, FileSplit
-from nas.data.sources import cifar10, cifar100
 from nas.schema import ProblemError
 
 
@@ -81,11 +80,11 @@ class TestCifar:
         self, small_cifar: tuple[str, SmallCifar]
     ) -> None:
         name, files = small_cifar
-        source = {"cifar10": cifar10, "cifar100": cifar100}[name]
-        assert files.cls.base_folder == source.FOLDER  # type: ignore[attr-defined]
+        source, _ = find(name, Path())
+        assert files.cls.base_folder == source.folder  # type: ignore[attr-defined]
         read = [name for name, _ in files.cls.train_list + files.cls.test_list]  # type: ignore[attr-defined]
         read.append(files.cls.meta["filename"])  # type: ignore[attr-defined]
-        assert sorted(read) == sorted(source.FILES[:-1])
+        assert sorted(read) == sorted(source.published[:-1])
 
     def test_above_the_memory_limit_images_are_stored_at_their_own_size(
         self,
@@ -272,7 +271,7 @@ class TestCheck:
     def test_an_unknown_name_gets_the_nearest_right_one(self, tmp_path: Path) -> None:
         with pytest.raises(ProblemError, match="'cifar-10' — did you mean cifar10"):
             nas.data.check("cifar-10", tmp_path)
-        with pytest.raises(ProblemError, match="unknown data set"):
+        with pytest.raises(ProblemError, match="no data set is called"):
             nas.data.check("folder:PATH".replace(":", ""), tmp_path)
 
     @pytest.mark.parametrize("name", ["photos", "../work/Meine Föto", "it's/", "~/photos"])
@@ -286,7 +285,7 @@ class TestCheck:
         with pytest.raises(ProblemError, match=r"choose from|did you mean"):
             nas.data.check(name, here)
         where = make_folder(Path(name).expanduser(), {"cat": 9, "dog": 9})
-        with pytest.raises(ProblemError, match="unknown data set") as caught:
+        with pytest.raises(ProblemError, match="no data set is called") as caught:
             nas.data.check(name, here)
         [option, typed] = shlex.split(caught.value.problem.fix.partition(" type ")[2])
         assert option == "--dataset"
@@ -339,26 +338,29 @@ class TestCheck:
         assert nas.data.canonical("digits") == "digits"
 
     def test_every_described_set_is_found(self, tmp_path: Path) -> None:
-        names = [entry.name for entry in nas.data.describe()]
+        names = [entry.typed for entry in nas.data.describe()]
         assert names == [
+            "cifar10",
+            "cifar100",
             "digits",
             "noisy-digits",
             "synthetic",
-            "cifar10",
-            "cifar100",
             "tiny-imagenet",
+            "classes:PATH",
             "folder:PATH",
         ]
         assert all(entry.about and entry.how for entry in nas.data.describe())
 
     def test_what_is_reported_of_a_set_is_so(self, tiny_imagenet: Path) -> None:
-        for entry in nas.data.describe()[:-1]:
-            source, _ = find(entry.name, tiny_imagenet)
+        for entry in nas.data.describe():
+            if entry.takes_path:
+                continue
+            source, _ = find(entry.typed, tiny_imagenet)
             if entry.name != "tiny-imagenet":  # of which a part lies here
                 assert source.num_images(tiny_imagenet) == entry.images
-            assert (source.listed(tiny_imagenet) is not None) == entry.files
+            assert (source.listed(tiny_imagenet) is not None) == entry.images_are_files
             assert not entry.pixels or entry.pixels.endswith("255.")
-        assert nas.data.described("classes:/pets").name == "folder:PATH"
+        assert nas.data.described("classes:/pets").images_are_files
 
     def test_checking_imports_no_torch(self, tmp_path: Path) -> None:
         make_folder(tmp_path, {"cat": 3, "dog": 3})

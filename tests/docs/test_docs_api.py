@@ -21,7 +21,7 @@ ELSEWHERE = {
     "nas.ledger.migrations": "run by Alembic",
 }
 """What has no page, and why."""
-CONTRACTS = {"nas.data.sources": ("nas.data.catalog", "Source")}
+CONTRACTS: dict[str, tuple[str, str]] = {}
 PLAIN = {"Frozen", "OmitDefaults", "Generic[T]", "Protocol", "Exception", "ABC"}
 """Bases that say nothing of a class's own methods."""
 

@@ -18,7 +18,7 @@ class Announcing(ScriptedDriver):
 if __name__ == "__main__":
     name, script, folder = sys.argv[1:]
     if name == "ray":
-        from nas.execute.ray_tune import RayExecutor as Chosen
+        from nas.execute.executors.ray import RayExecutor as Chosen
     else:
-        from nas.execute.local import LocalExecutor as Chosen
+        from nas.execute.executors.local import LocalExecutor as Chosen
     Chosen(evaluate=EVALUATE).run(Announcing([script], Path(folder)))

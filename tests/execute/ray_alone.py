@@ -8,8 +8,8 @@ from pathlib import Path
 
 from scripted_driver import EVALUATE, ScriptedDriver, offspring
 
+from nas.execute.executors.ray import RayExecutor
 from nas.execute.ray_session import SETTINGS
-from nas.execute.ray_tune import RayExecutor
 
 
 class Stopped(ScriptedDriver):

@@ -12,7 +12,7 @@ from reported_memory import ReportedMemory
 from scripted_driver import ScriptedDriver
 
 from nas.execute.dispatch import AHEAD, Dispatcher
-from nas.execute.local import LocalExecutor
+from nas.execute.executors.local import LocalExecutor
 from nas.execute.running import Running
 from nas.execute.trial_process import Died
 from nas.hardware.gpu_memory import GpuMemory

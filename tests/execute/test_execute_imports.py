@@ -12,7 +12,7 @@ import pytest
 from planted import plant
 from scripted_driver import EVALUATE, ScriptedDriver
 
-from nas.execute.local import LocalExecutor
+from nas.execute.executors.local import LocalExecutor
 from nas.import_path import cwd_left_out, importable
 from nas.processes import Sandbox
 from nas.report.stats_process import StatsProcess

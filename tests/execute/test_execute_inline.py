@@ -2,7 +2,7 @@ from executor_contract import ExecutorContract
 from scripted_driver import EVALUATE
 
 from nas.execute import Executor
-from nas.execute.inline import InlineExecutor
+from nas.execute.executors.inline import InlineExecutor
 
 
 class TestInline(ExecutorContract):

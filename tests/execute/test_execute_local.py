@@ -8,7 +8,7 @@ from executor_contract import ProcessContract
 from scripted_driver import CHECK, EVALUATE, ScriptedDriver
 
 from nas.execute import Executor, trial_process
-from nas.execute.local import LocalExecutor
+from nas.execute.executors.local import LocalExecutor
 from nas.schema import DEVICE, Status
 from nas.working_time import awake
 

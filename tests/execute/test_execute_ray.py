@@ -18,8 +18,8 @@ from scripted_driver import EVALUATE, ScriptedDriver, offspring
 
 from nas.execute import Executor
 from nas.execute.dispatch import AHEAD
+from nas.execute.executors.ray import RayExecutor
 from nas.execute.ray_session import ray_session
-from nas.execute.ray_tune import RayExecutor
 from nas.processes.signals import STOPS
 from nas.schema import Epoch, Status
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from scripted_driver import EVALUATE, ScriptedDriver
 
-from nas.execute.ray_tune import RayExecutor
+from nas.execute.executors.ray import RayExecutor
 from nas.schema import ProblemError
 
 

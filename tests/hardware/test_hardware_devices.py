@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from loaded_modules import loaded_by
 from recorded_cuda import RecordedCuda
 
-from nas.execute import EXECUTORS, make_executor
+from nas.execute import make_executor
 from nas.faults import WrongNumberError
 from nas.hardware import check_gpus, device_bytes, devices, environment, settled_precision
 from nas.hardware.devices import CONTEXT_BYTES, SHARES, Gpu, share, visible_device
+from nas.registry import EXECUTORS
 from nas.schema import ProblemError
 
 GIB = 2**30
@@ -163,7 +164,7 @@ def test_a_commit_is_only_that_of_the_packages_own_checkout(tmp_path: Path) -> N
 
 
 def test_executors_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in EXECUTORS:
+    for name in EXECUTORS.names():
         made = make_executor(name, workers=3, gpus=2)
         assert (made.workers, made.gpus) == (3, 2)
         assert made.evaluate == "nas.worker.evaluate:evaluate"
@@ -171,7 +172,7 @@ def test_executors_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         make_executor("locl")
     with pytest.raises(ValueError, match="workers must be at least 1"):
         make_executor("local", workers=0)
-    monkeypatch.setattr("nas.execute.find_spec", lambda name: None)
+    monkeypatch.setattr("nas.execute.executors.ray.find_spec", lambda name: None)
     with pytest.raises(ProblemError, match=r"Ray is not installed — type .* --executor local"):
         make_executor("ray")
 

@@ -218,7 +218,7 @@ def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     shown = nas_inside("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
     assert "4 of 10 mixtures, drawn uniformly" in " ".join(shown.split())  # not the campaign's
     refused = inside("screen", "five.yaml", "--dataset", "digit", cwd=folder)
-    assert "unknown data set 'digit'" in refused.stderr
+    assert "no data set is called 'digit'" in refused.stderr
     refused = inside("search", "five.yaml", "--sampler", "screen", "--trials", "1", cwd=folder)
     assert "give --from-screen K instead" in refused.stderr
 

@@ -8,7 +8,7 @@ import pytest
 from sample_spaces import draw, make_space
 
 from nas.sample import SurrogateSampler
-from nas.sample.surrogate import chosen_slot
+from nas.sample.samplers.corrected import chosen_slot
 from nas.schema import Assignment, ExpertChoice, Phase, Record
 
 SPACE = make_space([1] * 8, 3, [2])

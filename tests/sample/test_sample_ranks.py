@@ -14,7 +14,7 @@ from sample_spaces import draw, every_point, make_space
 from nas.sample import make_sampler
 from nas.sample.grid import Grid
 from nas.sample.ranks import Ranks, RemainingPoints, combinations_with
-from nas.sample.uniform import below
+from nas.sample.samplers.uniform import below
 from nas.schema import Phase
 
 

@@ -9,7 +9,7 @@ from sample_spaces import accuracy, draw, make_space
 
 from nas.sample import make_sampler
 from nas.sample.grid import Grid
-from nas.sample.tpe import GOOD, OTHERS, STARTUP, TPESampler, _params, _repair, _value
+from nas.sample.samplers.tpe import GOOD, OTHERS, STARTUP, TPESampler, _params, _repair, _value
 from nas.schema import Assignment, Phase, ProblemError, Record, Status
 
 
@@ -134,7 +134,7 @@ def test_when_all_it_wants_is_drawn_it_falls_back_to_an_undrawn_point(
     records = draw(make_sampler("uniform", space, 0), 19)
     drawn = Grid(space).encode(records[0].assignment)
     requests = []
-    monkeypatch.setattr("nas.sample.tpe._repair", lambda *_: requests.append(1) or drawn)
+    monkeypatch.setattr("nas.sample.samplers.tpe._repair", lambda *_: requests.append(1) or drawn)
     proposed = make_sampler("tpe", space, 0).propose(records)
     assert len(requests) == 10
     assert proposed not in {r.assignment for r in records}
@@ -151,7 +151,7 @@ def test_optuna_is_left_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
 def test_without_optuna_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "nas.sample.tpe.find_spec", lambda name: None if name == "optuna" else found(name)
+        "nas.sample.samplers.tpe.find_spec", lambda name: None if name == "optuna" else found(name)
     )
     with pytest.raises(ProblemError, match="not installed — pip install optuna"):
         make_sampler("tpe", make_space([1] * 4), 0)

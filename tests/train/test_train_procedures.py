@@ -12,8 +12,9 @@ from torch import nn
 from train_samples import SOURCES, figures, same_state
 
 from nas.data.batches import Data, Split, TensorSplit
+from nas.registry import PROCEDURES
 from nas.schema import ProblemError, Recipe
-from nas.train import NonFiniteLossError, Procedure, load_model, procedure, procedure_names
+from nas.train import NonFiniteLossError, Procedure, load_model, procedure
 from nas.train.seeding import seed_everything
 
 CPU = torch.device("cpu")
@@ -30,7 +31,7 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
 
 KINDS = [
     (name, source)
-    for name in procedure_names()
+    for name in PROCEDURES.names()
     for source in sorted(SOURCES)
     if (name, source) != ("gate", "single")  # which has none: see test_train_gate.py
 ]
@@ -215,10 +216,12 @@ class TestProcedureContract:
 
 
 def test_an_unknown_procedure_gets_the_nearest_right_name() -> None:
-    with pytest.raises(ProblemError, match=r"'joined' — did you mean joint\?"):
+    with pytest.raises(
+        ProblemError, match=r"no training procedure is called 'joined' — did you mean joint\?"
+    ):
         procedure("joined")
 
 
 def test_joint_is_there() -> None:
-    assert "joint" in procedure_names()
-    assert "base" not in procedure_names()
+    assert "joint" in PROCEDURES.names()
+    assert "base" not in PROCEDURES.names()

@@ -101,7 +101,7 @@ def test_a_tuned_expert_trains_on_by_itself(bank: Bank, make_trial: Any, tmp_pat
     assert 0 < moved < 0.5 * (after[name] - fresh[name]).norm()
 
 
-@pytest.mark.parametrize("what", ["batches", "to", "proxies"])
+@pytest.mark.parametrize("what", ["batches", "to", "figures"])
 def test_an_expert_is_not_lost_for_a_baseline(
     make_trial: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -118,8 +118,8 @@ def test_an_expert_is_not_lost_for_a_baseline(
         return model
 
     monkeypatch.setattr("nas.worker.save_to_bank.load_model", load)
-    if what == "proxies":
-        monkeypatch.setattr("nas.worker.save_to_bank.proxies", full)
+    if what == "figures":
+        monkeypatch.setattr("nas.worker.save_to_bank.figures", full)
     trial = deposit(make_trial, tmp_path, 1, "alpha")
     _, outcome = finish(trial)
     assert outcome.status is Status.OK, outcome.detail

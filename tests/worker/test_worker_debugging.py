@@ -8,7 +8,7 @@ from train_samples import SINGLE
 
 from nas import debugging
 from nas.cli import __main__ as entry
-from nas.execute.inline import InlineExecutor
+from nas.execute.executors.inline import InlineExecutor
 from nas.schema import Outcome, Status
 from nas.worker.evaluate import evaluate
 

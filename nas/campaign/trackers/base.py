@@ -1,13 +1,14 @@
-"""What a log is told, and the figures all of them show alike."""
+"""What every tracker promises, and the figures that all of them show alike."""
 
 import math
 import re
+from abc import ABC, abstractmethod
 
-from nas.ledger import LeasedCandidate
+from nas.ledger import LeasedCandidate, Ledger
 from nas.schema import Epoch, Outcome, Scalar
 from nas.schema.visible import visible
 
-_FIGURES = tuple(name for name in Epoch.model_fields if name not in ("epoch", "usage"))
+_FIGURES = tuple(name for name in Epoch.model_fields if name not in ("epoch", "metrics", "usage"))
 _FINAL = (
     *("val_acc", "val_loss", "test_acc", "uniform_val_acc", "uniform_test_acc"),
     *("oracle_val_acc", "oracle_test_acc", "seconds", "peak_memory_bytes", "params"),
@@ -31,6 +32,24 @@ class Recorder:
         """The driver is done; attempts without an end are another driver's to finish."""
 
 
+class Tracker(Recorder, ABC):
+    """A view of a campaign in another tool. `str()` of one says where it writes, for a person.
+
+    Its methods are called in a thread of its own (see `BackgroundLogger`), in the ledger's order;
+    they may take long, and raise what they like: the first trouble is printed once, and the
+    campaign goes on.
+    """
+
+    @abstractmethod
+    def __init__(self, ledger: Ledger, campaign: str) -> None:
+        """Made in the driver's thread; connects to nothing yet. `campaign` names one in `ledger`,
+        which is to be read only."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """As in `TensorBoard: tensorboard --logdir PATH`."""
+
+
 def title(claim: LeasedCandidate, attempt: int) -> str:
     """`search-00012-3fa9c1d2-31`: role, number, key and attempt, sorted as they were drawn."""
     return f"{claim.role.value}-{claim.number:05d}-{claim.candidate.key[:8]}-{attempt}"
@@ -47,8 +66,11 @@ def settings(claim: LeasedCandidate) -> dict[str, Scalar]:
 
 def figures(claim: LeasedCandidate, epoch: Epoch) -> dict[str, float]:
     """An epoch's figures by name, in the ledger's units; the gate's use of an expert is
-    `usage/<family>`. What was not measured, or is not finite, is left out."""
+    `usage/<family>`, a metric that the ledger has no column for `metrics/<name>`. What was
+    not measured, or is not finite, is left out."""
     found = {name: getattr(epoch, name) for name in _FIGURES}
+    others = {name: value for name, value in epoch.metrics.items() if name not in found}
+    found |= {f"metrics/{name}": value for name, value in others.items()}
     for family, share in zip(claim.candidate.families, epoch.usage, strict=False):
         found[f"usage/{_plain(family)}"] = share
     return _finite(found)

@@ -7,7 +7,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import Metric, Param
 
-from nas.campaign.trackers.base import Recorder, figures, results, settings, title
+from nas.campaign.trackers.base import Tracker, figures, results, settings, title
 from nas.ledger import LeasedCandidate, Ledger
 from nas.schema import Epoch, Outcome, Status
 from nas.schema.visible import visible
@@ -17,7 +17,7 @@ _LEFT = "KILLED"
 """What a run becomes whose driver died under it."""
 
 
-class MLflow(Recorder):
+class MLflow(Tracker):
     """Logs where MLflow itself would: `MLFLOW_TRACKING_URI`, else its default in this directory.
 
     Metrics over epochs are the ledger's, with `final/…` at the end; parameters are the gate's

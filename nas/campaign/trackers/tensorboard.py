@@ -1,21 +1,20 @@
 """`--log tensorboard`: one run an attempt, as event files beside the checkpoints."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event
 
-from nas.campaign.trackers.base import Recorder, figures, results, settings, title
+from nas.campaign.trackers.base import Tracker, figures, results, settings, title
 from nas.contained import contained
-from nas.ledger import LeasedCandidate
+from nas.ledger import LeasedCandidate, Ledger
 from nas.schema import Epoch, Outcome, Status
 from nas.schema.visible import visible
 
 
-class TensorBoard(Recorder):
+class TensorBoard(Tracker):
     """Writes `<folder>/<role>-<number>-<key>-<attempt>/events.…`, for `tensorboard --logdir`.
 
     Scalars over epochs are the ledger's, with `final/…` at the end; hyperparameters are the gate's
@@ -24,8 +23,8 @@ class TensorBoard(Recorder):
 
     # Not SummaryWriter: it writes in a thread whose errors nobody sees, and then blocks.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, ledger: Ledger, campaign: str) -> None:
+        self._folder = contained(ledger.files, ledger.campaign(campaign).id, "tensorboard")
         self._open: dict[int, Any] = {}
 
     def __str__(self) -> str:

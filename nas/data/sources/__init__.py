@@ -1,1 +1,1 @@
-"""One module a data set: `check`, `num_classes`, `read`, and `download` where there is one."""
+"""Data sets, one a file, named like the file. See `nas.data.sources.base` for their promises."""

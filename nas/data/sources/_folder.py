@@ -4,6 +4,7 @@ Nobody knows whether the classes survive mirroring, so the images are never mirr
 """
 
 import shlex
+from abc import abstractmethod
 from collections import Counter
 from pathlib import Path
 
@@ -12,10 +13,61 @@ import numpy as np
 from nas.data.layout import HOW, SUFFIXES, Layout, classes, images, loose
 from nas.data.layout import files as walk
 from nas.data.raw import Pool, Raw
+from nas.data.sources.base import Source
 from nas.schema import ProblemError
 
 
-def check(layout: Layout) -> tuple[str, ...]:
+class Folder(Source):
+    how = "put the images there"
+    takes_path = True
+    images_are_files = True
+
+    @abstractmethod
+    def layout(self, where: Path) -> Layout:
+        """Which folders are parts, and which classes. ProblemError for a missing folder."""
+
+    def check(self, where: Path) -> None:
+        """Raises ProblemError for a missing folder, and one that lacks classes or images."""
+        _check(self.layout(where))
+
+    def num_classes(self, where: Path) -> int:
+        return len(_check(self.layout(where)))
+
+    def num_images(self, where: Path) -> int:
+        return len(self.files(where))
+
+    def read(self, where: Path) -> Raw:
+        layout = self.layout(where)
+        names = _check(layout)
+        beside = Counter(
+            path.suffix.lower()
+            for part in layout.parts
+            for path in walk(part)
+            if path.suffix.lower() not in SUFFIXES
+        )
+        return Raw(
+            class_names=names,
+            train=_pool(layout.train, names),
+            val=_pool(layout.val, names) if layout.val else None,
+            test=_pool(layout.test, names) if layout.test else None,
+            val_share=0.15,
+            test_share=0.15,
+            mirror=False,
+            passed_over=tuple(beside.most_common()),
+            loose=loose(layout),
+        )
+
+    def files(self, where: Path) -> tuple[Path, ...]:
+        layout = self.layout(where)
+        names = _check(layout)
+        found = (path for part in layout.parts for name in names for path in images(part / name))
+        return tuple(sorted(found))
+
+    def listed(self, where: Path) -> Raw:
+        return self.read(where)
+
+
+def _check(layout: Layout) -> tuple[str, ...]:
     """The classes; ProblemError for under two, for one with no image, for an unknown one, and for
     validation images of one alone."""
     names = classes(layout.train)
@@ -53,37 +105,6 @@ def check(layout: Layout) -> tuple[str, ...]:
                 " training images validates",
             )
     return names
-
-
-def num_images(layout: Layout) -> int:
-    return len(files(layout))
-
-
-def read(layout: Layout) -> Raw:
-    names = check(layout)
-    beside = Counter(
-        path.suffix.lower()
-        for part in layout.parts
-        for path in walk(part)
-        if path.suffix.lower() not in SUFFIXES
-    )
-    return Raw(
-        class_names=names,
-        train=_pool(layout.train, names),
-        val=_pool(layout.val, names) if layout.val else None,
-        test=_pool(layout.test, names) if layout.test else None,
-        val_share=0.15,
-        test_share=0.15,
-        mirror=False,
-        passed_over=tuple(beside.most_common()),
-        loose=loose(layout),
-    )
-
-
-def files(layout: Layout) -> tuple[Path, ...]:
-    names = check(layout)
-    found = (path for part in layout.parts for name in names for path in images(part / name))
-    return tuple(sorted(found))
 
 
 def _has_images(where: Path) -> bool:

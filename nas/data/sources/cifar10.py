@@ -1,43 +1,27 @@
 """CIFAR-10 (Krizhevsky 2009)."""
 
-from pathlib import Path
+from typing import Any
 
-from nas.data.raw import Raw
-from nas.data.sources import _cifar
-
-FOLDER = "cifar-10-batches-py"
-FILES = (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch", "batches.meta", "readme.html")
-"""As published; the last is a text that nothing reads."""
+from nas.data.sources._cifar import Cifar
 
 
-def check(where: Path) -> None:
-    _cifar.check(where, "cifar10", FOLDER)
+class Cifar10(Cifar):
+    """As published, read by torchvision."""
 
+    about = "60,000 photographs, 32×32, 10 classes"
+    how = "nas data get cifar10"
+    download_size = "170 MB"
+    classes = 10
+    folder = "cifar-10-batches-py"
+    published = (
+        *(f"data_batch_{n}" for n in range(1, 6)),
+        "test_batch",
+        "batches.meta",
+        "readme.html",
+    )
 
-def num_classes(where: Path) -> int:
-    return 10
+    @staticmethod
+    def torchvision() -> Any:
+        from torchvision.datasets import CIFAR10
 
-
-def num_images(where: Path) -> int:
-    return 60_000
-
-
-def read(where: Path) -> Raw:
-    from torchvision.datasets import CIFAR10
-
-    return _cifar.read(where, "cifar10", CIFAR10)
-
-
-def files(where: Path) -> tuple[Path, ...]:
-    return _cifar.files(where / FOLDER, FILES)
-
-
-def listed(where: Path) -> None:
-    """Its images are rows of a few files."""
-
-
-def download(where: Path) -> None:
-    """Fetches the set into `where`, for `nas data get`; needs a network."""
-    from torchvision.datasets import CIFAR10
-
-    CIFAR10(where, download=True)
+        return CIFAR10

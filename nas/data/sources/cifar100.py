@@ -1,43 +1,22 @@
 """CIFAR-100 (Krizhevsky 2009)."""
 
-from pathlib import Path
+from typing import Any
 
-from nas.data.raw import Raw
-from nas.data.sources import _cifar
-
-FOLDER = "cifar-100-python"
-FILES = ("train", "test", "meta", "file.txt~")
-"""As published; the last is a text that nothing reads."""
+from nas.data.sources._cifar import Cifar
 
 
-def check(where: Path) -> None:
-    _cifar.check(where, "cifar100", FOLDER)
+class Cifar100(Cifar):
+    """As published, read by torchvision."""
 
+    about = "60,000 photographs, 32×32, 100 classes"
+    how = "nas data get cifar100"
+    download_size = "169 MB"
+    classes = 100
+    folder = "cifar-100-python"
+    published = ("train", "test", "meta", "file.txt~")
 
-def num_classes(where: Path) -> int:
-    return 100
+    @staticmethod
+    def torchvision() -> Any:
+        from torchvision.datasets import CIFAR100
 
-
-def num_images(where: Path) -> int:
-    return 60_000
-
-
-def read(where: Path) -> Raw:
-    from torchvision.datasets import CIFAR100
-
-    return _cifar.read(where, "cifar100", CIFAR100)
-
-
-def files(where: Path) -> tuple[Path, ...]:
-    return _cifar.files(where / FOLDER, FILES)
-
-
-def listed(where: Path) -> None:
-    """Its images are rows of a few files."""
-
-
-def download(where: Path) -> None:
-    """Fetches the set into `where`, for `nas data get`; needs a network."""
-    from torchvision.datasets import CIFAR100
-
-    CIFAR100(where, download=True)
+        return CIFAR100

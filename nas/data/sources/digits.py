@@ -6,40 +6,36 @@ from pathlib import Path
 import numpy as np
 
 from nas.data.raw import Pool, Raw
+from nas.data.sources.base import Source
+
+STRETCHED = "scikit-learn's grey levels 0…16 were taken as 0…255"
 
 
-def check(where: Path) -> None:
+class Digits(Source):
     """They ship inside scikit-learn."""
 
+    about = "1,797 handwritten digits, 8×8, from scikit-learn"
+    images = 1_797
+    pixels = f"{STRETCHED}."
 
-def num_classes(where: Path) -> int:
-    return 10
+    def num_classes(self, where: Path) -> int:
+        return 10
 
+    def read(self, where: Path) -> Raw:
+        """1,797 images `(1, 8, 8)`, grey levels 0…16 stretched to 0…255; split 60/20/20."""
+        from sklearn.datasets import load_digits
 
-def num_images(where: Path) -> int:
-    return 1_797
+        digits = load_digits()
+        images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]
+        return Raw(
+            class_names=tuple(str(n) for n in range(10)),
+            train=Pool(images, digits.target.astype(np.int64)),
+            val_share=0.2,
+            test_share=0.2,
+            mirror=False,
+        )
 
-
-def read(where: Path) -> Raw:
-    """1,797 images `(1, 8, 8)`, grey levels 0…16 stretched to 0…255; split 60/20/20."""
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]
-    return Raw(
-        class_names=tuple(str(n) for n in range(10)),
-        train=Pool(images, digits.target.astype(np.int64)),
-        val_share=0.2,
-        test_share=0.2,
-        mirror=False,
-    )
-
-
-def files(where: Path) -> tuple[Path, ...]:
-    package = find_spec("sklearn")  # without importing it, which takes a second
-    folders = package.submodule_search_locations if package else None
-    return tuple(Path(folders[0], "datasets", "data").glob("digits.csv*")) if folders else ()
-
-
-def listed(where: Path) -> None:
-    """Its images are rows of one table."""
+    def files(self, where: Path) -> tuple[Path, ...]:
+        package = find_spec("sklearn")  # without importing it, which takes a second
+        folders = package.submodule_search_locations if package else None
+        return tuple(Path(folders[0], "datasets", "data").glob("digits.csv*")) if folders else ()

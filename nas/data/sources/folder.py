@@ -6,31 +6,15 @@ and `PATH/test`, by any of their common names; a part that is missing is split o
 
 from pathlib import Path
 
-from nas.data.layout import guess
-from nas.data.raw import Raw
-from nas.data.sources import _folder
+from nas.data.layout import Layout, guess
+from nas.data.sources._folder import Folder
 
 
-def check(where: Path) -> None:
-    """Raises ProblemError for a missing folder, an ambiguous one, and one that lacks images."""
-    _folder.check(guess(where))
+class ImageFolder(Folder):
+    """`folder:PATH`: whichever of the two layouts the folder has."""
 
+    about = "your own images: PATH/CLASS/*.jpg, or PATH/train, PATH/val and PATH/test of that form"
 
-def num_classes(where: Path) -> int:
-    return len(_folder.check(guess(where)))
-
-
-def num_images(where: Path) -> int:
-    return _folder.num_images(guess(where))
-
-
-def read(where: Path) -> Raw:
-    return _folder.read(guess(where))
-
-
-def files(where: Path) -> tuple[Path, ...]:
-    return _folder.files(guess(where))
-
-
-def listed(where: Path) -> Raw:
-    return read(where)
+    def layout(self, where: Path) -> Layout:
+        """Raises ProblemError for an ambiguous folder too."""
+        return guess(where)

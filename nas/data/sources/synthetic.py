@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.data.raw import Pool, Raw
+from nas.data.sources.base import Source
 
 DOMAINS = ("orientation", "texture", "shape", "colour")
 CLASSES_PER_DOMAIN = 4
@@ -31,43 +32,31 @@ def domain(label: int) -> int:
     return label // CLASSES_PER_DOMAIN
 
 
-def check(where: Path) -> None:
-    """It is made, not read."""
+class Synthetic(Source):
+    """100 images of each class, drawn from a fixed seed."""
 
+    about = "16 procedural classes in 4 domains, for ground truth"
+    images = len(DOMAINS) * CLASSES_PER_DOMAIN * IMAGES_PER_CLASS
 
-def num_classes(where: Path) -> int:
-    return len(DOMAINS) * CLASSES_PER_DOMAIN
+    def num_classes(self, where: Path) -> int:
+        return len(DOMAINS) * CLASSES_PER_DOMAIN
 
-
-def num_images(where: Path) -> int:
-    return num_classes(where) * IMAGES_PER_CLASS
-
-
-def read(where: Path) -> Raw:
-    """1,600 images `(3, 32, 32)`, the same every time; split 60/20/20 by the task's seed."""
-    rng = np.random.default_rng(0)
-    labels = np.repeat(np.arange(num_classes(where)), IMAGES_PER_CLASS)
-    images = np.concatenate([_draw(label, rng) for label in range(num_classes(where))])
-    noisy = images + rng.normal(0, 0.03, images.shape)
-    kinds = ("0°", "45°", "90°", "135°"), ("2", "4", "6", "8"), _SHAPES, _HUES
-    return Raw(
-        class_names=tuple(
-            f"{name} {kind}" for name, row in zip(DOMAINS, kinds, strict=True) for kind in row
-        ),
-        train=Pool(np.rint(noisy.clip(0, 1) * 255).astype(np.uint8), labels.astype(np.int64)),
-        val_share=0.2,
-        test_share=0.2,
-        mirror=False,  # a mirrored 45° grating is a 135° one
-    )
-
-
-def files(where: Path) -> tuple[Path, ...]:
-    """It is computed."""
-    return ()
-
-
-def listed(where: Path) -> None:
-    """It is computed."""
+    def read(self, where: Path) -> Raw:
+        """1,600 images `(3, 32, 32)`, the same every time; split 60/20/20 by the task's seed."""
+        rng = np.random.default_rng(0)
+        labels = np.repeat(np.arange(self.num_classes(where)), IMAGES_PER_CLASS)
+        images = np.concatenate([_draw(label, rng) for label in range(self.num_classes(where))])
+        noisy = images + rng.normal(0, 0.03, images.shape)
+        kinds = ("0°", "45°", "90°", "135°"), ("2", "4", "6", "8"), _SHAPES, _HUES
+        return Raw(
+            class_names=tuple(
+                f"{name} {kind}" for name, row in zip(DOMAINS, kinds, strict=True) for kind in row
+            ),
+            train=Pool(np.rint(noisy.clip(0, 1) * 255).astype(np.uint8), labels.astype(np.int64)),
+            val_share=0.2,
+            test_share=0.2,
+            mirror=False,  # a mirrored 45° grating is a 135° one
+        )
 
 
 def _draw(label: int, rng: np.random.Generator) -> Array:

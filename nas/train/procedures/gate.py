@@ -10,8 +10,8 @@ from torch.nn import functional
 from nas.compute import peak_memory
 from nas.data.batches import Data, Split, batch_indices
 from nas.faults import BuildError, NonFiniteLossError
-from nas.moe import balance_loss
 from nas.schema import Epoch, Recipe
+from nas.train.auxiliary import AuxiliaryLosses
 from nas.train.batchnorm import reestimate
 from nas.train.mixture import as_mixture
 from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
@@ -28,8 +28,8 @@ class GateTraining(Procedure):
     their answers is given, so an epoch costs the gate alone, and their BatchNorm stays as it is bit
     for bit. The gate learns on images that the experts have not seen where the task holds any out,
     else on their own training images; without augmentation, for an answer belongs to one picture.
-    The objective is the joint one: cross-entropy against smoothed labels and `balance_weight` times
-    the load-balancing loss. A batch is never split: the gate alone keeps a gradient.
+    The objective is the joint one: cross-entropy against smoothed labels and the
+    recipe's auxiliary losses. A batch is never split: the gate alone keeps a gradient.
 
     `answers`: what the experts say, by split `held` and `val`, float32 `(N, E, C)`.
     """
@@ -64,6 +64,7 @@ class GateTraining(Procedure):
             parameter.requires_grad_(False)
         for parameter in mixture.gate.parameters():
             parameter.requires_grad_(True)
+        self._losses = AuxiliaryLosses(recipe)
         self.optimizer = build_optimizer(self.model, recipe)
         self._fit: Split = data.held if data.held is not None else data.train
         self._answers = answers
@@ -104,6 +105,7 @@ class GateTraining(Procedure):
             gate_lr=rate(self.optimizer, "gate"),
             temperature=None if temperature is None else float(temperature.detach()),
             gate_entropy=val.gate_entropy,
+            metrics=val.metrics,
             usage=val.usage,
             images_per_second=images / (trained - start),
             seconds=awake() - start,
@@ -138,11 +140,11 @@ class GateTraining(Procedure):
         self.optimizer.zero_grad(set_to_none=True)
         with self.compute.autocast():
             out = self._mixture.mixture(self.compute.images(x))
-        balance = balance_loss(out.weights.float(), out.probs.float())
+        auxiliary, balance = self._losses(out)
         loss = functional.cross_entropy(
             out.logits.float(), labels, label_smoothing=self.recipe.label_smoothing
         )
-        loss = loss + self.recipe.balance_weight * balance
+        loss = loss + auxiliary
         loss.backward()  # type: ignore[no-untyped-call]
         gate = self._mixture.gate.parameters()
         norm = nn.utils.clip_grad_norm_(gate, self.recipe.clip_norm)

@@ -8,8 +8,8 @@ from torch.nn import functional
 from nas.compute import peak_memory
 from nas.data.batches import Data
 from nas.faults import NonFiniteLossError
-from nas.moe import balance_loss
 from nas.schema import Epoch, Recipe
+from nas.train.auxiliary import AuxiliaryLosses
 from nas.train.batchnorm import reestimate
 from nas.train.mixture import as_mixture
 from nas.train.mixup import Mixed, mix
@@ -23,10 +23,11 @@ from nas.working_time import awake
 class JointTraining(Procedure):
     """The published MoE4 recipe without its mistakes; trains a plain model as well.
 
-    Objective: cross-entropy against smoothed, mixed targets, plus `balance_weight` times the
-    load-balancing loss of a mixture. With micro-batches the balance loss and BatchNorm see the
-    pieces, the gradient is still the whole batch's. The training accuracy is that of the mixed,
-    augmented images as they were trained on, so it lies below the validation accuracy early on.
+    Objective: cross-entropy against smoothed, mixed targets, plus a mixture's auxiliary losses: its
+    load-balancing loss times `balance_weight`, and those that the recipe's `losses` name. With
+    micro-batches the auxiliary losses and BatchNorm see the pieces, the gradient is still the whole
+    batch's. The training accuracy is that of the mixed, augmented images as they were trained on,
+    so it lies below the validation accuracy early on.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class JointTraining(Procedure):
             tick=tick,
         )
         self._mixture = as_mixture(self.model)
+        self._losses = AuxiliaryLosses(recipe)
         self.optimizer = build_optimizer(self.model, recipe)
         # Reading the loss back waits for the device, so on CUDA it is looked at now and then.
         self._check_every = 25 if device.type == "cuda" else 1
@@ -81,6 +83,7 @@ class JointTraining(Procedure):
             gate_lr=rate(self.optimizer, "gate"),
             temperature=self._temperature(),
             gate_entropy=val.gate_entropy,
+            metrics=val.metrics,
             usage=val.usage,
             images_per_second=images / (trained - start),
             seconds=awake() - start,
@@ -126,9 +129,9 @@ class JointTraining(Procedure):
             batch.images.tensor_split(pieces), batch.targets.tensor_split(pieces), strict=True
         ):
             share = len(x) / size
-            logits, balance = self._forward(x)
+            logits, auxiliary, balance = self._forward(x)
             loss = functional.cross_entropy(logits.float(), targets)
-            loss = loss + self.recipe.balance_weight * balance
+            loss = loss + auxiliary
             (share * loss).backward()  # type: ignore[no-untyped-call]
             figures[0] += share * loss.detach()
             figures[1] += share * balance.detach()
@@ -139,13 +142,15 @@ class JointTraining(Procedure):
         figures[2] = batch.hits(torch.cat(predictions)) / size
         return figures
 
-    def _forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits `(B, C)` and the balance loss, 0 for a plain model."""
+    def _forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits `(B, C)`, the weighted auxiliary losses and the balance loss; 0 for a plain
+        model."""
         with self.compute.autocast():
             if self._mixture is None:
-                return self.model(x), x.new_zeros(())
+                none = x.new_zeros(())
+                return self.model(x), none, none
             out = self._mixture.mixture(x)
-        return out.logits, balance_loss(out.weights.float(), out.probs.float())
+        return out.logits, *self._losses(out)
 
     def _temperature(self) -> float | None:
         temperature = getattr(self._mixture.gate, "temperature", None) if self._mixture else None

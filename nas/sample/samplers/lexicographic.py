@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, count
-from typing import ClassVar
 
 import numpy as np
 
@@ -19,8 +18,6 @@ class LexicographicSampler(Sampler):
     the second, and so on, so that n draws cover as many subsets as n published ones. The seed is
     without influence.
     """
-
-    name: ClassVar[str] = "lexicographic"
 
     def _reset(self) -> None:
         self._walks: dict[tuple[int, ...], Iterator[Point]] = {}

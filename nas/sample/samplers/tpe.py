@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nas.sample.grid import Grid, Point
-from nas.sample.uniform import UniformSampler
+from nas.sample.samplers.uniform import UniformSampler
 from nas.schema import Phase, ProblemError, Record, Space
 
 STARTUP = 10
@@ -41,7 +41,6 @@ class TPESampler(UniformSampler):
     uniform undrawn point is taken. Until there are ten results every draw is uniform.
     """
 
-    name: ClassVar[str] = "tpe"
     uses_results: ClassVar[bool] = True
     selection_bias: ClassVar[str] = "what did well"
 

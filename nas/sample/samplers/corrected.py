@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from nas.sample.grid import Point
-from nas.sample.two_arms import Mixture, TwoArmSampler
+from nas.sample.samplers._two_arms import Mixture, TwoArmSampler
 from nas.schema import ExpertChoice, Phase, Record, Space
 
 Order = Callable[[Sequence[Record]], Iterable[int]]
@@ -27,7 +27,6 @@ class SurrogateSampler(TwoArmSampler):
     control arm take it.
     """
 
-    name: ClassVar[str] = "corrected"
     uses_results: ClassVar[bool] = True
     selection_bias: ClassVar[str] = "what the screen and results so far rank first"
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from nas.sample.grid import Point
-from nas.sample.two_arms import Mixture, TwoArmSampler
+from nas.sample.samplers._two_arms import Mixture, TwoArmSampler
 from nas.schema import ExpertChoice, Phase, Record, Space
 
 
@@ -17,7 +17,6 @@ class TopKWithControls(TwoArmSampler):
     arm has nothing left only the other goes on; other settings of chosen mixtures are never drawn.
     """
 
-    name: ClassVar[str] = "screen"
     selection_bias: ClassVar[str] = "what the screen scored best"
 
     def __init__(

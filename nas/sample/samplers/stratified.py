@@ -32,7 +32,6 @@ class StratifiedSampler(Sampler):
     A preferred family's draw weighs half of another's, so level weights draw it twice as often.
     """
 
-    name: ClassVar[str] = "stratified"
     can_prefer: ClassVar[bool] = True
 
     def _reset(self) -> None:

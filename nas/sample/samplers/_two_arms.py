@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from nas.sample.grid import Point
-from nas.sample.stratified import StratifiedSampler
+from nas.sample.samplers.stratified import StratifiedSampler
 from nas.schema import Assignment, ExpertChoice
 
 Mixture = tuple[tuple[int, ...], tuple[int, ...]]

@@ -8,11 +8,14 @@ notice.
 
 import shutil
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from nas.execute.base import Driver, Executor
 from nas.execute.dispatch import AHEAD, Dispatcher
 from nas.execute.ray_session import ray_session
+from nas.schema import ProblemError
 
 
 class RayExecutor(Executor):
@@ -24,6 +27,16 @@ class RayExecutor(Executor):
 
     RECYCLE = 500
     """Trials in one `tune.run`."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Raises ProblemError where Ray is not installed."""
+        if find_spec("ray") is None:
+            raise ProblemError(
+                "Ray is not installed",
+                where="--executor",
+                fix="type `pip install 'ray[tune]'`, or take --executor local",
+            )
+        super().__init__(**settings)
 
     def run(self, driver: Driver) -> None:
         dispatcher = Dispatcher(driver, self)

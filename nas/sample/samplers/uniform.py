@@ -1,7 +1,6 @@
 """Uniform sampling without replacement."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -19,8 +18,6 @@ class UniformSampler(Sampler):
     and the last point of a space costs what the first does. The order of the records is without
     influence.
     """
-
-    name: ClassVar[str] = "uniform"
 
     def _reset(self) -> None:
         self._undrawn: dict[tuple[int, ...], RemainingPoints] = {}

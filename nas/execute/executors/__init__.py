@@ -1,0 +1,1 @@
+"""Executors, one a file, named like the file. See `nas.execute.base` for what each promises."""

@@ -1,0 +1,19 @@
+"""How strongly a model's first batch moves it: a zero-cost proxy."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas.measure.instruments.base import Instrument
+
+
+class GradNorm(Instrument):
+    """The Euclidean norms of all parameters' gradients, added up (Abdelfattah and others 2021,
+    arXiv 2101.08134): of the cross-entropy in training mode."""
+
+    def measure(self, model: nn.Module, images: Tensor, labels: Tensor) -> float:
+        model.train()
+        model.zero_grad(set_to_none=True)
+        loss = functional.cross_entropy(model(images), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        return float(sum(gradient.float().norm() for gradient in gradients))

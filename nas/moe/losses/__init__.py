@@ -1,0 +1,1 @@
+"""Auxiliary losses, one a file, named like the file. See `nas.moe.routing` for what each gets."""

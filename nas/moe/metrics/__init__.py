@@ -1,0 +1,1 @@
+"""Metrics of routing, one a file, named like the file. See `nas.moe.routing` for what each gets."""

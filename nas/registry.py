@@ -1,0 +1,124 @@
+"""One file adds one thing: what a package offers by its files, listed without importing any.
+
+A package of things (`nas/sample/samplers`, say) holds one module a thing, named like the thing.
+Modules whose names begin with `_` are helpers, and `base` holds the contract.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from inspect import isfunction
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import TypeVar
+
+from nas.schema.problem import ProblemError, UsageError, did_you_mean
+
+T = TypeVar("T")
+
+_NAS = Path(__file__).resolve().parent
+_CONTRACT = "base"
+
+
+class Registry:
+    """The things of one kind, by name."""
+
+    def __init__(self, package: str, kind: str, *, option: str = "", dashed: bool = False) -> None:
+        """`package`: whose modules they are; `kind`: what one is called in a message; `option`:
+        where a person names it; `dashed`: whether its name has `-` where its module has `_`, as
+        names have that are typed on a command line."""
+        self.package = package
+        self.kind = kind
+        self.option = option
+        self._dashed = dashed
+
+    def names(self) -> tuple[str, ...]:
+        """All of them, sorted; none is imported."""
+        return tuple(sorted(self._modules()))
+
+    def check(self, name: str) -> None:
+        """Raises UsageError, with the nearest names, where there is none of that name."""
+        if name not in self._modules():
+            raise UsageError(
+                f"no {self.kind} is called {name!r}",
+                where=self.option,
+                fix=did_you_mean(name, self.names()),
+            )
+
+    def subclass(self, name: str, contract: type[T]) -> type[T]:
+        """The class that the module of that name defines of a contract.
+
+        Raises UsageError for an unknown name, and ProblemError for a module that does not define
+        exactly one such class, or that needs a package which is not installed.
+        """
+        module = self._import(name)
+        found = [
+            value
+            for value in _defined(module)
+            if isinstance(value, type) and issubclass(value, contract)
+        ]
+        return self._only(found, module, f"class that extends {contract.__name__}")
+
+    def function(self, name: str) -> Callable[..., object]:
+        """The public function that the module of that name defines; raises as `subclass`."""
+        module = self._import(name)
+        return self._only(list(filter(isfunction, _defined(module))), module, "public function")
+
+    def _modules(self) -> dict[str, str]:
+        """Module by name."""
+        found = [module.name for module in iter_modules(self._folders())]
+        return {
+            module.replace("_", "-") if self._dashed else module: module
+            for module in found
+            if module != _CONTRACT and not module.startswith("_")
+        }
+
+    def _folders(self) -> list[str]:
+        # An imported package says itself where its modules lie. To import one only to list it
+        # would cost what its parents import: torch, mostly.
+        if self.package in sys.modules:
+            return list(sys.modules[self.package].__path__)
+        return [str(_NAS.joinpath(*self.package.split(".")[1:]))]
+
+    def _import(self, name: str) -> ModuleType:
+        self.check(name)
+        try:
+            return import_module(f"{self.package}.{self._modules()[name]}")
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing in ("", "nas"):
+                raise
+            raise ProblemError(
+                f"the {self.kind} {name} needs the package {missing}, which is not installed",
+                where=self.option,
+                fix=f"type: pip install {missing}",
+            ) from error
+
+    def _only(self, found: list[T], module: ModuleType, what: str) -> T:
+        if len(found) != 1:
+            raise ProblemError(
+                f"a file of a {self.kind} defines one {what}, and this one defines {len(found)}",
+                where=module.__file__ or module.__name__,
+                fix="see docs/extending.md",
+            )
+        return found[0]
+
+
+def _defined(module: ModuleType) -> list[object]:
+    """The public values of a module that are its own, not imported."""
+    return [
+        value
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    ]
+
+
+SAMPLERS = Registry("nas.sample.samplers", "sampler", option="--sampler", dashed=True)
+EXECUTORS = Registry("nas.execute.executors", "executor", option="--executor", dashed=True)
+TRACKERS = Registry("nas.campaign.trackers", "log", option="--log", dashed=True)
+DATA_SETS = Registry("nas.data.sources", "data set", option="--dataset", dashed=True)
+PROCEDURES = Registry("nas.train.procedures", "training procedure")
+LOSSES = Registry("nas.moe.losses", "loss")
+METRICS = Registry("nas.moe.metrics", "metric")
+INSTRUMENTS = Registry("nas.measure.instruments", "instrument")

@@ -1,0 +1,198 @@
+"""One file adds one thing: each file that docs/extending.md prints, added and used."""
+
+import json
+import pstats
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from added_files import place
+from campaign_bench import Bench, ok
+from executor_contract import ScriptedDriver
+from ledger_maker import Maker
+from torch import nn
+from train_samples import MIXTURE
+
+import nas.data
+from nas.campaign.tracking import make_recorder
+from nas.data.batches import Data
+from nas.execute import make_executor
+from nas.measure import figures
+from nas.moe import Routing, loss, metrics
+from nas.registry import LOSSES
+from nas.schema import Epoch, Recipe, Status, Task, UsageError
+from nas.train import load_model, procedure
+from nas.train.seeding import seed_everything
+
+Add = Callable[..., None]
+CPU = torch.device("cpu")
+
+
+def train(few: Data, name: str = "joint", **recipe: object) -> tuple[list[Epoch], list[nn.Module]]:
+    """A small mixture's epochs, and its experts as each of them left them."""
+    settings = {"epochs": 2, "batch_size": 20, "lr": 3e-3, "mixup_alpha": 0.0} | recipe
+    seed_everything(0, epoch=0)
+    model = load_model(MIXTURE, 10)
+    training = procedure(name)(model, few, Recipe.model_validate(settings), device=CPU, seed=0)
+    epochs, weights = [], [model.experts[0][0].weight.clone()]  # type: ignore[index, union-attr]
+    for epoch in training.events():
+        epochs.append(epoch)
+        weights.append(model.experts[0][0].weight.clone())  # type: ignore[index, union-attr]
+    return epochs, weights  # type: ignore[return-value]
+
+
+def test_a_sampler_draws_in_a_campaign(add: Add, tmp_path: Path) -> None:
+    add("nas/sample/samplers/first_undrawn.py")
+    bench = Bench(tmp_path, sampler="first-undrawn", trials=17)
+    bench.run(ok)
+    drawn = [(trial.candidate.families, trial.candidate.choices) for trial in bench.trials]
+    pairs = [("f0", f"f{n}") for n in range(1, 6)] + [("f1", f"f{n}") for n in range(2, 6)]
+    assert drawn[:9] == [(pair, {"mixing": "soft"}) for pair in pairs]
+    assert drawn[15:] == [(pair, {"mixing": "top1"}) for pair in pairs[:2]]
+
+
+def test_a_sampler_is_a_choice_of_the_command_line(tmp_path: Path) -> None:
+    path = "nas/sample/samplers/first_undrawn.py"
+    _, _, folder = place(path, "raise AssertionError('help imports no sampler')", tmp_path)
+    code = (
+        "import sys, nas.sample.samplers as s\n"
+        f"s.__path__.append({str(folder)!r})\n"
+        "from nas.cli import complete\n"
+        "from nas.registry import SAMPLERS\n"
+        "print(complete.registered(SAMPLERS)(None, 'fi'))\n"
+        "from nas.cli.__main__ import main\n"
+        "sys.argv = ['nas', 'search', '--help']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    completed, _, shown = done.stdout.partition("\n")
+    assert completed == "['first-undrawn']", done.stderr
+    assert "first-undrawn" in shown
+
+
+def test_an_executor_runs_trials(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add("nas/execute/executors/profiled.py")
+    monkeypatch.chdir(tmp_path)
+    executor = make_executor("profiled")
+    executor.evaluate = "fake_evaluate:evaluate"
+    driver = ScriptedDriver(["ok 2", "ok 1"], tmp_path / "trials")
+    executor.run(driver)
+    assert [outcome.status for outcome in driver.outcomes.values()] == [Status.OK, Status.OK]
+    profile = pstats.Stats("nas.prof")
+    assert any(name == "evaluate" for _, _, name in profile.stats)  # type: ignore[attr-defined]
+
+
+def test_a_tracker_gets_every_epoch_and_end(add: Add, tmp_path: Path) -> None:
+    add("nas/campaign/trackers/jsonl.py")
+    bench = Bench(tmp_path, trials=2)
+    driver = bench.drive()
+    driver.recorder = make_recorder("jsonl", bench.ledger, "c", bench.messages.append)
+    bench.run(ok, driver)
+    driver.recorder.close()
+    path = tmp_path / "runs.files" / "1" / "log.jsonl"
+    assert f"logging to JSON lines: {path}" in bench.messages
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line.get("epoch", line.get("outcome")) for line in lines] == [1, 2, "ok"] * 2
+    assert {line["val_acc"] for line in lines if "epoch" in line} == {0.5}
+
+
+def test_a_data_set_is_loaded_by_name(add: Add, tmp_path: Path) -> None:
+    add("nas/data/sources/stripes.py")
+    assert "stripes" in [source.typed for source in nas.data.describe()]
+    nas.data.check("stripes", tmp_path)
+    assert nas.data.num_classes("stripes", tmp_path) == 2
+    data = nas.data.load(
+        Task(dataset="stripes"), image_size=8, channels=1, root=tmp_path, device=CPU
+    )
+    assert (len(data.train), len(data.val), len(data.test)) == (120, 40, 40)
+    ((x, labels),) = data.val.batches(1000)
+    constant_along = (x.std(dim=3) < 1e-6).all(dim=(1, 2))
+    assert torch.equal(constant_along, labels == 0)
+
+
+def test_a_procedure_trains(add: Add, few: Data) -> None:
+    add("nas/train/procedures/gate_first.py")
+    epochs, weights = train(few, "gate_first")
+    assert [epoch.epoch for epoch in epochs] == [1, 2]
+    assert torch.equal(weights[1], weights[0])  # type: ignore[arg-type]
+    assert not torch.equal(weights[2], weights[1])  # type: ignore[arg-type]
+
+
+def test_a_loss_by_hand(add: Add) -> None:
+    add("nas/moe/losses/importance.py")
+    # Sums (1.5, 0.5): mean 1, variance ¼.
+    weights = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
+    assert float(loss("importance")(Routing(weights, weights))) == pytest.approx(0.25)
+
+
+def test_a_loss_enters_training_with_its_weight(add: Add, few: Data) -> None:
+    with pytest.raises(UsageError, match="no loss is called 'importance'"):
+        train(few, losses={"importance": 1.0})
+    add("nas/moe/losses/importance.py")
+    [without, _], _ = train(few)
+    [unweighted, _], _ = train(few, losses={"importance": 0.0})
+    [weighted, _], _ = train(few, losses={"importance": 5.0})
+    assert unweighted.train_loss == without.train_loss
+    assert weighted.train_loss > without.train_loss
+    assert weighted.usage != without.usage
+
+
+def test_a_space_names_a_loss_that_is_there(add: Add) -> None:
+    from pydantic import ValidationError
+
+    from nas.space.file_schema import FileRecipe
+
+    with pytest.raises(ValidationError, match="unknown loss 'importance'"):
+        FileRecipe.model_validate({"losses": {"importance": 1.0}})
+    add("nas/moe/losses/importance.py")
+    recipe = FileRecipe.model_validate({"losses": {"importance": 1.0}})
+    assert recipe.model_dump()["losses"] == {"importance": 1.0}
+    assert "losses" not in FileRecipe().model_dump()  # so that candidates keep their keys
+    with pytest.raises(ValidationError, match="balance_weight"):
+        FileRecipe.model_validate({"losses": {"balance": 1.0}})
+
+
+@pytest.mark.parametrize("name", LOSSES.names())
+def test_every_loss_is_a_finite_scalar_with_a_gradient(name: str) -> None:
+    logits = torch.randn(32, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    value = loss(name)(Routing(logits.softmax(1), logits.softmax(1)))
+    assert value.shape == ()
+    value.backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+    assert logits.grad.any()
+
+
+def test_a_metric_is_computed_at_every_evaluation(add: Add, few: Data, tmp_path: Path) -> None:
+    from nas.campaign.trackers.base import figures as tracked
+
+    add("nas/moe/metrics/top_weight.py")
+    epochs, _ = train(few)
+    assert all(1 / 3 <= epoch.metrics["top_weight"] <= 1 for epoch in epochs)
+    assert all(epoch.metrics["gate_entropy"] == epoch.gate_entropy for epoch in epochs)
+    shown = tracked(Maker(tmp_path / "runs.db").draw("ant_s"), epochs[0])
+    assert shown["metrics/top_weight"] == epochs[0].metrics["top_weight"]
+    assert "metrics/gate_entropy" not in shown
+
+
+def test_every_metric_gives_one_finite_figure_an_image() -> None:
+    probs = torch.randn(7, 4, generator=torch.Generator().manual_seed(0)).softmax(1)
+    for metric in metrics().values():
+        values = metric(Routing(probs, probs))
+        assert values.shape == (7,)
+        assert values.isfinite().all()
+
+
+def test_an_instrument_measures(add: Add) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False), nn.ReLU())
+    nn.init.zeros_(model[1].weight)  # type: ignore[arg-type]
+    images, labels = torch.randn(8, 1, 2, 2), torch.arange(8) % 2
+    assert "initial_loss" not in figures(model, images, labels)
+    add("nas/measure/instruments/initial_loss.py")
+    found = figures(model, images, labels)
+    assert found["initial_loss"] == pytest.approx(torch.log(torch.tensor(2.0)).item())
