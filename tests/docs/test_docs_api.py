@@ -21,7 +21,6 @@ ELSEWHERE = {
     "nas.ledger.migrations": "run by Alembic",
 }
 """What has no page, and why."""
-CONTRACTS: dict[str, tuple[str, str]] = {}
 PLAIN = {"Frozen", "OmitDefaults", "Generic[T]", "Protocol", "Exception", "ABC"}
 """Bases that say nothing of a class's own methods."""
 
@@ -50,14 +49,13 @@ def parsed(name: str) -> ast.Module:
     return ast.parse(modules()[name].read_text())
 
 
-def public(tree: ast.Module, known: set[str]) -> Iterator[tuple[str, bool]]:
+def public(tree: ast.Module) -> Iterator[tuple[str, bool]]:
     """Public functions, classes and methods of a module, and whether each has a docstring; not the
-    functions in `known`, nor methods of a class with a base that may document them."""
+    methods of a class with a base that may document them."""
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
             continue
-        if node.name not in known:
-            yield node.name, bool(ast.get_docstring(node))
+        yield node.name, bool(ast.get_docstring(node))
         if isinstance(node, ast.ClassDef) and {ast.unparse(b) for b in node.bases} <= PLAIN:
             for inner in node.body:
                 if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
@@ -88,16 +86,5 @@ def test_every_public_name_of_a_room_has_a_docstring(room: str) -> None:
             continue
         tree = parsed(name)
         bare += [] if ast.get_docstring(tree) else [name]
-        bare += [f"{name}.{where}" for where, doc in public(tree, contract(name)) if not doc]
+        bare += [f"{name}.{where}" for where, doc in public(tree) if not doc]
     assert bare == []
-
-
-def contract(name: str) -> set[str]:
-    """What a module's functions are documented by in place of docstrings of their own: the
-    documented methods of the protocol that its package's modules fulfil."""
-    for package, (module, protocol) in CONTRACTS.items():
-        if name.startswith(f"{package}."):
-            prefix = f"{protocol}."
-            documented = {where for where, doc in public(parsed(module), set()) if doc}
-            return {w.removeprefix(prefix) for w in documented if w.startswith(prefix)}
-    return set()
