@@ -136,12 +136,12 @@ def _write_page(path: Path, ledger: Ledger, campaign: str | None) -> None:
 
     with (
         working("writing the page"),
-        StatsProcess() as beside,
+        StatsProcess() as stats,
     ):  # loads its libraries while this process loads its own
         from nas.report.page import page
 
-        size = write(path, page(ledger, campaign, beside=beside))
-    echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser and asks nobody for anything")
+        size = write(path, page(ledger, campaign, stats=stats))
+    echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser, offline")
 
 
 def show(

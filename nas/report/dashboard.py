@@ -1,7 +1,7 @@
 """`nas dashboard`: the report's page, kept fresh, on this machine's own address alone.
 
 It only reads: each refresh is one short read transaction, which no writer waits for, and a browser
-that nobody has open costs nothing, for data is made when it is asked for.
+that nobody has open costs nothing, for data is made when it is requested.
 """
 
 import errno
@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: what is asked for every few seconds is no news."""
+        """Silent: requests come every few seconds."""
 
 
 def _page(ledger: Ledger, campaign: str | None) -> Response:

@@ -130,10 +130,14 @@ def test_the_page_s_picture_can_be_made(here: Path, page: Page, anew: bool) -> N
     command = ("-m", "nas.cli", "dashboard", "--port", "0")
     with running(*command, cwd=here) as (_, port):
         page.goto(f"http://127.0.0.1:{port}/")
-        section = page.locator("section#families")
-        section.locator(".plot .main-svg").first.wait_for()
-        for family in ("convnext", "xcit"):
-            assert family in section.inner_text()
+        page.set_viewport_size({"width": 1000, "height": 800})  # its two figures in a row
+        section = page.locator("section#together")
+        section.locator('.plot[aria-label*="synergies"] .main-svg').first.wait_for()
+        assert (
+            section.locator(".lead")
+            .first.inner_text()
+            .startswith("convnext and vit belong together: the pair adds +3.0 points")
+        )
         picture = section.screenshot()
     if anew:
         (PICTURES / "page.png").write_bytes(picture)

@@ -48,11 +48,21 @@ def test_nothing_drawn(maker: Maker) -> None:
 
 
 def test_a_bank_draws_nothing(tmp_path: Path) -> None:
-    maker = Maker(tmp_path / "runs.db", bank=True)
-    maker.trained("ant_s", "bee_s", val=0.9)
-    found = page_data(maker.ledger)["verdict"]
-    assert (found["verdict"], found["failing"]) == ("none", [])
-    assert found["line"] == "A bank trains every member: nothing is drawn."
+    alone = TOY.with_(experts=ExpertAxis(k=1, families=TOY.experts.families))  # type: ignore[union-attr]
+    maker = Maker(tmp_path / "runs.db", space=alone, bank=True)
+    maker.trained("ant_s", val=0.9)
+    maker.failed("bee_m")
+    found = page_data(maker.ledger)
+    assert problems(found) == []
+    assert (found["verdict"]["verdict"], found["verdict"]["failing"]) == ("none", [])
+    assert found["kind"] == "bank"
+    assert found["headline"] == "2 experts: 1 trained, 1 out of memory."
+    assert "drawn" not in found["setup"]
+    hidden = {name for name, section in found["sections"].items() if section is None}
+    assert "members" not in found["sections"]["leaders"]["card_only"]  # two of a family differ
+    assert column(found["sections"]["best"]["table"], "members") == ["ant_s"]
+    assert hidden >= {"together", "coverage", "families", "pairs", "gates"}
+    assert found["sections"]["leaders"]["total"] == 1
 
 
 def test_every_candidate_fails(maker: Maker) -> None:
@@ -60,7 +70,7 @@ def test_every_candidate_fails(maker: Maker) -> None:
         maker.failed(*models)
     found = page_data(maker.ledger)
     assert problems(found) == []
-    assert found["headline"] == "3 candidates drawn: 3 oom. None has been trained to its end."
+    assert found["headline"] == "3 candidates drawn: 3 out of memory. No candidate is trained yet."
     assert found["sections"]["leaders"]["total"] == 0
     assert len(found["codes"]["of"]) == 3
     assert None not in column(found["sections"]["families"]["table"], "success_low")[:1]
@@ -77,6 +87,7 @@ def test_one_family(tmp_path: Path) -> None:
     assert column(families, "effect") == [None]
     assert column(families, "not_estimable")[0]
     assert found["sections"]["pairs"]["table"]["rows"] == 0
+    assert found["sections"]["together"]["pairs"].startswith("Each candidate holds one family")
     assert found["sections"]["leaders"]["total"] == 2
 
 
@@ -165,9 +176,9 @@ def test_one_broken_analysis_spoils_its_own_sections_only(
     monkeypatch.chdir(tmp_path)
     sections = page_data(Ledger(filled.path))["sections"]
     broken = {name for name, made in sections.items() if made and "problem" in made}
-    assert {"leaders", "costs", "curves"} <= broken
-    assert not {"coverage", "pairs", "failures", "timeline", "gates"} & broken
-    assert "the analysis leaderboard gives no column rank" in sections["leaders"]["problem"]
+    assert {"best", "leaders", "costs", "curves"} <= broken
+    assert not {"together", "coverage", "pairs", "failures", "timeline", "gates"} & broken
+    assert "the analysis leaderboard gives no column number" in sections["leaders"]["problem"]
 
 
 def test_missing_values_are_none_and_infinite_ones_too() -> None:
@@ -215,6 +226,9 @@ def test_it_opens_and_says_what_there_is(
     for choice in opened.locator("section:not([hidden]) .switch input:not(:disabled)").all():
         choice.check()
     assert opened.locator("#leaders tbody tr").count() == (happened is one_success)
+    assert opened.locator("#best ol li").count() == (happened is one_success)
+    assert opened.locator("#best .empty").is_visible() == (happened is not one_success)
+    assert opened.locator("#together .lead").first.inner_text().startswith("No pair can be judged")
 
 
 def test_a_broken_analysis_is_reported_in_its_place(
@@ -230,8 +244,8 @@ def test_a_broken_analysis_is_reported_in_its_place(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "out.html").write_bytes(make_page(maker.ledger))
     opened = watched.open((tmp_path / "out.html").as_uri())
-    for section in ("leaders", "failures", "families", "coverage"):
-        messages = opened.locator(f"#{section} .problem").inner_text()
+    for section in ("together", "best", "leaders", "failures", "families", "coverage"):
+        messages = opened.locator(f"#{section} .problem").first.inner_text()
         assert "ZeroDivisionError" in messages
     assert opened.locator("#gates svg.main-svg, #gates .empty").count() > 0
     assert opened.locator("#timeline svg.main-svg").count() > 0

@@ -1,6 +1,8 @@
-"""What is on the page: the analyses' own figures, and what can be said where there are few."""
+"""What is on the page: the analyses' own figures, and the sentences that follow from them."""
 
 import json
+import shlex
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +11,23 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ledger_maker import SPACE as TOY
 from ledger_maker import Maker
 from page_ledger import EVIL, FAMILIES, MESSAGE, code_of
 from planted_screen import planted
+from scipy.stats import binomtest
 
 import nas
 from nas.ledger import Ledger
 from nas.report.page import page_data, to_json
+from nas.report.page import together as together_module
 from nas.report.page.code_diffs import unpack
 from nas.report.page.fronts import front
-from nas.schema import Status
+from nas.schema import ExpertAxis, Member, Outcome, Role, Status
 
 SECTIONS = (
-    *("coverage", "leaders", "families", "pairs", "screening", "screened", "costs", "curves"),
+    *("together", "best", "leaders", "coverage", "families", "pairs", "screening", "screened"),
+    *("costs", "curves"),
     *("failures", "timeline", "gates"),
 )
 
@@ -41,7 +47,7 @@ def test_every_section_is_there(data: dict[str, Any]) -> None:
     for name in ("screening", "screened"):
         assert data["sections"][name] is None  # it was drawn from none
     assert data["campaign"] == "first"
-    assert data["headline"].startswith("61 candidates drawn: 56 trained to their end, 4 oom")
+    assert data["headline"].startswith("61 candidates drawn: 56 trained, 4 out of memory")
 
 
 def test_the_verdict_is_the_audits(data: dict[str, Any], filled: Maker) -> None:
@@ -95,7 +101,7 @@ def test_what_was_queried_and_run(data: dict[str, Any]) -> None:
     assert (requests["Sampler"], requests["Seed"], requests["Data"]) == ("uniform", "3", "digits")
     assert run["Candidates"] == "61: 56 ok, 4 oom, 1 open"
     assert run["Attempts"] == "66"
-    assert run["Benched"] == EVIL
+    assert run["Excluded for failing"] == EVIL
     assert ["python", "3.11"] in data["about"]["versions"]
 
 
@@ -207,3 +213,145 @@ def test_curves_count_a_repeated_epoch_once(maker: Maker) -> None:
     [line] = page_data(maker.ledger)["sections"]["curves"]["lines"]
     assert line["epoch"] == [1, 2]
     assert line["val_acc"] == [0.3, 0.6]
+
+
+# The answer
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, dict[str, Any]]:
+    """A campaign in which ant and bee are better together by 10 points; fox is the worst."""
+    families = ("ant", "bee", "cat", "dog", "fox")
+    axis = ExpertAxis(k=2, families={name: (Member(model=name),) for name in families})
+    path = tmp_path_factory.mktemp("answer") / "runs.db"
+    maker = Maker(path, space=TOY.with_(experts=axis), name="it's one", sampler="stratified")
+    rng = np.random.default_rng(3)
+    for again in range(8):
+        for pair in combinations(families, 2):
+            worth = 0.1 * (set(pair) == {"ant", "bee"}) - 0.06 * ("fox" in pair)
+            score = round(0.6 + worth + float(rng.normal(0, 0.008)), 4)
+            maker.trained(*pair, val=score, replicate=again)
+    return maker.ledger, page_data(maker.ledger)
+
+
+def test_the_sentence_names_the_pairs_that_the_statistics_find(
+    answer: tuple[Ledger, dict[str, Any]],
+) -> None:
+    ledger, data = answer
+    rows = nas.table("cooccurrence", ledger)
+    found = rows[(rows["q_value"] <= 0.05) & (rows["synergy"] > 0)].iloc[0]
+    assert (found["family_a"], found["family_b"]) == ("ant", "bee")
+    sentence = data["sections"]["together"]["pairs"]
+    assert sentence.startswith("ant and bee belong together: the pair adds +")
+    assert f"{100 * found['synergy']:+.1f} points" in sentence
+    assert f"{100 * found['synergy_low']:+.1f} to {100 * found['synergy_high']:+.1f}" in sentence
+
+
+def test_the_sentence_names_the_families_whose_interval_excludes_zero(
+    answer: tuple[Ledger, dict[str, Any]],
+) -> None:
+    ledger, data = answer
+    rows = nas.table("family_yield", ledger)
+    better, _, worse = data["sections"]["together"]["families"].partition("; worse")
+    for row in rows.itertuples():
+        assert (f"{row.family} (" in better) == (row.effect_low > 0)
+        assert (f"{row.family} (" in worse) == (row.effect_high < 0)
+    assert "fox" in worse
+
+
+def test_the_strongest_synergies_come_first(answer: tuple[Ledger, dict[str, Any]]) -> None:
+    section = answer[1]["sections"]["together"]
+    rows = section["synergies"]
+    assert (column(rows, "family_a")[0], column(rows, "family_b")[0]) == ("ant", "bee")
+    assert column(rows, "q_value") == sorted(column(rows, "q_value"))
+    assert rows["rows"] == together_module.SYNERGIES
+    effects = column(section["effects"], "effect")
+    assert effects == sorted(effects, reverse=True)
+    assert (len(effects), section["left_out"]) == (5, 0)
+
+
+def test_the_best_have_intervals_and_commands(answer: tuple[Ledger, dict[str, Any]]) -> None:
+    ledger, data = answer
+    section = data["sections"]["best"]
+    board = nas.table("leaderboard", ledger)
+    first = board.iloc[0]
+    assert column(section["table"], "key") == board["key"].head(3).tolist()
+    known = binomtest(round(100 * first["val_acc"]), 100).proportion_ci(method="wilson")
+    low, high = column(section["table"], "low")[0], column(section["table"], "high")[0]
+    assert (low, high) == pytest.approx((known.low, known.high), abs=1e-4)
+    assert section["ties"] == (board["val_acc"] >= known.low).sum() - 1 > 0
+    assert section["sure"][0] == (
+        "Accuracy is measured on 100 validation images: the best candidate’s"
+        f" {100 * first['val_acc']:.2f} % is uncertain by ± {50 * (known.high - known.low):.1f}"
+        " points (95 %)."
+    )
+    assert section["sure"][1].startswith(f"{section['ties']} other candidates lie within")
+    assert "`nas confirm`" in section["sure"][2]
+    words = shlex.split(column(section["table"], "command")[0])
+    number = str(first["number"])
+    assert words[:7] == ["nas", "export", number, "-o", f"candidate-{number}", "-c", "it's one"]
+
+
+def test_no_pair_found_is_no_pair_named() -> None:
+    rows = pd.DataFrame(
+        {
+            "family_a": ["a"],
+            "family_b": ["b"],
+            "q_value": [0.06],
+            "synergy": [0.05],
+            "synergy_low": [0.01],
+            "synergy_high": [0.09],
+        }
+    )
+    sentence = together_module.about_pairs(rows, 3)
+    assert sentence.startswith("No pair is shown to belong together: none of the 1 pairs")
+    assert together_module.about_pairs(rows[:0], 3).startswith("No pair can be judged yet")
+    found = together_module.about_pairs(rows.assign(q_value=0.05, synergy=-0.05), 3)
+    assert found == "a with b (−5.0) is worse together than one by one."
+
+
+def test_a_biased_draw_is_cautioned_against(data: dict[str, Any]) -> None:
+    assert data["verdict"]["verdict"] == "biased"
+    assert data["sections"]["together"]["caution"].startswith("The draws are biased (")
+
+
+def test_many_families_are_shown_by_their_ends() -> None:
+    effects = pd.DataFrame({"effect": np.linspace(1, -1, 70)})
+    shown = together_module.extremes(effects)
+    assert len(shown) == together_module.EFFECTS
+    assert shown["effect"].tolist() == [*effects["effect"].head(8), *effects["effect"].tail(8)]
+
+
+def test_a_sentence_names_a_few_and_counts_the_rest() -> None:
+    rows = [(f"f{n}", 0.05 - 0.001 * n, 0.01, 0.06) for n in range(9)]
+    effects = pd.DataFrame(rows, columns=["family", "effect", "effect_low", "effect_high"])
+    sentence = together_module.about_families(effects)
+    assert sentence.startswith("Better than the average family: f0 (+5.0), ")
+    assert "f3 (+4.7) and 5 more" in sentence
+    assert "worse" not in sentence
+
+
+# Cards
+
+
+def test_a_card_has_its_members_and_curves(data: dict[str, Any]) -> None:
+    board, cards = data["sections"]["leaders"]["table"], data["cards"]
+    for key, members, value in zip(
+        *(column(board, name) for name in ("key", "members", "val_acc")), strict=True
+    ):
+        models = members.split("+")
+        places = [int(model.removeprefix("m")) for model in models]
+        assert [m[1] for m in cards["members"][key]] == pytest.approx([value - 0.1, value - 0.2])
+        assert cards["members"][key][0][0] == pytest.approx(0.3 + 0.01 * min(places))
+        assert cards["curves"][key][0] == [1, 2]
+        assert cards["curves"][key][1] == pytest.approx([value / 2, value], abs=1e-5)
+    assert cards["alone"] == pytest.approx({f"m{n}": 0.4 + 0.01 * n for n in range(5)})
+
+
+def test_failed_controls_of_one_family_show_their_member(maker: Maker) -> None:
+    for model in ("bee_s", "bee_m"):
+        claim = maker.draw(model, role=Role.CONTROL)
+        maker.finish(claim, Outcome(status=Status.OOM, stage="train", message="out of memory"))
+    latest = page_data(maker.ledger)["sections"]["failures"]["latest"]
+    assert column(latest, "families") == ["bee", "bee"]
+    assert set(column(latest, "members")) == {"bee_s", "bee_m"}

@@ -73,7 +73,7 @@ def test_it_follows_and_keeps_sort_filter_and_choices(maker: Maker, watched: Wat
         page.locator("#leaders select").select_option("soft")
         page.locator("#timeline summary").click()
         row = page.locator("#leaders tbody tr")
-        assert row.first.inner_text().split("\t")[4] == "50.00"
+        assert row.first.inner_text().split("\t")[1] == "50.00"
         while 304 not in server.answers:
             page.wait_for_timeout(100)
         assert row.count() == 3
@@ -81,14 +81,15 @@ def test_it_follows_and_keeps_sort_filter_and_choices(maker: Maker, watched: Wat
         maker.trained("ant_s", "bee_m", val=0.42)
         server.refresh()
         page.wait_for_selector("#leaders tbody tr:nth-child(4)")
-        assert row.first.inner_text().split("\t")[4] == "42.00"  # still lowest first
+        assert row.first.inner_text().split("\t")[1] == "42.00"  # still lowest first
         assert page.get_by_role("searchbox").first.input_value() == "bee"
         assert page.locator("#leaders output").inner_text() == "4 of 5 match"
         assert page.locator("#leaders select").input_value() == "soft"
         assert "mean" in (page.locator("#pairs [role=img]").get_attribute("aria-label") or "")
         assert page.locator("#timeline details").get_attribute("open") is not None
         assert page.locator("#headline").inner_text().startswith("5 candidates drawn")
-        assert page.locator("#live").inner_text().startswith("Live")
+        assert page.locator("#live").inner_text().startswith("Live: updates every")
+        assert page.title() == "first · nas dashboard"
         assert {url.removeprefix(server.address) for url in watched.requests} == {"", "data.json"}
 
 
@@ -97,7 +98,7 @@ def test_it_says_when_nobody_answers_any_more(maker: Maker, watched: Watched) ->
     maker.trained("ant_s", "bee_s", val=0.5)
     with serving(Path(maker.path)) as server:
         page = watched.open(server.address)
-    page.wait_for_selector("text=The dashboard does not answer")
+    page.wait_for_selector("text=Not live: the dashboard does not respond")
     assert page.locator("#leaders tbody tr").count() == 1
     watched.messages.clear()  # the browser's own line about the refused connection
 
@@ -106,7 +107,7 @@ def test_a_campaign_begins_while_one_looks(tmp_path: Path, watched: Watched) -> 
     Ledger(tmp_path / "runs.db", read_only=False).close()
     with serving(tmp_path / "runs.db") as server:
         page = watched.open(server.address)
-        assert page.locator("h1").inner_text() == "Nothing yet"
+        assert page.locator("h1").inner_text() == "No campaign yet"
         assert not page.locator("main").is_visible()
         maker = Maker(tmp_path / "runs.db", sampler="uniform")
         maker.trained("ant_s", "bee_s", val=0.5)

@@ -3,7 +3,7 @@
 from nas.report.page import page, page_data
 
 `page(ledger, campaign)` → the bytes of `nas report --html`; `page(…, live="data.json")` the same
-page, which then asks that address for `page_data(ledger, campaign)` as JSON every few seconds.
+page, which then requests `page_data(ledger, campaign)` as JSON from there every few seconds.
 """
 
 from nas.report.page.build import page, to_json

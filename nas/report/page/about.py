@@ -1,4 +1,4 @@
-"""What was asked and what was run: the facts a reader needs before any figure."""
+"""A campaign's settings and its run so far, as names with texts."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ _OUTSIDE = ("platform", "cpus", "gpus", "commit", "nas")
 
 
 def about(ledger: Snapshot, summary: Summary) -> dict[str, Any]:
-    """`asked`, `run`, `versions`, `recipe`: lists of (name, text)."""
+    """`settings`, `run`, `versions`, `recipe`: lists of (name, text)."""
     row = ledger.campaign(summary.campaign)
     space = row.space
     found = environments(ledger, summary.campaign)
@@ -60,8 +60,8 @@ def _run(ledger: Snapshot, summary: Summary, machines: list[dict[str, Any]]) -> 
     created = ledger.campaign(summary.campaign).created_at
     worked = format_duration(summary.worked_seconds)
     facts: dict[str, Any] = {
-        "State": _state(summary),
-        "Begun": f"{datetime.fromtimestamp(created, UTC):%Y-%m-%d %H:%M} UTC",
+        "State": state_of(summary),
+        "Started": f"{datetime.fromtimestamp(created, UTC):%Y-%m-%d %H:%M} UTC",
         "Worked": worked + (" over all resumes" if summary.worked_seconds else ""),
     }
     for role in Role:
@@ -75,13 +75,13 @@ def _run(ledger: Snapshot, summary: Summary, machines: list[dict[str, Any]]) -> 
         f" ({', '.join(shares)})" if len(shares) > 1 else ""
     )
     if summary.per_hour:
-        facts["Pace"] = f"{summary.per_hour:,.1f} candidates a working hour"
+        facts["Pace"] = f"{summary.per_hour:,.1f} candidates per working hour"
     if summary.eta_seconds and summary.state == "running":
         facts["Left"] = format_duration(summary.eta_seconds)
     facts["Peak memory"] = (
         cell("memory_bytes", float(attempts["peak_memory_bytes"].max())) if len(attempts) else None
     )
-    facts["Benched"] = ", ".join(summary.benched) or None
+    facts["Excluded for failing"] = ", ".join(summary.benched) or None
     facts["Devices"] = ", ".join(sorted(set(attempts["device"].dropna()))) or None
     facts["Machine"] = "; ".join(dict.fromkeys(map(_machine, machines))) or None
     return _lines(facts)
@@ -89,9 +89,9 @@ def _run(ledger: Snapshot, summary: Summary, machines: list[dict[str, Any]]) -> 
 
 _ROLES = {
     Role.SEARCH: "Candidates",
-    Role.CONTROL: "Controls, one member alone",
-    Role.CONFIRM: "Confirmations, with new seeds",
-    Role.SUPERSEDED: "Drawn again, for their template changed",
+    Role.CONTROL: "Controls (one member alone)",
+    Role.CONFIRM: "Confirmations (new seeds)",
+    Role.SUPERSEDED: "Superseded (template changed)",
 }
 _WHAT = {
     Role.SEARCH: "search",
@@ -106,12 +106,13 @@ def ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (item[0] != "ok", -item[1], item[0]))
 
 
-def _state(summary: Summary) -> str:
+def state_of(summary: Summary) -> str:
+    """`running, 2 attempts at work`, `done`, or how to go on."""
     if summary.alive:
         return f"running, {_many(len(summary.running), 'attempt')} at work"
     if summary.state == "running":
-        return "no driver gives a sign of life: `nas resume` goes on with it"
-    return {"stopped": "stopped; `nas resume` goes on with it"}.get(summary.state, summary.state)
+        return "interrupted; `nas resume` continues it"
+    return {"stopped": "stopped; `nas resume` continues it"}.get(summary.state, summary.state)
 
 
 def _machine(data: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from nas.report.stats_process import StatsProcess
 from nas.schema.visible import visible_json
 
 _ASSETS = Path(__file__).with_name("assets")
-_SCRIPTS = ("format.js", "tables.js", "figures.js", "page.js")
+_SCRIPTS = ("format.js", "tables.js", "figures.js", "card.js", "page.js")
 
 
 def page(
@@ -24,17 +24,18 @@ def page(
     campaign: str | None = None,
     *,
     live: str | None = None,
-    beside: StatsProcess | None = None,
+    stats: StatsProcess | None = None,
 ) -> bytes:
     """A campaign's report as one UTF-8 HTML file that needs nothing else.
 
-    With `live`, an address relative to the page such as `data.json`, the page asks there for
-    `to_json(page_data(…))` every few seconds and redraws in place; it understands ETag and 304.
-    `beside` and ProblemError as in `page_data`.
+    With `live`, an address relative to the page such as `data.json`, the page requests
+    `to_json(page_data(…))` from there every few seconds and redraws in place; it understands ETag
+    and 304.
+    `stats` and ProblemError as in `page_data`.
     """
     with ThreadPoolExecutor(1) as pool:
         library = pool.submit(_plotly)  # is packed meanwhile
-        data = page_data(ledger, campaign, beside)
+        data = page_data(ledger, campaign, stats)
         return _filled(data, live, *library.result())
 
 

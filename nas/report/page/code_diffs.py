@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _SAME = 0.5
-"""Share of lines a text must have in common with a base to be told as its difference."""
+"""Share of lines a text must have in common with a base to be stored as its difference."""
 _ALIKE = 0.1
 """Share of lines that may differ for the first base that is tried to be taken at once."""
 _TRIED = 4

@@ -1,4 +1,4 @@
-"""What accuracy costs: parameters, MACs and measured time an image, with the Pareto front."""
+"""Accuracy against cost: parameters, MACs and measured time an image, with the Pareto front."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _TITLES = {
 }
 AXES = tuple(_TITLES)
 _COLUMNS = (
-    Column("number", "Draw", "number"),
+    Column("number", "No.", "number"),
     Column("families", "Families", "joined"),
     Column("val_acc", "Val", "percent"),
     Column("params", "Parameters", "count"),

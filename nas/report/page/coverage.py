@@ -1,4 +1,4 @@
-"""Is the draw fair? The audit's verdict, and how often each family was drawn."""
+"""The audit of the draws, and how often each family was drawn."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,10 +13,12 @@ _LEVELS = (
     Column("values", "Values", "int", "how many the space has"),
     Column("drawn", "Drawn", "int", "how many were drawn at least once"),
     Column("covered", "Covered", "percent", "drawn / values"),
-    Column("mean", "Mean draws", "float", "what a fair draw aims at"),
+    Column("mean", "Mean draws", "float", "expected of fair draws"),
     Column("min", "Least", "int"),
     Column("max", "Most", "int"),
-    Column("spread", "Spread", "int", "largest difference between counts that ought to be equal"),
+    Column(
+        "spread", "Spread", "int", "largest difference between counts that fair draws keep equal"
+    ),
     Column("least", "Least drawn", "text"),
 )
 _DRAWS = (

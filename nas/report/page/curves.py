@@ -1,4 +1,4 @@
-"""How accuracy grows over the epochs: the best candidates, and everybody's spread."""
+"""How accuracy grows over the epochs: the best candidates, and the spread of all."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ BEST = 20
 METRICS = ("val_acc", "train_acc", "val_loss", "train_loss")
 _SPREAD = (
     Column("epoch", "Epoch", "int"),
-    Column("n", "Candidates", "int", "that got so far"),
+    Column("n", "Candidates", "int", "that reached this epoch"),
     Column("low", "10 %", "percent", "a tenth is below"),
     Column("median", "Median", "percent"),
     Column("high", "90 %", "percent", "a tenth is above"),
@@ -24,10 +24,7 @@ def curves(ledger: Snapshot, campaign: str, board: pd.DataFrame) -> dict[str, An
     quantiles of validation accuracy over all candidates of the search."""
     candidates = ledger.candidates(campaign)
     candidates = candidates[candidates["role"] == "search"]
-    epochs = ledger.epochs(campaign, ("candidate", "epoch", *METRICS))
-    epochs = epochs[epochs["candidate"].isin(candidates["candidate"])]
-    # A candidate that was tried again did some epochs twice: the last time counts.
-    epochs = epochs.drop_duplicates(["candidate", "epoch"], keep="last")
+    epochs = epochs_of(ledger, campaign)
     row_of = dict(zip(candidates["key"], candidates["candidate"], strict=True))
     return {
         "spread": table(_spread(epochs), _SPREAD, "curves"),
@@ -36,6 +33,16 @@ def curves(ledger: Snapshot, campaign: str, board: pd.DataFrame) -> dict[str, An
             for leader in board.head(BEST).itertuples()
         ],
     }
+
+
+def epochs_of(ledger: Snapshot, campaign: str) -> pd.DataFrame:
+    """`candidate`, `epoch` and METRICS of the search's candidates; an epoch that a retry repeated
+    counts once, the last time."""
+    candidates = ledger.candidates(campaign)
+    candidates = candidates[candidates["role"] == "search"]
+    epochs = ledger.epochs(campaign, ("candidate", "epoch", *METRICS))
+    epochs = epochs[epochs["candidate"].isin(candidates["candidate"])]
+    return epochs.drop_duplicates(["candidate", "epoch"], keep="last")
 
 
 def _spread(epochs: pd.DataFrame) -> pd.DataFrame:

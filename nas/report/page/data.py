@@ -10,7 +10,9 @@ from nas.ledger import Ledger
 from nas.ledger.frames import gc_paused
 from nas.ledger.sources import codes
 from nas.ledger.summary import Summary, summary
-from nas.report.page.about import about, ordered
+from nas.report.page.about import about, ordered, state_of
+from nas.report.page.best import best
+from nas.report.page.cards import cards
 from nas.report.page.code_diffs import pack
 from nas.report.page.costs import costs
 from nas.report.page.coverage import audited, coverage
@@ -23,6 +25,7 @@ from nas.report.page.pairs import pairs
 from nas.report.page.screens import screened, screening
 from nas.report.page.snapshot import Snapshot
 from nas.report.page.timeline import timeline
+from nas.report.page.together import together
 from nas.report.stats_process import StatsProcess
 from nas.schema import ProblemError
 
@@ -30,25 +33,26 @@ WHOLE = 5_000
 """Attempts up to which every candidate is on the page."""
 BEST = 1_000
 """Above it, so many of the best are."""
-_BESIDE = ("failures", "pairs", "coverage", "families")
-"""Sections that wait for what a second process may be working out: they come last."""
+_SLOW = ("failures", "pairs", "coverage", "families", "together")
+"""Sections whose statistics a second process may compute meanwhile: they are made last."""
 
 
 def page_data(
-    ledger: Ledger, campaign: str | None = None, beside: StatsProcess | None = None
+    ledger: Ledger, campaign: str | None = None, stats: StatsProcess | None = None
 ) -> dict[str, Any]:
     """Everything on the page as JSON-able data, read in one transaction that blocks no writer.
 
-    `campaign`, `made_at` (seconds since 1970), `nas` (version), `state`, `headline` (sentences),
-    `notes` (what is left out), `verdict`, `about`, `codes` (see `nas.report.page.code_diffs`), and
+    `campaign`, `made_at` (seconds since 1970), `nas` (version), `kind` (`search` or `bank`),
+    `state`, `setup` and `headline` (sentences), `notes` (what is left out), `verdict`, `about`,
+    `codes` (see `nas.report.page.code_diffs`), `cards` (see `nas.report.page.cards`), and
     `sections`: each a dict, None where it has no place in this campaign, or `{"problem": one line}`
-    where its analysis fails. A ledger without
-    a campaign gives `empty`: a sentence that says so. Shares in [0, 1], lengths in seconds.
+    where its analysis fails. A ledger without a campaign gives `empty`: a sentence that says so.
+    Shares in [0, 1], lengths in seconds.
 
-    With `beside`, a second process does its part of the work. Raises ProblemError for an unknown
+    With `stats`, a second process computes the slow statistics. Raises ProblemError for an unknown
     campaign and a ledger that cannot be read.
     """
-    with gc_paused(), Snapshot(ledger, beside).open() as snapshot:
+    with gc_paused(), Snapshot(ledger, stats).open() as snapshot:
         made = {"made_at": time.time(), "nas": nas.__version__}
         if campaign is None and not snapshot.campaign_names():
             return {
@@ -60,39 +64,51 @@ def page_data(
 
 
 def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
-    ledger.ask_beside(name)
+    ledger.start_stats(name)
     found = summary(ledger, name)
     attempts = ledger.attempts(name)
     limit = WHOLE if len(attempts) <= WHOLE else BEST
-    best = cache(lambda: board(ledger, name))
+    bank = ledger.campaign(name).config.bank
+    rows = cache(lambda: board(ledger, name))
     by_family = cache(lambda: yields(ledger, name))
     parts: dict[str, Callable[[], dict[str, Any] | None]] = {
+        "together": lambda: together(ledger, name),
+        "best": lambda: best(ledger, name, rows(), bank=bank),
+        "leaders": lambda: leaders(rows(), limit),
         "coverage": lambda: coverage(ledger, name, by_family),
-        "leaders": lambda: leaders(best(), limit),
         "families": lambda: families(ledger, name, by_family()),
         "pairs": lambda: pairs(ledger, name),
         "screening": lambda: screening(ledger, name, limit),
         "screened": lambda: screened(ledger, name),
-        "costs": lambda: costs(ledger, name, best(), limit),
-        "curves": lambda: curves(ledger, name, best()),
+        "costs": lambda: costs(ledger, name, rows(), limit),
+        "curves": lambda: curves(ledger, name, rows()),
         "failures": lambda: failures(ledger, name),
         "timeline": lambda: timeline(ledger, name),
         "gates": lambda: gates(ledger, name),
     }
-    made = {n: _section(make) for n, make in parts.items() if n not in _BESIDE}
+    if bank:  # trains every member alone: it draws and mixes nothing
+        parts |= dict.fromkeys(_OF_MIXTURES, lambda: None)
+    made = {n: _section(make) for n, make in parts.items() if n not in _SLOW}
     listed = _codes(ledger, name, made["leaders"])
-    made |= {n: _section(parts[n]) for n in _BESIDE}
+    shown = _section(lambda: cards(ledger, name, rows(), limit))
+    made |= {n: _section(parts[n]) for n in _SLOW}
     return {
         "campaign": name,
+        "kind": "bank" if bank else "search",
         "state": found.state,
         "alive": found.alive,
-        "headline": _headline(found),
+        "setup": _setup(found, bank),
+        "headline": _headline(found, bank),
         "notes": _notes(len(attempts), limit),
         "verdict": _section(lambda: audited(ledger, name)),
         "about": about(ledger, found),
         "sections": {n: made[n] for n in parts},
         "codes": listed,
+        "cards": shown,
     }
+
+
+_OF_MIXTURES = ("together", "coverage", "families", "pairs", "gates")
 
 
 def _section(make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
@@ -103,31 +119,41 @@ def _section(make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None
         return {"problem": str(error)}
 
 
-def _headline(found: Summary) -> str:
+def _setup(found: Summary, bank: bool) -> str:
+    what = "expert bank" if bank else found.sampler and f"{found.sampler} sampler"
+    where = " on ".join(filter(None, (found.space, found.dataset)))
+    return ", ".join(filter(None, (where, what, state_of(found))))
+
+
+def _headline(found: Summary, bank: bool) -> str:
     counts = found.counts["search"]
+    many = "s" if found.drawn != 1 else ""
     if not found.drawn:
-        return "Nothing has been drawn yet."
-    drawn = f"{found.drawn:,} candidate{'s' if found.drawn != 1 else ''} drawn"
+        return "No expert has been trained yet." if bank else "Nothing has been drawn yet."
+    subject = f"{found.drawn:,} expert{many}" if bank else f"{found.drawn:,} candidate{many} drawn"
     parts = [f"{n:,} {_WORDS.get(outcome, outcome)}" for outcome, n in ordered(counts)]
-    best = (
-        f" The best reaches {100 * found.best.val_acc:.2f} % on validation"
-        f" ({found.best.families.replace('+', ', ')})."
-        if found.best
-        else " None has been trained to its end."
-    )
-    return f"{drawn}: {', '.join(parts)}.{best}"
+    none = "" if counts.get("ok") else f" No {'expert' if bank else 'candidate'} is trained yet."
+    return f"{subject}: {', '.join(parts)}.{none}"
 
 
-_WORDS = {"ok": "trained to their end", "open": "still open"}
+_WORDS = {
+    "ok": "trained",
+    "open": "still open",
+    "oom": "out of memory",
+    "pruned": "stopped early",
+    "nan": "with a loss that is not finite",
+    "timeout": "over the time limit",
+    "crash": "crashed",
+}
 
 
 def _notes(attempts: int, limit: int) -> list[str]:
     if attempts <= WHOLE:
         return []
     return [
-        f"{attempts:,} attempts are more than one page can list. Every figure counts all of them;"
-        " the leaderboard, the points of the cost and screen figures and the code are of the best"
-        f" {limit:,}, and `nas report leaderboard --format csv` lists the rest."
+        f"{attempts:,} attempts are more than one page can list. Every figure counts all of them."
+        " The leaderboard, the points of the cost and screen figures, and the cards show the best"
+        f" {limit:,}; `nas report leaderboard --format csv` lists the rest."
     ]
 
 

@@ -1,4 +1,4 @@
-"""What fails, where, and in whose company."""
+"""What fails, in which stage, and with which families."""
 
 from typing import Any
 
@@ -40,8 +40,9 @@ _WHO_FAILS = (
 _LATEST = (
     Column("ended_at", "Ended (UTC)", "time"),
     Column("role", "Role", "text"),
-    Column("number", "Draw", "number"),
+    Column("number", "No.", "number"),
     Column("families", "Families", "joined"),
+    Column("members", "Members", "joined"),
     Column("outcome", "Type", "text"),
     Column("stage", "Stage", "text"),
     Column("message", "Message", "text"),

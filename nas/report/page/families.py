@@ -1,4 +1,4 @@
-"""Which families earn their place: effects, success rates and lifts, with their intervals."""
+"""Effects, success rates and lifts of families, with their intervals."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _TABLE = (
     Column("effect", "Effect", "points", "against the average family, adjusted for its partners"),
     Column("effect_low", "95 % low", "points"),
     Column("effect_high", "95 % high", "points"),
-    Column("not_estimable", "Not told because", "text"),
+    Column("not_estimable", "No effect because", "text"),
     Column("draws", "Draws", "int"),
     Column("ok", "Trained", "int"),
     Column("success_rate", "Success", "percent", "trained / (trained + failed)"),
@@ -25,11 +25,11 @@ _TABLE = (
     ),
     Column("collapse_low", "95 % low", "percent", "Wilson"),
     Column("collapse_high", "95 % high", "percent", "Wilson"),
-    Column("mean_val_acc", "Raw mean", "percent", "of its runs that learned, partners and all"),
+    Column("mean_val_acc", "Mean", "percent", "of its runs that learned, not adjusted"),
     Column("pruned", "Pruned", "int"),
     Column("failed", "Failed", "int"),
     Column("open", "Open", "int"),
-    Column("device_hours_per_success", "Device-hours a success", "float", "failures included"),
+    Column("device_hours_per_success", "Device-hours per success", "float", "failures included"),
     Column("reason", "Reason", "text"),
 )
 
@@ -57,7 +57,7 @@ def yields(ledger: Snapshot, campaign: str) -> pd.DataFrame:
 
 def families(ledger: Snapshot, campaign: str, rows: pd.DataFrame) -> dict[str, Any]:
     """`table`: one row a family, in the analysis' ranking; `lift`: one for all, then for each;
-    `note`: what the effects speak of; `collapsed`: whether any run did."""
+    `note`: which runs the effects are estimated on; `collapsed`: whether any run did."""
     collapsed = bool((rows["collapse_rate"] > 0).any())
     return {
         "table": table(rows, headed(_TABLE, collapsed), "family_yield"),

@@ -1,4 +1,4 @@
-"""How much weight the gates give each family's expert."""
+"""The gate weight of each family's expert."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
-"""What a screen foretold of the candidates drawn from it, against what training gave them; and
-what it says of the whole space."""
+"""A screen's predictions of the candidates drawn from it against their results after training, and
+its scores of the whole space."""
 
 from typing import Any
 
@@ -11,20 +11,20 @@ from nas.results.screen_validation import arms, summarize_screening
 SCORES = ("probe", "uniform", "gate", "oracle", "best_member")
 """Shares that the figure may set against training."""
 _COLUMNS = (
-    Column("number", "Draw", "number"),
+    Column("number", "No.", "number"),
     Column("families", "Families", "joined"),
-    Column("arm", "Arm", "text", "chosen by the screen, or of the stratified control sample"),
+    Column("arm", "Arm", "text", "chosen by the screen, or drawn as a control"),
     Column("val_acc", "Val", "percent", "after training"),
-    Column("probe", "Probe", "percent", "a linear probe beside the average, fitted"),
-    Column("uniform", "Average", "percent", "of the experts as the bank has them"),
+    Column("probe", "Probe", "percent", "a fitted linear probe"),
+    Column("uniform", "Average", "percent", "of the bank's experts"),
     Column("gate", "Gate", "percent", "a fitted gate"),
-    Column("oracle", "Oracle", "percent", "any expert is right"),
+    Column("oracle", "Oracle", "percent", "share of images that any expert gets right"),
     Column("best_member", "Best member", "percent"),
     Column("key", "Key", "key"),
 )
 _RANKS = (
     Column("predictor", "Predictor", "text"),
-    Column("sample", "Sample", "text", "the controls, or with the chosen the whole space"),
+    Column("sample", "Sample", "text", "controls alone, or chosen candidates too"),
     Column("kendall", "Kendall’s τ", "float"),
     Column("kendall_low", "95 % from", "float"),
     Column("kendall_high", "to", "float"),
@@ -38,8 +38,8 @@ _SPACE = (
     Column("rank", "Rank", "int", "by the average"),
     Column("families", "Families", "joined"),
     Column("members", "Members", "joined"),
-    Column("uniform", "Average", "percent", "of the experts as the bank has them"),
-    Column("oracle", "Oracle", "percent", "any expert is right"),
+    Column("uniform", "Average", "percent", "of the bank's experts"),
+    Column("oracle", "Oracle", "percent", "share of images that any expert gets right"),
     Column("params", "Parameters", "count"),
     Column("latency_ms", "ms an image", "float", "its experts one after another, batch 1"),
     Column("front", "On the front of", "text", "no mixture is both cheaper and better"),

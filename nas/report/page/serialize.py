@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 # fmt: off
 Kind = Literal[
-    "text", "flag", "joined", "key", "number", "int", "percent", "points", "float", "probability",
-    "count", "seconds", "time",
+    "text", "flag", "joined", "key", "number", "int", "percent", "points", "spread", "float",
+    "probability", "count", "seconds", "time",
 ]
 # fmt: on
-"""How the page writes and sorts a column: shares as percent, differences of shares as percent
-points, counts with a unit, times in UTC."""
+"""How the page writes and sorts a column: shares as percent, differences of shares as percentage
+points (`spread` without a sign), counts with a unit, times in UTC."""
 
-_DIGITS = {"percent": 5, "points": 5, "float": 4, "probability": 6, "seconds": 2}
+_DIGITS = {"percent": 5, "points": 5, "spread": 5, "float": 4, "probability": 6, "seconds": 2}
 """Decimals kept: beyond what is shown, and a third of the bytes."""
 
 

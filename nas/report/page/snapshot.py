@@ -19,16 +19,16 @@ EPOCHS = frozenset(
         *("val_acc", "train_acc", "val_loss", "train_loss"),
     }
 )
-"""What the page wants of epochs: of the most numerous rows no more is read than that."""
+"""Columns of epochs that the page needs: they are the most numerous rows."""
 
 
 class Snapshot(LedgerSnapshot):
     """Each DataFrame is read once, however many analyses use it."""
 
-    def __init__(self, ledger: Ledger, beside: StatsProcess | None = None) -> None:
-        """With `beside`, what was asked of it is taken from there."""
+    def __init__(self, ledger: Ledger, stats: StatsProcess | None = None) -> None:
+        """With `stats`, results that it computes are taken from there."""
         super().__init__(ledger.url)
-        self._beside = beside
+        self._stats = stats
         self._read: dict[tuple[str, str | None], pd.DataFrame] = {}
         self._frames: dict[str, CampaignData] = {}
 
@@ -40,18 +40,18 @@ class Snapshot(LedgerSnapshot):
 
     def table(self, name: str, campaign: str) -> "pd.DataFrame":
         """An analysis' answer: see nas.table."""
-        found: pd.DataFrame | None = self._beside.take(name) if self._beside else None
+        found: pd.DataFrame | None = self._stats.take(name) if self._stats else None
         return answer(name, self.frames(campaign)) if found is None else found
 
     def verdict(self, campaign: str) -> "AuditResult":
         """Whether the draws are fair."""
-        found: AuditResult | None = self._beside.take(VERDICT) if self._beside else None
+        found: AuditResult | None = self._stats.take(VERDICT) if self._stats else None
         return self.frames(campaign).verdict if found is None else found
 
-    def ask_beside(self, campaign: str) -> None:
-        """Reads the campaign's frames and has everything asked that takes long, each question as
-        soon as what it needs is read."""
-        if self._beside is None:
+    def start_stats(self, campaign: str) -> None:
+        """Reads the campaign's frames and requests the slow statistics from the second process,
+        each as soon as its inputs are read."""
+        if self._stats is None:
             return
         frames = self.frames(campaign)
 
@@ -59,9 +59,9 @@ class Snapshot(LedgerSnapshot):
             return {name: getattr(frames, name) for name in names}
 
         begun = {"campaign": campaign, **some("space", "config", "candidates", "events")}
-        self._beside.ask(begun, VERDICT)
-        self._beside.ask(some("attempts", "accuracies", "inputs"), "failing", "cooccurrence")
-        self._beside.ask(some("experts"), "family_yield")
+        self._stats.ask(begun, VERDICT)
+        self._stats.ask(some("attempts", "accuracies", "inputs"), "failing", "cooccurrence")
+        self._stats.ask(some("experts"), "family_yield")
 
     def candidates(self, campaign: str | None = None) -> "pd.DataFrame":
         return self._once("candidates", campaign, super().candidates)

@@ -1,5 +1,5 @@
 // Each figure is a function of its section's data, the reader's choice and the palette, and gives
-// { traces, layout, height, label }, or a sentence where there is nothing to draw. Widths in px.
+// { traces, layout, height, label }, or a sentence where there is nothing to draw. Lengths in px.
 
 const PALETTES = { // Okabe–Ito, darkened or lightened to stand out from the paper
   light: { ink: "#1c1f23", muted: "#5a6169", grid: "#e4e7ea", paper: "#ffffff", accent: "#0067a5", soft: "#a9c9de",
@@ -10,7 +10,7 @@ const PALETTES = { // Okabe–Ito, darkened or lightened to stand out from the p
 const ROW = 21; // pixels a row of a figure with names at its side
 const NARROW = 560;
 
-// plotly reads a little HTML in its texts: names and messages must not be read so.
+// plotly renders some HTML in its texts: names and messages must stay text.
 const plain = text => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const short = name => plain(name.length > 24 ? `${name.slice(0, 23)}…` : name); // the rest on hover
 const room = names => 14 + 7 * Math.min(24, Math.max(...names.map(name => name.length))); // px of the longest
@@ -37,12 +37,12 @@ const named = names => ({
   tickvals: names.map((_, i) => i), ticktext: names.map(short), range: [names.length - 0.4, -0.6],
   showgrid: false, tickfont: { size: 12 }, fixedrange: true, automargin: false,
 });
-const beside = names => ({ margin: { l: room(names), r: 16, t: 10, b: 10 } });
+const leftOf = names => ({ margin: { l: room(names), r: 16, t: 10, b: 10 } });
 const title = text => ({ title: { text } });
 
 // A long title of an axis in lines that a phone has room for.
 function wrapped(text, width) {
-  const fits = Math.max(20, Math.floor((width - 130) / 6.5));
+  const fits = Math.max(16, Math.floor(width / 7));
   let length = 0;
   return text.split(" ").map(word => {
     const breaks = length > 0 && length + word.length > fits;
@@ -78,11 +78,52 @@ function intervals(rows, palette, { x, low, high, color, symbol, hover }) {
   };
 }
 const rule = (x, palette, dash = "solid") => ({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, layer: "below",
-  line: { color: palette.muted, width: 1, dash } });
+  line: { color: palette.muted, width: 1.5, dash } });
+
+// How an interval lies to zero: a colour and a symbol.
+const against = (low, high, palette) => (low > 0 ? [palette.accent, "circle"] : high < 0 ? [palette.warm, "square"] : [palette.muted, "diamond-open"]);
+
+// Rows of estimates with their intervals against zero, each marked as `styles` says.
+function forest(names, v, stem, styles, axis, hover, palette, row) {
+  const x = percent(v[stem]), low = percent(v[`${stem}_low`]), high = percent(v[`${stem}_high`]), every = indices(names.length);
+  return {
+    traces: [intervals(every, palette, { x, low, high, color: styles.map(([color]) => color), symbol: styles.map(([, symbol]) => symbol), hover: every.map(hover) })],
+    layout: base(palette, { xaxis: { ...title(axis), nticks: 6 }, yaxis: { ...named(names), ticktext: names.map(name => name.split("\n").map(short).join("<br>")) },
+      ...leftOf(names.flatMap(name => name.split("\n"))), shapes: [rule(0, palette)] }),
+    height: row * names.length + 80,
+  };
+}
+const interval = (v, stem, i) => `${write("points", v[stem][i])} pt, 95 % from ${write("points", v[`${stem}_low`][i])} to ${write("points", v[`${stem}_high`][i])}`;
 
 const FIGURES = {
+  effects({ effects: { values: v, rows }, left_out }, _, palette) {
+    if (!rows) return "No family’s effect can be estimated yet.";
+    const styles = indices(rows).map(i => against(v.effect_low[i], v.effect_high[i], palette));
+    const axis = `effect on validation accuracy, percentage points${left_out ? `; ${left_out} families in the middle are left out` : ""}`;
+    return { ...forest(v.family, v, "effect", styles, axis, i => lines(v.family[i], interval(v, "effect", i), `${v.draws[i]} draws`), palette, ROW),
+      label: `Effects of ${rows} families with 95 % intervals` };
+  },
+
+  synergies({ synergies: { values: v, rows } }, _, palette) {
+    if (!rows) return "No synergy can be estimated yet.";
+    const names = indices(rows).map(i => `${v.family_a[i]}\n+ ${v.family_b[i]}`);
+    const found = i => v.q_value[i] !== null && v.q_value[i] <= 0.05;
+    const styles = indices(rows).map(i => (found(i) ? against(v.synergy[i], v.synergy[i], palette) : [palette.muted, "diamond-open"]));
+    const hover = i => lines(`${v.family_a[i]} with ${v.family_b[i]}`, interval(v, "synergy", i), `q ${write("probability", v.q_value[i])}, ${v.together[i]} candidates with both`);
+    return { ...forest(names, v, "synergy", styles, "synergy, percentage points; filled: q ≤ 0.05", hover, palette, 36),
+      label: `The ${rows} strongest synergies with 95 % intervals, ${indices(rows, found).length} of them with q up to 0.05` };
+  },
+
+  card({ epochs, val, train }, _, palette) {
+    const line = (name, y, color, dash) => ({ type: "scatter", mode: epochs.length > 1 ? "lines" : "markers", name, x: epochs, y: percent(y), line: { width: 2, color, dash }, marker: { color },
+      hoverinfo: "text", hovertext: epochs.map((epoch, i) => `epoch ${epoch}: ${name} ${write("percent", y[i])} %`) });
+    return { traces: [line("validation", val, palette.accent, "solid"), line("training", train, palette.muted, "dot")], height: 240, label: "Accuracy by epoch",
+      layout: base(palette, { showlegend: true, xaxis: { ...title("epoch"), ...(epochs.length <= 10 ? { dtick: 1 } : { nticks: 8 }) }, yaxis: title("accuracy, %") }) };
+  },
+
   coverage({ draws: { values, rows }, mean }, _, palette) {
     if (!rows) return "This space has no families.";
+    if (!values.draws.some(Boolean)) return "Nothing has been drawn yet.";
     const few = rows <= 30;
     return {
       traces: [{ type: "bar", x: indices(rows), y: values.draws, marker: { color: palette.accent }, hoverinfo: "text",
@@ -100,16 +141,16 @@ const FIGURES = {
   families({ table, lift, collapsed }, choice, palette) {
     const learned = collapsed ? ", of runs that learned" : "";
     const [of, name, unit, axis] = {
-      effect: [table, "effect", "points", `adjusted effect on validation accuracy${learned}, percent points`],
-      success: [table, "success_rate", "percent", "candidates trained to their end, of those that ended, %"],
+      effect: [table, "effect", "points", `adjusted effect on validation accuracy${learned}, percentage points`],
+      success: [table, "success_rate", "percent", "candidates that did not fail, of those that ended, %"],
       collapse: [table, "collapse_rate", "percent", "runs not clearly better than always answering the commonest class, %"],
-      alone: [lift, "lift_over_alone", "points", "test accuracy over its best expert trained alone, percent points"],
-      uniform: [lift, "lift_over_uniform", "points", "test accuracy over the plain mean of its experts, percent points"],
+      alone: [lift, "lift_over_alone", "points", "test accuracy over its best expert trained alone, percentage points"],
+      uniform: [lift, "lift_over_uniform", "points", "test accuracy over the plain mean of its experts, percentage points"],
     }[choice];
     const v = of.values, stem = name.replace("_rate", ""), effect = choice === "effect";
     const x = percent(v[name]), low = percent(v[`${stem}_low`]), high = percent(v[`${stem}_high`]);
     const known = indices(of.rows, i => v[name][i] !== null);
-    if (!known.length) return effect ? "No family’s effect can be told yet; the table says why." : "There is nothing to measure this by yet.";
+    if (!known.length) return effect ? "No family’s effect can be estimated yet; the table gives the reason." : "This is not measured yet.";
     const order = indices(of.rows);
     if (!effect) order.sort((a, b) => (v.family[b] === "all") - (v.family[a] === "all") || (x[b] ?? -Infinity) - (x[a] ?? -Infinity));
     const place = new Map(order.map((row, i) => [row, i]));
@@ -120,9 +161,9 @@ const FIGURES = {
         name: kind, ...intervals(some.map(i => place.get(i)), palette, { x: pick(x, some), low: pick(low, some), high: pick(high, some), color: how[kind][0], symbol: how[kind][1],
           hover: some.map(i => lines(v.family[i], `${write(unit, v[name][i])}, 95 % from ${write(unit, v[`${stem}_low`][i])} to ${write(unit, v[`${stem}_high`][i])}`,
             of === table ? `${v.draws[i]} draws, ${v.ok[i]} trained` : `${v[`n_${choice}`][i]} candidates`, effect && `${v.advice[i]}: ${v.reason[i]}`)) }) })),
-      layout: base(palette, { showlegend: effect, xaxis: title(axis), yaxis: named(pick(v.family, order)), ...beside(v.family), shapes: unit === "points" ? [rule(0, palette)] : [],
+      layout: base(palette, { showlegend: effect, xaxis: title(axis), yaxis: named(pick(v.family, order)), ...leftOf(v.family), shapes: unit === "points" ? [rule(0, palette)] : [],
         annotations: !effect ? [] : order.filter(i => v[name][i] === null).map(i => ({ x: 0, xref: "paper", xanchor: "left", y: place.get(i), showarrow: false,
-          text: plain(v.not_estimable[i] || "cannot tell"), font: { size: 11, color: palette.muted } })) }),
+          text: plain(v.not_estimable[i] || "not estimable"), font: { size: 11, color: palette.muted } })) }),
       height: ROW * of.rows + 90, label: `${known.length} rows with 95 % intervals: ${axis}`,
     };
   },
@@ -137,24 +178,24 @@ const FIGURES = {
     for (let i = 0; i < rows; i++) {
       const a = place.get(v.family_a[i]), b = place.get(v.family_b[i]);
       const value = v[choice][i];
-      const said = lines(`${v.family_a[i]} with ${v.family_b[i]}`, `${v.draws[i]} draws, ${v.ok[i]} trained`,
-        v.mean_val_acc[i] !== null && `raw mean ${write("percent", v.mean_val_acc[i])} %`,
+      const text_ = lines(`${v.family_a[i]} with ${v.family_b[i]}`, `${v.draws[i]} draws, ${v.ok[i]} trained`,
+        v.mean_val_acc[i] !== null && `mean ${write("percent", v.mean_val_acc[i])} %`,
         v.synergy[i] !== null && `synergy ${write("points", v.synergy[i])} pt, 95 % from ${write("points", v.synergy_low[i])} to ${write("points", v.synergy_high[i])}, q ${write("probability", v.q_value[i])}`);
       for (const [row, column] of [[a, b], [b, a]]) {
         z[row][column] = value === null ? null : scale * value;
-        text[row][column] = said;
+        text[row][column] = text_;
         if (choice === "synergy" && v.q_value[i] !== null && v.q_value[i] <= 0.05) { marks.x.push(column); marks.y.push(row); }
       }
     }
     const found = z.flat().filter(value => value !== null);
-    if (!found.length) return choice === "synergy" ? "No pair’s synergy can be told yet." : "No pair has a trained candidate yet.";
+    if (!found.length) return choice === "synergy" ? "No pair’s synergy can be estimated yet: it needs five candidates with both families." : "No pair has a trained candidate yet.";
     const extent = Math.max(...found.map(Math.abs)) || 1;
     const diverging = choice === "synergy";
     const side = room(names), cell = Math.max(11, Math.min(26, (width - side - 80) / n));
     const axis = { ...named(names), tickfont: { size: cell < 14 ? 9 : 11 }, automargin: false };
     return {
       traces: [{ type: "heatmap", z, hoverinfo: "text", hovertext: text, xgap: 1, ygap: 1,
-        colorscale: diverging ? [[0, "#0072b2"], [0.5, palette.paper], [1, "#d55e00"]] : "Viridis",
+        colorscale: { synergy: [[0, palette.warm], [0.5, palette.paper], [1, palette.accent]], mean_val_acc: "Viridis", draws: [[0, palette.paper], [1, palette.muted]] }[choice],
         ...(diverging ? { zmin: -extent, zmax: extent } : {}),
         colorbar: { thickness: 10, ...(choice === "draws" ? { dtick: Math.ceil((extent - Math.min(...found)) / 6) || 1 } : {}), outlinewidth: 0, len: Math.min(1, 260 / (cell * n)), y: 1, yanchor: "top",
           title: { text: { draws: "draws", mean_val_acc: "mean %", synergy: "pt" }[choice], side: "top" } } },
@@ -168,26 +209,26 @@ const FIGURES = {
 
   screening({ table: { values: v, rows }, ranks: { values: r } }, choice, palette) {
     const known = indices(rows, i => v[choice][i] !== null);
-    if (!known.length) return rows ? "The screen gave no candidate this score." : "No candidate has been trained to its end yet.";
+    if (!known.length) return rows ? "The screen gave no candidate this score." : "No candidate is trained yet.";
     const arms = [["control", palette.muted, "circle-open"], ["chosen", palette.warm, "diamond"]];
     const at = r.predictor.findIndex((name, i) => name === choice && r.sample[i] === "control");
     const tau = r.kendall[at] ?? null;
-    const said = tau === null ? "too few controls for a rank correlation"
+    const summary = tau === null ? "too few controls for a rank correlation"
       : `controls: τ ${write("float", tau)}, 95 % from ${write("float", r.kendall_low[at])} to ${write("float", r.kendall_high[at])}`;
     return {
       traces: arms.map(([arm, color, symbol]) => [known.filter(i => v.arm[i] === arm), arm, color, symbol]).filter(([some]) => some.length).map(([some, name, color, symbol]) => ({
         type: "scatter", mode: "markers", name, x: percent(pick(v[choice], some)), y: percent(pick(v.val_acc, some)), marker: { size: 8, color, symbol }, hoverinfo: "text",
-        hovertext: some.map(i => lines(`#${v.number[i]} ${v.families[i].replaceAll("+", " ")}`, `${name}: foretold ${write("percent", v[choice][i])} %, trained ${write("percent", v.val_acc[i])} %`)) })),
+        hovertext: some.map(i => lines(`#${v.number[i]} ${v.families[i].replaceAll("+", " ")}`, `${name}: predicted ${write("percent", v[choice][i])} %, trained ${write("percent", v.val_acc[i])} %`)) })),
       layout: base(palette, { showlegend: true, yaxis: title("validation accuracy after training, %"),
         xaxis: title(`${{ probe: "linear probe", uniform: "plain average", gate: "fitted gate", oracle: "oracle", best_member: "best member" }[choice]} of the screen, % of validation`),
-        annotations: [{ x: 1, y: 0, xref: "paper", yref: "paper", xanchor: "right", yanchor: "bottom", showarrow: false, text: plain(said), font: { size: 11.5, color: palette.muted } }] }),
-      height: 420, label: `${known.length} candidates, foretold against trained; ${said}`,
+        annotations: [{ x: 1, y: 0, xref: "paper", yref: "paper", xanchor: "right", yanchor: "bottom", showarrow: false, text: plain(summary), font: { size: 11.5, color: palette.muted } }] }),
+      height: 420, label: `${known.length} candidates, predicted against trained; ${summary}`,
     };
   },
 
   screened(section, choice, palette, width) {
     const { table: { values: v }, front, total } = section;
-    if (!front[choice].length) return "The screen does not know what this costs.";
+    if (!front[choice].length) return "This cost was not measured.";
     const hover = i => lines(v.families[i].replaceAll("+", " "), `average ${write("percent", v.uniform[i])} %, oracle ${write("percent", v.oracle[i])} %`,
       `${write("count", v.params[i])} parameters, ${write("float", v.latency_ms[i])} ms`);
     return { ...againstCost(section, front[choice], v.uniform, "validation accuracy of the average, %", hover, choice, palette, width),
@@ -197,7 +238,7 @@ const FIGURES = {
   costs(section, choice, palette, width) {
     const { table: { values: v, rows }, total } = section;
     const known = indices(rows, i => v[choice][i] !== null);
-    if (!known.length) return total ? "This was not measured." : "No candidate has been trained to its end yet.";
+    if (!known.length) return total ? "This was not measured." : "No candidate is trained yet.";
     const hover = i => lines(`#${v.number[i]} ${v.families[i].replaceAll("+", " ")}`, `${write("percent", v.val_acc[i])} %`,
       `${write("count", v.params[i])} parameters, ${write("count", v.macs[i])} MACs`,
       v.train_ms[i] !== null && `${write("float", v.train_ms[i])} ms an image in training`);
@@ -228,13 +269,13 @@ const FIGURES = {
   },
 
   failures({ by_type, by_family, ended, failed }, choice, palette) {
-    if (!failed) return ended ? `None of ${grouped.format(ended)} ended attempts failed.` : "No attempt has come to an end yet.";
+    if (!failed) return ended ? `None of ${grouped.format(ended)} ended attempts failed.` : "No attempt has ended yet.";
     if (choice === "family") {
       const { values: v, rows } = by_family, all = indices(rows);
       return {
         traces: [intervals(all, palette, { x: percent(v.share), low: percent(v.low), high: percent(v.high), color: palette.warm, symbol: "square",
           hover: all.map(i => lines(v.family[i], `${v.failed[i]} of ${v.ended[i]} attempts failed: ${write("percent", v.share[i])} %`, `${seconds(v.seconds[i])} of worker time`)) })],
-        layout: base(palette, { xaxis: { ...title("of its ended attempts, % failed; dotted: of all attempts"), rangemode: "tozero" }, yaxis: named(v.family), ...beside(v.family),
+        layout: base(palette, { xaxis: { ...title("of its ended attempts, % failed; dotted: of all attempts"), rangemode: "tozero" }, yaxis: named(v.family), ...leftOf(v.family),
           shapes: [rule(100 * failed / ended, palette, "dot")] }),
         height: ROW * rows + 80, label: `Share of failed attempts of ${rows} families`,
       };
@@ -250,13 +291,13 @@ const FIGURES = {
           marker: { color: palette.hues[s % palette.hues.length] }, hoverinfo: "text",
           hovertext: mine.map(i => lines(`${v.outcome[i]} in ${v.stage[i] || "no stage"}: ${v.attempts[i]} attempts`, `${seconds(v.seconds[i])} of worker time`, v.message[i].slice(0, 120))) };
       }),
-      layout: base(palette, { barmode: "stack", showlegend: true, bargap: 0.35, xaxis: title("failed attempts, by the stage they failed in"), yaxis: named(names), ...beside(names) }),
+      layout: base(palette, { barmode: "stack", showlegend: true, bargap: 0.35, xaxis: title("failed attempts, by the stage they failed in"), yaxis: named(names), ...leftOf(names) }),
       height: 34 * names.length + 110, label: `${failed} of ${ended} ended attempts failed`,
     };
   },
 
   timeline({ table: { values: v, rows, columns }, events }, _, palette) {
-    if (!rows) return "No attempt has come to an end yet.";
+    if (!rows) return "No attempt has ended yet.";
     const when = v.at.map(at => new Date(1000 * at));
     const kinds = columns.slice(1, -1).filter(c => v[c.name][rows - 1] > 0);
     const unit = Math.max(...kinds.map(c => v[c.name][rows - 1])) > 2 * 3600 ? ["hours", 3600] : ["minutes", 60];
@@ -276,11 +317,11 @@ const FIGURES = {
 
   gates({ groups, even, mixtures }, choice, palette) {
     const { values: v, rows } = groups[choice] ?? groups.all;
-    if (!mixtures || !rows) return "No mixture has been trained to its end yet.";
+    if (!mixtures || !rows) return "No mixture is trained yet.";
     return {
       traces: [{ type: "box", orientation: "h", y: indices(rows), q1: percent(v.q1), median: percent(v.median), q3: percent(v.q3), lowerfence: percent(v.p5), upperfence: percent(v.p95),
         line: { color: palette.accent, width: 1.5 }, fillcolor: palette.soft, width: 0.6, whiskerwidth: 0, hoverinfo: "x" }],
-      layout: base(palette, { xaxis: { ...title("mean gate weight, %"), rangemode: "tozero" }, yaxis: named(v.family), ...beside(v.family), shapes: even ? [rule(100 * even, palette, "dot")] : [] }),
+      layout: base(palette, { xaxis: { ...title("mean gate weight, %"), rangemode: "tozero" }, yaxis: named(v.family), ...leftOf(v.family), shapes: even ? [rule(100 * even, palette, "dot")] : [] }),
       height: ROW * rows + 80, label: `Gate weights of ${rows} families’ experts in ${mixtures} mixtures`,
     };
   },

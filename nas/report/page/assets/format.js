@@ -27,14 +27,17 @@ const WRITERS = {
   int: value => grouped.format(value),
   percent: value => (100 * value).toFixed(2),
   points: value => (value < -5e-5 ? "−" : "+") + Math.abs(100 * value).toFixed(2),
+  spread: value => (100 * value).toFixed(2),
   float: value => (Math.abs(value) >= 1000 ? grouped.format(value) : value.toPrecision(3)),
   probability: value => (value < 0.001 ? "< 0.001" : value.toFixed(3)),
   count: value => scaled(value, 1000, ["", "k", "M", "G", "T"], " "),
   seconds,
   time: value => new Date(1000 * value).toISOString().slice(0, 16).replace("T", " "),
 };
-const UNITS = { percent: " %", points: " pt" };
+const UNITS = { percent: " %", points: " pt", spread: " pt" };
 const WORDS = new Set(["text", "flag", "joined", "key"]);
 
+// A mixture by its families, a single expert by its member too.
+const nameOf = (families, members) => (!families || families.includes("+") || !members ? write("joined", families) : `${families} (${members})`);
 const write = (kind, value) => (value === null || value === undefined ? MISSING : WRITERS[kind](value));
 const heading = column => column.title + (UNITS[column.kind] ?? "");

@@ -3,7 +3,7 @@
 const find = (selector, under = document) => under.querySelector(selector);
 const all = (selector, under = document) => [...under.querySelectorAll(selector)];
 const root = document.documentElement;
-const EVERY = 4000; // ms between questions to a dashboard
+const EVERY = 4000; // ms between requests to a dashboard
 
 async function inflate(id) {
   const bytes = Uint8Array.from(atob(find(`#${id}`).textContent), c => c.charCodeAt(0));
@@ -14,6 +14,7 @@ async function inflate(id) {
 // ---- state
 
 let data = null; // as nas.report.page.page_data gives it
+let live = null; // the address of newer data, on a dashboard
 let printing = false;
 const tables = new Map();
 
@@ -25,40 +26,68 @@ function theme() {
 // ---- text
 
 function facts(list, pairs) {
-  list.replaceChildren(...pairs.flatMap(([name, text]) => [element("dt", { textContent: name }), element("dd", { textContent: text })]));
+  list.replaceChildren(...pairs.flatMap(([name, text]) => [element("dt", { textContent: name }), marked(element("dd"), text)]));
+}
+
+// A text in which backticks mark code.
+function marked(node, text) {
+  node.replaceChildren(...text.split("`").map((part, i) => (i % 2 ? element("code", { textContent: part }) : part)));
+  return node;
 }
 
 function optional(node, text) {
   node.hidden = !text;
-  node.textContent = text ?? "";
+  marked(node, text || "");
 }
 
-const VERDICTS = { fair: "Fair draw", biased: "Biased draw", adaptive: "Adaptive draw", none: "Nothing to judge" };
-const TIMES = "Time in training is measured in the trial’s own worker, forward and backward, median over its epochs: it depends on the device and on what else ran there, and is no inference latency. Time at pre-flight is one training step of each member alone, added up.";
+const VERDICTS = { fair: "Fair draws", biased: "Biased draws", adaptive: "Adaptive draws", none: "Nothing to audit" };
+const TIMES = "Training time is the median over epochs, forward and backward, measured in the trial’s worker. It depends on the device and on what else ran there, and is not inference latency. Pre-flight time is one training step of each member alone, summed.";
 
 function heading_(data) {
-  document.title = data.campaign ? `${data.campaign} · nas report` : "nas report";
-  find("#made").textContent = `${WRITERS.time(data.made_at)} UTC`;
-  find("#campaign").textContent = data.campaign ?? "Nothing yet";
+  document.title = `${data.campaign ? `${data.campaign} · ` : ""}nas ${live ? "dashboard" : "report"}`;
+  find("#product").textContent = live ? "nas dashboard" : "nas report";
+  find("#made").textContent = `read ${WRITERS.time(data.made_at)} UTC`;
+  find("#campaign").textContent = data.campaign ?? "No campaign yet";
+  optional(find("#setup"), data.setup);
   optional(find("#headline"), data.empty ?? data.headline);
   find("#nas").textContent = `nas ${data.nas}`;
-  const { verdict } = data;
-  find("#verdict").hidden = !verdict;
-  if (!verdict) return;
+  if (data.empty) return;
+  const { verdict, sections } = data, bank = data.kind === "bank";
+  find("#verdict").hidden = bank;
   find("#verdict").dataset.verdict = verdict.verdict ?? "none";
-  find("#verdict strong").textContent = VERDICTS[verdict.verdict] ?? "No verdict";
+  find("#verdict strong").textContent = `${VERDICTS[verdict.verdict] ?? "No audit"}:`;
   find("#verdict span").textContent = verdict.problem ?? (verdict.verdict === "biased"
     ? `certain at draw ${verdict.flagged_at} of ${grouped.format(verdict.draws)}: ${verdict.why}`
-    : verdict.draws ? `${verdict.why} (${grouped.format(verdict.draws)} draws)` : verdict.line);
+    : verdict.draws ? verdict.why : verdict.line);
   optional(find("#failing"), verdict.failing?.length && `${verdict.failing.join("; ")}.`);
   find("#notes").hidden = !data.notes.length;
-  find("#notes").replaceChildren(...data.notes.map(textContent => element("li", { textContent })));
+  find("#notes").replaceChildren(...data.notes.map(text => marked(element("li"), text)));
   for (const list of all("[data-facts]")) facts(list, data.about[list.dataset.facts]);
-  const shaded = data.sections.costs.rest ? "The shading counts all candidates, the dots are the best. " : "";
-  find('[data-say="costs"]').textContent = shaded + TIMES;
-  const note = data.sections.families.note;
-  find('[data-say="families"]').textContent = note ? `Here: ${note}.` : "";
-  find('[data-say="screening"]').textContent = data.sections.screening?.note ? `Here: ${data.sections.screening.note}.` : "";
+  const texts = {
+    "pairs-answer": sections.together?.pairs, "families-answer": sections.together?.families, caution: sections.together?.caution,
+    costs: (sections.costs.rest ? "The shading counts all candidates, the dots are the best. " : "") + TIMES,
+    families: sections.families?.note && `Here: ${sections.families.note}.`,
+    screening: sections.screening?.note && `Here: ${sections.screening.note}.`,
+  };
+  for (const node of all("[data-text]")) optional(node, texts[node.dataset.text]);
+  find("#best-title").textContent = bank ? "The best experts" : "The best candidates";
+}
+
+// The best candidates, each with its interval and the command that exports it.
+function bestOnes({ table, sure, problem }) {
+  const list = find("#best ol");
+  list.hidden = !table?.rows;
+  find("#best .empty").hidden = Boolean(table?.rows || problem);
+  find("#best ul").replaceChildren(...(sure ?? []).map(text => marked(element("li"), text)));
+  find("#sure").hidden = !sure?.length && data.kind === "bank";
+  const v = table?.values;
+  list.replaceChildren(...indices(table?.rows ?? 0).map(i => {
+    const card = element("button", { type: "button", textContent: `#${v.number[i]}`, title: "Open its card" });
+    card.onclick = () => show(v.key[i]);
+    const range = v.low[i] === null ? "" : `95 % interval ${write("percent", v.low[i])} to ${write("percent", v.high[i])} %`;
+    return element("li", {}, element("p", {}, element("strong", { textContent: `${write("percent", v.val_acc[i])} %` }), " ", element("span", { className: "range", textContent: range })),
+      element("p", {}, card, ` ${nameOf(v.families[i], v.members[i])}`, element("span", { className: "range", textContent: v.settings[i] && ` ${v.settings[i]}` })), command(v.command[i]));
+  }));
 }
 
 // ---- tables
@@ -70,7 +99,7 @@ const DERIVED = {
 };
 
 function long(lines) {
-  const columns = [["number", "Draw", "number"], ["families", "Families", "joined"], ["epoch", "Epoch", "int"], ["val_acc", "Val", "percent"],
+  const columns = [["number", "No.", "number"], ["families", "Families", "joined"], ["epoch", "Epoch", "int"], ["val_acc", "Val", "percent"],
     ["train_acc", "Train", "percent"], ["val_loss", "Val loss", "float"], ["train_loss", "Train loss", "float"]];
   const values = Object.fromEntries(columns.map(([name]) => [name, lines.flatMap(line =>
     Array.isArray(line[name]) ? line[name] : line.epoch.map(() => line[name]))]));
@@ -84,10 +113,9 @@ function fill(host) {
   const name = host.dataset.table, id = host.closest("section").id;
   const table = DERIVED[id]?.(section, name) ?? section[name];
   if (!tables.has(host)) {
-    tables.set(host, new DataTable(host, { page: Number(host.dataset.page ?? 100), filters: "open" in host.dataset || table.rows > 20,
-      open: "code" in host.dataset ? show : null }));
+    tables.set(host, new DataTable(host, { page: Number(host.dataset.page ?? 100), filters: "open" in host.dataset || table.rows > 20, open: show }));
   }
-  tables.get(host).update(table, id === "leaders" ? section.gates : []);
+  tables.get(host).update(table, id === "leaders" ? section.gates : [], id === "leaders" ? section.card_only : []);
 }
 
 // ---- figures
@@ -98,19 +126,24 @@ async function draw(figure) {
   if (!found) return;
   const choice = find("input[data-switch]:checked, [data-switch] :checked, select[data-switch]", section)?.value;
   const room = printing ? 680 : figure.clientWidth;
-  const made = found.problem ?? FIGURES[section.id](found, choice, PALETTES[theme()], room);
-  let plot = find(".plot", figure);
+  const made = found.problem ?? FIGURES[figure.dataset.figure](found, choice, PALETTES[theme()], room);
+  await plot(figure, made, room, found.problem ? "problem" : "empty");
+}
+
+// Draws what a figure's function gave, or writes its sentence, into a host of a given width.
+async function plot(host, made, room, className = "empty") {
+  let plot = find(".plot", host);
   if (typeof made === "string") {
     if (plot) Plotly.purge(plot);
-    figure.replaceChildren(element("p", { className: found.problem ? "problem" : "empty", textContent: made }));
+    host.replaceChildren(element("p", { className, textContent: made }));
     return;
   }
-  if (!plot) figure.replaceChildren(plot = element("div", { className: "plot" }));
+  if (!plot) host.replaceChildren(plot = element("div", { className: "plot" }));
   plot.setAttribute("role", "img");
   plot.setAttribute("aria-label", `${made.label}. The table below holds its data.`);
   const width = made.width ?? Math.max(room, made.minWidth ?? 0);
   const below = made.layout.xaxis.title;
-  if (below.text) below.text = wrapped(below.text, width);
+  if (below.text) below.text = wrapped(below.text, width - Math.max(60, made.layout.margin.l) - made.layout.margin.r);
   const coarse = matchMedia("(pointer: coarse)").matches;
   await Plotly.react(plot, made.traces, { ...made.layout, width, height: made.height, dragmode: coarse ? false : "zoom" },
     { displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], displayModeBar: coarse ? false : "hover" });
@@ -119,34 +152,12 @@ async function draw(figure) {
 const pause = () => new Promise(done => setTimeout(done));
 
 async function drawAll() {
-  for (const figure of all("figure")) {
+  for (const table of tables.values()) table.fit();
+  for (const figure of all("main figure")) {
     await draw(figure);
-    await pause(); // the page answers meanwhile
+    await pause(); // the page reacts meanwhile
   }
-}
-
-// ---- code
-
-function code(key) {
-  const [at, other] = data.codes.of[key] ?? [];
-  if (at === undefined) return null;
-  const lines = [...data.codes.bases[at]];
-  for (const [number, line] of Object.entries(other)) lines[number] = line;
-  return lines.join("\n");
-}
-
-function show(key) {
-  for (const table of [data.sections.leaders.table, data.sections.failures.latest]) {
-    const row = table?.values.key.indexOf(key) ?? -1;
-    if (row < 0) continue;
-    const cell = name => table.values[name]?.[row];
-    find("#code-title").textContent = `#${cell("number")} ${write("joined", cell("families"))}`;
-    find("#code-facts").textContent = [key, cell("members")?.replaceAll("+", ", "), cell("val_acc") && `${write("percent", cell("val_acc"))} % on validation`, cell("message")].filter(Boolean).join(" · ");
-    break;
-  }
-  find("#code code").textContent = code(key) ?? "Its code is not in this page: `nas show` prints it.";
-  find("#code").showModal();
-  find("#code pre").scrollTop = 0;
+  if (find("#card").open) await drawCurves();
 }
 
 // ---- choosing, theme, print
@@ -169,7 +180,7 @@ function themeButton() {
 }
 
 function remember(value) {
-  try { localStorage.setItem("nas-theme", value); } catch { /* a file may have no storage: it is asked anew */ }
+  try { localStorage.setItem("nas-theme", value); } catch { /* a file may have no storage */ }
 }
 
 function remembered() {
@@ -200,13 +211,7 @@ function listen() {
     waiting = setTimeout(drawAll, 150);
   });
   matchMedia("print").onchange = event => { printing = event.matches; drawAll(); };
-  find("#code-close").onclick = () => find("#code").close();
-  find("#code").onclick = event => { if (event.target === event.currentTarget) find("#code").close(); };
-  find("#code-copy").onclick = async () => {
-    await navigator.clipboard.writeText(find("#code code").textContent);
-    find("#code-copy").textContent = "Copied";
-    setTimeout(() => { find("#code-copy").textContent = "Copy"; }, 1500);
-  };
+  listenToCard();
 }
 
 // ---- all of it
@@ -216,23 +221,25 @@ async function update(newer) {
   heading_(data);
   find("main").hidden = find("nav").hidden = Boolean(data.empty);
   if (data.empty) return;
-  gateChoices(data.sections.gates.groups);
+  gateChoices(data.sections.gates?.groups);
   unmeasured(data.sections.costs);
   for (const section of all("main > section")) {
     const found = data.sections[section.id];
     section.hidden = find(`nav [href="#${section.id}"]`).hidden = found === null;
-    const said = find(":scope > .problem", section);
-    said?.remove();
+    find(":scope > .problem", section)?.remove();
     if (found?.problem && !find("figure", section)) find("h2", section).after(element("p", { className: "problem", textContent: found.problem }));
   }
+  bestOnes(data.sections.best);
   all("[data-table]").forEach(fill);
   await drawAll();
 }
 
 async function follow(address) {
-  const say = text => { find("#live").hidden = false; if (find("#live").textContent !== text) find("#live").textContent = text; };
+  const state = find("#live");
+  const say = (text, lost) => { state.hidden = false; state.classList.toggle("lost", lost); if (state.textContent !== text) state.textContent = text; };
+  const good = `Live: updates every ${EVERY / 1000} seconds`;
   let tag = null;
-  say("Live: this page follows the campaign.");
+  say(good, false);
   for (;;) {
     await new Promise(done => setTimeout(done, EVERY));
     if (document.hidden) continue;
@@ -243,9 +250,9 @@ async function follow(address) {
         tag = answer.headers.get("ETag");
         await update(await answer.json());
       }
-      say("Live: this page follows the campaign.");
+      say(good, false);
     } catch {
-      say("The dashboard does not answer; this is what it said last. Trying again.");
+      say("Not live: the dashboard does not respond. This is its last state; retrying.", true);
     }
   }
 }
@@ -257,12 +264,13 @@ async function main() {
     optional(find("#headline"), "It lacks DecompressionStream: Firefox 113, Chrome 80 or Safari 16.4 have it. `nas report NAME` prints the same tables.");
     return;
   }
-  const { live, data: first } = JSON.parse(await inflate("data"));
+  const packed = JSON.parse(await inflate("data"));
+  live = packed.live;
   document.head.append(element("script", { textContent: await inflate("plotly") })); // its hash is allowed, no other
   find("#theme").hidden = false;
   themeButton();
   listen();
-  await update(first);
+  await update(packed.data);
   root.dataset.ready = "yes";
   if (live) await follow(live);
 }

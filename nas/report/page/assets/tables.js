@@ -1,5 +1,7 @@
 // A sortable, filterable table of columns. It keeps its sort, filter and length when its data are
-// replaced. Cells are made with textContent alone: whatever a name or message holds stays text.
+// replaced. Where its columns do not fit, each row becomes a block of labelled values: nothing is
+// cut and nothing scrolls inside the page. Columns without a value are left out. Cells are made
+// with textContent alone: whatever a name or message holds stays text.
 
 function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -9,20 +11,18 @@ function element(tag, properties = {}, ...children) {
 
 class DataTable {
   constructor(host, { page = 100, filters = false, open = null }) {
-    Object.assign(this, { host, page, shown: page, sort: null, descending: false, words: "", chosen: {} });
-    this.open = open; // shows a candidate's code, given its key
+    Object.assign(this, { host, page, filters, shown: page, sort: null, descending: false, words: "", chosen: {} });
+    this.open = open; // shows a candidate's card, given its key
     this.selects = element("span");
     this.count = element("output");
     this.body = element("tbody");
     this.head = element("tr");
     this.more = element("button", { type: "button", className: "more" });
     this.more.onclick = () => { this.shown *= 4; this.draw(); };
-    this.scroll = element("div", { className: "scroll", tabIndex: 0 },
-      element("table", {}, element("thead", {}, this.head), this.body));
-    this.scroll.setAttribute("role", "region");
-    this.scroll.setAttribute("aria-label", "Table, scrolls");
-    this.empty = element("p", { className: "empty", textContent: "Nothing yet." });
-    host.append(this.tools(filters), this.scroll, this.more, this.empty);
+    this.node = element("table", {}, element("thead", {}, this.head), this.body);
+    this.frame = element("div", { className: "frame" }, this.node);
+    this.empty = element("p", { className: "empty", textContent: "No rows yet." });
+    host.append(this.tools(filters), this.frame, this.more, this.empty);
   }
 
   tools(filters) {
@@ -36,9 +36,10 @@ class DataTable {
     return made;
   }
 
-  // Columns whose few values one may choose from are given by name.
-  update(table, choices = []) {
+  // `choices`: columns with few values, to filter by. `hidden`: columns to search in but not show.
+  update(table, choices = [], hidden = []) {
     this.table = table;
+    this.columns = table.columns.filter(c => !hidden.includes(c.name) && table.values[c.name].some(v => v !== null && v !== "" && v !== false));
     this.search = table.columns.filter(c => WORDS.has(c.kind)).map(c => table.values[c.name]);
     this.choices(choices);
     this.headers();
@@ -60,10 +61,10 @@ class DataTable {
   }
 
   headers() {
-    const names = this.table.columns.map(c => c.name).join();
+    const names = this.columns.map(c => c.name).join();
     if (names === this.names) return; // the same columns: the focus stays where it is
     this.names = names;
-    this.head.replaceChildren(...this.table.columns.map(column => {
+    this.head.replaceChildren(...this.columns.map(column => {
       const button = element("button", { type: "button", textContent: heading(column), title: column.help });
       button.onclick = () => this.by(column);
       const cell = element("th", { scope: "col", className: WORDS.has(column.kind) ? "" : "figure" }, button);
@@ -100,7 +101,7 @@ class DataTable {
 
   draw() {
     const kept = this.rows();
-    const { columns, rows, values } = this.table;
+    const { rows, values } = this.table;
     for (const cell of this.head.children) {
       const mine = cell.dataset.name === this.sort;
       cell.ariaSort = mine ? (this.descending ? "descending" : "ascending") : null;
@@ -108,23 +109,43 @@ class DataTable {
     }
     const shown = kept.slice(0, this.shown);
     const focus = document.activeElement?.dataset?.key;
-    this.body.replaceChildren(...shown.map(row => element("tr", {}, ...columns.map(column =>
-      this.cell(column, values[column.name][row], values.key?.[row])))));
+    this.body.replaceChildren(...shown.map(row => this.row(row)));
     if (focus) this.body.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
     const of = kept.length < rows ? `${grouped.format(kept.length)} of ${grouped.format(rows)} match` : `${grouped.format(rows)} row${rows === 1 ? "" : "s"}`;
+    this.count.hidden = !this.filters && shown.length === kept.length; // one sees them all
     this.count.textContent = shown.length < kept.length ? `first ${grouped.format(shown.length)}; ${of}` : of;
     this.more.hidden = shown.length === kept.length;
     this.more.textContent = `Show ${grouped.format(Math.min(4 * this.shown, kept.length))}`;
-    this.scroll.hidden = !rows;
+    this.frame.hidden = !rows;
     this.empty.hidden = rows > 0;
+    this.fit();
+  }
+
+  fit() {
+    if (!this.table) return;
+    this.host.classList.remove("stacked");
+    this.host.classList.toggle("stacked", this.node.offsetWidth > this.frame.clientWidth + 1);
+  }
+
+  row(row) {
+    const { values } = this.table, key = values.key?.[row];
+    const made = element("tr", {}, ...this.columns.map(column => this.cell(column, values[column.name][row], key)));
+    if (this.open && key) {
+      made.className = "opens";
+      made.onclick = event => { // selecting text opens nothing
+        if (!event.target.closest("button") && !String(getSelection())) this.open(key);
+      };
+    }
+    return made;
   }
 
   cell(column, value, key) {
     const made = element("td", { className: WORDS.has(column.kind) ? "" : "figure" });
     made.dataset.name = column.name;
+    made.dataset.title = heading(column);
     const text = write(column.kind, value);
     if (column.kind === "number" && this.open && value !== null) {
-      const button = element("button", { type: "button", textContent: text, title: "Show its code" });
+      const button = element("button", { type: "button", textContent: text, title: "Open its card" });
       button.dataset.key = key;
       button.onclick = () => this.open(key);
       made.append(button);
@@ -135,6 +156,7 @@ class DataTable {
       if (column.kind === "text" && text.length > 28) made.className = "long";
       if (column.kind === "joined") made.className = "joined";
     }
+    if (text === MISSING || text === "") made.classList.add("missing");
     return made;
   }
 }

@@ -30,17 +30,17 @@ def reported(path: Path, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("dead", [False, True], ids=["alive", "dead"])
 def test_it_is_the_same_page(filled: Maker, dead: bool) -> None:
     """Also where the second process dies: nothing depends on it."""
-    with StatsProcess() as beside:
+    with StatsProcess() as stats:
         if dead:
-            beside._process.kill()
-            beside._process.wait()
-        assert reported(filled.path, beside=beside) == reported(filled.path)
+            stats._process.kill()
+            stats._process.wait()
+        assert reported(filled.path, stats=stats) == reported(filled.path)
 
 
 def test_what_cannot_be_sent_is_waited_for_by_nobody() -> None:
-    with StatsProcess() as beside:
-        beside.ask({"campaign": lambda: "no pickle"}, VERDICT)
-        assert beside.take(VERDICT) is None
+    with StatsProcess() as stats:
+        stats.ask({"campaign": lambda: "no pickle"}, VERDICT)
+        assert stats.take(VERDICT) is None
 
 
 def test_it_answers_from_what_it_is_given(
@@ -48,16 +48,16 @@ def test_it_answers_from_what_it_is_given(
 ) -> None:
     (tmp_path / "pandas.py").write_text("raise ImportError('of the working directory')")
     monkeypatch.chdir(tmp_path)
-    with StatsProcess() as beside, Snapshot(Ledger(filled.path), beside).open() as snapshot:
+    with StatsProcess() as stats, Snapshot(Ledger(filled.path), stats).open() as snapshot:
         name = snapshot.campaign().name
-        snapshot.ask_beside(name)
+        snapshot.start_stats(name)
         frames = snapshot.frames(name)
-        assert beside.take(VERDICT) == frames.verdict
+        assert stats.take(VERDICT) == frames.verdict
         for analysis in ("failing", "cooccurrence", "family_yield"):
             here = answer(analysis, frames)
-            pd.testing.assert_frame_equal(beside.take(analysis), here)
-            assert beside.take(analysis).attrs == here.attrs
-        assert beside.take("leaderboard") is None  # it was not asked
+            pd.testing.assert_frame_equal(stats.take(analysis), here)
+            assert stats.take(analysis).attrs == here.attrs
+        assert stats.take("leaderboard") is None  # it was not asked
 
 
 def test_what_it_cannot_answer_is_worked_out_here(
@@ -71,8 +71,8 @@ def test_what_it_cannot_answer_is_worked_out_here(
     (folder / "cooccurrence.py").write_text(OWN)
     consent(folder / "cooccurrence.py")
     monkeypatch.chdir(folder.parent)
-    with StatsProcess() as beside, Snapshot(Ledger(filled.path), beside).open() as snapshot:
+    with StatsProcess() as stats, Snapshot(Ledger(filled.path), stats).open() as snapshot:
         name = snapshot.campaign().name
-        snapshot.ask_beside(name)
-        assert beside.take("cooccurrence") is None
+        snapshot.start_stats(name)
+        assert stats.take("cooccurrence") is None
         assert snapshot.table("cooccurrence", name)["family_a"].tolist() == ["a"]

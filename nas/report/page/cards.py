@@ -1,0 +1,60 @@
+"""What a candidate's card shows beside its row of the leaderboard: its members and its curves."""
+
+from typing import Any
+
+import pandas as pd
+
+from nas.report.page.curves import epochs_of
+from nas.report.page.serialize import values
+from nas.report.page.snapshot import Snapshot
+from nas.results.aggregates import control_results
+
+CURVES = 500
+"""Of so many of the best, the card has curves."""
+
+
+def cards(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> dict[str, Any]:
+    """`members`: by key, `[gate weight, validation accuracy inside the mixture]` of each member in
+    the order of the leaderboard's `members`, for the best `limit`; `alone`: by member, validation
+    accuracy of its control; `curves`: by key, `[epochs, validation accuracy, training accuracy]`
+    for the best CURVES. Shares in [0, 1], None where not measured."""
+    shown = board.head(limit)
+    alone = control_results(ledger.frames(campaign))
+    return {
+        "members": _members(ledger, campaign, shown),
+        "alone": dict(zip(alone["model"], values(alone["alone_val_acc"], "percent"), strict=True)),
+        "curves": _curves(ledger, campaign, shown.head(CURVES)),
+    }
+
+
+def _members(ledger: Snapshot, campaign: str, shown: pd.DataFrame) -> dict[str, Any]:
+    inside = ledger.experts(campaign)
+    inside = inside[inside["final"] & (inside["role"] == "search")]
+    keys = _key_of(ledger, campaign)
+    scores = zip(
+        values(inside["usage"], "percent"), values(inside["val_acc"], "percent"), strict=True
+    )
+    of = zip(inside["candidate"].map(keys), inside["model"], strict=True)
+    score_of = dict(zip(of, scores, strict=True))
+    return {
+        key: [score_of.get((key, model), (None, None)) for model in members.split("+")]
+        for key, members in zip(shown["key"], shown["members"], strict=True)
+    }
+
+
+def _curves(ledger: Snapshot, campaign: str, shown: pd.DataFrame) -> dict[str, Any]:
+    epochs = epochs_of(ledger, campaign)
+    keys = epochs["candidate"].map(_key_of(ledger, campaign))
+    epochs = epochs[keys.isin(shown["key"])].sort_values(["candidate", "epoch"])
+    shares = [values(epochs[name], "percent") for name in ("val_acc", "train_acc")]
+    columns = [values(epochs["epoch"]), *shares]
+    lengths = epochs.groupby("candidate").size()
+    ends = lengths.cumsum()
+    of = zip(_key_of(ledger, campaign)[lengths.index], ends - lengths, ends, strict=True)
+    return {key: [column[start:end] for column in columns] for key, start, end in of}
+
+
+def _key_of(ledger: Snapshot, campaign: str) -> "pd.Series[str]":
+    rows = ledger.candidates(campaign)
+    rows = rows[rows["role"] == "search"]
+    return pd.Series(rows["key"].to_numpy(), index=rows["candidate"].to_numpy())

@@ -1,0 +1,154 @@
+"""Which families belong together: the page's first sentence, and the rows of its two pictures."""
+
+from typing import Any
+
+import pandas as pd
+
+from nas.report.page.families import yields
+from nas.report.page.pairs import need_pairs
+from nas.report.page.serialize import Column, table
+from nas.report.page.snapshot import Snapshot
+
+FALSE_FINDS = 0.05
+"""q-value up to which a synergy counts as found."""
+EFFECTS = 16
+"""Families in the picture; of more, as many of the best as of the worst."""
+SYNERGIES = 8
+"""Pairs in the picture."""
+NAMED = 4
+"""Families or pairs that a sentence names; of more it gives the count."""
+_EFFECTS = (
+    Column("family", "Family", "text"),
+    Column("effect", "Effect", "points", "against the average family, adjusted for its partners"),
+    Column("effect_low", "95 % low", "points"),
+    Column("effect_high", "95 % high", "points"),
+    Column("draws", "Draws", "int"),
+)
+_SYNERGIES = (
+    Column("family_a", "Family", "text"),
+    Column("family_b", "with", "text"),
+    Column("synergy", "Synergy", "points", "beyond the sum of the two families' effects"),
+    Column("synergy_low", "95 % low", "points"),
+    Column("synergy_high", "95 % high", "points"),
+    Column("q_value", "q", "probability", "Benjamini–Hochberg: expected share of false finds"),
+    Column("together", "Candidates", "int", "with both families"),
+)
+
+
+def together(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
+    """`pairs` and `families`: a sentence each; `caution`: why to doubt them, or empty; `effects`
+    and `synergies`: tables; `left_out`: families with an effect that the table leaves out.
+
+    None for a space without families.
+    """
+    if not len(rows := yields(ledger, campaign)):
+        return None
+    effects = rows.dropna(subset=["effect"]).sort_values("effect", ascending=False, kind="stable")
+    pairs = need_pairs(ledger.table("cooccurrence", campaign))
+    known = pairs.dropna(subset=["synergy"])
+    strongest = known.assign(size=known["synergy"].abs())
+    strongest = strongest.sort_values(["q_value", "size"], ascending=[True, False], kind="stable")
+    shown = extremes(effects)
+    return {
+        "pairs": about_pairs(known, len(pairs)),
+        "families": about_families(effects),
+        "caution": _caution(ledger, campaign),
+        "effects": table(shown, _EFFECTS, "family_yield"),
+        "synergies": table(strongest.head(SYNERGIES), _SYNERGIES, "cooccurrence"),
+        "left_out": len(effects) - len(shown),
+    }
+
+
+def extremes(effects: pd.DataFrame) -> pd.DataFrame:
+    """Of more than EFFECTS rows, best first, the half at either end."""
+    if len(effects) <= EFFECTS:
+        return effects
+    return pd.concat([effects.head(EFFECTS // 2), effects.tail(EFFECTS // 2)])
+
+
+def about_pairs(known: pd.DataFrame, total: int) -> str:
+    """Which pairs have a synergy that is unlikely to be chance; `known` are those with a synergy
+    at all, of `total`."""
+    if not total:
+        return "Each candidate holds one family, so no pairs can be compared."
+    if known.empty:
+        return (
+            "No pair can be judged yet: a synergy needs at least five trained candidates that hold"
+            " both families."
+        )
+    found = known[known["q_value"] <= FALSE_FINDS].sort_values("q_value", kind="stable")
+    better, worse = found[found["synergy"] > 0], found[found["synergy"] < 0]
+    if found.empty:
+        return (
+            f"No pair is shown to belong together: none of the {len(known):,} pairs that can be"
+            f" judged has a synergy at a false discovery rate of {100 * FALSE_FINDS:.0f} %."
+        )
+    sentences = []
+    if len(better):
+        first, *others = better.itertuples()
+        sentences.append(_belong(first))
+        if others:
+            sentences.append(f"So do {_listed([_pair(row) for row in others], 'pairs')}.")
+    if len(worse):
+        names = [_pair(row) for row in worse.itertuples()]
+        verb = "is" if len(names) == 1 else "are"
+        sentences.append(f"{_listed(names, 'pairs')} {verb} worse together than one by one.")
+    return " ".join(sentences)
+
+
+def about_families(effects: pd.DataFrame) -> str:
+    """Whose interval lies above or below the average family's, from rows with an effect."""
+    if effects.empty:
+        return "No family’s effect can be estimated yet."
+    better = effects[effects["effect_low"] > 0]
+    worse = effects[effects["effect_high"] < 0].iloc[::-1]
+    parts = [
+        f"{side} than the average family: {_listed([_effect(row) for row in rows.itertuples()])}"
+        for side, rows in (("Better", better), ("worse", worse))
+        if len(rows)
+    ]
+    if not parts:
+        return (
+            f"No family is shown to be better or worse than the average one: all {len(effects)}"
+            " intervals include zero."
+        )
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]} (percentage points of validation accuracy)."
+
+
+def _caution(ledger: Snapshot, campaign: str) -> str:
+    found = ledger.verdict(campaign)
+    if found.verdict != "biased":
+        return ""
+    return f"The draws are biased ({found.why}), so these differences may come from them."
+
+
+def _listed(names: list[str], noun: str = "") -> str:
+    """`a, b and 3 more`; a list that is only just too long is given whole."""
+    if len(names) > NAMED + 1:
+        names = [*names[:NAMED], f"{len(names) - NAMED} more {noun}".strip()]
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _belong(row: Any) -> str:
+    return (
+        f"{row.family_a} and {row.family_b} belong together: the pair adds {_points(row.synergy)}"
+        " points beyond what its two families add one by one (95 % interval"
+        f" {_points(row.synergy_low)} to {_points(row.synergy_high)}, q {_q(row.q_value)})."
+    )
+
+
+def _pair(row: Any) -> str:
+    return f"{row.family_a} with {row.family_b} ({_points(row.synergy)})"
+
+
+def _effect(row: Any) -> str:
+    return f"{row.family} ({_points(row.effect)})"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def _q(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
