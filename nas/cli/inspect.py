@@ -70,6 +70,12 @@ def report(
             help="Write everything as one interactive page, for any browser.",
         ),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures", help="Write the main figures as SVG and PDF files into a folder."
+        ),
+    ] = None,
     screen: Annotated[
         int | None,
         typer.Option(
@@ -88,14 +94,18 @@ def report(
     """
     form = form_of(form, as_json)
     consent.ask_about_analyses()
-    if html is not None:
+    if html is not None or figures is not None:
         if name is not None or output is not None or form != "table" or screen is not None:
             raise UsageError(
-                "--html is the whole report as one file",
+                f"{'--html' if html is not None else '--figures'} is the whole report",
                 fix="leave out the table's name, --format, --output and --screen",
             )
         ledger = Ledger(db)
-        _write_page(html, ledger, campaign_named(ledger, campaign))
+        campaign = campaign_named(ledger, campaign)
+        if html is not None:
+            _write_page(html, ledger, campaign)
+        if figures is not None:
+            _write_figures(figures, ledger, campaign)
         return
     from nas.report import format_audit, markdown, render
     from nas.results import audit_result, question, table, tables
@@ -142,6 +152,28 @@ def _write_page(path: Path, ledger: Ledger, campaign: str | None) -> None:
 
         size = write(path, page(ledger, campaign, stats=stats))
     echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser, offline")
+
+
+def _write_figures(folder: Path, ledger: Ledger, campaign: str | None) -> None:
+    from nas.report.figures import figures
+    from nas.report.page import page_data
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with working("reading the campaign"):
+            data = page_data(ledger, campaign)
+        for name, made in figures(data, folder):
+            if isinstance(made, str):
+                echo(f"{name}: not drawn. {made}", err=True)
+            else:
+                for path in made:
+                    echo(path)
+    except OSError as error:
+        raise ProblemError(
+            f"the figures cannot be written: {error.strerror}",
+            where=str(folder),
+            fix="choose another folder with --figures",
+        ) from None
 
 
 def show(

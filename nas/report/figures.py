@@ -1,0 +1,203 @@
+"""`nas report --figures`: the page's figures as SVG and PDF files, for a paper or a slide.
+
+Drawn by matplotlib from `page_data`, so that they show what the page shows.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FORMATS = ("svg", "pdf")
+BLUE, ORANGE, GREY = "#0067a5", "#c75400", "#5a6169"
+"""Above zero, below zero, neither: readable in grey and by the colour-blind."""
+WIDTH, ROW = 6.0, 0.24
+"""Inches: of a figure, and of each row of names."""
+LONGEST = 30
+"""Characters of a name at an axis."""
+FALSE_FINDS = 0.05
+"""q-value up to which a synergy is filled in."""
+_STYLE = {
+    "font.size": 9,
+    "svg.hashsalt": "nas",  # the same data give the same bytes
+    "svg.fonttype": "none",  # text stays text
+    "pdf.fonttype": 42,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.parse_math": False,  # a family's name is text
+}
+Section = Mapping[str, Any]
+Draw = Callable[[Section, "Axes"], None]
+
+
+class Empty(Exception):  # noqa: N818 - a sentence, not a fault
+    """There is nothing to draw, and why."""
+
+
+def figures(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, list[Path] | str]]:
+    """Writes each figure of `page_data` into a folder, and gives its name with the files, or with
+    the sentence that says why there is none. Raises OSError where it cannot write."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    for name, (section, draw) in _FIGURES.items():
+        found = data["sections"].get(section) if data["campaign"] else None
+        if found is None or "problem" in found:
+            yield name, found["problem"] if found else "This campaign has no such figure."
+            continue
+        with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE}):
+            figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+            try:
+                draw(found, figure.add_subplot())
+            except Empty as reason:
+                yield name, str(reason)
+                continue
+            paths = [folder / f"{name}.{form}" for form in FORMATS]
+            for path in paths:
+                dated = {"CreationDate" if path.suffix == ".pdf" else "Date": None}
+                figure.savefig(path, metadata=dated)
+        yield name, paths
+
+
+def _percent(values: Sequence[float | None]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Shares as percent, NaN where missing."""
+    return 100 * np.array(values, dtype=np.float64)
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    return [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names]
+
+
+def _forest(axes: "Axes", names: Sequence[str], values: Section, stem: str, found: Any) -> None:
+    """Estimates with their intervals, the first on top; `found`: rows in colour."""
+    x, low, high = (_percent(values[f"{stem}{end}"]) for end in ("", "_low", "_high"))
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    for row in range(len(names)):
+        color = GREY if not found[row] else BLUE if x[row] > 0 else ORANGE
+        face = color if found[row] else "white"
+        bars = [[x[row] - low[row]], [high[row] - x[row]]]
+        axes.errorbar(
+            x[row], row, xerr=bars, fmt="o", color=color, mfc=face, markersize=5, elinewidth=1
+        )
+    axes.set_yticks(range(len(names)), _short(names))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    _grow(axes, len(names))
+
+
+def _grow(axes: "Axes", rows: int) -> None:
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.set_size_inches(WIDTH, 0.9 + ROW * max(rows, 4))
+
+
+def _effects(section: Section, axes: "Axes") -> None:
+    values = section["effects"]["values"]
+    if not values["family"]:
+        raise Empty("No family’s effect can be estimated yet.")
+    ends = zip(values["effect_low"], values["effect_high"], strict=True)
+    _forest(axes, values["family"], values, "effect", [low > 0 or high < 0 for low, high in ends])
+    axes.set_xlabel("effect on validation accuracy, percentage points (95 % interval)")
+
+
+def _synergies(section: Section, axes: "Axes") -> None:
+    values = section["synergies"]["values"]
+    if not values["family_a"]:
+        raise Empty("No synergy can be estimated yet.")
+    names = [f"{a} + {b}" for a, b in zip(values["family_a"], values["family_b"], strict=True)]
+    found = [q is not None and q <= FALSE_FINDS for q in values["q_value"]]
+    _forest(axes, names, values, "synergy", found)
+    axes.set_xlabel("synergy, percentage points (95 % interval; filled: q ≤ 0.05)")
+
+
+def _pairs(section: Section, axes: "Axes") -> None:
+    names, values = section["families"], section["table"]["values"]
+    place = {name: n for n, name in enumerate(names)}
+    grid = np.full((len(names), len(names)), np.nan)
+    for a, b, synergy in zip(
+        values["family_a"], values["family_b"], _percent(values["synergy"]), strict=True
+    ):
+        grid[place[a], place[b]] = grid[place[b], place[a]] = synergy
+    if np.isnan(grid).all():
+        raise Empty("No synergy can be estimated yet.")
+    most = float(np.nanmax(np.abs(grid))) or 1.0
+    image = axes.imshow(grid, cmap="RdBu", vmin=-most, vmax=most)
+    axes.set_xticks(range(len(names)), _short(names), rotation=90)
+    axes.set_yticks(range(len(names)), _short(names))
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    side = max(4.5, 2.5 + 0.2 * len(names))
+    figure.set_size_inches(side + 1.2, side)
+    figure.colorbar(image, ax=axes, label="synergy, percentage points", shrink=0.7)
+
+
+def _costs(section: Section, axes: "Axes") -> None:
+    from matplotlib.ticker import EngFormatter, NullFormatter
+
+    values, best = section["table"]["values"], section["front"]["params"]
+    cost = np.array(values["params"], dtype=np.float64)
+    accuracy = _percent(values["val_acc"])
+    if np.isnan(cost).all():
+        raise Empty("No candidate with known parameters is trained yet.")
+    axes.plot(cost, accuracy, "o", color=BLUE, alpha=0.4, markersize=3, label="trained")
+    axes.step(
+        cost[best], accuracy[best], "-D", where="post", color=ORANGE, markersize=4,
+        label="Pareto front",
+    )  # fmt: skip
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("parameters")
+    axes.set_ylabel("validation accuracy, %")
+    axes.legend(frameon=False)
+
+
+def _curves(section: Section, axes: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    lines = [line for line in section["lines"] if line["epoch"]]
+    if not lines:
+        raise Empty("No epoch has been recorded yet.")
+    band = section["spread"]["values"]
+    axes.fill_between(
+        band["epoch"], _percent(band["low"]), _percent(band["high"]), color=BLUE, alpha=0.15,
+        linewidth=0, label="middle 80 % of all",
+    )  # fmt: skip
+    for n, line in reversed(list(enumerate(lines))):
+        axes.plot(
+            line["epoch"], _percent(line["val_acc"]), color=BLUE if n == 0 else GREY,
+            linewidth=1.6 if n == 0 else 0.7, alpha=1.0 if n == 0 else 0.5,
+            label=f"best, #{line['number']}" if n == 0 else None,
+        )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("validation accuracy, %")
+    axes.legend(frameon=False)
+
+
+def _coverage(section: Section, axes: "Axes") -> None:
+    values = section["draws"]["values"]
+    if not any(values["draws"]):
+        raise Empty("Nothing has been drawn yet.")
+    axes.barh(range(len(values["family"])), values["draws"], color=BLUE)
+    axes.set_yticks(range(len(values["family"])), _short(values["family"]))
+    axes.invert_yaxis()
+    if section["mean"] is not None:
+        axes.axvline(section["mean"], color="black", linewidth=1, linestyle=":")
+    axes.set_xlabel("draws (dotted: expected of fair draws)")
+    _grow(axes, len(values["family"]))
+
+
+_FIGURES: dict[str, tuple[str, Draw]] = {
+    "effects": ("together", _effects),
+    "synergies": ("together", _synergies),
+    "pairs": ("pairs", _pairs),
+    "costs": ("costs", _costs),
+    "curves": ("curves", _curves),
+    "coverage": ("coverage", _coverage),
+}
+"""Each figure's name → the section of `page_data` it shows, and how it is drawn."""
+NAMES = tuple(_FIGURES)
