@@ -1,4 +1,4 @@
-"""Where and in what precision a model computes, and how much memory that took."""
+"""Device, precision and memory layout of a model, and the memory that it uses."""
 
 import atexit
 import ctypes
@@ -16,7 +16,7 @@ from nas.faults import is_library_failure, is_out_of_memory
 from nas.schema import Recipe
 
 LAYOUT = torch.channels_last
-"""Also on a CPU: a training step of a small timm network takes 5 to 40 % less time in it."""
+"""Also on a CPU: it makes a training step of a small timm network 5 to 40 % faster."""
 
 
 class Compute:
@@ -50,32 +50,32 @@ BF16_CAPABILITY = (8, 0)
 
 
 def use_threads(count: int) -> None:
-    """How many threads an operation on the CPU may use in this process."""
+    """Limits the CPU threads of one torch operation in this process to `count`."""
     torch.set_num_threads(count)
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether a device computes in bf16: CPUs do, and GPUs from BF16_CAPABILITY on."""
+    """Whether a device computes in bf16: every CPU does, and GPUs from BF16_CAPABILITY on."""
     return device.type != "cuda" or torch.cuda.get_device_capability(device) >= BF16_CAPABILITY
 
 
 def resolved(precision: str, device: torch.device) -> str:
-    """`bf16` or `fp32`: what a recipe's precision is on a device.
+    """The precision that a recipe's setting means on a device: `bf16` or `fp32`.
 
-    `auto` is bf16 on a GPU and fp32 on a CPU. bf16 becomes fp32 on a GPU that has none.
+    `auto` is bf16 on a GPU and fp32 on a CPU. On a GPU without bf16 arithmetic, bf16 becomes fp32.
     """
     wanted = precision == "bf16" or (precision == "auto" and device.type == "cuda")
     return "bf16" if wanted and has_bf16(device) else "fp32"
 
 
 def open_device(device: torch.device, share: float = 1.0, *, context_bytes: int = 0) -> None:
-    """Makes a device this process's own for one trial, which may take `share` of its memory.
+    """Prepares a device for one trial, which may use the fraction `share` of its memory.
 
-    Of a smaller share than 1 torch's tensors may take what `context_bytes`, which torch does not
-    count, leave of it: so workers side by side stay within their shares.
+    If `share` is below 1, torch's tensors may use that share less `context_bytes`, the CUDA
+    context's size, which torch does not count. So workers on one GPU stay within their shares.
 
-    The order is CUDA's: statistics of a device that it was not started on raise. A first
-    allocation makes the context, so what stands in its way is told here, not in a model's name.
+    The order of the calls matters: CUDA refuses statistics for a device that is not initialised.
+    The first allocation creates the context here, so an error in it is not blamed on a model.
     """
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -85,26 +85,25 @@ def open_device(device: torch.device, share: float = 1.0, *, context_bytes: int 
         if share < 1.0:
             total = torch.cuda.get_device_properties(device).total_memory
             fraction = _for_tensors(total, share, context_bytes) / total
-        # Also for a whole one: a reused worker must lose the last trial's.
+        # For a full share too: a reused worker must lose the last trial's limit.
         torch.cuda.set_per_process_memory_fraction(fraction, device)
     reset_peak_memory(device)
 
 
 def _for_tensors(total: int, share: float, context_bytes: int) -> float:
-    """Bytes that a share of a GPU leaves to tensors: one per cent of it at least."""
+    """Bytes that a share of a GPU leaves to tensors; at least 1 % of the GPU."""
     return max(total / 100, share * total - context_bytes)
 
 
 def crowded(device: torch.device, share: float, *, context_bytes: int = 0) -> bool:
-    """Whether a GPU has less for this process's tensors than `open_device` promised: others took
-    it.
+    """Whether other processes took memory that `open_device` promised to this process's tensors.
 
-    What torch took and what is free are looked at, so before or after its tensors are freed. A
-    context more than its own is allowed for, as far as it is a quarter of what was promised.
+    Free memory and torch's reserved memory are added, so it does not matter whether tensors have
+    been freed yet. One foreign context is tolerated, up to a quarter of the promised bytes.
     """
     try:
         free, total = torch.cuda.mem_get_info(device)
-    except RuntimeError as error:  # there is no room for a context, or CUDA fails every call
+    except RuntimeError as error:  # no room for a context, or CUDA fails every call
         return is_out_of_memory(error)
     promised = _for_tensors(total, share, context_bytes)
     return free + torch.cuda.memory_reserved(device) < promised - min(context_bytes, promised / 4)
@@ -113,8 +112,11 @@ def crowded(device: torch.device, share: float, *, context_bytes: int = 0) -> bo
 def out_of_memory(
     error: BaseException, device: torch.device, share: float, *, context_bytes: int = 0
 ) -> bool:
-    """Whether memory ran out, by what an exception says or, where a library of CUDA's gave up
-    perhaps for want of room, by what others have of this GPU; see `crowded`."""
+    """Whether an exception means that memory ran out.
+
+    CUDA libraries may fail for want of memory without reporting it. For their errors, the memory
+    that other processes use on this GPU decides; see `crowded`.
+    """
     if is_out_of_memory(error):
         return True
     if device.type != "cuda" or not is_library_failure(error):
@@ -123,24 +125,24 @@ def out_of_memory(
 
 
 def sent(x: Tensor, device: torch.device) -> Tensor:
-    """A small tensor of the CPU on a device. Nothing waits for a GPU to take it: a copy from
-    memory that is not pinned would, in every step."""
+    """Copies a small CPU tensor to a device. The copy goes through pinned memory: without it,
+    every step would wait for the GPU."""
     return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)
 
 
 def release_memory(device: torch.device) -> None:
-    """Frees unreachable models and gives back what allocators keep of them."""
+    """Frees unreachable models, and returns the memory that allocators keep for reuse."""
     gc.collect()
     _trim()
     if device.type == "cuda":
-        # A device-side assertion makes every later call fail; its own message matters more.
+        # After a device-side assertion every call fails; the assertion's own message matters more.
         with suppress(RuntimeError):
             torch.cuda.empty_cache()
 
 
 def _trim() -> None:
-    """Gives freed memory back to the machine. glibc keeps what lies between pieces in use, which
-    grew by 4 MB a distinct network; other systems' allocators have no such call."""
+    """Returns freed memory to the system. glibc keeps the gaps between live blocks, about 4 MB
+    more for each distinct network; other systems' allocators have no such call."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -148,27 +150,32 @@ def _trim() -> None:
 
 @cache
 def keep_survivors() -> None:
-    """Once in a process, when its first trial has imported everything and its memory is released:
-    from here on the collector passes over what is alive now, torch's own objects mostly. Looking
-    through those takes 0.2 s or more, and a warm worker would pay that at every trial."""
+    """Excludes all objects alive now from garbage collection, once in a process.
+
+    Call it after the first trial, when everything is imported and its memory released. Scanning
+    the remaining objects, mostly torch's own, would cost a warm worker at least 0.2 s a trial.
+    """
     gc.freeze()
-    atexit.register(gc.unfreeze)  # or extension modules complain of leaks at the end
+    atexit.register(gc.unfreeze)  # otherwise extension modules report leaks at exit
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Starts a new peak; on a GPU that `open_device` opened."""
+    """Restarts the peak measurement. A GPU must have been opened with `open_device`."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif sys.platform == "linux":
-        # Not every container allows it; the peak then counts from the process's start.
+        # Some containers forbid it; the peak then counts from the start of the process.
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_bytes(b"5")
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes. On CUDA the most that tensors took on the device since the reset; on a CPU the
-    process's largest resident size, interpreter and libraries included: since the reset on
-    Linux, since the process began elsewhere."""
+    """Peak memory in bytes.
+
+    On CUDA: the peak of tensors on the device since the reset. On a CPU: the peak resident size of
+    the process, including interpreter and libraries, since the reset on Linux and since the start
+    of the process elsewhere.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "linux":

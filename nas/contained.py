@@ -1,7 +1,7 @@
-"""One way to a file below a folder: by plain names, over no links.
+"""Safe paths to files below a folder: plain names only, and no links.
 
-Names come from ledgers, and whoever wrote one is anybody: nothing outside the folder is to be read,
-written or removed because of them.
+The names come from ledgers, which anybody may have written. They must never lead to reading,
+writing or removing anything outside the folder.
 """
 
 import re
@@ -13,18 +13,18 @@ _NAME = re.compile(r"[\w-][\w.-]{0,254}", re.ASCII)
 
 
 def contained(root: Path, *names: str | int) -> Path:
-    """The path of `names` below `root`, which itself may be a link.
+    """The path of `names` below `root`; only `root` itself may be a link.
 
-    Raises ProblemError for a name that is more than a name (`..`, `a/b`, an absolute path) and
-    where something on the way, or the end, is a link.
+    Raises ProblemError for a name with a path in it (`..`, `a/b`, an absolute path), and where
+    any part of the path below `root` is a link.
     """
     path = root
     for name in map(str, names):
         if not _NAME.fullmatch(name):
             raise ProblemError(
-                f"{name[:80]!r} cannot name a file of nas's",
+                f"{name[:80]!r} is not a valid name for a file of nas",
                 where=str(root),
-                fix="the ledger that names it is damaged, or was made to do harm: `nas doctor`",
+                fix="the ledger that names it is damaged or malicious; run `nas doctor`",
             )
         path = path / name
     try:
@@ -33,8 +33,8 @@ def contained(root: Path, *names: str | int) -> Path:
         real, straight = None, path
     if real != straight:
         raise ProblemError(
-            "a link leads out of this folder, and is not followed",
+            "a link leads out of this folder and is not followed",
             where=str(path),
-            fix="put what it leads to in its place; only the files folder as a whole may be a link",
+            fix="replace the link by its target; only the whole files folder may be a link",
         )
     return path

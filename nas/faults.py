@@ -1,16 +1,16 @@
-"""What an exception says went wrong: the memory, the GPU, or the candidate itself."""
+"""Classifies exceptions: is the memory, the GPU, or the candidate itself at fault?"""
 
 import errno
 from collections.abc import Iterator
 
 import torch
 
-# What CUDA's runtime raises through, since some torch after 2.8; RuntimeErrors say it before.
+# The type of CUDA runtime errors in torch versions after 2.8; older ones raise RuntimeError.
 _ACCELERATOR_ERROR: type[Exception] = getattr(torch, "AcceleratorError", torch.OutOfMemoryError)
 
 
 class BuildError(Exception):
-    """The rendered module does not load, or its model does not build. The cause is chained."""
+    """The rendered module fails to load, or its model fails to build. The cause is chained."""
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -18,17 +18,17 @@ class NonFiniteLossError(ArithmeticError):
 
 
 class WrongNumberError(ArithmeticError):
-    """A device computes, and wrongly."""
+    """A device computes wrong numbers."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception, or one that it was raised from, says that memory ran out, the
-    device's or the machine's, or that another process has all of the device; see `is_busy`."""
+    """Whether an exception, or one in its chain of causes, reports that memory ran out (the
+    device's or the machine's) or that the device is busy; see `is_busy`."""
     return any(_is_out_of_memory(link) for link in _chain(error)) or is_busy(error)
 
 
 def is_busy(error: BaseException) -> bool:
-    """Whether it says that another process has the GPU: one in exclusive mode takes one at a
+    """Whether another process has the GPU. In exclusive mode, a GPU serves one process at a
     time."""
     return any(
         (isinstance(link, RuntimeError) and _says(link, _BUSY))
@@ -38,8 +38,8 @@ def is_busy(error: BaseException) -> bool:
 
 
 def is_cuda_error(error: BaseException) -> bool:
-    """Whether an exception, or one that it was raised from, is CUDA's or one of its libraries':
-    after some of them every later call in the process fails."""
+    """Whether an exception, or one in its chain of causes, comes from CUDA or its libraries.
+    After some of these errors every later CUDA call in the process fails."""
     return any(
         isinstance(link, _ACCELERATOR_ERROR)
         or (isinstance(link, RuntimeError) and _says(link, _CUDA_ERRORS))
@@ -48,14 +48,14 @@ def is_cuda_error(error: BaseException) -> bool:
 
 
 def is_library_failure(error: BaseException) -> bool:
-    """Whether one of CUDA's libraries gave up. Where it had no memory for its handle, its kernels
-    or its work it often does not say so: see `nas.compute.out_of_memory`."""
+    """Whether a CUDA library failed. These libraries often fail for want of memory without
+    reporting it: see `nas.compute.out_of_memory`."""
     return any(isinstance(link, RuntimeError) and _says(link, _LIBRARIES) for link in _chain(error))
 
 
 def is_accident(error: BaseException) -> bool:
-    """Whether it may be the moment's or the machine's fault: memory, threads, files or room on the
-    disk ran out, or CUDA failed."""
+    """Whether the machine may be at fault rather than the candidate: memory, threads, open files
+    or disk space ran out, or CUDA failed."""
     return is_out_of_memory(error) or is_cuda_error(error) or any(map(_is_used_up, _chain(error)))
 
 
@@ -65,15 +65,15 @@ _OUT_OF_MEMORY = (
     "cudaerrormemoryallocation",
     "alloc_failed",  # CUBLAS_STATUS_, CUDNN_STATUS_, CUSOLVER_STATUS_, CUFFT_
     "allocation_failed",  # CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ and …_HOST_, from cuDNN 9 on
-    # torch tries one cuDNN plan after another, and swallows the out-of-memory of each.
+    # torch tries one cuDNN plan after another and swallows each plan's out-of-memory error.
     "unable to find an engine to execute this computation",
     "unable to find a valid cudnn algorithm",
-    # torch's allocator asks NVML who has the memory that it could not get, and trips over that.
+    # torch's allocator asks NVML which process uses the memory, and that call may fail itself.
     "nvml_success",
     "not enough memory",  # torch's CPU allocator
     "can't allocate memory",
     "cannot allocate memory",
-    "bad_alloc",  # C++ has no other words
+    "bad_alloc",  # C++'s only message
 )
 _BUSY = ("busy or unavailable", "cudaerrordevicesunavailable")
 _LIBRARIES = (
@@ -93,7 +93,7 @@ _OUT_OF_MEMORY_CODE = 2
 _BUSY_CODE = 46
 """cudaErrorDevicesUnavailable, and the driver's CUDA_ERROR_DEVICE_UNAVAILABLE."""
 _USED_UP = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
-"""What a machine says that has no more threads, open files or room, or whose disk fails."""
+"""OS errors for exhausted threads, open files or disk space, and for a failing disk."""
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -103,8 +103,8 @@ def _is_out_of_memory(error: BaseException) -> bool:
         return error.errno == errno.ENOMEM
     if isinstance(error, _ACCELERATOR_ERROR) and _code(error) == _OUT_OF_MEMORY_CODE:
         return True
-    # A kernel that asks for more shared memory than a block may have: with a smaller batch
-    # Triton may choose another.
+    # A kernel wants more shared memory than a block may have: Triton may choose another kernel
+    # for a smaller batch.
     if _is_tritons(error):
         return _says(error, ("out of resource", *_OUT_OF_MEMORY))
     return isinstance(error, RuntimeError) and _says(error, _OUT_OF_MEMORY)
@@ -117,7 +117,7 @@ def _is_used_up(error: BaseException) -> bool:
 
 
 def _code(error: BaseException) -> int | None:
-    """CUDA's own number for what happened, where torch keeps it."""
+    """CUDA's error number, if torch kept it."""
     code: int | None = getattr(error, "error_code", None)
     return code
 
@@ -132,7 +132,7 @@ def _says(error: BaseException, phrases: tuple[str, ...]) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and those a traceback would show before it, the newest first."""
+    """An exception and the earlier ones that a traceback would show, newest first."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:

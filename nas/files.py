@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, in UTF-8 whatever the locale; read only where they end."""
+"""Atomic file writes in UTF-8, whatever the locale, and bounded reads."""
 
 import errno
 import os
@@ -15,20 +15,20 @@ from nas.schema import ProblemError, UsageError
 
 _PART = ".part"
 SOURCE_BYTES = 200_000
-"""No file that a person writes is larger: all of timm's models as a space take half of it."""
+"""Size limit for a file that a person writes; a space with all timm models needs half of it."""
 
 
 def write_text(path: Path, text: str) -> int:
-    """Writes text as UTF-8; its bytes. Raises as `replacing` does.
+    """Writes text as UTF-8 and returns the number of bytes. Raises as `replacing` does.
 
-    A half of a character, as in the name of a file that is not UTF-8, is written as an escape.
+    Lone surrogates, as in the name of a file that is not UTF-8, are written as escapes.
     """
     return write_bytes(path, _encoded(text))
 
 
 def write_output(path: Path, content: str | bytes) -> int:
-    """As `write_text` and `write_bytes`, where a person said to. What is no regular file,
-    /dev/stdout or a FIFO, is written to."""
+    """Writes to a path that a person named, as `write_text` and `write_bytes` do. An existing
+    special file (/dev/stdout, a FIFO) is written to directly."""
     if isinstance(content, str):
         content = _encoded(content)
     if path.exists() and not (path.is_file() or path.is_dir()):
@@ -41,7 +41,7 @@ def _encoded(text: str) -> bytes:
 
 
 def write_bytes(path: Path, content: bytes) -> int:
-    """Writes a file; its bytes. Raises as `replacing` does."""
+    """Writes a file and returns the number of bytes. Raises as `replacing` does."""
     with replacing(path) as fresh:
         fresh.write_bytes(content)
     return len(content)
@@ -49,21 +49,21 @@ def write_bytes(path: Path, content: bytes) -> int:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new file beside `path`; once it is written and on the disk, it takes its place.
+    """Yields a temporary file beside `path`, which replaces `path` once it is synced to disk.
 
-    Where the block or the disk fails, what stood there stays and nothing else is left. A link
-    stays a link, and a file's permissions, and its owner where that may be, stay too. Raises
-    UsageError where there is no folder for it, or something stands there that is no file; OSError
-    where the disk refuses.
+    If the block or the disk fails, the old file stays and the temporary one is removed. A link
+    stays a link. The new file keeps the old one's permissions, and its owner where allowed.
+    Raises UsageError if the folder does not exist or `path` is not a regular file, OSError if the
+    disk refuses.
     """
     target = followed(path)
     check_parent(path)
     if target.exists() and not target.is_file():
-        raise UsageError("this is no regular file", where=str(path), fix="name a new file")
+        raise UsageError("this is not a regular file", where=str(path), fix="name a new file")
     fresh = target.with_name(unused_name())
     try:
         with _named(path, fresh):
-            if target.exists():  # what is private is so from the first byte on
+            if target.exists():  # a private file must be private from the first byte on
                 os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             yield fresh
             flush(fresh)
@@ -73,23 +73,23 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def check_parent(path: Path) -> None:
-    """Raises UsageError where there is no folder for a file, over any link."""
+    """Raises UsageError if a file's folder does not exist; links are followed."""
     folder = followed(path).parent
     if not folder.is_dir():
-        raise UsageError("there is no such folder", where=str(folder), fix="make it first")
+        raise UsageError("there is no such folder", where=str(folder), fix="create it first")
 
 
 @contextmanager
 def _named(path: Path, fresh: Path) -> Iterator[None]:
-    """What goes wrong with `fresh` is told of `path`, the name that a person knows. Raises
-    UsageError where a file system, as /proc, has no place for what is new."""
+    """Reports errors about the temporary file `fresh` under `path`, the name that a person knows.
+    Raises UsageError if the file system does not allow new files (/proc)."""
     try:
         yield
     except OSError as error:
         name = Path(str(error.filename or ""))
         if isinstance(error, FileNotFoundError) and name in (fresh, *fresh.parents):
             raise UsageError(
-                "nothing can be made here", where=str(path), fix="name another place"
+                "nothing can be created here", where=str(path), fix="name another place"
             ) from None
         if fresh in (name, *name.parents):
             error.filename, error.filename2 = str(path), None
@@ -98,15 +98,15 @@ def _named(path: Path, fresh: Path) -> Iterator[None]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to write files into; at the end they stand in `path`, a new or an empty folder.
+    """Yields a temporary folder; at the end its files move to `path`, a new or an empty folder.
 
-    It may be the working directory, a link to a folder, or where something is mounted. Where the
-    block or the disk fails, nothing is left. Raises as `check_new_folder` does.
+    `path` may be the working directory, a link to a folder, or a mount point. If the block or the
+    disk fails, nothing is left. Raises as `check_new_folder` does.
     """
     check_new_folder(path)
     target = followed(path)
     missing = [folder for folder in target.parents if not folder.exists()]
-    # In an empty folder's place nothing can be moved where it is mounted, or one stands in it.
+    # An existing folder is kept: a mount point or a working directory cannot be replaced.
     into = target.exists()
     fresh = (target if into else target.parent) / unused_name()
     moved: list[Path] = []
@@ -132,7 +132,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def check_new_folder(path: Path) -> None:
-    """Raises UsageError unless a folder could be made at `path`, or an empty one is there."""
+    """Raises UsageError unless `path` is an empty folder or a folder could be made there."""
     check_folder(path)
     target = followed(path)
     if target.exists() and not _holds_nothing(target):
@@ -140,22 +140,22 @@ def check_new_folder(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raises UsageError unless a folder is at `path`, over any link, or could be made there."""
+    """Raises UsageError unless `path` is a folder or one could be made there; follows links."""
     target = followed(path)
     for place in (target, *target.parents):
         if place.is_dir():
             return
         if place.exists():
             raise UsageError(
-                "this is no folder",
+                "this is not a folder",
                 where=str(path if place == target else place),
                 fix="name a new one",
             )
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, over any link, unless it is there. Raises as `check_folder` does, and
-    UsageError where a file system has no place for it."""
+    """Makes a folder if it does not exist; follows links. Raises as `check_folder` does, and
+    UsageError if the file system does not allow it."""
     check_folder(path)
     target = followed(path)
     with _named(path, target):
@@ -163,12 +163,12 @@ def make_folder(path: Path) -> None:
 
 
 def _holds_nothing(folder: Path) -> bool:
-    """Whether a folder is empty, but for what a file system puts at its own root."""
+    """Whether a folder is empty, ignoring `lost+found` in the root of a file system."""
     return all(path.name == "lost+found" and os.path.ismount(folder) for path in folder.iterdir())
 
 
 def followed(path: Path) -> Path:
-    """Where a path leads, over all links. Raises UsageError for links that lead in a circle."""
+    """The target of a path with all links resolved. Raises UsageError for a circle of links."""
     try:
         target = path.resolve()
         circle = target.is_symlink()
@@ -179,20 +179,20 @@ def followed(path: Path) -> Path:
             raise
         circle = True
     if circle:
-        raise UsageError("this link leads nowhere: to itself", where=str(path), fix="name another")
+        raise UsageError("this link leads back to itself", where=str(path), fix="name another")
     return target
 
 
 def read_source(path: Path) -> str:
-    """The text of a file that a person wrote: a regular one, UTF-8, of at most SOURCE_BYTES.
+    """The text of a file that a person wrote: a regular file, UTF-8, at most SOURCE_BYTES.
 
-    Raises ProblemError for any other, without reading what never ends; OSError where it cannot be
-    read.
+    Raises ProblemError for any other file, without reading an endless one; OSError if it cannot
+    be read.
     """
     content = beginning(path, SOURCE_BYTES + 1)
     if len(content) > SOURCE_BYTES:
         raise ProblemError(
-            f"is larger than the {SOURCE_BYTES // 1000:,} kB that such a file may have",
+            f"is larger than {SOURCE_BYTES // 1000:,} kB, the limit for such a file",
             where=str(path),
         )
     try:
@@ -204,37 +204,37 @@ def read_source(path: Path) -> str:
 
 
 def beginning(path: Path, size: int) -> bytes:
-    """The first bytes of a file, `size` at most.
+    """The first bytes of a file, at most `size`.
 
-    Raises ProblemError for what is no regular file and for one that would be waited for, as the
-    kernel's in /proc may be; OSError where it cannot be read.
+    Raises ProblemError if it is not a regular file, or if reading would block, as some files in
+    /proc do; OSError if it cannot be read.
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ProblemError("this is no regular file", where=str(path), fix="name a text file")
+        raise ProblemError("this is not a regular file", where=str(path), fix="name a text file")
     content = b""
-    # Its length as stat tells it may be a lie, as in /proc.
+    # stat may report a wrong length, as in /proc.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", 0) as file:
         while len(content) < size and (more := file.read(size - len(content))) != b"":
             if more is None:
-                raise ProblemError("this file has no end", where=str(path), fix="name another")
+                raise ProblemError("this file never ends", where=str(path), fix="name another")
             content += more
     return content
 
 
 def flush(path: Path) -> None:
-    """A power cut must not leave a name that points to bytes that were never written."""
+    """Syncs a file to disk: a power cut must not leave a name for bytes that were never written."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def unfinished(path: Path) -> bool:
-    """Whether this is what a writer that was killed left, or one writes now."""
+    """Whether this is the temporary file of a writer that was killed or is still at work."""
     return re.fullmatch(rf"\.[0-9a-f]+{re.escape(_PART)}", path.name) is not None
 
 
 def clear_unfinished(folder: Path, *, seconds: float = 0.0) -> None:
-    """Removes what writers that were killed left in a folder, so many `seconds` ago or more: in
-    that time nobody still writes into it."""
+    """Removes temporary files of killed writers. Only files at least `seconds` old are removed:
+    after that time, no writer is still at work."""
     for path in filter(unfinished, folder.glob(f".*{_PART}")):
         with suppress(OSError):
             if seconds and time.time() - path.lstat().st_mtime < seconds:
@@ -246,7 +246,7 @@ def clear_unfinished(folder: Path, *, seconds: float = 0.0) -> None:
 
 
 def unused_name() -> str:
-    """A hidden name of bounded length, whatever the length of the name that it stands for."""
+    """A hidden name of fixed length, however long the final name is."""
     return f".{uuid4().hex}{_PART}"
 
 
@@ -258,11 +258,11 @@ def _move(fresh: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EBUSY:
             raise
-        shutil.copyfile(fresh, target)  # a file that is mounted by itself, as docker -v does
+        shutil.copyfile(fresh, target)  # the file is itself a mount point, as with docker -v
 
 
 def _take_after(fresh: Path, old: os.stat_result) -> None:
-    """Gives a file the owner that another has, as far as that may be, and its permissions."""
+    """Gives a file the permissions of another and, as far as allowed, its owner."""
     for owner in (old.st_uid, -1):
         try:
             os.chown(fresh, owner, old.st_gid)

@@ -1,8 +1,8 @@
-"""Where Python looks for modules: never in the working directory.
+"""Keeps the working directory out of Python's module search path.
 
-Whoever types `nas` in a folder asks for none of its Python files to run, and a `signal.py` there is
-no reason to fail. Python itself puts the working directory first for `-m` and `-c`, which is how
-child processes are started.
+A user who runs `nas` in a folder does not ask for that folder's Python files to run, and a
+`signal.py` there must not break anything. Python itself puts the working directory first for `-m`
+and `-c`, which is how child processes are started.
 """
 
 import os
@@ -14,23 +14,23 @@ from pathlib import Path
 
 _HOMES = {str(Path(place).resolve()) for place in sysconfig.get_paths().values()}
 _HOMES.add(str(Path(__file__).resolve().parent.parent))
-"""Folders that are looked in even by somebody who stands in one: Python's own, and that of nas."""
+"""Folders that stay importable even as the working directory: Python's own and that of nas."""
 
 
 def importable() -> list[str]:
-    """`sys.path` without the working directory, by whatever name it is there."""
+    """`sys.path` without the working directory, under whatever name it appears there."""
     return _elsewhere(sys.path)
 
 
 def leave_cwd_out() -> None:
-    """For this process from now on, and for all that it starts."""
+    """Applies to this process from now on, and to every process that it starts."""
     os.environ.update(_settings())
     sys.path[:] = importable()
 
 
 @contextmanager
 def cwd_left_out() -> Iterator[None]:
-    """While another process is started, for it alone."""
+    """Applies to one child process: use it around the start of that process."""
     path, settings = sys.path[:], _settings()
     before = {name: os.environ.get(name) for name in settings}
     leave_cwd_out()
@@ -46,7 +46,7 @@ def cwd_left_out() -> Iterator[None]:
 
 
 def _settings() -> dict[str, str]:
-    """Environment variables that say the same to another Python."""
+    """Environment variables with the same effect in another Python process."""
     known = os.environ.get("PYTHONPATH", "")
     path = _elsewhere(known.split(os.pathsep)) if known else []
     return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(path)}

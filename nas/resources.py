@@ -1,7 +1,7 @@
-"""Where the three open folders lie: templates, search_spaces, analysis.
+"""Locations of the three open folders: templates, search_spaces, analysis.
 
-The working directory's own folder comes first, then the shipped one. In a wheel the shipped
-folders are `nas/_data/<name>`; in a checkout they stand beside the package.
+The working directory's own folder comes first, then the shipped one. A wheel ships the folders as
+`nas/_data/<name>`; a checkout has them beside the package.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""Which files of a working directory may take the place of nas's own: those a person said so of.
+"""Consent to run code from the working directory in place of files shipped with nas.
 
-A folder may be anybody's, and whoever types a shipped name in it means what came with nas. Consent
-is to a file's content, in whatever folder it lies, and is kept in the person's own configuration;
-a file that changes needs it again.
+A folder may come from anybody, and a user who types a shipped name expects the shipped file.
+Consent is to a file's content, whatever its folder, and is kept in the user's configuration. A
+changed file needs new consent.
 """
 
 import hashlib
@@ -16,25 +16,25 @@ from nas.files import read_source, write_text
 from nas.schema import ProblemError
 
 KINDS = {"templates": ".py.j2", "analysis": ".py"}
-"""The open folders whose files are code, and how their names end."""
+"""The open folders that contain code, with the suffix of their files."""
 
 
 def kept_in() -> Path:
-    """Where consent is kept."""
+    """The path of the JSON file that keeps consents."""
     configured = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-    # A relative one is to be ignored, says the XDG base directory specification.
+    # The XDG base directory specification: ignore a relative path.
     return (
         (configured if configured.is_absolute() else _home() / ".config") / "nas" / "trusted.json"
     )
 
 
 def is_trusted(text: str) -> bool:
-    """Whether somebody consented to a file of this text."""
+    """Whether the user consented to a file with this text."""
     return _digest(text) in _known()
 
 
 def trust(files: Iterable[Path]) -> None:
-    """Consents to files as they are. Raises ProblemError for what is no text file."""
+    """Records consent to files as they are now. Raises ProblemError for a file that is not text."""
     if not (files := list(files)):
         return
     known = _known() | {_digest(read_source(path)): str(path.resolve()) for path in files}
@@ -44,13 +44,13 @@ def trust(files: Iterable[Path]) -> None:
 
 
 def takes_place(path: Path) -> bool:
-    """Whether a file of an open folder has the name of one that came with nas."""
+    """Whether a file of an open folder has the name of a shipped file."""
     return any((resources.shipped(kind) / path.name).exists() for kind in KINDS)
 
 
 def in_question() -> list[Path]:
-    """The working directory's files that may need consent, given or not: its templates, and its
-    analyses of a shipped one's name. One of another name runs when that is typed."""
+    """The working directory's files that need consent, whether it was given or not: its templates,
+    and its analyses with a shipped name. An analysis with another name runs only when typed."""
     found = []
     for kind, suffix in KINDS.items():
         for folder in resources.folders(kind):
@@ -61,7 +61,7 @@ def in_question() -> list[Path]:
 
 
 def _known() -> dict[str, str]:
-    """Digest → the path that was consented to."""
+    """Digest → path of each file with consent."""
     path = kept_in()
     try:
         known = json.loads(read_source(path))
@@ -77,9 +77,9 @@ def _known() -> dict[str, str]:
 def _home() -> Path:
     try:
         return Path.home()
-    except RuntimeError as error:  # no HOME, and no such user
+    except RuntimeError as error:  # HOME is not set, and the user has no entry
         raise ProblemError(
-            "where your configuration is kept is not known", fix="set HOME, or XDG_CONFIG_HOME"
+            "the folder of your configuration is unknown", fix="set HOME or XDG_CONFIG_HOME"
         ) from error
 
 

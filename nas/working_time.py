@@ -1,8 +1,8 @@
-"""Seconds in which this process could work.
+"""Working time: seconds in which this process was not stopped.
 
-Ctrl-Z, a paused container and a closed laptop stop every process of a campaign and nobody's work:
-they cost no budget, no time limit and no patience. `time.monotonic` counts them, so what is spent,
-limited or recorded is counted by `awake` instead.
+Ctrl-Z, a paused container and a closed laptop stop a campaign without any work being done. Such
+time must not count against budgets, time limits or timeouts. `time.monotonic` includes it;
+`awake` does not.
 """
 
 import os
@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable
 
 PULSE_SECONDS = 0.25
-"""How often a thread of its own looks at the clock, whatever the process is busy with."""
+"""How often a background thread reads the clock."""
 LONGEST_GAP = 2.0
-"""Seconds of a gap between two looks that count, at most: more on a busy machine than a thread that
-wants to run is kept waiting, and more than Python's lock is held by anything but a hang. Hangs are
-for a watchdog in another process, which is not stopped with it."""
+"""Seconds counted at most for a gap between two readings. It is longer than a busy machine delays
+a thread, and longer than anything but a hang holds Python's lock. Hangs are detected by a watchdog
+in another process."""
 
 
 class WorkingTime:
-    """A clock that takes a long gap between two looks at it for a stop."""
+    """A clock that treats a long gap between two readings as a stop."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -29,7 +29,7 @@ class WorkingTime:
         self._last = now()
 
     def seconds(self) -> float:
-        """Since this clock was made, in seconds. Looking often is what makes it right."""
+        """Seconds worked since the clock was made. It must be called often to be accurate."""
         with self._lock:
             now = self._now()
             self._total += min(now - self._last, LONGEST_GAP)
@@ -41,7 +41,7 @@ _clock: WorkingTime | None = None
 
 
 def awake() -> float:
-    """This process's working seconds, from an arbitrary beginning; for differences only."""
+    """This process's working seconds since an arbitrary start; use differences only."""
     global _clock
     if _clock is None:
         _clock = WorkingTime()
@@ -50,7 +50,7 @@ def awake() -> float:
 
 
 def _look(clock: WorkingTime) -> None:
-    # They are for the main thread, which may hold them back.
+    # Signals belong to the main thread, which may block them for a while.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     while True:
         time.sleep(PULSE_SECONDS)
@@ -58,7 +58,7 @@ def _look(clock: WorkingTime) -> None:
 
 
 def _forget() -> None:
-    """A forked child has no such thread, and may have a lock that nobody gives back."""
+    """A forked child lacks the thread, and may inherit a lock that is never released."""
     global _clock
     _clock = None
 

@@ -1,7 +1,7 @@
-"""Data sets: found by name, checked cheaply, loaded as three splits that live on the device.
+"""Data sets: looked up by name, checked cheaply, loaded as three splits on the device.
 
-Nothing here imports torch or Pillow until `load` or `examine` is called, so that the CLI can check
-a name at once.
+torch and Pillow are imported only by `load` and `examine`, so that the CLI can check a name at
+once.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ def examine(
     known: Manifest | None = None,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Examined:
-    """Looks at all image files of a data set and notes them; notes alone where they are `known`.
+    """Checks all image files of a data set and records them; with `known`, only records them.
 
-    `tell` is called with (done, total) files. Raises ProblemError for a set that is missing, for
-    images that cannot be used, for depths that differ, for nearly all training images blank, and
-    for a class too small to be divided. Files that are as they were known are not read.
+    `tell` is called with (done, total) files. Raises ProblemError for a missing data set, unusable
+    images, mixed bit depths, a training set that is nearly all blank, and a class too small to be
+    split. Files that are unchanged since `known` are not read.
     """
     from nas.data.examining import examine as examine_now
 
@@ -73,8 +73,8 @@ def examine(
 def load(task: Task, *, image_size: int, channels: int, root: Path, device: torch.device) -> Data:
     """The data set of a task as `(N, channels, image_size, image_size)` images on `device`.
 
-    Equal arguments give equal splits, on every machine. Raises ProblemError for a set that is
-    unknown, missing or damaged, or for channels other than 1 and 3.
+    Equal arguments give equal splits, on every machine. Raises ProblemError for an unknown, missing
+    or damaged data set, or if `channels` is neither 1 nor 3.
     """
     images = load_images(task, image_size=image_size, channels=channels, root=root, device=device)
     return images.data(task.hold_out)
@@ -83,8 +83,7 @@ def load(task: Task, *, image_size: int, channels: int, root: Path, device: torc
 def load_images(
     task: Task, *, image_size: int, channels: int, root: Path, device: torch.device
 ) -> Images:
-    """As `load`, for all that tasks may hold out of the same images: what this one does, does not
-    matter."""
+    """As `load`, but for any hold-out of the same images: the task's own hold-out is ignored."""
     from nas.data.loading import load_images as load_now
 
     return load_now(

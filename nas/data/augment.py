@@ -1,7 +1,7 @@
-"""Augmentation of whole batches on the device, with its own draw for every image.
+"""Augmentation of whole batches on the device, drawn independently for every image.
 
-All parameters are drawn on the CPU from one generator, a few numbers an image, so a seed gives
-the same batches on every device; pixels never leave theirs.
+All parameters are drawn on the CPU from one generator, a few numbers per image, so a seed gives the
+same batches on every device. Pixels stay on their device.
 """
 
 from typing import Literal
@@ -12,7 +12,7 @@ from torch import Tensor
 from nas.compute import sent
 
 Augment = Literal["none", "light", "standard"]
-"""none; light: random crop, and mirroring where it keeps the class; standard: light, and random
+"""none; light: random crop, and mirroring if it preserves the class; standard: light, and random
 brightness, contrast and saturation, and erasing."""
 
 JITTER = 0.4
@@ -22,11 +22,11 @@ ERASE_PROBABILITY = 0.25
 def crop(
     images: Tensor, index: Tensor, *, shift: int, mirror: bool, generator: torch.Generator
 ) -> Tensor:
-    """Random crops of reflect-padded images, some mirrored.
+    """Random crops of reflect-padded images, some of them mirrored.
 
     `images` `(N, C, H, W)`, `index` `(B,)` on their device → `(B, C, H, W)` of the same type.
-    Shifts each image by up to `shift` < min(H, W) pixels either way, and with `mirror` flips it
-    left to right with probability ½. One gather: nothing padded is ever stored.
+    Shifts each image by up to `shift` < min(H, W) pixels in both directions, and with `mirror`
+    flips it left to right with probability ½. One gather: padded images are never stored.
     """
     batch, (channels, height, width) = len(index), images.shape[1:]
     moves = torch.randint(-shift, shift + 1, (2, batch), generator=generator)
@@ -50,7 +50,7 @@ def _reflect(position: Tensor, size: int) -> Tensor:
 
 
 def jitter(images: Tensor, *, generator: torch.Generator) -> Tensor:
-    """Random brightness, contrast and, of colour images, saturation; values stay in [0, 1].
+    """Random brightness, contrast and, for colour images, saturation; values stay in [0, 1].
 
     `(B, C, H, W)` floats in [0, 1] → the same. Each factor is uniform in 1 ± JITTER.
     """

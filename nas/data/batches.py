@@ -1,4 +1,4 @@
-"""What training sees: three splits that give normalised batches on the device."""
+"""The data that training reads: three splits, each with normalised batches on the device."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from nas.schema import DatasetInfo
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """How stored images become a model's input."""
+    """Turns stored images into a model's input."""
 
     size: int
-    """Side in pixels of what a model gets; stored images may be smaller."""
+    """Side of the model's input in pixels; stored images may be smaller."""
     mean: Tensor
-    """`(1, C, 1, 1)`, of training images in [0, 1], on the device."""
+    """`(1, C, 1, 1)` on the device, over training images in [0, 1]; `std` too."""
     std: Tensor
     mirror: bool
 
@@ -55,7 +55,7 @@ class Split(ABC):
         return len(self.labels)
 
     def steps(self, batch_size: int) -> int:
-        """How many batches one pass has."""
+        """Number of batches in one pass."""
         return steps(len(self), batch_size)
 
     @abstractmethod
@@ -68,13 +68,13 @@ class Split(ABC):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One pass: normalised float images `(B, C, H, W)` and int64 labels `(B,)`.
 
-        Every image comes once, in evenly sized batches. A CPU `generator` shuffles and draws the
+        Every image occurs once, in evenly sized batches. A CPU `generator` shuffles and draws the
         augmentation; without one the order is fixed and nothing is augmented.
         """
 
 
 class TensorSplit(Split):
-    """Images of one uint8 tensor on the device: no loader between them and the model."""
+    """Images from one uint8 tensor on the device, without a data loader."""
 
     def __init__(
         self,
@@ -83,9 +83,9 @@ class TensorSplit(Split):
         prepare: Preparation,
         index: Tensor | None = None,
     ) -> None:
-        """`images` uint8 `(M, C, H, W)`, stored no larger than a model's input, and `labels`
-        `(M,)`, on the device; of these the split has those at `index` `(N,)`, or all. The images
-        are shared with other splits, never copied."""
+        """`images`: uint8 `(M, C, H, W)`, not larger than the model's input; `labels`: `(M,)`; both
+        on the device. The split has those at `index` `(N,)`, or all. Splits share the images
+        without a copy."""
         self.labels = labels if index is None else labels[index]
         self._stored = images
         self._index = index
@@ -93,7 +93,7 @@ class TensorSplit(Split):
 
     @property
     def images(self) -> Tensor:
-        """uint8 `(N, C, H, W)`: a copy where the split has a part of what is stored."""
+        """uint8 `(N, C, H, W)`; a copy if the split is a part of the stored images."""
         return self._stored if self._index is None else self._stored[self._index]
 
     def batches(
@@ -118,10 +118,10 @@ class Data:
     test: Split
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
-    """Of each channel over the training images in [0, 1]; inputs are (x − mean) / std."""
+    """Per channel over training images in [0, 1]; the model's input is (x − mean) / std."""
     std: tuple[float, ...]
     held: Split | None = None
-    """Training images that are kept from the model; None where the task holds none out."""
+    """Training images that are held out from the model; None without a hold-out."""
     value_range: tuple[float, float] | None = None
     """See nas.schema.DatasetInfo."""
 
@@ -132,7 +132,7 @@ class Data:
 
     @property
     def inputs(self) -> DatasetInfo:
-        """All that somebody needs to feed a model that was trained on this."""
+        """Everything needed to feed a model that was trained on this data."""
         return DatasetInfo(
             class_names=self.class_names,
             mean=self.mean,
@@ -146,18 +146,18 @@ class Data:
 
 
 def steps(count: int, batch_size: int) -> int:
-    """How many batches `count` images make: see `batch_indices`."""
+    """Number of batches for `count` images: see `batch_indices`."""
     return max(1, min(ceil(count / batch_size), count // 2))
 
 
 def batch_indices(
     count: int, batch_size: int, generator: torch.Generator | None
 ) -> tuple[Tensor, ...]:
-    """0…count-1, shuffled by `generator` if there is one, in evenly sized batches.
+    """0…count-1, shuffled by `generator` if given, in evenly sized batches.
 
-    Batches differ in size by one at most, so that no small remainder disturbs BatchNorm, and none
-    has a single image, which BatchNorm cannot train on: of an odd count in pairs the last three
-    stay together. Otherwise none exceeds `batch_size`. One image alone is a batch of one.
+    Batch sizes differ by at most one, so that no small remainder disturbs BatchNorm. No batch has a
+    single image, which BatchNorm cannot train on: with an odd count and batches of 2, one batch has
+    3 images. Otherwise none exceeds `batch_size`. A single image is a batch of one.
     """
     index = torch.arange(count) if generator is None else torch.randperm(count, generator=generator)
     return index.tensor_split(steps(count, batch_size))

@@ -1,4 +1,4 @@
-"""A data set before a campaign begins or goes on: every image looked at, every file noted."""
+"""Checks a data set before a campaign starts or resumes, and records its files."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,15 +16,15 @@ from nas.schema import Task
 
 _SHOWN = 5
 _FEW = 200
-"""Validation images below which one of them is worth telling."""
+"""Validation images below which the weight of a single one is mentioned."""
 
 
 class Examined(NamedTuple):
-    """What was found."""
+    """The result of `examine`."""
 
     manifest: Manifest
     notes: tuple[str, ...]
-    """What a person should know of how the images are read."""
+    """Notes for the user about how the images are read."""
 
 
 def examine(
@@ -61,7 +61,7 @@ def _look(raw: Raw, where: Path, task: Task, tell: Tell) -> tuple[str, ...]:
 
 
 def _found(name: str, raw: Raw, pools: Sequence[Pool], held: int) -> str:
-    """What is in a person's own folder and how it is divided, in a line."""
+    """The contents of a user's folder and its splits, in one line."""
     train, val, test = map(len, pools)
     found = (
         f"{name}: {train + val + test:,} images in {len(raw.class_names):,} classes:"
@@ -76,12 +76,12 @@ def _found(name: str, raw: Raw, pools: Sequence[Pool], held: int) -> str:
 
 
 def _lacking(raw: Raw, pools: Sequence[Pool]) -> Iterator[str]:
-    """A line for each part but the training images that has none of some class."""
+    """A line for each of validation and test that lacks some class."""
     for part, pool in zip(("validation", "test"), pools[1:], strict=True):
         names = [name for i, name in enumerate(raw.class_names) if not (pool.labels == i).any()]
         if names:
             more = ", …" if len(names) > _SHOWN else ""
-            yield f"No {part} image is of {', '.join(names[:_SHOWN])}{more}."
+            yield f"The {part} split has no image of {', '.join(names[:_SHOWN])}{more}."
 
 
 def _notes(raw: Raw, looks: list[Look], span: tuple[float, float] | None) -> list[str]:
@@ -90,18 +90,18 @@ def _notes(raw: Raw, looks: list[Look], span: tuple[float, float] | None) -> lis
     if span is not None:
         [depth] = depths
         notes.append(
-            f"The images are {depth}: {span[0]:g} becomes 0 and {span[1]:g} becomes 1, in all."
+            f"The images are {depth}: {span[0]:g} becomes 0 and {span[1]:g} becomes 1, for all."
         )
     if cut := depths[COLOUR]:
-        notes.append(f"Of 16-bit colour or alpha ({cut:,} images) the upper 8 bits are read.")
+        notes.append(f"{cut:,} images have 16-bit colour or alpha: the upper 8 bits are read.")
     if several := sum(1 for one in looks if one.frames > 1):
-        notes.append(f"Of several frames ({several:,} images) the first is read.")
+        notes.append(f"{several:,} images have several frames: the first is read.")
     if raw.passed_over:
         beside = ", ".join(
             f"{n:,} of {suffix or 'no suffix'}" for suffix, n in raw.passed_over[:_SHOWN]
         )
-        notes.append(f"Files that are not read as images: {beside}.")
+        notes.append(f"Other files, not read as images: {beside}.")
     if raw.loose:
         lie = "images lie" if len(raw.loose) > 1 else "image lies"
-        notes.append(f"{len(raw.loose):,} {lie} in no class folder, and so unused: {raw.loose[0]}.")
+        notes.append(f"{len(raw.loose):,} {lie} outside the class folders, unused: {raw.loose[0]}.")
     return notes

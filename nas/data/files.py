@@ -1,4 +1,4 @@
-"""Image files: decoded into memory, or streamed when they would not fit."""
+"""Image files: decoded into memory, or streamed if they do not fit."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,14 +19,14 @@ from nas.data.reading import each, refuse, usable
 from nas.schema import ProblemError
 
 AHEAD = 2
-"""Batches a thread that are decoded before they are asked for."""
+"""Batches per thread that are decoded in advance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """One file as uint8 `(channels, size, size)`: see nas.data.preprocess.
+    """Decodes a file to uint8 `(channels, size, size)`: see nas.data.preprocess.
 
-    Raises ProblemError that names the file when it is not a readable image.
+    Raises ProblemError, with the file's name, if it is not a readable image.
     """
 
     size: int
@@ -56,7 +56,7 @@ def decode_all(paths: Sequence[Path], decode: Decoder) -> Tensor:
 
 
 class FileSplit(Split):
-    """Images too many for memory: decoded when they are needed, prepared on the device."""
+    """Images that do not fit in memory: decoded when needed, prepared on the device."""
 
     def __init__(
         self,
@@ -67,10 +67,10 @@ class FileSplit(Split):
         decode: Decoder,
         threads: int = 0,
     ) -> None:
-        """`threads`: how many decode batches ahead of the one in use; 0 decodes where it is used.
+        """`threads`: number of threads that decode batches in advance; 0 decodes in this thread.
 
-        Not processes, which PyTorch's DataLoader would have: Pillow decodes without the
-        interpreter's lock, and what a thread raises, or dies of, is what this process does.
+        Threads, not processes as in PyTorch's DataLoader: Pillow releases the GIL while it decodes,
+        and a thread's exception or crash happens in this process.
         """
         self.labels = labels
         self._paths, self._decode = paths, decode
@@ -92,7 +92,7 @@ class FileSplit(Split):
             yield self._prepare(images, every, augment, generator), labels
 
     def _read(self, wanted: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images and their numbers, a batch each."""
+        """Images and their indices, batch by batch."""
         if not self._threads:
             yield from map(self._batch, wanted)
             return
@@ -105,7 +105,7 @@ class FileSplit(Split):
                     yield coming.popleft().result()
             while coming:
                 yield coming.popleft().result()
-        finally:  # whoever stops here waits for the batches in work alone
+        finally:  # a consumer that stops here waits only for batches being decoded
             pool.shutdown(cancel_futures=True)
 
     def _batch(self, index: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""How a folder of images is laid out: by class, or in parts that are."""
+"""The layout of a folder of images: class folders, or splits that contain class folders."""
 
 import os
 import re
@@ -11,30 +11,30 @@ from pathlib import Path
 from nas.schema import ProblemError, UsageError
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"))
-"""Those torchvision's ImageFolder reads."""
+"""The suffixes that torchvision's ImageFolder reads."""
 PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-"""What a folder of that name, in any case, is where it holds class folders."""
+"""Folder names, in any case, that mean a split if the folder contains class folders."""
 _PART_WORDS = PARTS.keys()
 _SHOWN = 4
 HOW = "put images into one folder a class: PATH/CLASS/*.jpg"
 
 _NOBODYS = frozenset(("__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "desktop.ini"))
-"""What systems leave beside a person's own: copies and thumbnails."""
+"""Copies and thumbnails that operating systems add to folders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the images of each part lie, by class."""
+    """The folder of each split, which contains class folders."""
 
     train: Path
     val: Path | None = None
     test: Path | None = None
     root: Path | None = None
-    """That of the parts, where they lie in one."""
+    """The folder that contains the splits, if there is one."""
 
     @property
     def parts(self) -> tuple[Path, ...]:
@@ -43,17 +43,18 @@ class Layout:
 
 
 def of_classes(where: Path) -> Layout:
-    """Every folder is a class, whatever its name. Raises ProblemError for a missing one."""
+    """Treats every folder as a class, whatever its name. Raises UsageError if it is missing."""
     if not where.is_dir():
         raise UsageError("there is no such folder", where=str(where), fix=HOW)
     return Layout(where)
 
 
 def guess(where: Path) -> Layout:
-    """Parts where folders are named so and hold class folders; else every folder is a class.
+    """Folders with names of splits are splits if they contain class folders; otherwise every folder
+    is a class.
 
-    Raises ProblemError, which says what to type, where names leave both open, and as `of_classes`
-    and `files`.
+    Raises ProblemError, with a command to type, if the names are ambiguous, and as `of_classes` and
+    `files`.
     """
     whole = of_classes(where)
     found = {name: PARTS[name.lower()] for name in classes(where) if name.lower() in PARTS}
@@ -65,7 +66,7 @@ def guess(where: Path) -> Layout:
     unsorted = [name for name in found if not _holds_classes(where / name)]
     if unsorted:
         raise ProblemError(
-            f"{' and '.join(unsorted)} may be parts of the data set, whose images are in no class"
+            f"{' and '.join(unsorted)} may be splits of the data set that lack class"
             " folders, or classes",
             where=str(where),
             fix=hint + f"sort them into class folders: {where / unsorted[0] / 'CLASS'}",
@@ -74,21 +75,21 @@ def guess(where: Path) -> Layout:
         names = [name for name, meant in found.items() if meant == part]
         if len(names) > 1:
             raise ProblemError(
-                f"{' and '.join(names)} may both be the {part} part, or classes",
+                f"{' and '.join(names)} may both be the {part} split, or classes",
                 where=str(where),
-                fix=hint + "join them or rename one",
+                fix=hint + "merge them or rename one",
             )
     if "train" not in found.values():
         raise ProblemError(
-            f"{' and '.join(found)} may be a part of a data set without a train part, or a class",
+            f"{' and '.join(found)} may be a split of a data set without a train split, or a class",
             where=str(where),
             fix=hint + f"put the training images into {where / 'train' / 'CLASS'}",
         )
     others = [n for n in classes(where) if n not in found and _some(images(where / n))]
     if others:
         raise ProblemError(
-            f"{' and '.join(found)} may be parts of the data set, but {' and '.join(others)} beside"
-            " them can not; or all are classes",
+            f"{' and '.join(found)} may be splits of the data set, but {' and '.join(others)}"
+            " beside them cannot; or all are classes",
             where=str(where),
             fix=hint + f"move {where / others[0]} elsewhere",
         )
@@ -96,12 +97,12 @@ def guess(where: Path) -> Layout:
 
 
 def _check_classes(where: Path, hint: str) -> None:
-    """Raises ProblemError where folders, none of which has the name of a part, may be parts."""
+    """Raises ProblemError if folders may be splits although none has the name of one."""
     names = classes(where)
-    rename = hint + f"name the parts train, val and test: {where / 'train' / 'CLASS'}"
+    rename = hint + f"name the splits train, val and test: {where / 'train' / 'CLASS'}"
     if partly := [name for name in names if _PART_WORDS & _words(name)]:
         raise ProblemError(
-            f"{' and '.join(partly[:_SHOWN])} may be parts of the data set, by their names, or"
+            f"{' and '.join(partly[:_SHOWN])} may be splits of the data set, by their names, or"
             " classes",
             where=str(where),
             fix=rename,
@@ -113,30 +114,30 @@ def _check_classes(where: Path, hint: str) -> None:
             whole = all(_holds_classes(where / name / part) for part in parts)
             alone = f"type --dataset {shlex.quote(f'folder:{where / name}')}"
             raise ProblemError(
-                f"{name} holds {' and '.join(parts[:_SHOWN])}, which may be parts of the data set,"
-                " or all of a class",
+                f"{name} contains {' and '.join(parts[:_SHOWN])}, which may be splits of the data"
+                " set, or all of one class",
                 where=str(where),
                 fix=hint + alone if whole else rename,
             )
     first = classes(where / names[0]) if len(names) > 1 else ()
     if len(first) > 1 and all(classes(where / name) == first for name in names[1:]):
         raise ProblemError(
-            f"{' and '.join(names[:_SHOWN])} all hold folders of the same names"
-            f" ({', '.join(first[:_SHOWN])}): they may be parts of the data set, or classes",
+            f"{' and '.join(names[:_SHOWN])} all contain folders of the same names"
+            f" ({', '.join(first[:_SHOWN])}): they may be splits of the data set, or classes",
             where=str(where),
             fix=rename,
         )
 
 
 def _words(name: str) -> set[str]:
-    """Of which a folder's name is made: `trainImages_2017` is train and images, `testset` test."""
+    """The words in a folder's name: train and images for `trainImages_2017`, test for `testset`."""
     parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return {word.lower().removesuffix("set") for word in re.split(r"[\W\d_]+", parts)}
 
 
 def classes(where: Path) -> tuple[str, ...]:
-    """The folders in a folder, sorted by name, less what systems leave there. Raises ProblemError
-    where it cannot be read."""
+    """The subfolders, sorted by name, without those that operating systems add. Raises ProblemError
+    if the folder cannot be read."""
     try:
         with os.scandir(where) as entries:
             shown = [entry for entry in entries if not _hidden(entry.name)]
@@ -151,7 +152,7 @@ def images(where: Path) -> Iterator[Path]:
 
 
 def loose(layout: Layout) -> tuple[Path, ...]:
-    """The images that lie beside class folders, or beside the parts, and so in no class."""
+    """Images beside the class folders or beside the splits, which belong to no class."""
     return tuple(
         path
         for folder in dict.fromkeys((layout.root, *layout.parts))
@@ -162,10 +163,10 @@ def loose(layout: Layout) -> tuple[Path, ...]:
 
 
 def files(where: Path) -> Iterator[Path]:
-    """The files below a folder, less what systems leave there; none below one that is not there.
+    """The files below a folder, without those that operating systems add; empty if it is missing.
 
-    Links to folders are followed, each folder once and none that the walk came through. Raises
-    ProblemError where a folder cannot be read.
+    Links to folders are followed, but no folder is visited twice. Raises ProblemError if a folder
+    cannot be read.
     """
     if not where.exists():
         return
@@ -200,12 +201,12 @@ def _unreadable(error: OSError) -> ProblemError:
     return ProblemError(
         f"this folder cannot be read ({error.strerror or error})",
         where=str(error.filename),
-        fix="let it be read, or move it elsewhere",
+        fix="make it readable, or move it elsewhere",
     )
 
 
 def _holds_classes(where: Path) -> bool:
-    """Whether a folder's images are in folders, but for a stray one beside several."""
+    """Whether a folder's images are in subfolders, except perhaps stray ones beside several."""
     inside = sum(1 for name in classes(where) if _some(images(where / name)))
     loose = any(path.parent == where for path in islice(images(where), 1))
     return inside > 1 or (inside == 1 and not loose)

@@ -1,4 +1,4 @@
-"""From a data set's name to splits on a device."""
+"""Loads a data set by name into splits on a device."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from nas.data.survey import range_of
 from nas.schema import ProblemError
 
 _SAMPLE = 4096
-"""Training images that mean and deviation are taken from."""
+"""Number of training images from which mean and deviation are computed."""
 
 
 def load_images(
@@ -47,13 +47,13 @@ def load_images(
 
 
 def load(dataset: str, *, hold_out: float = 0.0, **where: Any) -> Data:
-    """The division of `load_images` that holds a share out."""
+    """The data of `load_images` for one hold-out share."""
     return load_images(dataset, **where).data(hold_out)
 
 
 class Images(ABC):
-    """A data set on a device, divided between a model and what is held out from it as often as
-    need be: all divisions share the images, and each is made once."""
+    """A data set on a device, for any number of hold-out shares. All of them share the images, and
+    each is made once."""
 
     def __init__(
         self,
@@ -73,9 +73,9 @@ class Images(ABC):
         self._made: dict[float, Data] = {}
 
     def data(self, hold_out: float = 0.0) -> Data:
-        """The splits, with that share of the training images kept from the model.
+        """The splits, with the share `hold_out` of the training images held out from the model.
 
-        Raises ProblemError for a class that has too few of them.
+        Raises ProblemError if a class has too few images.
         """
         if hold_out not in self._made:
             self._made[hold_out] = self._divided(hold_out)
@@ -100,21 +100,21 @@ class Images(ABC):
     def _preparation(self, kept: Index | None) -> Preparation:
         sample = self._sample(np.arange(len(self._labels[0])) if kept is None else kept)
         std, mean = torch.std_mean(sample.float() / 255, dim=(0, 2, 3), keepdim=True)
-        # A channel that never varies must not become infinite.
+        # The scale of a constant channel must not become infinite.
         std = std.clamp(min=1e-3)
         return Preparation(self._size, mean.to(self._device), std.to(self._device), self._mirror)
 
     @abstractmethod
     def _sample(self, kept: Index) -> Tensor:
-        """Some of the training images at `kept`, uint8 on the CPU."""
+        """A sample of the training images at `kept`, uint8 on the CPU."""
 
     @abstractmethod
     def _split(self, part: int, index: Index | None, prepare: Preparation) -> Split:
-        """Of train, validation and test, by number, the images at `index`, or all."""
+        """Part 0 (train), 1 (validation) or 2 (test): the images at `index`, or all."""
 
 
 class _InMemory(Images):
-    """Each part one tensor on the device."""
+    """Each part as one tensor on the device."""
 
     def __init__(self, raw: Raw, pools: Sequence[Pool], *more: Any) -> None:
         super().__init__(raw, pools, *more)
@@ -131,14 +131,14 @@ class _InMemory(Images):
 
 
 class _Streamed(Images):
-    """Files that are decoded whenever they are needed."""
+    """Files that are decoded each time they are needed."""
 
     def __init__(self, raw: Raw, pools: Sequence[Pool], *more: Any) -> None:
         super().__init__(raw, pools, *more)
         self._paths = [pool.pixels for pool in pools if isinstance(pool.pixels, tuple)]
         if len(self._paths) < len(pools):
             raise ProblemError(
-                f"at {self._decode.size} pixels this data set needs more than the memory limit",
+                f"at {self._decode.size} pixels this data set exceeds the memory limit",
                 fix="choose a smaller image size",
             )
 
@@ -161,7 +161,8 @@ class _Streamed(Images):
 def _stored_size(
     raw: Raw, pools: Sequence[Pool], image_size: int, channels: int, limit: int
 ) -> int | None:
-    """The side at which all images fit the limit: the model's, else their own; None: stream."""
+    """The stored side in pixels: the model's if all images fit the limit, else their own; None:
+    stream."""
     count = sum(len(pool) for pool in pools)
     if count * channels * image_size**2 <= limit:
         return image_size

@@ -1,4 +1,4 @@
-"""What a data set was made of, file by file, so that a later look can tell what has changed."""
+"""A data set's files with their checksums, so that later changes can be detected."""
 
 import hashlib
 import json
@@ -13,38 +13,38 @@ _SHOWN = 3
 
 
 class File(NamedTuple):
-    """One file's content, and what tells without reading it that it is still the same."""
+    """A file's checksum, and its size and times, which show that it is unchanged."""
 
     size: int
     """Bytes."""
     modified: int
     """Nanoseconds since 1970."""
     sha256: str
-    """The first 128 bits."""
+    """The first 128 bits, in hexadecimal digits."""
     changed: int | None = None
-    """As `modified`, of anything about it: no program sets this back. None in an old record."""
+    """Like `modified`, for any change (ctime), which programs cannot set. None in an old record."""
 
 
 class Manifest(NamedTuple):
     """The classes and files of a data set."""
 
     classes: tuple[str, ...]
-    """Empty where files are not sorted by class."""
+    """Empty if files are not sorted by class."""
     files: dict[str, File]
-    """By their path below the data set's folder."""
+    """By path relative to the data set's folder."""
 
     def to_json(self) -> str:
-        """ASCII, whatever the names hold."""
+        """JSON in ASCII, whatever characters the names contain."""
         return json.dumps([self.classes, self.files])
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
-        """Raises ValueError or TypeError for a text that is none."""
+        """Raises ValueError or TypeError for an invalid text."""
         classes, files = json.loads(text)
         return cls(tuple(classes), {name: File(*row) for name, row in files.items()})
 
     def changes(self, now: "Manifest") -> str:
-        """What has changed since this one, in words; empty where nothing has."""
+        """A description of the changes since this manifest; empty if nothing changed."""
         files, others = self.files, now.files
         changed = [n for n in files if n in others and files[n].sha256 != others[n].sha256]
         found = {
@@ -67,7 +67,7 @@ def take(
 ) -> Manifest:
     """The manifest of `files`.
 
-    A file that has the size and both times of its `known` entry is taken for the same and not read.
+    A file with the size and both times of its `known` entry counts as unchanged and is not read.
     Raises ProblemError for files that cannot be read.
     """
     old = known.files if known else {}

@@ -1,19 +1,18 @@
-"""An image file as a model's input: one recipe, for training and for use.
+"""Converts an image file to a model's input: one recipe, for training and for use.
 
-It stands alone, needs Pillow and NumPy, and every export carries a copy of it, so that a new image
-is prepared exactly as those that the model was trained on:
+The module is self-contained; it needs only Pillow and NumPy. Every export carries a copy of it, so
+that new images are prepared exactly like the training images:
 
-1. The first frame (of a TIFF the first page that is no smaller copy of another), turned upright as
-   its EXIF orientation says, or as it is where none can be read. Colour profiles are not applied.
-2. Transparent parts are laid on mid-grey.
-3. Palettes, CMYK and the like become RGB; for a model of 1 channel grey (ITU-R BT.601 luma), and
-   for one of 3 grey is repeated.
-4. Scaled to cover the square, bilinear with antialiasing, and cropped to its middle.
-5. Deep images (grey of 16 or 32 bits, or floating point) by one range of values for the whole data
-   set, never one an image: `value_range` becomes 0…255, and what lies outside it is clipped.
-   Colour of more than 8 bits, and such grey with an alpha channel, is cut to its upper 8 when it is
-   read.
-6. Rounded to 8 bits.
+1. Read the first frame (of a TIFF, the first page that is not a reduced copy of another). Rotate it
+   by its EXIF orientation, if that can be read. Ignore colour profiles.
+2. Blend transparent parts with mid-grey.
+3. Convert palettes, CMYK and the like to RGB. For a model with 1 channel convert to grey (ITU-R
+   BT.601 luma); for one with 3, repeat grey.
+4. Scale to cover the square, bilinear with antialiasing, and crop the centre.
+5. Scale deep images (grey of 16 or 32 bits, or floating point) by one range of values for the whole
+   data set, never per image: `value_range` becomes 0…255, and values outside it are clipped. Colour
+   with more than 8 bits, and such grey with an alpha channel, is cut to 8 bits on reading.
+6. Round to 8 bits.
 """
 
 from pathlib import Path
@@ -24,12 +23,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps
 
 BACKGROUND = 128
-"""What shows where an image is transparent, whatever colour lies hidden there."""
+"""Background of transparent pixels; any colour hidden there is ignored."""
 BYTES, COLOUR = "8 bits", "16-bit colour"
 INTEGERS, FLOATS = "integers of 16 or 32 bits", "floating point"
 
 STEPS = {
-    "frame": "the first; of TIFF pages the first that is no smaller copy",
+    "frame": "the first; of TIFF pages the first that is not a reduced copy",
     "orientation": "exif",
     "colour_profile": "ignored",
     "background": BACKGROUND,
@@ -42,7 +41,7 @@ STEPS = {
     "deep_colour": "upper 8 bits",
     "bits": 8,
 }
-"""What `prepare` does, for a program that does the same by other means."""
+"""The steps of `prepare`, for programs that implement them by other means."""
 
 _KIND, _BITS, _MEANING, _PLANES, _SAMPLE = 254, 258, 262, 284, 339  # TIFF 6.0, tags
 _SMALLER = 1  # of _KIND, a bit
@@ -54,7 +53,7 @@ _NATIVE = {
     **dict.fromkeys(("I;32S", "I;32BS"), "I;32NS"),
     **dict.fromkeys(("F;32F", "F;32BF"), "F;32NF"),
 }
-"""Pillow's names of orders of bytes, and those of this machine's own."""
+"""Pillow's modes with a byte order → the mode with this machine's byte order."""
 _ORIENTATION = 274  # EXIF 2.3, tag
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,18 +67,18 @@ _UPRIGHT = {
 
 
 class Picture(NamedTuple):
-    """A decoded file, upright and opaque."""
+    """A decoded file, rotated upright, without transparency."""
 
     image: Image.Image
-    """Mode L or RGB of 8 bits, or F for a deep image."""
+    """Mode L or RGB with 8 bits, or F for a deep image."""
     depth: str
     """BYTES, COLOUR, INTEGERS or FLOATS."""
     frames: int
     brightness: NDArray[np.uint8] | None = None
-    """Of COLOUR, each pixel's greatest value of any band, of 255, before any ground is laid; of
-    those that show, `(n,)`."""
+    """Only for COLOUR: each visible pixel's maximum over the bands, in 0…255, before blending with
+    the background; `(n,)`."""
     hidden: NDArray[np.bool_] | None = None
-    """Where a deep image is transparent, if it is anywhere."""
+    """The transparent pixels of a deep image; None if it has none."""
 
 
 def prepare(
@@ -91,14 +90,14 @@ def prepare(
 ) -> NDArray[np.uint8]:
     """A file as uint8 `(channels, image_size, image_size)`.
 
-    Raises ValueError for a deep image without a range, for another with one, and for values that
-    are not finite; what Pillow raises for a damaged file passes.
+    Raises ValueError for a deep image without a range, for another image with one, and for values
+    that are not finite. Pillow's exceptions for damaged files are passed on.
     """
     image, depth, *_, hidden = read(path)
     if image.mode == "F" and value_range is None:
-        raise ValueError(f"{depth}, where the other images have 8 bits")
+        raise ValueError(f"{depth}, but the other images have 8 bits")
     if image.mode != "F" and value_range is not None:
-        raise ValueError(f"{depth}, where the other images have 16 or 32")
+        raise ValueError(f"{depth}, but the other images have 16 or 32")
     if image.mode == "RGB" and channels == 1:
         image = image.convert("L")
     if value_range is not None and hidden is not None:
@@ -118,8 +117,8 @@ def prepare(
 
 def read(path: str | Path) -> Picture:
     """A file's first frame; raises as `prepare` does."""
-    # By an open file: by a name, Pillow maps raw TIFFs to memory and mixes up the sides of those
-    # that lie on one.
+    # Opened as a file: given a name, Pillow memory-maps raw TIFFs and mixes up the sides of rotated
+    # ones.
     with Path(path).open("rb") as file, Image.open(file) as image:
         frames = _first_whole(image)
         depth = _depth(image)
@@ -132,10 +131,10 @@ def read(path: str | Path) -> Picture:
         if depth in (INTEGERS, FLOATS):
             values = np.asarray(upright)
             if image.mode == "I" and meaning is not None and sample == _UNSIGNED:
-                values = values.view(np.uint32)  # which Pillow takes for signed
+                values = values.view(np.uint32)  # Pillow reads them as signed
             key = image.info.get("transparency")
             hidden = values == key if isinstance(key, int) else None
-            if depth == INTEGERS and meaning == _WHITE_IS_ZERO:  # which it heeds in 8 bits only
+            if depth == INTEGERS and meaning == _WHITE_IS_ZERO:  # Pillow inverts only 8 bits
                 values = float(np.iinfo(values.dtype).max) - values
             if not np.isfinite(values).all():
                 raise ValueError("it has values that are not finite")
@@ -150,8 +149,8 @@ def read(path: str | Path) -> Picture:
 
 
 def _depth(image: ImageFile.ImageFile) -> str:
-    """Of a file that is open and not yet decoded. ValueError for one that Pillow decodes wrongly,
-    which it does without a word."""
+    """The depth of an opened file that is not yet decoded. Raises ValueError for a kind of file
+    that Pillow decodes wrongly without an error."""
     if image.mode == "F":
         return FLOATS
     if image.mode.startswith("I"):
@@ -161,7 +160,7 @@ def _depth(image: ImageFile.ImageFile) -> str:
     lab = tags.get(_MEANING) == _LAB
     if tags.get(_PLANES) == _SEPARATE and len(bits) > 1 and (max(bits) > 8 or lab):
         kind = "L*a*b*" if lab else f"{max(bits)}-bit"
-        raise ValueError(f"its {kind} bands lie one after another, in planes of their own")
+        raise ValueError(f"its {kind} bands are stored in separate planes")
     if not image.tile:
         return BYTES
     codec, *_, how = image.tile[0]
@@ -170,7 +169,7 @@ def _depth(image: ImageFile.ImageFile) -> str:
 
 
 def _first_whole(image: ImageFile.ImageFile) -> int:
-    """Goes to the first frame that is no smaller copy of another; how many such there are."""
+    """Seeks the first frame that is not a reduced copy of another; returns their number."""
     number = int(getattr(image, "n_frames", 1))
     if not hasattr(image, "tag_v2"):
         return number
@@ -180,15 +179,15 @@ def _first_whole(image: ImageFile.ImageFile) -> int:
         if not image.tag_v2.get(_KIND, 0) & _SMALLER:
             whole.append(frame)
     if not whole:
-        raise ValueError("each of its pages is a smaller copy of an image that is in none")
+        raise ValueError("each of its pages is a reduced copy of an image that is missing")
     image.seek(whole[0])
     return len(whole)
 
 
 def _order_bytes(image: ImageFile.ImageFile) -> None:
-    """What libtiff has unpacked lies in the machine's own order of bytes, which Pillow knows of
-    unsigned 16 bits alone; signed ones and floating point it turns round as they lie in the file.
-    """
+    """Corrects the byte order of pixels unpacked by libtiff. They have the machine's own order, but
+    Pillow knows this only for unsigned 16 bits; it swaps signed and floating-point values as if
+    they had the file's order."""
     image.tile = [
         tile._replace(args=(_NATIVE.get(tile.args[0], tile.args[0]), *tile.args[1:]))
         if tile.codec_name == "libtiff" and isinstance(tile.args, tuple)
@@ -198,8 +197,8 @@ def _order_bytes(image: ImageFile.ImageFile) -> None:
 
 
 def _scale_key(image: ImageFile.ImageFile, depth: str) -> None:
-    """A colour that stands for transparency is brought to the 8 bits that the pixels will have:
-    Pillow leaves it as the file holds it."""
+    """Converts the colour that means transparency to 8 bits like the pixels; Pillow keeps the
+    file's value."""
     key, stored = image.info.get("transparency"), str(image.tile[0].args) if image.tile else ""
     for bits in (2, 4):
         if stored == f"L;{bits}" and isinstance(key, int) and key < 2**bits:
@@ -209,16 +208,16 @@ def _scale_key(image: ImageFile.ImageFile, depth: str) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF orientation says; as it is where that cannot be read."""
+    """Rotated by its EXIF orientation; unchanged if that cannot be read."""
     try:
         turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # garbage beside sound pixels raises anything
+    except Exception:  # corrupt EXIF data beside valid pixels raise anything
         return image
     return image if turn is None else image.transpose(turn)
 
 
 def _brightness(image: Image.Image) -> NDArray[np.uint8]:
-    """See Picture; of pixels that are not wholly transparent."""
+    """See Picture.brightness; skips fully transparent pixels."""
     if not image.has_transparency_data:
         greatest: NDArray[np.uint8] = np.asarray(image.convert("RGB")).max(axis=-1).ravel()
         return greatest
@@ -228,7 +227,7 @@ def _brightness(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """8-bit grey or RGB."""
+    """The image as 8-bit grey or RGB, blended with BACKGROUND."""
     if image.has_transparency_data:
         ground = Image.new("RGBA", image.size, (BACKGROUND, BACKGROUND, BACKGROUND, 255))
         return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")

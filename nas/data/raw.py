@@ -1,4 +1,4 @@
-"""A data set as its source gives it, before it is divided and placed on a device."""
+"""A data set as its source returns it, before splitting and loading on a device."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A data set; a part it does not have is split off its training images."""
+    """A data set; a missing split is taken from its training images."""
 
     class_names: tuple[str, ...]
     train: Pool
     val: Pool | None = None
     test: Pool | None = None
     val_share: float = 0.1
-    """Of all training images, where `val` is missing."""
+    """Share of all training images, if `val` is missing; `test_share` likewise."""
     test_share: float = 0.1
     mirror: bool = False
-    """Whether a mirrored image surely keeps its class."""
+    """Whether mirroring preserves every class."""
     native: int | None = None
-    """Side in pixels of every file's image, where it is known without looking."""
+    """Side in pixels of all image files, if known without reading them."""
     passed_over: tuple[tuple[str, int], ...] = ()
-    """Suffixes of files beside the images that are not read, and how many there are."""
+    """Suffixes of files that are not read as images, with their counts."""
     loose: tuple[Path, ...] = ()
-    """Images that lie in no class, and so are not read."""
+    """Images that belong to no class and are not read."""

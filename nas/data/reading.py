@@ -1,4 +1,4 @@
-"""Doing something with every file of a data set, so that all bad ones are told at once."""
+"""Applies a function to every file of a data set, and reports all bad files at once."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -16,27 +16,27 @@ Tell = Callable[[int, int], None]
 T = TypeVar("T")
 
 SHOWN = 10
-"""Bad files that an error names; the rest is a count."""
+"""Number of bad files that an error names; the rest are counted."""
 _READ = "cannot read this image "
 
 
 def usable(function: Callable[[Path], T], path: Path) -> T:
-    """What `function` makes of a file; ProblemError where it raises anything."""
+    """The result of `function` for a file; ProblemError if it raises anything."""
     try:
         if not path.is_file():
-            raise ValueError("no file, or a link to none")
+            raise ValueError("not a file, or a broken link")
         return function(path)
     except UnidentifiedImageError as error:
-        why = "of no format that Pillow reads"
+        why = "not a format that Pillow reads"
         if path.suffix.lower() in (".tif", ".tiff"):
-            why += ": of TIFF, integers to 32 bits and floating point of 32"
+            why += ": for TIFF, integers up to 32 bits and 32-bit floating point"
         raise _unusable(path, why) from error
-    except Exception as error:  # whatever a decoder makes of a hostile file
+    except Exception as error:  # decoders raise anything for hostile files
         raise _unusable(path, str(error) or one_line(error)) from error
 
 
 def _unusable(path: Path, why: str) -> ProblemError:
-    return ProblemError(f"{_READ}({why})", where=str(path), fix="mend or remove the file")
+    return ProblemError(f"{_READ}({why})", where=str(path), fix="repair or remove the file")
 
 
 def each(
@@ -44,7 +44,7 @@ def each(
     paths: Sequence[Path],
     tell: Tell = lambda done, total: None,
 ) -> Iterator[T | ProblemError]:
-    """`function` of every file, in order; a ProblemError is a value here."""
+    """Yields `function` of every file, in order; a ProblemError is yielded, not raised."""
 
     def guarded(path: Path) -> T | ProblemError:
         try:
@@ -52,19 +52,19 @@ def each(
         except ProblemError as error:
             return error
 
-    # Pillow decodes without the interpreter's lock, so a few threads overlap the disk.
+    # Pillow releases the GIL while it decodes, so a few threads overlap with reading the disk.
     with warnings.catch_warnings(), ThreadPoolExecutor(4) as pool:
         warnings.filterwarnings("ignore", module=r"PIL\.")
         try:
             for done, result in enumerate(pool.map(guarded, paths), start=1):
                 yield result
                 tell(done, len(paths))
-        finally:  # whoever stops here, by Ctrl-C say, waits for no other file
+        finally:  # a consumer that stops here, as on Ctrl-C, waits for no further file
             pool.shutdown(cancel_futures=True)
 
 
 def sound(results: Iterator[T | ProblemError]) -> list[T]:
-    """The results; ProblemError with the first SHOWN of the bad ones and their number."""
+    """The results; raises ProblemError with the first SHOWN bad files and their number."""
     good, bad, total = [], [], 0
     for total, result in enumerate(results, start=1):  # noqa: B007
         if isinstance(result, ProblemError):
@@ -76,7 +76,7 @@ def sound(results: Iterator[T | ProblemError]) -> list[T]:
 
 
 def refuse(bad: Sequence[ProblemError], total: int) -> None:
-    """Raises what is wrong with some of `total` files, if anything is."""
+    """Raises an error about the bad ones of `total` files, if there are any."""
     if not bad:
         return
     if len(bad) == 1:
@@ -86,5 +86,5 @@ def refuse(bad: Sequence[ProblemError], total: int) -> None:
     more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
     raise ProblemError(
         f"{len(bad)} of {total} images cannot be read: {names}{more}",
-        fix="mend or remove the files",
+        fix="repair or remove the files",
     )

@@ -1,4 +1,4 @@
-"""Stratified division of a data set by seed."""
+"""Stratified, seeded splits of a data set."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ Index = NDArray[np.int64]
 
 
 def divide(raw: Raw, seed: int) -> tuple[Pool, Pool, Pool]:
-    """Train, validation and test images. What the set gives stays; the rest comes off train."""
+    """Train, validation and test images. Missing splits are taken from the training images."""
     wanted = [
         share
         for part, share in ((raw.val, raw.val_share), (raw.test, raw.test_share))
@@ -28,8 +28,8 @@ def divide(raw: Raw, seed: int) -> tuple[Pool, Pool, Pool]:
 def kept_and_held(
     labels: Index, share: float, seed: int, names: Sequence[str]
 ) -> tuple[Index, Index]:
-    """Of training images with these labels, which a model sees and which are held out from it:
-    that share of every class alike. `seed` is the one that they were divided with."""
+    """Indices of the training images that a model sees, and of those held out from it: `share` of
+    every class. `seed` is the split seed of the data set."""
     kept, held = stratify(labels, [share], seed + 1, names)
     return kept, held
 
@@ -37,10 +37,10 @@ def kept_and_held(
 def stratify(
     labels: NDArray[np.int64], shares: Sequence[float], seed: int, names: Sequence[str]
 ) -> list[Index]:
-    """Splits 0…N-1 into the remainder followed by one part a share, each sorted.
+    """Splits 0…N-1 into the remainder followed by one part per share, each sorted.
 
-    Every class gives each part its share, rounded, and at least one image. Raises ProblemError
-    for a class that has too few.
+    Every class contributes its rounded share to each part, and at least one image. Raises
+    ProblemError for a class with too few images.
     """
     rng = np.random.default_rng(seed)
     parts: list[list[Index]] = [[] for _ in range(len(shares) + 1)]
@@ -50,7 +50,7 @@ def stratify(
         if len(own) <= sum(sizes):
             raise ProblemError(
                 f"class {name} has {len(own)} training images",
-                fix=f"give it at least {len(shares) + 1}, so that each split gets one",
+                fix=f"give it at least {len(shares) + 1}, one for each split",
             )
         own = rng.permutation(own)
         cuts = np.cumsum([len(own) - sum(sizes), *sizes])[:-1]

@@ -1,4 +1,4 @@
-"""Looking at every image file before anything is made of it. Torch-free."""
+"""Inspects every image file before it is used. Torch-free."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,45 +15,45 @@ from nas.data.reading import Tell, each, sound, usable
 from nas.schema import ProblemError
 
 OUTLIERS, FEW_PIXELS = 1e-4, 100
-"""Share of an image's darkest and of its brightest pixels that the range of values leaves out: one
-pixel at least, but in an image of no more than a few."""
+"""OUTLIERS: share of an image's darkest and of its brightest pixels that the range of values
+ignores, at least one pixel. An image of at most FEW_PIXELS has none."""
 CROWDED, ASIDE = 16, 0.1
-"""Refused: a range of values so many times that of all training images but a share at either end,
-so that fewer than 16 of 255 levels are left to them."""
+"""Refused: a range of values more than CROWDED times that of all training images except the share
+ASIDE at either end, which would leave them fewer than 16 of 255 levels."""
 BLANK_SHARE, BLANK_LEVELS = 0.9, 2
-"""Refused: so many training images that have one colour each, or that are all within so many of 255
-levels of one and the same."""
+"""Refused: the share BLANK_SHARE of training images, each of a single colour, or all within
+BLANK_LEVELS of 255 levels of the same colour."""
 SHARES_USED = 0.25
-"""Floating point between 0 and 1 that uses so much of it stays as it is."""
+"""Floating-point values in [0, 1] that span at least this much of it are not rescaled."""
 SHALLOW = frozenset((BYTES, COLOUR))
-"""Depths whose white is 255 once they are read, so that they go together."""
+"""Depths that may be mixed, because white is 255 after reading."""
 DARKEST_COLOUR = 64
-"""16-bit colour that never comes to a quarter of its range, in all training images but a share
-ASIDE, has lost too much to be used."""
+"""Refused: 16-bit colour below this level of 255 in all training images except the share ASIDE: cut
+to 8 bits it has lost too much."""
 
 Pixel = TypeVar("Pixel", np.float32, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one file holds."""
+    """Properties of one file's image."""
 
     path: Path
     depth: str
     """See nas.data.preprocess."""
     low: tuple[float, ...]
-    """The least value of each band; of a deep image's one, without outliers."""
+    """The minimum of each band; for a deep image's single band, without outliers."""
     high: tuple[float, ...]
     frames: int
     brightest: int = 255
-    """Of 16-bit colour: of its pixels that show, without outliers; of 255."""
+    """For 16-bit colour: the maximum of its visible pixels without outliers, in 0…255."""
     without_marks: tuple[float, float] | None = None
-    """As `low` and `high` of a deep image, less a value far from all others that stands for no
-    data; None where there is none."""
+    """`low` and `high` of a deep image without a distant value that marks missing data; None if
+    there is no such value."""
 
 
 def look(path: Path) -> Look:
-    """Decodes one file whole; ProblemError, which names it, for one that cannot be used."""
+    """Decodes a whole file; ProblemError, with its name, if it cannot be used."""
     picture: Picture = usable(read, path)
     marks, brightest = None, 255
     if picture.brightness is not None:
@@ -78,7 +78,7 @@ def look(path: Path) -> Look:
 
 
 def _ends(values: NDArray[Pixel]) -> tuple[NDArray[Pixel], NDArray[Pixel]]:
-    """The least and the greatest value without outliers, `(1,)` each."""
+    """The minimum and the maximum without outliers, `(1,)` each."""
     out = ceil(len(values) * OUTLIERS) if len(values) > FEW_PIXELS else 0
     ends = np.partition(values, (out, -1 - out))[[out, -1 - out]]
     return ends[:1], ends[1:]
@@ -87,11 +87,11 @@ def _ends(values: NDArray[Pixel]) -> tuple[NDArray[Pixel], NDArray[Pixel]]:
 def _without_marks(
     values: NDArray[np.float32], low: float, high: float
 ) -> tuple[float, float] | None:
-    """The ends of an image's values less its least one, or its greatest, where that alone spans
-    nearly all of them. An image of two values has no mark."""
+    """The ends of an image's values without its minimum, or its maximum, if that value alone spans
+    nearly the whole range. An image with only two values has no mark."""
     end = (high - low) / CROWDED
     between = np.count_nonzero((values > low + end) & (values < high - end))
-    if between > 2 * ceil(len(values) * OUTLIERS):  # no mark is far from these
+    if between > 2 * ceil(len(values) * OUTLIERS):  # no value is far from all others
         return None
     for rest in (values[values > low], values[values < high]):
         if len(rest) > FEW_PIXELS:
@@ -102,14 +102,14 @@ def _without_marks(
 
 
 def look_at_all(paths: Sequence[Path], tell: Tell = lambda done, total: None) -> list[Look]:
-    """Looks at every file. Raises ProblemError with the first SHOWN of the bad ones, or where the
-    files have not one depth."""
+    """Inspects every file. Raises ProblemError with the first SHOWN bad files, or if the files have
+    different bit depths."""
     looks = sound(each(look, paths, tell))
     count = Counter(one.depth for one in looks)
     if len(count) > 1 and not count.keys() <= SHALLOW:
         first = {one.depth: one.path for one in reversed(looks)}
         raise ProblemError(
-            "images of different depths, which no one scale fits: "
+            "the images have different depths, which need different scales: "
             + "; ".join(f"{n} of {depth} ({first[depth]})" for depth, n in count.most_common()),
             fix="convert all to one depth",
         )
@@ -117,11 +117,11 @@ def look_at_all(paths: Sequence[Path], tell: Tell = lambda done, total: None) ->
 
 
 def value_range(training: Sequence[Look]) -> tuple[float, float] | None:
-    """What a deep data set's values are mapped from, to 0…1; None where images have 8 bits.
+    """The range of values of a deep data set that is mapped to 0…1; None if images have 8 bits.
 
-    The least and the greatest value of the training images, each less its OUTLIERS; 0 and 1 for
-    floating point that lies between them and uses SHARES_USED. Raises ProblemError where that is
-    nothing.
+    It is the minimum and maximum of the training images, each without its OUTLIERS; 0 and 1 for
+    floating point that lies in [0, 1] and spans SHARES_USED of it. Raises ProblemError for an empty
+    range.
     """
     depth = training[0].depth
     if depth in SHALLOW:
@@ -132,20 +132,20 @@ def value_range(training: Sequence[Look]) -> tuple[float, float] | None:
     if depth == FLOATS and low >= 0 and high <= 1 and high - low >= SHARES_USED:
         return 0.0, 1.0
     if low == high:
-        raise ProblemError(f"all training images hold one value alone, {low:g}")
+        raise ProblemError(f"all training images contain only one value, {low:g}")
     return low, high
 
 
 def range_of(training: Sequence[Path]) -> tuple[float, float] | None:
-    """`value_range` of files; those of shallow images are not looked at beyond the first."""
+    """`value_range` of files; if the first is not deep, the others are not read."""
     if not training or look(training[0]).depth in SHALLOW:
         return None
     return value_range(look_at_all(training))
 
 
 def check_pixels(training: Sequence[Look]) -> None:
-    """Raises ProblemError where nearly all training images are blank, or lost in the values that
-    they are scaled from."""
+    """Raises ProblemError if nearly all training images are blank, or use too little of the range
+    that they are scaled from."""
     _check_colour([one for one in training if one.depth == COLOUR])
     level = 1.0
     if (span := value_range(training)) is not None:
@@ -163,7 +163,7 @@ def check_pixels(training: Sequence[Look]) -> None:
         raise ProblemError(
             f"{int(blank.sum())} of {len(blank)} training images are blank, each of one colour",
             where=str(training[int(blank.argmax())].path),
-            fix="look at this one, and give images that show something",
+            fix="look at this one, and use images with visible content",
         )
 
 
@@ -172,18 +172,18 @@ def _check_colour(training: Sequence[Look]) -> None:
     aside = ceil(len(most) * ASIDE) if len(most) > 2 else 0
     if most and (brightest := most[-1 - aside]) < DARKEST_COLOUR:
         raise ProblemError(
-            "16-bit colour is cut to its upper 8 bits, and in nearly all training images they come"
-            f" to no more than {brightest:g} of 255",
+            "16-bit colour is cut to its upper 8 bits, and in nearly all training images they are"
+            f" at most {brightest:g} of 255",
             where=str(training[0].path),
-            fix="stretch the images to the whole range, or convert them to 8 bits",
+            fix="stretch the images to the full range, or convert them to 8 bits",
         )
 
 
 def _check_range(training: Sequence[Look], span: tuple[float, float]) -> None:
-    """Of deep images: whether a few values have taken the range from nearly all others.
+    """For deep images: raises ProblemError if a few values widen the range for nearly all others.
 
-    Images that differ in brightness from one another, or have little contrast all alike, pass: what
-    counts is how wide the range is beside that of most of them together.
+    Images of different brightness, or all of low contrast, pass: only the width of the full range
+    relative to that of most images together counts.
     """
     least = min(training, key=lambda one: one.low)
     most = max(training, key=lambda one: one.high)
@@ -192,9 +192,9 @@ def _check_range(training: Sequence[Look], span: tuple[float, float]) -> None:
     low, high = np.sort(own[:, 0])[aside], np.sort(own[:, 1])[-1 - aside]
     if span[1] - span[0] > CROWDED * (high - low):
         raise ProblemError(
-            f"nearly all training images lie between {low:g} and {high:g}, and a few values widen"
+            f"nearly all training images lie between {low:g} and {high:g}, but a few values widen"
             f" the range to {span[0]:g}…{span[1]:g}, which leaves the others fewer than {CROWDED}"
-            f" of 255 levels; the least is {least.low[0]:g} ({least.path}), the greatest"
+            f" of 255 levels; the minimum is {least.low[0]:g} ({least.path}), the maximum"
             f" {most.high[0]:g} ({most.path})",
-            fix="mend or remove these images; give pixels without data a value near the others'",
+            fix="repair or remove these images; set missing pixels to a value near the others",
         )

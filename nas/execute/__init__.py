@@ -1,6 +1,6 @@
-"""Where trials run: Ray Tune workers, spawned children, or this process.
+"""Executors of trials: Ray Tune workers, spawned child processes, or this process.
 
-To add a place, put a file with a subclass of `Executor` into `executors/`: `--executor` takes its
+To add one, put a file with a subclass of `Executor` into `executors/`: `--executor` takes its
 name.
 """
 
@@ -12,8 +12,8 @@ __all__ = ["Driver", "Executor", "GpuSandbox", "Idle", "NoGpuError", "make_execu
 
 
 def make_executor(name: str, *, workers: int = 1, gpus: int = 0) -> Executor:
-    """The executor of that name.
+    """The executor with this name.
 
-    Raises UsageError for an unknown name, and ProblemError for one whose library is not installed.
+    Raises UsageError for an unknown name, and ProblemError if its library is not installed.
     """
     return EXECUTORS.subclass(name, Executor)(workers=workers, gpus=gpus)

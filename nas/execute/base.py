@@ -1,7 +1,7 @@
-"""The two sides of execution: a driver that decides, an executor that runs.
+"""The interface between a driver, which decides, and an executor, which runs trials.
 
-The executor pulls trials from the driver and pushes back what they report, all in the thread that
-called `run`; so a driver needs no locks and is the ledger's only writer.
+The executor pulls trials from the driver and reports their events back, all in the thread that
+called `run`. So a driver needs no locks and is the only writer to the ledger.
 """
 
 import time
@@ -14,80 +14,82 @@ from nas.schema import Epoch, Outcome, Trial
 from nas.working_time import awake
 
 EVALUATE = "nas.worker.evaluate:evaluate"
-"""What workers run: `evaluate(trial) → Iterator[Epoch | Outcome]`, its Outcome last. A worker on a
-GPU sees that one alone."""
+"""The workers' function: `evaluate(trial) → Iterator[Epoch | Outcome]`, the Outcome last. A worker
+on a GPU sees only that GPU."""
 
 
 class Idle(Enum):
-    """Why a driver has no trial to give."""
+    """Why a driver returns no trial."""
 
     WAIT = "wait"
-    """Nothing now; ask again soon."""
+    """None at present; ask again soon."""
     DONE = "done"
-    """Nothing any more; finish what runs."""
+    """None any more; finish the running ones."""
 
 
 class Driver(Protocol):
-    """What an executor needs of a campaign.
+    """The campaign's side of an executor.
 
-    What any of these raises ends `Executor.run`, which raises it again after its workers are gone.
+    An exception from any method ends `Executor.run`, which re-raises it after its workers have
+    ended.
     """
 
     @property
     def abort(self) -> bool:
-        """True when everything is to be killed at once."""
+        """True if all trials must be killed at once."""
 
     def next(self) -> Trial | Idle:
-        """The next trial to run; its attempt is in the ledger already."""
+        """The next trial to run; its attempt is already in the ledger."""
 
     def started(self, attempt: int) -> None:
-        """A worker has taken the trial up."""
+        """A worker has started the trial."""
 
     def epoch(self, attempt: int, epoch: Epoch) -> bool:
-        """An epoch ended. False: stop this trial here; its outcome is the driver's own."""
+        """An epoch ended. False stops the trial here; the driver itself records its outcome."""
 
     def done(self, attempt: int, outcome: Outcome) -> None:
-        """The attempt ended by itself, by its death, by a time limit, or by an abort.
+        """The attempt ended: by itself, by its death, by a time limit, or by an abort.
 
-        Called exactly once for every trial taken from `next`, except those `epoch` stopped.
+        Called exactly once for every trial from `next`, except those that `epoch` stopped.
         """
 
     def retired(self, gpu: int, why: str) -> None:
-        """A GPU does not work and takes no more trials; its trial goes to another, if one is left,
-        and else ends with the stage DEVICE."""
+        """A GPU does not work and gets no more trials. Its trial moves to another GPU if one is
+        left; otherwise it ends with the stage DEVICE."""
 
     def tick(self) -> None:
-        """Called at least once a second while `run` lasts: heartbeats, displays, deadlines."""
+        """Called at least once a second during `run`: heartbeats, displays, deadlines."""
 
 
 class Executor(ABC):
-    """Runs trials until the driver is DONE and nothing is running any more.
+    """Runs trials until the driver is DONE and no trial is running.
 
-    Obligations: at most `workers` trials run, and a few more are taken where some wait for a GPU
-    (`Dispatcher.wants`); shares (`Trial.memory_fraction`) and order of GPUs are as in `placing`; a
-    worker on a GPU sees no other, and a GPU that does not work is retired; a worker that dies,
-    hangs past its time limit plus `GRACE`, or cannot start ends as an Outcome, never as an
-    exception; no process of its own outlives `run`. `InlineExecutor`, which has no worker to lose,
-    keeps only what it can.
+    Obligations: at most `workers` trials run at a time; a few more are taken if some wait for a
+    GPU (`Dispatcher.wants`). `placing` decides the shares (`Trial.memory_fraction`) and the order
+    of GPUs. A worker on a GPU sees no other GPU, and a GPU that does not work is retired. A worker
+    that dies, cannot start, or exceeds its time limit by `GRACE` ends as an Outcome, never as an
+    exception. No child process outlives `run`. `InlineExecutor` has no worker processes and meets
+    only the obligations that need none.
     """
 
     START_SECONDS = 300.0
-    """How long a worker may take to start and import before it counts as dead."""
+    """How long a worker may take to start and import before it is presumed dead."""
     GRACE = 30.0
-    """Seconds a worker gets beyond its time limit to end by itself before it is killed."""
+    """Seconds beyond its time limit in which a worker may end by itself before it is killed."""
     CHECK = "nas.hardware.devices:check_first_gpu"
-    """What a fresh process is asked, as `module:name`, after a trial that left its own unfit: what
-    is wrong with the first GPU, "" where it works. What it raises is no answer."""
+    """A function, as `module:name`, that a fresh process calls after a trial left its own process
+    unusable. It returns what is wrong with the first GPU, "" if it works. An exception means that
+    the answer is unknown."""
 
     def __init__(self, *, workers: int = 1, gpus: int = 0, evaluate: str = EVALUATE) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
         self.workers = workers
         self.growth_bytes = allowance(workers)
-        """What a worker may have grown by since its first trial before it is replaced."""
+        """Bytes by which a worker may grow after its first trial before it is replaced."""
         self.gpus = gpus
         self.evaluate = evaluate
-        """The worker's function as `module:name`, looked up in the worker."""
+        """The workers' function as `module:name`, imported in the worker."""
 
     @abstractmethod
     def run(self, driver: Driver) -> None:
@@ -95,7 +97,7 @@ class Executor(ABC):
 
 
 class Ticker:
-    """Calls `driver.tick` about four times a second, however often it is beaten."""
+    """Calls `driver.tick` at most about four times a second, however often `beat` is called."""
 
     PERIOD = 0.25
 
@@ -112,19 +114,19 @@ class Ticker:
 
 
 class StallDetector:
-    """How long a watchdog looked away: its process was stopped, or waited for a locked ledger.
+    """Measures how long a watchdog was inactive: stopped, or waiting for a locked ledger.
 
-    No trial is to be killed for that time, in which nobody took its reports.
+    No report was read in that time, so it must not count against a trial's time limit.
     """
 
     ALLOWED = 2.0
-    """Seconds between two looks that need no reason."""
+    """Seconds between two checks that count as normal."""
 
     def __init__(self) -> None:
         self._last = awake()
 
     def seconds(self) -> float:
-        """Since the last look, or since this was made."""
+        """Seconds since the last call, or since the object was made."""
         now = awake()
         seconds, self._last = now - self._last, now
         return seconds

@@ -1,6 +1,6 @@
-"""Between a driver and its workers: which trials wait, which may start where, what came of them.
+"""Trials between a driver and its workers: which wait, which start where, and how they ended.
 
-Executors differ in how they reach a worker; what it means for the campaign is decided here, once.
+Executors differ in how they reach a worker; the consequences for the campaign are decided here.
 """
 
 import math
@@ -18,22 +18,22 @@ from nas.schema import BUSY, DEVICE, Epoch, Outcome, Status, Trial
 from nas.working_time import awake
 
 AHEAD = 4
-"""How many trials are taken beyond the free workers, where those taken wait for a GPU: one of them
-may have the room that the others lack. On one GPU, 4 workers and 80 % quarter shares, 12 % of it
-lay idle without any, and 0.2 % with 4 (simulated); more gain nothing."""
+"""Number of trials taken beyond the free workers while some wait for a GPU: one of them may fit
+where the others do not. Simulated for one GPU, 4 workers and 80 % quarter shares, 12 % of the GPU
+lay idle without it and 0.2 % with 4; more gain nothing."""
 
 
 class Dispatcher:
-    """The trials that an executor has taken from its driver, for the whole of one `run`."""
+    """The trials that an executor has taken from its driver, during one `run`."""
 
     def __init__(self, driver: Driver, settings: Executor) -> None:
         self.driver = driver
         self.settings = settings
         self.placing = Placing(settings.gpus)
         self.taken: dict[int, Running] = {}
-        """By attempt: those not yet reported, waiting ones too."""
+        """By attempt: trials not yet reported, waiting ones included."""
         self.over = False
-        """The driver is DONE."""
+        """Whether the driver is DONE."""
         self._ready: list[Running] = []
         """Trials that need no GPU."""
         self._ticker = Ticker(driver)
@@ -41,9 +41,9 @@ class Dispatcher:
         self._memory = MemoryReader(settings.gpus)
         self._seen: Look = ()
         self._begun = [0] * settings.gpus
-        """How many trials have begun on each GPU: so many processes may keep something there."""
+        """Trials begun on each GPU: an upper bound of the processes with memory on it."""
         self._lost: Outcome | None = None
-        """What the last GPU to go was retired for."""
+        """Why the last GPU was retired."""
 
     def beat(self) -> None:
         """Lets the driver do its regular work; see `Ticker`."""
@@ -52,7 +52,7 @@ class Dispatcher:
     # Taking and starting
 
     def take(self) -> Running | None:
-        """Another trial of the driver's, if it has one now."""
+        """Another trial of the driver; None if it has none now."""
         while not self.over:
             given = self.driver.next()
             if not isinstance(given, Trial):
@@ -70,18 +70,18 @@ class Dispatcher:
         return None
 
     def wants(self, free: int) -> bool:
-        """Whether to take another trial, while so many workers have none to run."""
+        """Whether to take another trial, given the number of workers without one to run."""
         return free > 0 and len(self.placing.waiting) + len(self._ready) < free + AHEAD
 
     def fill(self, free: int) -> list[tuple[Running, int | None]]:
-        """Takes trials for so many free workers, one after another, and says which start now."""
+        """Takes trials for `free` workers, one after another; returns those that start now."""
         starting = self.grant(free)
         while self.wants(free - len(starting)) and self.take():
             starting += self.grant(free - len(starting))
         return starting
 
     def grant(self, most: float = math.inf) -> list[tuple[Running, int | None]]:
-        """Those that start now, so many at most, first in line first, with their GPU."""
+        """At most `most` trials that start now, in order of the queue, each with its GPU."""
         for attempt in self.placing.waiting:
             running = self.taken[attempt]
             if Path(running.trial.stop_file).exists():
@@ -97,35 +97,35 @@ class Dispatcher:
         return starting + [(self.taken[trial], gpu) for trial, gpu in placed]
 
     def _look_at_memory(self) -> None:
-        """How much of each GPU other programs leave. What they have of a sixteenth does not
-        count, but of the last."""
+        """Updates how much of each GPU other programs leave, in sixteenths rounded up: what they
+        use of the last sixteenth does not count."""
         look = self._memory.look()
         if look is self._seen:
-            return  # what began since is not in it
+            return  # the reading is older than trials that began since
         self._seen = look
         for gpu, memory in enumerate(look):
             if memory is not None:
                 share = self.placing.taken(gpu) / WHOLE
                 processes = min(self.settings.workers, self._begun[gpu])
                 room = memory.room(share, 2 * CONTEXT_BYTES * processes)
-                # With less than the smallest share there is only somebody to be crowded out.
+                # With less than the smallest share left, a trial would only crowd others out.
                 parts = -(-room * WHOLE // memory.total) if room * WHOLE >= memory.total else 0
                 self.placing.leave_room(gpu, parts)
 
     def visible(self, gpu: int | None) -> str | None:
-        """What CUDA_VISIBLE_DEVICES is to be for a worker on a GPU; None leaves it alone."""
+        """CUDA_VISIBLE_DEVICES for a worker on this GPU; None leaves it unchanged."""
         return None if gpu is None else visible_device(gpu)
 
     def release(self, attempt: int) -> None:
-        """The worker of a trial that was reported has given back what it took of a GPU."""
-        if attempt not in self.taken:  # one that goes to another GPU waits for that
+        """Frees a GPU share: the worker of a reported trial has released its memory."""
+        if attempt not in self.taken:  # a trial that moves to another GPU keeps its entry
             self.placing.leave(attempt)
 
     # Listening
 
     def recv(self, running: Running, event: Event) -> bool:
-        """What a trial's worker reports. False once the trial is over for this worker: reported,
-        stopped by the driver, or back in line because its GPU is no use."""
+        """Handles an event from a trial's worker. False once the trial is over for this worker:
+        reported, stopped by the driver, or queued again because its GPU does not work."""
         match event:
             case Started(pid):
                 if running.begun is None:
@@ -153,8 +153,8 @@ class Dispatcher:
         return False
 
     def overdue(self) -> list[Running]:
-        """Those whose worker is to be killed now. One that was stopped is not, but let go on once
-        it has been stopped for long."""
+        """Trials whose worker must be killed now. A worker that is stopped (SIGSTOP) is not killed
+        but continued after a long stop."""
         seconds, now = self._attention.seconds(), awake()
         for running in self.taken.values():
             if seconds > StallDetector.ALLOWED:
@@ -172,7 +172,7 @@ class Dispatcher:
         ]
 
     def expire(self, running: Running, tail: str = "") -> None:
-        """Reports one of `overdue`, which is gone; `tail` is the last it printed."""
+        """Reports one of `overdue` after its worker is gone; `tail` is its last output."""
         if running.begun is None:
             outcome = running.unstarted(self.settings.START_SECONDS).with_(detail=tail)
         else:
@@ -180,23 +180,24 @@ class Dispatcher:
         self._end(running, outcome)
 
     def end(self, running: Running, outcome: Outcome) -> None:
-        """Reports a trial that no worker has any more."""
+        """Reports a trial that has no worker any more."""
         self._end(running, outcome)
 
     def abort(self) -> None:
-        """Reports all that were taken, when their workers are gone."""
+        """Reports all taken trials after their workers are gone."""
         for running in list(self.taken.values()):
             self._end(running, running.interrupted())
 
     # Ending
 
     def _ended(self, running: Running, outcome: Outcome) -> None:
-        """An outcome from its worker. A GPU that does not work takes no more trials, and its trial
-        goes to another, if there is one."""
+        """Handles an outcome from a worker. A GPU that does not work is retired, and its trial
+        moves to another GPU if there is one."""
         gpu = self.placing.gpu_of(running.attempt)
         if outcome.stage == BUSY and gpu is not None and self.placing.take_one_at_a_time(gpu):
             message = (
-                f"{outcome.message}; GPU {gpu} takes one process at a time, and has one from now on"
+                f"{outcome.message}; GPU {gpu} accepts only one process and gets only one from now"
+                " on"
             )
             outcome = outcome.with_(message=message)
         if outcome.stage != DEVICE or gpu is None:
@@ -222,10 +223,10 @@ class Dispatcher:
         self.driver.done(running.attempt, outcome)
 
     def _nowhere(self, running: Running) -> Outcome:
-        """The outcome of a trial that no GPU is left for."""
+        """The outcome of a trial for which no GPU is left."""
         if self._lost is None:
             gpus = self.settings.gpus
-            return running.ended(Status.INVALID, f"asks for a GPU; this executor has {gpus}")
+            return running.ended(Status.INVALID, f"needs a GPU; this executor has {gpus}")
         return running.ended(Status.CRASH, self._lost.message, self._lost.detail).with_(
             stage=DEVICE
         )

@@ -1,4 +1,4 @@
-"""A sandbox on a GPU that works and has room, for what a campaign does there beside its trials."""
+"""A sandbox on a working GPU with free memory, for a campaign's work other than trials."""
 
 from collections.abc import Callable
 
@@ -15,15 +15,15 @@ class NoGpuError(ProblemError):
 
 
 ROOMY = 0.5
-"""Share of a GPU that is room enough for what is done here."""
+"""Share of a GPU that is enough free memory for this work."""
 
 
 class GpuSandbox(Sandbox):
-    """Its process sees one of the first `gpus` GPUs, as its first.
+    """A sandbox whose process sees one of the first `gpus` GPUs as its first.
 
-    Whenever it is made, that is the first that works among those with room, or else the one with
-    the most. One that does not work, or that cannot be asked, is told of and passed over; retiring
-    it is for the executor, who finds it out by itself. A call raises NoGpuError where none works.
+    Each new process gets the first working GPU with enough free memory, or else the one with the
+    most. A GPU that does not work or cannot be checked is reported through `say` and skipped; only
+    the executor, which checks for itself, retires GPUs. A call raises NoGpuError if none works.
     """
 
     CHECK = Executor.CHECK
@@ -41,19 +41,19 @@ class GpuSandbox(Sandbox):
             answer = self._checked()
             if not answer.ok:
                 problem = answer.problem
-                self._say(f"GPU {gpu} cannot be asked whether it works: {problem}")
+                self._say(f"GPU {gpu} cannot be checked: {problem}")
             elif answer.value:
                 self.close()
                 self._sound.remove(gpu)
                 self._memory.leave_out(gpu)
                 problem = answer.value
-                self._say(f"GPU {gpu} does not work and is passed over: {problem}")
+                self._say(f"GPU {gpu} does not work and is skipped: {problem}")
             else:
                 return
-        raise NoGpuError(f"no GPU works ({problem})", fix="see what `nas doctor` says")
+        raise NoGpuError(f"no GPU works ({problem})", fix="run `nas doctor` for details")
 
     def _checked(self) -> Answer[str]:
-        """What is wrong with the GPU that a new process sees, asked anew if there is no answer."""
+        """What is wrong with the GPU of a new process, "" if nothing; retried without an answer."""
         for pause in (0.0, *[PAUSE_SECONDS] * (CHECKS - 1)):
             super()._open()
             answer = self.call(ask_gpu, self.CHECK, pause, timeout=pause + CHECK_SECONDS)
@@ -63,7 +63,7 @@ class GpuSandbox(Sandbox):
         return answer
 
     def _in_order(self) -> list[int]:
-        """The sound ones: those with room, then by their room; unknown ones last."""
+        """Working GPUs: those with enough memory first, then by free memory; unknown ones last."""
         if len(self._sound) < 2:
             return self._sound[:]
         look = self._memory.look(anew=True)
@@ -71,5 +71,5 @@ class GpuSandbox(Sandbox):
 
 
 def _want(memory: GpuMemory | None) -> float:
-    """How much a GPU lacks of being roomy, as a share of it."""
+    """The share of a GPU that is missing from ROOMY; 0 if enough is free."""
     return 1.0 if memory is None else max(0.0, ROOMY - memory.free / memory.total)

@@ -1,8 +1,8 @@
-"""Which trial goes to which GPU, and who waits: in sixteenths of a device, first in line first.
+"""Places trials on GPUs, in sixteenths of a device, first come first served.
 
-A trial that nothing has room for waits, and later, smaller ones may start before it: PATIENCE of
-them at most. Then one GPU is drained for it, which takes no later trial until it has started;
-the other GPUs go on. So a slot that a waiting trial would fit is empty on a draining GPU only.
+A trial that fits nowhere waits, and at most PATIENCE later, smaller trials may start before it.
+Then one GPU is drained for it: that GPU accepts no later trial until the waiting one has started,
+while the other GPUs go on. So a slot that fits a waiting trial stays empty only on a draining GPU.
 """
 
 import math
@@ -13,14 +13,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 WHOLE = 16
-"""Parts of a GPU. Integers, so that shares add up exactly."""
+"""Parts of a GPU. Integers, so that shares sum exactly."""
 
 PATIENCE = 7
-"""How many later trials may start before a waiting one."""
+"""Number of later trials that may start before a waiting one."""
 
 
 def sixteenths(share: float | None) -> int:
-    """A share of a GPU in (0, 1], rounded up; None asks for a whole one."""
+    """Sixteenths of a GPU for a share in (0, 1], rounded up; None means a whole GPU."""
     return WHOLE if share is None else max(1, math.ceil(share * WHOLE - 1e-9))
 
 
@@ -29,10 +29,10 @@ class _Waiting:
     trial: int
     need: int
     number: int
-    """Its place in line: lower numbers came first."""
+    """Its place in the queue: lower numbers came first."""
     overtaken: int = 0
     drains: int | None = None
-    """The GPU that is drained for it, once its patience is used up."""
+    """The GPU being drained for it, after PATIENCE is used up; None before."""
 
 
 @dataclass(eq=False)
@@ -40,9 +40,9 @@ class _Gpu:
     trials: dict[int, _Waiting] = field(default_factory=dict)
     retired: bool = False
     room: int = WHOLE
-    """What other programs leave of it."""
+    """Sixteenths that other programs leave free."""
     alone: bool = False
-    """It takes one process at a time."""
+    """Whether it accepts only one process at a time."""
 
     @property
     def taken(self) -> int:
@@ -52,37 +52,37 @@ class _Gpu:
 
 
 class Placing:
-    """The line of waiting trials, and what runs on each GPU. Trials are known by a number."""
+    """The queue of waiting trials, and the trials on each GPU. Trials are identified by numbers."""
 
     def __init__(self, gpus: int) -> None:
         self._gpus = [_Gpu() for _ in range(gpus)]
         self._line: list[_Waiting] = []
         self._numbers = 0
 
-    # Asking
+    # Queries
 
     @property
     def waiting(self) -> tuple[int, ...]:
-        """The trials in line, first in line first."""
+        """The waiting trials in order of the queue."""
         return tuple(entry.trial for entry in self._line)
 
     @property
     def alive(self) -> tuple[int, ...]:
-        """The GPUs that still take trials."""
+        """The GPUs that still accept trials."""
         return tuple(i for i, gpu in enumerate(self._gpus) if not gpu.retired)
 
     def taken(self, gpu: int) -> int:
-        """Sixteenths of a GPU that trials have."""
+        """Sixteenths of a GPU that trials use."""
         return self._gpus[gpu].taken
 
     def free(self, gpu: int) -> int:
-        """Sixteenths of a GPU that no trial and no other program has; below 0 where they have more
+        """Sixteenths of a GPU that neither trials nor other programs use; negative if they use more
         than there is."""
         return self._gpus[gpu].room - self._gpus[gpu].taken
 
     def crowd(self, gpu: int, idle: Mapping[T, int]) -> list[T]:
-        """Which of the idle processes on a GPU have no room there beside its trials, largest first;
-        each with what it may still have, in sixteenths: what its last trial had."""
+        """The idle processes on a GPU that do not fit beside its trials, largest first. `idle` maps
+        each to the sixteenths it may still use: its last trial's share."""
         left, leaving = sum(idle.values()), []
         for process in sorted(idle, key=lambda process: -idle[process]):
             if left <= self.free(gpu):
@@ -92,19 +92,19 @@ class Placing:
         return leaving
 
     def draining(self, gpu: int) -> bool:
-        """Whether it takes nobody but those that it is drained for."""
+        """Whether a GPU is being drained for a waiting trial."""
         return any(entry.drains == gpu for entry in self._line)
 
     def gpu_of(self, trial: int) -> int | None:
-        """Where a trial runs; None for one that waits, or that is not known."""
+        """The GPU that runs a trial; None if the trial waits or is unknown."""
         return next((i for i, gpu in enumerate(self._gpus) if trial in gpu.trials), None)
 
-    # Telling
+    # Changes
 
     def enter(self, trial: int, need: int) -> None:
-        """A trial joins the end of the line; `need` in sixteenths.
+        """Adds a trial to the end of the queue; `need` in sixteenths.
 
-        Raises ValueError for more than a whole GPU, which would wait for ever.
+        Raises ValueError for more than a whole GPU, which would never start.
         """
         if not 1 <= need <= WHOLE:
             raise ValueError(f"a trial needs 1 to {WHOLE} sixteenths of a GPU, not {need}")
@@ -112,13 +112,13 @@ class Placing:
         self._line.append(_Waiting(trial, need, self._numbers))
 
     def leave(self, trial: int) -> None:
-        """A trial has ended, or waits no longer."""
+        """Removes a trial that has ended or no longer waits."""
         self._line = [entry for entry in self._line if entry.trial != trial]
         for gpu in self._gpus:
             gpu.trials.pop(trial, None)
 
     def give_back(self, trial: int) -> None:
-        """A running trial waits again, where it stood in line before."""
+        """Puts a running trial back in the queue, at its former position."""
         for gpu in self._gpus:
             entry = gpu.trials.pop(trial, None)
             if entry is not None:
@@ -126,24 +126,26 @@ class Placing:
                 self._line.sort(key=lambda waiting: waiting.number)
 
     def leave_room(self, gpu: int, room: int) -> None:
-        """Other programs leave `room` sixteenths of a GPU. A trial that asks for more than is left
-        of any has the GPU with the most to itself: its share is rounded up, and waiting for what
-        others keep for ever would be for ever. So where nothing is left of any, one trial a GPU
-        finds that out, and its campaign waits."""
+        """Sets the sixteenths of a GPU that other programs leave free.
+
+        A trial that needs more than any GPU has left gets the GPU with the most to itself: shares
+        are rounded up, and other programs may never free their memory. So if nothing is left on
+        any GPU, one trial per GPU fails for want of memory, and the campaign then waits.
+        """
         self._gpus[gpu].room = max(0, min(WHOLE, room))
 
     def take_one_at_a_time(self, gpu: int) -> bool:
-        """From now on a trial has that GPU to itself; False where that is so already."""
+        """Limits a GPU to one process from now on; False if it was limited already."""
         before, self._gpus[gpu].alone = self._gpus[gpu].alone, True
         return not before
 
     def retire(self, gpu: int) -> None:
-        """A GPU takes no more trials; those on it run on until they `leave` or are given back."""
+        """Closes a GPU to new trials; running ones stay until they `leave` or are given back."""
         self._gpus[gpu].retired = True
 
     def place(self, most: float = math.inf) -> list[tuple[int, int]]:
-        """Gives GPUs to those in line that can have one now, so many at most: `(trial, gpu)`,
-        first in line first."""
+        """Assigns GPUs to at most `most` waiting trials that fit now: `(trial, gpu)`, in order of
+        the queue."""
         placed: list[tuple[int, int]] = []
         self._drain()
         for entry in tuple(self._line):
@@ -167,8 +169,8 @@ class Placing:
         return [other for other in self._line if other.number < entry.number]
 
     def _choose(self, entry: _Waiting) -> int | None:
-        """The emptiest GPU with room, so that trials spread; where somebody waits before this one,
-        the fullest, so that the emptiest gets emptier. None where nothing has room."""
+        """The emptiest GPU that fits, so that trials spread. If another trial waits before this
+        one, the fullest, so that the emptiest can empty further. None if none fits."""
         before = self._before(entry)
         closed = {other.drains for other in before}
         rooms = {i: self.free(i) for i in self.alive if i not in closed}
@@ -176,7 +178,7 @@ class Placing:
         after = [other.need for other in self._line if other.number > entry.number]
 
         def spoils(gpu: int) -> bool:
-            """Whether somebody behind, who has room now, would have none."""
+            """Whether a later trial that fits now would no longer fit."""
             left = max(r - entry.need if i == gpu else r for i, r in rooms.items())
             return any(left < need <= max(rooms.values()) for need in after)
 
@@ -187,12 +189,12 @@ class Placing:
         )
 
     def _least(self, entry: _Waiting) -> int:
-        """What it needs, or all of what others leave at most."""
+        """Its need, or the most that other programs leave on any GPU if that is less."""
         return min(entry.need, max((self._gpus[i].room for i in self.alive), default=WHOLE))
 
     def _drain(self) -> None:
-        """Gives each whose patience is used up a GPU to drain that can hold it once it is empty:
-        the soonest empty, as far as shares tell, what is drained already counting as taken."""
+        """Chooses a GPU to drain for each trial whose PATIENCE is used up. It must fit the trial
+        when empty; among those, the one with the most free, counting other drains as taken."""
         for entry in self._line:
             if entry.overtaken < PATIENCE:
                 continue

@@ -1,7 +1,7 @@
-"""The worker's side of Ray: one actor, reused, that owns the process in which its trials run.
+"""Ray's worker side: a reused actor that owns the process in which its trials run.
 
-The actor itself never touches a GPU. So it can be had before there is one for its trial, it can
-take a trial to another GPU, and a process that dies takes no actor with it.
+The actor itself never uses a GPU. So it can start before its trial has a GPU, it can move a trial
+to another GPU, and it survives the death of the trial's process.
 """
 
 import os
@@ -17,15 +17,15 @@ from nas.schema import Epoch
 
 
 class TuneWorker(tune.Trainable):  # type: ignore[misc]
-    """`step` is the next event of a trial; a new config is the next trial.
+    """A Tune Trainable: `step` returns the next event of a trial; a new config is the next trial.
 
-    Ray runs what is asked of an actor in the order in which it was asked: what the driver sends
-    comes between steps.
+    Ray runs an actor's calls in the order in which they were made: messages of the driver come
+    between steps.
     """
 
     WAIT_SECONDS = 0.05
     LONG_WAIT_SECONDS = 0.3
-    """Between two looks for a grant: at first, and after a while."""
+    """Seconds between two checks for a grant: at first, and after a while."""
 
     _awaits_ack = False
     """Whether the process waits for an answer to its last epoch."""
@@ -42,7 +42,7 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
         return True
 
     def step(self) -> dict[str, Any]:
-        """{"event": Event}, or {} while the trial waits for the driver's grant."""
+        """{"event": Event}; {} while the trial waits for the driver's grant."""
         if not self._process.busy:
             self._waits += 1
             time.sleep(min(self.LONG_WAIT_SECONDS, self._waits * self.WAIT_SECONDS))
@@ -58,20 +58,20 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
         return {"event": event}
 
     def grant(self, attempt: int, device: str | None) -> None:
-        """Lets this trial begin, on this device alone; see TrialProcess."""
+        """Starts this trial, on this device only; see TrialProcess."""
         self._waits = 0
         if attempt == self._order.trial.attempt:
             self._process.begin(self._order, device)
 
     def rest(self) -> None:
-        """Ends the trial where it is, between two epochs; returns when its memory is free."""
+        """Ends the trial between two epochs; returns when its memory is free."""
         if self._awaits_ack:
             self._awaits_ack = False
             self._process.ack(False)
         self._tidy()
 
     def dismiss(self) -> None:
-        """Gives back what its process has of a GPU; the next trial gets a new process."""
+        """Frees its process's GPU memory; the next trial gets a new process."""
         if not self._process.busy:
             self._process.close()
 
@@ -80,8 +80,8 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> Any:
-        """A CPU alone: Ray lets large requests for a GPU starve behind small ones, so trials wait
-        in their actors and `placing` gives them GPUs."""
+        """One CPU only: Ray lets small requests for GPUs starve large ones, so trials wait in their
+        actors and `placing` assigns GPUs."""
         return tune.PlacementGroupFactory([{"CPU": 1.0}])
 
     def _take(self, order: TrialPayload) -> None:

@@ -1,4 +1,4 @@
-"""A trial under way, and the outcomes an executor writes for those that cannot write their own."""
+"""Trials under way, and the outcomes an executor writes for those that cannot write their own."""
 
 import math
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from nas.working_time import awake
 
 @dataclass
 class Running:
-    """A trial that an executor has taken from its driver and not reported yet."""
+    """A trial that an executor has taken from its driver and not yet reported."""
 
     trial: Trial
     given: float | None = None
-    """`awake()` when it was handed to a worker; None while it waits for a GPU."""
+    """`awake()` when a worker got it; None while it waits for a GPU."""
     begun: float | None = None
-    """The same when the worker took it up."""
+    """`awake()` when the worker started it; None before."""
     pid: int | None = None
-    """Of the process that took it up."""
+    """The process that runs it."""
     halted: float = 0.0
-    """Seconds in which that was seen stopped."""
+    """Seconds in which that process was stopped."""
     epochs: int = 0
     peak_memory_bytes: int = 0
 
@@ -38,7 +38,7 @@ class Running:
         self.begun, self.pid = awake(), pid
 
     def wait_again(self) -> None:
-        """Its GPU was no use, and what it did there does not count."""
+        """Resets the trial: its GPU did not work, and what it did there does not count."""
         self.given = self.begun = self.pid = None
         self.halted = 0.0
         self.epochs = self.peak_memory_bytes = 0
@@ -49,8 +49,8 @@ class Running:
         self.peak_memory_bytes = max(self.peak_memory_bytes, epoch.peak_memory_bytes)
 
     def deadline(self, start: float, grace: float) -> float:
-        """When (`awake()`) its worker is to be killed: `start` seconds after it was handed
-        over, or, once begun, `grace` after its time limit. inf while it waits, or has no limit."""
+        """When (`awake()`) its worker must be killed: `start` seconds after the worker got it or,
+        once begun, `grace` after its time limit. inf while it waits, or without a limit."""
         if self.given is None:
             return math.inf
         if self.begun is None:
@@ -60,7 +60,7 @@ class Running:
         return self.begun + self.trial.time_limit + grace
 
     def extend_deadline(self, seconds: float) -> None:
-        """Takes time off its account that its watchdog was away."""
+        """Adds to its deadline the `seconds` in which the watchdog was inactive."""
         now = awake()
         if self.given is not None:
             self.given = min(now, self.given + seconds)
@@ -68,8 +68,9 @@ class Running:
             self.begun = min(now, self.begun + seconds)
 
     def extend_for_pause(self, seconds: float, grace: float) -> bool:
-        """Takes time off its account in which its process was stopped. It may have stopped itself:
-        so no more than its time limit and `grace` once again. True where that is used up now."""
+        """Adds to its deadline the `seconds` in which its process was stopped. The process may have
+        stopped itself, so at most its time limit plus `grace` is added. True if that limit is
+        reached by this call."""
         most = (self.trial.time_limit or math.inf) + grace
         before, self.halted = self.halted, self.halted + seconds
         if self.halted <= most:
@@ -79,8 +80,8 @@ class Running:
     def ended(self, status: Status, message: str, detail: str = "") -> Outcome:
         """An outcome with what is known from outside: epochs, seconds, peak memory.
 
-        Its stage is `start` where no worker had begun, which is not the candidate's fault, and
-        `worker` where one had.
+        A failed outcome has the stage `start` if no worker had begun, which is not the candidate's
+        fault, and `worker` otherwise.
         """
         since = self.given if self.begun is None else self.begun
         return Outcome(
@@ -102,25 +103,26 @@ class Running:
 
     def unstarted(self, seconds: float) -> Outcome:
         """The outcome where no worker started within `seconds`."""
-        return self.ended(Status.KILLED, f"its worker did not start within {seconds:g} s")
+        return self.ended(Status.KILLED, f"the worker did not start within {seconds:g} s")
 
     def stopped(self) -> Outcome:
-        """It waited for a GPU when the campaign was stopped."""
+        """The outcome of a trial that waited for a GPU when the campaign was stopped."""
         return self.ended(Status.INTERRUPTED, "stopped before its first epoch")
 
     def interrupted(self) -> Outcome:
         """The outcome where a second signal ended the trial at once."""
-        return self.ended(Status.INTERRUPTED, "killed at once, as asked")
+        return self.ended(Status.INTERRUPTED, "killed at once on request")
 
     def missing_outcome(self) -> Outcome:
         """The outcome of a worker that ended without sending one."""
         return self.ended(Status.CRASH, "ended without an outcome")
 
     def raised(self, problem: str, detail: str) -> Outcome:
-        """Its function raised, which it should not; `problem` as `one_line` gives it."""
+        """The outcome if the worker's function raised, which it should not; `problem` as from
+        `one_line`."""
         return self.ended(Status.CRASH, problem, detail)
 
     def died(self, exitcode: int | None, detail: str = "") -> Outcome:
-        """Its process ended under it; `exitcode` as `outcome_of_exit` takes it."""
+        """The outcome if the process ended; `exitcode` as for `outcome_of_exit`."""
         status, message = outcome_of_exit(exitcode)
         return self.ended(status if self.begun else Status.KILLED, message, detail)

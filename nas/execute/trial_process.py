@@ -1,7 +1,7 @@
-"""A process that runs one trial after another on one device, seen from the one that owns it.
+"""A process that runs one trial after another on one device, from its owner's side.
 
-A trial that leaves it unfit gets a fresh process behind it, and there the GPU is asked whether it
-still works: so a trial that broke its own process is told from a GPU that is broken.
+If a trial leaves the process unusable, a fresh process replaces it and checks the GPU first. This
+distinguishes a trial that broke its own process from a GPU that is broken.
 """
 
 import time
@@ -20,50 +20,50 @@ from nas.schema import DEVICE, Outcome, Status, Trial
 from nas.working_time import awake
 
 CHECK_SECONDS = 120.0
-"""How long a GPU may take to prove that it works, the start of a process included."""
+"""Time limit of a GPU check, the start of its process included."""
 CHECKS = 3
-"""How often it is asked before what keeps it from answering counts: a machine that is out of memory
-kills the process that asks, too."""
+"""Number of checks without an answer before the GPU is given up: a machine without free memory
+kills the checking process as well."""
 PAUSE_SECONDS = 3.0
-"""Before it is asked again."""
+"""Pause before another check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The process ended under its trial."""
+    """The process ended while its trial ran."""
 
     exitcode: int | None
     tail: str
-    """The last of what it printed."""
+    """The end of its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """It was killed past its limit."""
+    """The process was killed after its time limit."""
 
     tail: str
-    """The last of what it printed."""
+    """The end of its output."""
 
 
 Event = Started | Item | Returned | Raised | Died | Late
-"""What a trial's owner is told: Started, an Item each for its epochs and its outcome, or in place
-of an outcome one of the others."""
+"""Events of a trial: Started, an Item for each epoch and for the outcome, or one of the others in
+place of an outcome."""
 
 
 class TrialPayload:
-    """A trial, and its executor's settings as far as they concern a worker."""
+    """A trial, and the executor's settings that a worker needs."""
 
     def __init__(self, trial: Trial, settings: Executor, late: Path | None = None) -> None:
         self.trial = trial
         self.late = late
-        """A file that is made when the trial is past its limit, where a watchdog has no other way
-        to tell its owner."""
+        """A file that a watchdog creates when the trial is past its limit, if it cannot signal the
+        trial's owner in another way."""
         self.evaluate = settings.evaluate
         self.check = settings.CHECK
         self.grace = settings.GRACE
         self.growth_bytes = settings.growth_bytes
 
-    # Ray Tune copies and prints whatever it finds in a config.
+    # Ray Tune copies and prints everything in a config.
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "TrialPayload":
         return self
@@ -74,48 +74,48 @@ class TrialPayload:
 
 class _State(Enum):
     IDLE = "no trial"
-    RUNNING = "a trial, from its order to its outcome"
-    TIDYING = "its function has still to return"
-    CHECKING = "a fresh process asks the GPU whether it works"
+    RUNNING = "a trial runs, until its outcome"
+    TIDYING = "the trial's function has not returned yet"
+    CHECKING = "a fresh process checks the GPU"
 
 
 class TrialProcess:
-    """At most one trial at a time. Not for sharing between threads; see Child."""
+    """Runs at most one trial at a time. Not thread-safe; see Child."""
 
     def __init__(self) -> None:
         self.device: str | None = None
-        """CUDA_VISIBLE_DEVICES of its process: once CUDA has started there it cannot change."""
+        """CUDA_VISIBLE_DEVICES of its process, which cannot change once CUDA has started."""
         self._child: Child | None = None
         self._state = _State.IDLE
         self._order: TrialPayload | None = None
         self._held: Event | None = None
-        """What is not told before the GPU has been checked."""
+        """An event that is withheld until the GPU has been checked."""
         self._checks = 0
-        """How often it has been asked since."""
+        """Checks made since then."""
         self._again = False
-        """Whether this trial has had its second chance to start."""
+        """Whether this trial has used its second attempt to start."""
         self._limit = 0.0
         self._growth = Growth()
 
     @property
     def busy(self) -> bool:
-        """Whether it has something to say, sooner or later."""
+        """Whether an event may still follow."""
         return self._state is not _State.IDLE
 
     @property
     def connection(self) -> "Connection[Any, Any]":
-        """Readable when `hear` would not block; of a busy process."""
+        """A busy process's connection, readable when `recv` would not block."""
         assert self._child is not None
         return self._child.connection
 
     @property
     def overdue(self) -> bool:
-        """Whether what it does beside trials takes too long; then `give_up`."""
+        """Whether cleanup or a GPU check takes too long; then call `give_up`."""
         late = self._state in (_State.TIDYING, _State.CHECKING)
         return late and awake() >= self._limit
 
     def begin(self, order: TrialPayload, device: str | None) -> None:
-        """Starts a trial in a process that sees this device alone; None for one without GPU."""
+        """Starts a trial in a process that sees only this device; None for one without a GPU."""
         if self._child is not None and self.device != device:
             self.close()
         if self._child is None:
@@ -124,7 +124,7 @@ class TrialProcess:
         self._run()
 
     def recv(self) -> Event | None:
-        """What its trial reports, waiting for it; None where there is nothing to tell."""
+        """Waits for the trial's next message; None if it is not an event for the owner."""
         assert self._child is not None
         message = self._child.recv()
         match self._state, message:
@@ -142,13 +142,13 @@ class TrialProcess:
             case _, None:
                 return self._suspect(Died(self._child.exitcode, self._child.tail()))
             case _, Returned() | Raised():
-                if self.device is not None:  # it said nothing of what became of the GPU
+                if self.device is not None:  # the state of the GPU is unknown
                     return self._suspect(message)
                 self._state = _State.IDLE
         return message
 
     def ack(self, more: bool) -> None:
-        """Answers an epoch: the next one, or the trial's end."""
+        """Answers an epoch: True for the next epoch, False to end the trial."""
         assert self._child is not None
         self._child.ack(more)
         if not more:
@@ -156,27 +156,27 @@ class TrialProcess:
             self._wait_for(_State.TIDYING, self._order.grace)
 
     def expire(self) -> Event | None:
-        """Kills a trial past its limit; as `hear`. One that is over has nothing to lose."""
+        """Kills a trial past its limit; returns as `recv`. Does nothing if the trial is over."""
         if self._state is not _State.RUNNING or self._child is None:
             return None
         return self._suspect(Late(self._child.tail()))
 
     def give_up(self) -> Event | None:
-        """Kills what is overdue; as `hear`."""
+        """Kills an overdue cleanup or check; returns as `recv`."""
         if self._state is _State.CHECKING:
             return self._unanswered(_broken(f"no answer within {CHECK_SECONDS:g} s"))
         self.close()
         return None
 
     def close(self) -> None:
-        """Ends the process and so gives back its GPU memory; the next trial gets a new one."""
+        """Ends the process, which frees its GPU memory; the next trial gets a new one."""
         if self._child is not None:
             self._child.close()
         self._child, self._state, self.device = None, _State.IDLE, None
         self._growth = Growth()
 
     def _rest(self) -> None:
-        """Its trial is over; the next gets a new process where this one has grown too much."""
+        """Ends a trial; a process that has grown too much is closed."""
         assert self._child is not None
         assert self._order is not None
         self._state = _State.IDLE
@@ -193,8 +193,8 @@ class TrialProcess:
         self._state, self._limit = state, awake() + seconds
 
     def _suspect(self, event: Event) -> Event | None:
-        """The process is unfit for another trial. If it had a GPU, that is asked before anyone is
-        told, in a fresh process: the candidate is not to answer for it."""
+        """Handles an event after which the process is unusable. If it had a GPU, a fresh process
+        checks that before the event is returned: a broken GPU is not the candidate's fault."""
         device = self.device
         self.close()
         if device is None:
@@ -211,7 +211,7 @@ class TrialProcess:
         self._wait_for(_State.CHECKING, pause + CHECK_SECONDS)
 
     def _unanswered(self, otherwise: Item) -> Event | None:
-        """Asks the GPU again; `otherwise` where that was done often enough."""
+        """Repeats a GPU check without an answer; returns `otherwise` after CHECKS of them."""
         device = self.device
         assert device is not None
         self.close()
@@ -235,30 +235,30 @@ class TrialProcess:
             case _:
                 status, problem = outcome_of_exit(self._child.exitcode)
                 describe = _broken if status is Status.CRASH else _unreachable
-                return self._unanswered(describe(f"asking it, {problem}", self._child.tail()))
+                return self._unanswered(describe(f"in its check, {problem}", self._child.tail()))
         held, self._held = self._held, None
         match held:
             case Item(Outcome(stage="start", needs_restart=True)) if not self._again:
-                self._again = True  # the trial before it may have left a mess
+                self._again = True  # the previous trial may be at fault
                 self._run()
                 return None
         return held
 
 
 def ask_gpu(check: str, pause: float) -> str:
-    """What a check says, called in a fresh process after so many seconds."""
+    """Calls a check after `pause` seconds; its result. Runs in a fresh process."""
     time.sleep(pause)
     answer: str = resolve_name(check)()
     return answer
 
 
 def _unreachable(problem: str, detail: str = "") -> Item:
-    """The machine's fault: a trial is worth another try, and the GPU too."""
+    """The outcome if the machine is at fault: the trial and the GPU deserve another try."""
     return Item(
         Outcome(
             status=Status.KILLED,
             stage="start",
-            message=f"its GPU could not be asked whether it works: {problem}",
+            message=f"the GPU could not be checked: {problem}",
             detail=detail,
         )
     )

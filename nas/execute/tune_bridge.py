@@ -1,7 +1,7 @@
-"""The driver's side of Ray: Tune's searcher, scheduler and callback, all speaking to one desk.
+"""Ray's driver side: Tune's searcher, scheduler and callback, which share one TuneBridge.
 
-Tune asks the searcher for trials, tells the scheduler of their events, and tells the callback of
-all else. None of them decides anything: the dispatcher does.
+Tune gets trials from the searcher, passes their events to the scheduler, and everything else to
+the callback. None of them decides anything: the dispatcher does.
 """
 
 import time
@@ -31,54 +31,55 @@ U = TypeVar("U")
 
 
 class Halt(Exception):  # noqa: N818
-    """Ends Tune's loop at once: the driver aborts, or has raised."""
+    """Ends Tune's loop at once: the driver aborts, or has raised an exception."""
 
 
 @dataclass
 class ActiveTrial:
-    """A trial that Tune has."""
+    """A trial that was passed to Tune."""
 
     running: Running
     actor: Any = None
     granted: bool = False
-    """Whether `gpu` is settled; the actor may not be up yet."""
+    """Whether `gpu` is decided; the actor may not have started yet."""
     gpu: int | None = None
     sent: bool = False
-    """Whether the actor knows."""
+    """Whether the grant was sent to the actor."""
     marked: float | None = None
-    """When (`awake()`) its actor was told that it is past its limit."""
+    """When (`awake()`) its actor was informed that the trial is past its limit."""
     shot: bool = False
-    """Its actor was killed by the watchdog."""
+    """Whether the watchdog killed its actor."""
 
 
 class TuneBridge:
-    """What the hooks share during one `tune.run`.
+    """State shared by the three hooks during one `tune.run`.
 
-    What the driver raises is kept in `error` and ends the loop: passed through Tune it would come
-    out as a TuneError with a text.
+    An exception of the driver is kept in `error` and ends the loop: Tune would turn it into a
+    TuneError with only its text.
     """
 
     POLL_SECONDS = 0.05
     DEAF_SECONDS = (CHECKS + 1) * CHECK_SECONDS
-    """How long an actor may take to end a trial past its limit and ask its GPU."""
+    """How long an actor may take to end a trial past its limit and check its GPU."""
 
     def __init__(self, dispatcher: Dispatcher, trials: int, folder: Path) -> None:
-        """`folder`: where marks for the actors go, which hear nothing else during a step."""
+        """`folder`: for marker files, the only messages an actor receives during a step."""
         self.dispatcher = dispatcher
         self._folder = folder
         self.settings = dispatcher.settings
         self.slips: dict[str, ActiveTrial] = {}
-        """By Tune's own trial id; gone when reported, or stopped."""
+        """By Tune's trial id; removed when reported or stopped."""
         self.left = trials
-        """How many more trials this `tune.run` takes."""
+        """Number of trials that this `tune.run` may still take."""
         self.error: Exception | None = None
         self._processes: dict[Any, tuple[int, int]] = {}
-        """Actors whose process is on a GPU, and how many sixteenths it may have there."""
+        """(GPU, sixteenths it may use) of each actor with a process on a GPU."""
         self._resting: dict[Any, int] = {}
-        """Answers of actors whose trial was stopped, and its attempt: until then it has its GPU."""
+        """Pending `rest` calls of actors with a stopped trial → its attempt, which has its GPU
+        until then."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The searcher's answer: a config, None for `ask again`, or FINISHED."""
+        """The searcher's answer: a config, None for "ask again", or FINISHED."""
         dispatcher = self.dispatcher
         while self.left and not (dispatcher.over or self.error or dispatcher.driver.abort):
             running = self._ask(dispatcher.take, None) if dispatcher.wants(self._free()) else None
@@ -89,7 +90,7 @@ class TuneBridge:
                 mark = self._mark(running)
                 return {"order": TrialPayload(running.trial, self.settings, late=mark)}
             if self.slips:
-                return None  # Tune has other things to look after, and asks again within 0.1 s
+                return None  # Tune does other work and asks again within 0.1 s
             self._ask(dispatcher.beat, None)
             self._let_rest()
             time.sleep(self.POLL_SECONDS)
@@ -97,13 +98,14 @@ class TuneBridge:
         return finished
 
     def started(self, trial_id: str, actor: Any) -> None:
-        """An actor is up for a trial, which may have to wait."""
+        """An actor has started for a trial, which may have to wait."""
         slip = self.slips[trial_id]
         slip.actor = actor
         self._send(slip)
 
     def recv(self, trial_id: str, event: Event | None) -> bool:
-        """What a trial's worker says, None for nothing. False where Tune is to end the trial."""
+        """Handles an event of a trial's worker, None for no event. False if Tune must end the
+        trial."""
         slip = self.slips[trial_id]
         attempt, taken = slip.running.attempt, self.dispatcher.taken
         if event is not None:
@@ -122,7 +124,7 @@ class TuneBridge:
         return more
 
     def failed(self, trial_id: str, error_file: str | None) -> None:
-        """The actor died, or could not start."""
+        """Handles an actor that died or could not start."""
         slip = self.slips.pop(trial_id, None)
         if slip is None:
             return
@@ -138,7 +140,7 @@ class TuneBridge:
         self._grant()
 
     def step(self) -> None:
-        """Between Tune's steps, some ten times a second: display, watchdog, abort."""
+        """Runs between Tune's steps, about ten times a second: display, watchdog, abort."""
         self._ask(self.dispatcher.beat, None)
         self._let_rest()
         self._grant()
@@ -157,24 +159,24 @@ class TuneBridge:
             raise Halt
 
     def _let_rest(self) -> None:
-        """Takes back the GPUs of actors that have tidied up."""
+        """Frees the GPUs of actors that have cleaned up."""
         rested, _ = ray.wait(list(self._resting), timeout=0) if self._resting else ([], [])
         for answer in rested:
             self.dispatcher.release(self._resting.pop(answer))
 
     def close(self) -> None:
-        """After the loop: reports what Tune has dropped, as it does on SIGUSR1."""
+        """Reports, after the loop, the trials that Tune has dropped, as it does on SIGUSR1."""
         for attempt in self._resting.values():
             self.dispatcher.release(attempt)
         for slip in self.slips.values():
             running = slip.running
             if running.attempt in self.dispatcher.taken:
-                dropped = running.ended(Status.INTERRUPTED, "Ray Tune ended under it")
+                dropped = running.ended(Status.INTERRUPTED, "Ray Tune ended while it ran")
                 self._ask(partial(self.dispatcher.end, running, dropped), None)
                 self.dispatcher.release(running.attempt)
 
     def _grant(self) -> None:
-        """Lets those begin for whom there is room now."""
+        """Starts the trials for which there is room now."""
         slips = {slip.running.attempt: slip for slip in self.slips.values()}
         for running, gpu in self._ask(lambda: self.dispatcher.grant(self._free()), []):
             slip = slips[running.attempt]
@@ -182,7 +184,7 @@ class TuneBridge:
             self._send(slip)
 
     def _free(self) -> int:
-        """How many more trials may run beside those that do, or are tidied up after."""
+        """Number of further trials that may run beside those that run or are cleaned up."""
         running = sum(slip.granted for slip in self.slips.values())
         return self.settings.workers - running - len(self._resting)
 
@@ -200,11 +202,11 @@ class TuneBridge:
         slip.actor.grant.remote(slip.running.attempt, self.dispatcher.visible(slip.gpu))
 
     def _mark(self, running: Running) -> Path:
-        """The file that tells a trial's actor that it is past its limit."""
+        """The marker file that informs a trial's actor that the trial is past its limit."""
         return self._folder / f"late-{running.attempt}"
 
     def _make_room(self, gpu: int) -> None:
-        """Dismisses processes without a trial that have no room beside the trials on a GPU."""
+        """Dismisses processes without a trial that do not fit beside the trials on a GPU."""
         busy = {slip.actor for slip in self.slips.values() if slip.sent}
         idle = {
             actor: share
@@ -236,19 +238,19 @@ class TuneBridge:
 
 
 def outcome_from_crash(running: Running, error_file: str | None) -> Outcome:
-    """The outcome of a trial whose actor died, from Ray's error. The trial's own process, when it
-    dies, takes no actor with it."""
+    """The outcome of a trial whose actor died, from Ray's error. The death of the trial's own
+    process leaves its actor alive."""
     error = _read_error(error_file)
     text = str(error).strip()
     if isinstance(error, OutOfMemoryError):
         return running.ended(Status.OOM, "Ray killed it: the machine is out of memory", text)
     if running.begun is None and "creation task" in text:
-        return running.raised(f"its worker could not start: {text.splitlines()[-1]}", text)
-    return running.ended(Status.KILLED, "its worker was killed, perhaps for want of memory", text)
+        return running.raised(f"the worker could not start: {text.splitlines()[-1]}", text)
+    return running.ended(Status.KILLED, "the worker was killed, perhaps for want of memory", text)
 
 
 def _read_error(path: str | None) -> Exception | None:
-    # `Trial.get_pickled_error` looks in the storage, where the file is not yet.
+    # `Trial.get_pickled_error` looks in the storage, which does not have the file yet.
     if path is None or not Path(path).exists():
         return None
     error: Exception = cloudpickle.loads(Path(path).read_bytes())
@@ -256,7 +258,7 @@ def _read_error(path: str | None) -> Exception | None:
 
 
 class DriverSearcher(Searcher):  # type: ignore[misc]
-    """Draws from the campaign's driver."""
+    """Gets trials from the campaign's driver."""
 
     def __init__(self, desk: TuneBridge) -> None:
         super().__init__()
@@ -268,14 +270,14 @@ class DriverSearcher(Searcher):  # type: ignore[misc]
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Nothing: the callback tells the driver."""
+        """Does nothing: the callback informs the driver."""
 
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
-        """Nothing: the ledger is the only truth."""
+        """Does nothing: the ledger is the only state."""
 
 
 class DriverScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Passes events on, and ends trials that are over."""
+    """Passes events to the bridge, and ends trials that are over."""
 
     def __init__(self, desk: TuneBridge) -> None:
         super().__init__()
@@ -288,7 +290,7 @@ class DriverScheduler(FIFOScheduler):  # type: ignore[misc]
 
 
 class DriverCallback(Callback):  # type: ignore[misc]
-    """Starts, deaths, and the time between."""
+    """Passes starts, deaths and the end of each step to the bridge."""
 
     def __init__(self, desk: TuneBridge) -> None:
         self._desk = desk

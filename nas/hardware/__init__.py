@@ -1,4 +1,4 @@
-"""The devices of this machine: which there are, whether they work, how much memory is free."""
+"""The devices of this machine: which exist, whether they work, how much memory is free."""
 
 from nas.hardware.devices import (
     CONTEXT_BYTES,

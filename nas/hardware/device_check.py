@@ -1,4 +1,4 @@
-"""What a device is and whether it computes; a GPU is asked by a process that may crash or hang."""
+"""Describes devices and tests that they compute, in child processes that may crash or hang."""
 
 import json
 import os
@@ -13,22 +13,22 @@ from nas.hardware.gpu_memory import by_nvidia_smi
 from nas.processes.programs import abandon, output_of
 
 SECONDS = 120.0
-"""The first use of a GPU on a cold machine takes tens of seconds."""
+"""The first use of a GPU on an idle machine takes tens of seconds."""
 
 
 def check_devices(gpus: int) -> Iterator[dict[str, Any]]:
-    """Looks at the CPU and at each of so many GPUs: one dict a device.
+    """Checks the CPU and the first `gpus` GPUs; one dict per device.
 
-    `device`, and `problem`: what its smoke kernel raised, or None. What could be found out beside:
-    `name`, `capability`, `total_bytes` and `free_bytes` of a GPU, and `taken`: what was raised by
-    one that others have, or its memory, which is no problem of its own.
+    `device`; `problem`: its smoke kernel's exception, or None. For a GPU also, as far as known:
+    `name`, `capability`, `total_bytes`, `free_bytes`, and `taken`: the exception if other processes
+    use the GPU or its memory, which is not a problem of the GPU.
     """
-    # As a trial's, each process sees its own alone.
+    # As for a trial, each process sees only its own device.
     started = [_start("cuda:0", visible_device(index)) for index in range(gpus)]
-    yield {"device": "cpu", "problem": None, **look("cpu")}  # this process lives by it anyhow
+    yield {"device": "cpu", "problem": None, **look("cpu")}  # in this process, which uses it anyway
     for index, process in enumerate(started):
         found = {"device": f"cuda:{index}", "problem": None, **_answer(process)}
-        if "taken" in found and "free_bytes" not in found:  # CUDA has no room to say it
+        if "taken" in found and "free_bytes" not in found:  # no memory left for a CUDA context
             memory = by_nvidia_smi(gpus_available())[index]
             if memory is not None:
                 found |= {"total_bytes": memory.total, "free_bytes": memory.free}
@@ -36,7 +36,7 @@ def check_devices(gpus: int) -> Iterator[dict[str, Any]]:
 
 
 def driver_version() -> str | None:
-    """Of the NVIDIA driver; None where there is none."""
+    """The NVIDIA driver's version; None if there is no driver."""
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     return (output_of(query, 30.0) or "").partition("\n")[0].strip() or None
 
@@ -55,17 +55,17 @@ def _answer(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
         out, err = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
         abandon(process)
-        return {"problem": f"it did not answer in {SECONDS:g} s"}
+        return {"problem": f"it did not answer within {SECONDS:g} s"}
     try:
         report: dict[str, Any] = json.loads(out)
         return report
     except ValueError:
         last = err.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        return {"problem": f"its process ended with {process.returncode}: {last}"}
+        return {"problem": f"its process ended with exit code {process.returncode}: {last}"}
 
 
 def look(name: str) -> dict[str, Any]:
-    """What a device is, and what the smoke kernel says; for a GPU, in a child process."""
+    """A device's properties and the result of its smoke kernel; for a GPU, in a child process."""
     import torch
 
     from nas.compute import out_of_memory
@@ -88,6 +88,6 @@ def look(name: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with redirect_stdout(sys.stderr):  # what libraries print is no answer
+    with redirect_stdout(sys.stderr):  # keeps libraries' prints out of the answer
         _found = look(sys.argv[1])
     print(json.dumps(_found))  # noqa: T201

@@ -1,4 +1,4 @@
-"""What this machine has: GPUs, memory, versions. torch is imported only where it is asked."""
+"""This machine's GPUs, memory and software versions. torch is imported only when needed."""
 
 import os
 import platform
@@ -15,11 +15,11 @@ import nas
 from nas.schema import UsageError, one_line
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
-"""What a candidate may take of a GPU: powers of two, which fit beside each other without waste."""
+"""Possible shares of a GPU for a candidate: powers of two, which combine without waste."""
 
 CONTEXT_BYTES = 512 * 2**20
-"""What every process on a GPU takes beside its tensors: CUDA context, cuDNN and cuBLAS handles.
-torch's memory fraction does not count it."""
+"""GPU memory of a process besides its tensors: CUDA context, cuDNN and cuBLAS handles. torch's
+memory fraction does not count it."""
 
 PACKAGES = (
     *("torch", "torchvision", "timm", "ray", "optuna", "numpy", "scikit-learn"),
@@ -29,18 +29,18 @@ PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One device that torch sees."""
+    """A GPU that torch sees."""
 
     name: str
     total_bytes: int
     capability: tuple[int, int] = (8, 0)
-    """Compute capability, as CUDA numbers its architectures."""
+    """Compute capability of its CUDA architecture."""
     uuid: str = ""
 
 
 @cache
 def gpus_available() -> tuple[Gpu, ...]:
-    """The GPUs torch sees, in CUDA's order."""
+    """The GPUs that torch sees, in CUDA's order."""
     import torch
 
     if not torch.cuda.is_available():
@@ -58,7 +58,7 @@ def gpus_available() -> tuple[Gpu, ...]:
 
 
 def check_gpus(wanted: int) -> None:
-    """Raises ProblemError when the machine has fewer GPUs than wanted."""
+    """Raises UsageError if the machine has fewer than `wanted` GPUs."""
     if wanted == 0:
         return
     have = gpus_available()
@@ -67,21 +67,21 @@ def check_gpus(wanted: int) -> None:
         raise UsageError(
             f"{wanted} GPU{'s' if wanted > 1 else ''} wanted; this machine has {names}",
             where="--gpus",
-            fix=f"take --gpus {len(have)}" + ("" if have else ", or see what `nas doctor` says"),
+            fix=f"use --gpus {len(have)}" + ("" if have else ", or run `nas doctor` for details"),
         )
 
 
 def device_bytes(gpus: int) -> int:
-    """Memory of the device trials run on: the smallest GPU's, or the machine's without any."""
+    """Bytes of memory of the device for trials: the smallest GPU's; with no GPU, the machine's."""
     if gpus == 0:
         return psutil.virtual_memory().total
     return min(gpu.total_bytes for gpu in gpus_available()[:gpus])
 
 
 def settled_precision(wanted: str, gpus: int) -> tuple[str, str]:
-    """The precision in which all of a campaign's trials compute, and what is to be said of it.
+    """The precision of all of a campaign's trials, and a note about it for the user ("" if none).
 
-    That is what the recipe wants, unless one of the GPUs has no bf16: then fp32 on all of them,
+    It is the recipe's precision, unless one of the GPUs lacks bf16: then fp32 on all of them,
     because candidates are compared with each other.
     """
     if gpus == 0 or wanted == "fp32":
@@ -99,11 +99,11 @@ def settled_precision(wanted: str, gpus: int) -> tuple[str, str]:
 
 
 def check_first_gpu() -> str:
-    """What is wrong with the first GPU that this process sees; nothing where it works.
+    """What is wrong with the first GPU that this process sees; "" if it works.
 
-    Wrong is an error of CUDA's and a wrong number. A GPU that others have taken, or its memory,
-    does work. What else is raised (a library that is not there, a machine without a thread left)
-    says nothing of the GPU.
+    A CUDA error or a wrong number means that it is broken. A GPU that other processes use, or whose
+    memory they use, works. Any other exception (a missing library, no free threads) is raised: it
+    says nothing about the GPU.
     """
     import torch
 
@@ -124,10 +124,10 @@ def check_first_gpu() -> str:
 
 
 def visible_device(gpu: int) -> str:
-    """The CUDA_VISIBLE_DEVICES that shows one of this process's GPUs alone.
+    """The value of CUDA_VISIBLE_DEVICES that shows only one of this process's GPUs.
 
-    Where this process has such a list itself, of numbers, UUIDs or MIG devices, `gpu` counts in
-    that; beyond its end there is nothing to see.
+    If the variable is set for this process (numbers, UUIDs or MIG devices), `gpu` is an index into
+    its list; an index beyond the list gives "", no GPU.
     """
     listed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if listed is None:
@@ -137,9 +137,10 @@ def visible_device(gpu: int) -> str:
 
 
 def share(memory_bytes: int | None, total_bytes: int) -> float | None:
-    """The smallest of SHARES that holds a trial; None if it does not fit at all.
+    """The smallest of SHARES that fits a trial; None if none does.
 
-    A trial takes its tensors' `memory_bytes` and CONTEXT_BYTES. Without an estimate it gets all.
+    A trial needs `memory_bytes` for its tensors, and CONTEXT_BYTES. Without an estimate it gets a
+    whole GPU.
     """
     if memory_bytes is None:
         return 1.0
@@ -148,12 +149,12 @@ def share(memory_bytes: int | None, total_bytes: int) -> float | None:
 
 
 def larger_share(share: float) -> float:
-    """The next larger of SHARES; a whole GPU is its own."""
+    """The next larger of SHARES; 1.0 for a whole GPU."""
     return next((part for part in SHARES if part > share), 1.0)
 
 
 def versions() -> dict[str, str | None]:
-    """Of nas, Python and each of PACKAGES; None where one is missing."""
+    """Versions of nas, Python and each of PACKAGES; None for a missing package."""
     return {
         "nas": nas.__version__,
         "python": platform.python_version(),
@@ -162,10 +163,10 @@ def versions() -> dict[str, str | None]:
 
 
 def environment() -> dict[str, Any]:
-    """What results depend on beside their candidate.
+    """Everything besides the candidate that results depend on.
 
-    `versions`, `platform`, `cpus`, `gpus` (names), and `commit` (None outside a checkout, `-dirty`
-    behind it for one with changes).
+    The entries of `versions`; `platform`, `cpus`, `gpus` (names), and `commit` (None outside a
+    checkout, with the suffix `-dirty` if it has changes).
     """
     return {
         **versions(),
@@ -184,7 +185,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit(checkout: Path) -> str | None:
-    # Only a checkout of its own: site-packages may lie inside somebody else's repository.
+    # Only nas's own checkout: site-packages may lie inside another repository.
     if not (checkout / ".git").exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""What is free on each GPU and what this campaign holds there, without a CUDA context here."""
+"""Free memory of each GPU, and this campaign's use of it, without a CUDA context here."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -12,29 +12,29 @@ from nas.processes.sandbox import Sandbox
 
 LOOK_SECONDS, ANEW_SECONDS = 2.0, 1.0
 CHILD_SECONDS = 60.0
-"""How old a look may be: by nvidia-smi, or by a child process, which is slow."""
+"""Maximum age of a reading in seconds: by nvidia-smi, or by a child process, which is slow."""
 BUSY_SHARE = 0.05
-"""Of its time nobody spends more on looking: nvidia-smi takes a second on some machines."""
+"""Maximum share of time spent on reading: nvidia-smi takes a second on some machines."""
 _MIB = 2**20
 _TIMEOUT = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class GpuMemory:
-    """One GPU, in bytes."""
+    """Memory of one GPU, in bytes."""
 
     total: int
     free: int
     ours: int | None = None
-    """What this process and its descendants hold; None where the driver names no processes that
-    this system knows, as in most containers."""
+    """Used by this process and its descendants; None if the driver names no processes that this
+    system knows, as in most containers."""
 
     def room(self, share: float, kept: int) -> int:
-        """What a campaign can have: what is free, and what its own processes hold.
+        """Bytes that a campaign can use: free memory and that of its own processes.
 
-        Where nobody says whose memory is taken, it counts as the campaign's own as far as that may
-        have so much, with this share of the GPU in trials and so many bytes that its processes
-        keep between trials: to wait for what one holds oneself would be for ever.
+        If the owner of used memory is unknown, it counts as the campaign's, up to what the campaign
+        may use: `share` of the GPU for running trials, and `kept` bytes that its processes keep
+        between trials. Otherwise the campaign could wait for its own memory for ever.
         """
         ours = self.ours
         if ours is None:
@@ -44,11 +44,11 @@ class GpuMemory:
 
 
 Look = tuple[GpuMemory | None, ...]
-"""By GPU, in CUDA's order; None where nothing is known."""
+"""Memory by GPU, in CUDA's order; None where unknown."""
 
 
 class MemoryReader:
-    """Looks at the first GPUs, and again when the last look is too old."""
+    """Reads the memory of the first `gpus` GPUs, again only if the last reading is too old."""
 
     def __init__(self, gpus: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.left_out: set[int] = set()
@@ -60,8 +60,8 @@ class MemoryReader:
         self._took = 0.0
 
     def look(self, *, anew: bool = False) -> Look:
-        """The memory of each GPU, some seconds old at most; with `anew` about one second, where
-        looking is quick."""
+        """The memory of each GPU, at most some seconds old; with `anew` about one second, if
+        nvidia-smi gives it."""
         usual = LOOK_SECONDS if self._quick else CHILD_SECONDS
         oldest = min(usual, ANEW_SECONDS) if anew and self._quick else usual
         start = self._clock()
@@ -72,11 +72,11 @@ class MemoryReader:
         return self._last
 
     def leave_out(self, gpu: int) -> None:
-        """Looks at a GPU no more, which does not work: nothing is known of it."""
+        """Stops reading a GPU that does not work; its memory is then unknown."""
         self.left_out.add(gpu)
 
     def _look(self) -> tuple[Look, bool]:
-        """And whether it was nvidia-smi that said it."""
+        """A new reading, and whether nvidia-smi gave all of it."""
         gpus = gpus_available()[: self._count]
         if len(gpus) < self._count:
             return (None,) * self._count, False
@@ -89,8 +89,8 @@ class MemoryReader:
 
 
 def _by_child(gpus: list[int]) -> dict[int, GpuMemory | None]:
-    """What CUDA says of GPUs: all of them in one process, and each that this says nothing of in
-    one that sees no other: a broken GPU may have spoiled the first for all."""
+    """Readings by CUDA: of all GPUs in one process, and each missing one in a process that sees no
+    other GPU, because one broken GPU may make the first process fail for all."""
     found = _by_sandbox(gpus, None)
     for gpu in gpus:
         if len(gpus) > 1 and found[gpu] is None:
@@ -109,9 +109,9 @@ def _by_sandbox(gpus: list[int], visible_devices: str | None) -> dict[int, GpuMe
 
 
 def mem_get_info(gpus: list[int]) -> list[tuple[int, int] | None]:
-    """(free, total) of GPUs, as CUDA says it, None where it fails: for a process that soon ends.
+    """(free, total) bytes of GPUs from CUDA, None on an error. Run it in a short-lived process.
 
-    To ask takes a context: where there is no room for one, nothing is free."""
+    CUDA needs a context for the answer: if there is no room for one, nothing is free."""
     import torch
 
     from nas.faults import is_out_of_memory
@@ -128,7 +128,7 @@ def mem_get_info(gpus: list[int]) -> list[tuple[int, int] | None]:
 
 
 def by_nvidia_smi(gpus: Iterable[Gpu]) -> Look:
-    """What the driver's own tool says of these GPUs, known by their UUID."""
+    """The memory of these GPUs, matched by UUID, from NVIDIA's command-line tool."""
     memory = {
         uuid: (int(total) * _MIB, int(free) * _MIB)
         for uuid, total, free in _query("gpu", "uuid,memory.total,memory.free")

@@ -1,4 +1,4 @@
-"""Whether a device computes at all: a step that is too small to fail for any other reason."""
+"""A smoke test of a device: a step that is too small to fail unless the device is broken."""
 
 import torch
 from torch.nn import functional
@@ -10,12 +10,11 @@ _CHANNELS, _SIDE = 8, 8
 
 
 def smoke_kernel(device: torch.device) -> None:
-    """Runs a convolution, a matrix product and their backward pass on a device, in fp32 and,
-    where it has it, in bf16, and waits for them.
+    """Runs a convolution, a matrix product and their backward pass on a device and waits for them;
+    in fp32 and, if the device has it, in bf16.
 
-    Returns nothing where the results are right; raises whatever the device raises, or
-    WrongNumberError. What an earlier kernel did wrong without anybody having waited for it is
-    raised here too. Draws no random numbers.
+    Returns None if the results are right. Raises the device's exceptions, or WrongNumberError. An
+    asynchronous error of an earlier kernel is raised here too. Uses no random numbers.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -26,7 +25,7 @@ def smoke_kernel(device: torch.device) -> None:
 
 
 def computes(device: torch.device) -> bool:
-    """Whether the smoke kernel runs in this process."""
+    """Whether the smoke kernel passes in this process."""
     try:
         smoke_kernel(device)
     except Exception:
@@ -35,8 +34,8 @@ def computes(device: torch.device) -> bool:
 
 
 def _step(device: torch.device, dtype: torch.dtype) -> None:
-    """All ones: each output of an unpadded 3×3 convolution is 9·channels, and so is each entry of
-    its weights' gradient 2·outputs a map; small integers are exact in bf16 too."""
+    """One step on ones. Each output of an unpadded 3×3 convolution is 9·channels; each entry of the
+    weights' gradient is 2·(outputs per map). Small integers are exact in bf16 too."""
     images = torch.ones(2, _CHANNELS, _SIDE, _SIDE, device=device, dtype=dtype)
     kernel = torch.ones(_CHANNELS, _CHANNELS, 3, 3, device=device, dtype=dtype, requires_grad=True)
     out = functional.conv2d(images, kernel)
@@ -49,6 +48,6 @@ def _step(device: torch.device, dtype: torch.dtype) -> None:
     value = 9 * _CHANNELS
     right = (value, value, positions * value**2, 2 * positions, 2 * positions)
     for has, wants in zip([float(figure.detach()) for figure in found], right, strict=True):
-        # bf16 keeps 8 bits: 2⁻⁸ is its largest rounding. NaN is not within it either.
+        # bf16 has 8 significant bits, so its largest rounding error is 2⁻⁸. NaN fails as well.
         if not abs(has - wants) <= 2**-8 * wants:
             raise WrongNumberError(f"{device} computes {has:g}, not {wants}, in {dtype}")

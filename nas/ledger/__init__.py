@@ -1,4 +1,4 @@
-"""The only room that speaks SQL: tables, migrations, and what a campaign writes and reads."""
+"""The ledger: the only room with SQL. Tables, migrations, and a campaign's reads and writes."""
 
 from nas.ledger.base import check_place, probe_digest
 from nas.ledger.campaign_store import CampaignStore

@@ -1,4 +1,4 @@
-"""Where a ledger lies: its URL, its file, and how a person names it in a command."""
+"""Address of a ledger: its URL, its file, and the `--db` argument that names it."""
 
 import os
 import re
@@ -14,9 +14,9 @@ USUAL = "runs.db"
 
 
 def database_url(where: str | Path | URL) -> URL:
-    """An SQLAlchemy URL for a path or a URL; a path is taken as it stands, `?` and `%20` too.
+    """An SQLAlchemy URL for a path or a URL. A path is taken literally, `?` and `%20` included.
 
-    Raises ProblemError for what is neither, or is another database than the two.
+    Raises UsageError for an invalid URL, and for a database other than SQLite and PostgreSQL.
     """
     if isinstance(where, URL):
         return where
@@ -26,7 +26,7 @@ def database_url(where: str | Path | URL) -> URL:
     try:
         url = make_url(typed)
         backend = url.get_backend_name()
-    except (ArgumentError, ValueError):  # an unknown dialect; a port that is no number
+    except (ArgumentError, ValueError):  # an unknown dialect, or a port that is not a number
         hidden = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", typed)
         raise UsageError(
             f"{hidden!r} is neither a path nor a database URL", fix="write --db runs.db"
@@ -34,47 +34,47 @@ def database_url(where: str | Path | URL) -> URL:
     if backend == "sqlite" and url.database and "?" not in typed:
         return _sqlite_url(Path(url.database))
     if backend == "sqlite":
-        raise UsageError(f"{typed!r} names no file alone", fix="write its path: --db runs.db")
+        raise UsageError(f"{typed!r} does not name a file", fix="write its path: --db runs.db")
     if url.port is not None and not 0 < url.port < 65536:
         raise UsageError(f"there is no port {url.port}", where="--db", fix="5432 is the usual one")
     if backend != "postgresql":
         raise UsageError(
-            f"a ledger lives in SQLite or PostgreSQL, not in {backend}",
+            f"a ledger is a SQLite or PostgreSQL database; {backend} is not supported",
             fix="write --db runs.db, or --db postgresql://user@host/database",
         )
     return url
 
 
 def is_url(where: str | Path) -> bool:
-    """Whether a ledger is named by a URL; a path may have `://` in it further on."""
+    """Whether `where` is a URL; a path may contain `://` further on."""
     return isinstance(where, str) and re.match(r"[A-Za-z][\w+.-]*://", where) is not None
 
 
 def _sqlite_url(path: Path) -> URL:
-    followed(path)  # refuses links in a circle
+    followed(path)  # refuses a circle of links
     if path.exists() and not path.is_file():  # a folder, a FIFO, /dev/zero
-        raise UsageError("a ledger is a file, and this is none", where=str(path), fix="name a file")
+        raise UsageError("a ledger must be a regular file", where=str(path), fix="name a file")
     return URL.create("sqlite", database=str(path.absolute()))
 
 
 def file_of(url: URL) -> Path | None:
-    """The file of a SQLite URL; None of a server's."""
+    """The file of a SQLite URL; None for a server's URL."""
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
 def display_url(url: URL) -> str:
-    """Where a ledger is, for a person: the file, or the URL without its password."""
+    """The ledger's address for display: its file, or its URL without the password."""
     return str(file_of(url) or url.render_as_string(hide_password=True))
 
 
 def command(url: URL, *words: str) -> str:
-    """`nas` and words as a shell takes them, with --db where another ledger would be taken."""
+    """A `nas` command line, quoted for a shell, with --db if this is not the default ledger."""
     usual = database_url(os.environ.get("NAS_DB") or USUAL)
     return command_line(*words, *(() if url == usual else ("--db", display_url(url))))
 
 
 def absent(url: URL) -> UsageError:
-    """That there is no ledger of that name: as of a space, what was typed names nothing."""
+    """The error for a ledger that does not exist."""
     return UsageError(
         "there is no ledger here",
         where=display_url(url),

@@ -1,4 +1,4 @@
-"""What a candidate's JSON tells the tables, taken out by the database."""
+"""SQL expressions that read a candidate's JSON spec inside the database."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,33 +16,33 @@ FROM_SPEC: dict[str, ColumnElement[Any]] = {
     "image_size": _SPEC["image_size"].as_integer(),
     "planned_epochs": _SPEC["recipe", "epochs"].as_integer(),
 }
-"""Columns that stand in it alone."""
+"""Columns that are stored only in the spec."""
 
 
 def member(position: int) -> ColumnElement[Any]:
-    """The model of the expert at a position, from 0; NULL where there are fewer."""
+    """The model of the expert at `position`, from 0; NULL for a candidate with fewer experts."""
     model: ColumnElement[Any] = _SPEC["experts", position, "member", "model"].as_string()
     return model
 
 
 def setting(name: str) -> ColumnElement[Any]:
-    """The value on one of the gate's axes, as JSON text; NULL where there is no such axis."""
+    """The candidate's choice on the axis `name`, as JSON text; NULL if it has no such axis."""
     return cast(_SPEC["choices", name], Text)
 
 
 def joined(members: Iterable[Sequence[str | None]]) -> list[str]:
-    """`a+b+c+d` of each candidate's members."""
+    """Each candidate's members as `a+b+c+d`."""
     return ["+".join([model for model in models if model]) for models in members]
 
 
 def values(texts: Sequence[str | None]) -> list[Any]:
-    """What JSON texts mean, None for None: there are few different ones among many."""
+    """Parses JSON texts, None for None. Equal texts are parsed once: few differ among many."""
     known = {text: None if text is None else json.loads(text) for text in set(texts)}
     return [known[text] for text in texts]
 
 
 def parsed(texts: Sequence[str]) -> Iterator[Any]:
-    """Each JSON text's value: many at a time, for a call costs more than a short text."""
+    """Parses JSON texts in blocks of 1000: a call costs more than parsing a short text."""
     for start in range(0, len(texts), 1000):
         yield from json.loads(f"[{','.join(texts[start : start + 1000])}]")
 
@@ -50,7 +50,7 @@ def parsed(texts: Sequence[str]) -> Iterator[Any]:
 def base_keys(
     keys: Sequence[str], replicates: Sequence[int], specs: Sequence[str]
 ) -> Sequence[str]:
-    """For each candidate the key of its lowest replicate among these."""
+    """For each candidate, the key of the replicate with the lowest number among these."""
     points = [json.dumps({**spec, "replicate": 0}, sort_keys=True) for spec in parsed(specs)]
     lowest: dict[str, tuple[int, str]] = {}
     for point, replicate, key in zip(points, replicates, keys, strict=True):

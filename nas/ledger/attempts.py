@@ -1,4 +1,4 @@
-"""Attempts at candidates: begun, reported on, closed once."""
+"""Attempts at candidates: start, epochs, and one final outcome."""
 
 import time
 from pathlib import Path
@@ -24,9 +24,9 @@ class Attempts(CampaignEvents):
         memory_fraction: float | None,
         resumed_from: int | None,
     ) -> tuple[int, str] | None:
-        """A new attempt's id and its own folder, relative to the ledger's files folder.
+        """Records a new attempt; its id and its folder, relative to the ledger's files folder.
 
-        None if the lease was lost meanwhile: the candidate is another driver's, or done.
+        None if the lease was lost: another driver has the candidate, or it is finished.
         """
         with self.ledger.session() as session:
             if session.get_one(m.Candidate, claim.id).owner != self.owner:
@@ -50,7 +50,7 @@ class Attempts(CampaignEvents):
             return row.id, row.folder
 
     def begun(self, attempt: int) -> None:
-        """A worker has taken the attempt up."""
+        """Records that a worker has started the attempt."""
         with self.ledger.session() as session:
             session.execute(
                 update(m.Attempt).where(m.Attempt.id == attempt).values(begun_at=time.time())
@@ -78,14 +78,14 @@ class Attempts(CampaignEvents):
         final: bool,
         micro_batches: int = 1,
     ) -> bool:
-        """Closes an attempt and, when final, its candidate; False if it was fenced off.
+        """Closes an attempt and, if `final`, its candidate; False if the attempt was fenced off.
 
-        An attempt that is not final leaves its candidate open: `interrupted` frees the lease,
-        anything else keeps it for the retry, which runs with `micro_batches`.
+        An attempt that is not final leaves its candidate open: `interrupted` frees the lease, any
+        other outcome keeps it for the retry, which runs with `micro_batches`.
         """
         now = time.time()
         values = outcome.model_dump(exclude={"status", "experts", "inputs", "needs_restart"})
-        # A worker that died could not say how far it got, and how long that took.
+        # A worker that died could not report its epochs and its time.
         values["epochs"] = case(
             (m.Attempt.epochs > outcome.epochs, m.Attempt.epochs), else_=outcome.epochs
         )
@@ -112,7 +112,7 @@ class Attempts(CampaignEvents):
             )
             row = session.get_one(m.Candidate, claim.id)
             if row.owner != self.owner or row.outcome is not None:
-                return False  # the lease was lost before this attempt was even begun
+                return False  # the lease was lost before this attempt began
             row.deaths += outcome.status is Status.KILLED and not outcome.unbegun
             if final:
                 end(row, outcome.status, attempt, now, outcome.val_acc)
@@ -139,8 +139,8 @@ class Attempts(CampaignEvents):
         ]
 
     def attempt_files(self) -> dict[Path, str | None]:
-        """Folders of the attempts at finished candidates: the weights file in each that the
-        result is from, None for the others."""
+        """Maps each attempt folder of a finished candidate to the weights file of its result;
+        None for attempts that are not the final one or have no weights."""
         query = (
             select(m.Attempt.id, m.Candidate.key, m.Attempt.weights, m.Candidate.final_attempt)
             .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
@@ -155,8 +155,8 @@ class Attempts(CampaignEvents):
         }
 
     def folder_if_ours(self, key: str, attempt: int) -> Path | None:
-        """An attempt's folder; None where a link or a row would lead elsewhere: what is not
-        surely ours is left alone."""
+        """An attempt's folder; None if a link or a damaged row leads outside the files folder. Such
+        folders are left alone."""
         try:
             return self.folder(key, attempt)
         except ProblemError:
@@ -164,18 +164,18 @@ class Attempts(CampaignEvents):
 
 
 def close_orphaned(session: Session, attempt: m.Attempt, last_sign: float | None) -> None:
-    """Closes an attempt whose driver is gone; it gave its last sign of life at `last_sign`. Where
-    that is not known, it worked as long as its epochs took."""
+    """Closes an attempt whose driver is gone. `last_sign` is the driver's last sign of life; if
+    None, the attempt's duration is the sum of its epochs."""
     attempt.outcome = Status.KILLED
     attempt.ended_at = time.time()
     attempt.stage = DRIVER
-    attempt.message = "its driver was killed, or lost the machine"
+    attempt.message = "the driver was killed, or the machine was lost"
     if attempt.begun_at is not None:
         seen = 0.0 if last_sign is None else last_sign - attempt.begun_at
         attempt.seconds = max(_trained(session, attempt.id), seen)
 
 
 def _trained(session: Session, attempt: int) -> float:
-    """The seconds that an attempt's epochs took."""
+    """The total seconds of an attempt's epochs."""
     recorded = select(func.sum(m.Epoch.seconds)).where(m.Epoch.attempt_id == attempt)
     return session.scalar(recorded) or 0.0

@@ -1,4 +1,4 @@
-"""A copy of a ledger as it is at one moment, also while a campaign writes to it."""
+"""A consistent copy of a ledger, even while a campaign writes to it."""
 
 import sqlite3
 from contextlib import closing
@@ -13,22 +13,22 @@ from nas.schema import ProblemError, UsageError
 
 
 def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
-    """Writes one file that is a ledger with all that was committed; its bytes.
+    """Writes a copy of the ledger with all committed data to one file; returns its bytes.
 
-    Raises ProblemError for a ledger on a server and for one whose copy is not sound, UsageError
-    for a file that is there already, unless `force` says to replace it, another ledger too, and for
-    the ledger itself and what belongs to one; OSError where it cannot be written.
+    Raises ProblemError for a ledger on a server and if the copy is damaged. Raises UsageError if
+    the file exists, unless `force` is set, and always for this ledger and files that belong to a
+    ledger. Raises OSError if the file cannot be written.
     """
     if ledger.storage.path is None:
         raise ProblemError(
-            "this ledger is a PostgreSQL database, which has tools of its own",
+            "this ledger is a PostgreSQL database: use PostgreSQL's own tools",
             where=ledger.place,
             fix="pg_dump --format=custom --file=runs.dump, and the same database",
         )
     check_output(to, database=True)
     if to.is_file() and not force:
         raise UsageError(
-            "there is a file already", where=str(to), fix="replace it with --force, or name another"
+            "this file exists already", where=str(to), fix="add --force, or name another file"
         )
     with replacing(to) as fresh:
         ledger.storage.copy_into(fresh)
@@ -39,8 +39,8 @@ def backup(ledger: Ledger, to: Path, *, force: bool = False) -> int:
             integrity = f"{', '.join(missing)} missing"
         if integrity != "ok":
             raise ProblemError(
-                f"what was copied is damaged: {integrity}",
+                f"the copy is damaged: {integrity}",
                 where=ledger.place,
-                fix="`nas doctor` says more; keep the backups that there are",
+                fix="run `nas doctor` for details; keep your older backups",
             )
     return to.stat().st_size

@@ -1,4 +1,4 @@
-"""The ledger's connection: sessions, damage, campaigns, cached probes."""
+"""The ledger's connection: sessions, damage checks, campaigns, cached member profiles."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 OPENED: list[URL] = []
-"""The ledgers that this process has read: their rows may be to blame for what fails."""
+"""The ledgers that this process has read; damage in their rows may cause later errors."""
 
 
 def _is_bank(row: m.Campaign) -> bool:
@@ -48,18 +48,18 @@ def _is_bank(row: m.Campaign) -> bool:
 
 
 def check_place(where: str | Path | URL) -> None:
-    """Raises, without making anything, where a new ledger could not be made there: see check_free.
-    For commands that work for long before they make it."""
+    """Raises if a new ledger could not be made at `where` (see check_free); makes nothing. For
+    commands that work for a long time before they make it."""
     path = file_of(database_url(where))
     if path is not None and not path.exists():
         check_free(path)
 
 
 class LedgerBase:
-    """`runs.db`: a SQLite file, or a PostgreSQL database by its SQLAlchemy URL.
+    """A ledger: a SQLite file such as `runs.db`, or a PostgreSQL database (an SQLAlchemy URL).
 
-    Opened for reading it neither creates, migrates nor locks anything. Every method raises
-    ProblemError where the database cannot do what is asked.
+    A read-only ledger is never created, migrated or locked. Every method raises ProblemError if
+    the database fails.
     """
 
     def __init__(
@@ -71,9 +71,12 @@ class LedgerBase:
         older: bool = False,
         timeout: float = 30.0,
     ) -> None:
-        """Opens; when not `read_only` creates too, unless told not to. One of an `older` schema is
-        opened for reading only if that will do: its rows are not to be read by this class. Waits
-        `timeout` seconds for others' locks."""
+        """Opens a ledger, and creates it unless `read_only` is true or `create` is false.
+
+        With `older`, a read-only ledger may have an older schema; this class cannot read its rows.
+        Waits up to `timeout` seconds for locks of other programs. Raises UsageError if the ledger
+        does not exist and may not be created.
+        """
         self.url = database_url(where)
         self._path = file_of(self.url)
         if self._path is not None and not create and not self._path.exists():
@@ -82,7 +85,7 @@ class LedgerBase:
             check_place(self.url)
         self.read_only = read_only
         self.patience: Callable[[float], bool] = lambda waited: waited < timeout
-        """Told the seconds another program has kept the ledger locked; whether to wait on."""
+        """Maps the seconds waited for another program's lock to whether to keep waiting."""
         with translate_errors(self.url):
             self._engine = retry_while_locked(
                 lambda: open_ledger(self.url, read_only=read_only, create=create, older=older),
@@ -90,10 +93,10 @@ class LedgerBase:
             )
         self.storage = Storage(self.url, self._engine, read_only=read_only)
         self._files: Path | None = None
-        if self.url not in OPENED:  # no set: a URL has no hash where a name is not UTF-8
+        if self.url not in OPENED:  # not a set: a URL whose name is not UTF-8 has no hash
             OPENED.append(self.url)
         if not read_only:
-            with suppress(ProblemError):  # whoever asks for the files is told
+            with suppress(ProblemError):  # `files` raises it when the files are needed
                 self._folder.adopt()
 
     @property
@@ -102,20 +105,20 @@ class LedgerBase:
         return display_url(self.url)
 
     def command(self, *words: str) -> str:
-        """What to type for this ledger: `nas` and words, quoted, with --db where it is needed."""
+        """A `nas` command line for this ledger, quoted, with --db if needed."""
         return command(self.url, *words)
 
     @property
     def files(self) -> Path:
         """The folder for checkpoints and weights: beside a SQLite file, else in the cwd.
 
-        Raises ProblemError where another ledger's files lie there: see nas.ledger.folder."""
+        Raises ProblemError if the folder contains another ledger's files: see nas.ledger.folder."""
         if self._files is None:
             self._files = self._folder.find()
         return self._files
 
     def claim_files(self) -> Path:
-        """The folder, made and marked as this ledger's. Raises as `files` does."""
+        """Makes the folder and marks it as this ledger's. Raises as `files` does."""
         self._files = self._folder.claim()
         return self._files
 
@@ -125,7 +128,7 @@ class LedgerBase:
             ident = session.scalars(select(m.Identity.id)).first()
         if ident is None or not re.fullmatch("[0-9a-f]{32}", ident):
             raise ProblemError(
-                "this database is damaged: it does not say which ledger it is", where=self.place
+                "this database is damaged: it has no valid ledger id", where=self.place
             )
         name = self._path.name if self._path else str(self.url.database)
         return FilesFolder(self._path, name, ident, self._owned)
@@ -136,9 +139,9 @@ class LedgerBase:
             return {(str(c), key) for c, key in session.execute(select(row.campaign_id, row.key))}
 
     def attempt_folder(self, campaign: int, key: str, attempt: int) -> Path:
-        """The one folder an attempt may write to, whether or not it is there.
+        """The only folder an attempt may write to; it need not exist.
 
-        Raises ProblemError where it would not lie among the ledger's files: see
+        Raises ProblemError if it would lie outside the ledger's files folder: see
         `nas.contained`."""
         return contained(self.files, campaign, key, attempt)
 
@@ -147,26 +150,25 @@ class LedgerBase:
         """One transaction: committed at the end, rolled back on an exception."""
         try:
             with self.storage.in_use(), Session(self._engine, expire_on_commit=False) as session:
-                # A transaction begins with its connection: whoever has it, has the lock it needs.
+                # Connecting begins the transaction, and takes its lock.
                 retry_while_locked(lambda: _begin(session), self.patience)
                 yield session
                 session.commit()
         except Exception as error:
-            # Rows are read as if they were what was written. Where that fails, is it theirs?
+            # Rows are read without checks. If that fails, look whether they are damaged.
             known = isinstance(error, ProblemError) and not isinstance(error, DamagedError)
             if not known and (damage := self.damage()):
                 raise damage from error
             raise
 
     def damage(self) -> DamagedError | None:
-        """The first row that is not what this program writes, ready to be raised; None if there is
-        none."""
+        """The error for the first damaged row, ready to be raised; None if all rows are sound."""
         if not self.storage.is_there():
             return None
         try:
             with self._engine.connect() as connection:
                 found = next(faults(connection), None)
-        except SQLAlchemyError:  # of the file, not of a row; or it is locked
+        except SQLAlchemyError:  # the file is damaged, not a row; or it is locked
             return None
         if found is None:
             return None
@@ -175,8 +177,8 @@ class LedgerBase:
         )
 
     def check(self) -> list[str]:
-        """What is wrong inside, one line each: damage that SQLite finds, and every row that is not
-        what this program writes. Empty: sound."""
+        """All problems inside the ledger, one line each: damage that SQLite finds, and every row
+        that this program cannot have written. Empty for a sound ledger."""
         problems: list[str] = []
         with self.storage.in_use(), self._engine.connect() as connection:
             if self._engine.dialect.name == "sqlite":
@@ -199,13 +201,13 @@ class LedgerBase:
     # Campaigns
 
     def create_campaign(self, name: str, space: Space, config: CampaignConfig) -> int:
-        """A new campaign's id; UsageError if the name is taken."""
+        """Adds a campaign and returns its id; UsageError if the name is taken."""
         with self.session() as session:
             if session.scalar(select(m.Campaign.id).where(m.Campaign.name == name)) is not None:
                 raise UsageError(
-                    f"a campaign named {name!r} is in this ledger already",
+                    f"this ledger already has a campaign named {name!r}",
                     where=self.place,
-                    fix=f"go on with it by `{self.command('resume', '-c', name)}`, or choose"
+                    fix=f"continue it with `{self.command('resume', '-c', name)}`, or choose"
                     " another --name",
                 )
             return _add_campaign(session, name, space, config)
@@ -213,9 +215,9 @@ class LedgerBase:
     def name_campaign(
         self, choose: Callable[[list[str]], str], space: Space, config: CampaignConfig
     ) -> tuple[str, int]:
-        """Adds a campaign by the name that `choose` makes of those taken; its name and id.
+        """Adds a campaign; its name and id. `choose` picks the name, given the names in use.
 
-        No other program takes a name in between.
+        No other program can take a name in between.
         """
         with self.session() as session:
             taken = list(session.scalars(select(m.Campaign.name)))
@@ -223,20 +225,20 @@ class LedgerBase:
             return name, _add_campaign(session, name, space, config)
 
     def campaign(self, name: str | None = None) -> CampaignRecord:
-        """A campaign by name, or the latest that is no bank, or where all are banks the latest;
-        ProblemError if there is none."""
+        """A campaign by name. By default the latest that is not a bank, or the latest bank if there
+        are only banks. Raises ProblemError if there is none."""
         with self.session() as session:
             query = select(m.Campaign.id).order_by(m.Campaign.id.desc())
             if name is not None:
                 query = query.where(m.Campaign.name == name)
-            # Each read when it is needed: an older one may be damaged.
+            # Rows are read one at a time: an older one may be damaged.
             rows = (session.get_one(m.Campaign, ident) for ident in session.scalars(query).all())
             row = next(rows, None)
             if row is not None and _is_bank(row):
                 row = next((other for other in rows if not _is_bank(other)), row)
             if row is None and name is None:
                 raise ProblemError(
-                    "no campaign is in this ledger yet",
+                    "this ledger has no campaign yet",
                     where=self.place,
                     fix=f"start one with `{self.command('search')}`",
                 )
@@ -250,7 +252,7 @@ class LedgerBase:
             return campaign_record(row)
 
     def update_config(self, campaign_id: int, config: CampaignConfig) -> None:
-        """Replaces what a campaign is asked to do from now on."""
+        """Replaces a campaign's configuration from now on."""
         with self.session() as session:
             session.get_one(m.Campaign, campaign_id).config = config.model_dump(mode="json")
 
@@ -259,17 +261,17 @@ class LedgerBase:
         with self.session() as session:
             return list(session.scalars(select(m.Campaign.name).order_by(m.Campaign.id)))
 
-    # Probes
+    # Member profiles
 
     def probes_under(self, conditions: ProfileConditions) -> dict[str, MemberProfile]:
-        """The cached probes taken under these conditions, by digest (`probe_digest`)."""
+        """The cached profiles measured under these conditions, by digest (`probe_digest`)."""
         wanted = conditions.model_dump(mode="json")
         with self.session() as session:
             rows = session.scalars(select(m.MemberProfile)).all()
         return {r.digest: MemberProfile(**r.probe) for r in rows if r.conditions == wanted}
 
     def put_probes(self, conditions: ProfileConditions, probes: Iterable[MemberProfile]) -> None:
-        """Caches probes, replacing older ones of the same member and conditions."""
+        """Caches profiles; each replaces an older one of the same member and conditions."""
         with self.session() as session:
             for probe in probes:
                 session.merge(
@@ -284,7 +286,7 @@ class LedgerBase:
 
 
 def probe_digest(conditions: ProfileConditions, member: Member) -> str:
-    """The cache key of a member's probe: SHA-256 in hexadecimal digits."""
+    """The cache key of a member's profile: SHA-256 in hexadecimal digits."""
     data = [conditions.model_dump(mode="json"), member.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
@@ -305,5 +307,5 @@ def _begin(session: Session) -> None:
     try:
         session.connection()
     except DatabaseError:
-        session.rollback()  # or the next try finds a transaction that failed
+        session.rollback()  # otherwise the next try finds a failed transaction
         raise

@@ -1,8 +1,8 @@
-"""What a running campaign writes: draws and leases; attempts and results are in `attempts`.
+"""A running campaign's writes: draws and leases; `attempts` has attempts and results.
 
-Several drivers may work on one campaign. A candidate belongs to the driver that holds its lease;
-every attempt's id is a fencing token: a result is taken only while its attempt is still open and
-still its owner's, so nothing is recorded twice and a driver thought dead cannot overwrite.
+Several drivers may work on one campaign. A candidate belongs to the driver that holds its lease.
+Every attempt's id is a fencing token: a result is accepted only while its attempt is open and has
+the same owner. So nothing is recorded twice, and a driver presumed dead cannot overwrite results.
 """
 
 import math
@@ -43,7 +43,7 @@ class CampaignStore(Attempts):
     ) -> None:
         super().__init__(ledger, campaign_id, owner, lease_seconds=lease_seconds)
         self._records: dict[int, Record] = {}
-        """By number, in order."""
+        """By number, in order of drawing."""
 
     # Drawing
 
@@ -53,11 +53,11 @@ class CampaignStore(Attempts):
         *,
         limit: int | None = None,
     ) -> LeasedCandidate | None:
-        """Adds and leases the next candidate of the search.
+        """Adds the next candidate of the search and leases it.
 
-        `propose` sees every record drawn so far, other drivers' too; it may take its time, for the
-        ledger is not locked meanwhile, and is asked again where another driver has drawn. None when
-        the limit is reached or `propose` has nothing left.
+        `propose` gets every record drawn so far, other drivers' included. The ledger is not locked
+        while it runs; it is called again if another driver has drawn meanwhile. Returns None at
+        the limit, or when `propose` has nothing left.
         """
         while True:
             records = self.records()
@@ -71,12 +71,12 @@ class CampaignStore(Attempts):
                     return self._insert(session, Role.SEARCH, drawn)
 
     def add(self, role: Role, drawn: NewCandidate) -> LeasedCandidate | None:
-        """Adds and leases a control; None if the campaign has that candidate already."""
+        """Adds a control and leases it; None if the campaign already has that candidate."""
         with self.ledger.session() as session:
             return self._add(session, role, drawn)
 
     def plan(self, role: Role, drawn: Iterable[NewCandidate]) -> int:
-        """Adds candidates for any driver to take up later; how many the campaign had not."""
+        """Adds candidates for any driver to run later; returns how many were new."""
         with self.ledger.session() as session:
             new = [claim for d in drawn if (claim := self._add(session, role, d))]
             for claim in new:
@@ -93,7 +93,7 @@ class CampaignStore(Attempts):
         return self._insert(session, role, drawn)
 
     def _next_number(self, session: Session, role: Role) -> int:
-        """The first that is free at the end: a candidate that went to another role left a gap."""
+        """One above the highest number in use; gaps stay, left by candidates of changed role."""
         last = select(func.max(m.Candidate.number)).where(self._mine(), m.Candidate.role == role)
         number = session.scalar(last)
         return 0 if number is None else number + 1
@@ -128,11 +128,12 @@ class CampaignStore(Attempts):
     def supersede(
         self, claim: LeasedCandidate, drawn: NewCandidate | None
     ) -> LeasedCandidate | None:
-        """Closes a candidate without a result, and leases another in its place: the same point as
-        its template has it now, under the same role and number; with None, nothing.
+        """Closes a candidate without a result and leases its replacement, if one is given.
 
-        It is out of the sequence of draws then, as if it had not been drawn, and keeps its
-        attempts. Where the campaign has the other already, superseded in its turn, that goes on.
+        The replacement is the same point rendered from the current template; it gets the same role
+        and number. The closed candidate keeps its attempts but leaves the sequence of draws. If
+        the campaign already has the replacement, superseded earlier, that one is reopened.
+        Returns None if `drawn` is None.
         """
         now = time.time()
         with self.ledger.session() as session:
@@ -158,15 +159,15 @@ class CampaignStore(Attempts):
             return lease_of(earlier, attempts)
 
     def records(self) -> list[Record]:
-        """Every drawn candidate of the search so far, in order."""
+        """Every candidate drawn by the search so far, in order."""
         with self.ledger.session() as session:
             return list(self._refresh(session).values())
 
     def _refresh(self, session: Session) -> dict[int, Record]:
-        """Reads what is new: draws since the last look, and results of what was open then."""
+        """Reads new draws, and results of candidates that were open at the last call."""
         row = m.Candidate
         known = self._records
-        # By numbers and not by times: clocks differ, and are put back.
+        # By number, not by time: clocks differ, and may be set back.
         ended = and_(
             row.number.in_([number for number, record in known.items() if record.status is None]),
             row.outcome.is_not(None),
@@ -206,8 +207,8 @@ class CampaignStore(Attempts):
             ]
 
     def reopen(self, keys: Iterable[str]) -> int:
-        """Opens successful candidates again whose result is kept and whose files are lost; how
-        many. Their attempts stay; another follows."""
+        """Reopens successful candidates whose files are lost; returns how many. Their attempts
+        stay, and another one follows."""
         ended = (m.Candidate.outcome == Status.OK, m.Candidate.key.in_(list(keys)))
         with self.ledger.session() as session:
             rows = session.scalars(select(m.Candidate).where(self._mine(), *ended)).all()
@@ -224,8 +225,8 @@ class CampaignStore(Attempts):
     # Leases
 
     def heartbeat(self, worked_seconds: float) -> float:
-        """Extends this driver's leases and adds to the campaign's working time; its sum, other
-        drivers' time included."""
+        """Extends this driver's leases and adds `worked_seconds` to the campaign's working time.
+        Returns the total, other drivers' time included."""
         now = time.time()
         with self.ledger.session() as session:
             session.execute(
@@ -243,13 +244,12 @@ class CampaignStore(Attempts):
     def reclaim(
         self, *, only: Role | None = None, results: float = math.inf
     ) -> LeasedCandidate | None:
-        """Leases an open candidate that nobody holds: its driver ended, died or lost it.
+        """Leases an open candidate that nobody holds: its driver ended, died or lost the lease.
 
-        An attempt that was running is recorded `killed`, which is no death of its candidate: power
-        cuts happen, and no number of them says anything about it. But one that takes its driver
-        with it looks alike; so after two setbacks in a row it waits until this driver has had 2ⁿ
-        `results`, n its setbacks, so that the campaign gets on whatever it does. `only` leaves
-        candidates of other roles alone.
+        A running attempt is recorded as `killed`, which does not count as a death of the
+        candidate: power cuts say nothing about it. But a candidate that crashes its driver looks
+        the same. So after n ≥ 2 setbacks in a row it waits until this driver has 2ⁿ `results`, and
+        the campaign makes progress in any case. `only` restricts the search to one role.
         """
         now = time.time()
         with self.ledger.session() as session:
@@ -272,7 +272,7 @@ class CampaignStore(Attempts):
         return None
 
     def _last_sign(self, row: m.Candidate, now: float) -> float | None:
-        """When the driver that held a candidate last said so; None where that is not known."""
+        """The last sign of life of the driver that held a candidate; None if unknown."""
         if row.lease_until is None or beyond(row.lease_until, now, self.lease_seconds):
             return None
         return min(now, row.lease_until - self.lease_seconds)
@@ -291,7 +291,7 @@ class CampaignStore(Attempts):
             return session.scalar(query) or 0
 
     def open_elsewhere(self, only: Role | None = None) -> int:
-        """Open candidates that another driver holds, of one role or of all."""
+        """Open candidates that other drivers hold, of one role or of all."""
         wanted = [self._mine(), self._open()]
         if only is not None:
             wanted.append(m.Candidate.role == only)
@@ -301,8 +301,8 @@ class CampaignStore(Attempts):
             return sum(r.owner != self.owner and self._held(r, now) for r in rows)
 
     def let_go(self, claim: LeasedCandidate) -> bool:
-        """Gives up one lease, so that whoever looks next takes its candidate up; False where that
-        is another driver's by now, or done."""
+        """Gives up one lease, so that any driver can take the candidate; False if another driver
+        has it by now, or it is finished."""
         with self.ledger.session() as session:
             row = session.get(m.Candidate, claim.id)
             if row is None or row.owner != self.owner or row.outcome is not None:
@@ -311,7 +311,7 @@ class CampaignStore(Attempts):
             return True
 
     def release_all(self) -> None:
-        """Gives up every lease of this driver, so that another may go on at once."""
+        """Gives up every lease of this driver, so that others can continue at once."""
         with self.ledger.session() as session:
             session.execute(
                 update(m.Candidate)

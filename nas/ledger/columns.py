@@ -1,4 +1,4 @@
-"""The columns of the ledger's DataFrames, in order, and the frame made from rows.
+"""The columns of the ledger's DataFrames, in order, and the construction of frames from rows.
 
 Kinds: `int?` is an integer that may be missing, `time` a UTC timestamp, `any` plain JSON data.
 """
@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 TEXT = pd.Series(["text"]).dtype
-"""Text as this pandas keeps it: `object` before pandas 3, `str` since."""
+"""pandas' dtype for text: `object` before pandas 3, `str` since."""
 
 _DTYPES: dict[str, Any] = {
     "text": TEXT,
@@ -168,7 +168,7 @@ EVENTS = {"campaign": "text", "at": "time", "kind": "text", "family": "text", "d
 
 
 def frame(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Rows in the columns' order as a DataFrame with the columns' dtypes; none is fine too."""
+    """A DataFrame of rows in the columns' order, with the columns' dtypes; rows may be empty."""
     values = list(zip(*rows, strict=True)) or [()] * len(columns)
     return pd.DataFrame(
         {

@@ -1,8 +1,8 @@
-"""Rows that do not hold what this program writes: every one of them, and what is wrong with it.
+"""Damaged rows: every row that this program cannot have written, and what is wrong with it.
 
-Cells are read as they lie in the database, past the types that decode them, so that a bad one is
-found and not stumbled over. Whoever else reads rows trusts them; what then fails, for whatever
-reason, asks here (`Ledger.damage`).
+Cells are read raw, without the column types that decode them, so that a bad cell is reported and
+does not fail the check. Other readers trust rows; when they fail for any reason, `Ledger.damage`
+runs this check.
 """
 
 import json
@@ -40,7 +40,7 @@ _SHARES = frozenset(
         *("static", "static_test", "gate", "gate_test", "memory_fraction", "usage", "value"),
     }
 )
-"""Columns in [0, 1], beside accuracies."""
+"""Columns with values in [0, 1], in addition to accuracies."""
 _ANY_SIGN = frozenset({"train_loss"})
 """Numbers that may be negative."""
 _KEPT = (
@@ -52,15 +52,15 @@ _FORMS = {
     **dict.fromkeys(("kind", "stage"), re.compile("[a-z_]*")),
     "weights": re.compile(r"[\w.-]+"),
 }
-"""What the texts of some columns look like."""
+"""Patterns of the texts in some columns."""
 _ROUNDING = 1e-6
 _YEAR_2200, _CENTURIES, _FLOAT32 = 7.3e9, 1e11, 3.5e38
-"""The latest time, the longest length in seconds, the largest of torch's numbers."""
+"""The latest valid time, the longest duration in seconds, the largest float32."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with one row."""
+    """One defect of one row."""
 
     table: str
     row: str
@@ -75,7 +75,7 @@ def faults(connection: Connection) -> Iterator[Fault]:
     """Every fault of every row."""
     tables = m.Base.metadata.sorted_tables
     missing = [fault for table in tables for fault in _missing(connection, table)]
-    if missing:  # without them rows cannot be judged
+    if missing:  # rows cannot be checked without their columns
         yield from missing
         return
     known: dict[str, dict[Any, Row]] = {}
@@ -92,20 +92,20 @@ def faults(connection: Connection) -> Iterator[Fault]:
                 wrong = [*_checked(table, row), *_dangling(table, row, known)]
             if not wrong and table.name == "experts":
                 wrong = _of_another(row, known)
-            # What refers to a row needs no more of it than this.
+            # Later rows that refer to this one need only these columns.
             kept = rows[key[0] if len(key) == 1 else key] = {n: row.get(n) for n in _KEPT}
             if table.name == "candidates":
                 kept["models"] = _models(row)
             yield from (Fault(table.name, ident, what) for what in wrong)
     if len(known["identity"]) > 1:
-        what = "it is one of several, and a ledger has one"
+        what = "there are several ids, and a ledger has only one"
         yield from (Fault("identity", ident, what) for ident in known["identity"])
     yield from _results(known)
     yield from _sequences(known)
 
 
 def _missing(connection: Connection, table: Table) -> Iterator[Fault]:
-    """Columns that are not there: SQLite takes the quoted name of one for a text."""
+    """Missing columns; SQLite would read a missing column's quoted name as a string."""
     try:
         there = {column["name"] for column in inspect(connection).get_columns(table.name)}
     except NoSuchTableError:
@@ -120,7 +120,7 @@ def _missing(connection: Connection, table: Table) -> Iterator[Fault]:
 
 
 def _raw(connection: Connection, table: Table) -> Iterator[Row | Fault]:
-    """Rows as they lie there, whatever their cells are; a fault where no more can be read."""
+    """Raw rows, whatever their cells contain; a fault where reading fails."""
     names = [column.name for column in table.columns]
     driver: Any = connection.connection.driver_connection
     before = getattr(driver, "text_factory", None)
@@ -131,14 +131,14 @@ def _raw(connection: Connection, table: Table) -> Iterator[Row | Fault]:
         for row in connection.execute(text(f'SELECT {columns} FROM "{table.name}"')):
             yield dict(zip(names, row, strict=True))
     except DatabaseError as error:
-        yield Fault(table.name, "…", f"cannot be read any further: {one_line(error.orig or error)}")
+        yield Fault(table.name, "…", f"cannot be read further: {one_line(error.orig or error)}")
     finally:
         if before is not None:
             driver.text_factory = before
 
 
 def _text(cell: bytes) -> str | bytes:
-    """SQLite's text; bytes, which no column of text may hold, where it is no UTF-8."""
+    """SQLite's text as a string; invalid UTF-8 as bytes, which no text column may contain."""
     try:
         return cell.decode()
     except UnicodeDecodeError:
@@ -163,7 +163,7 @@ def _decoded(table: Table, raw: Row) -> tuple[Row, list[str]]:
 
 
 def _cell(column: Column[Any], cell: Any) -> Any:
-    """A cell's value. Raises ValueError, TypeError or zlib.error for one that is none."""
+    """A cell's value. Raises ValueError, TypeError or zlib.error if it is invalid."""
     kind = column.type
     if isinstance(kind, m.CompressedText):
         return zlib.decompress(cell).decode()
@@ -176,20 +176,20 @@ def _cell(column: Column[Any], cell: Any) -> Any:
     if isinstance(kind, Integer | Float):
         return _number(column.name, kind, cell)
     if not isinstance(cell, str):
-        raise ValueError("no text")
+        raise ValueError("not text")
     if "\0" in cell:
-        raise ValueError("text with a NUL in it")
+        raise ValueError("text with a NUL character")
     if (form := _FORMS.get(column.name)) and not form.fullmatch(cell):
-        raise ValueError("of another form")
+        raise ValueError("not in the expected format")
     return cell
 
 
 def _json(cell: str | bytes) -> Any:
     def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no number")
+        raise ValueError(f"{constant} is not a number")
 
     value = json.loads(cell, parse_constant=refuse)
-    json.dumps(value, ensure_ascii=False).encode()  # half a character in it is no text
+    json.dumps(value, ensure_ascii=False).encode()  # fails for a lone surrogate
     if not isinstance(value, dict | list):
         raise ValueError("neither an object nor a list")
     return value
@@ -198,7 +198,7 @@ def _json(cell: str | bytes) -> Any:
 def _number(name: str, kind: Integer | Float[Any], cell: Any) -> Any:
     whole = isinstance(kind, Integer)
     if isinstance(cell, bool) or not isinstance(cell, int if whole else int | float):
-        raise ValueError("no whole number" if whole else "no number")
+        raise ValueError("not a whole number" if whole else "not a number")
     if not math.isfinite(cell):
         raise ValueError("not finite")
     if (name in _SHARES or name.endswith("_acc")) and not -_ROUNDING <= cell <= 1 + _ROUNDING:
@@ -219,27 +219,27 @@ def _most(name: str, kind: Integer | Float[Any]) -> float:
 
 
 def _checked(table: Table, row: Row) -> Iterator[str]:
-    """What the values contradict."""
+    """Contradictions between a row's values."""
     try:
         if table.name in CHECKS:
             yield from CHECKS[table.name](row)
     except ValidationError as error:
         yield ": ".join(filter(None, fault_of(error)))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        yield f"its data are of another shape: {one_line(error)}"
+        yield f"its data have another structure: {one_line(error)}"
 
 
 def _dangling(table: Table, row: Row, known: Mapping[str, Mapping[Any, Row]]) -> Iterator[str]:
-    """References to rows that are not there."""
+    """References to rows that do not exist."""
     for column in table.columns:
         for reference in column.foreign_keys:
             of, value = reference.column.table.name, row[column.name]
             if value is not None and value not in known[of]:
-                yield f"{column.name} is {value}, which is no row of {of}"
+                yield f"{column.name} is {value}, but {of} has no such row"
 
 
 def _models(row: Row) -> set[str] | None:
-    """A candidate's, where its spec says so."""
+    """A candidate's models; None if its spec does not name them."""
     try:
         return {expert["member"]["model"] for expert in row["spec"]["experts"]}
     except (TypeError, KeyError):
@@ -247,17 +247,17 @@ def _models(row: Row) -> set[str] | None:
 
 
 def _of_another(row: Row, known: Mapping[str, Mapping[Any, Row]]) -> list[str]:
-    """Whether an expert is none of its candidate's."""
+    """The fault if an expert's model is not in its candidate."""
     candidate = known["attempts"][row["attempt_id"]]["candidate_id"]
     models = known["candidates"].get(candidate, {}).get("models")
     if models is None or row["model"] in models:
         return []
-    return [f"its model {row['model']} is none of candidate {candidate}"]
+    return [f"its model {row['model']} is not in candidate {candidate}"]
 
 
 def _results(known: Mapping[str, Mapping[Any, Row]]) -> Iterator[Fault]:
-    """References that the schema does not know: a candidate's to the attempt that its result is
-    from, an attempt's to the one that it goes on from."""
+    """Checks references that are not foreign keys: from a candidate to the attempt with its
+    result, and from an attempt to the one that it resumed."""
     attempts = known["attempts"]
     for ident, row in known["candidates"].items():
         final = row["final_attempt"]
@@ -266,21 +266,21 @@ def _results(known: Mapping[str, Mapping[Any, Row]]) -> Iterator[Fault]:
         if final is None:
             yield Fault("candidates", str(ident), "it has a result without an attempt")
         elif attempts.get(final, {}).get("candidate_id") != ident:
-            what = f"its result is of attempt {final}, which is no attempt at it"
+            what = f"its result is from attempt {final}, which is not one of its attempts"
             yield Fault("candidates", str(ident), what)
         elif attempts[final]["outcome"] is None:
-            what = f"its result is of attempt {final}, which has not ended"
+            what = f"its result is from attempt {final}, which has not ended"
             yield Fault("candidates", str(ident), what)
     for ident, row in attempts.items():
         before = row["resumed_from"]
         if before is not None and attempts.get(before, row)["candidate_id"] != row["candidate_id"]:
-            what = f"it goes on from attempt {before}, which is of another candidate"
+            what = f"it resumes attempt {before}, which belongs to another candidate"
             yield Fault("attempts", str(ident), what)
 
 
 def _sequences(known: Mapping[str, Mapping[Any, Row]]) -> Iterator[Fault]:
-    """What is numbered one after another: a search's draws and its controls, a candidate's
-    attempts, an attempt's epochs. Other roles may have gaps, for what a changed template closed."""
+    """Checks consecutive numbers: a search's draws, its controls, a candidate's attempts, an
+    attempt's epochs. Other roles may have gaps, where a changed template closed candidates."""
     drawn: dict[Any, int] = {}
     for ident, row in sorted(known["candidates"].items(), key=lambda item: _place(item[1])):
         if row["role"] not in (Role.SEARCH, Role.CONTROL):
@@ -289,19 +289,19 @@ def _sequences(known: Mapping[str, Mapping[Any, Row]]) -> Iterator[Fault]:
         expected = drawn.get(of, 0)
         drawn[of] = max(expected, _place(row)) + 1
         if row["number"] is not None and row["number"] != expected:
-            what = f"its number is {row['number']}, and {expected} is nobody's"
+            what = f"its number is {row['number']}, but number {expected} is missing"
             yield Fault("candidates", str(ident), what)
     tries: dict[Any, int] = {}
     for ident, row in sorted(known["attempts"].items()):
         of = row["candidate_id"]
         expected = tries[of] = tries.get(of, 0) + 1
         if of is not None and row["number"] is not None and row["number"] != expected:
-            what = f"its number is {row['number']}, and it is attempt {expected} at its candidate"
+            what = f"its number is {row['number']}, but it is attempt {expected} of its candidate"
             yield Fault("attempts", str(ident), what)
     for attempt, number in known["epochs"]:
         last = known["attempts"].get(attempt, {}).get("epochs")
         if last is not None and isinstance(number, int) and not 1 <= number <= last:
-            what = f"its attempt has {last} epochs"
+            what = f"its attempt has only {last} epochs"
             yield Fault("epochs", f"{attempt}/{number}", what)
 
 

@@ -1,4 +1,4 @@
-"""Opening a ledger: what schema it has, and bringing it up to date."""
+"""Opening a ledger: its schema version, and migrations."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def _version(connection: Connection) -> str | None:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if tables:
         raise ProblemError(
-            "this database holds something else than a ledger",
+            "this database is not a ledger",
             where=display_url(connection.engine.url),
             fix="name another file with --db",
         )
@@ -42,13 +42,13 @@ def _version(connection: Connection) -> str | None:
 
 
 def open_ledger(url: URL, *, read_only: bool, create: bool = True, older: bool = False) -> Engine:
-    """An engine on a ledger of the present schema, made or brought up to date for writing.
+    """An engine on a ledger of the current schema; for writing, it is created or migrated.
 
-    Raises ProblemError, and leaves the file as it was, for a database that is no ledger or a
-    newer nas's; for reading also for one that is empty or, unless `older` ones will do, of an older
-    schema; for writing for one that is empty if none is to be made.
+    Raises ProblemError, and leaves the file unchanged, for a database that is not a ledger or was
+    written by a newer nas. For reading, also for an empty one and, unless `older` is set, for an
+    older schema. For writing without `create`, also for an empty one.
     """
-    # Looked at before it is opened for writing: that alone turns a file into a WAL database.
+    # Inspected read-only first: opening for writing alone turns a file into a WAL database.
     there = file_of(url)
     if read_only or not create or (there and there.exists()):
         look = open_engine(url, read_only=True)
@@ -67,9 +67,9 @@ def open_ledger(url: URL, *, read_only: bool, create: bool = True, older: bool =
 
 
 def known_version(engine: Engine) -> str | None:
-    """The schema version, which this nas knows; None for an empty database.
+    """The schema version, if this nas knows it; None for an empty database.
 
-    Raises ProblemError for a newer nas's ledger, and for a database that is not a ledger.
+    Raises ProblemError for a ledger of a newer nas, and for a database that is not a ledger.
     """
     version = schema_version(engine)
     if version is not None and version not in VERSIONS:
@@ -91,14 +91,14 @@ def _empty(url: URL) -> ProblemError:
 
 def _of_older(url: URL, version: str | None) -> ProblemError:
     return ProblemError(
-        f"this ledger is of an older nas (schema {version})",
+        f"this ledger was written by an older nas (schema {version})",
         where=display_url(url),
-        fix=f"bring it up to date with `{command(url, 'doctor', '--migrate')}`",
+        fix=f"migrate it with `{command(url, 'doctor', '--migrate')}`",
     )
 
 
 def lacking(file: Path) -> list[str]:
-    """What a ledger in a file lacks of the tables and columns of its schema version."""
+    """The tables and columns that a ledger file lacks, compared with its schema version."""
     engine = open_engine(database_url(file), read_only=True)
     version = known_version(engine)
     found = _columns(engine)
@@ -119,7 +119,7 @@ def lacking(file: Path) -> list[str]:
 
 
 def _columns(engine: Engine) -> dict[str, list[str]]:
-    """By table, what a database has."""
+    """A database's columns by table."""
     with engine.connect() as connection:
         found = inspect(connection)
         return {
@@ -129,12 +129,12 @@ def _columns(engine: Engine) -> dict[str, list[str]]:
 
 
 def migrate(engine: Engine, to: str = HEAD) -> None:
-    """Brings the schema to a version, from the one before or any earlier one."""
+    """Migrates the schema to a version, from any earlier one."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
-    # A percent sign means something to the parser of this setting.
+    # The config parser interpolates percent signs.
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:  # one process migrates, the others wait for it
         if _version(connection) == to:

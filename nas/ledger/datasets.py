@@ -1,4 +1,4 @@
-"""What the data of a campaign were made of when it began."""
+"""Manifests of the data that campaigns started with."""
 
 import hashlib
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from nas.schema import campaign_config
 
 
 def manifest_of(ledger: Ledger, campaign_id: int) -> str | None:
-    """The manifest that a campaign was begun with; None where none has been kept."""
+    """The manifest that a campaign started with; None if none was recorded."""
     with ledger.session() as session:
         return session.scalar(
             select(m.Dataset.manifest)
@@ -22,7 +22,7 @@ def manifest_of(ledger: Ledger, campaign_id: int) -> str | None:
 
 
 def keep_manifest(ledger: Ledger, campaign_id: int, manifest: str) -> None:
-    """Keeps the first manifest that a campaign gets, and no later one."""
+    """Records a campaign's manifest, unless it already has one."""
     with ledger.session() as session:
         campaign = session.get_one(m.Campaign, campaign_id)
         if campaign.dataset_id is None:
@@ -30,8 +30,8 @@ def keep_manifest(ledger: Ledger, campaign_id: int, manifest: str) -> None:
 
 
 def renew_manifest(ledger: Ledger, campaign_id: int, manifest: str) -> None:
-    """Puts another manifest of the same content, with later times, in place of a campaign's. One
-    that no campaign has any more goes."""
+    """Replaces a campaign's manifest by one of the same content with later file times. The old
+    one is deleted if no campaign uses it any more."""
     with ledger.session() as session:
         campaign = session.get_one(m.Campaign, campaign_id)
         before, campaign.dataset_id = campaign.dataset_id, _kept(session, manifest)
@@ -41,7 +41,7 @@ def renew_manifest(ledger: Ledger, campaign_id: int, manifest: str) -> None:
 
 
 def banks_of(ledger: Ledger, keys: Collection[str]) -> list[str]:
-    """The campaigns that trained experts of these keys for the bank, the earliest first."""
+    """Names of the bank campaigns that trained experts with these keys, oldest first."""
     query = (
         select(m.Campaign)
         .where(m.Campaign.id.in_(select(m.Candidate.campaign_id).where(m.Candidate.key.in_(keys))))
@@ -52,7 +52,7 @@ def banks_of(ledger: Ledger, keys: Collection[str]) -> list[str]:
 
 
 def _kept(session: Session, manifest: str) -> int:
-    """The id of a manifest's row."""
+    """The id of a manifest's row, added if needed."""
     digest = hashlib.sha256(manifest.encode()).hexdigest()
     row = session.scalar(select(m.Dataset).where(m.Dataset.digest == digest))
     if row is None:

@@ -1,4 +1,4 @@
-"""What the rows of each table mean, beyond the types of their cells."""
+"""Consistency checks for the rows of each table, beyond the types of their cells."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ from nas.schema import (
 
 Check = Callable[[Mapping[str, Any]], Iterator[str]]
 _SLACK = 60.0
-"""Seconds that a machine's clock may have been put back meanwhile."""
+"""Seconds by which a clock may have been set back between two events."""
 
 
 def _campaign(row: Mapping[str, Any]) -> Iterator[str]:
@@ -37,9 +37,9 @@ def _campaign(row: Mapping[str, Any]) -> Iterator[str]:
 def _candidate(row: Mapping[str, Any]) -> Iterator[str]:
     candidate = Candidate.model_validate(row["spec"])
     if candidate.key != row["key"]:
-        yield f"its key is {row['key']}, and that of its spec {candidate.key}"
+        yield f"its key is {row['key']}, but its spec has the key {candidate.key}"
     if "+".join(candidate.families) != row["families"]:
-        yield f"its families are {row['families']}, and those of its spec others"
+        yield f"its families are {row['families']}, but its spec has others"
     if row["role"] not in set(Role):
         yield f"there is no role {row['role']!r}"
     yield from _outcome(row)
@@ -56,16 +56,16 @@ def _attempt(row: Mapping[str, Any]) -> Iterator[str]:
 def _epoch(row: Mapping[str, Any]) -> Iterator[str]:
     usage = row["usage"]
     if not all(isinstance(share, int | float) and share >= 0 for share in usage):
-        yield f"usage is {usage!r}, no list of shares"
+        yield f"usage is {usage!r}, not a list of shares"
 
 
 def _probe(row: Mapping[str, Any]) -> Iterator[str]:
     ProfileConditions.model_validate(row["conditions"])
     probe = MemberProfile.model_validate(row["probe"])
     if _digest([row["conditions"], row["probe"]["member"]]) != row["digest"]:
-        yield "its conditions and member are not those of its digest"
+        yield "its conditions and member do not match its digest"
     if probe.member.model != row["model"]:
-        yield f"its model is {row['model']}, and its probe of {probe.member.model}"
+        yield f"its model is {row['model']}, but its profile is of {probe.member.model}"
 
 
 def _event(row: Mapping[str, Any]) -> Iterator[str]:
@@ -73,33 +73,33 @@ def _event(row: Mapping[str, Any]) -> Iterator[str]:
     if row["kind"] == "phase":
         DrawConstraints.model_validate(data["plan"])
         if not all(isinstance(data[name], int) for name in ("number", "drawn")):
-            yield "number or drawn of a phase is no whole number"
+            yield "number or drawn of a phase is not a whole number"
     elif not isinstance(data, dict):
-        yield "its data are no object"
+        yield "its data are not an object"
 
 
 def _screen(row: Mapping[str, Any]) -> Iterator[str]:
     Space.model_validate(row["space"])
     for expert in row["experts"]:
         if not all(isinstance(expert[name], str) for name in ("key", "family", "model")):
-            yield "an expert's key, family or model is no text"
+            yield "an expert's key, family or model is not text"
     ScreenConfig.recorded(row["config"])
 
 
 def _screened(row: Mapping[str, Any]) -> Iterator[str]:
     if row["families"].count("+") != row["members"].count("+"):
-        yield "it has not as many families as members"
+        yield "it has different numbers of families and members"
 
 
 def _environment(row: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(row["data"], dict):
-        yield "its data are no object"
+        yield "its data are not an object"
     yield from _noted_once(row)
 
 
 def _identity(row: Mapping[str, Any]) -> Iterator[str]:
     if not re.fullmatch("[0-9a-f]{32}", row["id"]):
-        yield "its id is not of 32 hexadecimal digits"
+        yield "its id does not consist of 32 hexadecimal digits"
 
 
 def _inputs(row: Mapping[str, Any]) -> Iterator[str]:
@@ -109,16 +109,16 @@ def _inputs(row: Mapping[str, Any]) -> Iterator[str]:
 
 def _dataset(row: Mapping[str, Any]) -> Iterator[str]:
     if hashlib.sha256(row["manifest"].encode()).hexdigest() != row["digest"]:
-        yield "its manifest is not that of its digest"
+        yield "its manifest does not match its digest"
 
 
 def _noted_once(row: Mapping[str, Any]) -> Iterator[str]:
     if _digest(row["data"]) != row["digest"]:
-        yield "its data are not those of its digest"
+        yield "its data do not match its digest"
 
 
 def _digest(data: Any) -> str:
-    """As rows are found by what they hold; as it was written, whatever fields have come since."""
+    """SHA-256 of the data as stored; the models are not used, as they may have new fields."""
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
@@ -132,14 +132,14 @@ def _owner(row: Mapping[str, Any]) -> Iterator[str]:
         try:
             Owner.parse(row["owner"])
         except ValueError:
-            yield f"{row['owner']!r} is no driver"
+            yield f"{row['owner']!r} is not a driver"
 
 
 def _ordered(row: Mapping[str, Any], *names: str) -> Iterator[str]:
     moments = [(name, row[name]) for name in names if row[name] is not None]
     for (first, before), (second, after) in pairwise(moments):
         if after < before - _SLACK:
-            yield f"{second} lies before {first}"
+            yield f"{second} is before {first}"
 
 
 CHECKS: dict[str, Check] = {
@@ -156,4 +156,4 @@ CHECKS: dict[str, Check] = {
     "screened": _screened,
     "screens": _screen,
 }
-"""By table: what contradicts a row whose cells are sound. May raise what a wrong shape raises."""
+"""Consistency checks by table, for rows with valid cells. They may raise on malformed data."""

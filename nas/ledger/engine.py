@@ -1,7 +1,7 @@
-"""Connections to a ledger: SQLite or PostgreSQL, every transaction that writes alone in its turn.
+"""Connections to a ledger: SQLite or PostgreSQL, with one writing transaction at a time.
 
-What a driver reads and then writes must be one step even when several drivers share a campaign:
-a writer holds the whole ledger from its transaction's begin. Its transactions take milliseconds.
+A driver's read followed by a write must be atomic even when several drivers share a campaign. So a
+writer locks the whole ledger from the start of its transaction, which takes milliseconds.
 """
 
 import os
@@ -17,15 +17,16 @@ from nas.ledger.address import absent, file_of
 from nas.schema import ProblemError
 
 LOCK_WAIT_SECONDS = 1.0
-"""How long one try to begin a transaction waits for others; who waits longer tries again."""
+"""Seconds that one attempt to begin a transaction waits for a lock; the caller may try again."""
 _ADVISORY_LOCK = 7_462_001
-"""PostgreSQL's name for a ledger's one writer."""
+"""Id of the PostgreSQL advisory lock that a ledger's single writer holds."""
 
 
 def open_engine(url: URL, *, read_only: bool) -> Engine:
-    """An engine whose every connection is set up alike; no connection is made yet.
+    """An engine with identical settings on every connection; it does not connect yet.
 
-    Raises ProblemError where its driver is not installed, and for reading where there is no file.
+    Raises ProblemError if the database driver is not installed. With `read_only`, raises
+    UsageError if the file does not exist.
     """
     file = file_of(url)
     if file is not None:
@@ -49,7 +50,7 @@ def _sqlite(url: URL, file: Path, read_only: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _: object) -> None:
-        # The driver's own BEGIN comes too late to make a read-then-write atomic.
+        # The driver's own BEGIN comes too late for an atomic read and write.
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys = ON")
         if read_only:
@@ -66,16 +67,16 @@ def _sqlite(url: URL, file: Path, read_only: bool) -> Engine:
 
 
 def _unchanging(path: Path) -> bool:
-    """Whether a database lies where nobody here may write, and was closed by its last writer.
+    """Whether a database lies in a folder without write access, and its last writer closed it.
 
-    A WAL database wants a file beside it even to be read: where that cannot be made, SQLite
-    reads the file alone if it is told that nothing changes.
+    Even reading a WAL database needs a second file beside it. If that file cannot be made, SQLite
+    reads the database only in immutable mode.
     """
     return not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
 
 
 def _postgresql(url: URL, read_only: bool) -> Engine:
-    # A connection a transaction: none goes stale while a trial trains, and none is left open.
+    # One connection per transaction: none goes stale or stays open while a trial trains.
     if read_only:
         return create_engine(
             url,

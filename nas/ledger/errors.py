@@ -1,4 +1,4 @@
-"""What a database driver raises, in plain words."""
+"""Translation of database errors into plain messages with a remedy."""
 
 import errno
 import shlex
@@ -21,11 +21,11 @@ _DAMAGED = (
     *("malformed", "could not decode", "json cannot hold"),
     *("no such table", "no such column"),
 )
-"""Signs of it in a driver's message; the second of a text that is no UTF-8."""
+"""Signs of damage in a driver's message; "could not decode" means text that is not UTF-8."""
 
 
 class DamagedError(ProblemError):
-    """What lies in the database is not what was written."""
+    """The database contains data that nas cannot have written."""
 
 
 _LOCKED = ("locked", "lock timeout")
@@ -71,7 +71,7 @@ _SIGNS = (
     *(
         (
             sign,
-            "the database server lets nobody in",
+            "the database server refuses the login",
             "check the user, password and database name in --db",
         )
         for sign in ("authentication failed", 'role "', 'database "', "no password")
@@ -79,22 +79,22 @@ _SIGNS = (
     (
         "connection",
         "the database server does not answer",
-        "check that it runs, and the host and port in --db; `{resume}` goes on",
+        "check that it runs, and the host and port in --db; then continue with `{resume}`",
     ),
 )
-"""Sign in the driver's message, what it means, what to do; the first that fits is told."""
+"""(sign in the driver's message, meaning, remedy); the first match is reported."""
 
 
 def recover(url: URL) -> str:
-    """What to do about a damaged ledger."""
+    """The remedy for a damaged ledger."""
     rescue = shlex.join(("sqlite3", display_url(url), ".recover"))
     doctor = command(url, "doctor")
-    return f"go back to a backup, or try `{rescue}`; `{doctor}` tells all it finds"
+    return f"restore a backup, or try `{rescue}`; `{doctor}` lists all damage"
 
 
 @contextmanager
 def translate_errors(url: URL) -> Iterator[None]:
-    """Turns what a database driver raises into a ProblemError that says what to do."""
+    """Turns database errors into a ProblemError with a remedy."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
@@ -124,8 +124,8 @@ _OF_WHAT_IS_READ = (
 
 @contextmanager
 def write_errors(file: Path, *, copying: bool = False) -> Iterator[None]:
-    """Turns what SQLite raises of a file that a person wants written into an OSError of that, as
-    for any other output. While `copying`, what is wrong with the source stays as it is."""
+    """Turns SQLite's errors about an output file into an OSError for that file. While `copying`,
+    errors from reading the source are passed on unchanged."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
@@ -137,9 +137,10 @@ def write_errors(file: Path, *, copying: bool = False) -> Iterator[None]:
 
 
 def retry_while_locked(work: Callable[[], T], patience: Callable[[float], bool]) -> T:
-    """What `work` gives, tried again while another program keeps the ledger locked.
+    """The result of `work`, tried again while another program keeps the ledger locked.
 
-    `patience` is told the seconds waited so far and says whether to go on waiting.
+    `patience` maps the seconds waited so far to whether to keep waiting; when it returns False,
+    the OperationalError is raised.
     """
     begun = awake()
     while True:

@@ -1,4 +1,4 @@
-"""What a driver writes beside candidates: rungs, events, the campaign's state."""
+"""A driver's writes about a campaign other than candidates: rungs, events, state."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from nas.schema import DrawConstraints, Role
 
 
 class CampaignEvents:
-    """One driver's hold on one campaign, and the small things it writes there."""
+    """One driver's access to one campaign, for rungs, events and state."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class CampaignEvents:
         self.lease_seconds = lease_seconds
 
     def rung_values(self, rung: int, but: LeasedCandidate) -> list[float]:
-        """Values the other candidates of this campaign's search had at a rung."""
+        """Values at a rung of all candidates of this campaign's search except `but`."""
         with self.ledger.session() as session:
             return list(
                 session.scalars(
@@ -50,7 +50,7 @@ class CampaignEvents:
             )
 
     def decided(self, claim: LeasedCandidate, rung: int) -> bool | None:
-        """Whether a candidate was promoted at a rung; None if it has not been there."""
+        """Whether a candidate was promoted at a rung; None if it has not reached it."""
         with self.ledger.session() as session:
             row = session.get(m.Rung, (claim.id, rung))
             return None if row is None else row.promoted
@@ -58,7 +58,7 @@ class CampaignEvents:
     def put_rung(
         self, claim: LeasedCandidate, rung: int, epoch: int, value: float, promoted: bool
     ) -> None:
-        """Records a candidate's value at a rung and what was decided."""
+        """Records a candidate's value at a rung and whether it was promoted."""
         with self.ledger.session() as session:
             session.merge(
                 m.Rung(
@@ -67,18 +67,18 @@ class CampaignEvents:
             )
 
     def event(self, kind: str, **data: Any) -> None:
-        """Notes something for the campaign's owner."""
+        """Records an event of the campaign."""
         with self.ledger.session() as session:
             session.add(m.Event(campaign_id=self.campaign_id, at=time.time(), kind=kind, data=data))
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """What was noted of one kind, oldest first."""
+        """Data of all events of one kind, oldest first."""
         with self.ledger.session() as session:
             return self._events(session, kind)
 
     def begin_phase(self, plan: DrawConstraints) -> int:
-        """The number of the phase this plan is drawn in: the last one's, if its plan is the same,
-        or that of a new one, noted with the number of draws made before it."""
+        """The number of the phase with these draw constraints. It is the last phase's if the
+        constraints are unchanged; otherwise a new phase is recorded with the draws before it."""
         with self.ledger.session() as session:
             past = self._events(session, "phase")
             number = phase_of(past, plan)
@@ -96,13 +96,13 @@ class CampaignEvents:
             return number
 
     def set_state(self, state: str) -> None:
-        """`running`, `stopped` or `done`; a sign of life too."""
+        """Sets `running`, `stopped` or `done`; also counts as a sign of life."""
         with self.ledger.session() as session:
             row = session.get_one(m.Campaign, self.campaign_id)
             row.state, row.heartbeat_at = state, time.time()
 
     def environment(self, data: dict[str, Any]) -> int:
-        """The id of an environment, recorded once."""
+        """The id of an environment; it is recorded only once."""
         with self.ledger.session() as session:
             return get_or_create(session, m.Environment, data)
 
@@ -113,7 +113,7 @@ class CampaignEvents:
         return list(session.scalars(query.order_by(m.Event.id)))
 
     def folder(self, key: str, attempt: int) -> Path:
-        """An attempt's own folder, by what it is and not by what a row says of it: see
+        """An attempt's folder, computed from its ids and not read from a row: see
         `Ledger.attempt_folder`."""
         return self.ledger.attempt_folder(self.campaign_id, key, attempt)
 
@@ -135,8 +135,8 @@ class CampaignEvents:
 
 
 def phase_of(past: Sequence[dict[str, Any]], plan: DrawConstraints) -> int:
-    """The number of the phase a plan is drawn in, after these: the last one's, if its plan is the
-    same, or else the next."""
+    """The number of the phase with these draw constraints, given the past phases: the last one's
+    if the constraints are unchanged, otherwise the next."""
     same = past and past[-1]["plan"] == plan.model_dump(mode="json")
     return len(past) - 1 if same else len(past)
 
@@ -144,7 +144,7 @@ def phase_of(past: Sequence[dict[str, Any]], plan: DrawConstraints) -> int:
 def get_or_create(
     session: Session, table: type[m.Environment] | type[m.DatasetInfo], data: dict[str, Any]
 ) -> int:
-    """The id of the row that holds `data`, added if there was none."""
+    """The id of the row with this data, added if there is none."""
     digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
     found = session.scalar(select(table.id).where(table.digest == digest))
     if found is not None:

@@ -1,9 +1,9 @@
 """The folder of a ledger's files: checkpoints, weights, the bank. Each ledger has its own.
 
-A marker in the folder names the ledger by the id that stands in its database, and by its file: of
-copies, which have one id, the folder is that one's which has claimed it, as long as it is there. So
-two ledgers never share one, whatever they are called and whichever links lead to it, and a ledger
-may be moved, renamed or copied: with its folder it keeps its files, without it begins with none.
+A marker file in the folder names its ledger, by the id in the database and by its file. Copies of a
+ledger share an id; the folder belongs to the copy that claimed it, as long as that copy exists. So
+two ledgers never share a folder, whatever their names and links. A ledger may be moved, renamed or
+copied: it keeps its files if its folder comes along, and otherwise starts without files.
 """
 
 import re
@@ -26,21 +26,21 @@ from nas.ledger.folder_marker import (
 from nas.schema import ProblemError
 
 _BANK = "bank"
-"""The folder of the bank, whose entries have candidates' keys."""
+"""The bank's folder; its entries are named by candidates' keys."""
 OLD_NAME = "runs.files"
-"""Where a ledger on a server had its files, whichever it was."""
+"""The former files folder of every ledger on a server."""
 _ABANDONED_SECONDS = 3600.0
-"""After so long nobody still writes a marker: another driver may begin beside this one."""
+"""Age of a temporary file after which its writer, perhaps another driver, must be gone."""
 
 Owned = Callable[[], set[tuple[str, str]]]
-"""(campaign, key) of all candidates in a ledger, as folders are named; empty before any."""
+"""Returns (campaign, key) of all candidates in a ledger, as folders are named."""
 
 
 class FilesFolder:
-    """Finds a ledger's folder, and makes it.
+    """Finds or makes a ledger's files folder.
 
-    `path`: the ledger's file; None for a server's database, whose folder lies where a driver is
-    started. `name`: the file's name or the database's.
+    `path`: the ledger's file; None for a database on a server, whose folder lies in the driver's
+    working directory. `name`: the name of the file or of the database.
     """
 
     def __init__(self, path: Path | None, name: str, ident: str, owned: Owned) -> None:
@@ -52,16 +52,16 @@ class FilesFolder:
             self._places = [Path.cwd() / f"{word}.{ident[:8]}.files"]
             self._old = Path.cwd() / OLD_NAME
         else:
-            # By whatever link it is reached, it is one ledger.
+            # One ledger, whichever link leads to it.
             self._path = path.resolve()
             self._marker = Marker(ident, self._path.name, str(self._path))
             self._places = places(self._path, ident)
             self._old = self._path.with_suffix(".files")
 
     def find(self) -> Path:
-        """The folder, whether or not it is there.
+        """The folder, which need not exist.
 
-        Raises ProblemError where something else has its name.
+        Raises ProblemError if something else has its name.
         """
         ours = filter(self._is_ours, self._places)
         if found := sorted(ours, key=lambda place: read_marker(place) != self._marker):
@@ -75,7 +75,7 @@ class FilesFolder:
         raise _taken(place, marker)
 
     def claim(self) -> Path:
-        """The folder, made if it is not there, and marked. Raises as `find` does."""
+        """The folder, made if needed and marked as this ledger's. Raises as `find` does."""
         folder = self.find()
         folder.mkdir(parents=True, exist_ok=True)
         if read_marker(folder) != self._marker:
@@ -84,9 +84,9 @@ class FilesFolder:
         return folder
 
     def adopt(self) -> None:
-        """Takes over what an older nas, which had no markers, left for this ledger.
+        """Takes over the unmarked folder that an older nas left for this ledger.
 
-        Its folder may have been others' too: what is not this ledger's stays.
+        Several ledgers may have shared it: files of other ledgers stay where they are.
         """
         old, new = self._old, self._places[0]
         if not old.is_dir() or read_marker(old) or any(map(self._is_ours, self._places)):
@@ -103,7 +103,7 @@ class FilesFolder:
                 place = new / folder.relative_to(old)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 folder.rename(place)
-                with suppress(OSError):  # others' are in it
+                with suppress(OSError):  # it contains other ledgers' files
                     folder.parent.rmdir()
             with suppress(OSError):
                 old.rmdir()
@@ -111,7 +111,7 @@ class FilesFolder:
 
     def _is_ours(self, folder: Path) -> bool:
         marker = read_marker(folder)
-        # A copy of a ledger has its id, and may have a name or a link that gives the same folder.
+        # A copy of a ledger has the same id, and its name or a link may lead to the same folder.
         return (
             marker is not None
             and marker.ledger == self._marker.ledger
@@ -119,22 +119,22 @@ class FilesFolder:
         )
 
     def _others(self, folder: Path, marker: Marker) -> bool:
-        """Whether another ledger, which is there, has this folder."""
+        """Whether another existing ledger has this folder."""
         if self._path is None:
             return False
         other = holder(folder, marker)
         return other is not None and not other.samefile(self._path)
 
     def _belongs(self, folder: Path) -> bool:
-        """Whether what lies in a folder without a marker is this ledger's."""
+        """Whether an unmarked folder contains files of this ledger."""
         owned = self._owned()
         found = {(path.parent.name, path.name) for path in folder.glob("*/*") if _key(path)}
         return bool(found & (owned | {(_BANK, key) for _, key in owned}))
 
 
 def check_free(path: Path) -> None:
-    """Raises ProblemError where a ledger that is yet to be made would meet another's files, and
-    UsageError where there is no folder for it."""
+    """Raises ProblemError if a new ledger at `path` would get a folder with another's files, and
+    UsageError if its parent folder does not exist."""
     check_parent(path)
     folder = usual(path.resolve())
     marker = read_marker(folder)
@@ -149,7 +149,7 @@ def _empty(folder: Path) -> bool:
 
 
 def _folder(root: Path, *names: str) -> Path | None:
-    """A folder below another; None where there is none, or the way leads elsewhere."""
+    """A folder below `root`; None if it does not exist or the path leads elsewhere."""
     try:
         folder = contained(root, *names)
     except ProblemError:
@@ -163,19 +163,19 @@ def _key(path: Path) -> bool:
 
 def _taken(folder: Path, marker: Marker | None) -> ProblemError:
     away = shlex.join(["mv", str(folder), f"{folder}.old"])
-    fix = f"move them away (`{away}`), or name this ledger otherwise with --db"
-    whose = "no ledger's that says so"
+    fix = f"move them away (`{away}`), or choose another name for this ledger with --db"
+    whose = "no known ledger"
     if marker is not None and (ledger := ledger_beside(folder, marker.ledger)):
-        whose = f"{ledger.name}'s, another ledger's"
+        whose = f"{ledger.name}, another ledger,"
         home = usual(ledger)
         if home.exists():
-            fix = f"move them away (`{away}`): their place is {home.name}, once that is free"
+            fix = f"move them away (`{away}`): they belong in {home.name}, once that is free"
         else:
-            fix = f"`{shlex.join(['mv', str(folder), str(home)])}` gives them back to it"
+            fix = f"`{shlex.join(['mv', str(folder), str(home)])}` returns them to it"
     elif marker is not None:
-        whose = f"another ledger's, which was called {marker.name}"
+        whose = f"another ledger, formerly called {marker.name},"
     return ProblemError(
-        f"the files in this folder are {whose}, and would be mixed with this one's",
+        f"the files in this folder belong to {whose} and would be mixed with this one's",
         where=str(folder),
         fix=fix,
     )

@@ -1,4 +1,4 @@
-"""The file in a files folder that says which ledger it is of, and whether that one still has it."""
+"""The marker file in a files folder: which ledger owns it, and whether that ledger still exists."""
 
 import json
 import os
@@ -18,22 +18,22 @@ MARKER = "ledger.json"
 
 @dataclass(frozen=True)
 class Marker:
-    """Which ledger a folder is of."""
+    """The ledger that owns a folder."""
 
     ledger: str
-    """The id that stands in its database."""
+    """The ledger's id, as in its database."""
     name: str
-    """Its file's name, or the database's on a server."""
+    """The name of its file, or of its database on a server."""
     path: str = ""
-    """Where that file was when it last claimed the folder, over no link; empty on a server and
-    where an older nas wrote the marker."""
+    """The resolved path of that file when it last claimed the folder. Empty on a server, and in a
+    marker of an older nas."""
 
 
 def read_marker(folder: Path) -> Marker | None:
-    """A folder's marker; None where there is none. Raises ProblemError for one that is not."""
+    """A folder's marker; None if it has none. Raises ProblemError for an invalid marker."""
     path = folder / MARKER
     try:
-        # Over no link, and not into what never ends.
+        # No links, and no special files, which may be endless.
         if not stat.S_ISREG(contained(folder, MARKER).lstat().st_mode):
             raise _unreadable(path)
         with path.open("rb") as file:
@@ -47,7 +47,7 @@ def read_marker(folder: Path) -> Marker | None:
 
 
 def write_marker(folder: Path, marker: Marker) -> None:
-    """Marks a folder. Raises ProblemError where its marker is a link."""
+    """Marks a folder. Raises ProblemError if its marker is a link."""
     known = {"ledger": marker.ledger, "name": marker.name, "path": marker.path}
     write_text(contained(folder, MARKER), f"{json.dumps(known, indent=1)}\n")
 
@@ -58,30 +58,30 @@ def usual(path: Path) -> Path:
 
 
 def places(path: Path, ident: str) -> list[Path]:
-    """Where the ledger in a file may have its folder: the usual one first, and one for where that
-    is another's."""
+    """Possible folders of the ledger in a file: the usual one, and an alternative for when another
+    ledger has that."""
     return [usual(path), path.with_name(f"{path.name}.{ident[:8]}.files")]
 
 
 def holder(folder: Path, marker: Marker) -> Path | None:
-    """The ledger that a marker names, where it still is and still has this folder.
+    """The ledger that a marker names, if it exists and still has this folder; else None.
 
-    The folder may be a link, and the ledger lie beside another link to it.
+    The folder may be a link, and the ledger may lie beside another link to it.
     """
     try:
         path = Path(marker.path) if marker.path else folder.with_name(marker.name)
         has_it = path.is_file() and any(
             place.is_dir() and place.samefile(folder) for place in places(path, marker.ledger)
         )
-    except (OSError, ValueError):  # a name that can be nobody's, or a folder that is closed to us
+    except (OSError, ValueError):  # an invalid name, or a folder without access
         return None
     return path if has_it and ident_of(path) in (marker.ledger, None) else None
 
 
 def ident_of(path: Path) -> str | None:
-    """The id of the ledger in a file; empty for what is none, None where it cannot be told."""
-    # By SQLite, which keeps this process's locks on the file, and without its log, of which nothing
-    # is left beside it then.
+    """The id of the ledger in a file; empty if it is not a ledger, None if it cannot be read."""
+    # SQLite opens it: otherwise this process would lose its locks on the file. Immutable mode
+    # leaves no log file behind.
     where = f"file:{quote(os.fsencode(path))}?immutable=1"
     try:
         with closing(sqlite3.connect(where, uri=True)) as connection:
@@ -93,7 +93,7 @@ def ident_of(path: Path) -> str | None:
 
 
 def ledger_beside(folder: Path, ident: str) -> Path | None:
-    """A ledger of that id that lies beside a folder, whatever it is called now."""
+    """The ledger with this id beside a folder, whatever its name now; None if there is none."""
     try:
         there = sorted(folder.parent.iterdir())
     except OSError:
@@ -104,7 +104,7 @@ def ledger_beside(folder: Path, ident: str) -> Path | None:
 
 def _unreadable(path: Path) -> ProblemError:
     return ProblemError(
-        "this file does not say which ledger the folder is of",
+        "this file does not name the ledger that owns the folder",
         where=str(path),
-        fix="take it from a copy; or move the folder away",
+        fix="restore it from a copy, or move the folder away",
     )

@@ -1,13 +1,13 @@
-"""The ledger as tidy pandas DataFrames: one row a thing, columns whose names do not change.
+"""The ledger as tidy pandas DataFrames; their column names are stable.
 
-In every frame: accuracies, shares and rates in [0, 1]; losses and entropies in nats; lengths in
-seconds; sizes in bytes; times are UTC timestamps; a figure that was not measured is missing
-(NaN, NaT or <NA>), never 0. Columns `gate_<name>` hold a candidate's value on each of its space's
-other axes, such as `gate_mixing`. An empty ledger gives empty frames with the same columns and
-dtypes. Rendered code and tracebacks are not in the frames: `nas show` prints them.
+Units in every frame: accuracies, shares and rates in [0, 1]; losses and entropies in nats;
+durations in seconds; sizes in bytes; times are UTC timestamps. A value that was not measured is
+missing (NaN, NaT or <NA>), never 0. Columns `gate_<name>` contain a candidate's choice on each
+further axis of its space, such as `gate_mixing`. An empty ledger gives empty frames with the same
+columns and dtypes. Rendered code and tracebacks are not in the frames: `nas show` prints them.
 
 Identifiers: `campaign` is a campaign's name, `key` a candidate's hash (unique within a campaign),
-`candidate` its row and `attempt` an attempt's row, both unique in the ledger.
+`candidate` and `attempt` are row ids, unique in the ledger.
 """
 
 import gc
@@ -40,11 +40,11 @@ _SHARED: dict[str, Any] = {
 
 
 def campaigns(ledger: LedgerBase) -> pd.DataFrame:
-    """One row a campaign, oldest first.
+    """One row per campaign, oldest first.
 
-    `campaign`; `state` (running, stopped, done); `space`, `dataset`, `sampler`, `seed`: what was
-    asked; `budget_seconds` and `trials`, missing where not limited; `worked_seconds`, over all
-    resumes; `created_at`; `heartbeat_at`, when a driver last gave a sign of life.
+    `campaign`; `state` (running, stopped, done); `space`, `dataset`, `sampler`, `seed`: the
+    configuration; `budget_seconds` and `trials`: the limits, missing if there are none;
+    `worked_seconds`, over all resumes; `created_at`; `heartbeat_at`: a driver's last sign of life.
     """
     with ledger.session() as session:
         rows = session.scalars(select(m.Campaign).order_by(m.Campaign.id)).all()
@@ -61,16 +61,16 @@ def _campaign(row: CampaignRecord) -> tuple[object, ...]:
 
 
 def candidates(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
-    """One row a candidate, of one campaign or of all, in the order they were drawn.
+    """One row per candidate, of one campaign or of all, in the order of drawing.
 
     `candidate`, `campaign`, `key`; `base_key`: the key of the same candidate with the lowest
-    replicate number; `role` (search, control, confirm); `number`: its place in its role's
+    replicate number; `role` (search, control, confirm); `number`: its position in its role's
     sequence, from 0; `phase`; `replicate`; `families` and `members`: `a+b+c+d`, sorted by family;
     `template`, `dataset`, `image_size` (pixels), `planned_epochs`; `outcome`: the final one,
     missing while the candidate is open; `val_acc`: its final validation accuracy; `params`,
-    `macs` (of one image, forward), `memory_bytes` (of one training step): estimates from probes;
-    `attempts`: how many so far; `deaths`: how many of them died with their process while their
-    driver lived; `drawn_at`, `finished_at`; `final_attempt`: the attempt its result came from;
+    `macs` (one image, forward pass), `memory_bytes` (one training step): estimates from member
+    profiles; `attempts`: their number so far; `deaths`: attempts whose process died while their
+    driver lived; `drawn_at`, `finished_at`; `final_attempt`: the attempt with its result;
     `gate_<name>`.
     """
     mine = _of(ledger, campaign)
@@ -79,19 +79,20 @@ def candidates(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
 
 
 def attempts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
-    """One row an attempt, of one campaign or of all, oldest first, with its candidate's columns.
+    """One row per attempt, of one campaign or of all, oldest first, with its candidate's columns.
 
     `attempt`, `candidate`, `campaign`, `key`, `base_key`, `role`, `number`, `phase`, `replicate`,
     `families`, `members`; `attempt_number`: counts a candidate's attempts from 1; `final`: True
-    where the candidate's result came from it; `outcome`: missing while it runs; `stage`, `message`:
-    where and why it failed; `epochs` trained, of `planned_epochs`; `val_acc`, `val_loss`,
-    `test_acc`; `uniform_val_acc`, `uniform_test_acc`: of the unweighted mean of the experts;
-    `oracle_val_acc`, `oracle_test_acc`: share of images that any expert gets right; `val_images`,
-    `test_images`: how many; `seconds`: wall time in its worker; `peak_memory_bytes`; `params`:
-    measured, or else the estimate; `macs`, `memory_bytes`: estimates; `rung`: where it was pruned;
-    `dataset`, `image_size`; `device`, `memory_fraction` (share of a GPU), `micro_batches`;
-    `environment`: a row of versions; `resumed_from`: the attempt it went on from; `folder`, and
-    `weights`: a file in it; `started_at`, `ended_at`; `gate_<name>`.
+    for the attempt with the candidate's result; `outcome`: missing while it runs; `stage`,
+    `message`: where and why it failed; `epochs` trained, out of `planned_epochs`; `val_acc`,
+    `val_loss`, `test_acc`; `uniform_val_acc`, `uniform_test_acc`: of the experts' unweighted mean;
+    `oracle_val_acc`, `oracle_test_acc`: share of images that at least one expert classifies
+    correctly; `val_images`, `test_images`: their numbers; `seconds`: wall time in its worker;
+    `peak_memory_bytes`; `params`: measured, or else the estimate; `macs`, `memory_bytes`:
+    estimates; `rung`: the rung that pruned it; `dataset`, `image_size`; `device`,
+    `memory_fraction` (share of a GPU), `micro_batches`; `environment`: id of a record of versions;
+    `resumed_from`: the attempt whose checkpoint it started from; `folder`, and `weights`: a file
+    in it; `started_at`, `ended_at`; `gate_<name>`.
     """
     a = m.Attempt
     special = {
@@ -100,7 +101,7 @@ def attempts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
         "params": func.coalesce(a.params, m.Candidate.params),
         "macs": m.Candidate.macs,
         "memory_bytes": m.Candidate.memory_bytes,
-        # Computed as `Ledger.attempt_folder` does; what a row says of it is not believed.
+        # Computed as in `Ledger.attempt_folder`; the stored folder is not trusted.
         "folder": cast(m.Candidate.campaign_id, Text)
         + ("/" + m.Candidate.key + "/")
         + cast(a.id, Text),
@@ -114,7 +115,7 @@ def attempts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     query = _select(a, plain, special).join(m.Candidate, m.Candidate.id == a.candidate_id)
     with ledger.session() as session, gc_paused():
         frame = c.frame(_rows(session, _mine(query, mine).order_by(a.id)), plain)
-    of = candidates(ledger, campaign).set_index("candidate")  # no fewer than the attempts are of
+    of = candidates(ledger, campaign).set_index("candidate")  # read later: it has them all
     gates = [name for name in of.columns if name.startswith("gate_")]
     known = [*(name for name in c.ATTEMPTS if name not in frame), *gates]
     return frame.join(of[known], on="candidate")[[*c.ATTEMPTS, *gates]]
@@ -123,10 +124,10 @@ def attempts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
 def epochs(
     ledger: LedgerBase, campaign: str | None = None, columns: Collection[str] | None = None
 ) -> pd.DataFrame:
-    """One row an epoch of an attempt, in order; only some columns, where they are named.
+    """One row per epoch of an attempt, in order; only the named `columns`, if given.
 
-    `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `epoch`: counts from 1, over
-    resumes; `train_loss`: the whole objective; `balance_loss`: its load-balancing part, unweighted;
+    `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `epoch`: counts from 1, across
+    resumes; `train_loss`: the whole objective; `balance_loss`: its load-balancing term, unweighted;
     `train_acc`, `val_loss`, `val_acc`; `lr`, `gate_lr`; `temperature` of the gate;
     `gate_entropy`: mean over validation, between 0 and ln E; `usage`: a list, the mean gate weight
     of each expert in the order of `families`; `images_per_second`, `seconds`, `peak_memory_bytes`.
@@ -136,22 +137,22 @@ def epochs(
 
 
 def experts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
-    """One row an expert inside a mixture that was trained to its end.
+    """One row per expert inside a mixture that was trained to its end.
 
     `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `final`: as in `attempts`;
-    `position`: its place among the experts, from 0; `family`, `model`; `val_acc`, `test_acc`: of
+    `position`: its index among the experts, from 0; `family`, `model`; `val_acc`, `test_acc`: of
     its own logits, inside the mixture; `usage`: its mean gate weight on validation.
     """
     return _of_attempts(ledger, campaign, m.Expert, c.EXPERTS, m.Expert.position)
 
 
 def probes(ledger: LedgerBase) -> pd.DataFrame:
-    """One row a cached pre-flight of a member under one set of conditions.
+    """One row per cached profile of a member under one set of conditions.
 
-    `model` and `args` (JSON): the member; `ok`, and `problem` where not; `image_size` (pixels),
+    `model` and `args` (JSON): the member; `ok`, and `problem` if not; `image_size` (pixels),
     `channels`, `num_classes`, `torch`, `timm`, `device`, `precision`, `memory_format`: the
-    conditions; `params`; `buffers_bytes`; `macs` and `saved_bytes` (kept from forward to backward):
-    of one image; `seconds`: one training step of `batch` images; `probed_at`.
+    conditions; `params`; `buffers_bytes`; `macs` and `saved_bytes` (kept from forward to backward)
+    for one image; `seconds`: one training step of `batch` images; `probed_at`.
     """
 
     def cells(row: m.MemberProfile) -> list[Any]:
@@ -168,10 +169,10 @@ def probes(ledger: LedgerBase) -> pd.DataFrame:
 
 
 def events(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
-    """One row an event a campaign noted for its owner, oldest first.
+    """One row per event of a campaign, oldest first.
 
-    `campaign`; `at`; `kind`: `benched`, `phase` and others; `family`: where it is about one;
-    `data`: all that was noted, a dict.
+    `campaign`; `at`; `kind`: `benched`, `phase` and others; `family`: if the event is about one;
+    `data`: all recorded details, a dict.
     """
     e = m.Event
     query = select(m.Campaign.name, e.at, e.kind, e.data)
@@ -182,7 +183,7 @@ def events(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
 
 
 def _of(ledger: LedgerBase, campaign: str | None) -> ColumnElement[bool]:
-    """The condition that a row is of this campaign; ProblemError if there is no such campaign."""
+    """The condition that selects a campaign's rows; ProblemError if there is no such campaign."""
     return true() if campaign is None else m.Campaign.id == ledger.campaign(campaign).id
 
 
@@ -209,7 +210,7 @@ def _of_attempts(
     mine = _of(ledger, campaign)
     own = {"attempt": "int"} | {n: kind for n, kind in columns.items() if n not in _SHARED}
     common = {"attempt": "int"} | {n: kind for n, kind in columns.items() if n in _SHARED}
-    # What the rows of one attempt have in common is read once, not once a row.
+    # Columns shared by all rows of an attempt are read once per attempt.
     read = {n: cast(getattr(table, n), Text) for n, kind in own.items() if kind == "any"}
     query = (
         _select(table, own, {**read, "attempt": table.attempt_id})
@@ -259,15 +260,15 @@ def _candidates(session: Session, mine: ColumnElement[bool]) -> pd.DataFrame:
 
 
 def _rows(session: Session, query: Select[Any]) -> Sequence[Row[Any]]:
-    """Rows of plain columns, without the ORM's way round for each."""
+    """Rows of plain columns, without the ORM's overhead."""
     return session.connection().execute(query).all()
 
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Without garbage collection, which walks a growing heap again and again: half the time.
+    """Pauses garbage collection, which would scan a growing heap repeatedly: half the time.
 
-    Rows form no cycles; they are freed by their counts.
+    Rows form no cycles, so reference counting frees them.
     """
     was = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Candidates between the ledger's rows and the campaign's nouns."""
+"""Conversion of ledger rows to and from the campaign's candidates and leases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from nas.schema import DRIVER, MEMORY_OF_OTHERS, Assignment, Candidate, Cost, Ro
 
 @dataclass(frozen=True)
 class NewCandidate:
-    """A candidate on its way into the ledger."""
+    """A candidate to be added to the ledger."""
 
     candidate: Candidate
     code: str
@@ -21,16 +21,16 @@ class NewCandidate:
 
 @dataclass(frozen=True)
 class PreviousAttempt:
-    """A previous attempt at a candidate, whose checkpoint may be gone on from."""
+    """A previous attempt at a candidate, whose checkpoint may be resumed."""
 
     attempt: int
     kept: bool = False
-    """Whether it was stopped after an epoch, and so left one."""
+    """Whether it was stopped after an epoch and so left a checkpoint."""
 
 
 @dataclass(frozen=True)
 class LeasedCandidate:
-    """A candidate this driver holds the lease of."""
+    """A candidate whose lease this driver holds."""
 
     id: int
     role: Role
@@ -40,43 +40,43 @@ class LeasedCandidate:
     cost: Cost | None
     micro_batches: int = 1
     deaths: int = 0
-    """Attempts that died with their process, at work, while their driver lived."""
+    """Attempts whose process died while training, although their driver lived."""
     unbegun: int = 0
-    """Attempts of this driver whose process died before it had begun."""
+    """Attempts of this driver whose process died before the attempt began."""
     setbacks: int = 0
-    """Attempts in a row that were lost with their driver before they got any further."""
+    """Consecutive attempts that were lost with their driver before making progress."""
     earlier: tuple[PreviousAttempt, ...] = field(default=())
     """Newest first."""
     outgrown: float = 0.0
-    """The largest share of a GPU that was too small for it."""
+    """The largest share of a GPU that was too small for it; 0 if none was."""
 
     @property
     def suspect(self) -> bool:
-        """Whether its end may be of its own making: what it takes down with it tells, if nothing
-        else runs beside it."""
+        """Whether the candidate may have caused its own failures. It then runs alone, so that a
+        further crash can be attributed to it."""
         return self.deaths > 0 or self.setbacks > 1
 
 
 def assignment_of(spec: dict[str, Any]) -> Assignment:
-    """Straight from the JSON: thousands of rows are read when a campaign is resumed."""
+    """Parses only the JSON needed: a resumed campaign reads thousands of rows."""
     picks = [[e["family"], e["member"]["model"]] for e in spec["experts"]]
     return Assignment.from_json({"picks": picks, "choices": spec["choices"]})
 
 
 def candidate_of(row: m.Candidate) -> Candidate:
-    """What a row says is trained under its key. Raises DamagedError where that is another
-    candidate's key: a result would be recorded of what never ran."""
+    """The candidate in a row. Raises DamagedError if its key differs from the row's: the result
+    would be recorded for a model that never ran."""
     candidate = Candidate.model_validate(row.spec)
     if candidate.key != row.key:
         raise DamagedError(
-            f"candidate {row.id} is damaged: its key is {row.key}, and that of its spec"
+            f"candidate {row.id} is damaged: its key is {row.key}, but its spec has the key"
             f" {candidate.key}"
         )
     return candidate
 
 
 def lease_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> LeasedCandidate:
-    """A leased row, with its attempts newest first."""
+    """A leased row as a LeasedCandidate; `attempts` are newest first."""
     return LeasedCandidate(
         id=row.id,
         role=Role(row.role),
@@ -100,8 +100,8 @@ def _outgrew(attempt: m.Attempt) -> bool:
 
 
 def setbacks(attempts: Sequence[m.Attempt]) -> int:
-    """How many of a candidate's latest attempts, newest first, had begun, were lost with their
-    driver, and got no further than those before."""
+    """The latest consecutive attempts (given newest first) that began, were lost with their
+    driver, and got no further than the attempts before."""
     count = furthest = 0
     for attempt in reversed(attempts):
         if attempt.epochs > furthest:
@@ -112,7 +112,7 @@ def setbacks(attempts: Sequence[m.Attempt]) -> int:
 
 
 def cost_of(row: m.Candidate) -> Cost | None:
-    """What pre-flight said it needs."""
+    """A candidate's estimated cost; None if it was not estimated."""
     if row.params is None or row.macs is None:
         return None
     return Cost(params=row.params, macs=row.macs, memory_bytes=row.memory_bytes)
@@ -121,7 +121,7 @@ def cost_of(row: m.Candidate) -> Cost | None:
 def end(
     row: m.Candidate, status: Status, attempt: int | None, now: float, value: float | None = None
 ) -> None:
-    """Gives a candidate its one final result, and its lease back."""
+    """Sets a candidate's final result and frees its lease."""
     row.outcome = status
     row.val_acc = value
     row.finished_at = now

@@ -1,4 +1,4 @@
-"""`nas.Ledger`: a ledger with its tidy tables for pandas."""
+"""`nas.Ledger`: a ledger with tidy tables for pandas."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
 
 
 class Ledger(LedgerBase):
-    """As LedgerBase; `nas.ledger.frames` documents the columns and their units."""
+    """A ledger with DataFrames; `nas.ledger.frames` documents their columns and units."""
 
     def campaigns(self) -> "pd.DataFrame":
-        """One row a campaign."""
-        from nas.ledger import frames  # pandas takes a while
+        """One row per campaign."""
+        from nas.ledger import frames  # importing pandas is slow
 
         return frames.campaigns(self)
 
     def candidates(self, campaign: str | None = None) -> "pd.DataFrame":
-        """One row a candidate, of one campaign or of all."""
+        """One row per candidate, of one campaign or of all."""
         from nas.ledger import frames
 
         return frames.candidates(self, campaign)
 
     def attempts(self, campaign: str | None = None) -> "pd.DataFrame":
-        """One row an attempt, with its candidate's columns."""
+        """One row per attempt, with its candidate's columns."""
         from nas.ledger import frames
 
         return frames.attempts(self, campaign)
@@ -33,25 +33,25 @@ class Ledger(LedgerBase):
     def epochs(
         self, campaign: str | None = None, columns: Collection[str] | None = None
     ) -> "pd.DataFrame":
-        """One row an epoch of an attempt; only some columns, where they are named."""
+        """One row per epoch of an attempt; only the named `columns`, if given."""
         from nas.ledger import frames
 
         return frames.epochs(self, campaign, columns)
 
     def experts(self, campaign: str | None = None) -> "pd.DataFrame":
-        """One row an expert inside a finished mixture."""
+        """One row per expert inside a finished mixture."""
         from nas.ledger import frames
 
         return frames.experts(self, campaign)
 
     def probes(self) -> "pd.DataFrame":
-        """One row a cached probe."""
+        """One row per cached member profile."""
         from nas.ledger import frames
 
         return frames.probes(self)
 
     def events(self, campaign: str | None = None) -> "pd.DataFrame":
-        """One row an event: benchings."""
+        """One row per event."""
         from nas.ledger import frames
 
         return frames.events(self, campaign)

@@ -1,4 +1,4 @@
-"""Finding one candidate by what a person types, with all the ledger knows about it."""
+"""Looks up one candidate by what a user types, with everything the ledger knows about it."""
 
 import re
 from collections.abc import Sequence
@@ -28,37 +28,37 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Found:
-    """A candidate with all that the ledger knows about it."""
+    """A candidate with everything the ledger knows about it."""
 
     campaign: CampaignRecord
     candidate: CandidateRecord
     attempts: tuple[AttemptRecord, ...]
     """Oldest first."""
     epochs: tuple[EpochRecord, ...]
-    """Of all attempts, in order; one that was resumed goes on counting."""
+    """Of all attempts, in order; a resumed attempt continues the count."""
     experts: tuple[ExpertRecord, ...]
-    """Of the final attempt, in the families' order."""
+    """Of the final attempt, in the order of the families."""
     controls: dict[str, AttemptRecord]
-    """Final attempts of the controls of its members, by timm model."""
+    """Final attempts of its members' controls, by timm model."""
     environment: dict[str, Any]
     """Machine and versions of the last attempt."""
     inputs: DatasetInfo | None
-    """What it was fed, or would have been: its campaign's; None before any attempt read data."""
+    """The campaign's data set; None before any attempt read data."""
 
     @property
     def final(self) -> AttemptRecord | None:
-        """The attempt the result came from."""
+        """The attempt with the candidate's result; None while there is none."""
         return next((a for a in self.attempts if a.id == self.candidate.final_attempt), None)
 
 
 @dataclass(frozen=True)
 class _Name:
-    """What was typed for a candidate, taken apart."""
+    """The parts of a name that a user typed for a candidate."""
 
     text: str
     campaign: str | None = None
     key: str | None = None
-    """The beginning of one."""
+    """A prefix of the key."""
     role: Role | None = None
     number: int | None = None
 
@@ -81,18 +81,18 @@ _OF_ROLE = re.compile(rf"({'|'.join(role for role in Role)})[ -]?#?(\d{{1,9}})")
 
 
 def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
-    """A candidate by its number in the search (`12`, `#12`), by its role and number as they are
-    printed (`control 3`, `confirm 0`), by its key, or by the beginning of one; `campaign/12` names
-    the campaign too.
+    """A candidate by its number in the search (`12`, `#12`), by its role and number as printed
+    (`control 3`, `confirm 0`), by its key, or by a prefix of the key; `campaign/12` also names the
+    campaign.
 
-    Looks in one campaign, the latest by default; a key is also sought in all others. What could be
-    a number and a key is the number, where the campaign has that. Raises ProblemError when nothing,
-    or more than one candidate, is meant, and where `ident` and `campaign` name two campaigns.
+    Searches one campaign, the latest by default; a key is then also searched in all others. Digits
+    are a number if the campaign has that number, otherwise a key. Raises UsageError if no
+    candidate or more than one matches, and if `ident` and `campaign` name different campaigns.
     """
     name = _Name.parse(ident)
     if name.campaign is not None and campaign not in (None, name.campaign):
         raise UsageError(
-            f"{ident!r} is of campaign {name.campaign}, and --campaign names {campaign}",
+            f"{ident!r} is in campaign {name.campaign}, but --campaign names {campaign}",
             fix="leave out one of the two",
         )
     named = campaign if name.campaign is None else name.campaign
@@ -104,7 +104,7 @@ def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
             found = _matches(session, elsewhere, m.Candidate.campaign_id != here.id)
         if not found:
             raise UsageError(
-                f"no candidate is named {ident!r}",
+                f"no candidate matches {ident!r}",
                 where=f"{ledger.place}, campaign {here.name}",
                 fix="`nas report leaderboard` lists them; 12 is the number of the 13th drawn",
             )
@@ -113,13 +113,13 @@ def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
                 f"{row.key} ({printed_name(row.role, row.number)})" for row in found[:_SHOWN]
             )
             raise UsageError(
-                f"{ident!r} fits several candidates", fix=f"write more of the key: {names}"
+                f"{ident!r} matches several candidates", fix=f"write more of the key: {names}"
             )
         return _found(session, found[0])
 
 
 def _matches(session: Session, name: _Name, where: ColumnElement[bool]) -> Sequence[m.Candidate]:
-    """Candidates a name may mean, the latest first; by its number before all others."""
+    """Candidates that a name may mean, the latest first; a number takes precedence."""
     row = m.Candidate
     meant: list[ColumnElement[bool]] = []
     if name.number is not None:
@@ -162,16 +162,15 @@ def _found(session: Session, candidate: m.Candidate) -> Found:
 
 
 def inputs_of(ledger: Ledger, campaign: str) -> DatasetInfo | None:
-    """What a campaign's models are fed; None before any attempt read data, and where that was not
-    recorded."""
+    """A campaign's data set; None before any attempt read data, or if it was not recorded."""
     known = ledger.campaign(campaign).id
     with ledger.session() as session:
         return _inputs(session, known)
 
 
 def inputs_of_screen(ledger: Ledger, screen: ScreenRecord) -> DatasetInfo | None:
-    """What the experts of a screen were fed, as are the mixtures of a campaign drawn from it; None
-    where that was not recorded."""
+    """The data set of a screen's experts, and so of a campaign drawn from the screen; None if it
+    was not recorded."""
     keys = [expert.key for expert in screen.experts]
     with ledger.session() as session:
         data = session.scalar(
@@ -185,7 +184,7 @@ def inputs_of_screen(ledger: Ledger, screen: ScreenRecord) -> DatasetInfo | None
 
 
 def _inputs(session: Session, campaign: int, candidate: int | None = None) -> DatasetInfo | None:
-    # A campaign has one data set; an older ledger's attempts have none recorded.
+    # A campaign has one data set; attempts in an older ledger have none recorded.
     own = m.Candidate.id == candidate
     data = session.scalar(
         select(m.DatasetInfo.data)

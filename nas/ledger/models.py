@@ -1,7 +1,7 @@
-"""The tables of `runs.db`. A change here needs a migration in `migrations/versions`.
+"""The tables of `runs.db`. Every change needs a migration in `migrations/versions`.
 
-Times are seconds since 1970-01-01 UTC; lengths are seconds; sizes are bytes; accuracies are
-shares in [0, 1].
+Times are seconds since 1970-01-01 UTC; durations are seconds; sizes are bytes; accuracies are in
+[0, 1].
 """
 
 import zlib
@@ -23,11 +23,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 Big = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"))]
-"""Bytes, parameters, operations: beyond 32 bits, which SQLite's integers are anyway."""
+"""A 64-bit integer for bytes, parameters and operations; SQLite's integers always are."""
 
 
 class CompressedText(TypeDecorator[str]):
-    """Text kept as zlib bytes: rendered code shrinks about five times."""
+    """Text stored as zlib bytes; rendered code shrinks to about a fifth."""
 
     impl = LargeBinary
     cache_ok = True
@@ -46,7 +46,7 @@ class Base(DeclarativeBase):
 
 
 class Identity(Base):
-    """One row: which ledger this is, wherever it is moved and whatever it is called."""
+    """One row: the ledger's id, which survives moving and renaming it."""
 
     __tablename__ = "identity"
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -62,7 +62,7 @@ class Environment(Base):
 
 
 class DatasetInfo(Base):
-    """What attempts were fed: see nas.schema.DatasetInfo."""
+    """The data that attempts read: see nas.schema.DatasetInfo."""
 
     __tablename__ = "inputs"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -71,7 +71,7 @@ class DatasetInfo(Base):
 
 
 class Dataset(Base):
-    """The files a data set was made of: see nas.data.manifest."""
+    """The files of a data set: see nas.data.manifest."""
 
     __tablename__ = "datasets"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -80,7 +80,7 @@ class Dataset(Base):
 
 
 class Campaign(Base):
-    """One search: what was asked, and how long it has worked."""
+    """One search: its configuration, and how long it has worked."""
 
     __tablename__ = "campaigns"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -88,13 +88,13 @@ class Campaign(Base):
     created_at: Mapped[float]
     config: Mapped[dict[str, Any]]
     space: Mapped[dict[str, Any]]
-    """The space as it was: a later edit of the YAML changes no running campaign."""
+    """The space at the start: later edits of the YAML do not change a running campaign."""
     state: Mapped[str] = mapped_column(default="running")
     """running, stopped (resumable) or done."""
     worked_seconds: Mapped[float] = mapped_column(default=0.0)
     heartbeat_at: Mapped[float | None]
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id"))
-    """What its data were when it began; None where that has not been looked at."""
+    """Its data at the start; None until they have been read."""
 
 
 class Candidate(Base):
@@ -110,7 +110,7 @@ class Candidate(Base):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     role: Mapped[str]
     number: Mapped[int]
-    """Its place in the role's sequence, from 0."""
+    """Its position in the role's sequence, from 0."""
     phase: Mapped[int] = mapped_column(default=0)
     key: Mapped[str] = mapped_column(index=True)
     families: Mapped[str]
@@ -120,23 +120,23 @@ class Candidate(Base):
     params: Mapped[Big | None]
     macs: Mapped[Big | None]
     memory_bytes: Mapped[Big | None]
-    """Estimated need of one training step."""
+    """Estimated memory of one training step."""
     drawn_at: Mapped[float]
     owner: Mapped[str | None]
-    """The driver that holds it; None when it is free."""
+    """The driver that holds the lease; None if it is free."""
     lease_until: Mapped[float | None]
     micro_batches: Mapped[int] = mapped_column(default=1)
     deaths: Mapped[int] = mapped_column(default=0)
-    """Attempts that died with their process while their driver lived."""
+    """Attempts whose process died while their driver lived."""
     outcome: Mapped[str | None]
-    """The final result; None while it is open. Written once."""
+    """The final result, written once; None while the candidate is open."""
     val_acc: Mapped[float | None]
     finished_at: Mapped[float | None]
     final_attempt: Mapped[int | None]
 
 
 class Attempt(Base):
-    """One go at a candidate. Its id is the fencing token of everything it writes."""
+    """One attempt at a candidate. Its id is the fencing token of everything it writes."""
 
     __tablename__ = "attempts"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -150,12 +150,12 @@ class Attempt(Base):
     memory_fraction: Mapped[float | None]
     micro_batches: Mapped[int] = mapped_column(default=1)
     resumed_from: Mapped[int | None]
-    """The earlier attempt whose checkpoint it went on from."""
+    """The earlier attempt whose checkpoint it resumed."""
     folder: Mapped[str]
     """Relative to the ledger's files folder."""
     started_at: Mapped[float]
     begun_at: Mapped[float | None]
-    """When a worker took it up; None while it waits for one."""
+    """When a worker started it; None while it waits for one."""
     ended_at: Mapped[float | None]
     outcome: Mapped[str | None] = mapped_column(index=True)
     stage: Mapped[str] = mapped_column(default="")
@@ -177,7 +177,7 @@ class Attempt(Base):
     weights: Mapped[str | None]
     rung: Mapped[int | None]
     weights_sha256: Mapped[str | None] = mapped_column(String(64))
-    """Of the weights file; None where there is none, and from before it was noted."""
+    """Of the weights file; None if there is none, or if it predates this column."""
 
 
 class Epoch(Base):
@@ -202,7 +202,7 @@ class Epoch(Base):
 
 
 class Expert(Base):
-    """One expert inside one finished mixture."""
+    """One expert of a finished mixture."""
 
     __tablename__ = "experts"
     attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
@@ -215,7 +215,7 @@ class Expert(Base):
 
 
 class Rung(Base):
-    """A candidate's value at a rung of early stopping, and what was decided on it."""
+    """A candidate's value at a rung of early stopping, and whether it was promoted."""
 
     __tablename__ = "rungs"
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id"), primary_key=True)
@@ -226,7 +226,7 @@ class Rung(Base):
 
 
 class MemberProfile(Base):
-    """A cached pre-flight of one member under one set of conditions."""
+    """A cached profile of one member under one set of conditions."""
 
     __tablename__ = "probes"
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -238,7 +238,7 @@ class MemberProfile(Base):
 
 
 class Event(Base):
-    """Something a campaign's owner should be able to read later: a benching."""
+    """An event that the campaign's owner may want to read later, such as an excluded family."""
 
     __tablename__ = "events"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -256,23 +256,23 @@ class Screen(Base):
     created_at: Mapped[float]
     space: Mapped[dict[str, Any]]
     config: Mapped[dict[str, Any]]
-    """What was asked: data, split, hold-out, replicate, seed, how many were fitted."""
+    """The configuration: data, split, hold-out, replicate, seed, number of fitted mixtures."""
     experts: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    """`key`, `family`, `model`, `val_acc`, `seconds`, `proxies` of each."""
+    """`key`, `family`, `model`, `val_acc`, `seconds`, `proxies` of each expert."""
     total: Mapped[Big]
-    """Mixtures the space has; fewer rows than that are a sample."""
+    """Mixtures in the space; if there are fewer rows, they are a sample."""
     val_images: Mapped[int]
     test_images: Mapped[int]
     seconds: Mapped[float]
 
 
 class MixtureScore(Base):
-    """One mixture's scores; missing where it was not fitted."""
+    """One mixture's scores; a score is missing if it was not fitted."""
 
     __tablename__ = "screened"
     screen_id: Mapped[int] = mapped_column(ForeignKey("screens.id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
-    """By the uniform average, from 1."""
+    """Rank by the uniform average, from 1."""
     families: Mapped[str]
     members: Mapped[str]
     uniform: Mapped[float | None]

@@ -1,4 +1,4 @@
-"""What a person asks to be written never takes the place of a ledger, nor of a file of one."""
+"""Checks that an output file does not overwrite a ledger or a file that belongs to one."""
 
 from pathlib import Path
 
@@ -9,26 +9,25 @@ from nas.ledger.folder_marker import read_marker
 from nas.schema import ProblemError, UsageError
 
 _ENDINGS = ("", "-wal", "-shm", "-journal")
-"""Of the files that SQLite takes for one database."""
+"""Suffixes of the files of one SQLite database."""
 _DATABASE = b"SQLite format 3\0"
 _BESIDE = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", bytes.fromhex("d9d505f920a163d7"))
-"""How a log, of either byte order, and a journal begin."""
+"""First bytes of a log, in either byte order, and of a journal."""
 
 
 def check_output(path: Path, *, database: bool = False) -> None:
-    """Raises UsageError where `path`, over any link, is a SQLite database, this process's ledger or
-    any other, a file that SQLite keeps beside one, or lies in a ledger's files folder. With
-    `database` it may be a database, for whoever looks by himself what he writes over, but none that
-    this process has opened."""
+    """Raises UsageError if `path`, with links resolved, is a SQLite database, a file that SQLite
+    keeps beside one, or lies in a ledger's files folder. With `database`, databases are allowed
+    except those that this process has opened; the caller then checks what it overwrites."""
     target = followed(path)
     if _opened(target):
         raise _refused(path, "this is the ledger, or a file of it")
     if any(map(_is_files_folder, (target, *target.parents))):
-        raise _refused(path, "this is among a ledger's files: its checkpoints, weights and bank")
-    # No file of a ledger that is open comes as far: reading it would end SQLite's locks on it.
+        raise _refused(path, "this is in a ledger's files folder: checkpoints, weights and bank")
+    # Files of an open ledger are refused above: reading them here would end SQLite's locks.
     begins = _begins(target)
     if begins == _DATABASE and not database:
-        raise _refused(path, "this is a database, a ledger perhaps")
+        raise _refused(path, "this is a database, perhaps a ledger")
     if begins.startswith(_BESIDE):
         raise _refused(path, "this is a file that SQLite keeps beside a database")
     for ending in filter(target.name.endswith, _ENDINGS[1:]):
@@ -38,12 +37,12 @@ def check_output(path: Path, *, database: bool = False) -> None:
 
 
 def _begins(file: Path) -> bytes:
-    """The bytes that say what kind of file it is; none where there is none to be read."""
+    """The first bytes, which identify the kind of file; empty if it cannot be read."""
     if not file.is_file():
         return b""
     try:
         return beginning(file, len(_DATABASE))
-    except ProblemError:  # it has no end
+    except ProblemError:  # an endless file
         return b""
 
 
@@ -59,7 +58,7 @@ def _opened(target: Path) -> bool:
 def _is_files_folder(folder: Path) -> bool:
     try:
         return read_marker(folder) is not None
-    except ProblemError:  # a file of that name which is somebody's own
+    except ProblemError:  # another program's file of that name
         return False
 
 

@@ -1,4 +1,4 @@
-"""What the ledger gives away of its rows: frozen values, whole, with nothing of SQL in them."""
+"""Frozen values that the ledger returns for its rows, free of SQL."""
 
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
@@ -10,14 +10,14 @@ from nas.schema import CampaignConfig, Candidate, ScreenConfig, Space, campaign_
 
 @dataclass(frozen=True)
 class CampaignRecord:
-    """A campaign: what was asked, and how long it has worked."""
+    """A campaign: its configuration, and how long it has worked."""
 
     id: int
     name: str
     created_at: float
-    """Seconds since 1970-01-01 UTC, as all times here."""
+    """Seconds since 1970-01-01 UTC, like all times here."""
     space: Space
-    """As it was when the campaign began."""
+    """The space at the start of the campaign."""
     config: CampaignConfig
     state: str
     """running, stopped (resumable) or done."""
@@ -28,21 +28,21 @@ class CampaignRecord:
 
 @dataclass(frozen=True)
 class ScreenExpert:
-    """An expert of the bank as a screen found it."""
+    """An expert of the bank at the time of a screen."""
 
     key: str
     family: str
     model: str
     val_acc: float | None = None
     seconds: float = 0.0
-    """That training it took, that of the expert it was tuned from included."""
+    """Training time, including that of the expert it was initialised from."""
     proxies: dict[str, float] = field(default_factory=dict)
     """Zero-cost proxies before its training, by name."""
 
 
 @dataclass(frozen=True)
 class ScreenRecord:
-    """A screen: the pass, without its rows."""
+    """A screen's configuration and totals, without the scores of its mixtures."""
 
     id: int
     created_at: float
@@ -50,9 +50,9 @@ class ScreenRecord:
     config: ScreenConfig
     experts: tuple[ScreenExpert, ...]
     total: int
-    """Mixtures that the space has of these experts."""
+    """Mixtures of these experts in the space."""
     left_out: int
-    """Mixtures passed over as too large or too slow."""
+    """Mixtures skipped as too large or too slow."""
     val_images: int
     test_images: int
     seconds: float
@@ -60,7 +60,7 @@ class ScreenRecord:
 
 @dataclass(frozen=True)
 class CandidateRecord:
-    """A candidate with its code and its one final result."""
+    """A candidate with its code and its final result."""
 
     id: int
     role: str
@@ -72,7 +72,7 @@ class CandidateRecord:
     final_attempt: int | None
     macs: int | None
     memory_bytes: int | None
-    """Estimated need of one training step."""
+    """Estimated memory of one training step."""
 
     @property
     def key(self) -> str:
@@ -82,14 +82,14 @@ class CandidateRecord:
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """One attempt. What was not measured is None; accuracies lie in [0, 1]."""
+    """One attempt. A value that was not measured is None; accuracies are in [0, 1]."""
 
     id: int
     number: int
     """Counts a candidate's attempts from 1."""
     device: str
     memory_fraction: float | None
-    """Of a GPU."""
+    """Share of a GPU's memory."""
     micro_batches: int
     resumed_from: int | None
     started_at: float
@@ -134,7 +134,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class ExpertRecord:
-    """One expert inside one finished mixture."""
+    """One expert of a finished mixture."""
 
     family: str
     model: str
@@ -147,12 +147,12 @@ T = TypeVar("T", AttemptRecord, EpochRecord, ExpertRecord)
 
 
 def record(kind: type[T], row: m.Base) -> T:
-    """A row's columns of the same names."""
+    """The `kind` with a row's columns of the same names."""
     return kind(**{field.name: getattr(row, field.name) for field in fields(kind)})
 
 
 def campaign_record(row: m.Campaign) -> CampaignRecord:
-    """Raises pydantic's ValidationError for a row that is damaged."""
+    """Raises pydantic's ValidationError for a damaged row."""
     return CampaignRecord(
         id=row.id,
         name=row.name,
@@ -181,7 +181,7 @@ def candidate_record(row: m.Candidate) -> CandidateRecord:
 
 
 def screen_record(row: m.Screen) -> ScreenRecord:
-    """Raises pydantic's ValidationError, or TypeError, for a row that is damaged."""
+    """Raises pydantic's ValidationError, or TypeError, for a damaged row."""
     return ScreenRecord(
         id=row.id,
         created_at=row.created_at,

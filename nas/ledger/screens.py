@@ -1,4 +1,4 @@
-"""Screens in the ledger: written whole, read as a table."""
+"""Screens in the ledger: written as a whole, read as a table."""
 
 import time
 from collections.abc import Iterable
@@ -20,17 +20,17 @@ SCORES = tuple(
     for column in m.MixtureScore.__table__.columns
     if column.name not in ("screen_id", "rank", "families", "members")
 )
-"""Columns of figures."""
+"""Columns with scores."""
 PREDICTORS = tuple(name for name in SCORES if not name.endswith("_test"))
-"""Those that may foretell what training gives."""
+"""Scores that may predict the accuracy after training; test scores are excluded."""
 CORRECTED = "corrected"
-"""Not a score of the screen: what training so far makes of it; see nas.stats.surrogate."""
+"""Not a stored score: predictions of a surrogate model, see nas.stats.surrogate."""
 _AT_ONCE = 5000
 
 
 def lower_is_better(score: str) -> bool:
-    """Whether less of it is better: of losses. Parameters and latency are foretellers of accuracy
-    too, of which more is better."""
+    """Whether a smaller score predicts a better mixture. Only losses: parameters and latency also
+    predict accuracy, and larger values are better."""
     return score.endswith("_loss")
 
 
@@ -47,7 +47,7 @@ def put_screen(
     test_images: int,
     seconds: float,
 ) -> int:
-    """Records a screen and all its rows, best first, in one transaction; its id."""
+    """Records a screen and its rows, best first, in one transaction; returns its id."""
     with ledger.session() as session:
         screen = m.Screen(
             created_at=time.time(),
@@ -90,8 +90,8 @@ def screen_of(ledger: Ledger, ident: int | None = None) -> ScreenRecord:
 
 
 def screen_of_experts(ledger: Ledger, keys: Iterable[str]) -> int | None:
-    """Of the screens of exactly these experts of the bank the one with most mixtures, the latest of
-    equals; None where there is none."""
+    """The id of the screen of exactly these bank experts with the most mixtures; among equals the
+    latest. None if there is none."""
     wanted = set(keys)
     scored = func.count(m.MixtureScore.rank)
     query = (
@@ -106,18 +106,18 @@ def screen_of_experts(ledger: Ledger, keys: Iterable[str]) -> int | None:
 
 
 def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[str, str]]:
-    """(families, members) of a screen's best mixtures by one of FORETELLING; losses count down.
+    """(families, members) of a screen's best `top` mixtures by one of PREDICTORS, best first.
 
-    Raises ProblemError for a score there is not, or that no mixture of the screen has.
+    Raises UsageError for an unknown score or a test score, ProblemError if no mixture has it.
     """
     if by in SCORES and by not in PREDICTORS:
         raise UsageError(
-            f"{by} is there to be reported: whoever chooses by it has no test set left",
+            f"{by} is only for reporting: choosing by it would use up the test set",
             fix=f"choose by {by.removesuffix('_test')}",
         )
     if by not in PREDICTORS:
         raise UsageError(
-            f"a screen has no score {by!r}",
+            f"screens have no score {by!r}",
             fix=f"choose from {', '.join((*PREDICTORS, CORRECTED))}",
         )
     screen_of(ledger, ident)
@@ -132,24 +132,24 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
     with ledger.session() as session:
         found = [(families, members) for families, members in session.execute(query)]
     if not found:
-        raise ProblemError(f"screen {ident} has no {by} of any mixture", fix="choose another score")
+        raise ProblemError(f"screen {ident} has no {by} for its mixtures", fix="choose another")
     return found
 
 
 def known_of_all(scored: "pd.DataFrame") -> list[str]:
-    """Those of FORETELLING that every mixture of a screen has, and not only the best."""
+    """The PREDICTORS that every mixture of a screen has, not only the best ones."""
     return [name for name in PREDICTORS if scored[name].notna().all()]
 
 
 def screened(ledger: Ledger, ident: int) -> "pd.DataFrame":
-    """One row a mixture that a screen scored, by its uniform average on validation, best first.
+    """One row per mixture that a screen scored, by uniform validation accuracy, best first.
 
     `rank` from 1; `families` and `members`: `a+b+c+d`; `uniform`, `probe`, `static`, `gate`:
-    validation accuracy of the experts' plain average, with a linear probe beside it, with fitted
-    static weights, with a fitted gate;
-    `<of>_loss`: their cross-entropy in nats; `<of>_test`: their test accuracy; `oracle`: share of
-    validation images that any expert gets right; `best_member`: validation accuracy of its best
-    expert alone; `params`; `latency`: seconds of one image, the experts one after another.
+    validation accuracy of the experts' plain average, of the average with a linear probe, with
+    fitted static weights, with a fitted gate; `<name>_loss`: their cross-entropy in nats;
+    `<name>_test`: their test accuracy; `oracle`: share of validation images that at least one
+    expert classifies correctly; `best_member`: validation accuracy of its best single expert;
+    `params`; `latency`: seconds for one image, one expert after another.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""A ledger as it is at one moment."""
+"""A consistent, read-only view of a ledger at one moment."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +10,17 @@ from nas.ledger.ledger import Ledger
 
 
 class LedgerSnapshot(Ledger):
-    """A read-only ledger whose sessions are all the same transaction.
+    """A read-only ledger whose sessions all share one transaction.
 
-    What a running campaign writes meanwhile is not seen, so no table contradicts another. Readers
-    do not block writers.
+    Later writes of a running campaign are invisible, so tables never contradict each other.
+    Readers do not block writers.
     """
 
     _session: Session | None = None
 
     @contextmanager
     def open(self) -> Iterator[Self]:
-        """Holds the transaction."""
+        """Keeps the transaction open."""
         try:
             with super().session() as self._session:
                 yield self

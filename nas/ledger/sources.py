@@ -1,4 +1,4 @@
-"""What the DataFrames leave out, for many candidates at once: rendered code, and versions."""
+"""Rendered code and software versions of many candidates; the DataFrames have neither."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -10,11 +10,11 @@ from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
 
 _AT_ONCE = 500
-"""Below every database's limit of values in one query."""
+"""Below every database's limit of values per query."""
 
 
 def codes(ledger: Ledger, candidates: Iterable[int]) -> Iterator[tuple[int, str]]:
-    """(candidate, its rendered file) of each, in the order asked for; unknown ones are left out."""
+    """(candidate, rendered code) of each, in the given order; unknown ones are skipped."""
     wanted = iter(candidates)
     while some := list(islice(wanted, _AT_ONCE)):
         row = m.Candidate

@@ -1,9 +1,8 @@
-"""The files of a ledger that is open: SQLite's database, its log, the file ending in -wal, and the
-log's index, which ends in -shm.
+"""The files of an open ledger: SQLite's database, its log (`-wal`) and the log's index (`-shm`).
 
-SQLite never looks at their names again after it has opened them, and goes on writing into files
-that nobody can find; so their identity is looked at around every transaction. What is committed is
-in the log first: it is folded into the database after each result, and when the ledger closes.
+SQLite never checks their names after it has opened them, and would go on writing to files that have
+lost their names; so their identity is checked around every transaction. Committed data are first in
+the log. They move to the database after each result, and when the ledger closes.
 """
 
 import ctypes
@@ -27,13 +26,13 @@ _RECORDED = (
     "SELECT (SELECT id FROM identity), (SELECT count(*) FROM attempts WHERE outcome IS NOT NULL),"
     " (SELECT total(worked_seconds) FROM campaigns)"
 )
-"""Which ledger it is, and what only grows while a campaign runs."""
+"""The ledger's id, and totals that only grow while a campaign runs."""
 _LOG = ("-wal", "-shm")
 _WAIT_SECONDS = 1.0
 
 
 class Storage:
-    """Of a ledger on a server there are no files: then nothing is done."""
+    """The files of a ledger. A ledger on a server has none, and every method does nothing."""
 
     def __init__(self, url: URL, engine: Engine, *, read_only: bool) -> None:
         self.path = file_of(url)
@@ -41,37 +40,37 @@ class Storage:
         self._engine = engine
         self._writes = self.path is not None and not read_only
         self._files = _Files(self.path, display_url(url), with_log=self._writes)
-        # Whoever asks for another connection, to tidy up perhaps: SQLite would make files anew.
+        # Also checked for every new connection: SQLite would create missing files.
         event.listen(engine, "do_connect", self._files.refuse)
-        # At the latest when the process ends: SQLite leaves all in its log where nobody closes it.
+        # At process exit at the latest: unclosed, SQLite leaves everything in its log.
         self._closing = finalize(self, _close, engine, self._files, fold=self._writes)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Around whatever is done with the database. Raises ProblemError for what its driver
-        raises, and, before all else, where the files have been removed or replaced since they were
-        opened; from then on nothing is read or written any more."""
+        """Surrounds every use of the database; translates its errors to ProblemError.
+
+        Raises ProblemError if the files have been removed or replaced since they were opened. From
+        then on nothing is read or written."""
         self._check()
         try:
             with translate_errors(self._url):
                 yield
         except ProblemError:
-            self._check()  # or a loss looks like a full disk
+            self._check()  # otherwise a loss looks like a full disk
             raise
         self._check()
         self._files.note()
 
     def is_there(self) -> bool:
-        """Whether the database that was opened is the one that has its name."""
+        """Whether the opened database is still the file with its name."""
         return self._files.gone() != ""
 
     def fold_in(self) -> None:
-        """Moves what was committed from the log into the database, so that the file alone has it,
-        and looks whether it has. Waits for nobody: what a reader still needs of the log stays there
-        as well.
+        """Moves committed data from the log to the database file, and verifies that they are there.
+        It does not wait: data that a reader still needs stay in the log as well.
 
-        Raises as `in_use` does, and ProblemError where the file has something else: it was written
-        over.
+        Raises as `in_use` does, and ProblemError if the file lacks recorded data, because another
+        program overwrote it.
         """
         if self.path is None or not self._writes:
             return
@@ -80,31 +79,31 @@ class Storage:
             own, there = self._recorded(), _recorded_there(self.path)
             if there is not None and not _goes_on(own, there):
                 self._files.lost = ProblemError(
-                    "the ledger was written over while in use: it has not what was recorded",
+                    "the ledger was overwritten while in use: recorded data are missing",
                     where=display_url(self._url),
-                    fix="go back to a backup; `nas doctor` looks at every row",
+                    fix="restore a backup; `nas doctor` checks every row",
                 )
 
     def copy_into(self, file: Path) -> None:
-        """Copies the database, which is SQLite's, as it is at one moment, into a new file that has
-        it all; writers may go on. Raises OSError where that file cannot be written."""
-        file.touch()  # what keeps it from being made, SQLite would not tell
+        """Copies the SQLite database as of one moment into the new file `file`; writers may
+        continue. Raises OSError if that file cannot be written."""
+        file.touch()  # raises a clear error if it cannot be made; SQLite's is not
         with self.in_use(), closing(self._engine.raw_connection()) as connection:
             source: Any = connection.driver_connection
-            source.execute("SELECT 1 FROM sqlite_master").fetchall()  # or the copy gets the blame
+            source.execute("SELECT 1 FROM sqlite_master").fetchall()  # a bad source fails here
             with write_errors(file, copying=True), closing(sqlite3.connect(file)) as copy:
                 source.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")
 
     def close(self) -> None:
-        """Folds the log in and closes every connection; the next use opens another."""
+        """Moves the log to the database and closes every connection; the next use reconnects."""
         _close(self._engine, self._files, fold=self._writes)
         self._files.forget_log()
 
     def _check(self) -> None:
         try:
             self._files.check()
-        except ProblemError:  # what is there now may be in use by others
+        except ProblemError:  # other programs may use the files that are there now
             self._closing.detach()
             _leave_open(self._engine)
             raise
@@ -115,52 +114,52 @@ class Storage:
 
 
 class _Files:
-    """Which files have been opened, whatever has their names by now."""
+    """The identities of the opened files, whatever has their names now."""
 
     def __init__(self, path: Path | None, where: str, *, with_log: bool) -> None:
         self.lost: ProblemError | None = None
-        """Why nothing is to be done with them any more; None while they are there."""
+        """Why the files must not be used any more; None while they are intact."""
         self._path = path
         self._where = where
         self._endings = _LOG if with_log else ()
         self._known = {"": self._identity("")}
 
     def check(self) -> None:
-        """Raises ProblemError where one is gone, or another; from then on always."""
+        """Raises ProblemError if a file is missing or was replaced; from then on always."""
         ending = self.gone()
         if self.lost is None and ending == "":
             self.lost = ProblemError(
                 "the ledger was removed or replaced while in use",
                 where=self._where,
-                fix="if it was moved, put it back: the file ending in -wal has the newest of it;"
+                fix="if it was moved, put it back: the file ending in -wal has its newest data;"
                 " nothing more is written to either",
             )
         elif self.lost is None and ending is not None:
             self.lost = ProblemError(
-                f"the ledger's log, of which this is the file ending in {ending}, was removed or"
+                f"the ledger's log (the file ending in {ending}) was removed or"
                 " replaced while in use: what was recorded after the last result may be lost",
                 where=self._where,
-                fix="leave that file to SQLite; `nas resume` goes on from what the ledger has",
+                fix="never touch that file; `nas resume` continues from what the ledger has",
             )
         if self.lost is not None:
             raise self.lost
 
     def note(self) -> None:
-        """Takes in those that have come since."""
+        """Records the identities of files that SQLite has made since."""
         for ending in self._endings:
             self._known[ending] = self._identity(ending)
 
     def refuse(self, *_: object) -> None:
-        """Instead of a connection to files that are lost."""
+        """Prevents a connection to lost files."""
         self.check()
 
     def gone(self) -> str | None:
-        """What the name of one ends in that is gone, or another; None where all are there."""
+        """The suffix of a file that is missing or was replaced; None if all are intact."""
         changed = (e for e, known in self._known.items() if known and known != self._identity(e))
         return next(changed, None)
 
     def forget_log(self) -> None:
-        """It has been closed."""
+        """Drops the log's identity after the log was closed."""
         self._known = {"": self._known[""]}
 
     def _identity(self, ending: str) -> tuple[int, int] | None:
@@ -174,9 +173,9 @@ class _Files:
 
 
 def _recorded_there(file: Path) -> tuple[Any, ...] | None:
-    """As anybody reads it who opens the file now; nothing where it is no ledger, None where it
-    cannot be told, for somebody has it locked. Raises what else keeps it from being read."""
-    # By SQLite alone: a file that this process closes by itself loses SQLite's locks on it.
+    """The ledger's totals as a new reader of the file sees them. Empty if it is not a ledger, None
+    if it is locked. Raises other errors of reading."""
+    # Read through SQLite: closing the file ourselves would release SQLite's locks on it.
     where = f"file:{quote(os.fsencode(file))}?mode=ro"
     try:
         with closing(sqlite3.connect(where, uri=True, timeout=_WAIT_SECONDS)) as connection:
@@ -185,26 +184,26 @@ def _recorded_there(file: Path) -> tuple[Any, ...] | None:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return None
-        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):  # the latter: without our tables
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):  # the latter: lacks our tables
             return ()
         raise
 
 
 def _goes_on(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
-    """Whether it is the same ledger, with no less recorded."""
+    """Whether it is the same ledger and nothing recorded is missing."""
     return before[:1] == now[:1] and all(a <= b for a, b in zip(before[1:], now[1:], strict=True))
 
 
 def _fold(engine: Engine, how: str) -> None:
-    """PASSIVE: as far as readers let it; TRUNCATE: all, and empties the log. Where it cannot, on a
-    full disk, the log keeps it."""
+    """Checkpoints the log. PASSIVE: as far as readers allow; TRUNCATE: completely, and empties the
+    log. If it fails, as on a full disk, the data stay in the log."""
     with suppress(sqlite3.Error), closing(engine.raw_connection()) as connection:
         connection.cursor().execute(f"PRAGMA wal_checkpoint({how})")
 
 
 def _close(engine: Engine, files: _Files, *, fold: bool) -> None:
     if not isinstance(engine.pool, QueuePool) or not engine.pool.checkedin():
-        pass  # there is nothing to fold in, and opening a connection might make a file
+        pass  # nothing to checkpoint, and a new connection might create a file
     elif fold and (files.lost or files.gone() is not None):
         _leave_open(engine)
     elif fold:
@@ -213,11 +212,10 @@ def _close(engine: Engine, files: _Files, *, fold: bool) -> None:
 
 
 def _leave_open(engine: Engine) -> None:
-    """Sees to it that no connection is closed before the process ends. Closing one, SQLite would
-    write what it knows of the log into the database and remove the log, of which another process
-    may have made a longer one since."""
+    """Keeps all connections open until the process ends. On closing one, SQLite would write its log
+    into the database and remove it, although another process may have a longer one by now."""
     for _ in range(engine.pool.checkedin() if isinstance(engine.pool, QueuePool) else 0):
-        with suppress(ProblemError):  # one that has been left open already cannot be had again
+        with suppress(ProblemError):  # connections that were left open before are unavailable
             connection = engine.raw_connection()
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.driver_connection))
             connection.detach()

@@ -1,6 +1,6 @@
-"""A campaign at a glance, by a few aggregated queries: for `nas status` and the live display.
+"""A campaign's summary from a few aggregated queries: for `nas status` and the live display.
 
-Free of pandas, torch and ray, and quick at any size: it reads counts, not rows.
+It needs no pandas, torch or Ray, and is fast at any size: it reads counts, not rows.
 """
 
 import time
@@ -17,11 +17,11 @@ from nas.schema import DRIVER, CampaignConfig, Frozen, ProblemError, Role, Statu
 from nas.schema.progress import PROGRESS, Progress
 
 SILENCE_SECONDS = 60.0
-"""A driver that has not given a sign of life for so long is taken for gone: a lease's length."""
+"""A driver without a sign of life for this long is presumed dead; as long as a lease."""
 
 
 class Running(Frozen):
-    """An attempt at work."""
+    """An attempt that is running."""
 
     attempt: int
     key: str
@@ -31,17 +31,17 @@ class Running(Frozen):
     epoch: int
     """The last finished one; 0 before the first."""
     epochs: int
-    """How many the recipe asks for."""
+    """Epochs in the recipe."""
     val_acc: float | None
     """Of the last finished epoch."""
     within: float = 0.0
-    """The share of the running epoch that is done, in [0, 1]; 0 where its worker does not say."""
+    """The share of the running epoch that is done, in [0, 1]; 0 if its worker reports none."""
     since: float
     """Seconds since 1970-01-01 UTC."""
 
 
 class Best(Frozen):
-    """The leader of a campaign."""
+    """The best candidate of a campaign."""
 
     key: str
     number: int
@@ -50,7 +50,7 @@ class Best(Frozen):
 
 
 class Summary(Frozen):
-    """What a campaign was asked, how far it is, and how it goes. Lengths in seconds."""
+    """A campaign's configuration, progress and state. Durations in seconds."""
 
     campaign: str
     state: str
@@ -58,7 +58,7 @@ class Summary(Frozen):
     alive: bool
     """Whether a driver works on it now."""
     silent_seconds: float | None
-    """Since a driver's last sign of life; None before the first."""
+    """Since a driver's last sign of life; None before the first one."""
     space: str
     dataset: str
     sampler: str
@@ -68,29 +68,29 @@ class Summary(Frozen):
     drawn: int
     """Candidates of the search so far."""
     subsets: int
-    """How many sets of families the space has."""
+    """Number of sets of families in the space."""
     counts: dict[str, dict[str, int]]
-    """Candidates by role, then by final outcome; `open` are those without one."""
+    """Candidates by role, then by final outcome; `open` counts those without one."""
     failures: dict[str, int]
-    """Failed attempts of all roles by outcome, retried ones too; not those whose driver died."""
+    """Failed attempts of all roles by outcome, retries included; not those whose driver died."""
     benched: tuple[str, ...]
-    """Families benched so far."""
+    """Families excluded so far because they failed."""
     biased: str | None
-    """Why the draw is biased, if the running audit is certain of it."""
+    """Why the draw is biased, once the running audit rejects; None otherwise."""
     failing: tuple[str, ...]
-    """Families that stand in more failed candidates than chance puts there, with the figures."""
+    """Families with more failed candidates than chance explains, with the numbers."""
     success_rate: float | None
-    """Of the candidates that ended, those that did not fail: ok or stopped early."""
+    """Share of ended candidates that did not fail (ok or stopped early); None before any ended."""
     running: tuple[Running, ...]
     best: Best | None
     per_hour: float | None
-    """Candidates of the search that came to a final result, per working hour."""
+    """Finished candidates of the search per working hour; None before the first."""
     eta_seconds: float | None
-    """Until the budget is used up or the last trial is done, whichever is first, if known."""
+    """Until the budget or the number of trials is reached, whichever is first; None if unknown."""
 
 
 def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
-    """A campaign's summary, by default that of `Ledger.campaign`; ProblemError if there is none."""
+    """The summary of a campaign, by default of `Ledger.campaign()`; ProblemError if none exists."""
     row = ledger.campaign(campaign)
     with ledger.session() as session:
         counts = _counts(session, row.id)
@@ -138,7 +138,7 @@ def _failed(outcome: str) -> bool:
 
 
 def is_alive(silent: float | None, leases: list[tuple[str, float]]) -> bool:
-    """Whether a driver that is not known to be dead holds a lease, or beat just now."""
+    """Whether a driver that is not known to be dead holds a lease or gave a recent sign of life."""
     now = time.time()
     running = (owner for owner, until in leases if now <= until and not beyond(until, now))
     holders = [Owner.parse(owner) for owner in running]
@@ -190,7 +190,7 @@ def _benched(session: Session, campaign: int) -> tuple[str, ...]:
 
 
 def _audited(session: Session, campaign: int) -> tuple[str | None, tuple[str, ...]]:
-    """What the running audit noted: why the draw is biased, and which families keep failing."""
+    """Events of the running audit: why the draw is biased, and which families keep failing."""
     rows = session.execute(
         select(m.Event.kind, m.Event.data)
         .where(m.Event.campaign_id == campaign, m.Event.kind.in_(("coverage", "failing")))
@@ -208,7 +208,7 @@ def _audited(session: Session, campaign: int) -> tuple[str | None, tuple[str, ..
 def _running(ledger: Ledger, session: Session, campaign: int) -> tuple[Running, ...]:
     a, c, e = m.Attempt, m.Candidate, m.Epoch
     before = aliased(m.Attempt)
-    # A resumed attempt stands where its checkpoint does until its own first epoch.
+    # Before its first epoch, a resumed attempt is as far as its checkpoint.
     epochs = case((a.epochs > 0, a.epochs), else_=func.coalesce(before.epochs, 0))
     source = case((a.epochs > 0, a.id), else_=before.id)
     rows = session.execute(
@@ -269,7 +269,7 @@ def best_of(session: Session, campaign: int) -> Best | None:
 
 
 def leases_of(session: Session, campaign: int) -> list[tuple[str, float]]:
-    """(driver, when its last lease ends) of open candidates."""
+    """(driver, end of its last lease) for open candidates."""
     c = m.Candidate
     rows = session.execute(
         select(c.owner, func.max(c.lease_until))

@@ -1,4 +1,4 @@
-"""What a network needs, measured before it is trained: members once, candidates by sums."""
+"""Resources that a network needs, measured per member before training and summed up."""
 
 from nas.measure.conditions import conditions
 from nas.measure.cost import NO_OVERHEAD, Overhead, cost, overhead, too_large

@@ -1,4 +1,4 @@
-"""A network's faults as Problems, and what a network must show to have none."""
+"""Checks of a network's outputs and gradients, with faults as ProblemErrors."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ _SHOWN = 3
 
 @contextmanager
 def stage(what: str) -> Iterator[None]:
-    """Turns whatever a network raises inside into ProblemError `what`: the reason in one line.
+    """Turns a network's exception inside into a ProblemError: `what` and the reason, in one line.
 
-    Memory that ran out and CUDA's errors pass: they may be the moment's, not the network's.
+    Out-of-memory and CUDA errors are passed on: the network may not be at fault.
     """
     try:
         yield
@@ -42,9 +42,9 @@ def check_logits(logits: object, batch: int, num_classes: int, when: str) -> Non
 def check_gradients(model: nn.Module, *, zeros: bool = False) -> None:
     """After a backward pass: raises ProblemError unless every trainable tensor has a gradient.
 
-    One tensor's gradient may be zeros: a residual branch that starts at zero gives them to what
-    lies before it. All of them may not, unless `zeros` allows it. No gradient at all means that
-    the tensor took no part, and AdamW would leave it out without a word.
+    Single gradients may be zero, as before a residual branch that starts at zero. All of them may
+    not, unless `zeros` allows it. A missing gradient means that the tensor took no part; AdamW
+    would skip it silently.
     """
     trainable = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     if not trainable:

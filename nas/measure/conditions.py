@@ -1,4 +1,4 @@
-"""The circumstances a probe's figures hold for."""
+"""The conditions under which a member profile is valid."""
 
 from importlib.metadata import version
 
@@ -17,9 +17,8 @@ def conditions(
 ) -> ProfileConditions:
     """Conditions of training on `device` (`cpu`, `cuda`, `cuda:1`) with this torch and timm.
 
-    `precision` is a recipe's: see `nas.compute.resolved`. The memory
-    format is the training loop's: channels_last everywhere. Raises ProblemError for a device that
-    this machine does not have.
+    `precision` as in a recipe: see `nas.compute.resolved`. The memory format is that of the
+    training loop: always channels_last. Raises ProblemError for a device that this machine lacks.
     """
     on_gpu = device.startswith("cuda")
     if on_gpu and not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""What a candidate needs, by adding up what its members were measured to need."""
+"""A candidate's cost, as the sum of its members' measured costs."""
 
 import warnings
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from nas.train.rendered import load_module
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """What a template adds to its experts: the gate. MACs and bytes are for one image."""
+    """The cost of a template's gate beyond its experts. MACs and bytes are for one image."""
 
     params: int = 0
     macs: int = 0
@@ -26,7 +26,7 @@ NO_OVERHEAD = Overhead()
 
 
 def overhead(code: str, image_size: int, channels: int) -> Overhead:
-    """Counts a rendered file's `build_gate()` on the meta device; nothing if it has none.
+    """Measures a rendered file's `build_gate()` on the meta device; NO_OVERHEAD if it has none.
 
     Saved tensors are counted in fp32, an upper bound under autocast. Raises ProblemError for code
     that does not run.
@@ -50,9 +50,9 @@ def cost(
     num_classes: int,
     gate: Overhead = NO_OVERHEAD,
 ) -> Cost:
-    """Parameters, MACs and training memory of a candidate, `probes` by model name.
+    """Parameters, MACs and training memory of a candidate; `probes` by model name.
 
-    Without a sound probe of every member the memory is not known, so `memory_bytes` is None, and
+    Without a valid profile of every member the memory is unknown, so `memory_bytes` is None, and
     parameters and MACs come from the meta device. Raises ProblemError for a member that does not
     build there.
     """
@@ -76,7 +76,7 @@ def cost(
 
 
 def too_large(cost: Cost, available: int) -> Problem | None:
-    """Why a candidate does not fit `available` bytes; None where it does, or is not known."""
+    """Why a candidate does not fit `available` bytes; None if it fits or its need is unknown."""
     if cost.memory_bytes is None or cost.memory_bytes <= available:
         return None
     return Problem(

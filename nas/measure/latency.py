@@ -1,4 +1,4 @@
-"""How fast a trained model answers, in a process with nothing else to do."""
+"""Latency of a trained candidate, measured in a process without other work."""
 
 import safetensors.torch
 import torch
@@ -12,8 +12,8 @@ from nas.train import load_model
 def measure_latency(
     candidate: Candidate, code: str, weights: str, num_classes: int, device: str, precision: str
 ) -> dict[int, float]:
-    """Median seconds of one forward pass by batch size, of a candidate's rendered code with the
-    weights in a file, on one thread. Raises whatever building, loading and running it raises."""
+    """Median seconds of one forward pass by batch size, for a candidate's rendered code with the
+    weights in a file, on one thread. Exceptions of building, loading and running it pass."""
     torch.set_num_threads(1)
     where = torch.device("cuda:0" if device == "cuda" else device)
     open_device(where)

@@ -1,4 +1,4 @@
-"""Building on the meta device: shapes without numbers, so that a wrong network fails cheaply."""
+"""Builds networks on the meta device, which has shapes but no numbers: errors show up cheaply."""
 
 import warnings
 from functools import lru_cache
@@ -13,8 +13,8 @@ from nas.schema import Member, ProblemError
 
 
 def create(member: Member, num_classes: int, channels: int) -> nn.Module:
-    """The untrained model, on the default device. Raises whatever timm raises."""
-    import timm  # seconds, which campaigns of other networks need not spend
+    """The untrained model, on the default device. Raises timm's exceptions."""
+    import timm  # takes seconds, and campaigns of other networks do not need it
 
     model = timm.create_model(
         member.model, pretrained=False, num_classes=num_classes, in_chans=channels, **member.args
@@ -25,11 +25,11 @@ def create(member: Member, num_classes: int, channels: int) -> nn.Module:
 def count_macs(model: nn.Module, x: torch.Tensor) -> int:
     """Multiply-accumulates of one evaluation pass over `x`: matrix products and convolutions.
 
-    torch counts two FLOPs for one multiply-accumulate; its FLOPs of ResNet-18 at 224 px are
+    torch counts two FLOPs per multiply-accumulate; its FLOPs of ResNet-18 at 224 px are
     2 × 1,814,073,344. Leaves the model frozen and in evaluation mode.
     """
-    # FlopCounterMode follows modules through the gradients of their inputs, and stumbles over
-    # those that are views of parameters.
+    # FlopCounterMode follows modules through the gradients of their inputs, and fails on inputs
+    # that are views of parameters.
     model.eval().requires_grad_(False)
     with FlopCounterMode(display=False) as counter:
         model(x)
@@ -39,17 +39,17 @@ def count_macs(model: nn.Module, x: torch.Tensor) -> int:
 def meta_cost(
     member: Member, image_size: int, channels: int = 3, num_classes: int = 10
 ) -> tuple[int, int]:
-    """(parameters, MACs of one image) of a member, computing nothing where timm allows; remembered.
+    """(parameters, MACs of one image) of a member, on the meta device if timm allows it; cached.
 
-    Raises ProblemError for a member that does not build, or refuses images of that size; where
-    `img_size` would mend it, that is the fix.
+    Raises ProblemError for a member that does not build, or refuses images of that size. If
+    `img_size` solves this, the error's fix names it.
     """
     return _meta_cost(member.model_dump_json(), image_size, channels, num_classes)
 
 
 @lru_cache(maxsize=4096)
 def _meta_cost(member: str, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
-    # Keyed by JSON: a Member holds a dict, and 1, 1.0 and True are one key to Python.
+    # Keyed by JSON: a Member contains a dict, and Python treats 1, 1.0 and True as one key.
     built = Member.model_validate_json(member)
     try:
         return _counted(built, image_size, channels, num_classes)
@@ -59,7 +59,7 @@ def _meta_cost(member: str, image_size: int, channels: int, num_classes: int) ->
         resized = built.with_(args={**built.args, "img_size": image_size})
         try:
             _meta_cost(resized.model_dump_json(), image_size, channels, num_classes)
-        except Exception:  # whatever it is, that is no way out
+        except Exception:  # img_size does not help
             raise error from error.__cause__
         fix = f"give it args: {{img_size: {image_size}}}"
         raise ProblemError(error.problem.what, fix=fix) from error.__cause__
@@ -71,8 +71,8 @@ def _counted(built: Member, image_size: int, channels: int, num_classes: int) ->
     except ProblemError as error:
         if not isinstance(error.__cause__, RuntimeError):
             raise
-    # Some networks compute with numbers while being built, those of older timm above all, and
-    # meta tensors have none. What fails on the CPU as well is the member's own fault.
+    # Some networks, above all in older timm, compute with numbers while being built, and meta
+    # tensors have none. A network that also fails on the CPU is itself at fault.
     return _count("cpu", built, image_size, channels, num_classes)
 
 

@@ -1,4 +1,4 @@
-"""One member, built and stepped once under given conditions."""
+"""Profiles one member: builds it and runs one training step under given conditions."""
 
 import time
 import warnings
@@ -16,16 +16,15 @@ from nas.schema import Member, MemberProfile, ProblemError, ProfileConditions, o
 
 
 def probe(member: Member, conditions: ProfileConditions, *, batch: int = 8) -> MemberProfile:
-    """Builds a member on the meta device, then trains it one real step and evaluates it.
+    """Builds a member on the meta device, then runs one real training step and an evaluation.
 
-    `batch` ≥ 4 images of noise. Never raises for the member's fault: the Probe then has
-    `ok=False` and says why. Raises where memory ran out or CUDA failed, which need not be the
-    member's fault. What no Python code can catch (a crash in a kernel, a hang, the kernel's
-    out-of-memory killer) is for the process that runs this to survive. Seeded; the caller's random
-    state is left as it was.
+    `batch` ≥ 4 images of noise. A fault of the member does not raise: the profile then has
+    `ok=False` and the reason. Out-of-memory and CUDA errors raise, as the member may not be at
+    fault. Crashes and hangs that Python cannot catch are left to the caller: run it in a child
+    process. Seeded; the caller's random state is restored.
     """
     if batch < 4:
-        raise ValueError("a probe needs at least 4 images: BatchNorm sees half of them")
+        raise ValueError("a profile needs at least 4 images: BatchNorm sees half of them")
     bench = _Bench.under(conditions)
     devices = [torch.cuda.current_device()] if bench.device.type == "cuda" else []
     try:
@@ -39,17 +38,17 @@ def probe(member: Member, conditions: ProfileConditions, *, batch: int = 8) -> M
 
 @dataclass(frozen=True, slots=True)
 class Crowded:
-    """Too little of a GPU was there for a probe: others hold it."""
+    """A profile that failed because other processes used too much of the GPU."""
 
     problem: str
 
 
 ENOUGH = 0.5
-"""Share of a GPU with which a probe's want of memory is the member's own."""
+"""Share of a GPU above which a profile's lack of memory is the member's fault."""
 
 
 def probe_beside_others(member: Member, conditions: ProfileConditions) -> MemberProfile | Crowded:
-    """As `probe`, but for memory of a GPU that others hold, which is nobody's fault here."""
+    """As `probe`, but returns Crowded if memory ran out because other processes use the GPU."""
     try:
         return probe(member, conditions)
     except Exception as error:
@@ -80,7 +79,7 @@ def _probe(
         check_logits(whole.logits, batch, classes, "in training")
         bench.backward(whole, labels)
         check_gradients(model)
-        # The first step also paid for warming up; the second one is timed.
+        # The first step includes warming up; the second one is timed.
         seconds = bench.seconds(model, images, labels)
     with stage("does not evaluate"), torch.inference_mode():
         model.eval()
@@ -111,7 +110,7 @@ class _Forward:
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """Runs a model as training will: its device, autocast and memory format."""
+    """Runs a model as in training: with its device, autocast and memory format."""
 
     device: torch.device
     memory_format: torch.memory_format

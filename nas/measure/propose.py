@@ -1,4 +1,4 @@
-"""Families for a new space, found among timm's models."""
+"""Finds families for a new space among timm's models."""
 
 import math
 import warnings
@@ -20,21 +20,21 @@ def candidates(
     num_classes: int = 10,
     per_family: int = 3,
 ) -> Iterator[tuple[str, Member, int]]:
-    """(family, member, parameters) for every timm module that has models of that size.
+    """(family, member, parameters) for every timm module with models of that size.
 
     A family is a module of timm. It gives up to `per_family` members of different sizes: the
-    smallest, the largest within `max_params` and the ones between them in equal ratios. Each was
-    run on the meta device with images of `image_size`, as it is and with `img_size=`, whichever
-    needs fewer MACs. A real probe may still refuse it. All of timm's models
-    are built on the meta device on the way, which takes a few minutes; those that do not build
-    there, with timm before 1.0.22 most transformers, are left out.
+    smallest, the largest within `max_params`, and those between in equal ratios. Each was run on
+    the meta device with images of `image_size`, both unchanged and with `img_size=`, whichever
+    needs fewer MACs. A real profile may still fail. Building all of timm's models on the meta
+    device takes a few minutes. Models that do not build there (with timm before 1.0.22 most
+    transformers) are skipped.
     """
     import timm
 
     for family in timm.list_modules():
         sizes = _sizes(family, max_params, num_classes, channels)
         taken: set[int] = set()
-        known: set[tuple[int, int]] = set()  # two names may be one network at this size
+        known: set[tuple[int, int]] = set()  # two names may be the same network at this size
         for target in _targets(list(sizes), per_family):
             near = sorted(sizes.keys() - taken, key=lambda size: abs(math.log(size / target)))
             for size in near[:_TRIES]:
@@ -49,13 +49,13 @@ def candidates(
 def proposed_space(
     name: str, image_size: int, members: Iterable[tuple[str, Member]], *, choose: int = 4
 ) -> Space:
-    """A space of those members, for moe4. Raises ProblemError for fewer than `choose` families."""
+    """A moe4 space of these members. Raises ProblemError for fewer than `choose` families."""
     families: dict[str, tuple[Member, ...]] = {}
     for family, member in members:
         families[family] = (*families.get(family, ()), member)
     if len(families) < choose:
         raise ProblemError(
-            f"only {len(families)} families have a member that passes its probe",
+            f"only {len(families)} families have a member with a valid profile",
             fix="allow more parameters or larger images",
         )
     return Space(
@@ -71,13 +71,13 @@ def proposed_space(
 def _sizes(family: str, max_params: int, num_classes: int, channels: int) -> dict[int, str]:
     """Parameters → model, for a timm module's models up to `max_params`, smallest first.
 
-    Of models of one size, which differ in their weights or image size, the shortest name stays.
+    Among models of one size, which differ in weights or image size, the shortest name is used.
     """
     import timm
 
     sizes: dict[int, str] = {}
     for model in sorted(timm.list_models(module=family), key=lambda name: (len(name), name)):
-        if model.startswith("test_"):  # timm's toys
+        if model.startswith("test_"):  # timm's test models
             continue
         params = _params(model, num_classes, channels)
         if params is not None and params <= max_params:
@@ -90,7 +90,7 @@ def _params(model: str, num_classes: int, channels: int) -> int | None:
         warnings.simplefilter("ignore")
         try:
             built = create(Member(model=model), num_classes, channels)
-        except Exception:  # whatever timm raises: this model is not one to propose
+        except Exception:  # timm may raise anything; this model is not proposed
             return None
     return sum(p.numel() for p in built.parameters())
 
@@ -108,15 +108,15 @@ def _targets(sizes: list[int], count: int) -> list[float]:
 def _fitting(
     model: str, image_size: int, channels: int, num_classes: int
 ) -> tuple[Member, int, int] | None:
-    """The model as a member for images of that size, parameters and MACs; None if it refuses."""
+    """(member, parameters, MACs) for images of that size; None if the model refuses them."""
     found = []
     for args in ({}, {"img_size": image_size}):
         member = Member(model=model, args=args)
         try:
             params, macs = meta_cost(member, image_size, channels, num_classes)
-        except (ProblemError, RuntimeError, MemoryError):  # or it does not fit this machine
+        except (ProblemError, RuntimeError, MemoryError):  # or it exceeds this machine's memory
             continue
         found.append((member, params, macs))
     if not found:
         return None
-    return min(found, key=lambda f: f[2])  # the plain one where they are equal
+    return min(found, key=lambda f: f[2])  # on a tie, the one without arguments

@@ -1,4 +1,4 @@
-"""Memory that autograd holds from forward to backward: what decides whether a batch fits."""
+"""Memory that autograd keeps from forward to backward, which decides whether a batch fits."""
 
 from itertools import chain
 
@@ -9,9 +9,9 @@ from torch import nn
 def saved_bytes(model: nn.Module, x: torch.Tensor) -> tuple[object, int]:
     """Runs `model(x)` → (its output, bytes of the tensors that autograd keeps for backward).
 
-    A storage that several operations keep counts once. Parameters, buffers and `x` itself do not
-    count: they are there anyway, and the experts of a mixture share `x`. The output is returned
-    so that its graph, and with it what was counted, lives on. Works on the meta device too.
+    A storage shared by several operations counts once. Parameters, buffers and `x` do not count:
+    they exist anyway, and the experts of a mixture share `x`. Keep the returned output to keep its
+    graph, with the counted tensors, alive. Works on the meta device too.
     """
     given = {_identity(t) for t in chain(model.parameters(), model.buffers(), [x])}
     kept: dict[int, int] = {}

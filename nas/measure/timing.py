@@ -1,4 +1,4 @@
-"""How fast a trained model answers."""
+"""Latency of a model's forward pass."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -10,7 +10,7 @@ from torch import nn
 from nas.compute import Compute
 
 BATCHES = (1, 32)
-"""One image at a time, and as a server would."""
+"""Batch sizes: one image at a time, and a typical server batch."""
 ROUNDS = 9
 _WARM = 2
 
@@ -20,7 +20,7 @@ def latency(
 ) -> dict[int, float]:
     """Median seconds of one forward pass by batch size, for images of `shape` (channels, H, W).
 
-    In evaluation mode, in the precision of its training, with the threads this process has.
+    In evaluation mode, in the precision of training, with this process's number of threads.
     """
     model.eval()
     found = {}

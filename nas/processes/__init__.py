@@ -1,4 +1,4 @@
-"""Processes of our own: started, talked to, stopped, cleared away, whatever becomes of them."""
+"""Child processes: start, communicate, stop, and clean up after any kind of end."""
 
 from nas.processes.sandbox import Answer, Failure, Sandbox
 from nas.processes.scratch import clear_left_behind

@@ -1,9 +1,9 @@
-"""A spawned process that answers one call at a time: both its own side and its parent's.
+"""A spawned process that answers one call at a time: the child's side and its parent's.
 
-The parent asks with a function and its arguments. The child says Started when it has imported
-what it needs, then Returned or Raised; a function that returns an iterator is answered by an Item
-each, and after each the parent says whether to go on. So a trial stops exactly where its driver
-wants, and a worker's imports are paid once.
+The parent sends a function with its arguments. The child sends Started after its imports, and then
+Returned or Raised. For a function that returns an iterator it sends an Item for each value, and the
+parent answers each with whether to continue. So a trial stops exactly where its driver wants, and
+a worker imports only once.
 """
 
 import ctypes
@@ -39,32 +39,32 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The call has been understood and begins."""
+    """The call was received and begins."""
 
     pid: int | None = None
-    """The child's."""
+    """The child's process id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """The iterator gave this; the child waits to be told whether to go on."""
+    """A value of the iterator; the child waits for `ack`."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The call is over; None for an iterator."""
+    """The call ended; the value is None for an iterator."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """The call is over, by an exception."""
+    """The call ended with an exception."""
 
     problem: str
-    """`ValueError: what it says`."""
+    """`ValueError: its message`."""
     detail: str
     """The traceback."""
 
@@ -73,60 +73,60 @@ Message = Started | Item | Returned | Raised
 
 
 class Child:
-    """The parent's handle. Not for sharing between threads.
+    """The parent's handle. Not thread-safe.
 
-    On Linux the child dies with the *thread* that made it (prctl(2)), so make it in one that
-    lives as long as it is needed.
+    On Linux the child dies with the *thread* that made it (prctl(2)), so that thread must live as
+    long as the child is needed.
     """
 
     GONE_SECONDS = 10.0
-    """How long a killed process is waited for. One inside a driver's call on a lost GPU stays till
-    that returns, perhaps for ever."""
+    """How long to wait for a killed process. A process inside a driver call on a lost GPU lives
+    until that call returns, perhaps for ever."""
 
     def __init__(self, visible_devices: str | None = None) -> None:
-        """`visible_devices`: its CUDA_VISIBLE_DEVICES; None for this process's own."""
+        """`visible_devices`: the child's CUDA_VISIBLE_DEVICES; None to inherit this process's."""
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        # Its own output goes to a file: a candidate's prints would tear the live display, and
-        # what a dying process says last (faulthandler's stack) belongs in the ledger.
-        # A nameless one, so that nothing stays behind whoever is killed when; both append to it.
+        # The child's output goes to a file: prints would break the live display, and the last
+        # output of a dying process (faulthandler's stack) belongs in the ledger. The file has no
+        # name, so nothing stays behind after a kill; both processes append to it.
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - as long as the process
         fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_RDWR | os.O_APPEND)
-        # Not a daemon: those may not have children, and what a template imports may start some.
+        # Not a daemon: daemons may not have children, and a template's imports may start some.
         self._process = context.Process(
             target=_serve,
             args=(theirs, os.getpid(), _Inherited(self._log.fileno()), visible_devices),
             name="nas-worker",
         )
         with stops_held(), cwd_left_out():
-            # First, for it lets them in again: multiprocessing's bookkeeper, if there is none yet.
+            # First, because it unblocks signals: multiprocessing's tracker, if not yet running.
             resource_tracker.ensure_running()
         with stops_held(), cwd_left_out(), _main_hidden():
             self._process.start()
-        # If its owner forgets it, the interpreter ends it at exit instead of waiting for it.
+        # If its owner forgets it, the interpreter kills it at exit instead of waiting for it.
         weakref.finalize(self, self._process.kill)
         theirs.close()
 
     def send(self, function: Callable[..., Any] | str, *args: Any) -> None:
-        """Sends a call. A str is `module:name`, imported in the child alone.
+        """Sends a call. A str is `module:name`, imported only in the child.
 
-        Raises what pickle raises for arguments that cannot travel; a dead child is found out by
-        the next `hear`.
+        Raises pickle's errors for arguments that cannot be sent. If the child is dead, the next
+        `recv` returns None.
         """
         data = pickle.dumps((function, args))
         self._log.truncate(0)
         self._send(data)
 
     def ack(self, more: bool) -> None:
-        """Answers an Item: the next one, or an end."""
+        """Answers an Item: True for the next one, False to end."""
         self._send(pickle.dumps(more))
 
     def recv(self) -> Message | None:
-        """The next message, waiting for it; None when the process has died."""
+        """Waits for the next message; None if the process has died."""
         try:
             message: Message = self.connection.recv()
         except (EOFError, OSError, pickle.UnpicklingError):
-            # A half-written message is a death too: the rest of it will never come.
+            # A half-written message also means death: the rest will never come.
             self.kill(after=5.0)
             return None
         return message
@@ -139,31 +139,31 @@ class Child:
 
     @property
     def exitcode(self) -> int | None:
-        """None while it lives, −n if signal n ended it."""
+        """None while it lives; −n if signal n ended it."""
         return self._process.exitcode
 
     def tail(self) -> str:
-        """The last of what it printed during this call, or the stack it died with."""
+        """The end of its output during this call, or the stack of its crash."""
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - TAIL_BYTES))
         return crash_log(self._log.read().decode(errors="replace"))
 
     def kill(self, *, after: float = 0.0) -> None:
-        """Ends the process and waits until it is gone, or GONE_SECONDS; a dead one is left as it
-        is.
+        """Kills the process and waits for its end, at most GONE_SECONDS; does nothing if it is
+        dead.
 
-        `after` gives it that many seconds to be gone by itself, so that it keeps its exit code.
+        `after`: seconds to wait first for it to end by itself, so that it keeps its exit code.
         """
         self._process.join(after)
         if self._process.exitcode is None:
             self._process.kill()
         self._process.join(self.GONE_SECONDS)
         if self._process.exitcode is None:
-            # Nor is it waited for when this interpreter ends, as multiprocessing does.
+            # Nor must multiprocessing wait for it when this interpreter exits.
             multiprocessing.process._children.discard(self._process)  # type: ignore[attr-defined]
 
     def close(self) -> None:
-        """Kills it and gives back its pipe and file."""
+        """Kills it and closes its pipe and file."""
         self.kill()
         self.connection.close()
         self._log.close()
@@ -177,8 +177,8 @@ class Child:
 
 @contextmanager
 def _main_hidden() -> Iterator[None]:
-    """A spawned child runs its parent's main module again, as `__mp_main__`, to find what was
-    defined there. Nothing here is, and the main module of a Ray worker is all of Ray."""
+    """Hides the main module while a child is spawned. The child would run it again as `__mp_main__`
+    to find definitions; none are needed, and in a Ray worker that module is all of Ray."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -188,7 +188,7 @@ def _main_hidden() -> Iterator[None]:
 
 
 class _Inherited:
-    """The number of an open file, given to a process that is being spawned."""
+    """An open file's descriptor, passed to a process that is being spawned."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -201,10 +201,10 @@ class _Inherited:
 
 
 def die_with_parent(parent: int) -> None:
-    """Ends this process when `parent` ends, however it ends.
+    """Ends this process when `parent` ends, for whatever reason.
 
-    On Linux the kernel sees to it, even inside a C call that never returns. Elsewhere a thread
-    looks once a second.
+    On Linux the kernel does it, even inside a C call that never returns. Elsewhere a thread checks
+    once a second.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -220,7 +220,7 @@ def die_with_parent(parent: int) -> None:
 def _serve(
     connection: "Connection[Any, Any]", parent: int, log: "_Inherited", visible_devices: str | None
 ) -> None:
-    """The child's whole life."""
+    """The child's main function."""
     leave_stops_to_driver()
     die_with_parent(parent)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported

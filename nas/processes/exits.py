@@ -1,4 +1,4 @@
-"""What the end of a process says about why it ended."""
+"""Interprets the end of a process: its exit code and its last output."""
 
 import signal
 
@@ -13,11 +13,11 @@ CRASHES = (
     signal.SIGTRAP,
     signal.SIGSYS,
 )
-"""Signals a process brings on itself; the others come from outside."""
+"""Signals that a process causes itself; others come from outside."""
 
 
 def crash_log(text: str) -> str:
-    """What matters of a dead process's output: faulthandler's stack, or else the end; ≤ 8,000
+    """The relevant output of a dead process: faulthandler's stack, or else the end; at most 8,000
     characters."""
     fatal = text.rfind("Fatal Python error")
     if fatal >= 0:
@@ -26,20 +26,20 @@ def crash_log(text: str) -> str:
 
 
 def outcome_of_exit(exitcode: int | None) -> tuple[Status, str]:
-    """What a process's end says; `exitcode` as multiprocessing gives it, −n for signal n.
+    """(status, message) for an exit code as multiprocessing gives it: −n for signal n.
 
-    A signal of the process's own making, or an exit, is a crash. SIGKILL, which the kernel sends
-    when the machine runs out of memory, SIGTERM and the unexplained are `killed`.
+    An exit, or a signal that the process causes itself, is a crash. SIGKILL (sent by the kernel
+    when the machine runs out of memory), SIGTERM and unknown ends are `killed`.
     """
     if exitcode is None:
-        return Status.KILLED, "its process vanished"
+        return Status.KILLED, "the process vanished"
     if exitcode >= 0:
-        return Status.CRASH, f"its process exited with code {exitcode} before an outcome"
+        return Status.CRASH, f"the process exited with code {exitcode} before an outcome"
     try:
         number = signal.Signals(-exitcode)
     except ValueError:
-        return Status.KILLED, f"its process died of signal {-exitcode}"
+        return Status.KILLED, f"the process died of signal {-exitcode}"
     if number in CRASHES:
-        return Status.CRASH, f"its process crashed with {number.name}"
+        return Status.CRASH, f"the process crashed with {number.name}"
     hint = ": perhaps the machine is out of memory" if number is signal.SIGKILL else ""
-    return Status.KILLED, f"its process was killed by {number.name}{hint}"
+    return Status.KILLED, f"the process was killed by {number.name}{hint}"

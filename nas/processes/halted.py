@@ -1,4 +1,4 @@
-"""Workers that somebody has stopped, by SIGSTOP or with a debugger, while their driver goes on."""
+"""Workers stopped by SIGSTOP or a debugger while their driver runs on."""
 
 import os
 from contextlib import suppress
@@ -9,22 +9,22 @@ _HALTED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
 
 
 def is_halted(pid: int) -> bool:
-    """Whether a process below this one is stopped, or one between the two, which hands on what it
-    says."""
+    """Whether a descendant of this process is stopped, or a process between the two, which relays
+    its messages."""
     with suppress(psutil.Error):
         return any(process.status() in _HALTED for process in _line(pid))
     return False
 
 
 def wake(pid: int) -> None:
-    """Lets it go on, and those between."""
+    """Continues a stopped descendant and the processes between."""
     with suppress(psutil.Error):
         for process in _line(pid):
             process.resume()
 
 
 def _line(pid: int) -> list[psutil.Process]:
-    """A process and those between it and this one; none where it does not descend from this one."""
+    """A process and its ancestors below this process; empty if it is not a descendant."""
     line: list[psutil.Process] = []
     process: psutil.Process | None = psutil.Process(pid)
     while process is not None and process.pid != os.getpid():

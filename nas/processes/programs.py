@@ -1,7 +1,7 @@
-"""Programs that are asked something, and need not be waited for when they do not answer.
+"""Calls of external programs that never wait for one that does not answer.
 
-A process inside a driver's call on a lost GPU does not end when it is killed: `subprocess.run` with
-a timeout would wait for it, perhaps for ever.
+A process inside a driver call on a lost GPU does not end when it is killed, and `subprocess.run`
+with a timeout would wait for it, perhaps for ever.
 """
 
 import subprocess
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 GONE_SECONDS = 5.0
-"""How long a killed process is waited for."""
+"""How long to wait for a killed process."""
 
 
 def output_of(command: Sequence[str], timeout: float) -> str | None:
-    """What a program printed; None where it is not there, failed, or had not ended in time."""
+    """A program's output; None if it does not exist, failed, or took more than `timeout` s."""
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except OSError:
@@ -27,7 +27,7 @@ def output_of(command: Sequence[str], timeout: float) -> str | None:
 
 
 def abandon(process: "subprocess.Popen[bytes]") -> None:
-    """Kills a process and waits a little until it is gone."""
+    """Kills a process and waits at most GONE_SECONDS for its end."""
     process.kill()
     with suppress(subprocess.TimeoutExpired):
         process.wait(GONE_SECONDS)

@@ -1,4 +1,4 @@
-"""Plain function calls in a killable process: a crash or a hang there is an answer here."""
+"""Function calls in a child process: a crash or a hang there becomes an answer here."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _EMPTY = "empty"
 
 
 class Failure(Enum):
-    """Why a call has no value."""
+    """Why a call has no result."""
 
     RAISED = "raised"
     DIED = "died"
@@ -26,14 +26,14 @@ class Failure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What came of a call."""
+    """The result of a call, or its failure."""
 
     _value: T | None = None
     failure: Failure | None = None
     problem: str = ""
     """One line; empty when ok."""
     detail: str = ""
-    """The traceback, or the last the process printed."""
+    """The traceback, or the end of the process's output."""
 
     @property
     def ok(self) -> bool:
@@ -42,26 +42,25 @@ class Answer(Generic[T]):
 
     @property
     def value(self) -> T:
-        """What the function returned; RuntimeError if it returned nothing."""
+        """The function's result; RuntimeError if the call failed."""
         if self.failure is not None:
             raise RuntimeError(self.problem)
         return cast(T, self._value)
 
 
 class Sandbox:
-    """One child that takes calls in turn. It is made at the first call, and again after a death.
+    """One child process that answers calls in turn. It is made at the first call, and again after a
+    death. It works in an empty folder of its own, which is removed with it.
 
-    It works in an empty folder of its own, which goes with it.
-
-    Use it as a context manager, in one thread: the child goes at its end.
+    Use it as a context manager, in one thread; the child is killed at the end.
     """
 
     START_SECONDS = 300.0
-    """How long a child may take to start and to import what a function needs."""
+    """How long a child may take to start and to import a function's module."""
     LOOK_SECONDS = 1.0
 
     def __init__(self, visible_devices: str | None = None) -> None:
-        """`visible_devices`: its CUDA_VISIBLE_DEVICES; None for this process's own."""
+        """`visible_devices`: the child's CUDA_VISIBLE_DEVICES; None to inherit this process's."""
         self.visible_devices = visible_devices
         self._child: Child | None = None
         self._scratch: Scratch | None = None
@@ -69,10 +68,10 @@ class Sandbox:
     def call(
         self, function: Callable[..., T], *args: Any, timeout: float = 300.0, **kwargs: Any
     ) -> Answer[T]:
-        """Calls a function that its module defines, with arguments that pickle, in the child.
+        """Calls a module-level function with picklable arguments in the child.
 
-        `timeout`, in seconds, counts from when the child has imported the function's module. Only
-        a function or arguments that cannot be sent raise here.
+        `timeout`, in seconds, counts from the end of the import of the function's module. Raises
+        only if the function or its arguments cannot be sent.
         """
         if self._child is None:
             self._open()
@@ -83,7 +82,7 @@ class Sandbox:
         until = awake() + self.START_SECONDS
         while awake() < until:
             if not child.connection.poll(min(self.LOOK_SECONDS, max(0.0, until - awake()))):
-                continue  # not one long wait: that would count time in which both were stopped
+                continue  # not one long wait: it would count time in which both were stopped
             message = child.recv()
             if isinstance(message, Started):
                 until = awake() + timeout
@@ -100,7 +99,7 @@ class Sandbox:
         return Answer(None, Failure.TIMEOUT, f"no answer after {timeout:g} s; killed", detail)
 
     def _open(self) -> None:
-        """Makes the child."""
+        """Starts the child."""
         self._scratch = Scratch("sandbox")
         (self._scratch.path / _EMPTY).mkdir()
         self._child = Child(visible_devices=self.visible_devices)

@@ -1,4 +1,4 @@
-"""Temporary folders of a process, which go with it; where it was killed, when another clears up."""
+"""Temporary folders that are removed with their process, or later if the process was killed."""
 
 import fcntl
 import os
@@ -13,21 +13,21 @@ from pathlib import Path
 PREFIX = "nas-"
 KINDS = ("ray", "sandbox")
 LOCK = "lock"
-"""Held for as long as the process lives that made the folder."""
+"""Lock file, locked as long as the process that made the folder lives."""
 UNLOCKED = "unlocked"
-"""Its name before it is held."""
+"""The lock file's name before it is locked."""
 STARTING_SECONDS = 3600.0
-"""After so long, a folder without a lock is that of a process that was killed as it made it."""
+"""Age at which a folder without a lock is taken to come from a process killed while making it."""
 PATH_LIMIT = 21
-"""Longest temporary folder that Ray fits under: it makes UNIX sockets there whose paths are some
-84 characters longer, and the limit is 107."""
+"""Longest temporary folder in which Ray works: its UNIX sockets add about 84 characters, and the
+limit for their paths is 107."""
 
 
 class Scratch:
-    """A new folder of one of KINDS. It goes with `remove`, with this object or with the process."""
+    """A new folder of one of KINDS. `remove`, or the end of this object or process, removes it."""
 
     def __init__(self, kind: str, *, short: bool = False) -> None:
-        """`short`: with a path that is short enough for sockets."""
+        """`short`: use a path that is short enough for sockets."""
         folder = short_root() if short else None
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{kind}-", dir=folder))
         lock = (self.path / UNLOCKED).open("wb")
@@ -41,7 +41,7 @@ class Scratch:
 
 
 def clear_left_behind(folder: Path | None = None) -> None:
-    """Removes the folders of processes that were killed: nobody holds their lock."""
+    """Removes the folders of killed processes, recognised by their free lock."""
     usual = {tempfile.gettempdir(), short_root() or tempfile.gettempdir()}
     folders = usual if folder is None else {folder}
     for path in (p for f in folders for kind in KINDS for p in Path(f).glob(f"{PREFIX}{kind}-*")):
@@ -56,7 +56,7 @@ def clear_left_behind(folder: Path | None = None) -> None:
 
 
 def short_root() -> str | None:
-    """A temporary folder with a short path; None for the system's own choice."""
+    """A temporary folder with a short path; None if the system's default is short or /tmp fails."""
     system = tempfile.gettempdir()
     if len(system) <= PATH_LIMIT or not os.access("/tmp", os.W_OK):
         return None

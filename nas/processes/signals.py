@@ -1,7 +1,7 @@
-"""Signals that ask a campaign to stop: the driver acts on them, no worker does.
+"""Signals that request a stop: the driver handles them, and workers ignore them.
 
-A closing terminal, a service manager or a batch system sends them to every process of a group or a
-container. A worker that died of one would lose the epoch that the driver means to keep.
+A closing terminal, a service manager or a batch system sends them to every process of a group or
+container. A worker that died of one would lose the epoch that the driver wants to keep.
 """
 
 import os
@@ -15,19 +15,19 @@ STOPS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 @contextmanager
 def stops_held() -> Iterator[None]:
-    """Holds stop signals back; one that comes meanwhile is dealt with after.
+    """Blocks stop signals; those that arrive meanwhile are delivered afterwards.
 
-    Processes and threads that are started meanwhile inherit that, from their first instruction.
-    In the main thread, whatever replaces this process's handlers meanwhile, in Python or, unseen
-    by `signal.getsignal`, below it, is undone.
+    Processes and threads started meanwhile inherit the block from their first instruction. In the
+    main thread, signal handlers that are replaced meanwhile are restored, even those replaced
+    below Python, which `signal.getsignal` does not see.
     """
     if threading.current_thread() is not threading.main_thread():
         with _masked():
             yield
         return
     came: list[signal.Signals] = []
-    # The mask is this thread's alone: another one may be handed the signal, and Python would still
-    # call the handler in this one.
+    # The mask applies to this thread only: another thread may receive the signal, and Python would
+    # still call the handler in this one.
     own = {number: signal.getsignal(number) for number in STOPS}
     handlers = {number: handler for number, handler in own.items() if callable(handler)}
     try:
@@ -38,7 +38,7 @@ def stops_held() -> Iterator[None]:
                 yield
             finally:
                 for number, handler in own.items():
-                    if handler is not None:  # None: not Python's, so not Python's to set
+                    if handler is not None:  # None: not installed by Python, which cannot set it
                         signal.signal(number, handler)
     finally:
         for number in came:
@@ -55,14 +55,14 @@ def _masked() -> Iterator[None]:
 
 
 def leave_stops_to_driver() -> None:
-    """Makes this process, a worker, outlive stop signals. Call it in the main thread.
+    """Makes this worker process survive stop signals. Call it in the main thread.
 
-    Processes that it starts ignore Ctrl-C and a closing terminal as it does; SIGTERM ends them, for
-    that is how multiprocessing ends a pool.
+    Its child processes also ignore Ctrl-C and a closing terminal. SIGTERM ends them, because
+    multiprocessing ends a pool with it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # Not SIG_IGN, which programs started from here would inherit.
+    # Not SIG_IGN, which child programs would inherit.
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     signal.siginterrupt(signal.SIGTERM, False)
     _end_forked_by_sigterm()
@@ -70,8 +70,8 @@ def leave_stops_to_driver() -> None:
 
 
 def _end_forked_by_sigterm() -> None:
-    """A forked child ends by SIGTERM from its first instruction: one that came before its handler
-    is gone would be lost in that."""
+    """Lets SIGTERM end a forked child from its first instruction. The signal is blocked during the
+    fork: the handler inherited from the parent would swallow it."""
     forking = threading.local()
 
     def before() -> None:

@@ -1,9 +1,9 @@
 """Candidate → readable PyTorch source, from the Jinja templates in `templates/`.
 
 A template sees `experts` (each with `family`, `model` and `args`), `channels`, `image_size`,
-`axis(name, default, …)` to read a choice and `refuse(why)`. Whatever it prints must have passed
-`| literal` (a Python literal) or `| word` (bare, for docstrings). What the file it renders must
-offer is said in `templates/_mixture.py.j2`.
+`axis(name, default, …)` to read a choice and `refuse(why)`. Everything it prints must have passed
+`| literal` (a Python literal) or `| word` (bare, for docstrings). `templates/_mixture.py.j2`
+documents the functions that a rendered file must define.
 """
 
 from nas.render.axes import Axis, axes

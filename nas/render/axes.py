@@ -1,6 +1,6 @@
-"""The choices a template reads, found without rendering it.
+"""Finds the choices that a template reads, without rendering it.
 
-A template declares a choice where it reads it, with constants alone:
+A template declares a choice where it reads it, with constants only:
 
     {% set mixing = axis("mixing", "soft", values=["soft", "top1"]) %}
     {% set width = axis("gate_width", 64, minimum=8, maximum=512) %}
@@ -21,7 +21,7 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 @dataclass(frozen=True)
 class Axis:
-    """One choice: a default, and either the allowed values or bounds that are allowed too."""
+    """One choice: a default, and either the allowed values or inclusive bounds."""
 
     name: str
     default: Scalar
@@ -36,8 +36,8 @@ class Axis:
     def check(self, value: Scalar, where: str = "") -> Scalar:
         """The value, in the default's type.
 
-        Raises ProblemError for another type (an int may stand for a float), a value that is
-        not among `values`, or one out of bounds.
+        Raises ProblemError for another type (an int is allowed for a float), a value that is not
+        in `values`, or one out of bounds.
         """
         what = f"{value!r} is not a value of {self.name}"
         if type(self.default) is float and type(value) is int:
@@ -59,10 +59,10 @@ class Axis:
 
 
 def axes(template: str) -> dict[str, Axis]:
-    """The choice axes of a template and its partials, by name, sorted.
+    """The choice axes of a template and its partials, sorted by name.
 
-    Raises ProblemError for an unknown or broken template, a declaration that is not constant,
-    and two declarations of one axis that differ.
+    Raises ProblemError for an unknown or broken template, a declaration that is not constant, and
+    two different declarations of one axis.
     """
     found: dict[str, Axis] = {}
     for part in parsed(template):
@@ -77,9 +77,9 @@ def axes(template: str) -> dict[str, Axis]:
 
 
 def check_choices(template: str, choices: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """A value for every axis of the template, defaults filled in.
+    """A value for every axis of the template, defaults included.
 
-    Raises ProblemError for an axis the template does not read, or a value it does not allow.
+    Raises ProblemError for an axis that the template does not read, or a value that is not allowed.
     """
     known = axes(template)
     where = f"template {template}"
@@ -101,10 +101,10 @@ def _declared(call: nodes.Call, where: str) -> Axis:
         named: dict[str, Any] = {pair.key: pair.value.as_const() for pair in call.kwargs}
         return Axis(*args, **named)
     except nodes.Impossible:
-        raise ProblemError("axis() takes constants alone", where=where) from None
+        raise ProblemError("axis() takes only constants", where=where) from None
     except TypeError as error:
         raise ProblemError(
-            f"axis() was called wrongly: {error}",
+            f"invalid call of axis(): {error}",
             where=where,
             fix="axis(name, default, values=[…]) or axis(name, default, minimum=…, maximum=…)",
         ) from None

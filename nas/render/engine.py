@@ -1,4 +1,4 @@
-"""Candidate → source text."""
+"""Renders candidates to source text."""
 
 import ast
 import traceback
@@ -16,14 +16,14 @@ from nas.schema.axes import RESERVED_ARGS
 
 
 def render(candidate: Candidate) -> str:
-    """The candidate's model as one Python file that needs torch and timm alone.
+    """The candidate's model as one Python file that needs only torch and timm.
 
-    Equal candidates give equal text. Raises ProblemError, naming the template and the line
-    where there is one, for an unknown template or axis, a value that is not allowed or not
-    safe, an undefined variable, and text that turns out not to be a module with `build`.
+    Equal candidates give equal text. Raises ProblemError, with the template and if possible the
+    line, for an unknown template or axis, a value that is not allowed or not safe, an undefined
+    variable, and text that is not a module with `build`.
     """
     name = candidate.template
-    parsed(name)  # unknown names and syntax errors, in partials too, before anything runs
+    parsed(name)  # unknown names and syntax errors, in partials too, before rendering
     choices = check_choices(name, candidate.choices)
 
     def axis(name: str, *_: Any, **__: Any) -> Any:
@@ -42,7 +42,7 @@ def render(candidate: Candidate) -> str:
     except ProblemError as error:
         problem = error.problem
         raise RefusedError(problem.what, where=_place(error, name), fix=problem.fix) from None
-    except Exception as error:  # whatever the template's own expressions raise
+    except Exception as error:  # the template's own expressions may raise anything
         what = str(error)
         if not isinstance(error, (TemplateError, UnsafeValueError)):
             what = f"{type(error).__name__}: {what}"
@@ -52,26 +52,26 @@ def render(candidate: Candidate) -> str:
 
 
 def render_to_run(candidate: Candidate) -> str:
-    """As `render`, for text that will be run. Raises ProblemError too where a file of the working
-    directory would, unasked, take the place of what came with nas."""
+    """As `render`, for text that will be run. Also raises ProblemError if a file of the working
+    directory would replace a shipped template without the user's consent."""
     check_trusted(candidate.template)
     return render(candidate)
 
 
 Place = Callable[[tuple[str | int, ...]], str]
-"""From a part of a space file, such as ("choices", "mixing", 0), to where that stands."""
+"""Maps a part of a space file, such as ("choices", "mixing", 0), to its location."""
 
 
 class RefusedError(ProblemError):
-    """A template's own word: such choices and experts make no model of it."""
+    """A template refuses these choices and experts."""
 
 
 def check_space(space: Space, place: Place | None = None) -> None:
-    """Refuses a space that its template cannot render, before any run.
+    """Raises ProblemError for a space that its template cannot render, before any run.
 
-    Renders a sample for every value of every choice and for every member, so an unknown axis,
-    a value that is not allowed and an unsafe value are all found. Raises ProblemError; with a
-    `place`, its `where` is that of the part that is wrong, unless the template itself is.
+    Renders a sample for every value of every choice and for every member, so that every unknown
+    axis, disallowed value and unsafe value is found. With a `place`, the error's `where` is the
+    location of the wrong part, unless the template itself is wrong.
     """
     if space.template not in templates():
         with _placed(("template",), place):
@@ -115,8 +115,8 @@ def _render_sample(
 def _to_blame(
     space: Space, picks: tuple[ExpertChoice, ...], choices: Mapping[str, Scalar]
 ) -> tuple[str | int, ...]:
-    """The part for which a template refuses a sample: the number of experts, one choice alone, or
-    several together."""
+    """The part for which a template refuses a sample: the number of experts, a single choice, or
+    several choices together."""
 
     def refused(some: Mapping[str, Scalar]) -> bool:
         try:
@@ -136,7 +136,7 @@ def _to_blame(
 
 @contextmanager
 def _placed(part: tuple[str | int, ...], place: Place | None) -> Iterator[None]:
-    """Gives a ProblemError the place of a part of the space file."""
+    """Adds the location of a part of the space file to a ProblemError."""
     try:
         yield
     except ProblemError as error:
@@ -147,7 +147,7 @@ def _placed(part: tuple[str | int, ...], place: Place | None) -> Iterator[None]:
 
 
 def _experts(candidate: Candidate) -> list[dict[str, Any]]:
-    """What a template sees of the experts, in the candidate's order, arguments by name."""
+    """The experts as a template sees them, in the candidate's order, arguments sorted by name."""
     for expert in candidate.experts:
         where = f"family {expert.family!r}, member {expert.member.model!r}"
         try:
@@ -157,7 +157,7 @@ def _experts(candidate: Candidate) -> list[dict[str, Any]]:
         for name in expert.member.args:
             if name in RESERVED_ARGS:
                 raise ProblemError(
-                    f"{name} is not for a space to give", where=where, fix="leave it out"
+                    f"{name} cannot be set in a space", where=where, fix="leave it out"
                 )
     return [
         {
@@ -170,12 +170,12 @@ def _experts(candidate: Candidate) -> list[dict[str, Any]]:
 
 
 def _refuse(message: str) -> NoReturn:
-    """For templates: says why a combination of choices makes no model."""
+    """For templates: refuses a combination of choices, with the reason."""
     raise ProblemError(message)
 
 
 def _place(error: BaseException, template: str) -> str:
-    """`path:line` of the innermost template frame; Jinja rewrites tracebacks to name them."""
+    """`path:line` of the innermost template frame; Jinja adds these to tracebacks."""
     frames = traceback.extract_tb(error.__traceback__)
     inside = [frame for frame in frames if frame.filename.endswith(SUFFIX)]
     return f"{inside[-1].filename}:{inside[-1].lineno}" if inside else f"template {template}"

@@ -1,4 +1,4 @@
-"""Finding templates and what they are made of."""
+"""Finds templates and the partials that they include."""
 
 import hashlib
 import shlex
@@ -36,8 +36,8 @@ class Part:
 
 
 class _Folders(FileSystemLoader):
-    """Compares texts, not times: a file that came before another in a folder is a change too, and
-    what is rendered is what was hashed and consented to."""
+    """Detects changes by text, not by time. So a new file earlier in the search path is noticed,
+    and the text that is rendered is the text that was hashed and consented to."""
 
     def get_source(
         self, environment: Environment, template: str
@@ -53,7 +53,7 @@ class _Folders(FileSystemLoader):
 
 
 def templates() -> dict[str, Path]:
-    """Every template by its name; the working directory's own win over the shipped ones."""
+    """Every template by name; the working directory's own take precedence over shipped ones."""
     return dict(sorted(resources.files("templates", SUFFIX).items()))
 
 
@@ -71,7 +71,7 @@ def _environment(folders: tuple[Path, ...]) -> ImmutableSandboxedEnvironment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        # A partial may be importable Python: its Jinja then stands in such comments.
+        # A partial may be importable Python: its Jinja is then in such comments.
         line_statement_prefix="# jinja:",
     )
     env.globals["imported_as_python"] = False
@@ -80,10 +80,10 @@ def _environment(folders: tuple[Path, ...]) -> ImmutableSandboxedEnvironment:
 
 
 def parsed(template: str) -> list[Part]:
-    """The template, then every partial it includes, imports or extends, through partials too.
+    """The template and every partial that it includes, imports or extends, directly or not.
 
-    Raises ProblemError for an unknown template or partial, a syntax error (with its line), and
-    an include whose name is not constant: it could not be hashed.
+    Raises ProblemError for an unknown template or partial, a syntax error (with its line), and an
+    include with a name that is not constant: it could not be hashed.
     """
     known = templates()
     if template not in known:
@@ -108,35 +108,35 @@ def parsed(template: str) -> list[Part]:
 
 
 def own_parts(template: str) -> list[Part]:
-    """Of a template and its partials, those of the working directory. Raises as `parsed` does."""
+    """The parts of a template from the working directory. Raises as `parsed`."""
     shipped = resources.shipped("templates").resolve()
     return [part for part in parsed(template) if part.path.resolve().parent != shipped]
 
 
 def runs_unasked(template: str) -> bool:
-    """Whether a template's code may run for somebody who did not ask for that: it came with nas, or
-    its parts are trusted. Raises as `parsed` does."""
+    """Whether a template's code may run without a request for it: it is shipped with nas, or its
+    parts are trusted. Raises as `parsed`."""
     return all(is_trusted(part.source) for part in own_parts(template))
 
 
 def check_trusted(template: str) -> None:
-    """Raises ProblemError where a file of the working directory would, unasked, take the place of
-    a template or a partial that came with nas."""
+    """Raises ProblemError if a file of the working directory would replace a shipped template or
+    partial without consent."""
     shipped = resources.shipped("templates")
     for part in own_parts(template):
         if (shipped / part.path.name).exists() and not is_trusted(part.source):
             raise ProblemError(
-                "this template would take the place of the one that came with nas",
+                "this template would replace the one shipped with nas",
                 where=str(part.path),
-                fix=f"`nas trust {shlex.quote(str(part.path))}` lets it, until it changes; or move"
-                " it away",
+                fix=f"allow it with `nas trust {shlex.quote(str(part.path))}`, until it changes; or"
+                " move it away",
             )
 
 
 def template_hash(template: str) -> str:
-    """16 hexadecimal digits over the text of a template and of every partial it uses.
+    """16 hexadecimal digits of a hash of a template and of every partial it uses.
 
-    Raises ProblemError as `parsed` does.
+    Raises ProblemError as `parsed`.
     """
     digest = hashlib.sha256()
     for part in parsed(template):

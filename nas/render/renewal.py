@@ -1,4 +1,4 @@
-"""Code that is run is rendered now: what a ledger keeps of a candidate is only compared with it."""
+"""Renders a candidate's code again before it runs; the ledger's copy is only compared with it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ from nas.schema import Candidate, ProblemError
 
 
 class CandidateError(ProblemError):
-    """A candidate in the ledger cannot be what it says."""
+    """A candidate in the ledger does not match its recorded code or cannot be rendered."""
 
 
 def current_hash(candidate: Candidate) -> str | None:
-    """The hash of a candidate's template where it is another than the candidate was drawn with.
+    """The current hash of a candidate's template if it has changed since the draw; otherwise None.
 
-    Raises CandidateError where there is no such template.
+    Raises CandidateError if the template does not exist.
     """
     with candidate_errors(candidate):
         now = template_hash(candidate.template)
@@ -25,27 +25,27 @@ def current_hash(candidate: Candidate) -> str | None:
 def rendered_anew(
     candidate: Candidate, known: str, render: Callable[[Candidate], str] = render_to_run
 ) -> str:
-    """The code of a candidate whose template is the one it was drawn with.
+    """The code of a candidate, rendered again from its unchanged template.
 
-    Raises CandidateError where the ledger knows it as another text, or it cannot be rendered.
+    Raises CandidateError if it differs from `known`, the ledger's text, or cannot be rendered.
     """
     with candidate_errors(candidate):
         code = render(candidate)
     if code != known:
         raise CandidateError(
-            f"the code of candidate {candidate.key} is not what its template"
-            f" {candidate.template} makes of it: somebody changed the ledger, or another version of"
+            f"the code of candidate {candidate.key} differs from what its template"
+            f" {candidate.template} renders: somebody changed the ledger, or another version of"
             " nas wrote it",
             where="+".join(candidate.families) or candidate.template,
-            fix=f"`nas show {candidate.key} --code` prints it; to go on, take the ledger from a"
-            " copy that you trust, or begin another campaign",
+            fix=f"`nas show {candidate.key} --code` prints it; to continue, restore the ledger from"
+            " a copy that you trust, or start another campaign",
         )
     return code
 
 
 @contextmanager
 def candidate_errors(candidate: Candidate) -> Iterator[None]:
-    """Makes a CandidateError of what is wrong with rendering a candidate."""
+    """Turns an error in rendering a candidate into a CandidateError."""
     try:
         yield
     except ProblemError as error:

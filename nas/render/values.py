@@ -1,8 +1,8 @@
-"""The only ways for a value to reach rendered code: `| literal` and `| word`.
+"""Filters through which values reach rendered code: `| literal` and `| word`.
 
-What a template prints must have passed one of them; `only_code`, the environment's finalizer,
-refuses the rest. So a template that forgets a filter fails on its first rendering, with any
-value, rather than one day with a hostile one.
+Everything a template prints must have passed one of them; `only_code`, the environment's
+finalizer, refuses the rest. So a template that lacks a filter fails on its first rendering with any
+value, and not only when a hostile value comes.
 """
 
 import math
@@ -16,17 +16,17 @@ LONGEST = 200
 
 
 class UnsafeValueError(ValueError):
-    """A value that may not stand in rendered code; the message says which, and why."""
+    """A value that must not appear in rendered code; the message names the value and the reason."""
 
 
 class Code(str):
-    """Text that is fit to stand in Python source. Joined with other text it is `str` again."""
+    """Text that is safe in Python source. Concatenated with other text it becomes `str`."""
 
     __slots__ = ()
 
 
 def quote(value: bool | int | float | str) -> str:
-    """The Python literal of any scalar, as ruff would write it."""
+    """The Python literal of a scalar, in ruff's style."""
     text = repr(value)
     return f'"{text[1:-1]}"' if text.startswith("'") and '"' not in text else text
 
@@ -34,8 +34,8 @@ def quote(value: bool | int | float | str) -> str:
 def literal(value: Any) -> Code:
     """A scalar, or a dict of scalars, as a Python literal.
 
-    bool, int and finite float, of exactly these types, and text that is empty or one word:
-    no name of a model, or of a choice, needs quotes, newlines, braces or brackets.
+    Allowed are exactly bool, int and finite float, and text that is empty or one word: names of
+    models and choices need no quotes, newlines, braces or brackets.
     """
     _defined(value)
     if type(value) is dict:
@@ -58,7 +58,7 @@ def word(value: Any) -> Code:
 
 
 def only_code(value: Any) -> Code:
-    """Refuses to print what no filter has passed."""
+    """Refuses to print a value that no filter has passed."""
     _defined(value)
     if type(value) is not Code:
         raise UnsafeValueError(f"{value!r} is printed without | literal or | word")

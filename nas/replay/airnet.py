@@ -1,26 +1,26 @@
-"""The published way: quartets in lexicographic order, and failures forgotten.
+"""The published campaign: quartets in lexicographic order, and failures that are not recorded.
 
-How it went, by hand, before it is simulated:
+Worked by hand before it is simulated:
 
-- Order. Of 23,751 quartets 3,276 hold AirNet, and they come first; 1,146 were tried: the walk never
-  left AirNet. Nine pairs of families collide, so 3,025 quartets (12.7 %, as published) were
-  skipped. What was left comes as 342 quartets of AirNet and AirNext, then 316 with AlexNet, 291
-  with BagNet and 267 with ConvNeXt: the 1,146th lies among the last.
+- Order. 3,276 of 23,751 quartets contain AirNet, and they come first; 1,146 were tried, so the
+  walk never left AirNet. Nine pairs of families collide, so 3,025 quartets (12.7 %, as published)
+  were skipped. The rest begins with 342 quartets of AirNet and AirNext, then 316 with AlexNet, 291
+  with BagNet and 267 with ConvNeXt; the 1,146th is among the last.
 - Window. A batch took the first 4,463 / 197 = 22.65 quartets that were not stored as a success. A
-  failure was not stored, so it stood in every batch after it.
-- Standstill. A quartet with FractalNet succeeded in 0.7 % of attempts. The first 342 quartets have
-  26 of them, more than a batch has places: once 23 wait, nothing new is tried until one is lucky,
-  which takes 1 / (22.65 · 0.007) = 6 batches.
+  failure was not stored, so it was in every later batch.
+- Standstill. A quartet with FractalNet succeeded in 0.7 % of attempts. The first 342 quartets
+  contain 26 of them, more than a batch has places: once 23 wait, nothing new is tried until one
+  succeeds by chance, which takes 1 / (22.65 · 0.007) = 6 batches.
 - Blacklist. Something let the walk go on: 102 quartets were blacklisted in the end. When is not
-  published; here it is every quartet that fails from some batch on, and which batch is fitted. With
+  published; here it is every quartet that fails from some batch on, and that batch is fitted. With
   the last 28 batches, 28 · 22.65 = 634 new candidates are tried once each, and about 510 succeed.
   The 511 successes before leave 3,829 − 511 = 3,318 failures for 169 batches: 20 of 23 places.
 - Retries. 1,146 − 1,021 = 125 quartets never succeeded: 3,429 / 125 = 27 failures each.
-- What this cannot give. Each of 3,250 failures with FractalNet and AirNet holds two more of the 27
-  other families; were partners alike, each would stand in 2 · 3,250 / 27 = 241 of them. The
-  published rates leave ShuffleNet, MobileNetV3 and ResNet 3 failures each. So which quartets were
-  retried followed a rule that is not published; the simulation treats partners alike, and must
-  have these families too often.
+- What this cannot reproduce. Each of 3,250 failures with FractalNet and AirNet contains two more of
+  the 27 other families. If partners were alike, each would be in 2 · 3,250 / 27 = 241 of them. The
+  published rates leave ShuffleNet, MobileNetV3 and ResNet 3 failures each. So the choice of
+  quartets to retry followed a rule that is not published. The simulation treats partners alike, and
+  must have these families too often.
 """
 
 import numpy as np
@@ -30,15 +30,15 @@ from nas.replay.simulation import SimulatedCampaign, holding
 from nas.stats import Audit, Draw
 
 BLACKLIST_FROM = 169
-"""From the end of which batch on, counted from 0, what failed is blacklisted. Fitted, see `fit`."""
+"""Failures at the end of this batch (from 0) and later ones are blacklisted. Fitted, see `fit`."""
 FAILURE = 0.08
-"""The chance that an attempt without FractalNet fails. Fitted with it to `OK` and `DISTINCT`."""
+"""Probability that an attempt without FractalNet fails. Fitted too, to `OK` and `DISTINCT`."""
 
 
 def simulate_published(
     seed: int, *, blacklist_from: int = BLACKLIST_FROM, failure: float = FAILURE
 ) -> SimulatedCampaign:
-    """One campaign of 197 batches, the last of them cut short by the 13 that never ran."""
+    """One campaign of 197 batches; the last one lacks the 13 candidates that never ran."""
     luck = np.random.default_rng(seed).random(p.RUN)
     chance = np.where(holding(p.HEAVY), p.HEAVY_SUCCESS, 1 - failure)
     walk = iter(p.buildable())
@@ -67,9 +67,9 @@ def simulate_published(
 
 
 def fit(batches: range, failures: tuple[float, ...], seeds: int) -> tuple[int, float]:
-    """The BLACKLIST_FROM and FAILURE of which replays come nearest to `OK` and `DISTINCT`.
+    """The BLACKLIST_FROM and FAILURE whose replays are closest to `OK` and `DISTINCT`.
 
-    By the sum of squared relative errors of the means over seeds.
+    Minimises the sum of squared relative errors of the means over seeds.
     """
 
     def error(pair: tuple[int, float]) -> float:

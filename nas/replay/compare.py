@@ -1,4 +1,4 @@
-"""Figure by figure: published, replayed in the published way, and the same 28 days with nas."""
+"""Compares each figure: as published, replayed, and over the same 28 days with nas."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from nas.replay.simulation import SimulatedCampaign
 from nas.stats import AuditResult
 
 REPLAYS = 100
-"""Replays of the published way: a hundredth of a second each."""
+"""Number of replays of the published campaign; each takes a hundredth of a second."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over simulated campaigns: its mean, and the range that 95 % of them lie in."""
+    """A figure over simulated campaigns: its mean, and the range of the middle 95 %."""
 
     mean: float
     low: float
@@ -33,7 +33,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure, measured; None where it has none."""
+    """One figure with its simulated values; None if a simulation does not give it."""
 
     figure: Figure
     replayed: Spread | None
@@ -41,14 +41,14 @@ class Row:
 
     @property
     def off_by(self) -> float | None:
-        """By what share of the published figure the replays' mean differs from it."""
+        """Relative difference of the replays' mean from the published figure; None without one."""
         if not self.figure.published or self.replayed is None:
             return None
         return self.replayed.mean / self.figure.published - 1
 
     @property
     def met(self) -> bool | None:
-        """Of a check: does the published figure, as it is rounded, lie in the replays' range?"""
+        """For a check: whether the rounded published figure is in the replays' range; else None."""
         published, unit = self.figure.published, self.figure.unit
         if self.figure.role != "check" or self.replayed is None or published is None:
             return None
@@ -58,19 +58,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `nas replay` has to say."""
+    """The result of `nas replay`."""
 
     seed: int
     seeds: int
     rows: tuple[Row, ...]
     audits: tuple[tuple[AuditResult, ...], tuple[AuditResult, ...]]
-    """On every replay, and on every campaign with nas."""
+    """One per replay, and one per campaign with nas."""
 
 
 def compare(seed: int = 0, seeds: int = 3, trainings: int = p.RUN) -> Comparison:
-    """Replays the published way REPLAYS times and draws `seeds` campaigns with nas, from `seed` on.
+    """Replays the published campaign REPLAYS times, and simulates `seeds` campaigns with nas; seeds
+    count from `seed`.
 
-    `trainings`: the GPU time nas gets, in candidates; by default that of the published 28 days.
+    `trainings`: nas's GPU time, in candidates; by default that of the published 28 days.
     """
     there = [simulate_published(seed + n) for n in range(REPLAYS)]
     here = [simulate_nas(seed + n, trainings) for n in range(seeds)]

@@ -1,4 +1,4 @@
-"""Which figures are compared, what is published of each, and what the replay was told of it."""
+"""The compared figures: their published values, and how the replay uses each."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from nas.replay.simulation import SimulatedCampaign
 
 Unit = Literal["count", "ratio", "share"]
 Role = Literal["input", "fitted", "follows", "check", ""]
-"""`input`: the replay is given it. `fitted`: its two free numbers were chosen so that it comes out.
-`follows`: arithmetic from those. `check`: the replay has not seen it. Empty: not published."""
+"""`input`: given to the replay. `fitted`: the replay's two free parameters were fitted to it.
+`follows`: computed from those. `check`: not used by the replay. Empty: not published."""
 Measure = Callable[[SimulatedCampaign], float]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. A measure is None where the figure says nothing of such a campaign."""
+    """One figure. A measure is None if the figure does not apply to such a campaign."""
 
     name: str
     unit: Unit
@@ -28,7 +28,7 @@ class Figure:
 
 
 def figures() -> tuple[Figure, ...]:
-    """All, in the order of the table."""
+    """All figures in the order of the table."""
     return (*_course(), *_coverage(), *_families())
 
 
@@ -41,7 +41,7 @@ def _course() -> Iterator[Figure]:
     yield Figure("refused before GPU time", "count", "", None, None, lambda d: d.refused)
     yield _same("trained", "count", "input", p.RUN, lambda d: len(d.tried))
     yield _same("successes", "count", "fitted", p.OK, lambda d: int(d.ok.sum()))
-    free = p.OK - CONTROLS  # a success would then cost 28 days / 1,021, and so would a control
+    free = p.OK - CONTROLS  # a success would then cost 28 days / 1,021, and a control as well
     yield Figure("… if failures cost nothing", "count", "", p.OK, None, lambda _: free)
     yield _same("GPU time in failures", "share", "follows", p.FAILED / p.RUN, lambda d: d.wasted)
     tries = p.FAILED / (p.DISTINCT - p.OK)

@@ -1,7 +1,7 @@
-"""What is published of the campaign that searched quartets of 29 families for 28 days.
+"""Published figures of the campaign that searched quartets of 29 families for 28 days.
 
-Figures are those of arXiv 2606.23739. The pairs that collide were read in the public model files of
-LEMUR, the collection its families come from.
+They are from arXiv 2606.23739. The colliding pairs were read from the public model files of LEMUR,
+the collection that contains the families.
 """
 
 from functools import cache
@@ -15,10 +15,10 @@ _NAMES = """
     RegNet ResNet ShuffleNet SqueezeNet-1 SqueezeNet-2 SwinTransformer UNet2D VGG VisionTransformer
 """
 FAMILIES = tuple(_NAMES.split())
-"""In Python's order of names."""
+"""In Python's sort order."""
 FIRST = FAMILIES[0]
 HEAVY = "FractalNet"
-"""Its saved activations take 17.4 GiB at batch 32, on a card of 24: its quartets do not fit."""
+"""Its saved activations take 17.4 GiB at batch 32 on a card with 24: its quartets do not fit."""
 COLLIDING = (
     ("DPN107", "DPN131"),
     ("DPN107", "DPN68"),
@@ -30,13 +30,13 @@ COLLIDING = (
     ("MobileNetV3", "ShuffleNet"),
     ("SqueezeNet-1", "SqueezeNet-2"),
 )
-"""Pairs whose files define a helper class of the same name: their quartets were skipped."""
+"""Pairs whose files define helper classes of the same name: their quartets were skipped."""
 
 DAYS = 28
 BATCHES = 197
 GENERATED = 4463
 PENDING = 13
-"""Generated and never run."""
+"""Generated but never run."""
 OK = 1021
 DISTINCT = 1146
 BLACKLISTED = 102
@@ -45,14 +45,14 @@ COLLISIONS = 0.127
 HEAVY_SUCCESS = 0.007
 HEAVY_ATTEMPTS = 3273
 HEAVY_SHARE = 0.948
-"""Share of failures that held FractalNet."""
+"""Share of failures that contained FractalNet."""
 ATTEMPTS = {"ShuffleNet": 92, "MobileNetV3": 84, "ResNet": 93, "InceptionV3": 320, "MNASNet": 134}
 SUCCESS = {"ShuffleNet": 0.967, "MobileNetV3": 0.964, "InceptionV3": 0.272, "MNASNet": 0.701}
 
 RUN = GENERATED - PENDING
 FAILED = RUN - OK
 SECONDS = DAYS * 86400 / RUN
-"""GPU time of a candidate, good or bad: the published totals do not tell the two apart."""
+"""GPU time per candidate; the published totals do not separate successes from failures."""
 
 SPACE = Space(
     name="airnet",
@@ -61,12 +61,12 @@ SPACE = Space(
     experts=ExpertAxis(k=4, families={family: (Member(model=family),) for family in FAMILIES}),
 )
 QUARTETS = tuple(combinations(FAMILIES, 4))
-"""All, in the order of `itertools.combinations`."""
+"""All quartets, in the order of `itertools.combinations`."""
 
 
 @cache
 def buildable() -> tuple[int, ...]:
-    """Where in QUARTETS those without a colliding pair stand, in their order."""
+    """Indices in QUARTETS of the quartets without a colliding pair, in order."""
     return tuple(
         place
         for place, quartet in enumerate(QUARTETS)
@@ -76,5 +76,5 @@ def buildable() -> tuple[int, ...]:
 
 @cache
 def assignment(place: int) -> Assignment:
-    """A quartet as a point of SPACE."""
+    """The quartet at an index of QUARTETS, as a point of SPACE."""
     return Assignment(tuple(ExpertChoice(family, family) for family in QUARTETS[place]))

@@ -1,9 +1,9 @@
-"""The same 28 days with nas: stratified draws, a ledger that remembers, and a pre-flight.
+"""The same 28 days with nas: stratified draws, a ledger, and profiles before training.
 
-The sampler and the audit are nas's own. A candidate ends as it would in the published way, but for
-what nas does by default: what does not fit into memory is refused before any GPU time, a family
-whose last six candidates all failed is benched, no candidate is drawn twice, and each family is
-trained once by itself, as a control.
+The sampler and the audit are nas's own. A candidate ends as in the published campaign, except for
+nas's defaults: a candidate that does not fit into memory is refused before any GPU time, a family
+whose last six candidates all failed is excluded, no candidate is drawn twice, and each family is
+trained once alone, as a control.
 """
 
 import numpy as np
@@ -17,11 +17,11 @@ from nas.stats import Audit, draws
 
 BENCH_AFTER = 6
 CONTROLS = len(p.FAMILIES)
-"""One a family, each charged like a whole candidate."""
+"""One per family, each charged like a whole candidate."""
 
 
 def simulate_nas(seed: int, trainings: int = p.RUN) -> SimulatedCampaign:
-    """One campaign on the GPU time of `trainings` candidates, controls included."""
+    """One campaign with the GPU time of `trainings` candidates, controls included."""
     sampler = make_sampler("stratified", p.SPACE, seed)
     luck = np.random.default_rng([seed, p.RUN])
     place: dict[tuple[str, ...], int] = {quartet: at for at, quartet in enumerate(p.QUARTETS)}
@@ -36,7 +36,7 @@ def simulate_nas(seed: int, trainings: int = p.RUN) -> SimulatedCampaign:
             break
         if p.HEAVY in assignment.families:
             status = Status.INVALID
-            # Refused each time it comes: all its candidates so far have failed, in a row.
+            # Refused every time: all its candidates so far have failed, in a row.
             if len(records) - len(tried) + 1 == BENCH_AFTER:
                 benched = [{"family": p.HEAVY, "drawn": len(records) + 1}]
                 phase = Phase(excluded=frozenset({p.HEAVY}))

@@ -1,6 +1,6 @@
-"""28 simulated days, and what can be counted in them.
+"""A simulated campaign, and the figures computed from it.
 
-Symbols: T candidates trained, F = 29 families.
+Symbols: T trained candidates, F = 29 families.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _HOLDS: Bools = np.array([[family in q for family in p.FAMILIES] for q in p.QUAR
 
 
 def holding(family: str) -> Bools:
-    """`(quartets,)`: which of `published.QUARTETS` hold a family."""
+    """`(quartets,)`: which of `published.QUARTETS` contain a family."""
     held: Bools = _HOLDS[:, p.FAMILIES.index(family)]
     return held
 
@@ -30,13 +30,13 @@ class SimulatedCampaign:
     """One simulated campaign."""
 
     tried: NDArray[np.intp]
-    """`(T,)`: places in `published.QUARTETS`, in the order of training."""
+    """`(T,)`: indices into `published.QUARTETS`, in the order of training."""
     ok: Bools
-    """`(T,)`"""
+    """`(T,)`: whether each succeeded."""
     verdict: AuditResult
-    """Of nas's audit on the draws."""
+    """Result of nas's audit of the draws."""
     refused: int = 0
-    """Candidates that took no GPU time."""
+    """Candidates refused before any GPU time."""
     blacklisted: int = 0
 
     @property
@@ -46,45 +46,45 @@ class SimulatedCampaign:
 
     @property
     def wasted(self) -> float:
-        """The share of GPU time that went into failures."""
+        """The share of GPU time spent on failures."""
         return float(1 - self.ok.mean())
 
     @property
     def tries(self) -> float:
-        """Failures for each quartet that never succeeded; what succeeds is not tried again."""
+        """Failures per quartet that never succeeded; a success is not tried again."""
         return float((~self.ok).sum() / (self.distinct - self.ok.sum()))
 
     @cached_property
     def successes(self) -> Bools:
-        """`(successes, F)`: which families each held."""
+        """`(successes, F)`: the families of each success."""
         held: Bools = _HOLDS[self.tried[self.ok]]
         return held
 
     @property
     def families(self) -> int:
-        """How many stand in a success."""
+        """Number of families in at least one success."""
         return int(self.successes.any(axis=0).sum())
 
     @property
     def pairs(self) -> int:
-        """How many pairs of families stand in a success."""
+        """Number of pairs of families in at least one success."""
         a, b = np.array(list(combinations(range(len(p.FAMILIES)), 2))).T
         return int((self.successes[:, a] & self.successes[:, b]).any(axis=0).sum())
 
     @property
     def lopsided(self) -> float:
-        """Successes of the family that has most, for one of the median family."""
+        """Successes of the most frequent family, divided by those of the median family."""
         counts = self.successes.sum(axis=0)
         return float(counts.max() / np.median(counts))
 
     def attempts(self, family: str) -> int:
-        """How many candidates held a family."""
+        """Number of trained candidates with a family."""
         return int(holding(family)[self.tried].sum())
 
     def success(self, family: str) -> float:
-        """The share of those that ended well."""
+        """Success rate of the trained candidates with a family."""
         return float(self.ok[holding(family)[self.tried]].mean())
 
     def share(self, family: str) -> float:
-        """The share of failures that held a family."""
+        """Share of failures that contain a family."""
         return float(holding(family)[self.tried[~self.ok]].mean())

@@ -1,4 +1,4 @@
-"""A comparison for a person and for a script."""
+"""Prints a comparison as a table and as JSON."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -17,31 +17,31 @@ FITTED = {
     "first batch whose failures are blacklisted": BLACKLIST_FROM + 1,
     f"chance that a candidate without {p.HEAVY} fails": FAILURE,
 }
-"""Chosen so that successes and different quartets come out (`nas.replay.airnet.fit`)."""
+"""Parameters fitted to the successes and different quartets (`nas.replay.airnet.fit`)."""
 ASSUMPTIONS = {
     "order": "every batch takes the first quartets, in the order of itertools.combinations, that"
     " are stored neither as a success nor on the blacklist; a failure is not stored",
     "collisions": "nine pairs of families define a helper class of the same name in LEMUR's public"
     " files, and a quartet with such a pair is skipped: "
     + ", ".join(f"{a} and {b}" for a, b in p.COLLIDING),
-    "memory": f"{p.HEAVY} keeps 17.4 GiB at batch 32 on a card of 24: with it an attempt succeeds"
-    f" with the published rate of {100 * p.HEAVY_SUCCESS:.1f} %, and nas's pre-flight refuses it",
-    "partners": f"which quartets with {p.HEAVY} were retried is not published, and the others'"
-    " memory is not either, so here they are alike; but the published rates leave ShuffleNet,"
+    "memory": f"{p.HEAVY} keeps 17.4 GiB at batch 32 on a card with 24: with it an attempt succeeds"
+    f" with the published rate of {100 * p.HEAVY_SUCCESS:.1f} %, and nas's profile refuses it",
+    "partners": f"which quartets with {p.HEAVY} were retried is not published, nor is the memory"
+    " of the others, so here they are alike; but the published rates leave ShuffleNet,"
     " MobileNetV3 and ResNet only 3 failures each, so attempts and success rates of single"
-    " families are not to be had this way, and are off",
-    "blacklist": "when and why a quartet came onto it is not published: here, from one batch on,"
-    " every one that fails does",
-    "time": f"every candidate that runs takes {p.SECONDS / 60:.1f} minutes, 28 days over"
-    f" {p.RUN:,}: the published totals do not tell successes from failures",
-    "nas": f"fails as often without {p.HEAVY} and tries no candidate twice, benches a family after"
-    f" {BENCH_AFTER} failures in a row, and trains each family once by itself, charged like a"
+    " families cannot be reproduced",
+    "blacklist": "when and why a quartet was blacklisted is not published: here every quartet that"
+    " fails from one batch on is",
+    "time": f"every candidate that runs takes {p.SECONDS / 60:.1f} minutes, 28 days divided by"
+    f" {p.RUN:,}: the published totals do not separate successes from failures",
+    "nas": f"fails as often without {p.HEAVY}, tries no candidate twice, excludes a family after"
+    f" {BENCH_AFTER} failures in a row, and trains each family once alone, charged like a"
     " whole candidate",
 }
 
 
 def plain(comparison: Comparison) -> dict[str, Any]:
-    """What `--json` prints: `inputs`, `fitted`, `assumptions`, `checks`, `rows` and `audit`."""
+    """The output of `--json`: `inputs`, `fitted`, `assumptions`, `checks`, `rows` and `audit`."""
     rows = [_plain(row) for row in comparison.rows]
     return {
         "seed": comparison.seed,
@@ -64,7 +64,7 @@ def plain(comparison: Comparison) -> dict[str, Any]:
 
 
 def table(comparison: Comparison) -> "pd.DataFrame":
-    """A row a figure, as text, and the audit's."""
+    """One row per figure, as text, and one for the audit."""
     import pandas as pd
 
     rows = [
@@ -91,16 +91,16 @@ def table(comparison: Comparison) -> "pd.DataFrame":
 
 
 def note(comparison: Comparison) -> str:
-    """What stands below the table."""
+    """The note below the table."""
     return (
         f"means of {REPLAYS} replays and of {comparison.seeds} campaigns with nas, in brackets the"
-        " range of 95 % of them; check: what the replay was told of a figure, or whether the"
-        " published one lies within its range, and how far its mean is off"
+        " range of 95 % of them; check: how the replay uses a figure, or whether the published"
+        " one is within the replays' range, and how far their mean is off"
     )
 
 
 def remarks(comparison: Comparison) -> list[str]:
-    """What the audit said, each fitted number and each assumption, by name."""
+    """The audits' results, the fitted parameters and the assumptions, one line each."""
     there, here = (verdicts[0].line for verdicts in comparison.audits)
     fitted = "; ".join(f"{name}, {value:g}" for name, value in FITTED.items())
     return [
@@ -142,7 +142,7 @@ def _number(value: float, unit: Unit) -> str:
 
 
 def _check(row: Row) -> str | None:
-    """What the replay was told of a figure, or else how near it came."""
+    """How the replay uses a figure or, for a check, how close it came."""
     if row.met is None or row.off_by is None:
         return row.figure.role or None
     if row.met and abs(row.off_by) < 0.005:

@@ -1,4 +1,4 @@
-"""The nouns of the pipeline: frozen, validated at birth, JSON both ways, free of torch."""
+"""The pipeline's values: frozen, validated when made, JSON in both directions, free of torch."""
 
 from nas.schema.axes import Choice, ExpertAxis, Member, Scalar, Space
 from nas.schema.base import Frozen

@@ -10,7 +10,7 @@ from nas.schema.base import Frozen
 from nas.schema.recipe import Recipe
 
 Scalar = bool | int | float | str
-"""A value a space file may give an axis or a model argument; rendered by `repr` alone."""
+"""A value of an axis or a model argument in a space file; rendered with `repr` only."""
 
 NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 
@@ -26,11 +26,11 @@ RESERVED_ARGS = frozenset(
         "pretrained_cfg_overlay",
     }
 )
-"""Arguments of `timm.create_model` that a template gives, or that would read files."""
+"""Arguments of `timm.create_model` that a template sets, or that would read files."""
 
 
 class Member(Frozen):
-    """One timm model that stands for its family."""
+    """One timm model of a family."""
 
     model: str = Field(pattern=NAME, max_length=120)
     args: dict[str, Scalar] = {}
@@ -55,7 +55,7 @@ class Choice(Frozen):
     @classmethod
     def _distinct(cls, values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
         if len({repr(value) for value in values}) < len(values):
-            raise ValueError("a value stands twice")
+            raise ValueError("a value appears twice")
         return values
 
 
@@ -79,7 +79,7 @@ class ExpertAxis(Frozen):
             for member in members:
                 if member.model in seen:
                     raise ValueError(
-                        f"{member.model} stands in {seen[member.model]} and in {family}"
+                        f"{member.model} appears in {seen[member.model]} and in {family}"
                     )
                 seen[member.model] = family
         return self
@@ -93,7 +93,7 @@ class ExpertAxis(Frozen):
 
 
 class Space(Frozen):
-    """Everything a sampler may choose between, and how what it chooses is built and trained."""
+    """Everything a sampler may choose, and how a candidate is built and trained."""
 
     name: str
     description: str = ""
@@ -102,7 +102,7 @@ class Space(Frozen):
     channels: int = Field(3, ge=1, le=16)
     experts: ExpertAxis | None = None
     choices: tuple[Choice, ...] = ()
-    """Sorted by name at birth."""
+    """Sorted by name on construction."""
     recipe: Recipe = Recipe()
 
     @field_validator("choices")
@@ -110,7 +110,7 @@ class Space(Frozen):
     def _sorted(cls, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
         names = [choice.name for choice in choices]
         if len(set(names)) < len(names):
-            raise ValueError("an axis stands twice")
+            raise ValueError("an axis appears twice")
         return tuple(sorted(choices, key=lambda choice: choice.name))
 
     @model_validator(mode="after")
@@ -126,20 +126,20 @@ class Space(Frozen):
 
     @property
     def members(self) -> tuple[tuple[str, Member], ...]:
-        """(family, member) pairs, sorted by family, in the file's order within one."""
+        """(family, member) pairs, sorted by family, then in the file's order."""
         if self.experts is None:
             return ()
         return tuple((f, m) for f in self.families for m in self.experts.families[f])
 
     @property
     def subsets(self) -> int:
-        """How many sets of k families there are."""
+        """The number of sets of k families; 1 without an expert axis."""
         return comb(len(self.families), self.experts.k) if self.experts else 1
 
     def without(self, models: Iterable[str]) -> Self:
-        """This space less some members, and less the families that had no others.
+        """This space without some models, and without families that are left empty.
 
-        Raises ValueError when fewer families than experts remain.
+        Raises ValueError if fewer families than experts remain.
         """
         if self.experts is None:
             return self

@@ -1,4 +1,4 @@
-"""The base of every noun."""
+"""Base classes of all values."""
 
 from typing import Any, ClassVar, Self
 
@@ -6,28 +6,28 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 
 class Frozen(BaseModel):
-    """A frozen value: equal by content, strict about unknown fields, JSON both ways.
+    """A frozen value: equal by content, strict about unknown fields, JSON in both directions.
 
-    Its numbers are finite: neither JSON nor a database has another kind.
+    Numbers must be finite: neither JSON nor a database can store others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def with_(self, **changes: Any) -> Self:
-        """This value with some fields changed, validated as at birth: `model_copy` looks at
-        nothing, and takes cached properties of the old value along.
+        """A copy with some fields changed, validated like a new value. (`model_copy` validates
+        nothing, and copies cached properties of the old value.)
 
-        Raises pydantic's ValidationError for an unknown field and for a value beyond its bounds.
+        Raises pydantic's ValidationError for an unknown field or an invalid value.
         """
         same = {name: getattr(self, name) for name in type(self).model_fields}
         return self.model_validate({**same, **changes})
 
 
 class OmitDefaults(Frozen):
-    """A noun that has got fields since ledgers were first written.
+    """A value with fields that were added after the first ledgers were written.
 
-    Fields named in `later` are left out of its data where they have their default, so that content
-    which was there before keeps its data, and a candidate its key.
+    Fields in `omit_if_default` are left out of its data if they have their default. So older
+    content keeps its data, and a candidate its key.
     """
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset()

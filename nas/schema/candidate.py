@@ -1,4 +1,4 @@
-"""A candidate: one point of a space, with everything that decides what its training gives."""
+"""A candidate: one point of a space, with everything that determines its training."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ from nas.schema.recipe import GATE, Recipe, Task
 
 START = "start"
 SCRATCH, FROZEN, FINETUNED = "scratch", "frozen", "finetuned"
-"""The choice of how a candidate's experts begin, and its values."""
+"""The choice of how a candidate's experts are initialised, and its values."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ExpertChoice:
-    """A family and the member (a timm model's name) that stands for it."""
+    """A family and its chosen member (a timm model's name)."""
 
     family: str
     model: str
@@ -29,7 +29,7 @@ class ExpertChoice:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A value for every axis. Canonical: picks sorted by family, choices by name."""
+    """A value for every axis, in canonical order: picks sorted by family, choices by name."""
 
     picks: tuple[ExpertChoice, ...] = ()
     choices: tuple[tuple[str, Scalar], ...] = ()
@@ -63,7 +63,7 @@ class Role(StrEnum):
     SEARCH = "search"
     CONTROL = "control"  # one member alone, at equal epochs
     CONFIRM = "confirm"  # a leader again, with a new seed
-    SUPERSEDED = "superseded"  # none any more: another has its place, see Status.SUPERSEDED
+    SUPERSEDED = "superseded"  # replaced by another candidate, see Status.SUPERSEDED
 
 
 def printed_name(role: str, number: int) -> str:
@@ -72,29 +72,29 @@ def printed_name(role: str, number: int) -> str:
 
 
 class Expert(Frozen):
-    """A family's member as a template needs it."""
+    """A family's member, as a template uses it."""
 
     family: str
     member: Member
 
 
 def sorted_experts(experts: Iterable[Expert]) -> tuple[Expert, ...]:
-    """In the order a candidate keeps them in."""
+    """Experts in a candidate's order."""
     return tuple(sorted(experts, key=lambda e: (e.family, e.member.model)))
 
 
 @dataclass(frozen=True, slots=True)
 class ExpertSource:
-    """Where a candidate's experts come from."""
+    """The initialisation of a candidate's experts."""
 
     start: str
     """`scratch`, `frozen` or `finetuned`."""
     keys: tuple[str, ...]
-    """Of the bank's experts that they begin as, in the candidate's order; none from scratch."""
+    """Keys of their bank experts, in the candidate's order; empty for `scratch`."""
 
 
 class Candidate(OmitDefaults):
-    """One model to train. Equal content gives an equal key, whatever the order it was given in."""
+    """One model to train. Equal content gives an equal key, in whatever order it was given."""
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset({"warm"})
 
@@ -107,9 +107,9 @@ class Candidate(OmitDefaults):
     recipe: Recipe
     task: Task
     warm: tuple[str, ...] = ()
-    """Keys of the bank's experts that its own begin as, in their order; none: from nothing."""
+    """Keys of the bank experts that initialise its experts, in their order; empty: random."""
     replicate: int = 0
-    """Repeats of one candidate differ in this number alone, and so in their training seed."""
+    """Repeats of a candidate differ only in this number, and so in their training seed."""
 
     @field_validator("experts")
     @classmethod
@@ -127,9 +127,9 @@ class Candidate(OmitDefaults):
         replicate: int = 0,
         warm: Mapping[str, str] | None = None,
     ) -> Self:
-        """The candidate at a point of a space; KeyError for a family or member it lacks.
+        """The candidate at a point of a space; KeyError for an unknown family or member.
 
-        `warm` names the bank's key of each model that experts may begin as.
+        `warm` maps each model to the key of the bank expert that initialises it.
         """
         axis = space.experts
         experts = tuple(
@@ -166,16 +166,16 @@ class Candidate(OmitDefaults):
 
     @property
     def source(self) -> ExpertSource:
-        """Where its experts come from, and whether they are trained on."""
+        """How its experts are initialised, and whether they are trained further."""
         start = str(self.choices.get(START, FINETUNED if self.warm else SCRATCH))
         return ExpertSource(start, self.warm)
 
     @cached_property
     def training_recipe(self) -> Recipe:
-        """The recipe as its training applies it: experts that come trained have their rate turned
-        down, or stay as they are while the gate alone learns.
+        """The recipe that its training applies: with finetuned experts their learning rate is
+        reduced; with frozen ones only the gate is trained.
 
-        Raises pydantic's ValidationError where that leaves a setting's bounds.
+        Raises pydantic's ValidationError if a setting leaves its bounds.
         """
         if self.source.start == FROZEN:
             return self.recipe.with_(procedure=GATE)
@@ -188,12 +188,12 @@ class Candidate(OmitDefaults):
 
     @cached_property
     def key(self) -> str:
-        """16 hexadecimal digits: SHA-256 over the canonical JSON of every field."""
+        """16 hexadecimal digits of the SHA-256 of the canonical JSON of every field."""
         data = self.model_dump(mode="json")
         text = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def seed(self) -> int:
-        """The training seed, 0 ≤ seed < 2³¹: a function of the key, so of the replicate too."""
+        """The training seed, 0 ≤ seed < 2³¹: a function of the key, and so of the replicate."""
         return int(self.key, 16) % 2**31

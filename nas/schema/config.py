@@ -1,4 +1,4 @@
-"""What a run was asked to do. The ledger keeps it, so that `nas resume` needs only a name."""
+"""A run's configuration. The ledger keeps it, so that `nas resume` needs only a name."""
 
 import re
 from collections.abc import Mapping
@@ -11,25 +11,25 @@ from nas.schema.candidate import SCRATCH
 from nas.schema.recipe import Task
 
 MOST = 2**31 - 1
-"""Of what is counted: a database's integers hold no more."""
+"""Maximum of counts: the limit of a database's integers."""
 MOST_SEED = 2**63 - 1
 LONGEST = 1e10
-"""Seconds: three centuries, beyond which clocks and time-outs overflow."""
+"""Seconds: three centuries, beyond which clocks and timeouts overflow."""
 
 
 class DataConfig(Frozen):
-    """Which images models see, from which seed they train, and where their experts come from."""
+    """The images that models see, the seeds, and where experts come from."""
 
     dataset: str = "digits"
     split_seed: int = Field(0, ge=0, le=MOST_SEED)
     hold_out: float = Field(0.0, ge=0, lt=1)
-    """Share of the training images kept from the models; see nas.schema.Task."""
+    """Share of the training images held out from the models; see nas.schema.Task."""
     replicate: int = Field(0, ge=0, le=MOST)
-    """Of every candidate: another number is another training seed."""
+    """Replicate number of every candidate; another number means another training seed."""
     experts: str = SCRATCH
-    """`scratch`, or the campaign of the bank that experts come from."""
+    """`scratch`, or the name of the bank campaign that trained the experts."""
     seed: int = Field(0, ge=0, le=MOST_SEED)
-    """Of what is drawn."""
+    """Seed of the draw."""
 
     @property
     def task(self) -> Task:
@@ -38,12 +38,12 @@ class DataConfig(Frozen):
 
     @property
     def from_bank(self) -> bool:
-        """Whether experts begin as those of a bank."""
+        """Whether experts are initialised from a bank."""
         return self.experts != SCRATCH
 
 
 class RunConfig(DataConfig):
-    """What is common to the campaigns that train."""
+    """Settings common to all campaigns that train."""
 
     scheduler: Literal["fifo", "asha"] = "fifo"
     budget_seconds: float | None = Field(None, gt=0, le=LONGEST)
@@ -52,16 +52,16 @@ class RunConfig(DataConfig):
     workers: int = Field(1, ge=1, le=4096)
     gpus: int = Field(0, ge=0, le=1024)
     time_limit: float | None = Field(21600.0, gt=0, le=LONGEST)
-    """Seconds an attempt may take; None: no limit."""
+    """Seconds per attempt; None: no limit."""
     max_deaths: int = Field(3, ge=0, le=MOST)
-    """Attempts of one candidate that may die with their process before it ends `killed`."""
+    """Attempts of one candidate that may die with their process before it ends as `killed`."""
     bench_after: int = Field(6, ge=1, le=MOST)
-    """Failed candidates in a row after which a family is no longer drawn."""
+    """Consecutive failed candidates after which a family is excluded."""
     data_root: str = "data"
     log: str | None = None
-    """What else follows epochs and ends: see nas.campaign.trackers."""
+    """An additional logger of epochs and outcomes: see nas.campaign.trackers."""
     keep_weights: str = "best:20"
-    """Of whose candidates: `all`, `none` or `best:N`."""
+    """The candidates whose weights are kept: `all`, `none` or `best:N`."""
 
     @field_validator("keep_weights")
     @classmethod
@@ -72,42 +72,42 @@ class RunConfig(DataConfig):
 
     @property
     def device(self) -> str:
-        """Where trials run: `cuda` (an executor picks which) or `cpu`."""
+        """Device of trials: `cuda` (an executor chooses the GPU) or `cpu`."""
         return "cuda" if self.gpus else "cpu"
 
 
 class SearchConfig(RunConfig):
-    """A campaign of `nas search`: everything but the space that decides how it goes."""
+    """A campaign of `nas search`: all its settings except the space."""
 
     bank: Literal[False] = False
     sampler: str = "stratified"
     trials: int | None = Field(None, ge=1, le=MOST)
     """Candidates of the search, invalid ones included; None: no limit."""
     controls: bool = True
-    """Whether each member is trained alone too."""
+    """Whether each member is also trained alone."""
     screen: int | None = Field(None, ge=1, le=MOST)
-    """The screen in the ledger whose best mixtures are drawn; with a sampler of screens."""
+    """Id of the screen whose best mixtures are drawn; for samplers that use a screen."""
     top: int = Field(20, ge=1, le=MOST)
-    """How many of them."""
+    """Number of those mixtures."""
     by: str = "probe"
-    """The score that decides which are best."""
+    """The score that ranks them."""
     drop: tuple[str, ...] = ()
     prefer: tuple[str, ...] = ()
-    """Families, by the owner's wish; see nas.schema.DrawConstraints."""
+    """Families that the user drops or prefers; see nas.schema.DrawConstraints."""
     strict_coverage: bool = False
-    """Whether a biased draw stops the campaign."""
+    """Whether the campaign stops if the audit finds the draw biased."""
 
 
 class BankConfig(RunConfig):
-    """A campaign of `nas bank`: every member of a space once, nothing drawn."""
+    """A campaign of `nas bank`: trains every member of a space once and draws nothing."""
 
     bank: Literal[True] = True
     bank_bytes: int | None = Field(None, gt=0, le=MOST_SEED)
-    """The most the bank may take on the disk."""
+    """Maximum disk space of the bank in bytes; None: no limit."""
     keep_weights: str = "none"
-    """The bank has them."""
+    """`none`: the bank itself stores them."""
 
-    # Every member is trained, each once: there is nothing to choose.
+    # Every member is trained once: there is nothing to choose.
 
     @property
     def sampler(self) -> str:
@@ -139,7 +139,7 @@ class BankConfig(RunConfig):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What two runs must share for their experts to be the same."""
+        """The settings that two runs must share for their experts to be the same."""
         return (self.dataset, self.split_seed, self.hold_out, self.replicate, self.experts)
 
 
@@ -147,29 +147,29 @@ CampaignConfig = SearchConfig | BankConfig
 
 
 class ScreenConfig(DataConfig):
-    """A pass of `nas screen`: whose experts' mixtures are scored, and which of them."""
+    """A pass of `nas screen`: the experts, and which of their mixtures are scored."""
 
     top: int = Field(1000, ge=1, le=MOST)
-    """Probes, static weights and gates are fitted for so many of the best."""
+    """Number of best mixtures for which probes, static weights and gates are fitted."""
     limit: int = Field(200_000, ge=1, le=MOST)
-    """Mixtures scored at most; of more, a uniform sample."""
+    """Maximum number of scored mixtures; a larger space is sampled uniformly."""
     max_params: int | None = Field(None, ge=1, le=MOST_SEED)
     max_latency: float | None = Field(None, gt=0, le=LONGEST)
-    """Seconds of one image, the experts one after another."""
+    """Seconds for one image, one expert after another."""
 
     @classmethod
     def recorded(cls, data: Mapping[str, Any]) -> Self:
-        """As a ledger has it; older ones also have what a campaign is asked, which says nothing of
-        a screen. Raises pydantic's ValidationError."""
+        """Reads a ledger's data. Older ledgers also have a campaign's settings there, which are
+        ignored. Raises pydantic's ValidationError."""
         return cls.model_validate({k: v for k, v in data.items() if k in cls.model_fields})
 
 
 _OTHERS = SearchConfig.model_fields.keys() ^ BankConfig.model_fields.keys()
-"""Settings that a campaign of either kind lacks: ledgers once had them all in each."""
+"""Settings of only one kind of campaign; older ledgers stored all of them for both."""
 
 
 def campaign_config(data: Mapping[str, Any]) -> CampaignConfig:
-    """A campaign's settings as a ledger has them; ValidationError for what is none."""
+    """Reads a campaign's settings from a ledger's data; ValidationError for invalid data."""
     kind = BankConfig if data.get("bank") else SearchConfig
     drop = _OTHERS - kind.model_fields.keys()
     return kind.model_validate({k: v for k, v in data.items() if k not in drop})

@@ -1,4 +1,4 @@
-"""What training reports: an Epoch after each, one Outcome at the end."""
+"""Reports of training: an Epoch after each one, and one Outcome at the end."""
 
 from enum import StrEnum
 from typing import ClassVar
@@ -18,40 +18,40 @@ class Status(StrEnum):
     TIMEOUT = "timeout"
     NAN = "nan"
     CRASH = "crash"
-    KILLED = "killed"  # its process died under it
+    KILLED = "killed"  # its process died
     PRUNED = "pruned"
-    INTERRUPTED = "interrupted"  # the budget's end or Ctrl-C: goes on from its checkpoint
-    SUPERSEDED = "superseded"  # its template changed before it had a result: it was drawn again
+    INTERRUPTED = "interrupted"  # end of budget or Ctrl-C: resumable from its checkpoint
+    SUPERSEDED = "superseded"  # its template changed before it had a result: drawn again
 
     @property
     def failed(self) -> bool:
-        """True where the candidate, not the campaign's owner, is the reason for the end."""
+        """True if the candidate, and not the user or the campaign, caused the end."""
         return self not in (Status.OK, Status.PRUNED, Status.INTERRUPTED, Status.SUPERSEDED)
 
 
 DRIVER = "driver"
-"""The stage of an attempt that ended with the driver that ran it: not its candidate's failure."""
+"""Stage of an attempt that ended with its driver: not a failure of the candidate."""
 
 DEVICE = "device"
-"""The stage of an attempt whose GPU does not work, not in a fresh process either, and for which no
-other is left: not its candidate's failure."""
+"""Stage of an attempt whose GPU does not work, even in a fresh process, with no other GPU left: not
+a failure of the candidate."""
 
 
 CROWDED = "crowded"
-"""The stage of an attempt that ran out of memory before it had what its share of the GPU promised:
-others hold it. Not its candidate's failure."""
+"""Stage of an attempt that ran out of memory within its share of the GPU, because other processes
+use it: not a failure of the candidate."""
 
 BUSY = "busy"
-"""The stage of an attempt whose GPU takes one process at a time, and had another. Not its
-candidate's failure."""
+"""Stage of an attempt whose GPU accepts only one process and had another: not a failure of the
+candidate."""
 
 MEMORY_OF_OTHERS = ("start", "data", CROWDED, BUSY)
-"""Stages in which memory that runs out is the machine's, not the candidate's: no model is there
-yet, or others have what was promised."""
+"""Stages in which lack of memory is not the candidate's fault: no model exists yet, or other
+processes use the promised memory."""
 
 
 class Epoch(Frozen):
-    """One epoch's figures. Losses in nats, accuracies and shares in [0, 1], sizes in bytes."""
+    """Measurements of an epoch. Losses in nats, accuracies and shares in [0, 1], sizes in bytes."""
 
     epoch: int
     """Counts from 1."""
@@ -77,7 +77,7 @@ class Epoch(Frozen):
 
 
 class ExpertScore(Frozen):
-    """One expert inside the trained mixture, by its own logits."""
+    """One expert inside the trained mixture, evaluated by its own logits."""
 
     family: str
     model: str
@@ -88,22 +88,22 @@ class ExpertScore(Frozen):
 
 
 class DatasetInfo(OmitDefaults):
-    """What a model was fed: all that one needs beside its code and weights to use it."""
+    """The data of a model: everything needed besides code and weights to use it."""
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset({"val_counts", "value_range"})
 
     class_names: tuple[str, ...]
     """In the order of the logits."""
     mean: tuple[float, ...]
-    """Of each channel over the training images in [0, 1]; inputs are (x − mean) / std."""
+    """Per channel over the training images in [0, 1]; inputs are (x − mean) / std."""
     std: tuple[float, ...]
     train_images: int
     val_images: int
     test_images: int
     val_counts: tuple[int, ...] = ()
-    """Validation images of each class, in the order of the logits; empty where not recorded."""
+    """Validation images per class, in the order of the logits; empty if not recorded."""
     value_range: tuple[float, float] | None = None
-    """The values of deep images that became 0 and 1, for the whole data set; None where images
+    """Values of deep images that are mapped to 0 and 1, for the whole data set; None if images
     have 8 bits."""
 
     @property
@@ -113,48 +113,48 @@ class DatasetInfo(OmitDefaults):
 
 
 class Outcome(Frozen):
-    """How an attempt ended, and what it measured when it ended well."""
+    """How an attempt ended, and its measurements if it succeeded."""
 
     status: Status
     stage: str = ""
     """Where a failure happened: start (no worker had begun), fit, data, build, train, measure,
-    save, worker (seen from outside: its process died or had to be killed), DRIVER, DEVICE,
-    CROWDED or BUSY."""
+    save, worker (the process died or had to be killed), DRIVER, DEVICE, CROWDED or BUSY."""
     message: str = ""
-    """One line for a person."""
+    """One line for the user."""
     detail: str = ""
-    """The traceback, or the figures behind a refusal."""
+    """The traceback, or the numbers behind a refusal."""
     epochs: int = 0
     val_acc: float | None = None
     val_loss: float | None = None
     test_acc: float | None = None
     uniform_val_acc: float | None = None
     uniform_test_acc: float | None = None
-    """The unweighted mean of the experts' logits."""
+    """Of the unweighted mean of the experts' logits."""
     oracle_val_acc: float | None = None
     oracle_test_acc: float | None = None
-    """Share of images that at least one expert gets right: the bound of any top-1 router."""
+    """Share of images that at least one expert classifies correctly: an upper bound for top-1
+    routers."""
     val_images: int | None = None
     test_images: int | None = None
-    """How many images the accuracies are shares of."""
+    """Number of images behind the accuracies."""
     experts: tuple[ExpertScore, ...] = ()
     seconds: float = 0.0
     """Wall time of this attempt in its worker."""
     peak_memory_bytes: int = 0
     params: int | None = None
     inputs: DatasetInfo | None = None
-    """None where the data was never read."""
+    """None if the data were never read."""
     weights: str | None = None
     """File name of the saved weights inside the attempt's folder."""
     weights_sha256: str | None = None
-    """Of that file, in hexadecimal digits."""
+    """SHA-256 of that file, in hexadecimal digits."""
     rung: int | None = None
     needs_restart: bool = False
-    """Whether its worker's process is unfit for another trial: CUDA computes no more there."""
+    """Whether its worker process cannot run another trial: CUDA fails there."""
 
     @property
     def unbegun(self) -> bool:
-        """Whether it ended before a worker had begun, which says nothing about its candidate."""
+        """Whether it ended before a worker had begun, which is not the candidate's fault."""
         return self.stage == "start"
 
     @field_validator("message", "detail", mode="before")

@@ -1,4 +1,4 @@
-"""Expected failure as a value: what is wrong, where, and what to do about it."""
+"""Expected failures as values: what is wrong, where, and what to do about it."""
 
 import difflib
 import shlex
@@ -10,7 +10,7 @@ from nas.schema.base import Frozen
 
 
 class Problem(Frozen):
-    """One thing that is wrong, in words for the person who can mend it."""
+    """One thing that is wrong, described for the person who can fix it."""
 
     what: str
     where: str = ""
@@ -22,7 +22,7 @@ class Problem(Frozen):
 
 
 class ProblemError(Exception):
-    """Carries a Problem up to the one place that prints it (`nas.cli`)."""
+    """Carries a Problem to the one place that prints it (`nas.cli`)."""
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         self.problem = Problem(what=what, where=where, fix=fix)
@@ -30,28 +30,28 @@ class ProblemError(Exception):
 
 
 class UsageError(ProblemError):
-    """A ProblemError about what was typed: a name that nothing has, a value no option takes."""
+    """A ProblemError about the command line: an unknown name, an invalid option value."""
 
 
 def command_line(*words: str) -> str:
-    """`nas` and its arguments, quoted so that a shell takes them back as they are."""
+    """`nas` and its arguments, quoted for a shell."""
     return shlex.join(("nas", *words))
 
 
 def printable(text: str) -> str:
-    """What any terminal's or database's UTF-8 can hold: an exception's text is anybody's."""
+    """Text that every terminal and database accepts: exceptions may contain anything."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's type and the first line of its text, of bearable length."""
+    """An exception's type and the first line of its message, at most 300 characters."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     line = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return printable(line if len(line) <= 300 else f"{line[:299]}…")
 
 
 def fault_of(error: ValidationError) -> tuple[str, str]:
-    """Where the first fault that pydantic found lies, as in `recipe.epochs`, and what it is."""
+    """(location, message) of the first fault that pydantic found, such as `recipe.epochs`."""
     first = error.errors(include_url=False, include_context=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     if message.startswith("Input "):
@@ -62,7 +62,7 @@ def fault_of(error: ValidationError) -> tuple[str, str]:
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """A suggestion that ends an error line: the nearest right names, or all of a few."""
+    """A suggestion for the end of an error line: the nearest names, or all if there are few."""
     names = sorted(set(known))
     closer = difflib.get_close_matches(wrong, names, n=3, cutoff=0.6)
     near = [

@@ -1,4 +1,4 @@
-"""What a pre-flight measured of one member, and what candidates cost by adding it up."""
+"""A member's measured profile, and the cost of a candidate as a sum of profiles."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from nas.schema.base import Frozen
 
 
 class ProfileConditions(Frozen):
-    """What a probe's figures depend on: the cache's key, together with the member."""
+    """The conditions of a profile; with the member they are the cache's key."""
 
     image_size: int
     channels: int
@@ -21,25 +21,25 @@ class ProfileConditions(Frozen):
 
 
 class MemberProfile(Frozen):
-    """One member, built and stepped once. Bytes and MACs are for one image."""
+    """One member, built and trained for one step. Bytes and MACs are for one image."""
 
     member: Member
     ok: bool
     problem: str = ""
-    """Why not, when not ok."""
+    """The reason if it failed."""
     params: int = 0
     buffers_bytes: int = 0
     macs: int = 0
     """Multiply-accumulates of one forward pass."""
     saved_bytes: int = 0
-    """Tensors autograd keeps from forward to backward, parameters not counted."""
+    """Bytes that autograd keeps from forward to backward, without parameters."""
     seconds: float = 0.0
-    """One training step (forward, backward) of `batch` images."""
+    """Seconds of one training step (forward, backward) with `batch` images."""
     batch: int = 0
 
 
 class Cost(Frozen):
-    """What one candidate needs."""
+    """The resources that a candidate needs."""
 
     params: int
     macs: int
@@ -56,11 +56,11 @@ class Cost(Frozen):
         extra_saved_bytes: int = 0,
         margin: float = 1.1,
     ) -> "Cost":
-        """Adds up members' probes for a training step of `batch` images.
+        """Sums members' profiles for a training step with `batch` images.
 
-        Memory: 16 bytes a parameter (fp32 weight, gradient and AdamW's two moments), buffers,
-        and the saved tensors of the batch, times `margin` for what is not counted (workspaces,
-        fragmentation). `extra_*` is what the template adds, the gate.
+        Memory: 16 bytes per parameter (fp32 weight, gradient and AdamW's two moments), buffers,
+        and the saved tensors of the batch, times `margin` for everything not counted (workspaces,
+        fragmentation). `extra_*` is the template's own part, the gate.
         """
         params = sum(p.params for p in probes) + extra_params
         saved = sum(p.saved_bytes for p in probes) + extra_saved_bytes

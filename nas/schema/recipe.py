@@ -1,4 +1,4 @@
-"""How a candidate is trained, and on what."""
+"""How a candidate is trained, and on which data."""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -7,8 +7,8 @@ from pydantic import Field, field_validator
 from nas.schema.base import OmitDefaults
 
 GATE = "gate"
-"""The procedure of experts that stay frozen: a candidate's start asks for it, never its recipe,
-which says how experts are trained."""
+"""The procedure for frozen experts. It follows from a candidate's `start`, and is never set in a
+recipe, which describes the training of experts."""
 
 
 class Recipe(OmitDefaults):
@@ -35,10 +35,10 @@ class Recipe(OmitDefaults):
     ] = {}
     """Weights of further auxiliary losses on the gate, by name: files of `nas/moe/losses`."""
     warmup: float = Field(0.1, ge=0, lt=1)
-    """Share of all steps spent warming up from 0.1·lr to lr; cosine to 0 after it."""
+    """Share of all steps for the warm-up from 0.1·lr to lr; then cosine decay to 0."""
     augment: Literal["none", "light", "standard"] = "light"
     warm_lr: float = Field(0.1, gt=0, le=10)
-    """Factor on lr for experts that come trained from a bank."""
+    """Factor on lr for experts that are initialised from a bank."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast on CUDA, fp32 on CPU. A GPU without bf16 computes in fp32."""
 
@@ -50,9 +50,9 @@ class Recipe(OmitDefaults):
         return losses
 
     def finetuned(self) -> Self:
-        """For experts that come trained: their rate turned down, the gate's as it was.
+        """The recipe for finetuned experts: their learning rate times `warm_lr`, the gate's as is.
 
-        Raises pydantic's ValidationError where that leaves a rate's bounds.
+        Raises pydantic's ValidationError if a rate leaves its bounds.
         """
         return self.with_(
             lr=self.lr * self.warm_lr,
@@ -61,14 +61,14 @@ class Recipe(OmitDefaults):
 
 
 class Task(OmitDefaults):
-    """The data a campaign trains and selects on."""
+    """The data on which a campaign trains and selects."""
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset({"hold_out"})
 
     dataset: str = "digits"
-    """See `nas data`; a person's own images are `folder:PATH` or `classes:PATH`."""
+    """See `nas data`; a user's own images are `folder:PATH` or `classes:PATH`."""
     split_seed: int = 0
-    """Fixes which images are for training, validation and test."""
+    """Determines which images are for training, validation and test."""
     hold_out: float = Field(0.0, ge=0, lt=1)
-    """Share of the training images kept from the model, so that what is fitted on its predictions
-    (a gate, weights) is not fitted to images it has memorised."""
+    """Share of the training images held out from the model, so that a gate or weights fitted to its
+    predictions are not fitted to images it has memorised."""

@@ -1,4 +1,4 @@
-"""What a sampler sees of the ledger."""
+"""A sampler's view of the ledger."""
 
 from dataclasses import dataclass
 
@@ -12,37 +12,37 @@ class Record:
     """One drawn candidate. `status` and `value` are None until it has a final result."""
 
     number: int
-    """Its place in the campaign's sequence of draws, from 0."""
+    """Its position in the campaign's sequence of draws, from 0."""
     assignment: Assignment
     phase: int = 0
     status: Status | None = None
     value: float | None = None
-    """Validation accuracy, where it has one."""
+    """Validation accuracy, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of a campaign within which the draw is balanced over the same plan."""
+    """A part of a campaign with constant draw constraints, within which the draw is balanced."""
 
     number: int = 0
     excluded: frozenset[str] = frozenset()
-    """Families not to draw now: benched, or dropped by the campaign's owner."""
+    """Families not drawn in this phase: excluded for failing, or dropped by the user."""
     preferred: frozenset[str] = frozenset()
-    """Families to draw twice as often as others."""
+    """Families drawn twice as often as others."""
 
 
 class DrawConstraints(Frozen):
-    """What a phase of a campaign may draw; another plan is another phase. Names are sorted."""
+    """What a phase of a campaign may draw; a change starts a new phase. Names are sorted."""
 
     drop: tuple[str, ...] = ()
-    """Families that the campaign's owner takes out."""
+    """Families that the user drops."""
     prefer: tuple[str, ...] = ()
-    """Families that the campaign's owner wants twice as often as others."""
+    """Families that the user wants drawn twice as often as others."""
     left_out: tuple[str, ...] = ()
-    """Models that fail their pre-flight."""
+    """Models whose profile failed."""
 
     def describe(self) -> str:
-        """`drops a, b and prefers c`; empty for a plan without the owner's wishes."""
+        """`drops a, b and prefers c`; empty without drops and preferences."""
         parts = []
         for verb, families in (("drops", self.drop), ("prefers", self.prefer)):
             if families:

@@ -1,24 +1,24 @@
-"""Why a run came to its end."""
+"""Why a run ended."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
 
 
 class StopReason(Enum):
-    """What kind of end: what follows from it, an exit code above all, follows from this alone."""
+    """The kind of end, which alone determines the consequences, such as the exit code."""
 
     BUDGET = auto()
-    """The working time is used up: an end that was wanted."""
+    """The working time is used up, as intended."""
     INTERRUPT = auto()
     """Ctrl-C."""
     SIGNAL = auto()
     """Another signal."""
     BIASED = auto()
-    """The draw is biased, and that was to stop it."""
+    """The draw is biased, and the campaign was configured to stop then."""
     TOO_FEW_FAMILIES = auto()
-    """So many are benched that no candidate is left to draw."""
+    """So many families are excluded that no candidate can be drawn."""
     FAULT = auto()
-    """Something outside of any candidate went wrong: unreadable data, a full disk."""
+    """A failure outside any candidate: unreadable data, a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Stop:
 
     reason: StopReason
     text: str
-    """For a person: a part of a sentence."""
+    """For the user: part of a sentence."""
 
     def __str__(self) -> str:
         return self.text

@@ -1,7 +1,7 @@
-"""Text that anybody may have written, where a person reads it: text, and nothing more.
+"""Makes untrusted text safe to display: no control or invisible characters.
 
-A space file, a row of a ledger, a class's name or an exception's message may hold what moves a
-terminal's cursor, rewrites its title, hides or reverses what follows. Whatever leaves this program
+A space file, a row of a ledger, a class name or an exception's message may contain characters that
+move a terminal's cursor, rewrite its title, or hide or reverse text. All output of this program
 passes `visible` at its boundary: the terminal (`nas.report.terminal`, `nas.cli.console`), tables
 (`nas.report.render`), cards (`nas.report.escape`) and the page (`visible_json`).
 """
@@ -11,16 +11,16 @@ import re
 from unicodedata import category
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode's categories of controls (C0, DEL, C1), of format characters (bidi controls, zero-width
-and tag characters), of surrogates, and of line and paragraph separators."""
+"""Unicode categories of controls (C0, DEL, C1), format characters (bidi controls, zero-width and
+tag characters), surrogates, and line and paragraph separators."""
 _ESCAPES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-f]{4}|\\[bfr])+)")
-"""A run of JSON's escapes, after any escaped backslashes."""
+"""A run of JSON escapes, after any escaped backslashes."""
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """A text with all that has no shape of its own written as its escape: `\\x1b`, `\\u202e`.
+    """The text with every invisible character written as its escape: `\\x1b`, `\\u202e`.
 
-    With `lines` newlines and tabs stay, as in code; without, it is one line.
+    With `lines`, newlines and tabs are kept, as in code; without, the result is one line.
     """
     if text.isprintable():
         return text
@@ -30,7 +30,7 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def visible_json(text: str) -> str:
-    """JSON in ASCII, its texts as `visible` writes them, newlines and tabs kept."""
+    """JSON in ASCII, with its texts as from `visible`; newlines and tabs are kept."""
 
     def shown(found: re.Match[str]) -> str:
         return found[1] + json.dumps(visible(json.loads(f'"{found[2]}"')))[1:-1]

@@ -1,4 +1,4 @@
-"""Search spaces: YAML files ↔ `nas.schema.Space`, with errors that say where and what to write."""
+"""Search spaces: YAML files ↔ `nas.schema.Space`; errors give the line and the remedy."""
 
 from nas.space.models import check_models, place_in
 from nas.space.read import available, find, is_shipped, load, parse, stands_in

@@ -1,4 +1,4 @@
-"""What pydantic says about a file, said to the person who wrote it."""
+"""Translates pydantic's errors about a space file for the person who wrote it."""
 
 import re
 import typing
@@ -28,9 +28,9 @@ Path = tuple[str | int, ...]
 def first_error(
     error: ValidationError, document: Document, where: str, form: type[BaseModel]
 ) -> ProblemError:
-    """The problem that stands first in the file, ready to be raised."""
+    """The first problem in the file, ready to be raised."""
     found = [(document.line(_path(e)), e) for e in error.errors(include_url=False)]
-    # A misspelt field is also a missing one: the misspelling is what to show.
+    # A misspelt field also makes one missing: report the misspelling.
     line, first = min(found, key=lambda f: (f[1]["type"] == "missing", f[0]))
     problem = explain(first, form)
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
@@ -38,7 +38,7 @@ def first_error(
 
 
 def explain(error: ErrorDetails, form: type[BaseModel]) -> Problem:
-    """One pydantic error as a Problem, without its place."""
+    """One pydantic error as a Problem, without its location."""
     path = _path(error)
     name = dotted(path)
     kind, context = error["type"], error.get("ctx", {})
@@ -84,7 +84,7 @@ def dotted(path: Path) -> str:
 
 
 def fields(form: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """Field names of the part of a form at `path`."""
+    """Field names of the nested form at `path`."""
     kind: Any = form
     for step in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):

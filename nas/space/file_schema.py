@@ -1,4 +1,4 @@
-"""The shape of a space file, and the Space it stands for."""
+"""The fields of a space file, and their conversion to a Space."""
 
 import keyword
 import math
@@ -13,7 +13,7 @@ from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space
 from nas.schema.axes import NAME, RESERVED_ARGS
 
 MOST_VALUES = 1000
-"""Of all choices together."""
+"""Maximum number of values, over all choices."""
 _WORD = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.+-]{0,199})?")
 
 
@@ -32,7 +32,7 @@ def _argument(name: str) -> str:
     if not plain or keyword.iskeyword(name):
         raise ValueError("should be an argument of timm.create_model, such as img_size")
     if name in RESERVED_ARGS or name.startswith("_"):
-        raise ValueError("is not for a space file to set")
+        raise ValueError("cannot be set in a space file")
     return name
 
 
@@ -71,7 +71,7 @@ class FileRecipe(Recipe):
     def _known(cls, name: str) -> str:
         if name == GATE:
             raise ValueError(
-                "trains experts, which the gate's does not: leave it out; a choice of"
+                "must train experts, and gate does not: leave it out; the choice"
                 f" {START}: [{FROZEN}] trains a gate over a bank's experts"
             )
         if name not in PROCEDURES.names():
@@ -90,7 +90,7 @@ class FileRecipe(Recipe):
 
 
 class FileSpace(Frozen):
-    """A space file, field for field; see `search_spaces/` for two."""
+    """A space file, field for field; see `search_spaces/` for examples."""
 
     description: str = ""
     template: str = Field("moe4", pattern=r"^[a-z][a-z0-9_]*$")
@@ -107,11 +107,11 @@ class FileSpace(Frozen):
     @classmethod
     def _bounded(cls, choices: dict[str, list[Scalar]]) -> dict[str, list[Scalar]]:
         if (count := sum(map(len, choices.values()))) > MOST_VALUES:  # each is rendered to check it
-            raise ValueError(f"have {count:,} values, and {MOST_VALUES:,} is the most")
+            raise ValueError(f"have {count:,} values, and at most {MOST_VALUES:,} are allowed")
         return choices
 
     def to_space(self, name: str) -> Space:
-        """The Space. Raises ValidationError with Space's own field names."""
+        """Converts to a Space. Raises ValidationError with Space's field names."""
         data = self.model_dump(exclude={"experts", "choices"})
         if self.experts is not None:
             families = self.experts.model_dump()["families"]
@@ -120,7 +120,7 @@ class FileSpace(Frozen):
         return Space.model_validate({"name": name, **data})
 
     def path(self, space_path: tuple[str | int, ...]) -> tuple[str | int, ...]:
-        """Where in the file the cause of a Space's own refusal stands."""
+        """The location in the file of an error at `space_path` in the Space."""
         match space_path:
             case ("choices", int(index), *_):
                 return ("choices", list(self.choices)[index])

@@ -1,4 +1,4 @@
-"""Are a space's models known to timm? Apart from loading, because importing timm takes seconds."""
+"""Checks that timm knows a space's models. A module of its own, as importing timm takes seconds."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +9,9 @@ from nas.space.yaml_loader import read
 
 
 def check_models(space: Space, path: Path | None = None) -> None:
-    """Raises ProblemError for the first model that this timm does not have. Nothing is built.
+    """Raises ProblemError for the first model that the installed timm lacks. Builds nothing.
 
-    With the space's file as `path`, the error's `where` is the line it stands in.
+    With the space's file as `path`, the error's `where` is the model's line.
     """
     import timm
 
@@ -33,7 +33,7 @@ def _where(space: Space, family: str, model: str, path: Path | None) -> str:
 
 
 def place_in(path: Path) -> Callable[[tuple[str | int, ...]], str]:
-    """`FILE:LINE` of a part of a space file, such as ("choices", "mixing", 0)."""
+    """A function that gives `FILE:LINE` for a part of a space file: ("choices", "mixing", 0)."""
 
     def place(part: tuple[str | int, ...]) -> str:
         document = read(read_source(path), str(path))

@@ -1,4 +1,4 @@
-"""A space by its name or from its file."""
+"""Finds and reads a space, by name or from its file."""
 
 from pathlib import Path
 
@@ -15,18 +15,18 @@ _FIXES: dict[str | int, str] = {"choose": "add families or lower choose", "": "a
 
 
 def available() -> dict[str, Path]:
-    """Space files by name; the working directory's own `search_spaces/` wins over the shipped."""
+    """Space files by name; the working directory's `search_spaces/` takes precedence."""
     return resources.files("search_spaces", ".yaml")
 
 
 def is_shipped(typed: str) -> bool:
-    """Whether what was typed is the name of a space that came with nas: it means that one, and
-    asks for no code of the working directory."""
+    """Whether the text is the name of a shipped space. Such a name means the shipped space and runs
+    no code from the working directory."""
     return typed in {path.stem for path in resources.shipped("search_spaces").glob("*.yaml")}
 
 
 def stands_in(typed: str) -> Path | None:
-    """The working directory's file that is read in place of a space that came with nas, if any."""
+    """The working directory's file with the name of a shipped space, which replaces it; or None."""
     path = available().get(typed)
     folder = resources.shipped("search_spaces")
     inside = path is None or path.resolve().parent == folder.resolve()
@@ -34,9 +34,9 @@ def stands_in(typed: str) -> Path | None:
 
 
 def find(name_or_path: str) -> Path:
-    """The file of a space: a known name, that of a file here, or a path.
+    """The file of a space, given a known name, the name of a file here, or a path.
 
-    Raises ProblemError when there is none.
+    Raises UsageError if there is none.
     """
     known = available()
     if name_or_path in known:
@@ -52,10 +52,10 @@ def find(name_or_path: str) -> Path:
 
 
 def load(name_or_path: str) -> Space:
-    """The space of that name in `search_spaces/`, or in a `.yaml` file at that path.
+    """The space with this name in `search_spaces/`, or from the `.yaml` file at this path.
 
-    Raises ProblemError, its `where` the file and the line, for a file that is missing, is not
-    plain YAML, or is not a sound space.
+    Raises ProblemError, with `where` the file and the line, for a file that is missing, is not
+    plain YAML, or is not a valid space.
     """
     path = find(name_or_path)
     try:
@@ -71,14 +71,14 @@ def load(name_or_path: str) -> Space:
 
 
 def parse(text: str, where: str, name: str) -> Space:
-    """YAML text → Space. `where` stands in front of the line in errors; `name` is the space's.
+    """YAML text → Space. `where` precedes the line in errors; `name` is the space's name.
 
-    Raises ProblemError for the first thing that is wrong.
+    Raises ProblemError for the first error.
     """
     document = read(text, where)
     if not isinstance(document.data, dict):
         raise ProblemError(
-            "a space file is a mapping of fields",
+            "a space file must be a mapping of fields",
             where=f"{where}:1",
             fix=f"choose from {', '.join(FileSpace.model_fields)}",
         )

@@ -1,4 +1,4 @@
-"""A Space as a space file that a person can go on editing."""
+"""Writes a Space as a space file that a person can edit."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class _FlowMap(dict[str, Any]):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes exactly what the reader would otherwise take for a number, true, false or null."""
+    """Quotes only text that the reader would take for a number, true, false or null."""
 
     yaml_implicit_resolvers: dict[str | None, list[Any]] = {}
 
@@ -34,7 +34,7 @@ _Dumper.add_representer(
 
 
 def dump(space: Space) -> str:
-    """YAML text that `parse` reads as an equal Space; most default settings are left out."""
+    """YAML text that `parse` reads as an equal Space; most defaults are omitted."""
     data: dict[str, Any] = {}
     if space.description:
         data["description"] = space.description
@@ -63,7 +63,7 @@ def dump(space: Space) -> str:
 
 
 def _members(members: tuple[Member, ...]) -> list[Any]:
-    """One line, or a line each where several have arguments."""
+    """All on one line, or one line each if there are several and some have arguments."""
     written = [_member(member) for member in members]
     return written if len(written) > 1 and any(m.args for m in members) else _Flow(written)
 

@@ -1,8 +1,8 @@
-"""YAML text with its line numbers, read by YAML 1.2's core schema.
+"""Reads YAML text by YAML 1.2's core schema and keeps line numbers.
 
 PyYAML follows YAML 1.1, in which `off` is False, `1e-3` is text and `1:30` is ninety. Space files
-mean what they look like, so scalars are resolved by rules of our own. The loader stays a safe
-one: any tag, anchor or key given twice is refused.
+should mean what they look like, so scalars are resolved by our own rules. The loader is safe: tags,
+anchors and duplicate keys are refused.
 """
 
 import re
@@ -16,7 +16,7 @@ import yaml
 from nas.schema import ProblemError
 
 _NULL = "tag:yaml.org,2002:null"
-# At most 18 digits: a longer row of digits is text, not a number of unbounded size.
+# At most 18 digits: a longer number is text, so that no number has unbounded size.
 CORE_SCHEMA = [
     (_NULL, re.compile(r"(?:~|null|)\Z")),
     ("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)\Z")),
@@ -29,12 +29,12 @@ CORE_SCHEMA = [
 
 
 MOST_PARTS = 20_000
-"""Names, values, lists and mappings: all of timm's models with arguments take half of it, and this
-reads some tens of thousands a second."""
+"""Maximum number of names, values, lists and mappings. All of timm's models with arguments need
+half of it; some tens of thousands are read per second."""
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe loader without aliases, tags and keys given twice, of so many parts at most."""
+    """A safe loader without aliases, tags and duplicate keys, limited to MOST_PARTS parts."""
 
     parts = 0
     yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {}
@@ -66,7 +66,7 @@ class _Loader(yaml.SafeLoader):
                 )
             if key.value in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} stands twice; it is already in line {seen[key.value]}",
+                    problem=f"{key.value!r} appears twice; it is already in line {seen[key.value]}",
                     problem_mark=key.start_mark,
                 )
             seen[key.value] = key.start_mark.line + 1
@@ -79,13 +79,13 @@ for _tag, _pattern in CORE_SCHEMA:
 
 @dataclass(frozen=True)
 class Document:
-    """A file's content and where each part of it stands."""
+    """A file's content, with the line of each part."""
 
     data: Any
     root: yaml.Node | None
 
     def line(self, path: Sequence[str | int]) -> int:
-        """The line, from 1, of the part at `path`, or of the nearest enclosing part there is.
+        """The line, from 1, of the part at `path`, or of the nearest existing enclosing part.
 
         A mapping's entry begins at its key.
         """
@@ -106,7 +106,7 @@ class Document:
         return line
 
     def _entries(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-        """A mapping's (key, value) by the key's text: each of thousands of faults asks for one."""
+        """A mapping's (key, value) nodes by the key's text; cached for thousands of look-ups."""
         if id(node) not in self._known:
             self._known[id(node)] = {entry[0].value: entry for entry in node.value}
         return self._known[id(node)]
@@ -127,15 +127,15 @@ def read(text: str, where: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         what = _message(error)
-        fix = "remove one of the two" if "stands twice" in what else "write plain YAML"
+        fix = "remove one of the two" if "appears twice" in what else "write plain YAML"
         raise ProblemError(what, where=f"{where}{line}", fix=fix) from None
-    except yaml.YAMLError as error:  # characters that YAML forbids; these carry no line
+    except yaml.YAMLError as error:  # characters that YAML forbids; these errors have no line
         position = getattr(error, "position", 0)
         line = str(text.count("\n", 0, position) + 1)
         raise ProblemError(
             "a character that YAML does not allow", where=f"{where}:{line}", fix="remove it"
         ) from None
-    except (ValueError, OverflowError):  # \U00110000; a version of more digits than int() takes
+    except (ValueError, OverflowError):  # \U00110000; a version with more digits than int() takes
         line = str(loader.line + 1) if loader else "1"
         raise ProblemError(
             "this is not YAML: an escape or a number in it is too large",
@@ -151,9 +151,9 @@ def read(text: str, where: str) -> Document:
 
 
 def _message(error: yaml.MarkedYAMLError) -> str:
-    """PyYAML's words, with the line where the part that it could not finish begins."""
+    """PyYAML's message, with the line where the unfinished part begins."""
     if isinstance(error, yaml.composer.ComposerError):
-        return "a second document begins here; a space file is one"
+        return "a second document begins here; a space file contains only one"
     what = error.problem or "not YAML"
     if error.context and error.context_mark:
         what += f" {error.context} (from line {error.context_mark.line + 1})"

@@ -1,1 +1,1 @@
-"""One trial in its process: its data, its model, training, measurements, what it leaves."""
+"""One trial in its own process: data, model, training, evaluation, and the files it writes."""

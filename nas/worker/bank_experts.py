@@ -1,8 +1,9 @@
-"""Candidates whose experts come from the bank: frozen, or trained on.
+"""Candidates with experts from the bank, frozen or finetuned.
 
-A candidate says which by its choice `start`: `frozen` experts stay as they are and only the gate
-learns; `finetuned` ones train on, at `warm_lr` of the recipe's rate, on all training images. An
-expert that is tuned for the bank trains on alike, by itself, and still without what is held out.
+The candidate's choice `start` decides: with `frozen` experts only the gate is trained; `finetuned`
+experts are trained on all training images, with `warm_lr` times the recipe's learning rate. An
+expert that is finetuned for the bank is trained in the same way, alone, and without the held-out
+images.
 """
 
 from pathlib import Path
@@ -25,7 +26,7 @@ from nas.schema import (
 
 
 def task_of(trial: Trial) -> Task:
-    """The data it sees: nothing is held out from experts that train on, but for the bank."""
+    """A trial's data; finetuned experts also train on held-out images, except for the bank."""
     task = trial.candidate.task
     if trial.candidate.source.start == FINETUNED and not trial.keep_in_bank:
         return task.with_(hold_out=0.0)
@@ -33,31 +34,32 @@ def task_of(trial: Trial) -> Task:
 
 
 def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> dict[str, Any]:
-    """Puts the bank's weights into a mixture's experts.
+    """Loads the bank's weights into a mixture's experts; returns more arguments for its procedure.
 
-    Returns what its procedure needs besides. Raises ProblemError where the
-    bank lacks an expert, or knows it of other images.
+    With frozen experts these are `answers`: logits by split (`held`, `val`), of shape (images,
+    experts, classes). Raises ProblemError if the bank lacks an expert or its predictions are for
+    other images.
     """
     candidate = trial.candidate
     source = candidate.source
     if not source.keys:
         if source.start != SCRATCH:
             raise ProblemError(
-                f"experts can be {source.start} only where they come from a bank",
+                f"{source.start} experts must come from a bank",
                 fix="search with --experts bank",
             )
         return {}
     if trial.bank is None:
-        raise ProblemError("this candidate's experts come from a bank, and none is named")
+        raise ProblemError("this candidate's experts come from a bank, but no bank is given")
     bank = Bank(Path(trial.bank))
     entries = [bank.entry(key) for key in source.keys]
-    experts = getattr(model, "experts", [model])  # a member alone is its own
+    experts = getattr(model, "experts", [model])  # a single member is its own expert
     for expert, entry in zip(experts, entries, strict=True):
         safetensors.torch.load_model(expert, bank.checked(entry, WEIGHTS))
     if source.start == FINETUNED:
         return {}
     if data.held is None:
-        raise ProblemError("a gate over frozen experts is fitted on images held out from them")
+        raise ProblemError("a gate over frozen experts needs held-out images")
     predictions = [bank.logits(entry) for entry in entries]
     splits: dict[str, Split] = {"held": data.held, "val": data.val}
     answers: dict[str, Tensor] = {}
@@ -65,9 +67,9 @@ def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> dict[str, A
         for entry, answer in zip(entries, predictions, strict=True):
             if not torch.equal(answer[name][1], split.labels.cpu()):
                 raise BankError(
-                    f"{entry.model} of the bank was asked about other images",
+                    f"the bank's predictions of {entry.model} are for other images",
                     where=str(bank.folder / entry.key),
-                    fix="fill a bank from the data as they are now",
+                    fix="train a new bank on the current data",
                 )
         answers[name] = torch.stack([answer[name][0] for answer in predictions], dim=1)
     return {"answers": answers}

@@ -1,4 +1,4 @@
-"""The data set that a worker keeps on its device from one trial to the next."""
+"""The data set that a worker keeps on its device between trials."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from nas.schema import Task
 
 
 class DataCache:
-    """One data set at a time: a campaign's trials share theirs, whatever each holds out of it.
+    """Caches one data set: a campaign's trials share it, whatever their hold-out.
 
-    The old one is freed before another is loaded, so that two never lie on the device at once.
+    The old one is freed before another is loaded, so that two are never on the device at once.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class DataCache:
     def get(
         self, task: Task, *, image_size: int, channels: int, root: Path, device: torch.device
     ) -> Data:
-        """The task's data, loaded at most once. Raises what `nas.data.load` raises."""
+        """The task's data, loaded only if not cached. Raises as `nas.data.load`."""
         key = (task.with_(hold_out=0.0), image_size, channels, root, device)
         if self._images is None or self._key != key:
             self.clear()
@@ -36,5 +36,5 @@ class DataCache:
         return self._images.data(task.hold_out)
 
     def clear(self) -> None:
-        """Lets go of what it has."""
+        """Frees the cached data set."""
         self._key = self._images = None

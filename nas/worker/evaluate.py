@@ -57,7 +57,7 @@ from nas.worker.save_to_bank import save_to_bank
 from nas.working_time import awake
 
 DATA = DataCache()
-"""This process's."""
+"""This process's data cache."""
 
 
 class TimeLimitReached(Exception):  # noqa: N818 - the end of a trial, not a mistake
@@ -65,14 +65,13 @@ class TimeLimitReached(Exception):  # noqa: N818 - the end of a trial, not a mis
 
 
 def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
-    """Trains and measures a candidate: an Epoch after each, then exactly one Outcome.
+    """Trains and measures a candidate: yields an Epoch after each, then exactly one Outcome.
 
-    Never raises for what a candidate, its data or its disk does: that is in the Outcome's
-    status, stage and message, with the traceback in `detail`. The consumer may close the
-    iterator after an epoch; nothing is measured then. Sets this process's torch threads, seeds
-    and share of GPU memory. Frees the model's memory before the Outcome is yielded, which
-    `needs_restart` where the GPU computes no more in this process. Under `nas --debug` what went
-    wrong is raised.
+    Failures of the candidate, its data or its disk do not raise: they are in the Outcome's status,
+    stage and message, with the traceback in `detail`. The consumer may close the iterator after an
+    epoch; nothing is measured then. Sets this process's torch threads, seeds and share of GPU
+    memory. Frees the model's memory before it yields the Outcome, whose `needs_restart` is True if
+    the GPU no longer computes in this process. Under `nas --debug`, exceptions are raised.
     """
     attempt = _Attempt(trial)
     try:
@@ -82,7 +81,7 @@ def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
             raise
         outcome = attempt.failed(error)
     finally:
-        # The model went with `run`'s frame, or with the exception that held it.
+        # The model was freed with `run`'s frame, or with the exception that kept the frame.
         release_memory(attempt.device)
         keep_survivors()
     if attempt.device.type == "cuda" and outcome.status in SPOILING:
@@ -91,7 +90,7 @@ def evaluate(trial: Trial) -> Iterator[Epoch | Outcome]:
 
 
 SPOILING = frozenset(status for status in Status if status.failed) - {Status.NAN}
-"""Ends after which CUDA may fail whatever is asked of it next, until its process ends."""
+"""Outcomes after which every CUDA call may fail until the process ends."""
 
 
 class _Attempt:
@@ -100,10 +99,10 @@ class _Attempt:
         self.recipe = trial.candidate.training_recipe
         if trial.precision is not None:
             self.recipe = self.recipe.with_(precision=trial.precision)
-        # `cuda` alone means the first: the allocator's limits need a number.
+        # `cuda` means the first GPU: the allocator's limits need an index.
         self.device = torch.device("cuda:0" if trial.device == "cuda" else trial.device)
         self.share = trial.memory_fraction or 1.0
-        """Of that device."""
+        """Share of that device's memory."""
         self.folder = Path(trial.folder)
         self.start = awake()
         self.saved = -math.inf if trial.checkpoint_first else self.start
@@ -115,7 +114,7 @@ class _Attempt:
         self.progress = ProgressFile(self.folder)
 
     def run(self) -> Generator[Epoch, None, Outcome]:
-        """Goes through the stages; `self.stage` names the one an exception comes from."""
+        """Runs the stages; `self.stage` names the current one, for exceptions."""
         if Path(self.trial.stop_file).exists():
             return self._outcome(Status.INTERRUPTED, "stopped before its first epoch")
         self._prepare_process()
@@ -140,7 +139,7 @@ class _Attempt:
                 self._checkpoint(training)
             reported = awake()
             yield epoch
-            self.start += awake() - reported  # a driver may keep it waiting; that is not its time
+            self.start += awake() - reported  # time in which the driver kept it waiting
             if stop and epoch.epoch < self.recipe.epochs:
                 return self._outcome(Status.INTERRUPTED, "stopped after an epoch")
         self.stage = "measure"
@@ -155,7 +154,7 @@ class _Attempt:
         )
 
     def failed(self, error: BaseException) -> Outcome:
-        """The outcome an exception stands for."""
+        """The outcome for an exception."""
         message = shorten(str(error), 300, placeholder=" …") or type(error).__name__
         status = self._status(error)
         if status is Status.CRASH and not isinstance(error, ProblemError):
@@ -165,7 +164,7 @@ class _Attempt:
             stage = BUSY
         elif status is Status.OOM and stage not in MEMORY_OF_OTHERS and self._crowded():
             stage = CROWDED
-            message += "; the GPU has less than this trial's share of it"
+            message += "; the GPU has less free memory than this trial's share"
         if status is Status.TIMEOUT:
             message = f"reached its time limit of {self.trial.time_limit:g} s"
         return self._outcome(
@@ -206,7 +205,7 @@ class _Attempt:
         self.params = sum(p.numel() for p in model.parameters())
         try:
             more = load_bank_experts(model, self.trial, data)
-        except BankError:  # what every candidate begins from
+        except BankError:  # not the candidate's fault: every candidate starts from the bank
             self.stage = "data"
             raise
         self.stage = "train"
@@ -222,7 +221,7 @@ class _Attempt:
         )
 
     def _resumed(self, data: Data) -> Procedure | None:
-        """The training as an earlier attempt left it; None where there is nothing to go on from."""
+        """The training restored from an earlier attempt; None if there is no usable checkpoint."""
         if self.trial.resume_from is None:
             return None
         path = Path(self.trial.resume_from)
@@ -234,7 +233,7 @@ class _Attempt:
         training = self._begun(data)
         try:
             training.restore(state)
-        except Exception as error:  # one without a digest may be damaged in any way
+        except Exception as error:  # a checkpoint without a digest may be damaged in any way
             if is_accident(error):
                 raise
             self.notes.append(f"started from scratch: {path} is damaged")
@@ -251,10 +250,10 @@ class _Attempt:
         self.saved = awake()
 
     def _save_weights(self, model: nn.Module) -> str | None:
-        """The digest of what was written; None where it could not be."""
+        """The SHA-256 of the weights file; None if it could not be written."""
         try:
             return save_weights(self.folder / WEIGHTS, model)
-        except Exception as error:  # whatever a disk does, the measurements are worth keeping
+        except Exception as error:  # the measurements are worth keeping whatever the disk does
             self.notes.append(f"weights not saved: {error}")
             return None
 

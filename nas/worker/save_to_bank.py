@@ -1,4 +1,4 @@
-"""A trained expert into the bank: its weights and what it predicts."""
+"""Saves a trained expert to the bank: its weights and its predictions."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -27,14 +27,15 @@ def save_to_bank(
     start: float,
     tick: Callable[[], None],
 ) -> Entry:
-    """Writes the expert that `training` made into the trial's bank.
+    """Writes the expert trained by `training` into the trial's bank; returns its entry.
 
-    `measured` is what the attempt measured of it, `start` when it began (`awake`). What a
-    disk or the bank's limit refuses is the attempt's failure: it was made for the bank.
+    `measured` contains the attempt's measurements, `start` is its start time (`awake`). Errors of
+    the disk or of the bank's size limit are raised and fail the attempt, which was made for the
+    bank. Raises ProblemError without held-out images.
     """
     if data.held is None:
         raise ProblemError(
-            "an expert for the bank holds training images out", fix="give a hold_out above 0"
+            "an expert for the bank needs held-out images", fix="set hold_out above 0"
         )
     assert trial.bank is not None
     compute = Compute.of(training.recipe, training.device)
@@ -72,8 +73,8 @@ def save_to_bank(
 
 
 def _proxies(trial: Trial, training: Procedure, data: Data) -> dict[str, float]:
-    """Of the model as its training began with it, on images drawn by its seed; none where a batch
-    of so many does not fit the device: an expert is not lost for a baseline."""
+    """Zero-cost proxies of the freshly initialised model, on images drawn with its seed. Empty if
+    the batch does not fit the device: a baseline must not cost an expert."""
     seed = trial.candidate.seed
     seed_everything(seed, epoch=0)
     fresh = load_model(trial.code, data.num_classes)

@@ -140,7 +140,7 @@ def test_a_template_in_place_of_nas_s_is_not_run_for_it(
     monkeypatch.chdir(tmp_path)
     bank = bank_of(ledger)
     entries = [unmeasured(bank, "ant")]
-    with pytest.raises(ProblemError, match="would take the place"):
+    with pytest.raises(ProblemError, match="would replace"):
         measure_latencies(ledger, bank, entries, CONFIG)
     assert FakeSandbox.measured == []
     consent(own)

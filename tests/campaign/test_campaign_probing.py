@@ -35,7 +35,7 @@ class FakeSandbox:
     ) -> Answer[MemberProfile]:
         self.calls.append(member.model)
         if member.model == "test_nfnet":
-            return Answer(None, Failure.DIED, "its process crashed with SIGSEGV")
+            return Answer(None, Failure.DIED, "the process crashed with SIGSEGV")
         sound = member.model == "test_resnet"
         return Answer(
             MemberProfile(member=member, ok=sound, problem="" if sound else "does not build")
@@ -64,7 +64,7 @@ def test_a_member_is_probed_once_but_a_death_is_looked_at_again(ledger: Ledger) 
     second = probe_members(ledger, MEMBERS, under)
     assert FakeSandbox.calls == ["test_nfnet"] * 2
     assert second == first
-    assert second["test_nfnet"].problem == "its process crashed with SIGSEGV, twice"
+    assert second["test_nfnet"].problem == "the process crashed with SIGSEGV, twice"
 
 
 @pytest.mark.parametrize("failure", Failure)

@@ -143,7 +143,7 @@ def test_other_code_under_the_same_hash_is_refused(
     trained = len(campaign.trials)
     driver = campaign.run()
     assert driver.fault is not None
-    assert "is not what its template moe4 makes of it" in driver.fault
+    assert "differs from what its template moe4 renders" in driver.fault
     assert len(campaign.trials) == trained
     with campaign.ledger.session() as session:
         query = select(m.Candidate.key).where(m.Candidate.outcome.is_(None))

@@ -48,7 +48,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["search", "--frobnicate"], 2, ["--frobnicate"]),
         (["search", "--gpus", "1", "--db", "new.db"], 2, ["GPU"]),
         (["search", "--db", "text.db"], 1, ["text.db", "not a database"]),
-        (["search", "--db", "other.db"], 1, ["other.db", "something else than a ledger"]),
+        (["search", "--db", "other.db"], 1, ["other.db", "not a ledger"]),
         (["search", *BRIEF, "--db", "no/such/folder.db"], 2, ["no/such: there is no such folder"]),
         *(  # before any image is looked at
             ([*command, "folder:empty", "--db", "no/x.db"], 2, ["no: there is no such folder"])
@@ -80,8 +80,8 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["search", "--name", "a/../\u2028"], 2, ["--name", "cannot name a campaign"]),
         (["search", "--sampler", "screen"], 2, ["--from-screen"]),
         (["search", "--db", "postgresql://u:secret@h:x/y"], 2, ["neither a path nor"]),
-        (["search", "--db", "."], 2, ["a ledger is a file"]),
-        (["search", "--time-limit", f"{'9' * 400}d"], 2, ["--time-limit", "length of time"]),
+        (["search", "--db", "."], 2, ["a ledger must be a regular file"]),
+        (["search", "--time-limit", f"{'9' * 400}d"], 2, ["--time-limit", "duration"]),
         (["bank", "--dataset", "cifar10"], 1, ["nas data get cifar10"]),
         (["bank", "tyni"], 2, ["did you mean tiny"]),
         (["bank", "--max-size", "much"], 2, ["--max-size"]),
@@ -109,7 +109,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["spaces", "--new", "x", "--json"], 2, ["--json"]),
         (["bank", "--licence", "CC0"], 2, ["--licence goes with --publish"]),
         (["trust", "."], 2, ["no template"]),
-        (["search", *BRIEF, "--dry-run", "--render", "few.yaml"], 2, ["few.yaml", "no folder"]),
+        (["search", *BRIEF, "--dry-run", "--render", "few.yaml"], 2, ["few.yaml", "not a folder"]),
         (["data", "get", "digits"], 2, ["needs no download"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),

@@ -202,7 +202,7 @@ class TestFolder:
         with pytest.raises(ProblemError) as caught:
             read_all()
         assert caught.value.problem.where == str(broken)
-        assert "mend or remove" in caught.value.problem.fix
+        assert "repair or remove" in caught.value.problem.fix
 
     def test_a_broken_image_met_by_another_thread_is_named(self, tmp_path: Path) -> None:
         path = make_folder(tmp_path / "pets", {"cat": 2}) / "cat"

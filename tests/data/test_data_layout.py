@@ -69,7 +69,7 @@ class TestQuestions:
     def test_two_folders_of_images_named_like_parts(self, tmp_path: Path, load_small: Load) -> None:
         make_folder(tmp_path, {"train": 8, "test": 8})
         messages = problem(tmp_path)
-        assert "test and train may be parts of the data set" in messages
+        assert "test and train may be splits of the data set" in messages
         assert f"--dataset {shlex.quote(f'classes:{tmp_path}')}" in messages
         data = load_small(f"classes:{tmp_path}", image_size=8)
         assert data.class_names == ("test", "train")
@@ -77,31 +77,31 @@ class TestQuestions:
 
     def test_a_class_that_is_named_like_a_part(self, tmp_path: Path) -> None:
         make_folder(tmp_path, {"bus": 3, "train": 3})
-        assert "train may be parts of the data set" in problem(tmp_path)
+        assert "train may be splits of the data set" in problem(tmp_path)
         assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == 2
 
     def test_unsorted_test_images(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "train", TWO)
         write_image(tmp_path / "test" / "1.png", (1, 2, 3), (4, 4))
         messages = problem(tmp_path)
-        assert "whose images are in no class folders" in messages
+        assert "may be splits of the data set that lack class folders" in messages
         assert str(tmp_path / "test" / "CLASS") in messages
 
     def test_one_part_twice(self, tmp_path: Path) -> None:
         for name in ("train", "training"):
             make_folder(tmp_path / name, TWO)
-        assert "train and training may both be the train part" in problem(tmp_path)
+        assert "train and training may both be the train split" in problem(tmp_path)
 
     def test_a_part_beside_classes(self, tmp_path: Path) -> None:
         make_folder(tmp_path, TWO)
         make_folder(tmp_path / "test", TWO)
-        assert "test may be a part of a data set without a train part" in problem(tmp_path)
+        assert "test may be a split of a data set without a train split" in problem(tmp_path)
 
     def test_parts_beside_something_else(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "train", TWO)
         make_folder(tmp_path / "extra", TWO)
         messages = problem(tmp_path)
-        assert "train may be parts of the data set, but extra beside them can not" in messages
+        assert "train may be splits of the data set, but extra beside them cannot" in messages
         assert f"move {tmp_path / 'extra'} elsewhere" in messages
 
     @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ class TestQuestions:
         for name in names:
             make_folder(tmp_path / name, TWO)
         messages = problem(tmp_path)
-        assert "may be parts of the data set, by their names, or classes" in messages
+        assert "may be splits of the data set, by their names, or classes" in messages
         assert f"--dataset {shlex.quote(f'classes:{tmp_path}')}" in messages
         assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == len(names)
 
@@ -139,7 +139,7 @@ class TestQuestions:
     def test_folders_that_hold_the_same_folders(self, tmp_path: Path) -> None:
         for name in ("fold_a", "fold_b", "fold_c"):
             make_folder(tmp_path / name, TWO)
-        assert "all hold folders of the same names (cat, dog)" in problem(tmp_path)
+        assert "all contain folders of the same names (cat, dog)" in problem(tmp_path)
         assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == 3
         make_folder(tmp_path / "fold_b", {"eel": 4})
         assert nas.data.num_classes(f"folder:{tmp_path}", tmp_path) == 3
@@ -161,8 +161,8 @@ class TestQuestions:
         for name, parts in inside.items():
             make_folder(tmp_path / name, dict.fromkeys(parts or (".",), 3))
         messages = problem(tmp_path)
-        assert f"cat holds {' and '.join(inside['cat'])}, which may be parts" in messages
-        assert f"name the parts train, val and test: {tmp_path / 'train' / 'CLASS'}" in messages
+        assert f"cat contains {' and '.join(inside['cat'])}, which may be splits" in messages
+        assert f"name the splits train, val and test: {tmp_path / 'train' / 'CLASS'}" in messages
         assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == 2
 
     def test_a_data_set_in_parts_beside_another_folder(self, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ class TestQuestions:
             make_folder(tmp_path / "pets" / part, TWO)
         make_folder(tmp_path / "doc", {"fig": 3})
         messages = problem(tmp_path)
-        assert "pets holds train and val, which may be parts" in messages
+        assert "pets contains train and val, which may be splits" in messages
         assert messages.endswith(f"if not, type --dataset {shlex.quote(f'folder:{tmp_path}/pets')}")
 
     def test_one_folder_named_like_a_part_is_a_class_s_own(self, tmp_path: Path) -> None:
@@ -236,21 +236,23 @@ class TestMessages:
         for name in ("x.png", "y.png", ".hidden.png"):
             write_image(tmp_path / name, (1, 2, 3), (4, 4))
         for kind in ("folder", "classes"):
-            messages = f"2 images lie in no class folder, and so unused: {tmp_path / 'x.png'}."
+            messages = f"2 images lie outside the class folders, unused: {tmp_path / 'x.png'}."
             assert self.notes(f"{kind}:{tmp_path}") == messages
 
     def test_images_beside_parts(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "train", {"cat": 9, "dog": 9})
         write_image(tmp_path / "train" / "x.png", (1, 2, 3), (4, 4))
-        assert "1 image lies in no class folder" in self.notes(f"folder:{tmp_path}")
+        assert "1 image lies outside the class folders" in self.notes(f"folder:{tmp_path}")
         write_image(tmp_path / "y.png", (1, 2, 3), (4, 4))
-        assert "2 images lie in no class folder" in self.notes(f"folder:{tmp_path}")
+        assert "2 images lie outside the class folders" in self.notes(f"folder:{tmp_path}")
 
     def test_a_part_that_lacks_a_class(self, tmp_path: Path) -> None:
         for part, names in (("train", "abcd"), ("val", "bc"), ("test", "a")):
             make_folder(tmp_path / part, dict.fromkeys(names, 5))
         (tmp_path / "val" / "a").mkdir()
-        messages = "No validation image is of a, d. No test image is of b, c, d."
+        messages = (
+            "The validation split has no image of a, d. The test split has no image of b, c, d."
+        )
         assert self.notes(f"folder:{tmp_path}") == messages
 
     def test_validation_images_of_one_class_are_refused(self, tmp_path: Path) -> None:
@@ -337,5 +339,5 @@ class TestFiles:
         assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == 2
 
     def test_a_prefix_without_a_path(self) -> None:
-        with pytest.raises(ProblemError, match="classes: names no path — write classes:PATH"):
+        with pytest.raises(ProblemError, match="classes: lacks a path — write classes:PATH"):
             nas.data.check("classes:", Path("unused"))

@@ -227,5 +227,5 @@ class TestExamine:
             (tmp_path / name).touch()
         notes = examine(Task(dataset=f"folder:{tmp_path}", split_seed=2), tmp_path).notes
         assert any("becomes 0" in note and "becomes 1" in note for note in notes)
-        assert "Of several frames (2 images) the first is read." in notes
-        assert "Files that are not read as images: 2 of .gif, 1 of no suffix." in notes
+        assert "2 images have several frames: the first is read." in notes
+        assert "Other files, not read as images: 2 of .gif, 1 of no suffix." in notes

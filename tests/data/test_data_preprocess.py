@@ -91,7 +91,7 @@ def test_a_page_that_is_a_smaller_copy_is_passed_over(tmp_path: Path) -> None:
         picture = read(path)
         assert (picture.image.size, picture.image.getpixel((0, 0))) == ((16, 16), 16)
         assert picture.frames == 2
-    with pytest.raises(ValueError, match="a smaller copy of an image that is in none"):
+    with pytest.raises(ValueError, match="a reduced copy of an image that is missing"):
         read(write_pages(tmp_path / "b.tif", (copy, 1), (copy, 1)))
 
 
@@ -126,7 +126,7 @@ def test_deep_planes_are_refused(tmp_path: Path, meaning: int) -> None:
     for order in "<>":
         colour = np.arange(12 * bands, dtype=np.uint16).reshape(3, 4, bands) * 900
         path = write_tiff(tmp_path / "a.tif", colour, meaning=meaning, order=order, planes=True)
-        with pytest.raises(ValueError, match="16-bit bands lie one after another"):
+        with pytest.raises(ValueError, match="16-bit bands are stored in separate planes"):
             read(path)
 
 
@@ -144,7 +144,7 @@ def test_planes_of_8_bits_are_read(tmp_path: Path, meaning: int, bands: int) -> 
 def test_planes_that_pillow_takes_for_others_are_refused(tmp_path: Path) -> None:
     lab = np.full((3, 4, 3), 90, np.uint8)
     path = write_tiff(tmp_path / "a.tif", lab, meaning=8, planes=True)
-    with pytest.raises(ValueError, match=r"its L\*a\*b\* bands lie one after another"):
+    with pytest.raises(ValueError, match=r"its L\*a\*b\* bands are stored in separate planes"):
         read(path)
     read(write_tiff(tmp_path / "a.tif", lab, meaning=8))
 
@@ -291,9 +291,9 @@ class TestPrepare:
     def test_depths_that_do_not_go_with_the_others(self, tmp_path: Path) -> None:
         Image.fromarray(DEEP.astype(np.uint16)).save(tmp_path / "deep.png")
         Image.new("L", (2, 2)).save(tmp_path / "flat.png")
-        with pytest.raises(ValueError, match="16 or 32 bits, where the other images have 8"):
+        with pytest.raises(ValueError, match="16 or 32 bits, but the other images have 8"):
             prepare(tmp_path / "deep.png", image_size=2, channels=1)
-        with pytest.raises(ValueError, match="8 bits, where the other images have 16 or 32"):
+        with pytest.raises(ValueError, match="8 bits, but the other images have 16 or 32"):
             prepare(tmp_path / "flat.png", image_size=2, channels=1, value_range=(0, 9))
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

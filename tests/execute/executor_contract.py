@@ -262,7 +262,8 @@ class ProcessContract(ExecutorContract):
         assert {outcome.message for outcome in driver.outcomes.values()} == {"device=good"}
         assert dict(driver.retirements) == {
             1: "the GPU does not work: dead is dead",
-            2: "the GPU does not work: asking it, its process exited with code 1 before an outcome",
+            2: "the GPU does not work: in its check, the process exited with code 1 before an"
+            " outcome",
         }
 
     @pytest.mark.parametrize("deed", ["sleep", "hold_gil", "throw", "silent", "leave 1"])

@@ -163,7 +163,7 @@ def test_a_worker_that_never_starts_is_overdue(tmp_path: Path) -> None:
     outcome = driver.outcomes[1]
     assert (outcome.status, outcome.stage) == (Status.KILLED, "start")
     assert (outcome.message, outcome.detail) == (
-        "its worker did not start within 0 s",
+        "the worker did not start within 0 s",
         "its last words",
     )
 
@@ -197,7 +197,7 @@ def test_a_gpu_that_takes_one_process_at_a_time_gets_one(tmp_path: Path) -> None
     assert not line.recv(second, busy)
     line.release(second.attempt)
     assert driver.outcomes[2].message == (
-        "GPUs are busy; GPU 0 takes one process at a time, and has one from now on"
+        "GPUs are busy; GPU 0 accepts only one process and gets only one from now on"
     )
     assert line.fill(3) == []
     assert line.placing.crowd(0, {"an idle process": 4}) == ["an idle process"]
@@ -241,5 +241,5 @@ def test_ends_without_an_outcome_get_one(tmp_path: Path) -> None:
         assert not line.recv(running, event)
     assert driver.statuses == [Status.CRASH, Status.CRASH]
     assert driver.outcomes[1].detail == "Traceback"
-    assert driver.outcomes[2].message == "its process crashed with SIGSEGV"
+    assert driver.outcomes[2].message == "the process crashed with SIGSEGV"
     assert line.taken == {}

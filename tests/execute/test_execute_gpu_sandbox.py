@@ -56,7 +56,7 @@ def test_the_first_that_works_and_has_room(
         assert sandbox.call(fake.pid).value == first
         sandbox.close()
         assert sandbox.call(fake.device).value == chosen
-    over = [f"GPU {gpu} does not work and is passed over" for gpu in passed_over]
+    over = [f"GPU {gpu} does not work and is skipped" for gpu in passed_over]
     assert [line.partition(":")[0] for line in messages] == over
 
 
@@ -78,7 +78,7 @@ def test_where_none_works_it_is_reported(monkeypatch: pytest.MonkeyPatch) -> Non
         for _ in range(2):
             with pytest.raises(NoGpuError, match="no GPU works"):
                 sandbox.call(fake.device)
-    assert messages == ["GPU 0 does not work and is passed over: dead is dead"]
+    assert messages == ["GPU 0 does not work and is skipped: dead is dead"]
 
 
 @pytest.mark.parametrize("accident", ["killed", "hangs", "raises"])
@@ -112,6 +112,4 @@ def test_one_that_can_never_be_queried_is_passed_over_for_this_time(
             sandbox.call(fake.device)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "good")
         assert sandbox.call(fake.device).value == "good"
-    assert [line.partition(":")[0] for line in messages] == [
-        "GPU 0 cannot be asked whether it works"
-    ]
+    assert [line.partition(":")[0] for line in messages] == ["GPU 0 cannot be checked"]

@@ -22,6 +22,6 @@ def test_a_ray_that_does_not_start_is_a_problem(
     with pytest.raises(ProblemError) as caught:
         RayExecutor(evaluate=EVALUATE).run(ScriptedDriver([], tmp_path))
     assert str(caught.value) == (
-        "--executor: Ray does not start (OSError: AF_UNIX path too long) — take local"
+        "--executor: Ray does not start (OSError: AF_UNIX path too long) — use local"
     )
     assert dict(os.environ) == environment

@@ -93,7 +93,7 @@ class TestCode:
 
     def test_another_is_refused(self, maker: Maker, tmp_path: Path, key: str) -> None:
         self.change(maker, code="import os\n")
-        with pytest.raises(ProblemError, match="is not what its template moe4 makes of it"):
+        with pytest.raises(ProblemError, match="differs from what its template moe4 renders"):
             export(maker.ledger, key, tmp_path / "out", code_only=True)
         assert not (tmp_path / "out").exists()
 

@@ -72,7 +72,7 @@ def test_no_folder_for_it(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match="no such folder"):
         files.write_text(tmp_path / "nowhere" / "a.md", "")
     for call in (files.write_text, files.write_output):
-        with pytest.raises(UsageError, match="no regular file"):
+        with pytest.raises(UsageError, match="not a regular file"):
             call(tmp_path, "")
     assert names(tmp_path) == []
 
@@ -88,12 +88,12 @@ def test_where_there_is_no_place_is_reported_by_the_name_that_was_given(tmp_path
         files.write_text(tmp_path / "dangling", "")
     for out in (tmp_path / "file", tmp_path / "file" / "x", tmp_path / "file" / "x" / "y"):
         for call in (folder, files.check_new_folder, files.check_folder, files.make_folder):
-            with pytest.raises(UsageError, match=rf"^{tmp_path}/file: this is no folder"):
+            with pytest.raises(UsageError, match=rf"^{tmp_path}/file: this is not a folder"):
                 call(out)
     for call in (lambda p: files.write_text(p, ""), folder, files.make_folder):
-        with pytest.raises(UsageError, match=r"^/proc/nas: nothing can be made here"):
+        with pytest.raises(UsageError, match=r"^/proc/nas: nothing can be created here"):
             call(Path("/proc/nas"))
-    with pytest.raises(UsageError, match=r"^/proc/nas/x: nothing can be made here"):
+    with pytest.raises(UsageError, match=r"^/proc/nas/x: nothing can be created here"):
         folder(Path("/proc/nas/x"))
     assert names(tmp_path) == ["dangling", "file"]
 
@@ -137,7 +137,7 @@ def test_a_fifo_is_written_to(tmp_path: Path) -> None:
     os.mkfifo(path)
     reader = threading.Thread(target=lambda: read.append(path.read_bytes()))
     reader.start()
-    with pytest.raises(ProblemError, match="no regular file"):
+    with pytest.raises(ProblemError, match="not a regular file"):
         files.write_text(path, "of nas's own accord")
     files.write_output(path, "through")
     reader.join(10)
@@ -219,9 +219,9 @@ def test_a_mounted_folder_and_a_mounted_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("fifo", "no regular file"),
-        ("zero", "no regular file"),
-        ("folder", "no regular file"),
+        ("fifo", "not a regular file"),
+        ("zero", "not a regular file"),
+        ("folder", "not a regular file"),
         ("large", "larger than"),
         ("latin", "not UTF-8 text"),
     ],
@@ -254,7 +254,7 @@ def test_a_source_that_would_be_waited_for_is_refused(
     writer = os.open(path, os.O_RDWR)
     for messages in (b"", b"name: x\n"):
         os.write(writer, messages)
-        with pytest.raises(ProblemError, match="no end"):
+        with pytest.raises(ProblemError, match="never ends"):
             files.read_source(path)
     os.close(writer)
 

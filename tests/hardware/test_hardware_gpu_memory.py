@@ -177,7 +177,7 @@ class TestReader:
                 requests.append((self.seen, gpus))
                 where = gpus if self.seen is None else [int(self.seen)]
                 if 0 in where and dead == "takes all with it":
-                    return Answer(None, Failure.DIED, "its process crashed with SIGSEGV")
+                    return Answer(None, Failure.DIED, "the process crashed with SIGSEGV")
                 return Answer([None if gpu == 0 else (9, 24) for gpu in where])
 
         monkeypatch.setattr(gpu_memory, "Sandbox", Requests)

@@ -210,7 +210,7 @@ def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     refused = inside("search", "five.yaml", "--experts", "warm", cwd=folder)
     assert "this campaign is no bank" in refused.stderr
     refused = inside("search", "five.yaml", "--from-screen", "2", "--by", "luck", cwd=folder)
-    assert "a screen has no score 'luck'" in refused.stderr
+    assert "screens have no score 'luck'" in refused.stderr
     refused = inside("search", "five.yaml", "--from-screen", "11", "--dry-run", cwd=folder)
     assert "only 10 mixtures have what screen" in refused.stderr
     for mistaken in (("--by", "gate"), ("--from-screen", "2", "--sampler", "tpe")):

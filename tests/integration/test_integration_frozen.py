@@ -104,6 +104,6 @@ def test_other_code_under_the_same_hash_is_not_gone_on_with(
         candidate = candidate.with_(template_hash=template_hash("moe4"))
         row.spec, row.key = candidate.model_dump(mode="json"), candidate.key
         row.code = "raise SystemExit\n" + row.code
-    with pytest.raises(CandidateError, match="is not what its template moe4 makes of it"):
+    with pytest.raises(CandidateError, match="differs from what its template moe4 renders"):
         agenda.next()
     assert ledger.candidates()["outcome"].isna().tolist() == [False, True]

@@ -53,7 +53,7 @@ def test_another_program_s_database(tmp_path: Path, read_only: bool) -> None:
     path = tmp_path / "runs.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE songs (title TEXT)")
-    with pytest.raises(ProblemError, match="something else than a ledger"):
+    with pytest.raises(ProblemError, match="not a ledger"):
         Ledger(path, read_only=read_only)
     with closing(sqlite3.connect(path)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
@@ -93,12 +93,14 @@ def test_an_empty_ledger_to_read(tmp_path: Path) -> None:
 
 
 def test_a_url_that_means_nothing() -> None:
-    with pytest.raises(ProblemError, match="not in nosuch"):
+    with pytest.raises(ProblemError, match="nosuch is not supported"):
         Ledger("nosuch://///?")
 
 
 def test_another_kind_of_database() -> None:
-    with pytest.raises(ProblemError, match="SQLite or PostgreSQL, not in mysql") as caught:
+    with pytest.raises(
+        ProblemError, match="SQLite or PostgreSQL database; mysql is not supported"
+    ) as caught:
         Ledger("mysql://user:secret@host/database")
     assert "--db" in caught.value.problem.fix
     assert "secret" not in str(caught.value)
@@ -276,5 +278,5 @@ def test_an_unknown_campaign(maker: Maker) -> None:
 
 
 def test_a_name_that_is_taken(maker: Maker) -> None:
-    with pytest.raises(ProblemError, match="is in this ledger already"):
+    with pytest.raises(ProblemError, match="this ledger already has a campaign"):
         maker.ledger.create_campaign("first", maker.space, SearchConfig())

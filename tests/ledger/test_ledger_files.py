@@ -184,7 +184,7 @@ def test_a_file_that_is_written_over_is_noticed(content: str, maker: Maker, tmp_
     with (tmp_path / "runs.db").open("r+b") as file:  # as `cp` does
         file.truncate()
         file.write((tmp_path / "other.db").read_bytes() if other is None else other)
-    with pytest.raises(ProblemError, match="written over while in use"):
+    with pytest.raises(ProblemError, match="overwritten while in use"):
         maker.ledger.storage.fold_in()
 
 
@@ -250,7 +250,7 @@ def test_a_backup_replaces_nothing_unasked(maker: Maker, tmp_path: Path) -> None
     backup(ledger, tmp_path / "copy.db", force=True)
     assert Ledger(tmp_path / "copy.db").campaign_names() == ["first"]
     for place in (Path(maker.path), tmp_path):
-        with pytest.raises(UsageError, match=r"the ledger, or a file of it|no regular file"):
+        with pytest.raises(UsageError, match=r"the ledger, or a file of it|not a regular file"):
             backup(ledger, place, force=True)
     with pytest.raises(ProblemError, match="no such folder"):
         backup(ledger, tmp_path / "nowhere" / "copy.db")

@@ -71,12 +71,12 @@ def test_a_url_of_a_file(url: str, path: str) -> None:
         ("postgresql://ann:secret@[::1/db", "neither"),
         ("postgresql://ann:secret@host:99999/db", "no port 99999"),
         ("postgresql://ann:secret@host:-1/db", "no port -1"),
-        ("postgres://ann:se:c@ret@host/db", "not in postgres"),
-        ("mysql://ann:secret@host/db", "not in mysql"),
-        ("sqlite://", "no file"),
-        ("sqlite:///lr=0.1?/runs.db", "no file alone"),
-        ("/dev/zero", "a ledger is a file"),
-        (".", "a ledger is a file"),
+        ("postgres://ann:se:c@ret@host/db", "postgres is not supported"),
+        ("mysql://ann:secret@host/db", "mysql is not supported"),
+        ("sqlite://", "not name a file"),
+        ("sqlite:///lr=0.1?/runs.db", "does not name a file"),
+        ("/dev/zero", "a ledger must be a regular file"),
+        (".", "a ledger must be a regular file"),
     ],
 )
 def test_what_names_no_ledger(where: str, words: str) -> None:

@@ -75,7 +75,7 @@ def test_a_database_that_cannot_be_written_is_named_in_a_line(tmp_path: Path, co
     done = inside(*COMMANDS[command], "/proc/x", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
         2,
-        "nas: /proc/x: nothing can be made here — name another place\n",
+        "nas: /proc/x: nothing can be created here — name another place\n",
     )
     with files_end_at(40_000):  # what SQLite keeps beside the ledger has room
         done = inside(*COMMANDS[command], "out", cwd=tmp_path)
@@ -105,7 +105,7 @@ def content(folder: Path) -> dict[str, bytes]:
     ("command", "file", "words"),
     [
         *[
-            (command, "other.db", "this is a database, a ledger perhaps")
+            (command, "other.db", "this is a database, perhaps a ledger")
             for command in ("csv", "table", "page", "export", *WITHOUT)
         ],
         ("study", "other.db", "this file holds something else than Optuna's studies"),
@@ -113,17 +113,17 @@ def content(folder: Path) -> dict[str, bytes]:
             (command, "other.db-wal", "SQLite keeps a file of this name beside other.db")
             for command in ("csv", "study", "backup", "replay")
         ],
-        *[("replay", name, "this is a database, a ledger perhaps") for name in ("link", "hard")],
+        *[("replay", name, "this is a database, perhaps a ledger") for name in ("link", "hard")],
         *[("replay", name, "that SQLite keeps beside a database") for name in ("wal", "journal")],
         *[
-            (command, "other.files/ledger.json", "this is among a ledger's files")
+            (command, "other.files/ledger.json", "this is in a ledger's files folder")
             for command in ("csv", "page", "study", "backup", "replay")
         ],
         *[
-            (command, "other.files/1/new", "this is among a ledger's files")
+            (command, "other.files/1/new", "this is in a ledger's files folder")
             for command in ("csv", "export", "study", "backup", *WITHOUT)
         ],
-        ("replay", "linked/new", "this is among a ledger's files"),
+        ("replay", "linked/new", "this is in a ledger's files folder"),
     ],
 )
 def test_another_ledger_that_the_command_does_not_open_is_refused(

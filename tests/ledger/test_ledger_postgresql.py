@@ -79,8 +79,8 @@ def test_a_ledger_that_another_program_keeps_locked(new_database: Callable[[], s
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"database": "nowhere"}, "lets nobody in"),
-        ({"username": "nobody"}, "lets nobody in"),
+        ({"database": "nowhere"}, "refuses the login"),
+        ({"username": "nobody"}, "refuses the login"),
         ({"host": "127.0.0.1", "port": 1, "query": {}}, "does not answer"),
     ],
 )

@@ -65,7 +65,7 @@ def test_of_the_same_experts_the_fullest(maker: Maker) -> None:
 
 def test_scores_on_test_choose_nothing(maker: Maker) -> None:
     ident = put(maker.ledger, 3)
-    with pytest.raises(ProblemError, match="has no test set left — choose by gate"):
+    with pytest.raises(ProblemError, match="use up the test set — choose by gate"):
         best_screened(maker.ledger, ident, "gate_test", 2)
     with pytest.raises(ProblemError, match="no score 'luck' — choose from uniform"):
         best_screened(maker.ledger, ident, "luck", 2)

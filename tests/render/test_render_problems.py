@@ -65,8 +65,8 @@ class TestTemplates:
             ("x = {% if %}", "Expected an expression"),
             ("x = {{ channels | literally }}", "No filter named 'literally'"),
             ("{% include image_size %}", "not constant"),
-            ("{{ axis(image_size, 1) | literal }}", "axis() takes constants alone"),
-            ("{{ axis('width') | literal }}", "axis() was called wrongly"),
+            ("{{ axis(image_size, 1) | literal }}", "axis() takes only constants"),
+            ("{{ axis('width') | literal }}", "invalid call of axis()"),
             ("{{ axis('a', 3, minimum=5) | literal }}", "3 is not a value of a"),
             ("{% include '_gates.py.j2' %}", "there is no partial '_gates.py.j2'"),
         ],
@@ -148,7 +148,7 @@ class TestExperts:
         experts = {"ResNet": Member(model="test_resnet", args={name: 1})}
         text = problem(lambda: render(candidate("single", experts)))
         where = "family 'ResNet', member 'test_resnet'"
-        assert text == f"{where}: {name} is not for a space to give — leave it out"
+        assert text == f"{where}: {name} cannot be set in a space — leave it out"
 
 
 class TestSpaces:

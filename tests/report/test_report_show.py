@@ -92,10 +92,10 @@ def test_names(maker: Maker) -> None:
         assert key_of(maker, key) == key
         assert key_of(maker, f"#{number}") == key
         assert key_of(maker, key[:12]) == key
-    with pytest.raises(ProblemError, match="no candidate is named '#40'"):
+    with pytest.raises(ProblemError, match="no candidate matches '#40'"):
         find(maker.ledger, "#40")
     for nonsense in ("", "#", "xyz", "%", "0x1", "-1", "#1 OR 1"):
-        with pytest.raises(ProblemError, match="no candidate is named"):
+        with pytest.raises(ProblemError, match="no candidate matches"):
             find(maker.ledger, nonsense)
 
 
@@ -103,7 +103,7 @@ def test_an_ambiguous_name(maker: Maker) -> None:
     keys = [maker.trained("ant_s", "bee_s", val=0.5, replicate=n).candidate.key for n in range(40)]
     # 40 keys, 16 first digits: two of them share one that is a letter or a digit.
     digit = next(d for d in "abcdef" if sum(key.startswith(d) for key in keys) > 1)
-    with pytest.raises(ProblemError, match="fits several candidates") as caught:
+    with pytest.raises(ProblemError, match="matches several candidates") as caught:
         find(maker.ledger, digit)
     assert next(key for key in reversed(keys) if key.startswith(digit)) in caught.value.problem.fix
 
@@ -122,7 +122,7 @@ def test_a_role_and_a_number_as_they_are_printed(maker: Maker) -> None:
         assert key_of(maker, typed) == control
     assert text_of(details(maker.ledger, control)).startswith("control 0 ant")
     assert key_of(maker, "confirm 0") == confirm
-    with pytest.raises(ProblemError, match="no candidate is named 'control 1'"):
+    with pytest.raises(ProblemError, match="no candidate matches 'control 1'"):
         find(maker.ledger, "control 1")
 
 
@@ -132,11 +132,11 @@ def test_a_name_with_its_campaign(maker: Maker) -> None:
     for typed in ("first/0", "first/#0", f"first/{claim.candidate.key[:9]}"):
         assert key_of(maker, typed) == claim.candidate.key
         assert key_of(maker, typed, "first") == claim.candidate.key
-    with pytest.raises(ProblemError, match="no candidate is named 'se/cond/0'"):
+    with pytest.raises(ProblemError, match="no candidate matches 'se/cond/0'"):
         find(maker.ledger, "se/cond/0")
     with pytest.raises(ProblemError, match="no campaign is named 'third'"):
         find(maker.ledger, "third/0")
-    with pytest.raises(ProblemError, match="is of campaign first, and --campaign names se/cond"):
+    with pytest.raises(ProblemError, match="is in campaign first, but --campaign names se/cond"):
         find(maker.ledger, "first/0", "se/cond")
 
 
@@ -157,5 +157,5 @@ def test_numbers_are_the_search_s_and_the_campaign_s(maker: Maker) -> None:
 
 def test_an_empty_ledger(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "runs.db", read_only=False)
-    with pytest.raises(ProblemError, match="no campaign is in this ledger yet"):
+    with pytest.raises(ProblemError, match="this ledger has no campaign yet"):
         details(ledger, "#0")

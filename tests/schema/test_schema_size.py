@@ -26,5 +26,5 @@ def test_what_they_stand_for(text: str, count: int) -> None:
     "text", ["", "M", "-3M", "0", "0.2", "12 M M", "1e6", "12MM", "١M", "nan", "9" * 31]
 )
 def test_what_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--max-params.*is no size — write 500k, 12M"):
+    with pytest.raises(UsageError, match=r"--max-params.*is not a size — write 500k, 12M"):
         parse_size(text, "--max-params")

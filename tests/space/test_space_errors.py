@@ -103,11 +103,11 @@ WRONG = {
         "test_vit",
         "8: test_vit stands in resnet and in vit — remove one of the two",
     ),
-    "a value twice": ("top1", "soft", "10: a value stands twice — remove one of the two"),
+    "a value twice": ("top1", "soft", "10: a value appears twice — remove one of the two"),
     "a key twice": (
         "recipe",
         "template",
-        "11: 'template' stands twice; it is already in line 2 — remove one of the two",
+        "11: 'template' appears twice; it is already in line 2 — remove one of the two",
     ),
     "procedure": (
         "lr: 1e-3",
@@ -117,7 +117,7 @@ WRONG = {
     "a procedure that trains no expert": (
         "lr: 1e-3",
         "procedure: gate",
-        "11: recipe.procedure trains experts, which the gate's does not: leave it out; a choice of"
+        "11: recipe.procedure must train experts, and gate does not: leave it out; the choice"
         " start: [frozen] trains a gate over a bank's experts; 'gate' given",
     ),
     "more experts than any model": (
@@ -183,7 +183,7 @@ def test_what_is_not_plain_yaml_is_refused(old: str, new: str, messages: str) ->
         ),
         (
             f"choices: {{a: {list(range(1001))}}}",
-            "1: choices have 1,001 values, and 1,000 is the most; a mapping given",
+            "1: choices have 1,001 values, and at most 1,000 are allowed; a mapping given",
         ),
     ],
     ids=["families", "axes", "values"],
@@ -194,7 +194,9 @@ def test_no_space_is_too_large_to_count(text: str, messages: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "- a\n", "text\n", "3\n"])
 def test_a_file_is_a_mapping(text: str) -> None:
-    assert refusal(text).startswith("my.yaml:1: a space file is a mapping of fields — choose from")
+    assert refusal(text).startswith(
+        "my.yaml:1: a space file must be a mapping of fields — choose from"
+    )
 
 
 def test_a_space_needs_an_axis() -> None:

@@ -57,13 +57,13 @@ def test_what_cannot_be_read_says_why(here: Path) -> None:
     (here / "big.yaml").write_text("#" * 200_001)
     fix = " — give a space's name or the path of its .yaml file"
     assert refusal("no.yaml") == f"no.yaml: cannot be read: no such file or directory{fix}"
-    assert refusal("folder.yaml") == "folder.yaml: this is no regular file — name a text file"
+    assert refusal("folder.yaml") == "folder.yaml: this is not a regular file — name a text file"
     os.mkfifo(here / "pipe.yaml")
     (here / "zero.yaml").symlink_to("/dev/zero")
-    assert "no regular file" in refusal("pipe.yaml")
-    assert "no regular file" in refusal("zero.yaml")
+    assert "not a regular file" in refusal("pipe.yaml")
+    assert "not a regular file" in refusal("zero.yaml")
     assert refusal("latin.yaml") == ("latin.yaml: is not UTF-8 text (byte 16) — save it as UTF-8")
-    assert refusal("big.yaml").startswith("big.yaml: is larger than the 200 kB")
+    assert refusal("big.yaml").startswith("big.yaml: is larger than 200 kB")
 
 
 def test_an_error_names_the_file(here: Path) -> None:

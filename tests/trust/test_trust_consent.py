@@ -98,7 +98,7 @@ class TestConsent:
         monkeypatch.setattr("pwd.getpwuid", unknown)
         (here / "analysis" / "leaderboard.py").write_text(OWN)
         assert passed_over() == [here / "analysis" / "leaderboard.py"]
-        with pytest.raises(ProblemError, match="set HOME, or XDG_CONFIG_HOME"):
+        with pytest.raises(ProblemError, match="set HOME or XDG_CONFIG_HOME"):
             trust.trust([here / "analysis" / "leaderboard.py"])
 
     @pytest.mark.parametrize("content", ["", "[]", "\xff", "{", "[" * 9000])
@@ -155,7 +155,7 @@ class TestTemplates:
         space = Space(name="mine", experts=ExpertAxis(k=2, families=families))
         check_consent(space, SearchConfig())
         own = copied(here, name)
-        with pytest.raises(ProblemError, match="would take the place") as caught:
+        with pytest.raises(ProblemError, match="would replace") as caught:
             check_consent(space, SearchConfig())
         assert f"`nas trust {own}`" in caught.value.problem.fix
         if name == "single.py.j2":
@@ -179,7 +179,7 @@ class TestTemplates:
         )
         assert draw([]) is not None
         own = copied(here, "moe4.py.j2")
-        with pytest.raises(CandidateError, match="would take the place"):
+        with pytest.raises(CandidateError, match="would replace"):
             draw([])
         trust.trust([own])
         drawn = draw([])

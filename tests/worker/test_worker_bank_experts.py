@@ -221,12 +221,12 @@ class TestBadInput:
     def test_trained_experts_need_a_bank(self, make_trial: Any) -> None:
         _, outcome = finish(make_trial(PAIR, families=FAMILIES, choices={"start": "frozen"}))
         assert outcome.status is Status.CRASH
-        assert "only where they come from a bank" in outcome.message
+        assert "must come from a bank" in outcome.message
 
     def test_a_bank_wants_images_held_out(self, make_trial: Any, tmp_path: Path) -> None:
         _, outcome = finish(deposit(make_trial, tmp_path, 1, "alpha", hold_out=0.0))
         assert (outcome.status, outcome.stage) == (Status.CRASH, "save")
-        assert "holds training images out" in outcome.message
+        assert "needs held-out images" in outcome.message
 
     def test_a_full_bank_is_the_attempt_s_failure(self, make_trial: Any, tmp_path: Path) -> None:
         _, outcome = finish(deposit(make_trial, tmp_path, 1, "alpha", bank_bytes=1000))

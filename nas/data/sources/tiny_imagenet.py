@@ -4,8 +4,8 @@
     tiny-imagenet-200/val/images/*.JPEG
     tiny-imagenet-200/val/val_annotations.txt      file, wnid, box; tab-separated
 
-The published test images have no labels, so the labelled validation images are the test set and
-validation is split off the training images.
+The published test images have no labels, so the labelled validation images are used as the test
+set, and validation images are taken from the training images.
 """
 
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ def _wnids(base: Path) -> tuple[str, ...]:
 
 
 def _images(base: Path) -> Iterator[Path]:
-    """Of both parts."""
+    """The image files of both parts."""
     for wnid in _wnids(base):
         yield from _jpegs(base / "train" / wnid / "images")
     yield from _jpegs(base / "val" / "images")

@@ -12,10 +12,10 @@ from nas.schema import Epoch, Outcome, Trial, one_line
 
 
 class InlineExecutor(Executor):
-    """Runs `evaluate` here. What kills a process kills this one; a hang hangs; under `nas --debug`
-    what a trial raises ends the campaign, which goes on with `nas resume`.
+    """Runs `evaluate` in this process. A fatal crash ends this process, and a hang is not detected.
+    Under `nas --debug`, a trial's exception ends the campaign; `nas resume` continues it.
 
-    `workers` is taken as 1, and `tick` comes between epochs only.
+    At most one trial runs, whatever `workers` is, and `tick` is called between epochs only.
     """
 
     IDLE_SECONDS = 0.05
@@ -37,7 +37,7 @@ class InlineExecutor(Executor):
         running.begin()
         driver.started(trial.attempt)
         outcome: Outcome | None = None
-        # Driver's faults must pass, the candidate's must not: so `next` alone is guarded.
+        # Only `next` is guarded: the driver's exceptions must pass, the candidate's must not.
         with closing(resolve_name(self.evaluate)(trial)) as events:
             while outcome is None:
                 try:

@@ -1,4 +1,4 @@
-"""Trials in spawned children of this process: no Ray needed, everything else the same."""
+"""Trials in spawned child processes: like the Ray executor, but without Ray."""
 
 import time
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from nas.schema import Epoch
 
 
 class LocalExecutor(Executor):
-    """`workers` persistent children, each running one trial after another.
+    """`workers` persistent children, each of which runs one trial after another.
 
-    A child that dies or has to be killed costs the next trial a fresh start, nothing more.
+    After a child has died or was killed, the next trial gets a new one.
     """
 
     def run(self, driver: Driver) -> None:
@@ -31,18 +31,18 @@ class LocalExecutor(Executor):
 class _Worker:
     process: TrialProcess
     gpu: int | None = None
-    """Where its CUDA context is, once it has one: hundreds of MB that only its end gives back, and
-    the data set beside it."""
+    """The GPU with its CUDA context, if it has one: hundreds of MB, and the data set, which only
+    the end of the process frees."""
     share: int = 0
-    """Of that GPU, what it has with its trial and may keep in part without one, in sixteenths."""
+    """Sixteenths of that GPU: used with a trial, and possibly still partly used without one."""
     running: Running | None = None
-    """None when idle, and while it tidies up after a trial that was reported."""
+    """None if idle, and during cleanup after a reported trial."""
     attempt: int = 0
-    """Whose place on the GPU it has until it is idle."""
+    """The attempt whose share of the GPU it has until it is idle."""
 
 
 class _WorkerPool:
-    """One `run`: the workers, and what they run."""
+    """The workers of one `run`, and their trials."""
 
     POLL_SECONDS = 0.1
 
@@ -61,7 +61,7 @@ class _WorkerPool:
                 return
             self._listen(busy)
             self._watch()
-        self.close()  # everything is killed first, then reported
+        self.close()  # kill every worker first, then report
         self.dispatcher.abort()
 
     def close(self) -> None:
@@ -72,7 +72,7 @@ class _WorkerPool:
     # Starting
 
     def _fill(self) -> None:
-        """Starts trials as far as there are workers that neither run one nor tidy up after one."""
+        """Starts trials on workers that neither run a trial nor clean up after one."""
         busy = sum(worker.process.busy for worker in self.workers)
         for running, gpu in self.dispatcher.fill(self.settings.workers - busy):
             self._start(running, gpu)
@@ -88,7 +88,7 @@ class _WorkerPool:
         worker.process.begin(order, self.dispatcher.visible(gpu))
 
     def _worker(self, gpu: int | None) -> _Worker:
-        """An idle worker, rather one that knows this GPU, and has most of it; else a new one."""
+        """An idle worker, if possible one on this GPU with the largest share; else a new one."""
         idle = sorted(self._idle(), key=lambda worker: -worker.share)
         for known in (gpu, None):
             for worker in idle:
@@ -101,7 +101,7 @@ class _WorkerPool:
         return worker
 
     def _make_room(self, gpu: int, chosen: _Worker) -> None:
-        """Dismisses idle workers that have no room beside the trials on a GPU."""
+        """Dismisses idle workers whose memory does not fit beside the trials on a GPU."""
         idle = {worker: worker.share for worker in self._idle() if worker.gpu == gpu}
         idle.pop(chosen, None)
         for worker in self.dispatcher.placing.crowd(gpu, idle):
@@ -114,7 +114,7 @@ class _WorkerPool:
     # Listening
 
     def _listen(self, busy: list[_Worker]) -> None:
-        """Takes one message of each worker that has one, waiting for the first a short while."""
+        """Handles one message from each worker that has one; waits briefly for the first."""
         if not busy:
             time.sleep(self.POLL_SECONDS)
             return
@@ -133,7 +133,7 @@ class _WorkerPool:
         self._release(worker)
 
     def _watch(self) -> None:
-        """Kills what is past its limit."""
+        """Kills workers that are past their limit."""
         for worker in self.workers:
             if worker.process.overdue:
                 self._hear(worker, worker.process.give_up())
@@ -143,6 +143,6 @@ class _WorkerPool:
                 self._hear(worker, worker.process.expire())
 
     def _release(self, worker: _Worker) -> None:
-        """What a worker's trial took of a GPU is free again when it is idle."""
+        """Frees a trial's share of a GPU when its worker is idle."""
         if not worker.process.busy:
             self.dispatcher.release(worker.attempt)

@@ -1,9 +1,8 @@
-"""Trials as Ray Tune trials, each in an actor's own process.
+"""Trials as Ray Tune trials, each in its own process of an actor.
 
-Ray is a stateless executor here: what to run, when to stop and what came of it are the driver's,
-and nothing of Ray's is read again. Tune keeps every trial of a run in memory and a folder of
-files for each, so after RECYCLE trials its loop is ended and begun again, which a driver does not
-notice.
+Ray is a stateless executor here: the driver decides what to run, when to stop and what the result
+is, and nothing that Ray stores is read back. Tune keeps every trial of a run in memory and a folder
+of files for each, so its loop is restarted after RECYCLE trials; the driver does not notice.
 """
 
 import shutil
@@ -19,14 +18,14 @@ from nas.schema import ProblemError
 
 
 class RayExecutor(Executor):
-    """`workers` actors, and where trials wait for a GPU AHEAD more, for an actor holds its trial
-    while that waits. Each has a process for trials; both are reused.
+    """Runs trials in `workers` actors; with GPUs, in AHEAD more, as an actor also holds a waiting
+    trial. Each actor has a process for trials; both are reused.
 
-    Ray itself takes some seconds to start, in which the driver is not ticked.
+    Ray takes some seconds to start, in which `driver.tick` is not called.
     """
 
     RECYCLE = 500
-    """Trials in one `tune.run`."""
+    """Trials per `tune.run`."""
 
     def __init__(self, **settings: Any) -> None:
         """Raises ProblemError where Ray is not installed."""
@@ -50,8 +49,8 @@ class RayExecutor(Executor):
         return self.workers + (AHEAD if self.gpus else 0)
 
     def _round(self, dispatcher: Dispatcher, folder: Path) -> bool:
-        """One `tune.run`; True when the driver is done."""
-        # Not at the top of the module: Ray reads its settings when it is imported.
+        """One `tune.run`; True if the driver is done."""
+        # Imported here because Ray reads its settings on import.
         from ray import tune
 
         from nas.execute.ray_worker import TuneWorker

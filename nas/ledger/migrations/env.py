@@ -1,4 +1,4 @@
-"""Alembic's entry: runs migrations on the connection `nas.ledger.database.migrate` opened."""
+"""Alembic's entry point: migrates over the connection of `nas.ledger.database.migrate`."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""What attempts were fed; room for more than 2³¹ on PostgreSQL."""
+"""The data that attempts read; integers above 2³¹ on PostgreSQL."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Screens of a space from cached predictions, and every mixture they scored."""
+"""Screens of a space from cached predictions, with the scores of every mixture."""
 
 import sqlalchemy as sa
 from alembic import op

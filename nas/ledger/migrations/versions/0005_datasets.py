@@ -1,4 +1,4 @@
-"""What a campaign's data were made of."""
+"""The data that campaigns started with."""
 
 import sqlalchemy as sa
 from alembic import op

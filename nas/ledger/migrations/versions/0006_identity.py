@@ -1,4 +1,4 @@
-"""Which ledger it is, for its files to say so too; digests of kept weights."""
+"""The ledger's id, also for its files folder; digests of weights files."""
 
 from uuid import uuid4
 
