@@ -7,7 +7,6 @@ import typer
 
 from nas.cli import (
     arguments,
-    complete,
     consent,
     defaults,
     options,
@@ -18,250 +17,141 @@ from nas.cli import (
 from nas.cli.chosen import campaign_named
 from nas.cli.console import note
 from nas.cli.dry_run import print_draws
+from nas.cli.groups import grouped
 from nas.cli.output import form_of
+from nas.cli.search_options import (
+    DataOptions,
+    DrawOptions,
+    DryRunOptions,
+    OutputOptions,
+    RunOptions,
+    TrainOptions,
+)
 from nas.cli.working import working
-from nas.registry import SAMPLERS
-from nas.schema import SearchConfig
-
-_OF_SCREENS = ("corrected", "screen")
-"""Samplers that --from-screen brings."""
-_DRAWING = "|".join(name for name in SAMPLERS.names() if name not in _OF_SCREENS)
+from nas.schema import SearchConfig, Space
 
 
+@grouped
 def search(
     space: options.SpaceName = None,
-    dataset: options.Dataset = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            "--budget",
-            "-b",
-            metavar="TIME",
-            help="Working time: 90s, 12h, 28d. [4m]",
-            rich_help_panel=options.RUN,
-        ),
-    ] = None,
-    trials: options.Trials = None,
-    executor: options.ExecutorName = None,
-    workers: options.Workers = None,
-    gpus: options.Gpus = None,
-    time_limit: options.TimeLimit = None,
-    retries: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            show_default=False,
-            callback=options.within(0),
-            help="Tries after its worker's death. [3]",
-            rich_help_panel=options.RUN,
-        ),
-    ] = 3,
-    data_root: options.DataRoot = Path("data"),
-    split_seed: options.SplitSeed = 0,
-    image_size: options.ImageSize = None,
-    sampler: Annotated[
-        str,
-        typer.Option(
-            "--sampler",
-            "-s",
-            metavar="NAME",
-            show_default=False,
-            help=f"{_DRAWING} [stratified]",
-            autocompletion=complete.registered(SAMPLERS),
-            rich_help_panel=options.SAMPLER,
-        ),
-    ] = "stratified",
-    seed: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            show_default=False,
-            callback=options.within(0),
-            help="Fixes what is drawn. [0]",
-            rich_help_panel=options.DRAW,
-        ),
-    ] = 0,
-    from_screen: Annotated[
-        int | None,
-        typer.Option(
-            metavar="K",
-            callback=options.within(1, 10**8),
-            help="Train a screen's best K, and K controls.",
-            rich_help_panel=options.DRAW,
-        ),
-    ] = None,
-    by: Annotated[
-        str,
-        typer.Option(
-            metavar="SCORE",
-            show_default=False,
-            autocompletion=complete.screen_scores,
-            help="Best by probe, uniform, gate, static, oracle, best_member, a _loss, or corrected."
-            " [probe]",
-            rich_help_panel=options.DRAW,
-        ),
-    ] = "probe",
-    controls: Annotated[
-        bool,
-        typer.Option(
-            show_default=False,
-            help="Train each member alone too. [controls]",
-            rich_help_panel=options.SWITCHES,
-        ),
-    ] = True,
-    prefer: options.Prefer = None,
-    drop: options.Drop = None,
-    from_report: Annotated[
-        str | None,
-        typer.Option(
-            arguments.FROM_REPORT,
-            metavar="CAMPAIGN",
-            help="Drop and prefer as its family_yield advises.",
-            autocompletion=complete.campaigns,
-            rich_help_panel=options.DRAW,
-        ),
-    ] = None,
-    bench_after: options.BenchAfter = None,
-    strict_coverage: options.Strict = None,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    lr: options.Lr = None,
-    settings: options.Settings = None,
-    scheduler: Annotated[
-        str,
-        typer.Option(
-            metavar="fifo|asha",
-            show_default=False,
-            help="asha stops poor candidates early. [fifo]",
-            autocompletion=complete.words("fifo", "asha"),
-            rich_help_panel=options.TRAIN,
-        ),
-    ] = "fifo",
-    experts: Annotated[
-        str,
-        typer.Option(
-            metavar="scratch|bank|CAMPAIGN",
-            show_default=False,
-            help="What experts begin as. [scratch]",
-            autocompletion=complete.words("scratch", "bank"),
-            rich_help_panel=options.TRAIN,
-        ),
-    ] = "scratch",
-    name: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The campaign's name.", rich_help_panel=options.OUTPUT),
-    ] = None,
-    keep_weights: Annotated[
-        str,
-        typer.Option(
-            metavar="best:N|all|none",
-            show_default=False,
-            help="Weights to keep. [best:20]",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = "best:20",
-    log: options.Log = None,
-    db: options.Db = "runs.db",
-    form: options.Format = "table",
-    as_json: options.Json = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Print what would be drawn; write to no ledger.",
-            rich_help_panel=options.DRY,
-        ),
-    ] = False,
-    render: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Write each candidate's file here.", rich_help_panel=options.DRY
-        ),
-    ] = None,
-    audit: Annotated[
-        bool,
-        typer.Option(
-            "--audit", help="End with whether the draw is fair.", rich_help_panel=options.DRY
-        ),
-    ] = False,
+    *,
+    source: DataOptions,
+    run: RunOptions,
+    draw: DrawOptions,
+    train: TrainOptions,
+    output: OutputOptions,
+    dry: DryRunOptions,
 ) -> None:
     """Draw, render, train and rank heterogeneous mixtures of experts.
 
     Example: `nas search --budget 28d --gpus 1`, `nas search moe4 --dataset cifar100`
     """
-    from nas import data
     from nas.hardware import check_gpus
     from nas.ledger import check_place
     from nas.render import check_space
     from nas.space import check_models, find, place_in
 
-    chosen_form = form_of(form, as_json)
-    typed, space = space, defaults.space_for(space, gpus)
+    form_of(output.form, output.as_json)  # refuses two of them at once
+    typed, space = space, defaults.space_for(space, run.gpus)
     chosen = arguments.adjusted(
-        space, settings, image_size, epochs=epochs, batch_size=batch_size, lr=lr
+        space,
+        train.settings,
+        source.image_size,
+        epochs=train.epochs,
+        batch_size=train.batch_size,
+        lr=train.lr,
     )
-    wishes = {"prefer": prefer, "drop": drop}
-    if from_report is not None:
-        wishes = arguments.advised(db, from_report, wishes)
-    config = arguments.config_of(
-        SearchConfig,
-        dataset=data.canonical(defaults.dataset_for(dataset, gpus)),
-        split_seed=split_seed,
-        sampler=sampler,
-        seed=seed,
-        scheduler=scheduler,
-        budget_seconds=arguments.budget_of(budget),
-        trials=trials,
-        controls=controls,
-        executor=executor or "ray",
-        workers=workers or arguments.default_workers(gpus or 0),
-        gpus=gpus or 0,
-        time_limit=arguments.time_limit_of(time_limit or "6h"),
-        max_deaths=retries,
-        bench_after=bench_after or 6,
-        keep_weights=keep_weights,
-        data_root=str(data_root.absolute()),
-        prefer=arguments.names_of(wishes["prefer"]),
-        drop=arguments.names_of(wishes["drop"]),
-        strict_coverage=bool(strict_coverage),
-        log=arguments.log_of(log),
-    )
-    if from_screen is None and by != "probe":
-        raise typer.BadParameter("it goes with --from-screen", param_hint="--by")
-    if from_screen is not None:
-        if sampler != "stratified":
-            raise typer.BadParameter("--from-screen brings its own", param_hint="--sampler")
-        config = arguments.from_screen(chosen, config, from_screen, by, db)
-    if experts != "scratch":
-        chosen, config = arguments.warm(chosen, config, experts, db)
-    if not dry_run:
-        check_place(db)
+    chosen, config = _configured(chosen, source, run, draw, train, output)
+    if not dry.dry_run:
+        check_place(output.db)
         check_gpus(config.gpus)
-        defaults.provide(config.dataset, data_root)  # at once: what follows imports timm
+        defaults.provide(config.dataset, source.data_root)  # at once: what follows imports timm
     with working("building each member of the space"):
         check_models(chosen, find(space))
         check_space(chosen, place_in(find(space)))
-    if dry_run:
-        print_draws(chosen, config, name, db, config.trials or 10, render, audit, chosen_form)
+    if dry.dry_run:
+        print_draws(
+            chosen,
+            config,
+            output.name,
+            output.db,
+            config.trials or 10,
+            dry.render,
+            dry.audit,
+            form_of(output.form, output.as_json),
+        )
         return
-    options.only_with("--dry-run", {"--render": render, "--audit": audit})
+    options.only_with("--dry-run", {"--render": dry.render, "--audit": dry.audit})
     if config.budget_seconds is None and config.trials is None:
         config = config.with_(budget_seconds=240.0)
+    _begin(chosen, config, output, typed)
+
+
+def _configured(
+    space: Space,
+    source: DataOptions,
+    run: RunOptions,
+    draw: DrawOptions,
+    train: TrainOptions,
+    output: OutputOptions,
+) -> tuple[Space, SearchConfig]:
+    """The space and the settings of the campaign that the options describe."""
+    from nas import data
+
+    wishes = {"prefer": draw.prefer, "drop": draw.drop}
+    if draw.from_report is not None:
+        wishes = arguments.advised(output.db, draw.from_report, wishes)
+    config = arguments.config_of(
+        SearchConfig,
+        dataset=data.canonical(defaults.dataset_for(source.dataset, run.gpus)),
+        split_seed=source.split_seed,
+        sampler=draw.sampler,
+        seed=draw.seed,
+        scheduler=train.scheduler,
+        budget_seconds=arguments.budget_of(run.budget),
+        trials=run.trials,
+        controls=draw.controls,
+        executor=run.executor or "ray",
+        workers=run.workers or arguments.default_workers(run.gpus or 0),
+        gpus=run.gpus or 0,
+        time_limit=arguments.time_limit_of(run.time_limit or "6h"),
+        max_deaths=run.retries,
+        bench_after=draw.bench_after or 6,
+        keep_weights=output.keep_weights,
+        data_root=str(source.data_root.absolute()),
+        prefer=arguments.names_of(wishes["prefer"]),
+        drop=arguments.names_of(wishes["drop"]),
+        strict_coverage=bool(draw.strict_coverage),
+        log=arguments.log_of(output.log),
+    )
+    if draw.from_screen is None and draw.by != "probe":
+        raise typer.BadParameter("it goes with --from-screen", param_hint="--by")
+    if draw.from_screen is not None:
+        if draw.sampler != "stratified":
+            raise typer.BadParameter("--from-screen brings its own", param_hint="--sampler")
+        config = arguments.from_screen(space, config, draw.from_screen, draw.by, output.db)
+    if train.experts != "scratch":
+        space, config = arguments.warm(space, config, train.experts, output.db)
+    return space, config
+
+
+def _begin(space: Space, config: SearchConfig, output: OutputOptions, typed: str | None) -> None:
+    """Makes the campaign and works on it; `typed`: the space as it was typed."""
     from nas.campaign.dataset import examine, experts_of, hold_experts_to
     from nas.campaign.run import check, prepare_campaign
     from nas.ledger import Ledger
 
-    consent.ask_about_templates(chosen, config, typed=typed)
-    check(chosen, config, name)
+    consent.ask_about_templates(space, config, typed=typed)
+    check(space, config, output.name)
     if config.from_bank or config.screen is not None:
-        there = Ledger(db)
+        there = Ledger(output.db)
         keys = experts_of(there, config)
         hold_experts_to(there, keys, note, data_root=config.data_root, write=False)
     with working("looking at the data"):
         manifest = examine(config, note)
-    ledger = Ledger(db, read_only=False)
-    campaign = prepare_campaign(ledger, chosen, config, name, manifest)
-    ending.work(ledger, campaign, config, form=chosen_form)
+    ledger = Ledger(output.db, read_only=False)
+    campaign = prepare_campaign(ledger, space, config, output.name, manifest)
+    ending.work(ledger, campaign, config, form=form_of(output.form, output.as_json))
 
 
 def resume(
