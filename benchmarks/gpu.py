@@ -33,7 +33,9 @@ from torch import nn
 
 from nas.data.batches import Data, Preparation, TensorSplit
 from nas.hardware import versions
-from nas.measure import conditions, cost, overhead, probe
+from nas.measure import conditions, cost
+from nas.measure.gate import overhead
+from nas.measure.profile import probe
 from nas.render import render, template_hash
 from nas.sample import make_sampler
 from nas.schema import Candidate, MemberProfile, Record, Space, Task

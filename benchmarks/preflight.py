@@ -17,7 +17,9 @@ import torch
 
 from nas import render, space
 from nas.hardware import device_bytes
-from nas.measure import conditions, overhead, probe, too_large
+from nas.measure import conditions, too_large
+from nas.measure.gate import overhead
+from nas.measure.profile import probe
 from nas.schema import Assignment, Candidate, Cost, ExpertChoice, Task
 
 FAMILIES = 29

@@ -55,9 +55,11 @@ def import_path() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nobody's own consents (`nas trust`) decide what a test runs, and no test adds to them. What
-    a search of a test remembers, others find: a test of consent has a configuration of its own."""
+    a search of a test remembers, others find: a test of consent has a configuration of its own. So
+    with what is cached."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "configuration"))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
         yield
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.campaign import weights
+from nas.campaign.asha import Asha
 from nas.contained import contained
 from nas.experts import FOLDER
 from nas.files import clear_unfinished
@@ -69,6 +70,7 @@ class Launcher:
             keep_in_bank=self.config.bank,
             bank_bytes=self.config.bank_bytes if isinstance(self.config, BankConfig) else None,
             keep_weights=self._keeps_weights(claim),
+            rungs=self._rungs(claim),
         )
 
     def refusal(self, claim: LeasedCandidate) -> Outcome | None:
@@ -117,6 +119,11 @@ class Launcher:
     def _keeps_weights(self, claim: LeasedCandidate) -> bool:
         rule = self.config.keep_weights
         return rule == "all" or (rule != "none" and claim.role is not Role.CONTROL)
+
+    def _rungs(self, claim: LeasedCandidate) -> tuple[int, ...]:
+        if self.config.scheduler != "asha" or claim.role is not Role.SEARCH:
+            return ()
+        return Asha(claim.candidate.recipe.epochs).rungs
 
     def _share(self, claim: LeasedCandidate) -> float | None:
         """The quantised share of a GPU a candidate gets: what its estimate says, or more than was

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from nas.campaign.probing import probe_members
-from nas.measure import candidates, conditions, proposed_space
+from nas.measure import conditions
+from nas.measure.propose import candidates, proposed_space
 from nas.schema import Member, MemberProfile, Space
 
 CLASSES = 10

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 from nas.campaign.backoff import GIVE_UP_SECONDS, delays
@@ -9,10 +10,12 @@ from nas.data import num_classes
 from nas.execute import GpuSandbox
 from nas.hardware import settled_precision
 from nas.ledger import Ledger, probe_digest
-from nas.measure import Crowded, conditions, meta_cost, probe_beside_others
+from nas.measure import Crowded, conditions, meta_cost
 from nas.processes import Answer, Sandbox
 from nas.schema import CampaignConfig, Member, MemberProfile, ProblemError, ProfileConditions, Space
 
+PROBE = "nas.measure.profile:probe_beside_others"
+"""Imported where it runs: it needs torch."""
 PROBE_SECONDS = 300.0
 """How long one member's probe may take before its process is killed."""
 
@@ -34,6 +37,7 @@ def probe_members(
     gpus: int = 0,
     watch: Watch = lambda done, total, probe: None,
     say: Callable[[str], None] = lambda line: None,
+    sandbox: Sandbox | None = None,
 ) -> dict[str, MemberProfile]:
     """A probe for each member, by model name: from the cache, or taken now in a killable child,
     on one of so many GPUs that works and has room, as `under` says.
@@ -41,23 +45,24 @@ def probe_members(
     Where there is no answer, because memory ran out, CUDA failed, or the process was killed or
     hung, the member is probed once more in a fresh one: an accident need not be its fault. A second
     one counts for now and is not cached. Without a ledger nothing is. Memory of a GPU that others
-    hold is waited for, which `say` is told; ProblemError where that takes too long.
+    hold is waited for, which `say` is told; ProblemError where that takes too long. Without GPUs
+    the `sandbox`, if one is given, takes the probes; it stays open, with what it has imported.
     """
     cached = ledger.probes_under(under) if ledger else {}
     found = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
     missing = [m for m in members if m.model not in found]
     if not missing:
         return found
-    with GpuSandbox(gpus, say) if gpus else Sandbox() as sandbox:
+    with _place(gpus, say, sandbox) as place:
         for done, member in enumerate(missing, start=1):
-            taken = _probed(sandbox, member, under, say)
+            taken = _probed(place, member, under, say)
             if not taken.ok:
-                sandbox.close()
-                taken = _probed(sandbox, member, under, say)
+                place.close()
+                taken = _probed(place, member, under, say)
             if taken.ok:
                 result = taken.value
             else:
-                sandbox.close()  # what CUDA is left in after an error is not for the next member
+                place.close()  # what CUDA is left in after an error is not for the next member
                 result = MemberProfile(member=member, ok=False, problem=f"{taken.problem}, twice")
             found[member.model] = result
             if ledger and taken.ok:
@@ -66,12 +71,22 @@ def probe_members(
     return found
 
 
+def _place(
+    gpus: int, say: Callable[[str], None], sandbox: Sandbox | None
+) -> AbstractContextManager[Sandbox]:
+    if gpus:
+        return GpuSandbox(gpus, say)
+    return Sandbox() if sandbox is None else nullcontext(sandbox)
+
+
 def _probed(
     sandbox: Sandbox, member: Member, under: ProfileConditions, say: Callable[[str], None]
 ) -> Answer[MemberProfile]:
     """A member's probe, once there was the memory for one."""
     for seconds in delays():
-        taken = sandbox.call(probe_beside_others, member, under, timeout=PROBE_SECONDS)
+        taken: Answer[MemberProfile | Crowded] = sandbox.call(
+            PROBE, member, under, timeout=PROBE_SECONDS
+        )
         if not taken.ok or not isinstance(taken.value, Crowded):
             return cast(Answer[MemberProfile], taken)
         sandbox.close()

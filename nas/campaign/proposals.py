@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from nas.campaign.exclusions import excluded_for_failing
 from nas.ledger import NewCandidate
-from nas.measure import Overhead, cost, overhead
+from nas.measure import Overhead, cost
 from nas.render import candidate_errors, render_to_run, template_hash
 from nas.sample import Sampler
 from nas.schema import (
@@ -18,6 +18,9 @@ from nas.schema import (
     Space,
     Task,
 )
+
+Measure = Callable[[str, int, int, tuple[object, ...]], Overhead | None]
+"""From a candidate's code, image size and channels, and what of it its gate depends on."""
 
 
 class Proposer:
@@ -36,11 +39,11 @@ class Proposer:
         phase: int = 0,
         replicate: int = 0,
         warm: Mapping[str, str] | None = None,
-        measure: Callable[[str, int, int], Overhead | None] = overhead,
+        measure: Measure | None = None,
         write: Callable[[Candidate], str] = render_to_run,
     ) -> None:
         """`warm`: the bank's key of each model that experts begin as; None: from nothing.
-        `measure` counts what a template adds to its experts: see `nas.measure.overhead`. It
+        `measure` counts what a template adds to its experts: see `nas.measure.gate`. It
         runs the template's code, so a campaign has that done by another process. Where it says
         None, what a candidate costs is not known. `write` renders: where nothing of it runs, that
         may be plain `render`."""
@@ -54,7 +57,7 @@ class Proposer:
         self.phase = phase
         self.replicate = replicate
         self.warm = warm
-        self._measure = measure
+        self._measure = measure or _overhead_here
         self._write = write
         self._overheads: dict[tuple[object, ...], Overhead | None] = {}
 
@@ -92,7 +95,16 @@ class Proposer:
 
     def _overhead(self, candidate: Candidate, code: str) -> Overhead | None:
         """What the template adds to its experts; the same for equal choices."""
-        key = (candidate.template_hash, len(candidate.experts), candidate.assignment.choices)
+        choices = candidate.assignment.choices
+        key = (candidate.template_hash, len(candidate.experts), choices)
         if key not in self._overheads:
-            self._overheads[key] = self._measure(code, candidate.image_size, candidate.channels)
+            self._overheads[key] = self._measure(
+                code, candidate.image_size, candidate.channels, key
+            )
         return self._overheads[key]
+
+
+def _overhead_here(code: str, image_size: int, channels: int, _: object) -> Overhead | None:
+    from nas.measure.gate import overhead  # torch
+
+    return overhead(code, image_size, channels)

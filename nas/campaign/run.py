@@ -105,13 +105,17 @@ def prepare(
     config: CampaignConfig,
     watch: Watch,
     say: Callable[[str], None] = lambda line: None,
+    *,
+    sandbox: Sandbox | None = None,
 ) -> tuple[Space, dict[str, MemberProfile], int]:
     """The feasible space, every member's probe by model name, and the number of classes."""
     check(space, config)
     classes = classes_of(config)
     members = [member for _, member in space.members]
     under = conditions_for(space, config, classes)
-    probes = probe_members(ledger, members, under, gpus=config.gpus, watch=watch, say=say)
+    probes = probe_members(
+        ledger, members, under, gpus=config.gpus, watch=watch, say=say, sandbox=sandbox
+    )
     left = feasible(space, probes)
     check_enough(left, config)
     return left, probes, classes
@@ -130,13 +134,14 @@ def run(
     With `only`, until nothing of that role is open any more. Raises KeyboardInterrupt, or Stopped
     for another signal, where someone stops it before a trial could begin.
     """
-    with stops_raise():  # also between the two: nobody is ended half-way by a signal
-        driver, sandbox = _set_up(ledger, name, config, callbacks, only)
+    # Also between the two: nobody is ended half-way by a signal.
+    with stops_raise(), Sandbox() as sandbox:
+        driver = _set_up(ledger, name, config, callbacks, only, sandbox)
         executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
         clear_leftovers(ledger.files)
         with (
             stops_reach(driver),
-            always(sandbox.close, driver.close, driver.recorder.close),
+            always(driver.close, driver.recorder.close),
         ):
             ledger.patience = driver.wait_for_ledger
             driver.store.set_state("running")
@@ -147,9 +152,14 @@ def run(
 
 
 def _set_up(
-    ledger: Ledger, name: str, config: CampaignConfig, callbacks: Callbacks, only: Role | None
-) -> tuple[CampaignDriver, Sandbox]:
-    """A campaign's driver, and the process in which it counts what templates cost."""
+    ledger: Ledger,
+    name: str,
+    config: CampaignConfig,
+    callbacks: Callbacks,
+    only: Role | None,
+    sandbox: Sandbox,
+) -> CampaignDriver:
+    """A campaign's driver; in the sandbox members are probed and templates' costs counted."""
     row = ledger.campaign(name)
     ledger.claim_files()
     hold_to(ledger, name, config, callbacks.on_message)
@@ -160,7 +170,12 @@ def _set_up(
     warm = warm_keys(ledger, whole, config)
     cold = () if warm is None else cold_models(whole, warm)
     space, probes, classes = prepare(
-        ledger, without_members(whole, cold), config, callbacks.on_profile, callbacks.on_message
+        ledger,
+        without_members(whole, cold),
+        config,
+        callbacks.on_profile,
+        callbacks.on_message,
+        sandbox=sandbox,
     )
     for line in left_out(probes):
         callbacks.on_message(line)
@@ -177,8 +192,7 @@ def _set_up(
     sampler = sampler_of(ledger, space, config)
     draws = only is None and not config.bank  # which trains every member
     recorder = make_recorder(config.log, ledger, name, callbacks.on_message)
-    sandbox = Sandbox()
-    driver = CampaignDriver(
+    return CampaignDriver(
         config,
         store,
         Proposer(
@@ -209,4 +223,3 @@ def _set_up(
         say=callbacks.on_message,
         beat=callbacks.on_tick,
     )
-    return driver, sandbox

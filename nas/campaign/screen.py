@@ -12,7 +12,6 @@ from nas.ledger import Ledger
 from nas.ledger.lookup import inputs_of_screen
 from nas.ledger.records import ScreenExpert
 from nas.ledger.screens import best_screened, known_of_all, put_screen, screen_of, screened
-from nas.results.collapse import MajorityClass
 from nas.sample import Sampler, SurrogateSampler, TopKWithControls, make_sampler
 from nas.schema import (
     BankConfig,
@@ -27,7 +26,6 @@ from nas.schema import (
     UsageError,
     one_line,
 )
-from nas.stats.surrogate import FEWEST, predict
 from nas.working_time import awake
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
 
     from nas.experts.components import ExpertPredictions
     from nas.experts.screen import ScreenScores, Watch
+    from nas.results.collapse import MajorityClass
 
 SAMPLERS_OF_SCREENS = (TopKWithControls.name, SurrogateSampler.name)
 
@@ -192,6 +191,8 @@ def sampler_of(ledger: Ledger | None, space: Space, config: CampaignConfig) -> S
     if ledger is None or isinstance(config, BankConfig) or config.screen is None:
         raise ProblemError("the screen lies in a ledger, and there is none", where="--db")
     if config.sampler == SurrogateSampler.name:
+        from nas.results.collapse import MajorityClass  # pandas
+
         inputs = inputs_of_screen(ledger, screen_of(ledger, config.screen))
         order = SurrogateUpdates(screened(ledger, config.screen), MajorityClass.of(inputs))
         return SurrogateSampler(space, config.seed, order.mixtures, order, config.top)
@@ -212,7 +213,7 @@ class SurrogateUpdates:
     after the others by the uniform average. Runs that collapsed say nothing of mixtures.
     """
 
-    def __init__(self, scores: "pd.DataFrame", commonest: MajorityClass) -> None:
+    def __init__(self, scores: "pd.DataFrame", commonest: "MajorityClass") -> None:
         """`scores`: of `screened`, best first."""
         self._scores = scores
         self._commonest = commonest
@@ -233,6 +234,8 @@ class SurrogateUpdates:
 
     def _order(self, done: Sequence[Record]) -> list[int]:
         import pandas as pd
+
+        from nas.stats.surrogate import FEWEST, predict
 
         if not done:
             return self._begin

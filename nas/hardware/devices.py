@@ -1,8 +1,10 @@
 """This machine's GPUs, memory and software versions. torch is imported only when needed."""
 
+import ctypes
 import os
 import platform
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -40,7 +42,9 @@ class Gpu:
 
 @cache
 def gpus_available() -> tuple[Gpu, ...]:
-    """The GPUs that torch sees, in CUDA's order."""
+    """The GPUs torch sees, in CUDA's order."""
+    if not _has_driver():
+        return ()
     import torch
 
     if not torch.cuda.is_available():
@@ -55,6 +59,17 @@ def gpus_available() -> tuple[Gpu, ...]:
         )
         for device in found
     )
+
+
+def _has_driver() -> bool:
+    """Whether torch could see a GPU: to import it and ask takes seconds."""
+    if "torch" in sys.modules or sys.platform != "linux" or Path("/dev/kfd").exists():
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def check_gpus(wanted: int) -> None:

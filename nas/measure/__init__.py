@@ -1,25 +1,20 @@
-"""Resources that a network needs, measured per member before training and summed up."""
+"""What a network needs, measured before it is trained: members once, candidates by sums.
+
+Free of torch here, for a driver that finds everything counted; what builds networks lies in
+`profile`, `gate`, `meta`, `propose`, `figures` and `latency`.
+"""
 
 from nas.measure.conditions import conditions
-from nas.measure.cost import NO_OVERHEAD, Overhead, cost, overhead, too_large
-from nas.measure.figures import BATCH, figures
-from nas.measure.meta import meta_cost
-from nas.measure.profile import Crowded, probe, probe_beside_others
-from nas.measure.propose import candidates, proposed_space
+from nas.measure.cost import NO_OVERHEAD, Overhead, cost, too_large
+from nas.measure.counts import meta_cost
+from nas.measure.crowded import Crowded
 
 __all__ = [
-    "BATCH",
     "NO_OVERHEAD",
     "Crowded",
     "Overhead",
-    "candidates",
     "conditions",
     "cost",
-    "figures",
     "meta_cost",
-    "overhead",
-    "probe",
-    "probe_beside_others",
-    "proposed_space",
     "too_large",
 ]

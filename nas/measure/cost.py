@@ -1,16 +1,10 @@
 """A candidate's cost, as the sum of its members' measured costs."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-
-from nas.measure.checks import stage
-from nas.measure.meta import count_macs, meta_cost
-from nas.measure.saved import saved_bytes
+from nas.measure.counts import meta_cost
 from nas.schema import Candidate, Cost, MemberProfile, Problem
-from nas.train.rendered import load_module
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +17,6 @@ class Overhead:
 
 
 NO_OVERHEAD = Overhead()
-
-
-def overhead(code: str, image_size: int, channels: int) -> Overhead:
-    """Measures a rendered file's `build_gate()` on the meta device; NO_OVERHEAD if it has none.
-
-    Saved tensors are counted in fp32, an upper bound under autocast. Raises ProblemError for code
-    that does not run.
-    """
-    with stage("does not import"):
-        module = vars(load_module(code))
-    if "build_gate" not in module:
-        return NO_OVERHEAD
-    with warnings.catch_warnings(), torch.device("meta"), stage("its gate does not run"):
-        warnings.simplefilter("ignore")
-        gate = module["build_gate"]().train()
-        images = torch.empty(2, channels, image_size, image_size)
-        _, saved = saved_bytes(gate, images)
-        macs = count_macs(gate, images[:1])
-    return Overhead(sum(p.numel() for p in gate.parameters()), macs, -(-saved // len(images)))
 
 
 def cost(

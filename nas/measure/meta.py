@@ -1,7 +1,6 @@
 """Builds networks on the meta device, which has shapes but no numbers: errors show up cheaply."""
 
 import warnings
-from functools import lru_cache
 from typing import cast
 
 import torch
@@ -36,36 +35,11 @@ def count_macs(model: nn.Module, x: torch.Tensor) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def meta_cost(
-    member: Member, image_size: int, channels: int = 3, num_classes: int = 10
-) -> tuple[int, int]:
-    """(parameters, MACs of one image) of a member, on the meta device if timm allows it; cached.
+def count(built: Member, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
+    """(parameters, MACs of one image) of a member that is built here.
 
-    Raises ProblemError for a member that does not build, or refuses images of that size. If
-    `img_size` solves this, the error's fix names it.
+    Raises ProblemError for one that does not build, or refuses images of that size.
     """
-    return _meta_cost(member.model_dump_json(), image_size, channels, num_classes)
-
-
-@lru_cache(maxsize=4096)
-def _meta_cost(member: str, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
-    # Keyed by JSON: a Member contains a dict, and Python treats 1, 1.0 and True as one key.
-    built = Member.model_validate_json(member)
-    try:
-        return _counted(built, image_size, channels, num_classes)
-    except ProblemError as error:
-        if "img_size" in built.args:
-            raise
-        resized = built.with_(args={**built.args, "img_size": image_size})
-        try:
-            _meta_cost(resized.model_dump_json(), image_size, channels, num_classes)
-        except Exception:  # img_size does not help
-            raise error from error.__cause__
-        fix = f"give it args: {{img_size: {image_size}}}"
-        raise ProblemError(error.problem.what, fix=fix) from error.__cause__
-
-
-def _counted(built: Member, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
     try:
         return _count("meta", built, image_size, channels, num_classes)
     except ProblemError as error:

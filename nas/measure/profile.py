@@ -10,7 +10,9 @@ from torch.nn import functional
 
 from nas.compute import crowded, out_of_memory
 from nas.measure.checks import check_gradients, check_logits, stage
-from nas.measure.meta import create, meta_cost
+from nas.measure.counts import meta_cost
+from nas.measure.crowded import Crowded
+from nas.measure.meta import create
 from nas.measure.saved import saved_bytes
 from nas.schema import Member, MemberProfile, ProblemError, ProfileConditions, one_line
 
@@ -34,13 +36,6 @@ def probe(member: Member, conditions: ProfileConditions, *, batch: int = 8) -> M
             return _probe(member, conditions, bench, batch)
     except ProblemError as error:
         return MemberProfile(member=member, ok=False, problem=str(error))
-
-
-@dataclass(frozen=True, slots=True)
-class Crowded:
-    """A profile that failed because other processes used too much of the GPU."""
-
-    problem: str
 
 
 ENOUGH = 0.5

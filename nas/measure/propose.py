@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from nas.measure.meta import create, meta_cost
+from nas.measure.counts import meta_cost
+from nas.measure.meta import create
 from nas.schema import Choice, ExpertAxis, Member, ProblemError, Recipe, Space
 
 _TRIES = 4

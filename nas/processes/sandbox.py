@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from pkgutil import resolve_name
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
@@ -66,9 +67,10 @@ class Sandbox:
         self._scratch: Scratch | None = None
 
     def call(
-        self, function: Callable[..., T], *args: Any, timeout: float = 300.0, **kwargs: Any
+        self, function: Callable[..., T] | str, *args: Any, timeout: float = 300.0, **kwargs: Any
     ) -> Answer[T]:
-        """Calls a module-level function with picklable arguments in the child.
+        """Calls a function that its module defines, with arguments that pickle, in the child. A str
+        is `module:name`, imported there alone.
 
         `timeout`, in seconds, counts from the end of the import of the function's module. Raises
         only if the function or its arguments cannot be sent.
@@ -76,9 +78,10 @@ class Sandbox:
         if self._child is None:
             self._open()
         child, scratch = self._child, self._scratch
+        call = _ByName(function) if isinstance(function, str) else function
         assert child is not None
         assert scratch is not None
-        child.send(_call, str(scratch.path / _EMPTY), function, args, kwargs)
+        child.send(_call, str(scratch.path / _EMPTY), call, args, kwargs)
         until = awake() + self.START_SECONDS
         while awake() < until:
             if not child.connection.poll(min(self.LOOK_SECONDS, max(0.0, until - awake()))):
@@ -123,6 +126,16 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class _ByName:
+    """Pickles as the function of that name: what unpickles it imports its module."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
+        return resolve_name, (self._name,)
 
 
 def _call(

@@ -32,7 +32,9 @@ class Trial(Frozen):
     memory_fraction: float | None = None
     """Share of the GPU's memory for this trial, placed in sixteenths; None: all of it."""
     micro_batches: int = 1
-    """Number of parts of each step's batch, so that it fits; the effective batch is unchanged."""
+    """Splits each step's batch so that it fits; the effective batch stays the recipe's."""
+    rungs: tuple[int, ...] = ()
+    """Epochs before the last after which its validation accuracy decides whether it goes on."""
     threads: int = 1
     time_limit: float | None = None
     """Seconds of wall time for the whole attempt; None: no limit."""

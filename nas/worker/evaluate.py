@@ -20,7 +20,7 @@ from nas.compute import (
     peak_memory,
     release_memory,
 )
-from nas.data.batches import Data
+from nas.data.batches import Data, Split
 from nas.experts import BankError
 from nas.faults import is_busy
 from nas.hardware.devices import CONTEXT_BYTES
@@ -43,6 +43,7 @@ from nas.train import (
     BuildError,
     NonFiniteLossError,
     Procedure,
+    Score,
     is_accident,
     load_model,
     procedure,
@@ -217,6 +218,7 @@ class _Attempt:
             seed=self.trial.candidate.seed,
             micro_batches=self.trial.micro_batches,
             tick=self._tick,
+            rungs=self.trial.rungs,
             **more,
         )
 
@@ -259,16 +261,17 @@ class _Attempt:
 
     def _measure(self, training: Procedure, data: Data) -> dict[str, Any]:
         compute = Compute.of(self.recipe, self.device)
-        val, test = (
-            score(
+
+        def scored(split: Split) -> Score:
+            return score(
                 training.model,
                 split,
                 training.evaluation_batch,
                 compute=compute,
                 tick=self._tick,
             )
-            for split in (data.val, data.test)
-        )
+
+        val, test = training.last_score or scored(data.val), scored(data.test)
         experts = self.trial.candidate.experts if val.expert_accs else ()
         return {
             "val_acc": val.acc,

@@ -1,6 +1,8 @@
 """A template's own code never runs in the driver: whatever it does, the campaign hears of it."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,4 +51,28 @@ def test_a_bad_one_is_reported_of_and_the_next_is_counted(
         assert measure(code, 8, 3) == NO_OVERHEAD
     assert len(messages) == 1
     assert reason in messages[0]
-    assert measure(GATE, 8, 3).params > 0
+    assert measure(f"{GATE}# after it {reason}\n", 8, 3).params > 0  # none that was kept
+
+
+def test_what_was_counted_of_a_gate_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    gate = ("hash", 2, (("mixing", "soft"),))
+    with Sandbox() as sandbox:
+        first = GateCostProbe(sandbox, pytest.fail)(GATE, 8, 3, gate)
+
+    class NoSandbox(Sandbox):
+        def call(self, *_: Any, **__: Any) -> Any:
+            raise AssertionError("nothing is to be counted")
+
+    with NoSandbox() as none:
+        assert GateCostProbe(none, pytest.fail)("# other members' code", 8, 3, gate) == first
+        for other in (("hash", 3, gate[2]), ("another", *gate[1:]), ()):
+            with pytest.raises(AssertionError):
+                GateCostProbe(none, pytest.fail)("# other members' code", 8, 3, other)
+    with Sandbox() as sandbox:  # what cannot be counted is not kept
+        messages: list[str] = []
+        for n in (1, 2):
+            GateCostProbe(sandbox, messages.append)("raise ValueError", 8, 3, ("broken",))
+            assert len(messages) == n

@@ -75,6 +75,17 @@ def test_looking_imports_neither_torch_nor_ray(arguments: list[str], tmp_path: P
     assert not loaded_by(code, cwd=tmp_path) & heavy
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["spaces"]])
+def test_what_needs_no_ledger_loads_no_database(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from nas.cli.__main__ import main\n"
+        f"sys.argv = ['nas', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+    )
+    assert not loaded_by(code, cwd=tmp_path) & {"sqlalchemy", "numpy", "psutil"}
+
+
 def make_ledger(path: Path) -> None:
     from nas.ledger import Ledger
     from nas.schema import Choice, Space

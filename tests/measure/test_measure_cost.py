@@ -9,10 +9,10 @@ from nas.measure import (
     conditions,
     cost,
     meta_cost,
-    overhead,
-    probe,
     too_large,
 )
+from nas.measure.gate import overhead
+from nas.measure.profile import probe
 from nas.measure.saved import saved_bytes
 from nas.schema import (
     Assignment,

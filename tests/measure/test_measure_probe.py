@@ -7,7 +7,8 @@ import timm
 import torch
 from recorded_cuda import GIB, RecordedCuda
 
-from nas.measure import Crowded, conditions, probe, probe_beside_others
+from nas.measure import Crowded, conditions
+from nas.measure.profile import probe, probe_beside_others
 from nas.schema import Member, MemberProfile, ProblemError
 
 AT_8 = conditions(8, 3, 10)

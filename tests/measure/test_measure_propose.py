@@ -4,8 +4,8 @@ import pytest
 import timm
 
 from nas import space
-from nas.measure import candidates, meta_cost, proposed_space
-from nas.measure.propose import _targets
+from nas.measure import meta_cost
+from nas.measure.propose import _targets, candidates, proposed_space
 from nas.schema import Member, ProblemError
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from loaded_modules import loaded_by
 from real_nas import inside
 
 from nas import space
@@ -272,6 +273,24 @@ def test_an_unknown_model_names_the_nearest_and_its_line(tmp_path: Path) -> None
 def test_without_a_file_an_unknown_model_names_its_space_and_family() -> None:
     wrong = space.parse(changed("test_vit", "tset_vit"), "my.yaml", "my")
     with pytest.raises(ProblemError, match=r"^space my, family vit: .* did you mean test_vit"):
+        space.check_models(wrong)
+
+
+def test_known_models_are_found_without_timm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    check = "from nas.space import check_models, load\ncheck_models(load('tiny'))"
+    assert "timm" in loaded_by(check)
+    assert not loaded_by(check) & {"timm", "torch"}
+    for kept in (tmp_path / "nas" / "models").iterdir():
+        kept.write_text("[")
+    assert "timm" in loaded_by(check)
+    assert "timm" not in loaded_by(check)  # it is whole again
+    tagged = space.parse(changed("test_vit", "test_vit.r160_in1k"), "my.yaml", "my")
+    space.check_models(tagged)
+    wrong = space.parse(changed("test_vit", "tset_vit"), "my.yaml", "my")
+    with pytest.raises(ProblemError, match="did you mean test_vit"):
         space.check_models(wrong)
 
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from nas.compute import Compute
 from nas.data.batches import Data, Split
+from nas.faults import NonFiniteLossError
 from nas.schema import Recipe
 from nas.train import load_model, procedure, score
 from nas.train.batchnorm import IMAGES, reestimate
@@ -153,3 +154,64 @@ def test_scores_do_not_depend_on_the_batch_size(digits: Data) -> None:
     one, other = (score(model, digits.test, size, compute=COMPUTE) for size in (17, 359))
     assert one.acc == other.acc
     assert one.loss == pytest.approx(other.loss, rel=1e-5)
+
+
+class TestWhereValidationDecides:
+    """Elsewhere the running averages do for a curve, and the trained model is the same."""
+
+    def train(
+        self, data: Data, monkeypatch: pytest.MonkeyPatch, rungs: tuple[int, ...]
+    ) -> tuple[nn.Module, list[int], list[float]]:
+        """The model, the epochs that ended with a re-estimate, and every validation loss."""
+        renewed: list[int] = []
+
+        def watched(*args: Any, **kwargs: Any) -> None:
+            renewed.append(training.epoch + 1)
+            reestimate(*args, **kwargs)
+
+        monkeypatch.setattr(joint, "reestimate", watched)
+        seed_everything(3, epoch=0)
+        recipe = Recipe(epochs=3, batch_size=32, lr=5e-3, mixup_alpha=0)
+        model = load_model(SLOW_NORMS, 10)
+        training = procedure("joint")(model, data, recipe, device=CPU, seed=3, rungs=rungs)
+        losses = [epoch.val_loss for epoch in training.events()]
+        return training.model, renewed, losses
+
+    def test_statistics_are_set_right_at_rungs_and_at_the_end(
+        self, few: Data, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        everywhere, renewed, all_losses = self.train(few, monkeypatch, (1, 2))
+        assert renewed == [1, 2, 3]
+        once, renewed, losses = self.train(few, monkeypatch, ())
+        assert renewed == [3]
+        assert losses[2] == all_losses[2]
+        assert losses[:2] != all_losses[:2]
+        expected = everywhere.state_dict()
+        assert all(torch.equal(x, expected[name]) for name, x in once.state_dict().items())
+        _, renewed, losses = self.train(few, monkeypatch, (2,))
+        assert renewed == [2, 3]
+        assert losses[1:] == all_losses[1:]
+
+    def test_averages_that_give_no_number_are_set_right_rather_than_held_against_the_model(
+        self, few: Data, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        renewed: list[int] = []
+
+        def overflowing(*args: Any, **kwargs: Any) -> Any:
+            if len(renewed) == len(scored):
+                raise NonFiniteLossError("the evaluation loss is inf")
+            scored.append(score(*args, **kwargs))
+            return scored[-1]
+
+        def watched(*args: Any, **kwargs: Any) -> None:
+            renewed.append(1)
+            reestimate(*args, **kwargs)
+
+        scored: list[Any] = []
+        monkeypatch.setattr(joint, "score", overflowing)
+        monkeypatch.setattr(joint, "reestimate", watched)
+        recipe = Recipe(epochs=3, batch_size=32, lr=5e-3, mixup_alpha=0)
+        model = load_model(SLOW_NORMS, 10)
+        training = procedure("joint")(model, few, recipe, device=CPU, seed=3)
+        assert [epoch.val_loss for epoch in training.events()] == [val.loss for val in scored]
+        assert len(renewed) == 3

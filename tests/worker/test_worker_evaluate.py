@@ -20,8 +20,9 @@ from nas.compute import keep_survivors
 from nas.render import render
 from nas.schema import Candidate, Epoch, Member, Outcome, Recipe, Status, Task, Trial
 from nas.schema.candidate import Expert
-from nas.train import load_model
+from nas.train import load_model, score
 from nas.train.checkpoint import load_checkpoint
+from nas.train.procedures import joint
 from nas.worker import evaluate as module
 from nas.worker.evaluate import CHECKPOINT, WEIGHTS, evaluate
 from nas.working_time import LONGEST_GAP, WorkingTime
@@ -51,6 +52,23 @@ def build(num_classes):
 
 
 class TestWell:
+    @pytest.mark.parametrize("code", [MIXTURE, SINGLE], ids=["mixture", "plain"])
+    def test_the_last_validation_is_scored_once(
+        self, make_trial: Any, monkeypatch: pytest.MonkeyPatch, code: str
+    ) -> None:
+        scored: list[int] = []
+
+        def watched(model: nn.Module, split: Any, *args: Any, **kwargs: Any) -> Any:
+            scored.append(len(split))
+            return score(model, split, *args, **kwargs)
+
+        monkeypatch.setattr(joint, "score", watched)
+        monkeypatch.setattr(module, "score", watched)
+        epochs, outcome = finish(make_trial(code))
+        assert len(epochs) == 2
+        assert scored == [outcome.val_images] * 2 + [outcome.test_images]
+        assert (outcome.val_acc, outcome.val_loss) == (epochs[1].val_acc, epochs[1].val_loss)
+
     @pytest.mark.parametrize("code", [MIXTURE, TOP_1], ids=["soft", "top1"])
     def test_a_mixture_is_trained_and_measured(self, make_trial: Any, code: str) -> None:
         epochs, outcome = finish(make_trial(code))

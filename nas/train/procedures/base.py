@@ -1,7 +1,7 @@
 """The contract of a training procedure."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import torch
@@ -10,7 +10,9 @@ from torch.optim import Optimizer
 
 from nas.compute import Compute
 from nas.data.batches import Data
+from nas.faults import NonFiniteLossError
 from nas.schema import Epoch, Recipe
+from nas.train.scoring import Score
 
 Tick = Callable[[], None]
 """Called after every step and every evaluated batch; raises to stop, on a time limit say."""
@@ -23,7 +25,8 @@ class Procedure(ABC):
 
     - `events` yields epochs numbered on from the state's, up to the recipe's, and the figures,
       parameters and buffers of a resumed run equal an uninterrupted one's bit for bit on a CPU;
-    - after each yielded epoch the model is in evaluation mode and ready to be scored or saved;
+    - after each yielded epoch the model is in evaluation mode and ready to be saved; after the
+      last, and those of `rungs`, its BatchNorm is re-estimated, so that it is ready to be scored;
     - the result depends on the model, the data, the recipe and the seed, not on what the process
       ran before;
     - a loss or gradient that is not finite raises NonFiniteLossError; what `tick` raises passes.
@@ -34,6 +37,8 @@ class Procedure(ABC):
     """
 
     optimizer: Optimizer
+    last_score: Score | None = None
+    """Of the model as it is now on the validation images; None where nobody has scored it."""
 
     def __init__(
         self,
@@ -45,9 +50,11 @@ class Procedure(ABC):
         seed: int,
         micro_batches: int = 1,
         tick: Tick = lambda: None,
+        rungs: Collection[int] = (),
     ) -> None:
         """Moves the model to the device. Each step's batch is split into `micro_batches` pieces
-        of at least 2 images whose gradients add up to the whole batch's."""
+        of at least 2 images whose gradients add up to the whole batch's. `rungs`: the epochs before
+        the last whose validation decides whether training goes on."""
         self.compute = Compute.of(recipe, device)
         self.model = self.compute.place(model)
         self.data = data
@@ -56,6 +63,7 @@ class Procedure(ABC):
         self.seed = seed
         self.micro_batches = micro_batches
         self.tick = tick
+        self.rungs = frozenset(rungs)
         self.epoch = 0
 
     def events(self, state: dict[str, Any] | None = None) -> Iterator[Epoch]:
@@ -76,6 +84,7 @@ class Procedure(ABC):
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch = epoch
+        self.last_score = None
 
     def state_dict(self) -> dict[str, Any]:
         """All that `restore` needs to go on after the last yielded epoch."""
@@ -88,6 +97,20 @@ class Procedure(ABC):
     @abstractmethod
     def _run(self, epoch: int) -> Epoch:
         """Trains one epoch, sets `self.epoch` and gives its figures."""
+
+    def _validate(
+        self, epoch: int, reestimate: Callable[[], None], score: Callable[[], Score]
+    ) -> Score:
+        """The validation score after an epoch, of BatchNorm that `reestimate` has set right where
+        it decides something: after the last epoch and those of `rungs`. After the others the
+        running averages do for a curve, unless they give what is not finite."""
+        if epoch < self.recipe.epochs and epoch not in self.rungs:
+            try:
+                return score()
+            except NonFiniteLossError:
+                pass  # of the averages perhaps, and not of the model
+        reestimate()
+        return score()
 
     @property
     def evaluation_batch(self) -> int:

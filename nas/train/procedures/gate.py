@@ -1,6 +1,6 @@
 """The gate alone, over experts that stay as they are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -16,7 +16,7 @@ from nas.train.batchnorm import reestimate
 from nas.train.mixture import as_mixture
 from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
 from nas.train.procedures.base import Procedure, Tick
-from nas.train.scoring import score
+from nas.train.scoring import Score, score
 from nas.train.seeding import seed_everything
 from nas.working_time import awake
 
@@ -44,6 +44,7 @@ class GateTraining(Procedure):
         seed: int,
         micro_batches: int = 1,
         tick: Tick = lambda: None,
+        rungs: Collection[int] = (),
         answers: Mapping[str, Tensor] | None = None,
     ) -> None:
         """Raises BuildError for a model without a gate."""
@@ -55,6 +56,7 @@ class GateTraining(Procedure):
             seed=seed,
             micro_batches=micro_batches,
             tick=tick,
+            rungs=rungs,
         )
         mixture = as_mixture(self.model)
         if mixture is None:
@@ -75,23 +77,10 @@ class GateTraining(Procedure):
         seed = seed_everything(self.seed, epoch)
         loss, balance, hits = self._train(epoch, seed, answers["held"])
         trained = awake()
-        reestimate(
-            self._mixture.gate,
-            self._fit,
-            self.evaluation_batch,
-            compute=self.compute,
-            generator=torch.Generator().manual_seed(seed),
-            tick=self.tick,
+        val = self._validate(
+            epoch, lambda: self._reestimate(seed), lambda: self._score(answers["val"])
         )
-        with self._cached_experts(answers["val"]):
-            val = score(
-                self.model,
-                self.data.val,
-                self.evaluation_batch,
-                compute=self.compute,
-                tick=self.tick,
-            )
-        self.epoch = epoch
+        self.epoch = epoch  # and no `last_score`: a bank's answers may be another device's
         images = len(self._fit)
         temperature = getattr(self._mixture.gate, "temperature", None)
         return Epoch(
@@ -151,6 +140,26 @@ class GateTraining(Procedure):
         self.optimizer.step()
         hits = (out.logits.argmax(dim=1) == labels).double().mean()
         return torch.stack([(loss.detach() + norm * 0).double(), balance.detach().double(), hits])
+
+    def _reestimate(self, seed: int) -> None:
+        reestimate(
+            self._mixture.gate,
+            self._fit,
+            self.evaluation_batch,
+            compute=self.compute,
+            generator=torch.Generator().manual_seed(seed),
+            tick=self.tick,
+        )
+
+    def _score(self, answers: Tensor) -> Score:
+        with self._cached_experts(answers):
+            return score(
+                self.model,
+                self.data.val,
+                self.evaluation_batch,
+                compute=self.compute,
+                tick=self.tick,
+            )
 
     def _expert_logits(self) -> Mapping[str, Tensor]:
         """The experts' answers on the device; asked for once if nobody gave them."""

@@ -1,5 +1,7 @@
 """All experts and the gate together, from the first step."""
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -40,6 +42,7 @@ class JointTraining(Procedure):
         seed: int,
         micro_batches: int = 1,
         tick: Tick = lambda: None,
+        rungs: Collection[int] = (),
     ) -> None:
         super().__init__(
             model,
@@ -49,6 +52,7 @@ class JointTraining(Procedure):
             seed=seed,
             micro_batches=micro_batches,
             tick=tick,
+            rungs=rungs,
         )
         self._mixture = as_mixture(self.model)
         self._losses = AuxiliaryLosses(recipe)
@@ -61,16 +65,8 @@ class JointTraining(Procedure):
         seed = seed_everything(self.seed, epoch)
         loss, balance, hits = self._train(epoch, seed)
         trained = awake()
-        reestimate(
-            self.model,
-            self.data.train,
-            self.evaluation_batch,
-            compute=self.compute,
-            generator=torch.Generator().manual_seed(seed),
-            tick=self.tick,
-        )
-        val = self._score()
-        self.epoch = epoch
+        val = self._validate(epoch, lambda: self._reestimate(seed), self._score)
+        self.epoch, self.last_score = epoch, val
         images = len(self.data.train)
         return Epoch(
             epoch=epoch,
@@ -155,6 +151,16 @@ class JointTraining(Procedure):
     def _temperature(self) -> float | None:
         temperature = getattr(self._mixture.gate, "temperature", None) if self._mixture else None
         return None if temperature is None else float(temperature.detach())
+
+    def _reestimate(self, seed: int) -> None:
+        reestimate(
+            self.model,
+            self.data.train,
+            self.evaluation_batch,
+            compute=self.compute,
+            generator=torch.Generator().manual_seed(seed),
+            tick=self.tick,
+        )
 
     def _score(self) -> Score:
         return score(

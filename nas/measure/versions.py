@@ -1,0 +1,19 @@
+"""The version of a package that is not imported for it."""
+
+import runpy
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def torch_version() -> str:
+    """`torch.__version__`, build included (`2.11.0+cu130`), which a package's metadata leave out.
+
+    Importing torch takes seconds; the file that holds its version needs nothing else.
+    """
+    if "torch" in sys.modules:
+        return str(sys.modules["torch"].__version__)
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+    return str(runpy.run_path(str(Path(spec.origin).with_name("version.py")))["__version__"])
