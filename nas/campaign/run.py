@@ -1,6 +1,7 @@
 """Starting, resuming and confirming campaigns: everything around the driver's loop."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from nas.campaign.checks import check_consent, check_settings
 from nas.campaign.constraints import check_enough, plan_of
 from nas.campaign.coverage import AuditWatch
 from nas.campaign.dataset import experts_of, hold_experts_to, hold_to
+from nas.campaign.drawn_fits import fit_drawn
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.gate_cost import GateCostProbe
 from nas.campaign.naming import check_name, default_name
@@ -35,7 +37,10 @@ from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.datasets import keep_manifest
 from nas.processes import Sandbox
 from nas.schema import CampaignConfig, MemberProfile, ProblemError, Role, Space, format_duration
-from nas.schema.stop import Stop
+from nas.schema.stop import Stop, StopReason
+
+_AT_ONCE = (StopReason.INTERRUPT, StopReason.SIGNAL, StopReason.FAULT)
+"""Ends after which nothing more is begun."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,10 @@ def run(
             ledger.storage.fold_in()  # from now on the file alone can be resumed
             driver.update_exclusions()
             executor.run(driver)
+        ended = driver.stopping.reason if driver.stopping else None
+        if config.screen is not None and ended not in _AT_ONCE:
+            with suppress(KeyboardInterrupt):  # reports do without
+                fit_drawn(driver.store, config.screen, sandbox, callbacks.on_message)
     return RunResult(driver.stopping, driver.fault)
 
 

@@ -221,7 +221,10 @@ class SurrogateUpdates:
             _picks(*mixture) for mixture in zip(scores["families"], scores["members"], strict=True)
         ]
         self._known = known_of_all(scores)
-        order = np.argsort(-scores["probe"].to_numpy(), kind="stable")  # missing ones come last
+        # What was fitted since, of mixtures that some campaign drew, is not for this one to see:
+        # it would go on otherwise than it began.
+        probes = scores["probe"].where(scores["rank"] <= scores.attrs["fitted"])
+        order = np.argsort(-probes.to_numpy(), kind="stable")  # missing ones come last
         self._begin: list[int] = order.tolist()
         self._fitted: tuple[list[Record], list[int]] = ([], self._begin)
 

@@ -1,6 +1,7 @@
 """`nas`: parse, call, print. Exit codes: 0 done, 1 error, 2 usage, 75 stopped, 130 interrupted."""
 
 # Here only what Python has loaded by itself: anything else could come from the working directory.
+import gc
 import io
 import os
 import sys
@@ -16,6 +17,8 @@ def main() -> None:
 
 def _run() -> None:
     _leave_cwd_out()
+    # Modules are not garbage: looking for some while they load takes an eighth of a short command.
+    gc.set_threshold(50_000)
     from nas.schema import ProblemError, UsageError  # and all else from where it was installed
 
     # Trials get one thread each: more are 20 to 50 times slower on a busy machine. Set before

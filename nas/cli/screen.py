@@ -25,7 +25,7 @@ def screen(
         typer.Option(
             min=1, max=10**8, help="Fit probes, weights and gates of so many of the best averages."
         ),
-    ] = 1000,
+    ] = 200,
     limit: Annotated[
         int,
         typer.Option(

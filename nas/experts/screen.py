@@ -1,13 +1,15 @@
 """Scoring a whole space of mixtures in one pass. Shapes: Q mixtures, k experts in each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.experts.averages import oracle, single_scores, uniform
-from nas.experts.components import ExpertPredictions
+from nas.experts.bank import Bank
+from nas.experts.components import ExpertPredictions, load
 from nas.experts.fitting import gates, selection
 from nas.experts.linear_probe import probes
 from nas.experts.mixtures import Mixtures
@@ -56,26 +58,53 @@ def screen(
         "params": np.array([e.params for e in experts.entries], dtype=float)[members].sum(axis=1),
         "latency": experts.seconds(members),
     }
-    chosen = members[:top]
-    fits = {
-        "probe": probes(experts, chosen, lambda n: watch("probes", n, len(chosen))),
-        "static": selection(experts, chosen, lambda n: watch("static weights", n, len(chosen))),
-        "gate": gates(experts, chosen, seed=seed, watch=lambda n: watch("gates", n, len(chosen))),
-    }
-    for name, fitted in fits.items():
-        for suffix, values in (
-            ("", fitted.val),
-            ("_loss", fitted.val_loss),
-            ("_test", fitted.test),
-        ):
-            columns[name + suffix] = np.concatenate([values, np.full(count - len(values), np.nan)])
-    columns["uniform_test"] = _tests(experts, chosen, count)
+    for name, values in fits(experts, members[:top], seed=seed, watch=watch).items():
+        columns[name] = np.concatenate([values, np.full(count - len(values), np.nan)])
     return ScreenScores(members, columns, sets.total)
 
 
-def _tests(experts: ExpertPredictions, chosen: NDArray[np.int64], count: int) -> Floats:
-    """Test accuracy of the averages that were chosen: to be reported, not to choose by."""
-    order = np.lexsort(chosen.T[::-1])
-    found = np.full(count, np.nan)
-    found[order] = uniform(experts.logits["test"], experts.labels["test"], chosen[order])[0]
+def fits(
+    experts: ExpertPredictions,
+    members: NDArray[np.int64],
+    *,
+    seed: int,
+    watch: Watch = lambda *_: None,
+) -> dict[str, Floats]:
+    """What is fitted of mixtures `(q, k)`, and their test accuracy: columns `(q,)`. A mixture's
+    do not depend on those beside it."""
+    count = len(members)
+    fitted = {
+        "probe": probes(experts, members, lambda n: watch("probes", n, count)),
+        "static": selection(experts, members, lambda n: watch("static weights", n, count)),
+        "gate": gates(experts, members, seed=seed, watch=lambda n: watch("gates", n, count)),
+    }
+    columns = {}
+    for name, scores in fitted.items():
+        columns[name] = scores.val
+        columns[f"{name}_loss"] = scores.val_loss
+        columns[f"{name}_test"] = scores.test
+    return columns | {"uniform_test": _tests(experts, members)}
+
+
+def fits_of(
+    folder: Path, keys: Sequence[str], mixtures: Sequence[tuple[str, str]], seed: int
+) -> dict[str, list[float]]:
+    """`fits` of mixtures that are named by families and members (`a+b`, `a_s+b_s`), of the experts
+    that stand under `keys` in a bank. Raises BankError where they cannot be read."""
+    bank = Bank(folder)
+    experts = load(bank, [bank.entry(key) for key in keys])
+    place = {(entry.family, entry.model): at for at, entry in enumerate(experts.entries)}
+    members = [
+        sorted(place[pick] for pick in zip(families.split("+"), models.split("+"), strict=True))
+        for families, models in mixtures
+    ]
+    found = fits(experts, np.array(members, dtype=np.int64), seed=seed)
+    return {name: values.tolist() for name, values in found.items()}
+
+
+def _tests(experts: ExpertPredictions, members: NDArray[np.int64]) -> Floats:
+    """Test accuracy of averages: to be reported, not to choose by."""
+    order = np.lexsort(members.T[::-1])
+    found = np.full(len(members), np.nan)
+    found[order] = uniform(experts.logits["test"], experts.labels["test"], members[order])[0]
     return found

@@ -1,11 +1,11 @@
 """Screens in the ledger: written as a whole, read as a table."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
@@ -22,7 +22,9 @@ SCORES = tuple(
 )
 """Columns with scores."""
 PREDICTORS = tuple(name for name in SCORES if not name.endswith("_test"))
-"""Scores that may predict the accuracy after training; test scores are excluded."""
+"""Those that may foretell what training gives."""
+FITTED = tuple(name for name in SCORES if name.split("_")[0] in ("probe", "static", "gate"))
+"""Those that are fitted: of a screen's best, and of what a campaign drew of the others."""
 CORRECTED = "corrected"
 """Not a stored score: predictions of a surrogate model, see nas.stats.surrogate."""
 _AT_ONCE = 5000
@@ -120,7 +122,7 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
             f"screens have no score {by!r}",
             fix=f"choose from {', '.join((*PREDICTORS, CORRECTED))}",
         )
-    screen_of(ledger, ident)
+    fitted = screen_of(ledger, ident).config.top
     column = getattr(m.MixtureScore, by)
     best = column.asc() if lower_is_better(by) else column.desc()
     query = (
@@ -129,6 +131,8 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
         .order_by(best, m.MixtureScore.rank)
         .limit(top)
     )
+    if by in FITTED:  # what was drawn since is no choice of the screen
+        query = query.where(m.MixtureScore.rank <= fitted)
     with ledger.session() as session:
         found = [(families, members) for families, members in session.execute(query)]
     if not found:
@@ -137,19 +141,57 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
 
 
 def known_of_all(scored: "pd.DataFrame") -> list[str]:
-    """The PREDICTORS that every mixture of a screen has, not only the best ones."""
-    return [name for name in PREDICTORS if scored[name].notna().all()]
+    """Those of PREDICTORS that every mixture of a screen had from the first, and not only the best;
+    `scored`: of `screened`."""
+    fitted = scored.attrs["fitted"]
+    known = [name for name in PREDICTORS if scored[name].notna().all()]
+    return [n for n in known if n not in FITTED or fitted >= len(scored)]
+
+
+def unfitted(
+    ledger: Ledger, ident: int, mixtures: Iterable[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Those of some mixtures, (families, members), that a screen scored and has not fitted."""
+    wanted = set(mixtures)
+    row = m.MixtureScore
+    query = (
+        select(row.families, row.members)
+        .where(row.screen_id == ident, row.probe.is_(None))
+        .order_by(row.rank)
+    )
+    with ledger.session() as session:
+        return [(f, members) for f, members in session.execute(query) if (f, members) in wanted]
+
+
+def put_fits(
+    ledger: Ledger,
+    ident: int,
+    mixtures: Sequence[tuple[str, str]],
+    columns: Mapping[str, Sequence[float]],
+) -> None:
+    """Records what was fitted, by column, of mixtures of a screen that had no fit."""
+    row = m.MixtureScore
+    with ledger.session() as session:
+        for at, (families, members) in enumerate(mixtures):
+            mixture = (row.families == families, row.members == members)
+            values = {name: figures[at] for name, figures in columns.items()}
+            session.execute(
+                update(row)
+                .where(row.screen_id == ident, row.probe.is_(None), *mixture)
+                .values({name: None if v != v else v for name, v in values.items()})
+            )
 
 
 def screened(ledger: Ledger, ident: int) -> "pd.DataFrame":
     """One row per mixture that a screen scored, by uniform validation accuracy, best first.
 
     `rank` from 1; `families` and `members`: `a+b+c+d`; `uniform`, `probe`, `static`, `gate`:
-    validation accuracy of the experts' plain average, of the average with a linear probe, with
-    fitted static weights, with a fitted gate; `<name>_loss`: their cross-entropy in nats;
-    `<name>_test`: their test accuracy; `oracle`: share of validation images that at least one
-    expert classifies correctly; `best_member`: validation accuracy of its best single expert;
-    `params`; `latency`: seconds for one image, one expert after another.
+    validation accuracy of the experts' plain average, with a linear probe beside it, with fitted
+    static weights, with a fitted gate;
+    `<of>_loss`: their cross-entropy in nats; `<of>_test`: their test accuracy; `oracle`: share of
+    validation images that any expert gets right; `best_member`: validation accuracy of its best
+    expert alone; `params`; `latency`: seconds of one image, the experts one after another.
+    `attrs["fitted"]`: of how many, the best, the screen itself has fitted what is fitted.
     """
     import pandas as pd
 
@@ -159,5 +201,7 @@ def screened(ledger: Ledger, ident: int) -> "pd.DataFrame":
     with ledger.session() as session:
         rows = session.connection().execute(query).all()
     names = ["rank", "families", "members", *SCORES]
-    frame = pd.DataFrame(rows, columns=names)
-    return frame.astype({"families": "str", "members": "str"} | dict.fromkeys(SCORES, "float64"))
+    kinds = {"families": "str", "members": "str"} | dict.fromkeys(SCORES, "float64")
+    frame = pd.DataFrame(rows, columns=names).astype(kinds)
+    frame.attrs["fitted"] = screen_of(ledger, ident).config.top
+    return frame

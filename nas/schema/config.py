@@ -149,8 +149,8 @@ CampaignConfig = SearchConfig | BankConfig
 class ScreenConfig(DataConfig):
     """A pass of `nas screen`: the experts, and which of their mixtures are scored."""
 
-    top: int = Field(1000, ge=1, le=MOST)
-    """Number of best mixtures for which probes, static weights and gates are fitted."""
+    top: int = Field(200, ge=1, le=MOST)
+    """Probes, static weights and gates are fitted for so many of the best."""
     limit: int = Field(200_000, ge=1, le=MOST)
     """Maximum number of scored mixtures; a larger space is sampled uniformly."""
     max_params: int | None = Field(None, ge=1, le=MOST_SEED)

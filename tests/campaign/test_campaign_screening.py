@@ -3,16 +3,20 @@
 import io
 from dataclasses import replace
 from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
 
 import pytest
-from planted_screen import SPACE, planted
+from planted_screen import FAMILIES, SPACE, planted
 from typer.testing import CliRunner
 
 import nas
+from nas.campaign.drawn_fits import fit_drawn
 from nas.campaign.screen import sampler_of
 from nas.cli.app import app
-from nas.ledger import Ledger, models
+from nas.ledger import CampaignStore, Ledger, Owner, models
 from nas.ledger.screens import screened
+from nas.processes import Answer, Failure, Sandbox
 from nas.report import Terminal
 from nas.results import CampaignData
 from nas.results.screen_validation import arms
@@ -135,3 +139,63 @@ def test_a_screen_that_is_refused_writes_no_empty_lines_first(
     assert isinstance(done.exception, ProblemError)
     assert "the bank has no expert of tiny" in str(done.exception)
     assert (done.output, shown.file.getvalue()) == ("", "")  # type: ignore[attr-defined]
+
+
+class Fits(Sandbox):
+    """Says of every mixture that its probe is the best there is, or why it cannot be said."""
+
+    def __init__(self, problem: str = "") -> None:
+        super().__init__()
+        self.problem = problem
+        self.requests: list[tuple[Any, ...]] = []
+
+    def call(self, function: Any, *args: Any, **_: Any) -> Any:
+        self.requests.append((function, *args))
+        if self.problem:
+            return Answer(None, Failure.RAISED, self.problem)
+        return Answer({"probe": [0.99] * len(args[2])})
+
+
+@pytest.mark.parametrize("by", ["probe", "corrected"])
+def test_controls_are_fitted_when_they_are_drawn_and_choose_nothing(
+    tmp_path: Path, by: str
+) -> None:
+    how = {
+        "screen": 1,
+        "top": 6,
+        "by": by,
+        "sampler": "corrected" if by == "corrected" else "screen",
+    }
+    maker = planted(tmp_path, noise=0.0, trained=0, fitted=8, **how)
+    ledger, config = maker.ledger, SearchConfig.model_validate(how)
+    sampler = sampler_of(ledger, SPACE, config)
+    records: list[Record] = []
+    for number in range(16):
+        drawn = sampler.propose(records)
+        assert drawn is not None
+        models = [pick.model for pick in drawn.picks]
+        value = 0.5 + 0.01 * (number % 7)
+        records.append(Record(number, drawn, 0, Status.OK, value))
+        maker.trained(*models, val=value, mixing=dict(drawn.choices)["mixing"])
+    before = screened(ledger, 1).set_index("members")["probe"]
+    names = {"+".join(pick.model for pick in r.assignment.picks) for r in records}
+    lacking = names & set(before[before.isna()].index)
+    assert lacking
+    store = CampaignStore(ledger, ledger.campaign("first").id, Owner.me())
+    messages: list[str] = []
+    fit_drawn(store, 1, Fits("no such expert"), messages.append)
+    assert messages == [f"screen 1 stays without fits of {len(lacking)} controls: no such expert"]
+    done = Fits()
+    fit_drawn(store, 1, done, messages.append)
+    [(function, folder, keys, wanted, _)] = done.requests
+    assert callable(resolve_name(function))
+    assert (folder, keys) == ((ledger.files / "bank").absolute(), list(FAMILIES))
+    assert {members for _, members in wanted} == lacking
+    after = screened(ledger, 1).set_index("members")["probe"]
+    assert (after[list(lacking)] == 0.99).all()
+    assert after.drop(list(lacking)).equals(before.drop(list(lacking)))
+    fit_drawn(store, 1, done, messages.append)
+    assert len(done.requests) == 1  # nothing is left to fit
+    resumed = sampler_of(ledger, SPACE, config)
+    for at in (0, 5, 15, 16):
+        assert resumed.propose(records[:at]) == sampler.propose(records[:at])

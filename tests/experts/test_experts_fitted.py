@@ -12,7 +12,7 @@ from nas.experts import Bank, BankError
 from nas.experts.components import ExpertPredictions, load
 from nas.experts.fitting import ROUNDS, _selected, gates, selection
 from nas.experts.mixtures import enumerate_mixtures
-from nas.experts.screen import screen
+from nas.experts.screen import fits_of, screen
 
 
 @pytest.fixture
@@ -100,6 +100,22 @@ def test_a_whole_screen(experts: ExpertPredictions) -> None:
     again = screen(experts, sets, top=4)
     for name, values in c.items():
         np.testing.assert_array_equal(values, again.columns[name])
+
+
+def test_a_mixture_that_is_fitted_later_is_fitted_alike(tmp_path: Path) -> None:
+    bank, entries = fill(tmp_path / "bank")
+    table = load(bank, entries)
+    sets = enumerate_mixtures(table.families, 3, limit=100)
+    found = screen(table, sets, top=10)
+    late = [7, 9]
+    names = [
+        ("+".join(table.families[e] for e in row), "+".join(f"{table.families[e]}_s" for e in row))
+        for row in found.members[late]
+    ]
+    fitted = fits_of(bank.folder, [entry.key for entry in entries[::-1]], names, 0)
+    assert {"probe", "static_loss", "gate_test", "uniform_test"} < fitted.keys()
+    for column, values in fitted.items():
+        assert values == pytest.approx(found.columns[column][late], rel=1e-4), column
 
 
 class TestLoad:

@@ -55,7 +55,7 @@ def planted(
     put_screen(
         maker.ledger,
         SPACE,
-        ScreenConfig(dataset="digits"),
+        ScreenConfig(dataset="digits", top=max(1, fitted)),
         experts,
         rows,
         total=28,

@@ -9,10 +9,13 @@ from nas.ledger import Ledger
 from nas.ledger.screens import (
     SCORES,
     best_screened,
+    known_of_all,
+    put_fits,
     put_screen,
     screen_of,
     screen_of_experts,
     screened,
+    unfitted,
 )
 from nas.schema import ProblemError, ScreenConfig
 
@@ -22,7 +25,7 @@ def maker(where: Path | str) -> Maker:
     return Maker(where)
 
 
-def put(ledger: Ledger, count: int) -> int:
+def put(ledger: Ledger, count: int, **config: int) -> int:
     rows = (
         {
             "families": "ant+bee",
@@ -33,7 +36,15 @@ def put(ledger: Ledger, count: int) -> int:
         for n in range(count)
     )
     return put_screen(
-        ledger, SPACE, ScreenConfig(), [], rows, total=99, val_images=1, test_images=2, seconds=3.0
+        ledger,
+        SPACE,
+        ScreenConfig(**config),
+        [],
+        rows,
+        total=99,
+        val_images=1,
+        test_images=2,
+        seconds=3.0,
     )
 
 
@@ -61,6 +72,25 @@ def test_of_the_same_experts_the_fullest(maker: Maker) -> None:
     ids = [put(maker.ledger, count) for count in (3, 7, 7, 2)]
     assert screen_of_experts(maker.ledger, []) == ids[2]
     assert screen_of_experts(maker.ledger, ["other"]) is None
+
+
+def test_what_was_fitted_later_is_read_and_chooses_nothing(maker: Maker) -> None:
+    ledger, ident = maker.ledger, put(maker.ledger, 4, top=2)
+
+    def names(*numbers: int) -> list[tuple[str, str]]:
+        return [("ant+bee", f"ant_s+bee_{n}") for n in numbers]
+
+    put_fits(ledger, ident, names(0, 1), {"probe": [0.5, 0.4], "gate": [0.1, float("nan")]})
+    assert unfitted(ledger, ident, names(3, 1, 2, 8)) == names(2, 3)
+    put_fits(ledger, ident, names(3, 2), {"probe": [0.9, 0.8]})
+    put_fits(ledger, ident, names(0), {"probe": [0.0]})  # it has one
+    frame = screened(ledger, ident)
+    assert frame["probe"].tolist() == [0.5, 0.4, 0.8, 0.9]
+    assert frame["gate"].isna().tolist() == [False, True, True, True]
+    assert unfitted(ledger, ident, names(*range(4))) == []
+    assert best_screened(ledger, ident, "probe", 4) == names(0, 1)
+    assert known_of_all(frame) == ["uniform"]
+    assert "probe" in known_of_all(screened(ledger, ident).head(2))
 
 
 def test_scores_on_test_choose_nothing(maker: Maker) -> None:
