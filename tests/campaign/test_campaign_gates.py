@@ -60,7 +60,7 @@ def test_what_was_counted_of_a_gate_is_kept(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     gate = ("hash", 2, (("mixing", "soft"),))
     with Sandbox() as sandbox:
-        first = GateCostProbe(sandbox, pytest.fail)(GATE, 8, 3, gate)
+        first = GateCostProbe(sandbox, pytest.fail, seconds=300)(GATE, 8, 3, gate)
 
     class NoSandbox(Sandbox):
         def call(self, *_: Any, **__: Any) -> Any:
