@@ -7,7 +7,7 @@ import timm
 import torch
 from torch import nn
 
-from nas.measure import figures
+from nas.measure.figures import figures
 from nas.measure.instruments.grad_norm import GradNorm
 from nas.measure.instruments.naswot import Naswot
 from nas.registry import INSTRUMENTS

@@ -20,7 +20,7 @@ import nas.data
 from nas.campaign.tracking import make_recorder
 from nas.data.batches import Data
 from nas.execute import make_executor
-from nas.measure import figures
+from nas.measure.figures import figures
 from nas.moe import Routing, loss, metrics
 from nas.registry import LOSSES
 from nas.schema import Epoch, Recipe, Status, Task, UsageError
