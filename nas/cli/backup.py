@@ -7,7 +7,6 @@ import typer
 
 from nas.cli import options
 from nas.cli.output import form_of, print_facts
-from nas.ledger import Ledger
 
 
 def backup(
@@ -26,6 +25,7 @@ def backup(
 
     Example: `nas backup runs-monday.db`
     """
+    from nas.ledger import Ledger
     from nas.ledger.backup import backup as write
 
     chosen = form_of(form, as_json)

@@ -14,7 +14,6 @@ from nas.cli.output import Form, form_of, print_records
 from nas.cli.volume import quiet, verbose
 from nas.cli.working import working
 from nas.files import check_new_folder
-from nas.ledger.output_paths import check_output
 from nas.report.cells import cell
 from nas.report.terminal import Terminal
 from nas.schema import BankConfig, ProblemError, Space
@@ -100,6 +99,7 @@ def bank(
     from nas.campaign.run import check as check_run
     from nas.hardware import check_gpus
     from nas.ledger import Ledger, check_place
+    from nas.ledger.output_paths import check_output
     from nas.space import check_models, find
 
     chosen_form = form_of(form, as_json)

@@ -8,7 +8,6 @@ from nas.cli import complete, options
 from nas.cli.console import echo, says_yes
 from nas.cli.output import form_of, print_records
 from nas.cli.working import working
-from nas.ledger import Ledger
 from nas.report import render
 from nas.schema import UsageError, format_duration
 from nas.schema.visible import visible
@@ -23,6 +22,7 @@ def list_campaigns(
 
     Example: `nas list`
     """
+    from nas.ledger import Ledger
     from nas.ledger.campaign_list import campaign_lines
 
     ledger = Ledger(db)
@@ -68,6 +68,7 @@ def rm(
 
     Example: `nas rm tiny-digits`
     """
+    from nas.ledger import Ledger
     from nas.ledger.removal import planned_removal, remove_campaign
 
     ledger = Ledger(db, read_only=False, create=False)
@@ -104,6 +105,7 @@ def compare(
 
     Example: `nas compare tiny-digits tiny-digits-2`
     """
+    from nas.ledger import Ledger
     from nas.results.comparison import compare as compared
 
     ledger = Ledger(db)

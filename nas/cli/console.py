@@ -5,17 +5,18 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import RenderableType
 
 from nas.cli.volume import quiet
 from nas.files import write_output
-from nas.ledger import Ledger
-from nas.ledger.address import is_url
-from nas.ledger.output_paths import check_output
 from nas.report.terminal import Terminal
 from nas.schema.visible import visible
+
+if TYPE_CHECKING:
+    from nas.ledger import Ledger
 
 
 class PatientConsole(Terminal):
@@ -53,6 +54,8 @@ def write(output: Path, content: str | bytes) -> int:
 
     Raises UsageError for a ledger that is open, and as `write_output` does.
     """
+    from nas.ledger.output_paths import check_output
+
     check_output(output)
     return write_output(output, content)
 
@@ -81,8 +84,11 @@ def says_yes(question: str, *, default: bool = False) -> bool:
     return typer.confirm(visible(question), default=default, err=True)
 
 
-def open_if_there(db: str) -> Ledger | None:
+def open_if_there(db: str) -> "Ledger | None":
     """The ledger for reading; None where there is no file yet."""
+    from nas.ledger import Ledger
+    from nas.ledger.address import is_url
+
     if not is_url(db) and not Path(db).exists():
         return None
     return Ledger(db)

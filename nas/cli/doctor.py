@@ -9,7 +9,6 @@ from rich.text import Text
 from nas.cli import options
 from nas.cli.console import console
 from nas.cli.output import form_of, print_facts, print_records
-from nas.ledger.address import absent, database_url, is_url
 from nas.schema import ProblemError, UsageError
 
 
@@ -27,6 +26,8 @@ def doctor(
 
     Example: `nas doctor --db runs.db`
     """
+    from nas.ledger.address import absent, database_url
+
     chosen = form_of(form, as_json)
     from nas.hardware import gpus_available, versions
     from nas.hardware.device_check import check_devices, driver_version
@@ -79,6 +80,8 @@ def _device(found: dict[str, Any]) -> str:
 
 
 def _none_at(db: str) -> bool:
+    from nas.ledger.address import is_url
+
     return not is_url(db) and not Path(db).exists()
 
 

@@ -8,7 +8,6 @@ from nas.cli.console import echo, echo_json, note, open_if_there, write
 from nas.cli.output import Form, print_records
 from nas.cli.working import working
 from nas.files import make_folder
-from nas.ledger.output_paths import check_output
 from nas.schema import CampaignConfig, Space, UsageError
 
 
@@ -30,6 +29,7 @@ def print_draws(
     from nas.campaign.dry_run import DryRun
     from nas.campaign.dry_run import as_json as plain
     from nas.ledger import Ledger
+    from nas.ledger.output_paths import check_output
 
     ledger = open_if_there(db)
     if name is not None:

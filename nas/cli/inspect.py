@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.live import Live
@@ -12,8 +12,10 @@ from nas.cli.chosen import campaign_named
 from nas.cli.console import console, echo, note, put, put_shown, write
 from nas.cli.output import form_of, print_facts, print_records
 from nas.cli.working import working
-from nas.ledger import Ledger
 from nas.schema import ProblemError, UsageError, printed_name
+
+if TYPE_CHECKING:
+    from nas.ledger import Ledger
 
 Candidate = Annotated[
     list[str],
@@ -32,6 +34,7 @@ def status(
 
     Example: `nas status --watch`
     """
+    from nas.ledger import Ledger
     from nas.ledger.summary import summary
     from nas.report.progress import panel
 
@@ -92,6 +95,8 @@ def report(
 
     Example: `nas report family_yield -f md -o yield.md`, `nas report --html out.html`
     """
+    from nas.ledger import Ledger
+
     form = form_of(form, as_json)
     consent.ask_about_analyses()
     if html is not None or figures is not None:
@@ -141,7 +146,7 @@ def _question(name: str) -> str:
         return str(error)
 
 
-def _write_page(path: Path, ledger: Ledger, campaign: str | None) -> None:
+def _write_page(path: Path, ledger: "Ledger", campaign: str | None) -> None:
     from nas.report.stats_process import StatsProcess
 
     with (
@@ -188,6 +193,7 @@ def show(
 
     Example: `nas show 12`
     """
+    from nas.ledger import Ledger
     from nas.report.show import details, shown
 
     chosen = form_of(form, as_json)
@@ -217,6 +223,7 @@ def export(
     Example: `nas export 12 -o best/`
     """
     from nas.export.model import export as write
+    from nas.ledger import Ledger
     from nas.ledger.lookup import find
 
     chosen = form_of(form, as_json)

@@ -12,7 +12,6 @@ from nas.cli.chosen import campaign_named
 from nas.cli.console import echo
 from nas.cli.output import form_of, print_facts
 from nas.cli.working import working
-from nas.ledger import Ledger
 
 
 def dashboard(
@@ -28,6 +27,7 @@ def dashboard(
 
     Example: `nas dashboard --port 8765`
     """
+    from nas.ledger import Ledger
     from nas.report.dashboard import Dashboard
 
     consent.ask_about_analyses()
@@ -59,6 +59,7 @@ def export_study(
     Example: `nas export-study -o study.db`
     """
     from nas.export.study import export_study as write
+    from nas.ledger import Ledger
 
     chosen = form_of(form, as_json)
     ledger = Ledger(db)

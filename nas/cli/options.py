@@ -9,7 +9,6 @@ import typer
 
 from nas.cli import complete
 from nas.cli.output import Form
-from nas.ledger.output_paths import check_output
 from nas.registry import EXECUTORS, TRACKERS, Registry
 
 
@@ -34,6 +33,8 @@ def within(low: int, high: int | None = None) -> Callable[[int | None], int | No
 
 def writable(path: Path | None) -> Path | None:
     """Of an option: refuses what may not be written over before anything is worked out for it."""
+    from nas.ledger.output_paths import check_output
+
     if path is not None:
         check_output(path)
     return path

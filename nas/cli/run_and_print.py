@@ -9,8 +9,6 @@ from nas.cli.consent import tell_of_analyses
 from nas.cli.console import console, echo, put
 from nas.cli.output import Form
 from nas.cli.volume import quiet, verbose
-from nas.ledger import Ledger
-from nas.ledger.summary import Summary, summary
 from nas.report.terminal import Terminal
 from nas.schema import CampaignConfig, Role, Status, format_duration
 from nas.schema.stop import Stop, StopReason
@@ -18,6 +16,8 @@ from nas.schema.visible import visible
 
 if TYPE_CHECKING:
     from nas.campaign.run import RunResult
+    from nas.ledger import Ledger
+    from nas.ledger.summary import Summary
 
 CONFIRMED = [
     *("number", "key", "families", "val_acc", "confirm_val_acc", "confirm_sd", "confirm_n"),
@@ -28,7 +28,7 @@ INTERRUPTED = 130
 
 
 def work(
-    ledger: Ledger,
+    ledger: "Ledger",
     name: str,
     config: CampaignConfig,
     *,
@@ -42,6 +42,7 @@ def work(
     """
     from nas.campaign.confirm import confirm as confirm_leaders
     from nas.campaign.run import Callbacks, run
+    from nas.ledger.summary import summary
     from nas.report.progress import Display
 
     aside = console if form == "table" else Terminal(stderr=True)
@@ -94,7 +95,9 @@ def exit_code(stop: KeyboardInterrupt) -> int:
     return STOPPED if isinstance(stop, Stopped) else INTERRUPTED
 
 
-def _verdict(ledger: Ledger, name: str, ended: "RunResult", s: Summary, *, confirmed: bool) -> str:
+def _verdict(
+    ledger: "Ledger", name: str, ended: "RunResult", s: "Summary", *, confirmed: bool
+) -> str:
     """How it ended, and what one would type next."""
     parts = [
         f"{n} {outcome}"
@@ -136,7 +139,7 @@ def _as_option(seconds: float) -> str:
     return f"{whole // size}{unit}"
 
 
-def _tables(ledger: Ledger, name: str, form: Form = "table", *, confirmed: bool) -> None:
+def _tables(ledger: "Ledger", name: str, form: Form = "table", *, confirmed: bool) -> None:
     from nas.report import format_audit, render
     from nas.results import audit_result, question, table
 

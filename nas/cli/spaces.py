@@ -14,7 +14,6 @@ from nas.cli.output import form_of, print_records
 from nas.cli.profiles import member_profiles
 from nas.cli.working import working
 from nas.files import check_folder, make_folder
-from nas.ledger.output_paths import check_output
 from nas.report.cells import MISSING, cell
 from nas.schema import MemberProfile, ProblemError, UsageError
 from nas.schema.size import parse_size
@@ -199,6 +198,7 @@ def get(
     Example: `nas data get cifar10`
     """
     from nas.data import download
+    from nas.ledger.output_paths import check_output
 
     check_output(data_root)
     download(name, data_root)
@@ -224,6 +224,7 @@ def new(
 
 def write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
     from nas.campaign.new_space import new_space
+    from nas.ledger.output_paths import check_output
     from nas.space import dump
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
