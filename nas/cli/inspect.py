@@ -159,7 +159,7 @@ def _write_page(path: Path, ledger: "Ledger", campaign: str | None) -> None:
     echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser, offline")
 
 
-def _write_figures(folder: Path, ledger: Ledger, campaign: str | None) -> None:
+def _write_figures(folder: Path, ledger: "Ledger", campaign: str | None) -> None:
     from nas.report.figures import figures
     from nas.report.page import page_data
 
