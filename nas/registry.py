@@ -7,6 +7,7 @@ Modules whose names begin with `_` are helpers, and `base` holds the contract.
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, metadata
 from inspect import isfunction
 from pathlib import Path
 from pkgutil import iter_modules
@@ -92,7 +93,7 @@ class Registry:
             raise ProblemError(
                 f"the {self.kind} {name} needs the package {missing}, which is not installed",
                 where=self.option,
-                fix=f"type: pip install {missing}",
+                fix=f"type: {_install(name, missing)}",
             ) from error
 
     def _only(self, found: list[T], module: ModuleType, what: str) -> T:
@@ -103,6 +104,15 @@ class Registry:
                 fix="see docs/extending.md",
             )
         return found[0]
+
+
+def _install(name: str, package: str) -> str:
+    """What installs a package: as an extra of nas, if one is named like the thing."""
+    try:
+        extras = metadata("nas-moe").get_all("Provides-Extra") or []
+    except PackageNotFoundError:  # a bare checkout on sys.path
+        extras = []
+    return f"pip install 'nas-moe[{name}]'" if name in extras else f"pip install {package}"
 
 
 def _defined(module: ModuleType) -> list[object]:

@@ -233,7 +233,8 @@ def test_an_unknown_log_and_a_missing_package_are_problems(
         check_log("tensorbord")
     monkeypatch.delitem(sys.modules, "nas.campaign.trackers.mlflow", raising=False)
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    with pytest.raises(ProblemError, match=r"needs the package mlflow, .* pip install mlflow"):
+    needs = r"needs the package mlflow, .* pip install 'nas-moe\[mlflow\]'"
+    with pytest.raises(ProblemError, match=needs):
         check_log("mlflow")
 
 
