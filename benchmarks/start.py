@@ -145,16 +145,16 @@ def main() -> None:
     options.add_argument("--only", default="", help="names that begin so, as in help,first")
     options.add_argument("--nas", default=f"{sys.executable} -m nas.cli")
     options.add_argument("--json", action="store_true")
-    asked = options.parse_args()
+    arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(asked.nas.split(), Path(folder))
-        wanted = tuple(asked.only.split(","))
+        bench = Bench(arguments.nas.split(), Path(folder))
+        wanted = tuple(arguments.only.split(","))
         names = [name for name in measures(bench) if name.startswith(wanted)]
         found: list[dict[str, float]] = []
-        for taken in rounds(bench, names, asked.runs):
+        for taken in rounds(bench, names, arguments.runs):
             found.append(taken)
             print(json.dumps(taken), file=sys.stderr)
-    if asked.json:
+    if arguments.json:
         print(json.dumps(found))
         return
     for name in found[0]:

@@ -140,7 +140,8 @@ def run(
     for another signal, where someone stops it before a trial could begin.
     """
     # Also between the two: nobody is ended half-way by a signal.
-    with stops_raise(), Sandbox() as sandbox:
+    sandbox = Sandbox()
+    with stops_raise(), always(sandbox.close):
         driver = _set_up(ledger, name, config, callbacks, only, sandbox)
         executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
         clear_leftovers(ledger.files)

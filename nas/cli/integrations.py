@@ -33,7 +33,8 @@ def dashboard(
     consent.ask_about_analyses()
 
     ledger = Ledger(db)
-    name = campaign_named(ledger, campaign)
+    some = campaign is not None or ledger.campaign_names()  # without any, it waits for the first
+    name = campaign_named(ledger, campaign) if some else None
     with suppress(KeyboardInterrupt), Dashboard(ledger, name, port) as server:
         with suppress(AttributeError, OSError):  # where there is such a thing
             os.nice(10)  # training goes first

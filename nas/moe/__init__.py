@@ -10,7 +10,7 @@ from typing import cast
 from nas.moe.routing import Loss, Metric, Routing
 from nas.registry import LOSSES, METRICS
 
-__all__ = ["Loss", "Metric", "Routing", "loss", "metrics"]
+__all__ = ["Loss", "Metric", "Routing", "all_metrics", "loss"]
 
 
 def loss(name: str) -> Loss:
@@ -23,6 +23,6 @@ def _metric(name: str) -> Metric:
     return cast(Metric, METRICS.function(name))
 
 
-def metrics() -> dict[str, Metric]:
+def all_metrics() -> dict[str, Metric]:
     """Every metric by its name, in the names' order."""
     return {name: _metric(name) for name in METRICS.names()}

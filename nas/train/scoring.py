@@ -14,7 +14,7 @@ from torch.nn import functional
 from nas.compute import Compute
 from nas.data.batches import Split
 from nas.faults import NonFiniteLossError
-from nas.moe import metrics
+from nas.moe import all_metrics
 from nas.train.auxiliary import routing_of
 from nas.train.mixture import as_mixture
 
@@ -72,7 +72,7 @@ def score(
         raise NonFiniteLossError("the gate's weights are not finite in evaluation")
     if not gate:
         return Score(loss=loss, acc=acc)
-    names = tuple(metrics())
+    names = tuple(all_metrics())
     uniform, oracle, *each = gate
     values, each = each[: len(names)], each[len(names) :]
     experts = len(each) // 2
@@ -102,7 +102,7 @@ def _sums(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
         *_plain(out.logits, labels),
         uniform.sum().double(),
         right.any(dim=1).sum().double(),
-        *(metric(routing).sum().double() for metric in metrics().values()),
+        *(metric(routing).sum().double() for metric in all_metrics().values()),
     ]
     return torch.cat(
         [torch.stack(sums), out.weights.sum(dim=0).double(), right.sum(dim=0).double()]

@@ -213,11 +213,13 @@ def test_a_trial_whose_lease_was_lost_is_stopped_at_its_epoch(bench: Make) -> No
     assert campaign.outcomes() == [(0, "ok")]
 
 
-def test_a_trial_knows_where_its_validation_decides(bench: Make) -> None:
-    for scheduler, expected in (("asha", (1, 3)), ("fifo", ())):
-        campaign = bench(trials=1, scheduler=scheduler, space=small_space(epochs=5))
-        campaign.run(ok)
-        assert campaign.trials[-1].rungs == expected
+@pytest.mark.parametrize(("scheduler", "rungs"), [("asha", (1, 3)), ("fifo", ())])
+def test_a_trial_knows_where_its_validation_decides(
+    scheduler: str, rungs: tuple[int, ...], bench: Make
+) -> None:
+    campaign = bench(trials=1, scheduler=scheduler, space=small_space(epochs=5))
+    campaign.run(ok)
+    assert campaign.trials[-1].rungs == rungs
 
 
 def test_a_rung_stays_decided_when_a_trial_is_resumed(bench: Make) -> None:

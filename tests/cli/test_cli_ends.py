@@ -80,6 +80,7 @@ class Interrupts:
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupts())
 from nas.cli.__main__ import main
+sys.argv = ["nas", "status"]
 main()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

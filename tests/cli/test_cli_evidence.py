@@ -66,7 +66,6 @@ def test_a_report_that_advises_nothing_is_not_taken_up(lopsided: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["plan", "tiny"], 2, "--trials and --budget"),
-        (["plan", "tiny", "--budget", "1d"], 2, "--like"),
         (["plan", "tiny", "--budget", "1d", "--like", "x"], 2, "runs.db"),
         (["plan", "tinny", "--trials", "5"], 2, "did you mean tiny"),
         (["search", "--prefer", "resnett", "--dry-run"], 2, "did you mean resnet"),

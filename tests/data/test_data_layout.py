@@ -339,5 +339,5 @@ class TestFiles:
         assert nas.data.num_classes(f"classes:{tmp_path}", tmp_path) == 2
 
     def test_a_prefix_without_a_path(self) -> None:
-        with pytest.raises(ProblemError, match="classes: lacks a path — write classes:PATH"):
+        with pytest.raises(ProblemError, match="classes: names no path — write classes:PATH"):
             nas.data.check("classes:", Path("unused"))

@@ -27,8 +27,11 @@ def test_a_child_answers_for_its_device() -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("import os, sys; print('one\\ntwo', file=sys.stderr); os._exit(3)", "ended with 3: two"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended with -11"),
+        (
+            "import os, sys; print('one\\ntwo', file=sys.stderr); os._exit(3)",
+            "ended with exit code 3: two",
+        ),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended with exit code -11"),
         ("import time; time.sleep(60)", "did not answer"),
     ],
 )

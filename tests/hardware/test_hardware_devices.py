@@ -168,7 +168,7 @@ def test_executors_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         made = make_executor(name, workers=3, gpus=2)
         assert (made.workers, made.gpus) == (3, 2)
         assert made.evaluate == "nas.worker.evaluate:evaluate"
-    with pytest.raises(ProblemError, match=r"there is no executor 'locl' — did you mean local\?"):
+    with pytest.raises(ProblemError, match=r"no executor is called 'locl' — did you mean local\?"):
         make_executor("locl")
     with pytest.raises(ValueError, match="workers must be at least 1"):
         make_executor("local", workers=0)

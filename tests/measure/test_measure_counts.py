@@ -64,7 +64,7 @@ def test_an_accident_is_not_kept(counted: list[str], monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("package", ["timm", "torch"])
-def test_another_version_is_asked_anew(
+def test_another_version_is_counted_anew(
     counted: list[str], monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     meta_cost(SOUND, 32)

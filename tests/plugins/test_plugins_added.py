@@ -21,7 +21,7 @@ from nas.campaign.tracking import make_recorder
 from nas.data.batches import Data
 from nas.execute import make_executor
 from nas.measure.figures import figures
-from nas.moe import Routing, loss, metrics
+from nas.moe import Routing, all_metrics, loss
 from nas.registry import LOSSES
 from nas.schema import Epoch, Recipe, Status, Task, UsageError
 from nas.train import load_model, procedure
@@ -182,7 +182,7 @@ def test_a_metric_is_computed_at_every_evaluation(add: Add, few: Data, tmp_path:
 
 def test_every_metric_gives_one_finite_figure_an_image() -> None:
     probs = torch.randn(7, 4, generator=torch.Generator().manual_seed(0)).softmax(1)
-    for metric in metrics().values():
+    for metric in all_metrics().values():
         values = metric(Routing(probs, probs))
         assert values.shape == (7,)
         assert values.isfinite().all()

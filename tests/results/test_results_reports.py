@@ -249,7 +249,7 @@ def test_the_note_says_what_intervals_do_not_know(maker: Maker) -> None:
     maker.failed("ant_s", "cat_s", status=Status.INVALID)
     maker.store.event("benched", family="dog", after=6, drawn=2)
     note = nas.table("family_yield", maker.ledger).attrs["note"]
-    assert "1 candidates did not" in note
+    assert "that fit the device: 1 did not" in note
     assert "families were benched for failing" in note
 
 

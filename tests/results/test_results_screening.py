@@ -88,14 +88,14 @@ def test_the_correction_learns_what_the_screen_missed(tmp_path: Path) -> None:
 def test_few_candidates_give_what_can_be_reported(tmp_path: Path) -> None:
     table = nas.table("screening", planted(tmp_path, noise=0.0, trained=3).ledger)
     assert table.empty
-    assert "needs 5 controls trained to their end, and there are none;" in table.attrs["empty"]
+    assert "needs 5 controls trained to the end, and there are none;" in table.attrs["empty"]
     assert "3 chosen by uniform and 0 controls" in table.attrs["note"]
 
 
 def test_a_report_of_too_few_controls_is_a_sentence(tmp_path: Path) -> None:
     ledger = planted(tmp_path, noise=0.0, trained=10).ledger
     ledger.close()
-    why = "needs 5 controls trained to their end, and there are 4; `nas search --from-screen 5` or"
+    why = "needs 5 controls trained to the end, and there are 4; `nas search --from-screen 5` or"
     for form in ("table", "md"):
         messages = inside("report", "screening", "-f", form, cwd=tmp_path).stdout
         words = " ".join(messages.replace("\\", "").split())

@@ -102,7 +102,7 @@ WRONG = {
     "a member twice": (
         "resnet10t",
         "test_vit",
-        "8: test_vit stands in resnet and in vit — remove one of the two",
+        "8: test_vit appears in resnet and in vit — remove one of the two",
     ),
     "a value twice": ("top1", "soft", "10: a value appears twice — remove one of the two"),
     "a key twice": (

@@ -205,7 +205,7 @@ def test_a_bias_is_seen_where_it_looks_seldom() -> None:
     fair = some_draws("stratified", where, 0, 20)
     audit = Audit(where)
     audit.add(map(Draw, fair))
-    assert audit.verdict.why.startswith("after 18 draws")  # ten, then 2, 3 and 3; 4 are due at 22
+    assert audit.verdict.why.startswith("18 draws so far")  # ten, then 2, 3 and 3; 4 are due at 22
     audit.add(Draw(assignment("01")) for _ in range(60))
     flagged_at = audit.verdict.flagged_at
     assert flagged_at is not None

@@ -266,7 +266,9 @@ def test_resume_keeps_the_log_or_changes_it(
     config = SearchConfig(trials=1, executor="local", log="tensorboard")
     ledger.create_campaign("c", load("tiny"), config)
     requests: list[CampaignConfig] = []
-    monkeypatch.setattr(run_and_print, "work", lambda ledger, name, config: requests.append(config))
+    monkeypatch.setattr(
+        run_and_print, "work", lambda ledger, name, config, **_: requests.append(config)
+    )
     where = ["--db", str(tmp_path / "runs.db")]
     done = CliRunner().invoke(app, ["resume", *where, *given], catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -20,7 +20,7 @@ from nas.measure import Overhead
 from nas.processes import Sandbox
 from nas.render import CandidateError, runs_unasked
 from nas.results import passed_over, table, tables
-from nas.sample import UniformSampler
+from nas.sample.samplers.uniform import UniformSampler
 from nas.schema import Choice, ExpertAxis, Member, ProblemError, Recipe, SearchConfig, Space, Task
 
 RUN = '__import__("pathlib").Path("PWNED").touch()\n'

@@ -66,7 +66,7 @@ def ran(here: Path) -> bool:
 def test_a_name_of_nas_s_asks_for_no_code_of_a_folder(here: Path, typed: tuple[str, ...]) -> None:
     done = inside("search", *typed, *BRIEF, "1", cwd=here)
     assert done.returncode == 1
-    assert f"tiny: {here}/search_spaces/tiny.yaml is read, which stands in place" in done.stderr
+    assert f"tiny: {here}/search_spaces/tiny.yaml is read, in place of nas's own" in done.stderr
     assert "`nas trust templates/mine.py.j2 templates/_layers.py.j2` lets it" in done.stderr
     assert not ran(here)
     assert not (here / "runs.db").exists()

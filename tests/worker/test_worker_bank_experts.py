@@ -216,7 +216,7 @@ class TestBadInput:
         trial = warm(make_trial, bank, "frozen", hold_out=0.5)
         _, outcome = finish(trial)
         assert (outcome.status, outcome.stage) == (Status.CRASH, "data")
-        assert "was asked about other images" in outcome.message
+        assert "are for other images" in outcome.message
 
     def test_trained_experts_need_a_bank(self, make_trial: Any) -> None:
         _, outcome = finish(make_trial(PAIR, families=FAMILIES, choices={"start": "frozen"}))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ledger_maker import Maker
 from train_samples import SINGLE
 
 from nas import debugging
@@ -63,9 +64,7 @@ def test_a_command_s_own_errors_too(
     monkeypatch.setattr(debugging, "let_through", False)  # put back at the end
     monkeypatch.setattr("nas.ledger.summary.summary", fails)
     monkeypatch.setattr("sys.argv", ["nas", "--debug", "status", "--db", "runs.db"])
-    from nas.ledger import Ledger
-
-    Ledger("runs.db", read_only=False).close()
+    Maker("runs.db").ledger.close()
     with pytest.raises(ZeroDivisionError):
         entry._run()
     monkeypatch.setattr("sys.argv", ["nas", "status", "--db", "runs.db"])
