@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from ledger_maker import Maker
+from real_nas import none_opened
 from train_samples import SINGLE
 
 from nas import debugging
@@ -68,7 +69,7 @@ def test_a_command_s_own_errors_too(
     with pytest.raises(ZeroDivisionError):
         entry._run()
     monkeypatch.setattr("sys.argv", ["nas", "status", "--db", "runs.db"])
-    with pytest.raises(SystemExit) as stopped:
+    with none_opened(), pytest.raises(SystemExit) as stopped:
         entry._run()
     assert stopped.value.code == 1
     assert "ZeroDivisionError: a mistake in nas" in capsys.readouterr().err
