@@ -52,7 +52,7 @@ def bank(
         typer.Option(
             "--tuned",
             help="Then train each on, alone, as finetuned candidates are: `nas screen --tuned`"
-            " foretells those better.",
+            " predicts those better.",
         ),
     ] = False,
     max_size: Annotated[

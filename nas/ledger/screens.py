@@ -22,7 +22,7 @@ SCORES = tuple(
 )
 """Columns with scores."""
 PREDICTORS = tuple(name for name in SCORES if not name.endswith("_test"))
-"""Those that may foretell what training gives."""
+"""Those that may predict the accuracy after training: test scores are not among them."""
 FITTED = tuple(name for name in SCORES if name.split("_")[0] in ("probe", "static", "gate"))
 """Those that are fitted: of a screen's best, and of what a campaign drew of the others."""
 CORRECTED = "corrected"

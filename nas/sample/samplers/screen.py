@@ -13,8 +13,8 @@ from nas.schema import ExpertChoice, Phase, Record, Space
 class TopKWithControls(TwoArmSampler):
     """Draws chosen mixtures, best first, in turn with stratified draws from all others.
 
-    So both arms grow alike, and what the screen foretold can be held against what came. Once one
-    arm has nothing left only the other goes on; other settings of chosen mixtures are never drawn.
+    So both arms grow alike, and the screen's predictions can be compared with the results. Once one
+    arm is exhausted, only the other goes on. Other settings of chosen mixtures are never drawn.
     """
 
     selection_bias: ClassVar[str] = "what the screen scored best"
