@@ -90,7 +90,7 @@ def _root(
         typer.Option(
             "--debug",
             callback=_debug,
-            help="Let exceptions through, with `--executor inline` those of trials too.",
+            help="Raise exceptions uncaught; with `--executor inline`, those of trials too.",
         ),
     ] = False,
 ) -> None:

@@ -10,18 +10,18 @@ from nas.cli.output import form_of, print_facts
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="A new file for the copy.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    file: Annotated[Path, typer.Argument(help="New file for the copy.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     form: options.Format = "table",
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Copy a ledger into one file, complete and consistent, also of a running campaign.
+    """Copy a ledger into one consistent file, even while a campaign runs.
 
-    `cp` may miss what SQLite keeps in a file beside it. Checkpoints, weights and the expert bank
-    are in the folder beside the ledger, and are not copied: copy that folder too. To go back, end
-    what uses the ledger, remove what ends in -wal and -shm beside it, which SQLite would write over
-    the copy, and put the copy in the ledger's place.
+    Plain `cp` may miss recent rows, which SQLite keeps in a second file. Checkpoints, weights and
+    the expert bank are not copied: they are in the folder next to the ledger; copy that too. To
+    restore, end every process that uses the ledger, delete its -wal and -shm files, which SQLite
+    would otherwise apply to the copy, and put the copy in the ledger's place.
 
     Example: `nas backup runs-monday.db`
     """

@@ -36,7 +36,7 @@ def bank(
     scheduler: Annotated[
         str,
         typer.Option(
-            help="fifo, or asha: stop poor experts early; the bank goes without them.",
+            help="fifo, or asha, which stops poor experts early and leaves them out.",
             autocompletion=complete.words("fifo", "asha"),
         ),
     ] = "fifo",
@@ -51,25 +51,25 @@ def bank(
         bool,
         typer.Option(
             "--tuned",
-            help="Then train each on, alone, as finetuned candidates are: `nas screen --tuned`"
-            " predicts those better.",
+            help="Also train each expert further, alone, at the fine-tuning rate: `nas screen"
+            " --tuned` predicts finetuned candidates better.",
         ),
     ] = False,
     max_size: Annotated[
-        str, typer.Option(help="The most the bank may take on the disk, as in 500M or 20G.")
+        str, typer.Option(help="Largest size of the bank on disk, as in 500M or 20G.")
     ] = "20G",
     publish: Annotated[
         Path | None,
         typer.Option(help="Write the bank as a tabular benchmark into this new or empty folder."),
     ] = None,
     licence: Annotated[
-        str | None, typer.Option(help="With --publish: what others may do with it. [CC BY 4.0]")
+        str | None, typer.Option(help="With --publish: the benchmark's licence. [CC BY 4.0]")
     ] = None,
     check: Annotated[
         bool,
         typer.Option(
             "--check",
-            help="Compare the checksums of all its files first; what is damaged is trained again.",
+            help="First verify the checksums of all files; damaged experts are trained again.",
         ),
     ] = False,
     time_limit: options.TimeLimit = None,
@@ -79,10 +79,10 @@ def bank(
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Train each member of a space once; keep its weights and all it predicts.
+    """Train each member of a space once; keep its weights and predictions.
 
-    Quartets are then scored from what their experts said (`nas screen`), without training any.
-    What the bank has already is not trained again.
+    `nas screen` then scores mixtures from these predictions, without training any. Experts that are
+    in the bank already are not trained again.
 
     Example: `nas bank moe4 --dataset cifar10 --gpus 1`
     """

@@ -18,7 +18,7 @@ Name = Annotated[str, typer.Argument(help="A campaign.", autocompletion=complete
 def list_campaigns(
     form: options.Format = "table", as_json: options.Json = False, db: options.Db = "runs.db"
 ) -> None:
-    """List the campaigns of a ledger, the latest first: state, best, age, size on disk.
+    """List the campaigns of a ledger, latest first: state, best accuracy, age, size on disk.
 
     Example: `nas list`
     """
@@ -57,14 +57,14 @@ def _age(seconds: float) -> str:
 
 def rm(
     names: Annotated[
-        list[str], typer.Argument(help="Campaigns.", autocompletion=complete.campaigns)
+        list[str], typer.Argument(help="Names of campaigns.", autocompletion=complete.campaigns)
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     db: options.Db = "runs.db",
 ) -> None:
     """Remove campaigns: their rows in the ledger, and their checkpoints and weights.
 
-    Asks first. A campaign that runs is refused. What another campaign needs stays.
+    Asks first. Refuses a running campaign. Keeps what another campaign needs.
 
     Example: `nas rm tiny-digits`
     """
@@ -90,8 +90,8 @@ def _size(size: float) -> str:
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="A campaign.", autocompletion=complete.campaigns)],
-    b: Annotated[str, typer.Argument(help="Another.", autocompletion=complete.campaigns)],
+    a: Annotated[str, typer.Argument(help="First campaign.", autocompletion=complete.campaigns)],
+    b: Annotated[str, typer.Argument(help="Second campaign.", autocompletion=complete.campaigns)],
     form: options.Format = "table",
     as_json: options.Json = False,
     output: options.Output = None,
@@ -99,9 +99,9 @@ def compare(
 ) -> None:
     """Compare two campaigns: mean accuracies, their difference, and its 95 % interval.
 
-    `pairs` are candidates with the same members, settings and replicate, where data and split
-    agree: the sharpest comparison, for what they share drops out. `all` are all that learned;
-    `best` is the best of each.
+    The row `pairs` compares candidates with the same members, settings and replicate, if data and
+    split agree; it is the most precise, since what a pair shares cancels. `all` compares all
+    candidates that learned, `best` the best of each campaign.
 
     Example: `nas compare tiny-digits tiny-digits-2`
     """

@@ -22,16 +22,16 @@ def trust(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files, or folders of them; without any, those that need it are listed."
+            help="Files or folders. Without any, the files that need consent are listed."
         ),
     ] = None,
     form: options.Format = "table",
     as_json: options.Json = False,
 ) -> None:
-    """Let templates of this folder run, and analyses in place of nas's own of the same name.
+    """Allow templates of this folder to run, and analyses to replace nas's own of the same name.
 
-    A template of a name of its own needs it only where no space was typed that names it. What is
-    consented to is what is in a file now: one that changes needs it again.
+    A template with a name of its own needs this only if you did not type the space that names it.
+    Consent is to a file's present content: a changed file needs it again.
 
     Example: `nas trust templates analysis/leaderboard.py`
     """

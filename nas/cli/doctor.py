@@ -15,14 +15,15 @@ from nas.schema import ProblemError, UsageError
 def doctor(
     context: typer.Context,
     migrate: Annotated[
-        bool, typer.Option("--migrate", help="Bring an older ledger up to date first.")
+        bool, typer.Option("--migrate", help="First upgrade a ledger of an older version.")
     ] = False,
     form: options.Format = "table",
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Say what is installed, whether each device computes, and whether the ledger is sound: every
-    row of it is looked at, and what is wrong with one is listed.
+    """Check the installation, every device and every row of the ledger.
+
+    A device is checked by a small computation. Each bad row is listed with what is wrong.
 
     Example: `nas doctor --db runs.db`
     """

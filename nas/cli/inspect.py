@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Candidate = Annotated[
     list[str],
-    typer.Argument(help="12, control 3, a key or the beginning of one; or CAMPAIGN/12."),
+    typer.Argument(help="A candidate: 12, `control 3`, CAMPAIGN/12, or a key or its beginning."),
 ]
 
 
@@ -30,7 +30,7 @@ def status(
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Say how a campaign is doing: budget, running trials, best so far, failures.
+    """Show how a campaign is doing: budget, running trials, best so far, failures.
 
     Example: `nas status --watch`
     """
@@ -57,7 +57,7 @@ def report(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="A table; without one, those there are are listed.",
+            help="A table's name. Without one, the tables are listed.",
             autocompletion=complete.reports,
         ),
     ] = None,
@@ -70,7 +70,7 @@ def report(
         typer.Option(
             "--html",
             callback=options.writable,
-            help="Write everything as one interactive page, for any browser.",
+            help="Write all tables as one interactive page for a browser.",
         ),
     ] = None,
     figures: Annotated[
@@ -84,14 +84,14 @@ def report(
         typer.Option(
             min=1,
             max=2**31 - 1,
-            help="A screen's number, for tables of screens; else the campaign's or the last.",
+            help="Number of a screen, for tables of screens. [the campaign's, or the latest]",
         ),
     ] = None,
     db: options.Db = "runs.db",
 ) -> None:
-    """Answer one question about a campaign from its ledger, or all of them on a page.
+    """Print one table about a campaign, or write all of them as one page.
 
-    In CSV an apostrophe stands before a text that a spreadsheet would take for a formula.
+    In CSV, text that a spreadsheet would read as a formula begins with an apostrophe.
 
     Example: `nas report family_yield -f md -o yield.md`, `nas report --html out.html`
     """
@@ -184,7 +184,7 @@ def _write_figures(folder: Path, ledger: "Ledger", campaign: str | None) -> None
 def show(
     candidate: Candidate,
     campaign: options.Campaign = None,
-    code: Annotated[bool, typer.Option("--code", help="Print the rendered file alone.")] = False,
+    code: Annotated[bool, typer.Option("--code", help="Print only the rendered code.")] = False,
     form: options.Format = "table",
     as_json: options.Json = False,
     db: options.Db = "runs.db",
@@ -211,14 +211,14 @@ def show(
 
 def export(
     candidate: Candidate,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A folder to write to.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
     campaign: options.Campaign = None,
     code_only: Annotated[bool, typer.Option("--code-only", help="Leave the weights out.")] = False,
     form: options.Format = "table",
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Write a finished candidate as files that need torch and timm alone.
+    """Export a finished candidate: code, preprocessing, weights and a model card.
 
     Example: `nas export 12 -o best/`
     """

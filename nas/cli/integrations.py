@@ -17,13 +17,13 @@ from nas.cli.working import working
 def dashboard(
     campaign: options.Campaign = None,
     port: Annotated[
-        int, typer.Option("--port", "-p", min=0, max=65535, help="0 for any that is free.")
+        int, typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 takes a free one.")
     ] = 8765,
     db: options.Db = "runs.db",
 ) -> None:
-    """Show the report of a running campaign in a browser, refreshing itself, until Ctrl-C.
+    """Serve a campaign's report as a web page that refreshes itself; Ctrl-C ends it.
 
-    Only this machine can open it. From another: `ssh -L 8765:localhost:8765 HOST`.
+    Only this machine can open it. To open it from another: `ssh -L 8765:localhost:8765 HOST`.
 
     Example: `nas dashboard --port 8765`
     """
@@ -45,11 +45,13 @@ def dashboard(
 def export_study(
     output: Annotated[
         str,
-        typer.Option("--output", "-o", help="A file, new or of Optuna's, or its sqlite:/// URL."),
+        typer.Option(
+            "--output", "-o", help="Optuna's SQLite file, new or existing, or its sqlite:/// URL."
+        ),
     ],
     campaign: options.Campaign = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a study of the campaign's name.")
+        bool, typer.Option("--overwrite", help="Replace an existing study of this name.")
     ] = False,
     form: options.Format = "table",
     as_json: options.Json = False,

@@ -74,7 +74,7 @@ DRY = "Dry run"
 SpaceName = Annotated[
     str | None,
     typer.Argument(
-        help="A space's name or a YAML file. [tiny; moe4 with --gpus]",
+        help="Space: a name or YAML file. [tiny; moe4 with --gpus]",
         autocompletion=complete.spaces,
     ),
 ]
@@ -84,7 +84,7 @@ Dataset = Annotated[
         "--dataset",
         "-d",
         metavar="NAME",
-        help="`nas data` lists them. [digits; cifar10 with --gpus]",
+        help="Data set; `nas data` lists them. [digits; cifar10 with --gpus]",
         autocompletion=complete.datasets,
         rich_help_panel=DATA,
     ),
@@ -92,13 +92,19 @@ Dataset = Annotated[
 Epochs = Annotated[
     int | None,
     typer.Option(
-        metavar="N", callback=within(1), help="Per candidate. [the space's]", rich_help_panel=TRAIN
+        metavar="N",
+        callback=within(1),
+        help="Training epochs. [the space's]",
+        rich_help_panel=TRAIN,
     ),
 ]
 BatchSize = Annotated[
     int | None,
     typer.Option(
-        metavar="N", callback=within(2), help="Images a step. [the space's]", rich_help_panel=TRAIN
+        metavar="N",
+        callback=within(2),
+        help="Images per step. [the space's]",
+        rich_help_panel=TRAIN,
     ),
 ]
 Lr = Annotated[
@@ -117,7 +123,7 @@ ImageSize = Annotated[
         "--image-size",
         metavar="N",
         callback=within(8, 2048),
-        help="Pixels a side. [the space's]",
+        help="Width and height in pixels. [the space's]",
         rich_help_panel=DATA,
     ),
 ]
@@ -126,14 +132,17 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Another, as in recipe.warmup=0.2.",
+        help="Set another: recipe.warmup=0.2",
         rich_help_panel=TRAIN,
     ),
 ]
 DataRoot = Annotated[
     Path,
     typer.Option(
-        metavar="PATH", show_default=False, help="Where data sets lie. [data]", rich_help_panel=DATA
+        metavar="PATH",
+        show_default=False,
+        help="Folder of the data sets. [data]",
+        rich_help_panel=DATA,
     ),
 ]
 SplitSeed = Annotated[
@@ -142,7 +151,7 @@ SplitSeed = Annotated[
         metavar="N",
         show_default=False,
         callback=within(0),
-        help="Fixes train, validation and test images. [0]",
+        help="Seed of the train/validation/test split. [0]",
         rich_help_panel=DATA,
     ),
 ]
@@ -151,7 +160,7 @@ HoldOut = Annotated[
     typer.Option(
         min=0.01,
         max=0.9,
-        help="Share of the training images that experts never see, to fit gates on.",
+        help="Share of the training images kept from the experts, to fit gates on.",
         rich_help_panel=DATA,
     ),
 ]
@@ -159,7 +168,7 @@ BankSeed = Annotated[
     int,
     typer.Option(
         min=0,
-        help="Number of the training seed: another is another bank.",
+        help="Training seed; each seed makes a bank of its own.",
         rich_help_panel=TRAIN,
     ),
 ]
@@ -169,13 +178,13 @@ MaybeHoldOut = Annotated[
         "--hold-out",
         min=0.01,
         max=0.9,
-        help="As of `nas bank`. [the bank's]",
+        help="As in `nas bank`. [the bank's]",
         rich_help_panel=DATA,
     ),
 ]
 MaybeBankSeed = Annotated[
     int | None,
-    typer.Option("--seed", min=0, help="As of `nas bank`. [the bank's]", rich_help_panel=TRAIN),
+    typer.Option("--seed", min=0, help="As in `nas bank`. [the bank's]", rich_help_panel=TRAIN),
 ]
 Db = Annotated[
     str,
@@ -185,7 +194,7 @@ Db = Annotated[
         show_envvar=False,
         metavar="LEDGER",
         show_default=False,
-        help="A file or PostgreSQL URL. [$NAS_DB or runs.db]",
+        help="Ledger file or PostgreSQL URL. [$NAS_DB or runs.db]",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -196,11 +205,11 @@ Format = Annotated[
         "-f",
         metavar="|".join(get_args(Form)),
         show_default=False,
-        help="How to print. [table]",
+        help="Output format. [table]",
         rich_help_panel=OUTPUT,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Short for -f json.", rich_help_panel=OUTPUT)]
+Json = Annotated[bool, typer.Option("--json", help="Same as -f json.", rich_help_panel=OUTPUT)]
 Campaign = Annotated[
     str | None,
     typer.Option(
@@ -221,7 +230,7 @@ Output = Annotated[
         "--output",
         "-o",
         callback=writable,
-        help="Write here instead of to the screen.",
+        help="Write to this file instead of the screen.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -231,7 +240,7 @@ Budget = Annotated[
         "--budget",
         "-b",
         metavar="TIME",
-        help="Working time: 90s, 30m, 12h, 28d. Downtime is free.",
+        help="Working time: 90s, 30m, 12h, 28d; downtime does not count.",
         rich_help_panel=RUN,
     ),
 ]
@@ -252,7 +261,7 @@ ExecutorName = Annotated[
         "--executor",
         "-e",
         metavar=choices(EXECUTORS),
-        help="inline is for debugging. [ray]",
+        help="What runs trials; inline is for debugging. [ray]",
         autocompletion=complete.registered(EXECUTORS),
         rich_help_panel=RUN,
     ),
@@ -264,7 +273,7 @@ Workers = Annotated[
         "-w",
         metavar="N",
         callback=within(1, 4096),
-        help="Trials at once. [one a core, 8 a GPU]",
+        help="Parallel trials. [1 a core; 8 a GPU]",
         rich_help_panel=RUN,
     ),
 ]
@@ -273,7 +282,7 @@ TimeLimit = Annotated[
     typer.Option(
         "--time-limit",
         metavar="TIME",
-        help="Longest time of an attempt, or none. [6h]",
+        help="Limit per attempt, or none. [6h]",
         rich_help_panel=RUN,
     ),
 ]
@@ -291,7 +300,7 @@ Log = Annotated[
     typer.Option(
         "--log",
         metavar=choices(TRACKERS, "none"),
-        help="Log there too.",
+        help="Also log to this tracker.",
         autocompletion=complete.registered(TRACKERS, "none"),
         rich_help_panel=OUTPUT,
     ),
@@ -300,21 +309,21 @@ Prefer = Annotated[
     str | None,
     typer.Option(
         metavar="A,B|none",
-        help="Families to draw twice as often: a new phase.",
+        help="Families to draw twice as often (new phase).",
         rich_help_panel=DRAW,
     ),
 ]
 Drop = Annotated[
     str | None,
     typer.Option(
-        metavar="A,B|none", help="Families not to draw: a new phase.", rich_help_panel=DRAW
+        metavar="A,B|none", help="Families not to draw (new phase).", rich_help_panel=DRAW
     ),
 ]
 Strict = Annotated[
     bool | None,
     typer.Option(
         "--strict-coverage/--lax-coverage",
-        help="Stop when the draw is biased. [lax]",
+        help="Stop if the draw is biased. [lax]",
         rich_help_panel=SWITCHES,
     ),
 ]
@@ -325,7 +334,7 @@ Gpus = Annotated[
         "-g",
         metavar="N",
         callback=within(0, 1024),
-        help="GPUs to use. [0]",
+        help="Number of GPUs. [0]",
         rich_help_panel=RUN,
     ),
 ]

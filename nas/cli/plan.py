@@ -23,7 +23,8 @@ def plan(
         int | None, typer.Option("--trials", "-n", min=1, max=10**9, help="Candidates to draw.")
     ] = None,
     budget: Annotated[
-        str | None, typer.Option("--budget", "-b", help="Instead: working time, as in 28d.")
+        str | None,
+        typer.Option("--budget", "-b", help="Working time instead of --trials, as in 28d."),
     ] = None,
     noise: Annotated[
         float | None,
@@ -31,13 +32,13 @@ def plan(
             min=0.0,
             max=100.0,
             callback=options.finite,
-            help="Standard deviation between equal candidates, in points.",
+            help="Standard deviation between equal candidates, in percentage points.",
         ),
     ] = None,
     like: Annotated[
         str | None,
         typer.Option(
-            help="A campaign, or `latest`, to take noise, failures and time from.",
+            help="Campaign to take noise, failure rate and time from, or `latest`.",
             autocompletion=complete.campaigns,
         ),
     ] = None,
@@ -49,10 +50,10 @@ def plan(
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Say which effects a campaign will be able to see: least ones found four times of five.
+    """Compute a campaign's power: the smallest effects that it finds with 80 % probability.
 
-    With --budget the time a candidate takes is that of --like, or, before there is a campaign, what
-    its members' profiles add up to: `nas families` takes them, and so does this where they lack.
+    With --budget, the time per candidate is that of --like or, before the first campaign, the sum
+    of its members' profiles (`nas families`). Missing profiles are measured first.
 
     Example: `nas plan moe4 --trials 1146 --noise 2`
     """

@@ -13,17 +13,17 @@ from nas.cli.working import working
 
 def replay(
     campaign: Annotated[
-        Literal["airnet"], typer.Argument(help="Which: the 28 days that never left AirNet.")
+        Literal["airnet"], typer.Argument(help="The published campaign.")
     ] = "airnet",
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The first seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="First seed.")] = 0,
     seeds: Annotated[
-        int, typer.Option(min=1, max=1000, help="Campaigns with nas: seconds each.")
+        int, typer.Option(min=1, max=1000, help="Number of campaigns with nas; each takes seconds.")
     ] = 3,
     form: options.Format = "table",
     as_json: options.Json = False,
     output: options.Output = None,
 ) -> None:
-    """Simulate a published campaign, and the same days with nas, side by side.
+    """Simulate a published campaign and, for comparison, the same 28 days with nas.
 
     Example: `nas replay airnet --seeds 5`
     """

@@ -23,24 +23,28 @@ def screen(
     top: Annotated[
         int,
         typer.Option(
-            min=1, max=10**8, help="Fit probes, weights and gates of so many of the best averages."
+            min=1,
+            max=10**8,
+            help="Fit probes, static weights and gates for this many mixtures, the best averages.",
         ),
     ] = 200,
     limit: Annotated[
         int,
         typer.Option(
-            min=1, max=10**8, help="Score so many mixtures at most, drawn uniformly beyond it."
+            min=1,
+            max=10**8,
+            help="Score at most this many mixtures; from a larger space, draw them uniformly.",
         ),
     ] = 200_000,
     max_params: Annotated[
-        str | None, typer.Option(help="The largest mixture, as in 20M: parameters of its experts.")
+        str | None, typer.Option(help="Most parameters of a mixture's experts, as in 20M.")
     ] = None,
     max_latency: Annotated[
         float | None,
         typer.Option(
             min=0,
             callback=options.finite,
-            help="The slowest mixture, in ms an image, experts added up.",
+            help="Largest latency of a mixture in ms per image, summed over its experts.",
         ),
     ] = None,
     epochs: options.Epochs = None,
@@ -59,10 +63,10 @@ def screen(
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Score every mixture of a space from what the bank's experts predict; train none.
+    """Score every mixture of a space from the predictions of the bank's experts; train none.
 
-    Takes the latest bank of these data that fits what is given: options that say how experts were
-    trained are those of `nas bank`.
+    Uses the latest bank of the data set that matches the options given. Options on how experts were
+    trained mean the same as in `nas bank`.
 
     Example: `nas screen moe4 --dataset cifar10`
     """

@@ -169,18 +169,17 @@ def resume(
     drop: options.Drop = None,
     from_report: Annotated[
         bool,
-        typer.Option(
-            arguments.FROM_REPORT, help="Drop and prefer as its own family_yield advises."
-        ),
+        typer.Option(arguments.FROM_REPORT, help="Follow the advice of this campaign's report."),
     ] = False,
     strict_coverage: options.Strict = None,
     form: options.Format = "table",
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Go on with a campaign, exactly as if it had not stopped.
+    """Continue a campaign exactly as if it had not stopped.
 
-    Options given here replace the campaign's own from now on; --budget is the new total.
+    Options given here replace the campaign's own from now on; --budget and --trials are new totals.
+    --prefer, --drop and --from-report start a new phase, whose draws the audit does not test.
 
     Example: `nas resume --budget 8m`
     """
@@ -221,8 +220,8 @@ def resume(
 
 
 def confirm(
-    top: Annotated[int, typer.Option(min=1, max=10**6, help="How many leaders.")] = 5,
-    seeds: Annotated[int, typer.Option(min=1, max=1000, help="New seeds for each.")] = 3,
+    top: Annotated[int, typer.Option(min=1, max=10**6, help="Number of candidates.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="New seeds per candidate.")] = 3,
     campaign: options.Campaign = None,
     executor: options.ExecutorName = None,
     workers: options.Workers = None,
@@ -232,7 +231,7 @@ def confirm(
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Retrain the leaders with new seeds: the maximum of a leaderboard is biased.
+    """Retrain the best candidates with new seeds: the top of a leaderboard is biased upwards.
 
     Example: `nas confirm --top 5 --seeds 3`
     """

@@ -49,7 +49,7 @@ class RunOptions:
             metavar="N",
             show_default=False,
             callback=options.within(0),
-            help="Tries after its worker's death. [3]",
+            help="Retries after a worker dies. [3]",
             rich_help_panel=options.RUN,
         ),
     ] = 3
@@ -77,7 +77,7 @@ class DrawOptions:
             metavar="N",
             show_default=False,
             callback=options.within(0),
-            help="Fixes what is drawn. [0]",
+            help="Seed of the draws. [0]",
             rich_help_panel=options.DRAW,
         ),
     ] = 0
@@ -86,7 +86,7 @@ class DrawOptions:
         typer.Option(
             metavar="K",
             callback=options.within(1, 10**8),
-            help="Train a screen's best K, and K controls.",
+            help="Train the best K of a screen and K controls.",
             rich_help_panel=options.DRAW,
         ),
     ] = None
@@ -96,8 +96,8 @@ class DrawOptions:
             metavar="SCORE",
             show_default=False,
             autocompletion=complete.screen_scores,
-            help="Best by probe, uniform, gate, static, oracle, best_member, a _loss, or corrected."
-            " [probe]",
+            help="Rank by probe, uniform, gate, static, oracle, best_member, SCORE_loss or"
+            " corrected. [probe]",
             rich_help_panel=options.DRAW,
         ),
     ] = "probe"
@@ -105,7 +105,7 @@ class DrawOptions:
         bool,
         typer.Option(
             show_default=False,
-            help="Train each member alone too. [controls]",
+            help="Also train each member alone. [controls]",
             rich_help_panel=options.SWITCHES,
         ),
     ] = True
@@ -116,7 +116,7 @@ class DrawOptions:
         typer.Option(
             arguments.FROM_REPORT,
             metavar="CAMPAIGN",
-            help="Drop and prefer as its family_yield advises.",
+            help="Follow the advice of this campaign's report.",
             autocompletion=complete.campaigns,
             rich_help_panel=options.DRAW,
         ),
@@ -148,7 +148,7 @@ class TrainOptions:
         typer.Option(
             metavar="scratch|bank|CAMPAIGN",
             show_default=False,
-            help="What experts begin as. [scratch]",
+            help="Initial weights of the experts. [scratch]",
             autocompletion=complete.words("scratch", "bank"),
             rich_help_panel=options.TRAIN,
         ),
@@ -186,19 +186,21 @@ class DryRunOptions:
         bool,
         typer.Option(
             "--dry-run",
-            help="Print what would be drawn; write to no ledger.",
+            help="Print what would be drawn; write no ledger.",
             rich_help_panel=options.DRY,
         ),
     ] = False
     render: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Write each candidate's file here.", rich_help_panel=options.DRY
+            metavar="FOLDER",
+            help="Write each candidate's code to this folder.",
+            rich_help_panel=options.DRY,
         ),
     ] = None
     audit: Annotated[
         bool,
         typer.Option(
-            "--audit", help="End with whether the draw is fair.", rich_help_panel=options.DRY
+            "--audit", help="Also test whether the draw is fair.", rich_help_panel=options.DRY
         ),
     ] = False

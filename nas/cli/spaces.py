@@ -99,11 +99,14 @@ def families(
         typer.Option(
             "--dataset",
             "-d",
-            help="Fixes the number of classes. [digits; cifar10 with --gpus]",
+            help="Data set; sets the number of classes. [digits; cifar10 with --gpus]",
             autocompletion=complete.datasets,
         ),
     ] = None,
-    gpus: Annotated[int, typer.Option(min=0, max=1024, help="Profile on a GPU.")] = 0,
+    gpus: Annotated[
+        int,
+        typer.Option(min=0, max=1024, help="Number of GPUs; profile on a GPU if there are any."),
+    ] = 0,
     data_root: options.DataRoot = Path("data"),
     form: options.Format = "table",
     as_json: options.Json = False,
@@ -111,8 +114,8 @@ def families(
 ) -> None:
     """Profile a space's members and show what each costs.
 
-    Every member is built and trained for one step in a process of its own; results are kept in the
-    ledger if there is one.
+    Every member is built and trained for one step in a process of its own. Results are stored in
+    the ledger if there is one.
 
     Example: `nas families moe4 --dataset cifar10`
     """
@@ -208,14 +211,31 @@ def get(
 def new(
     name: Annotated[str, typer.Argument(help="The space's name.")],
     image_size: Annotated[
-        int, typer.Option("--image-size", "--img-size", min=8, max=2048, help="Pixels a side.")
+        int,
+        typer.Option(
+            "--image-size",
+            "--img-size",
+            metavar="N",
+            min=8,
+            max=2048,
+            help="Width and height in pixels.",
+        ),
     ] = 64,
     max_params: Annotated[
-        str, typer.Option(help="The largest member's parameters, as in 500k.")
+        str, typer.Option(metavar="SIZE", help="Most parameters of a member, as in 500k.")
     ] = "12M",
-    gpus: Annotated[int, typer.Option("--gpus", "-g", min=0, max=1024, help="Probe on a GPU.")] = 0,
+    gpus: Annotated[
+        int,
+        typer.Option(
+            "--gpus",
+            "-g",
+            min=0,
+            max=1024,
+            help="Number of GPUs; profile on a GPU if there are any.",
+        ),
+    ] = 0,
 ) -> None:
-    """Write a new space, search_spaces/NAME.yaml, by probing timm's models.
+    """Write a new space, search_spaces/NAME.yaml, of all timm models that fit and can be trained.
 
     Example: `nas new mine --image-size 64 --max-params 12M`
     """

@@ -53,7 +53,7 @@ _OPTIONS = {
     "quiet": Annotated[
         bool,
         typer.Option(
-            "--quiet", "-q", callback=_choose(QUIET), help="Print answers and errors alone."
+            "--quiet", "-q", callback=_choose(QUIET), help="Print only results and errors."
         ),
     ],
 }
