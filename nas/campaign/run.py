@@ -35,6 +35,7 @@ from nas.execute import make_executor
 from nas.hardware import device_bytes, environment, settled_precision
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.datasets import keep_manifest
+from nas.ledger.drivers import at_work
 from nas.processes import Sandbox
 from nas.schema import CampaignConfig, MemberProfile, ProblemError, Role, Space, format_duration
 from nas.schema.stop import Stop, StopReason
@@ -141,7 +142,8 @@ def run(
     """
     # Also between the two: nobody is ended half-way by a signal.
     sandbox = Sandbox()
-    with stops_raise(), always(sandbox.close):
+    campaign = ledger.campaign(name).id
+    with stops_raise(), at_work(ledger, campaign, Owner.me()), always(sandbox.close):
         driver = _set_up(ledger, name, config, callbacks, only, sandbox)
         executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
         clear_leftovers(ledger.files)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from nas.contained import contained
 from nas.ledger import models as m
+from nas.ledger.drivers import drivers
 from nas.ledger.ledger import Ledger
 from nas.ledger.records import CampaignRecord, campaign_record
 from nas.ledger.summary import best_of, is_alive, leases_of
@@ -51,7 +52,7 @@ def _line(ledger: Ledger, session: Session, row: CampaignRecord) -> CampaignLine
         m.Candidate.campaign_id == row.id, m.Candidate.outcome.is_not(None)
     )
     best = best_of(session, row.id)
-    state = row.state
+    state = "running" if drivers(session, row.id) else row.state
     if state == "running" and not is_running(session, row):
         state = "interrupted"
     return CampaignLine(
@@ -71,7 +72,8 @@ def _line(ledger: Ledger, session: Session, row: CampaignRecord) -> CampaignLine
 def is_running(session: Session, row: CampaignRecord) -> bool:
     """Whether a driver works on it now, as far as the ledger says."""
     silent = None if row.heartbeat_at is None else max(0.0, time.time() - row.heartbeat_at)
-    return is_alive(silent, leases_of(session, row.id))
+    at_work = bool(drivers(session, row.id))
+    return at_work or is_alive(silent, leases_of(session, row.id))
 
 
 def folders_of(ledger: Ledger, session: Session, row: CampaignRecord) -> list[Path]:

@@ -47,9 +47,13 @@ class Owner:
     def __str__(self) -> str:
         return f"{self.host}/{self.pid}/{self.started}/{self.nonce}"
 
+    def is_here(self) -> bool:
+        """Whether it runs, or ran, on this host."""
+        return self.host == socket.gethostname()
+
     def surely_dead(self) -> bool:
         """True if it ran on this host and its process is gone; False if in doubt."""
-        if self.host != socket.gethostname():
+        if not self.is_here():
             return False
         try:
             process = psutil.Process(self.pid)

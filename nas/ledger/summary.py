@@ -11,6 +11,7 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from nas.ledger import models as m
+from nas.ledger.drivers import drivers
 from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner, beyond
 from nas.schema import DRIVER, CampaignConfig, Frozen, ProblemError, Role, Status
@@ -100,6 +101,7 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         running = _running(ledger, session, row.id)
         best = best_of(session, row.id)
         leases = leases_of(session, row.id)
+        at_work = bool(drivers(session, row.id))
     search = counts[Role.SEARCH]
     drawn = sum(search.values())
     finished = drawn - search.get("open", 0)
@@ -109,8 +111,8 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
     rate = finished / row.worked_seconds if finished and row.worked_seconds > 0 else None
     return Summary(
         campaign=row.name,
-        state=row.state,
-        alive=row.state == "running" and is_alive(silent, leases),
+        state="running" if at_work else row.state,
+        alive=at_work or (row.state == "running" and is_alive(silent, leases)),
         silent_seconds=silent,
         space=row.space.name,
         dataset=row.config.dataset,

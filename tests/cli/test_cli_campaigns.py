@@ -1,13 +1,18 @@
 """`nas list`, `nas rm`, `nas compare`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ledger_maker import SPACE, Maker
 from real_nas import inside, nas_inside
+from sqlalchemy import update
 
+from nas.campaign import run as running
 from nas.ledger import CampaignStore, Ledger, Owner
+from nas.ledger.drivers import ELSEWHERE_SECONDS, at_work, drivers
+from nas.ledger.models import Event
 from nas.ledger.removal import remove_campaign
 from nas.schema import ProblemError, SearchConfig
 
@@ -132,6 +137,45 @@ def test_rm_refuses_what_runs(tmp_path: Path) -> None:
     maker.store.release_all()
     nas_inside("rm", "a", "--yes", cwd=tmp_path)
     assert maker.ledger.campaign_names() == []
+
+
+def test_rm_refuses_what_is_in_pre_flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver holds no lease yet, and has given no sign of life."""
+    maker = campaign(tmp_path, "a")
+    seen = []
+
+    def look(*_: object, **__: object) -> object:
+        [line] = json.loads(nas_inside("list", "--json", cwd=tmp_path))
+        found = json.loads(nas_inside("status", "--json", cwd=tmp_path))
+        seen.append((line["state"], found["state"], found["alive"]))
+        done = inside("rm", "a", "--yes", cwd=tmp_path)
+        assert (done.returncode, "a is running" in done.stderr) == (1, True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "prepare", look)
+    monkeypatch.setattr(running, "hold_to", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        running.run(maker.ledger, "a", SearchConfig(**CONFIG), running.Callbacks())
+    assert seen == [("running", "running", True)]
+    assert len(maker.ledger.events("a")) == 0
+    nas_inside("rm", "a", "--yes", cwd=tmp_path)
+    assert maker.ledger.campaign_names() == []
+
+
+def test_a_driver_that_died_in_pre_flight_is_in_nobody_s_way(tmp_path: Path) -> None:
+    maker = campaign(tmp_path, "a")
+    me = Owner.me()
+    dead, elsewhere = replace(me, started=1), replace(me, host="another.example", pid=1)
+    ledger = maker.ledger
+    row = ledger.campaign("a")
+    with at_work(ledger, row.id, dead):
+        [line] = json.loads(nas_inside("list", "--json", cwd=tmp_path))
+        assert line["state"] == "interrupted"
+        with at_work(ledger, row.id, elsewhere), ledger.session() as session:
+            assert drivers(session, row.id) == [elsewhere]  # and what the dead one left is gone
+            session.execute(update(Event).values(at=Event.at - 2 * ELSEWHERE_SECONDS))
+            assert drivers(session, row.id) == []
+    nas_inside("rm", "a", "--yes", cwd=tmp_path)
 
 
 def test_a_bank_that_others_begin_from_stays(tmp_path: Path) -> None:

@@ -89,6 +89,21 @@ def test_a_line_where_there_is_no_terminal(tmp_path: Path) -> None:
         assert out.getvalue() == "first: 0s worked, 1 drawn, 1 running: #0 0/2\n"
 
 
+def test_lines_become_rarer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every 10 s in the first minute, every minute in the first hour, then every ten minutes."""
+    now = 0.0
+    times: list[float] = []
+    monkeypatch.setattr(waiting, "QUIET_SECONDS", 10.0)
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: now)
+    silence = SilenceBreaker(times.append)
+    for now in range(2 * 3600):
+        if silence._left() <= 0:
+            times.append(now)
+            silence.heard()
+    first = [10, 20, 30, 40, 50, 60]
+    assert times == [*first, *range(120, 3601, 60), *range(4200, 7200, 600)]
+
+
 def test_every_epoch_has_a_line_where_that_is_wanted(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "runs.db", dataset="digits")
     attempt = maker.start(maker.draw("ant_s", "bee_s"))
