@@ -45,7 +45,7 @@ def _course() -> Iterator[Figure]:
     yield Figure("… if failures cost nothing", "count", "", p.OK, None, lambda _: free)
     yield _same("GPU time in failures", "share", "follows", p.FAILED / p.RUN, lambda d: d.wasted)
     tries = p.FAILED / (p.DISTINCT - p.OK)
-    yield _same("tries of a doomed quartet", "ratio", "follows", tries, lambda d: d.tries)
+    yield _same("attempts per failing quartet", "ratio", "follows", tries, lambda d: d.tries)
     yield Figure("blacklisted", "count", "check", p.BLACKLISTED, lambda d: d.blacklisted, None)
 
 

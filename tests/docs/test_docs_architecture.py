@@ -43,7 +43,7 @@ def test_what_does_not_exist_is_found() -> None:
 
 
 def test_it_has_every_room_and_every_module_beside_them() -> None:
-    tree = ARCHITECTURE.partition("## One candidate's way")[0]
+    tree = ARCHITECTURE.partition("## One candidate's path")[0]
     rooms = [path.parent.name for path in tracked(PACKAGE.glob("*/__init__.py"))]
     assert [room for room in rooms if f"\n      {room}/ " not in tree] == []
     beside = [path.stem for path in tracked(PACKAGE.glob("*.py")) if path.stem != "__init__"]
