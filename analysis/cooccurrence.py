@@ -36,15 +36,15 @@ COLUMNS = [
 ]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    drawn = frames.candidates[frames.candidates["role"] == "search"]
-    drawn = drawn.assign(lost=drawn["candidate"].map(frames.collapsed).eq(True))
-    pairs = by_pair(drawn, frames.space.families, "outcome", "val_acc", "lost")
+def table(data: CampaignData) -> pd.DataFrame:
+    drawn = data.candidates[data.candidates["role"] == "search"]
+    drawn = drawn.assign(lost=drawn["candidate"].map(data.collapsed).eq(True))
+    pairs = by_pair(drawn, data.space.families, "outcome", "val_acc", "lost")
     succeeded = pairs[pairs["outcome"] == "ok"]
     failed = pairs[pairs["outcome"].isin(FAILED)]
     sound = pairs[pairs["outcome"].isin(NOT_FAILED)]
 
-    found = synergies(frames.observed.observations, frames.observed.collapses.too_many)
+    found = synergies(data.observed.observations, data.observed.collapses.too_many)
     answer = pd.DataFrame(
         {
             "family_a": [a for a, _ in found.pairs],
@@ -69,5 +69,5 @@ def table(frames: CampaignData) -> pd.DataFrame:
         ["q_value", "size", "mean_val_acc"], ascending=[True, False, False], kind="stable"
     )
     answer = answer.reset_index(drop=True)[COLUMNS]
-    answer.attrs["note"] = frames.observed.note
+    answer.attrs["note"] = data.observed.note
     return answer

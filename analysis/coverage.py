@@ -28,9 +28,9 @@ from nas.results.aggregates import by_family, by_pair
 COLUMNS = ["level", "values", "drawn", "covered", "mean", "min", "max", "spread", "least"]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    space = frames.space
-    drawn = frames.candidates[frames.candidates["role"] == "search"]
+def table(data: CampaignData) -> pd.DataFrame:
+    space = data.space
+    drawn = data.candidates[data.candidates["role"] == "search"]
     rows = []
     if space.experts:
         long = by_family(drawn, "candidate")

@@ -20,8 +20,8 @@ from nas.results.aggregates import by_family, ended, wilson
 from nas.results.outcomes import FAILED
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    rows = by_family(ended(frames.attempts), "outcome", "seconds")
+def table(data: CampaignData) -> pd.DataFrame:
+    rows = by_family(ended(data.attempts), "outcome", "seconds")
     rows["failed"] = rows["outcome"].isin(FAILED)
     rows["seconds"] = rows["seconds"].where(rows["failed"], 0.0)
     found = rows.groupby("family").agg(

@@ -30,9 +30,9 @@ COLUMNS = [
 ]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
+def table(data: CampaignData) -> pd.DataFrame:
     columns = ("attempt", "candidate", "outcome", "stage", "seconds", "message")
-    rows = ended(frames.attempts)
+    rows = ended(data.attempts)
     without = rows.loc[rows["families"] == "", list(columns)].assign(family="")
     every = pd.concat([by_family(rows, *columns), without])
     failed = every[every["outcome"].isin(FAILED)]
@@ -49,7 +49,7 @@ def table(frames: CampaignData) -> pd.DataFrame:
     ended_with = answer["family"].map(every.groupby("family").size()).astype("float64")
     answer["share"] = answer["attempts"] / ended_with
     answer = answer.sort_values(["seconds", "attempts"], ascending=False, kind="stable")
-    benched = [_benched(event) for event in frames.events.itertuples() if event.kind == "benched"]
+    benched = [_benched(event) for event in data.events.itertuples() if event.kind == "benched"]
     if benched:
         answer = pd.concat([answer, pd.DataFrame(benched, columns=COLUMNS)])
     return answer[COLUMNS].reset_index(drop=True)

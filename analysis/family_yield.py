@@ -72,18 +72,18 @@ COLUMNS = [
 ]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    drawn = frames.candidates[frames.candidates["role"] == "search"]
-    drawn = drawn.assign(hours=drawn["candidate"].map(device_hours(frames)).fillna(0.0))
+def table(data: CampaignData) -> pd.DataFrame:
+    drawn = data.candidates[data.candidates["role"] == "search"]
+    drawn = drawn.assign(hours=drawn["candidate"].map(device_hours(data)).fillna(0.0))
     drawn = by_family(drawn, "outcome", "hours")
-    ok = by_family(learned(frames), "candidate", "val_acc", "test_acc")
-    controls = control_results(frames)
+    ok = by_family(learned(data), "candidate", "val_acc", "test_acc")
+    controls = control_results(data)
     ok = ok.merge(controls[["model", "alone_test_acc"]], on="model", how="left")
     ok["lift"] = ok["test_acc"] - ok["alone_test_acc"]
-    inside = frames.experts[frames.experts["final"]]
+    inside = data.experts[data.experts["final"]]
     inside = inside[inside["candidate"].isin(ok["candidate"])]
 
-    families = pd.Index(frames.space.families, name="family")
+    families = pd.Index(data.space.families, name="family")
     answer = pd.DataFrame(index=families)
     answer["draws"] = drawn.groupby("family").size()
     answer["ok"] = drawn[drawn["outcome"] == "ok"].groupby("family").size()
@@ -108,12 +108,12 @@ def table(frames: CampaignData) -> pd.DataFrame:
     answer["device_hours"] = answer["device_hours"].fillna(0.0)
     successes = answer["ok"].where(answer["ok"] > 0)
     answer["device_hours_per_success"] = answer["device_hours"] / successes
-    benched = frames.events[frames.events["kind"] == "benched"]["family"]
+    benched = data.events[data.events["kind"] == "benched"]["family"]
     answer["benched"] = families.isin(benched)
-    members = frames.space.experts.families if frames.space.experts else {}
+    members = data.space.experts.families if data.space.experts else {}
     answer["members"] = [len(members[family]) for family in families]
-    answer = answer.join(_effects(frames)).join(_collapses(frames))
-    advised = _advice(frames, answer)
+    answer = answer.join(_effects(data)).join(_collapses(data))
+    advised = _advice(data, answer)
     answer["advice"] = [str(advice) for advice in advised]
     answer["reason"] = [advice.reason for advice in advised]
     answer = answer.sort_values(
@@ -121,12 +121,12 @@ def table(frames: CampaignData) -> pd.DataFrame:
     )
     answer = answer.astype(dict.fromkeys(("advice", "not_estimable", "reason"), "str"))
     answer = answer.reset_index()[COLUMNS]
-    answer.attrs["note"] = frames.observed.note
+    answer.attrs["note"] = data.observed.note
     return answer
 
 
-def _advice(frames: CampaignData, rows: pd.DataFrame) -> list[Advice]:
-    failing, collapsing = frames.verdict.failing, frames.observed.collapses.more
+def _advice(data: CampaignData, rows: pd.DataFrame) -> list[Advice]:
+    failing, collapsing = data.verdict.failing, data.observed.collapses.more
     return [
         advise(
             results=row["results"],
@@ -145,9 +145,9 @@ def _advice(frames: CampaignData, rows: pd.DataFrame) -> list[Advice]:
     ]
 
 
-def _effects(frames: CampaignData) -> pd.DataFrame:
-    seen = frames.observed.observations
-    found = family_effects(seen, frames.observed.collapses.too_many)
+def _effects(data: CampaignData) -> pd.DataFrame:
+    seen = data.observed.observations
+    found = family_effects(seen, data.observed.collapses.too_many)
     return pd.DataFrame(
         {
             "effect": found.effect,
@@ -162,8 +162,8 @@ def _effects(frames: CampaignData) -> pd.DataFrame:
     )
 
 
-def _collapses(frames: CampaignData) -> pd.DataFrame:
-    found = frames.observed.collapses
+def _collapses(data: CampaignData) -> pd.DataFrame:
+    found = data.observed.collapses
     answer = pd.DataFrame(index=pd.Index(found.families, name="family"))
     answer["collapsed"] = found.collapsed
     runs = pd.Series(found.runs, index=answer.index)

@@ -56,19 +56,19 @@ COLUMNS = [
 ]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    rows = finals(frames)
+def table(data: CampaignData) -> pd.DataFrame:
+    rows = finals(data)
     rows = rows[rows["outcome"] == "ok"].sort_values(
         ["val_acc", "number"], ascending=[False, True], ignore_index=True
     )
     rows = rows.assign(
         rank=np.arange(1, len(rows) + 1),
         val_se=np.sqrt(rows["val_acc"] * (1 - rows["val_acc"]) / rows["val_images"].astype(float)),
-        seconds=rows["candidate"].map(seconds_of(frames)),
-        experts_used=rows["candidate"].map(_experts_used(frames)),
+        seconds=rows["candidate"].map(seconds_of(data)),
+        experts_used=rows["candidate"].map(_experts_used(data)),
     )
-    rows = rows.join(_best_alone(frames, rows), on="candidate")
-    rows = rows.join(_confirmed(frames), on="base_key")
+    rows = rows.join(_best_alone(data, rows), on="candidate")
+    rows = rows.join(_confirmed(data), on="base_key")
     counts = ["confirm_n", "confirm_collapsed"]
     rows[counts] = rows[counts].fillna(0).astype("int64")
     rows["lift_over_alone"] = rows["test_acc"] - rows["alone_test_acc"]
@@ -77,19 +77,19 @@ def table(frames: CampaignData) -> pd.DataFrame:
     return rows[["number", "key", "families", "val_acc", *gates, *COLUMNS]]
 
 
-def _experts_used(frames: CampaignData) -> pd.Series:
+def _experts_used(data: CampaignData) -> pd.Series:
     """By candidate, the perplexity of its mean gate weights."""
-    inside = frames.experts[frames.experts["final"]]
+    inside = data.experts[data.experts["final"]]
     share = inside["usage"] / inside.groupby("attempt")["usage"].transform("sum")
     surprise = -share * np.log(share.where(share > 0, 1.0))
     by_candidate: pd.Series = surprise.groupby(inside["candidate"]).sum()
     return by_candidate.map(np.exp)
 
 
-def _best_alone(frames: CampaignData, rows: pd.DataFrame) -> pd.DataFrame:
+def _best_alone(data: CampaignData, rows: pd.DataFrame) -> pd.DataFrame:
     """By candidate, its member that is best alone; nothing while a control is still to come."""
     members = by_family(rows, "candidate").merge(
-        control_results(frames), on=["family", "model"], how="left"
+        control_results(data), on=["family", "model"], how="left"
     )
     ended = members["outcome"].notna().groupby(members["candidate"]).all()
     best = members.sort_values("alone_val_acc", ascending=False).drop_duplicates("candidate")
@@ -98,9 +98,9 @@ def _best_alone(frames: CampaignData, rows: pd.DataFrame) -> pd.DataFrame:
     return best[best["alone_val_acc"].notna() & ended.reindex(best.index)]
 
 
-def _confirmed(frames: CampaignData) -> pd.DataFrame:
+def _confirmed(data: CampaignData) -> pd.DataFrame:
     """By base key, the retrainings with new seeds."""
-    rows = finals(frames, "confirm")
+    rows = finals(data, "confirm")
     rows = rows[rows["outcome"] == "ok"]
     figures = ["val_acc", "test_acc"]
     rows[figures] = rows[figures].mask(rows["collapsed"])

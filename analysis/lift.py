@@ -37,8 +37,8 @@ COLUMNS = [
 ]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    board = answer("leaderboard", frames)
+def table(data: CampaignData) -> pd.DataFrame:
+    board = answer("leaderboard", data)
     notes = []
     if lost := int(board["collapsed"].sum()):
         notes.append(f"of runs that learned: {lost} of {len(board)} collapsed")
@@ -55,7 +55,7 @@ def table(frames: CampaignData) -> pd.DataFrame:
             row |= {name: mean, f"{name}_low": low, f"{name}_high": high, f"n_{of}": n}
         rows.append(row)
     found = pd.DataFrame(rows, columns=COLUMNS)
-    if first_rung(frames) is not None:
+    if first_rung(data) is not None:
         found[[f"lift_over_{of}_{end}" for of in LIFTS for end in ("low", "high")]] = float("nan")
         notes.append("of the survivors of early stopping alone, so without intervals")
     if notes:

@@ -39,8 +39,8 @@ COLUMNS = [
 ]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    rows, note = screen(frames)
+def table(data: CampaignData) -> pd.DataFrame:
+    rows, note = screen(data)
     rows = rows.sort_values(["probe", "uniform", "rank"], ascending=[False, False, True])
     answer = rows[COLUMNS].reset_index(drop=True)
     answer.attrs["note"] = note

@@ -23,18 +23,18 @@ from nas.stats.surrogate import FEWEST
 COLUMNS = ["families", "predicted", "trained", "uniform", "members", "rank"]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    trained = arms(frames)
+def table(data: CampaignData) -> pd.DataFrame:
+    trained = arms(data)
     if len(trained) < FEWEST:
         raise ProblemError(
             f"a correction needs {FEWEST} trained candidates, and there are {len(trained)}",
-            where=frames.campaign,
+            where=data.campaign,
             fix="let the campaign go on",
         )
-    rows = frames.screened.copy()
+    rows = data.screened.copy()
     rows["predicted"] = predict_all(trained, rows)
     rows["trained"] = rows["members"].map(trained.groupby("members")["val_acc"].mean())
     answer = rows.sort_values(["predicted", "rank"], ascending=[False, True])
     answer = answer[COLUMNS].reset_index(drop=True)
-    answer.attrs["note"] = f"fitted on {len(trained)} trained candidates of {frames.campaign}"
+    answer.attrs["note"] = f"fitted on {len(trained)} trained candidates of {data.campaign}"
     return answer

@@ -28,8 +28,8 @@ COLUMNS = [
 ]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    rows, note = screen(frames)
+def table(data: CampaignData) -> pd.DataFrame:
+    rows, note = screen(data)
     best = max(1, len(rows) // 100)
     rows = rows.assign(best=rows["rank"] <= best)
     long = by_family(rows, "uniform", "oracle", "best")
@@ -47,14 +47,14 @@ def table(frames: CampaignData) -> pd.DataFrame:
     others = (count - answer["mixtures"]).replace(0, np.nan)
     answer["without"] = (total - groups["uniform"].sum()) / others
     answer["gain"] = answer["uniform"] - answer["without"]
-    answer["alone"] = answer.index.map(_alone(frames))
+    answer["alone"] = answer.index.map(_alone(data))
     answer = answer.sort_values(["gain", "uniform"], ascending=False).reset_index()[COLUMNS]
     answer.attrs["note"] = note
     return answer
 
 
-def _alone(frames: CampaignData) -> dict[str, float]:
+def _alone(data: CampaignData) -> dict[str, float]:
     found: dict[str, float] = {}
-    for expert in screen_in(frames).experts:
+    for expert in screen_in(data).experts:
         found[expert.family] = max(found.get(expert.family, 0.0), expert.val_acc or 0.0)
     return found

@@ -28,8 +28,8 @@ COLUMNS = [
 ]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    rows, note = screen(frames)
+def table(data: CampaignData) -> pd.DataFrame:
+    rows, note = screen(data)
     ordered = rows.sort_values(
         ["uniform", "params", "latency", "rank"], ascending=[False, True, True, True]
     )

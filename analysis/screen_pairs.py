@@ -24,8 +24,8 @@ from nas.results.screens import screen
 COLUMNS = ["family_a", "family_b", "synergy", "uniform", "best", "oracle", "mixtures"]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    rows, note = screen(frames)
+def table(data: CampaignData) -> pd.DataFrame:
+    rows, note = screen(data)
     own = by_family(rows, "uniform").groupby("family")["uniform"].mean()
     pairs = pd.DataFrame(combinations(own.index, 2), columns=["family_a", "family_b"])
     groups = by_pair(rows, list(own.index), "uniform", "oracle").groupby("pair")

@@ -46,14 +46,14 @@ COLUMNS = {
 EVERY = [*PREDICTORS, "macs", *INSTRUMENTS.names()]
 
 
-def table(frames: CampaignData) -> pd.DataFrame:
-    trained = arms(frames)
-    scored = frames.screened
+def table(data: CampaignData) -> pd.DataFrame:
+    trained = arms(data)
+    scored = data.screened
     control = trained["arm"] == "control"
     if control.sum() < FEWEST:
         answer = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
         answer.attrs["empty"] = _too_few(int(control.sum()))
-        answer.attrs["note"] = summarize_screening(frames, trained)
+        answer.attrs["note"] = summarize_screening(data, trained)
         return answer
     rows = []
     for name in [*EVERY, CORRECTED]:
@@ -67,7 +67,7 @@ def table(frames: CampaignData) -> pd.DataFrame:
     answer = pd.DataFrame(rows, columns=list(COLUMNS))
     answer = answer.sort_values(["sample", "kendall"], ascending=[True, False], kind="stable")
     answer = answer.reset_index(drop=True)
-    answer.attrs["note"] = summarize_screening(frames, trained)
+    answer.attrs["note"] = summarize_screening(data, trained)
     return answer
 
 

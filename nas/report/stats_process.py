@@ -115,11 +115,11 @@ def _given(campaign: str) -> Any:
     return CampaignData(cast(Ledger, None), campaign)
 
 
-def _answer(name: str, frames: Any) -> Any:
+def _answer(name: str, data: Any) -> Any:
     from nas.results import answer
 
     try:
-        return frames.verdict if name == VERDICT else answer(name, frames)
+        return data.verdict if name == VERDICT else answer(name, data)
     except Exception:  # who asked works it out, and finds what is wrong
         return None
 

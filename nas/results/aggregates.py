@@ -14,18 +14,18 @@ from nas.schema import DRIVER, MEMORY_OF_OTHERS, Status
 Ints = NDArray[np.int64]
 
 
-def finals(frames: CampaignTables, role: str = "search") -> pd.DataFrame:
+def finals(data: CampaignTables, role: str = "search") -> pd.DataFrame:
     """The attempts that candidates of a role got their results from, in the order of draws.
 
     A candidate that ended without an attempt of its own (it died too often) is not among them.
     """
-    rows = frames.attempts
+    rows = data.attempts
     return rows[rows["final"] & (rows["role"] == role)].sort_values("number")
 
 
-def learned(frames: CampaignTables, role: str = "search") -> pd.DataFrame:
+def learned(data: CampaignTables, role: str = "search") -> pd.DataFrame:
     """Of `finals`, those that were trained to their end and learned something."""
-    rows = finals(frames, role)
+    rows = finals(data, role)
     return rows[(rows["outcome"] == Status.OK.value) & ~rows["collapsed"]]
 
 
@@ -74,10 +74,10 @@ def _split(joined: "pd.Series[str]") -> tuple[list[str], Ints]:
     return "+".join(texts).split("+") if texts else [], counts
 
 
-def control_results(frames: CampaignTables) -> pd.DataFrame:
+def control_results(data: CampaignTables) -> pd.DataFrame:
     """Controls that came to an end: `family`, `model`, `outcome`, and `alone_val_acc`,
     `alone_test_acc` (missing where the control failed, or learned nothing)."""
-    rows = finals(frames, "control")
+    rows = finals(data, "control")
     figures = ["val_acc", "test_acc"]
     rows = rows.assign(**{name: rows[name].mask(rows["collapsed"]) for name in figures})
     rows = by_family(rows, "outcome", *figures)
@@ -111,17 +111,17 @@ def mean_interval(values: "pd.Series[float]") -> tuple[float, float, float, int]
     return float(mean), float(mean - half), float(mean + half), len(known)
 
 
-def device_hours(frames: CampaignTables, role: str = "search") -> "pd.Series[float]":
+def device_hours(data: CampaignTables, role: str = "search") -> "pd.Series[float]":
     """Device-hours of each candidate of a role, all its attempts, by `candidate`: of a GPU that an
     attempt has a share of, that share of its time; of a CPU worker, all of it."""
-    rows = frames.attempts
+    rows = data.attempts
     rows = rows[rows["role"] == role]
     hours = rows["seconds"] / 3600 * rows["memory_fraction"].fillna(1.0)
     return cast("pd.Series[float]", hours.groupby(rows["candidate"]).sum())
 
 
-def seconds_of(frames: CampaignTables, role: str = "search") -> "pd.Series[float]":
+def seconds_of(data: CampaignTables, role: str = "search") -> "pd.Series[float]":
     """Worker seconds of each candidate of a role, all its attempts, by `candidate`."""
-    rows = frames.attempts
+    rows = data.attempts
     rows = rows[rows["role"] == role]
     return cast("pd.Series[float]", rows.groupby("candidate")["seconds"].sum())

@@ -79,7 +79,7 @@ class CampaignTables:
 
     @cached_property
     def answers(self) -> "dict[str, pd.DataFrame]":
-        """What analyses have answered from these frames, by their names."""
+        """What analyses have answered from this data, by their names."""
         return {}
 
     @cached_property

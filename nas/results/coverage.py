@@ -19,11 +19,11 @@ def audit_result(ledger: Ledger, campaign: str | None = None) -> AuditResult:
     return audit_campaign(CampaignTables(ledger, ledger.campaign(campaign).name))
 
 
-def audit_campaign(frames: CampaignTables) -> AuditResult:
+def audit_campaign(data: CampaignTables) -> AuditResult:
     """Whether the draws are fair; of a bank that there are none."""
-    if frames.config.bank:
+    if data.config.bank:
         return NOTHING_DRAWN
-    rows = frames.candidates
+    rows = data.candidates
     rows = rows[rows["role"] == "search"].sort_values("number", ignore_index=True)
     assignments = assignments_of(rows)
     records = [
@@ -32,9 +32,9 @@ def audit_campaign(frames: CampaignTables) -> AuditResult:
             rows["number"].tolist(), assignments, rows["phase"].tolist(), strict=True
         )
     ]
-    bias = bias_of(frames.config.sampler)
-    phases, benched = _noted(frames, "phase"), _noted(frames, "benched")
-    audit = audit_of(frames.space, phases)
+    bias = bias_of(data.config.sampler)
+    phases, benched = _noted(data, "phase"), _noted(data, "benched")
+    audit = audit_of(data.space, phases)
     audit.add(draws(records, bias, phases, benched))
     ended = rows[rows["outcome"].notna()].sort_values(["finished_at", "number"])
     audit.ended(
@@ -43,5 +43,5 @@ def audit_campaign(frames: CampaignTables) -> AuditResult:
     return audit.verdict
 
 
-def _noted(frames: CampaignTables, kind: str) -> list[dict[str, Any]]:
-    return list(frames.events.loc[frames.events["kind"] == kind, "data"])
+def _noted(data: CampaignTables, kind: str) -> list[dict[str, Any]]:
+    return list(data.events.loc[data.events["kind"] == kind, "data"])

@@ -31,22 +31,22 @@ class Observed:
     """What they are about, in words."""
 
 
-def observed(frames: CampaignTables) -> Observed:
+def observed(data: CampaignTables) -> Observed:
     """Validation accuracy at the end; with early stopping, that of everybody at the first rung.
 
     Who is stopped there is chosen by that very accuracy: means over the survivors would flatter
     whoever has few of them. Runs that collapsed, there or at the end, are counted and left out.
     """
-    commonest = MajorityClass.of(frames.inputs)
-    drawn = frames.candidates[frames.candidates["role"] == "search"]
-    epoch = first_rung(frames)
+    commonest = MajorityClass.of(data.inputs)
+    drawn = data.candidates[data.candidates["role"] == "search"]
+    epoch = first_rung(data)
     if epoch is None:
         rows = drawn[drawn["outcome"] == "ok"]
         values = rows["val_acc"]
-        lost = rows["candidate"].map(frames.collapsed).eq(True).to_numpy()
+        lost = rows["candidate"].map(data.collapsed).eq(True).to_numpy()
         on = "final validation accuracy"
     else:
-        at = frames.accuracies[frames.accuracies["epoch"] == epoch]
+        at = data.accuracies[data.accuracies["epoch"] == epoch]
         latest = at.drop_duplicates("candidate", keep="last").set_index("candidate")["val_acc"]
         rows = drawn[drawn["candidate"].isin(latest.index)]
         values = rows["candidate"].map(latest)
@@ -66,9 +66,9 @@ def observed(frames: CampaignTables) -> Observed:
     refused = int((drawn["outcome"] == "invalid").sum())
     if refused:
         note += f"; they are about candidates that fit the device: {refused} did not"
-    if adaptive := _adaptive(frames):
+    if adaptive := _adaptive(data):
         note += f"; intervals do not know that {adaptive}"
-    every = _observations(frames, rows, values)
+    every = _observations(data, rows, values)
     seen = every.only(~lost)
     if seen.adjusts and not seen.fit_for_errors.adjusts:
         note += "; results are too few to hold members and settings equal"
@@ -76,12 +76,12 @@ def observed(frames: CampaignTables) -> Observed:
 
 
 def _observations(
-    frames: CampaignTables, rows: "pd.DataFrame", values: "pd.Series[float]"
+    data: CampaignTables, rows: "pd.DataFrame", values: "pd.Series[float]"
 ) -> Observations:
     picks = by_family(rows.assign(row=range(len(rows))), "row")
     gates = [name for name in rows.columns if name.startswith("gate_")]
     return Observations.build(
-        frames.space.families,
+        data.space.families,
         picks["row"].to_numpy(dtype="int64"),
         picks["family"].tolist(),
         picks["model"].tolist(),
@@ -90,19 +90,19 @@ def _observations(
     )
 
 
-def _adaptive(frames: CampaignTables) -> str:
+def _adaptive(data: CampaignTables) -> str:
     """What decided what was drawn, other than chance; empty where nothing did."""
-    if bias := bias_of(frames.config.sampler):
+    if bias := bias_of(data.config.sampler):
         return bias
-    kinds = frames.events["kind"]
+    kinds = data.events["kind"]
     if (kinds == "phase").sum() > 1:
         return "phases may follow from results"
     return "families were benched for failing" if (kinds == "benched").any() else ""
 
 
-def first_rung(frames: CampaignTables) -> int | None:
+def first_rung(data: CampaignTables) -> int | None:
     """The epoch of the first decision that stopped a candidate; None where none was stopped."""
-    stopped = frames.attempts[frames.attempts["outcome"] == "pruned"]
+    stopped = data.attempts[data.attempts["outcome"] == "pruned"]
     return None if stopped.empty else int(stopped["epochs"].min())
 
 

@@ -13,44 +13,42 @@ from nas.schema import BankConfig, ProblemError
 from nas.stats.surrogate import cross_val_predict, predict
 
 
-def arms(frames: CampaignTables) -> pd.DataFrame:
+def arms(data: CampaignTables) -> pd.DataFrame:
     """One row a candidate that was trained to its end and learned something: `candidate`,
     `families`, `members`, `val_acc`, `macs`, `arm` (`chosen` or `control`), and what `with_scores`
     adds.
 
     Raises ProblemError for a campaign that was not drawn from a screen.
     """
-    config = frames.config
+    config = data.config
     if isinstance(config, BankConfig) or config.screen is None:
         raise ProblemError(
             "this campaign was not drawn from a screen",
-            where=frames.campaign,
+            where=data.campaign,
             fix="begin one with `nas search --from-screen 20`",
         )
     ident = config.screen
-    if frames.screen not in (None, ident):
+    if data.screen not in (None, ident):
         raise ProblemError(
-            f"{frames.campaign} was drawn from screen {ident}, not {frames.screen}",
+            f"{data.campaign} was drawn from screen {ident}, not {data.screen}",
             fix="leave out --screen",
         )
-    rows = frames.candidates
+    rows = data.candidates
     rows = rows[rows["role"] == "search"].sort_values("number")
     if config.by == CORRECTED:
-        scored = rows["members"].isin(frames.screened["members"])
+        scored = rows["members"].isin(data.screened["members"])
         slot = rows["number"].map(lambda number: chosen_slot(number, config.top))
         chosen = slot & scored & ~rows["members"].duplicated()
     else:
-        best = best_screened(frames.ledger, ident, config.by, config.top)
+        best = best_screened(data.ledger, ident, config.by, config.top)
         chosen = rows["members"].isin([members for _, members in best])
     rows = rows.assign(arm=np.where(chosen, "chosen", "control"))
-    lost = rows["candidate"].map(frames.collapsed).eq(True)
+    lost = rows["candidate"].map(data.collapsed).eq(True)
     rows = rows[(rows["outcome"] == "ok") & ~lost]
     # Their names in the ledger, `gate_<name>`, may be those of scores.
     choices = {n: f"choice {n.removeprefix('gate_')}" for n in rows.columns if n[:5] == "gate_"}
     rows = rows[["candidate", "families", "members", "val_acc", "macs", *choices, "arm"]]
-    return with_scores(
-        rows.rename(columns=choices), frames.screened, screen_of(frames.ledger, ident)
-    )
+    return with_scores(rows.rename(columns=choices), data.screened, screen_of(data.ledger, ident))
 
 
 def with_scores(rows: pd.DataFrame, scored: pd.DataFrame, screen: ScreenRecord) -> pd.DataFrame:
@@ -86,13 +84,13 @@ def _settings(trained: pd.DataFrame) -> list[str]:
     return [name for name in trained.columns if name.startswith("choice ")]
 
 
-def summarize_screening(frames: CampaignTables, trained: pd.DataFrame) -> str:
+def summarize_screening(data: CampaignTables, trained: pd.DataFrame) -> str:
     """The regret and the costs, in words."""
-    screen = frames.screened_by
+    screen = data.screened_by
     chosen = trained.loc[trained["arm"] == "chosen", "val_acc"]
     control = trained.loc[trained["arm"] == "control", "val_acc"]
     bank = sum(expert.seconds for expert in screen.experts)
-    by = getattr(frames.config, "by", "")
+    by = getattr(data.config, "by", "")
     parts = [f"{len(chosen)} chosen by {by} and {len(control)} controls"]
     if len(chosen) and len(control):
         best, other = chosen.max(), control.max()
@@ -100,9 +98,9 @@ def summarize_screening(frames: CampaignTables, trained: pd.DataFrame) -> str:
             f"best validation {100 * best:.2f} % against {100 * other:.2f} %, mean"
             f" {100 * chosen.mean():.2f} % against {100 * control.mean():.2f} %"
         )
-    hours = device_hours(frames).reindex(trained["candidate"])
+    hours = device_hours(data).reindex(trained["candidate"])
     each = 3600 * float(hours.mean()) if len(hours) else float("nan")
-    per_mixture = screen.seconds / max(1, len(frames.screened))
+    per_mixture = screen.seconds / max(1, len(data.screened))
     parts.append(
         f"a trained candidate took {each:.1f} s, a screened one {1000 * per_mixture:.2f} ms after"
         f" {bank:.0f} s for the bank's experts"

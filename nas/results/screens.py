@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def screen_in(frames: CampaignTables) -> ScreenRecord:
+def screen_in(data: CampaignTables) -> ScreenRecord:
     """The screen asked about: the one that was named, or that the named campaign was drawn from;
     where neither was named, the latest.
 
     Raises ProblemError where there is none.
     """
-    if frames.named or frames.screen is not None:
-        return frames.screened_by
-    return screen_of(frames.ledger)
+    if data.named or data.screen is not None:
+        return data.screened_by
+    return screen_of(data.ledger)
 
 
-def screen(frames: CampaignTables) -> "tuple[pd.DataFrame, str]":
+def screen(data: CampaignTables) -> "tuple[pd.DataFrame, str]":
     """Every mixture of `screen_in`, and what a reader must know of it. Raises as that does."""
-    found = screen_in(frames)
-    rows = screened(frames.ledger, found.id)
+    found = screen_in(data)
+    rows = screened(data.ledger, found.id)
     kind = "tuned experts" if found.config.from_bank else "experts"
     of = f"{found.space.name} on {found.config.dataset}"
     note = f"screen {found.id}: {len(found.experts)} {kind} of {of}"

@@ -62,29 +62,29 @@ def table(
     return answer(name, CampaignData(ledger, found, screen, named=campaign is not None))
 
 
-def answer(name: str, frames: CampaignData) -> "pd.DataFrame":
-    """As `table`, from frames that several analyses share. What is asked again is not worked out
+def answer(name: str, data: CampaignData) -> "pd.DataFrame":
+    """As `table`, from data that several analyses share. What is asked again is not worked out
     again."""
-    if name not in frames.answers:
-        frames.answers[name] = _worked_out(name, frames)
-    return frames.answers[name].copy(deep=False)  # whoever asks may add columns
+    if name not in data.answers:
+        data.answers[name] = _worked_out(name, data)
+    return data.answers[name].copy(deep=False)  # whoever asks may add columns
 
 
-def _worked_out(name: str, frames: CampaignData) -> "pd.DataFrame":
+def _worked_out(name: str, data: CampaignData) -> "pd.DataFrame":
     import pandas as pd
 
     path = _path(name)
     try:
-        found = _function(path)(frames)
+        found = _function(path)(data)
     except ProblemError:
         raise
     except Exception as error:  # an analysis is anybody's code, and its rows may be damaged
-        if frames.ledger and (damage := frames.ledger.damage()):
+        if data.ledger and (damage := data.ledger.damage()):
             raise damage from error
         raise _problem(path, error) from error
     if not isinstance(found, pd.DataFrame):
         raise ProblemError(
-            f"table(frames) gave a {type(found).__name__}",
+            f"table(data) gave a {type(found).__name__}",
             where=str(path),
             fix="return a DataFrame",
         )
@@ -118,9 +118,7 @@ def _function(path: Path) -> "Callable[[CampaignData], pd.DataFrame]":
     exec(compile(read_source(path), str(path), "exec"), module.__dict__)
     function = getattr(module, "table", None)
     if not callable(function):
-        raise ProblemError(
-            "an analysis needs a function table(frames) → DataFrame", where=str(path)
-        )
+        raise ProblemError("an analysis needs a function table(data) → DataFrame", where=str(path))
     return function  # type: ignore[no-any-return]
 
 

@@ -117,7 +117,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind, name, text in (
         ("search_spaces", "mine.yaml", YAML),
         ("search_spaces", "bad\x1b[2J[red].yaml", f"x: {MARKUP}"),
-        ("analysis", "mine.py", f'"""Q \x1b]0;owned\x07 {MARKUP}"""\n\ndef table(frames): 1 / 0\n'),
+        ("analysis", "mine.py", f'"""Q \x1b]0;owned\x07 {MARKUP}"""\n\ndef table(data): 1 / 0\n'),
         ("templates", "mine.py.j2", f'"""\x1b]0;owned\x07 {MARKUP}"""\n{CODE}'),
     ):
         (folder / kind).mkdir(exist_ok=True)

@@ -170,7 +170,7 @@ def test_one_broken_analysis_spoils_its_own_sections_only(
     consent: Callable[..., None],
 ) -> None:
     (tmp_path / "analysis").mkdir()
-    own = "def table(frames):\n    return frames.candidates[['key']]\n"
+    own = "def table(data):\n    return data.candidates[['key']]\n"
     (tmp_path / "analysis" / "leaderboard.py").write_text(f'"""Mine?"""\n{own}')
     consent(tmp_path / "analysis" / "leaderboard.py")
     monkeypatch.chdir(tmp_path)
@@ -236,7 +236,7 @@ def test_a_broken_analysis_is_reported_in_its_place(
 ) -> None:
     maker.trained("ant_s", "bee_s", val=0.5)
     (tmp_path / "analysis").mkdir()
-    own = '"""Mine?"""\n\n\ndef table(frames):\n    return 1 / 0\n'
+    own = '"""Mine?"""\n\n\ndef table(data):\n    return 1 / 0\n'
     for name in ("leaderboard", "failures", "family_yield"):
         (tmp_path / "analysis" / f"{name}.py").write_text(own)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "configuration"))

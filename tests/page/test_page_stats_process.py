@@ -17,9 +17,9 @@ from nas.results import answer
 OWN = '''"""Is it one's own?"""
 
 
-def table(frames):
-    frames.probes  # which the second process is not given
-    return frames.candidates[["families"]].head(1).assign(family_a="a", family_b="b")
+def table(data):
+    data.probes  # which the second process is not given
+    return data.candidates[["families"]].head(1).assign(family_a="a", family_b="b")
 '''
 
 
@@ -51,10 +51,10 @@ def test_it_answers_from_what_it_is_given(
     with StatsProcess() as stats, Snapshot(Ledger(filled.path), stats).open() as snapshot:
         name = snapshot.campaign().name
         snapshot.start_stats(name)
-        frames = snapshot.frames(name)
-        assert stats.take(VERDICT) == frames.verdict
+        data = snapshot.data(name)
+        assert stats.take(VERDICT) == data.verdict
         for analysis in ("failing", "cooccurrence", "family_yield"):
-            here = answer(analysis, frames)
+            here = answer(analysis, data)
             pd.testing.assert_frame_equal(stats.take(analysis), here)
             assert stats.take(analysis).attrs == here.attrs
         assert stats.take("leaderboard") is None  # it was not asked

@@ -190,9 +190,9 @@ def test_an_older_ledger_does_what_it_can(
     maker.inputs = inputs
     for again, val in enumerate((0.51, 0.52, 0.9, 0.9)):
         maker.trained("ant_s", "bee_s", val=val, replicate=again)
-    frames = CampaignData(maker.ledger, "first")
-    assert frames.attempts["collapsed"].sum() == lost
-    assert messages in frames.observed.note
+    data = CampaignData(maker.ledger, "first")
+    assert data.attempts["collapsed"].sum() == lost
+    assert messages in data.observed.note
 
 
 def test_with_early_stopping_they_are_reported_at_the_first_rung(tmp_path: Path) -> None:
@@ -207,8 +207,8 @@ def test_with_early_stopping_they_are_reported_at_the_first_rung(tmp_path: Path)
         status = Status.PRUNED if last is None else Status.OK
         ended = Outcome(status=status, epochs=1, val_acc=last or first, inputs=maker.inputs)
         assert maker.store.finish(claim, attempt, ended, final=True)
-    frames = CampaignData(maker.ledger, "first")
-    assert frames.observed.observations.value.tolist() == [0.5, 0.6, 0.4]
+    data = CampaignData(maker.ledger, "first")
+    assert data.observed.observations.value.tolist() == [0.5, 0.6, 0.4]
     table = nas.table("family_yield", maker.ledger).set_index("family")
     assert table["collapsed"][["ant", "bee", "cat"]].tolist() == [2, 1, 1]
     assert table.loc["ant", "mean_val_acc"] == pytest.approx((0.9 + 0.8) / 2)  # not of .1

@@ -235,8 +235,8 @@ def test_early_stopping_is_compared_at_its_first_rung(maker: Maker) -> None:
     maker.store.epoch(attempt, epoch(1, val_acc=0.3))
     stopped = Outcome(status=Status.PRUNED, stage="train", epochs=1, val_acc=0.3, rung=0)
     assert maker.store.finish(claim, attempt, stopped, final=True)
-    frames = CampaignData(maker.ledger, "first")
-    seen = frames.observed
+    data = CampaignData(maker.ledger, "first")
+    seen = data.observed
     assert seen.observations.value.tolist() == [0.45, 0.3]  # the first one's first epoch, too
     assert "at epoch 1, the first rung" in seen.note
     lift = nas.table("lift", maker.ledger)

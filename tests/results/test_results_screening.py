@@ -77,10 +77,10 @@ def test_the_correction_learns_what_the_screen_missed(tmp_path: Path) -> None:
     from nas.results import CampaignData
     from nas.results.screen_validation import arms, surrogate_scores
 
-    frames = CampaignData(maker.ledger, "first")
-    trained = arms(frames)
+    data = CampaignData(maker.ledger, "first")
+    trained = arms(data)
     trained["val_acc"] += 0.1 * (trained["choice mixing"] == "soft")
-    predicted = surrogate_scores(trained, frames.screened)
+    predicted = surrogate_scores(trained, data.screened)
     plain = np.corrcoef(trained["uniform"], trained["val_acc"])[0, 1]
     assert np.corrcoef(predicted, trained["val_acc"])[0, 1] > max(0.9, plain + 0.02)
 

@@ -35,10 +35,10 @@ def test_each_opens_with_a_question(name: str) -> None:
 def test_one_s_own_is_found_and_wins(
     own: Path, filled: Maker, consent: Callable[..., None]
 ) -> None:
-    text = QUESTION + "def table(frames):\n    return frames.candidates.groupby('role').size()\n"
+    text = QUESTION + "def table(data):\n    return data.candidates.groupby('role').size()\n"
     (own / "roles.py").write_text(text + "\n")
     (own / "leaderboard.py").write_text(
-        QUESTION + "def table(frames):\n    return frames.candidates[['key']]\n"
+        QUESTION + "def table(data):\n    return data.candidates[['key']]\n"
     )
     (own / "_helper.py").write_text("not python")
     consent(own / "leaderboard.py")
@@ -62,7 +62,7 @@ def test_the_guide_s_example_runs(own: Path, filled: Maker) -> None:
 
 
 def test_it_must_give_a_frame(own: Path, filled: Maker) -> None:
-    (own / "count.py").write_text(QUESTION + "def table(frames):\n    return 7\n")
+    (own / "count.py").write_text(QUESTION + "def table(data):\n    return 7\n")
     with pytest.raises(ProblemError, match="gave a int") as caught:
         table("count", filled.ledger)
     assert caught.value.problem.where == str(own / "count.py")
@@ -71,10 +71,10 @@ def test_it_must_give_a_frame(own: Path, filled: Maker) -> None:
 @pytest.mark.parametrize(
     ("code", "line", "messages"),
     [
-        ("def table(frames):\n    x = frames.candidates\n    return x['nope']\n", 7, "KeyError"),
-        ("def table(frames:\n    pass\n", 5, "SyntaxError"),
+        ("def table(data):\n    x = data.candidates\n    return x['nope']\n", 7, "KeyError"),
+        ("def table(data:\n    pass\n", 5, "SyntaxError"),
         ("import no_such_module\n", 5, "No module named 'no_such_module'"),
-        ("def table(frames):\n    raise ValueError('too\\nlong')\n", 6, "ValueError: too"),
+        ("def table(data):\n    raise ValueError('too\\nlong')\n", 6, "ValueError: too"),
     ],
 )
 def test_its_errors_name_their_line(
@@ -109,10 +109,10 @@ def test_problems_of_the_ledger_pass_through(filled: Maker) -> None:
 
 
 def test_frames_read_once_and_only_what_is_queried(filled: Maker) -> None:
-    frames = CampaignData(filled.ledger, "first")
-    assert frames.candidates is frames.candidates
-    assert "attempts" not in vars(frames)
-    assert frames.space == filled.space
-    assert frames.config == SearchConfig(sampler="uniform")
+    data = CampaignData(filled.ledger, "first")
+    assert data.candidates is data.candidates
+    assert "attempts" not in vars(data)
+    assert data.space == filled.space
+    assert data.config == SearchConfig(sampler="uniform")
     for name in ("attempts", "epochs", "experts", "events", "probes"):
-        assert len(getattr(frames, name)) == len(getattr(filled.ledger, name)())
+        assert len(getattr(data, name)) == len(getattr(filled.ledger, name)())

@@ -24,7 +24,7 @@ from nas.sample.samplers.uniform import UniformSampler
 from nas.schema import Choice, ExpertAxis, Member, ProblemError, Recipe, SearchConfig, Space, Task
 
 RUN = '__import__("pathlib").Path("PWNED").touch()\n'
-OWN = f'"""What?"""\n{RUN}import pandas as pd\ndef table(frames): return pd.DataFrame()\n'
+OWN = f'"""What?"""\n{RUN}import pandas as pd\ndef table(data): return pd.DataFrame()\n'
 NANO = f"""\
 {RUN}
 from torch import nn

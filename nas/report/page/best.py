@@ -63,7 +63,7 @@ def _where(ledger: Snapshot, campaign: str) -> str:
 
 def _images(ledger: Snapshot, campaign: str) -> int:
     """Validation images that candidates are ranked on; 0 where no attempt has recorded them."""
-    known = finals(ledger.frames(campaign))["val_images"].dropna()
+    known = finals(ledger.data(campaign))["val_images"].dropna()
     return int(known.max()) if len(known) else 0
 
 

@@ -19,7 +19,7 @@ def cards(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> d
     accuracy of its control; `curves`: by key, `[epochs, validation accuracy, training accuracy]`
     for the best CURVES. Shares in [0, 1], None where not measured."""
     shown = board.head(limit)
-    alone = control_results(ledger.frames(campaign))
+    alone = control_results(ledger.data(campaign))
     return {
         "members": _members(ledger, campaign, shown),
         "alone": dict(zip(alone["model"], values(alone["alone_val_acc"], "percent"), strict=True)),

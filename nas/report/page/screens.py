@@ -52,16 +52,16 @@ def screening(ledger: Snapshot, campaign: str, limit: int) -> dict[str, Any] | N
 
     None for a campaign that was not drawn from a screen.
     """
-    frames = ledger.frames(campaign)
-    if frames.config.screen is None:
+    data = ledger.data(campaign)
+    if data.config.screen is None:
         return None
-    trained = arms(frames)
-    drawn = frames.candidates.set_index("candidate")[["number", "key"]]
+    trained = arms(data)
+    drawn = data.candidates.set_index("candidate")[["number", "key"]]
     rows = trained.join(drawn, on="candidate").nlargest(limit, "val_acc").sort_values("number")
     return {
         "table": table(rows, _COLUMNS, "screening"),
         "ranks": table(ledger.table("screening", campaign), _RANKS, "screening"),
-        "note": summarize_screening(frames, trained),
+        "note": summarize_screening(data, trained),
     }
 
 
@@ -71,10 +71,10 @@ def screened(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
 
     None for a campaign that was not drawn from a screen.
     """
-    frames = ledger.frames(campaign)
-    if frames.config.screen is None:
+    data = ledger.data(campaign)
+    if data.config.screen is None:
         return None
-    rows = frames.screened.assign(latency_ms=lambda every: 1000 * every["latency"])
+    rows = data.screened.assign(latency_ms=lambda every: 1000 * every["latency"])
     fronts = {axis: front(rows[axis], rows["uniform"]) for axis in _TITLES}
     rows["front"] = named(fronts, _TITLES, rows)
     best = rows[rows["front"] != ""]

@@ -30,36 +30,36 @@ class Snapshot(LedgerSnapshot):
         super().__init__(ledger.url)
         self._stats = stats
         self._read: dict[tuple[str, str | None], pd.DataFrame] = {}
-        self._frames: dict[str, CampaignData] = {}
+        self._data: dict[str, CampaignData] = {}
 
-    def frames(self, campaign: str) -> CampaignData:
+    def data(self, campaign: str) -> CampaignData:
         """What the analyses of a campaign share."""
-        if campaign not in self._frames:
-            self._frames[campaign] = CampaignData(self, campaign)
-        return self._frames[campaign]
+        if campaign not in self._data:
+            self._data[campaign] = CampaignData(self, campaign)
+        return self._data[campaign]
 
     def table(self, name: str, campaign: str) -> "pd.DataFrame":
         """An analysis' answer: see nas.table."""
         found: pd.DataFrame | None = self._stats.take(name) if self._stats else None
-        return answer(name, self.frames(campaign)) if found is None else found
+        return answer(name, self.data(campaign)) if found is None else found
 
     def verdict(self, campaign: str) -> "AuditResult":
         """Whether the draws are fair."""
         found: AuditResult | None = self._stats.take(VERDICT) if self._stats else None
-        return self.frames(campaign).verdict if found is None else found
+        return self.data(campaign).verdict if found is None else found
 
     def start_stats(self, campaign: str) -> None:
-        """Reads the campaign's frames and requests the slow statistics from the second process,
+        """Reads the campaign's tables and requests the slow statistics from the second process,
         each as soon as its inputs are read."""
         if self._stats is None:
             return
-        frames = self.frames(campaign)
+        data = self.data(campaign)
 
         def some(*names: str) -> dict[str, Any]:
-            return {name: getattr(frames, name) for name in names}
+            return {name: getattr(data, name) for name in names}
 
-        begun = {"campaign": campaign, **some("space", "config", "candidates", "events")}
-        self._stats.ask(begun, VERDICT)
+        start = {"campaign": campaign, **some("space", "config", "candidates", "events")}
+        self._stats.ask(start, VERDICT)
         self._stats.ask(some("attempts", "accuracies", "inputs"), "failing", "cooccurrence")
         self._stats.ask(some("experts"), "family_yield")
 
