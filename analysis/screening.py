@@ -31,10 +31,11 @@ both cost.
 
 import pandas as pd
 
-from nas.ledger.screens import CORRECTED, PREDICTORS, lower_is_better
+from nas.ledger.screens import lower_is_better
 from nas.registry import INSTRUMENTS
 from nas.results import CampaignData
 from nas.results.screen_validation import arms, summarize_screening, surrogate_scores
+from nas.schema.scores import CORRECTED, PREDICTORS
 from nas.stats.correlation import FEWEST, rank_correlations
 
 COLUMNS = {

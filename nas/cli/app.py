@@ -13,19 +13,20 @@ from nas.cli import (
     backup,
     bank,
     campaigns,
+    candidates,
     consent,
+    data_sets,
     doctor,
+    families,
+    integrations,
     plan,
     replay,
+    report,
+    resume,
     screen,
     search,
     spaces,
-)
-from nas.cli import (
-    inspect as look,
-)
-from nas.cli import (
-    integrations as doors,
+    status,
 )
 from nas.cli.console import echo
 from nas.cli.volume import reset, with_volume
@@ -98,10 +99,11 @@ def _root(
 
 
 for room in (
-    *(search, bank, screen, look, campaigns, plan, replay, doors, spaces, consent, doctor, backup),
+    *(search, resume, bank, screen, status, report, candidates, campaigns, plan, replay),
+    *(integrations, spaces, families, data_sets, consent, doctor, backup),
 ):
     room.register(app)
-for level in (app, spaces.data):
+for level in (app, data_sets.data):
     for command in level.registered_commands:
         assert command.callback is not None
         command.callback = with_volume(command.callback)

@@ -18,6 +18,7 @@ from nas.schema import (
     fault_of,
     parse_duration,
 )
+from nas.schema.scores import CORRECTED
 
 if TYPE_CHECKING:
     from nas.ledger.records import CampaignRecord
@@ -106,7 +107,7 @@ def from_screen(space: Space, config: SearchConfig, top: int, by: str, db: str) 
     """The settings of a search that trains a screen's best, with a control sample beside them."""
     from nas.campaign.screen import find_screen
     from nas.ledger import Ledger
-    from nas.ledger.screens import CORRECTED, best_screened, screen_of
+    from nas.ledger.screens import best_screened, screen_of
     from nas.sample import SurrogateSampler, TopKWithControls
 
     ledger = Ledger(db)
@@ -130,10 +131,7 @@ def from_screen(space: Space, config: SearchConfig, top: int, by: str, db: str) 
 
 
 def adjusted(
-    name: str,
-    settings: list[str] | None,
-    image_size: int | None,
-    **recipe: float | None,
+    name: str, settings: list[str] | None, image_size: int | None, recipe: dict[str, Any]
 ) -> Space:
     """The space of this name, with what was typed in place of some of its settings."""
     from nas.space import load
@@ -142,14 +140,8 @@ def adjusted(
     space = with_settings(load(name), parse_settings(settings))
     if image_size is not None:
         space = with_settings(space, {"image_size": image_size}, where="--image-size")
-    return with_recipe(space, **recipe)
-
-
-def with_recipe(space: Space, **changes: float | None) -> Space:
-    """The space with some settings of its recipe replaced by options that were given."""
-    given = {name: value for name, value in changes.items() if value is not None}
     try:
-        return space.with_(recipe=space.recipe.with_(**given))
+        return space.with_(recipe=space.recipe.with_(**recipe))
     except ValidationError as error:
         raise _refused(error) from None
 

@@ -1,16 +1,20 @@
 """`nas list`, `nas rm`, `nas compare`: the campaigns of a ledger."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas.cli import complete, options
-from nas.cli.console import echo, says_yes
+from nas.cli.console import says_yes
 from nas.cli.output import form_of, print_records
 from nas.cli.working import working
 from nas.report import render
 from nas.schema import UsageError, format_duration
 from nas.schema.visible import visible
+
+if TYPE_CHECKING:
+    from nas.ledger.removal import Removal
 
 Name = Annotated[str, typer.Argument(help="A campaign.", autocompletion=complete.campaigns)]
 
@@ -60,6 +64,8 @@ def rm(
         list[str], typer.Argument(help="Names of campaigns.", autocompletion=complete.campaigns)
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    form: options.Format = "table",
+    as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
     """Remove campaigns: their rows in the ledger, and their checkpoints and weights.
@@ -71,22 +77,29 @@ def rm(
     from nas.ledger import Ledger
     from nas.ledger.removal import planned_removal, remove_campaign
 
+    chosen = form_of(form, as_json)
     ledger = Ledger(db, read_only=False, create=False)
     wanted = [planned_removal(ledger, name) for name in dict.fromkeys(names)]
-    for removal in wanted:
-        what = f"{removal.campaign}: {removal.candidates:,} candidates, {_size(removal.bytes)}"
-        if not yes and not says_yes(f"Remove {what}, for good?"):
-            raise UsageError(
-                f"{removal.campaign} is not removed: nobody has said yes",
-                where=ledger.place,
-                fix="type yes where it asks, or give --yes",
-            )
-        remove_campaign(ledger, removal.campaign)
-        echo(f"removed {what}")
+    removed: list[Removal] = []
+    try:
+        for removal in wanted:
+            if not yes and not says_yes(f"Remove {_described(removal)}, for good?"):
+                raise UsageError(
+                    f"{removal.campaign} is not removed: nobody has said yes",
+                    where=ledger.place,
+                    fix="type yes where it asks, or give --yes",
+                )
+            with working(f"removing {removal.campaign}"):
+                removed.append(remove_campaign(ledger, removal.campaign))
+    finally:  # those before one that was not
+        lines = [f"removed {_described(removal)}" for removal in removed]
+        if removed or chosen == "json":
+            print_records(chosen, [asdict(removal) for removal in removed], shown=lines)
 
 
-def _size(size: float) -> str:
-    return f"{size / 1e6:,.1f} MB"
+def _described(removal: "Removal") -> str:
+    size = f"{removal.bytes / 1e6:,.1f} MB"
+    return f"{removal.campaign}: {removal.candidates:,} candidates, {size}"
 
 
 def compare(

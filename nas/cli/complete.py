@@ -45,17 +45,10 @@ def _campaigns(ctx: typer.Context) -> Iterable[str]:
     return Ledger(ctx.params.get("db") or "runs.db").campaign_names()
 
 
-def _scores(_: typer.Context) -> Iterable[str]:
-    from nas.ledger.screens import CORRECTED, PREDICTORS
-
-    return (*PREDICTORS, CORRECTED)
-
-
 spaces = _completer(_spaces)
 datasets = _completer(_datasets)
 reports = _completer(_reports)
 campaigns = _completer(_campaigns)
-screen_scores = _completer(_scores)
 
 
 def registered(registry: Registry, *more: str) -> Completer:

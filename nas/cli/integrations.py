@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from contextlib import suppress
 from typing import Annotated
 
@@ -9,7 +10,6 @@ import typer
 
 from nas.cli import consent, options
 from nas.cli.chosen import campaign_named
-from nas.cli.console import echo
 from nas.cli.output import form_of, print_facts
 from nas.cli.working import working
 
@@ -19,6 +19,8 @@ def dashboard(
     port: Annotated[
         int, typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 takes a free one.")
     ] = 8765,
+    form: options.Format = "table",
+    as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
     """Serve a campaign's report as a web page that refreshes itself; Ctrl-C ends it.
@@ -30,15 +32,17 @@ def dashboard(
     from nas.ledger import Ledger
     from nas.report.dashboard import Dashboard
 
+    chosen = form_of(form, as_json)
     consent.ask_about_analyses()
-
     ledger = Ledger(db)
     some = campaign is not None or ledger.campaign_names()  # without any, it waits for the first
     name = campaign_named(ledger, campaign) if some else None
     with suppress(KeyboardInterrupt), Dashboard(ledger, name, port) as server:
         with suppress(AttributeError, OSError):  # where there is such a thing
             os.nice(10)  # training goes first
-        echo(f"{server.url} (Ctrl-C ends it)")
+        facts = {"url": server.url, "campaign": name}
+        print_facts(chosen, facts, shown=[f"{server.url} (Ctrl-C ends it)"])
+        sys.stdout.flush()  # whoever opens it reads this now
         server.serve_forever()
 
 

@@ -1,64 +1,20 @@
 """Options that several commands share."""
 
-from collections.abc import Callable, Mapping
-from math import isfinite
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
 from nas.cli import complete
+from nas.cli.option_checks import within, writable
 from nas.cli.output import Form
-from nas.registry import EXECUTORS, TRACKERS, Registry
+from nas.registry import EXECUTORS
 
 
-def finite(value: float | None) -> float | None:
-    """Of an option: refuses `nan` and `inf`, which are numbers to the parser."""
-    if value is not None and not isfinite(value):
-        raise typer.BadParameter(f"{value} is not a finite number")
-    return value
-
-
-def within(low: int, high: int | None = None) -> Callable[[int | None], int | None]:
-    """Of an option: bounds that help does not have to spell out beside each number."""
-
-    def check(value: int | None) -> int | None:
-        if value is not None and not low <= value <= (value if high is None else high):
-            most = "" if high is None else f" and at most {high:,}"
-            raise typer.BadParameter(f"{value} is not at least {low}{most}")
-        return value
-
-    return check
-
-
-def writable(path: Path | None) -> Path | None:
-    """Of an option: refuses what may not be written over before anything is worked out for it."""
-    from nas.ledger.output_paths import check_output
-
-    if path is not None:
-        check_output(path)
-    return path
-
-
-def one_campaign(argument: str | None, option: str | None) -> str | None:
-    """A campaign that may be typed in two places; UsageError where they name two."""
-    if argument is not None and option not in (None, argument):
-        raise typer.BadParameter(
-            f"it names {option}, and before it stands {argument}", param_hint="--campaign"
-        )
-    return option if argument is None else argument
-
-
-def only_with(option: str, others: Mapping[str, object]) -> None:
-    """Refuses others, by name, that say nothing where an option was not given."""
-    for other, given in others.items():
-        if given not in (None, False):
-            raise typer.BadParameter(f"{other} goes with {option}")
-
-
-def choices(registry: Registry, *more: str) -> str:
-    """`a|b|c`: the names that an option takes."""
-    return "|".join((*registry.names(), *more))
+def choices(*names: str) -> str:
+    """`[a|b|c]`: the names that an option takes, those known as help is made. A name may stand for
+    many, as `PATH` does, and `…` for more of them."""
+    return f"[{'|'.join(names)}]"
 
 
 DATA = "Space and data"
@@ -69,6 +25,7 @@ RUN = "Where and how long"
 OUTPUT = "Output"
 SWITCHES = "Safeguards"
 DRY = "Dry run"
+SCHEDULERS = ("fifo", "asha")
 
 
 SpaceName = Annotated[
@@ -87,53 +44,6 @@ Dataset = Annotated[
         help="Data set; `nas data` lists them. [digits; cifar10 with --gpus]",
         autocompletion=complete.datasets,
         rich_help_panel=DATA,
-    ),
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        callback=within(1),
-        help="Training epochs. [the space's]",
-        rich_help_panel=TRAIN,
-    ),
-]
-BatchSize = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        callback=within(2),
-        help="Images per step. [the space's]",
-        rich_help_panel=TRAIN,
-    ),
-]
-Lr = Annotated[
-    float | None,
-    typer.Option(
-        "--lr",
-        metavar="X",
-        callback=finite,
-        help="Peak learning rate. [the space's]",
-        rich_help_panel=TRAIN,
-    ),
-]
-ImageSize = Annotated[
-    int | None,
-    typer.Option(
-        "--image-size",
-        metavar="N",
-        callback=within(8, 2048),
-        help="Width and height in pixels. [the space's]",
-        rich_help_panel=DATA,
-    ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="Set another: recipe.warmup=0.2",
-        rich_help_panel=TRAIN,
     ),
 ]
 DataRoot = Annotated[
@@ -156,35 +66,36 @@ SplitSeed = Annotated[
     ),
 ]
 HoldOut = Annotated[
-    float,
+    float | None,
     typer.Option(
+        "--hold-out",
+        metavar="X",
         min=0.01,
         max=0.9,
-        help="Share of the training images kept from the experts, to fit gates on.",
+        help="Share of the training images kept from the experts, to fit gates on. [0.2; to screen,"
+        " the bank's]",
         rich_help_panel=DATA,
     ),
 ]
 BankSeed = Annotated[
-    int,
+    int | None,
     typer.Option(
-        min=0,
-        help="Training seed; each seed makes a bank of its own.",
+        "--seed",
+        metavar="N",
+        callback=within(0),
+        help="Training seed; each makes a bank of its own. [0; to screen, the bank's]",
         rich_help_panel=TRAIN,
     ),
 ]
-MaybeHoldOut = Annotated[
-    float | None,
+Scheduler = Annotated[
+    str,
     typer.Option(
-        "--hold-out",
-        min=0.01,
-        max=0.9,
-        help="As in `nas bank`. [the bank's]",
-        rich_help_panel=DATA,
+        metavar=choices(*SCHEDULERS),
+        show_default=False,
+        help="asha stops poor candidates early. [fifo]",
+        autocompletion=complete.words(*SCHEDULERS),
+        rich_help_panel=TRAIN,
     ),
-]
-MaybeBankSeed = Annotated[
-    int | None,
-    typer.Option("--seed", min=0, help="As in `nas bank`. [the bank's]", rich_help_panel=TRAIN),
 ]
 Db = Annotated[
     str,
@@ -203,7 +114,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         "-f",
-        metavar="|".join(get_args(Form)),
+        metavar=choices(*get_args(Form)),
         show_default=False,
         help="Output format. [table]",
         rich_help_panel=OUTPUT,
@@ -240,7 +151,7 @@ Budget = Annotated[
         "--budget",
         "-b",
         metavar="TIME",
-        help="Working time: 90s, 30m, 12h, 28d; downtime does not count.",
+        help="Working time: 90s, 12h, 28d.",
         rich_help_panel=RUN,
     ),
 ]
@@ -250,8 +161,8 @@ Trials = Annotated[
         "--trials",
         "-n",
         metavar="N",
-        callback=within(1),
-        help="Stop after this many candidates.",
+        callback=within(1, 10**9),
+        help="Number of candidates.",
         rich_help_panel=RUN,
     ),
 ]
@@ -260,8 +171,8 @@ ExecutorName = Annotated[
     typer.Option(
         "--executor",
         "-e",
-        metavar=choices(EXECUTORS),
-        help="What runs trials; inline is for debugging. [ray]",
+        metavar=choices(*EXECUTORS.names()),
+        help="inline is for debugging. [ray]",
         autocompletion=complete.registered(EXECUTORS),
         rich_help_panel=RUN,
     ),
@@ -273,58 +184,8 @@ Workers = Annotated[
         "-w",
         metavar="N",
         callback=within(1, 4096),
-        help="Parallel trials. [1 a core; 8 a GPU]",
+        help="Parallel trials. [1/core, 8/GPU]",
         rich_help_panel=RUN,
-    ),
-]
-TimeLimit = Annotated[
-    str | None,
-    typer.Option(
-        "--time-limit",
-        metavar="TIME",
-        help="Limit per attempt, or none. [6h]",
-        rich_help_panel=RUN,
-    ),
-]
-BenchAfter = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        callback=within(1),
-        help="Failures in a row that exclude a family. [6]",
-        rich_help_panel=DRAW,
-    ),
-]
-Log = Annotated[
-    str | None,
-    typer.Option(
-        "--log",
-        metavar=choices(TRACKERS, "none"),
-        help="Also log to this tracker.",
-        autocompletion=complete.registered(TRACKERS, "none"),
-        rich_help_panel=OUTPUT,
-    ),
-]
-Prefer = Annotated[
-    str | None,
-    typer.Option(
-        metavar="A,B|none",
-        help="Families to draw twice as often (new phase).",
-        rich_help_panel=DRAW,
-    ),
-]
-Drop = Annotated[
-    str | None,
-    typer.Option(
-        metavar="A,B|none", help="Families not to draw (new phase).", rich_help_panel=DRAW
-    ),
-]
-Strict = Annotated[
-    bool | None,
-    typer.Option(
-        "--strict-coverage/--lax-coverage",
-        help="Stop if the draw is biased. [lax]",
-        rich_help_panel=SWITCHES,
     ),
 ]
 Gpus = Annotated[

@@ -9,6 +9,7 @@ import typer
 
 from nas.cli import complete, defaults, options
 from nas.cli.console import echo
+from nas.cli.option_checks import finite
 from nas.cli.output import form_of, print_facts
 from nas.cli.working import working
 from nas.schema import ProblemError, UsageError, format_duration, parse_duration
@@ -19,26 +20,22 @@ if TYPE_CHECKING:
 
 def plan(
     space: options.SpaceName = None,
-    trials: Annotated[
-        int | None, typer.Option("--trials", "-n", min=1, max=10**9, help="Candidates to draw.")
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option("--budget", "-b", help="Working time instead of --trials, as in 28d."),
-    ] = None,
+    trials: options.Trials = None,
+    budget: options.Budget = None,
     noise: Annotated[
         float | None,
         typer.Option(
             min=0.0,
             max=100.0,
-            callback=options.finite,
+            callback=finite,
             help="Standard deviation between equal candidates, in percentage points.",
         ),
     ] = None,
     like: Annotated[
         str | None,
         typer.Option(
-            help="Campaign to take noise, failure rate and time from, or `latest`.",
+            metavar=options.choices("latest", "CAMPAIGN"),
+            help="Campaign to take noise, failure rate and time from.",
             autocompletion=complete.campaigns,
         ),
     ] = None,

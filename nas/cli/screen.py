@@ -1,7 +1,7 @@
 """`nas screen`: score mixtures of the bank's experts without training any."""
 
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
@@ -9,6 +9,9 @@ from rich.progress import Progress, TaskID
 
 from nas.cli import arguments, consent, defaults, options
 from nas.cli.console import console, note, put
+from nas.cli.groups import grouped
+from nas.cli.option_checks import finite
+from nas.cli.option_groups import RecipeOptions
 from nas.cli.output import form_of, print_facts
 from nas.cli.volume import quiet
 from nas.cli.working import working
@@ -17,9 +20,23 @@ from nas.schema import SCRATCH, ScreenConfig
 from nas.schema.size import parse_size
 
 
-def screen(
-    space: options.SpaceName = None,
-    dataset: options.Dataset = None,
+@dataclass(frozen=True)
+class ExpertsOf:
+    """Which bank has the experts."""
+
+    dataset: options.Dataset = None
+    split_seed: options.SplitSeed = 0
+    hold_out: options.HoldOut = None
+    seed: options.BankSeed = None
+    tuned: Annotated[
+        bool, typer.Option("--tuned", help="Score the tuned experts of `nas bank --tuned`.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class LimitOptions:
+    """Which mixtures are scored, and how far."""
+
     top: Annotated[
         int,
         typer.Option(
@@ -27,7 +44,7 @@ def screen(
             max=10**8,
             help="Fit probes, static weights and gates for this many mixtures, the best averages.",
         ),
-    ] = 200,
+    ] = 200
     limit: Annotated[
         int,
         typer.Option(
@@ -35,30 +52,29 @@ def screen(
             max=10**8,
             help="Score at most this many mixtures; from a larger space, draw them uniformly.",
         ),
-    ] = 200_000,
+    ] = 200_000
     max_params: Annotated[
-        str | None, typer.Option(help="Most parameters of a mixture's experts, as in 20M.")
-    ] = None,
+        str | None,
+        typer.Option(metavar="SIZE", help="Most parameters of a mixture's experts, as in 20M."),
+    ] = None
     max_latency: Annotated[
         float | None,
         typer.Option(
             min=0,
-            callback=options.finite,
+            callback=finite,
             help="Largest latency of a mixture in ms per image, summed over its experts.",
         ),
-    ] = None,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    lr: options.Lr = None,
-    image_size: options.ImageSize = None,
-    settings: options.Settings = None,
-    hold_out: options.MaybeHoldOut = None,
-    tuned: Annotated[
-        bool, typer.Option("--tuned", help="Score the tuned experts of `nas bank --tuned`.")
-    ] = False,
+    ] = None
+
+
+@grouped
+def screen(
+    space: options.SpaceName = None,
+    *,
+    experts: ExpertsOf,
+    recipe: RecipeOptions,
+    limits: LimitOptions,
     gpus: options.Gpus = None,
-    seed: options.MaybeBankSeed = None,
-    split_seed: options.SplitSeed = 0,
     form: options.Format = "table",
     as_json: options.Json = False,
     db: options.Db = "runs.db",
@@ -78,34 +94,33 @@ def screen(
     from nas.ledger import Ledger
     from nas.report import render
     from nas.results import question, table
-    from nas.space.settings import parse_settings
 
     chosen_form = form_of(form, as_json)
-    space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(dataset, gpus)
+    space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(experts.dataset, gpus)
     data.check_name(dataset)
     use_threads(arguments.default_workers(0))
-    chosen = arguments.adjusted(
-        space, settings, image_size, epochs=epochs, batch_size=batch_size, lr=lr
-    )
-    largest = None if max_params is None else parse_size(max_params, "--max-params")
+    chosen = recipe.adjusted(space)
+    largest = None if limits.max_params is None else parse_size(limits.max_params, "--max-params")
     config = arguments.config_of(
         ScreenConfig,
         dataset=data.canonical(dataset),
-        split_seed=split_seed,
-        hold_out=HOLD_OUT if hold_out is None else hold_out,
-        replicate=seed or 0,
-        experts="bank" if tuned else SCRATCH,
-        top=top,
-        limit=limit,
+        split_seed=experts.split_seed,
+        hold_out=HOLD_OUT if experts.hold_out is None else experts.hold_out,
+        replicate=experts.seed or 0,
+        experts="bank" if experts.tuned else SCRATCH,
+        top=limits.top,
+        limit=limits.limit,
         max_params=largest,
-        max_latency=None if max_latency is None else max_latency / 1000,
+        max_latency=None if limits.max_latency is None else limits.max_latency / 1000,
     )
     check_gpus(gpus or 0)
     ledger = Ledger(db, read_only=False, create=False)
-    typed = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
-    recipe = {name for name, value in typed.items() if value is not None}
-    recipe |= {n.removeprefix("recipe.") for n in parse_settings(settings) if "recipe." in n}
-    found = fitting_bank(ledger, chosen, config, recipe=recipe, hold_out=hold_out, replicate=seed)
+    found = fitting_bank(
+        *(ledger, chosen, config),
+        recipe=recipe.fixed(),
+        hold_out=experts.hold_out,
+        replicate=experts.seed,
+    )
     if found is not None:
         bank, chosen, config = found
         note(f"experts of the bank {bank}, {chosen.recipe.epochs} epochs each")

@@ -1,58 +1,20 @@
-"""What `nas search` takes, in groups."""
+"""What `nas search` alone takes, in groups."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from nas.cli import arguments, complete, options
+from nas.cli.option_checks import within
 from nas.registry import SAMPLERS
+from nas.schema.scores import CORRECTED, PREDICTORS
 
 _OF_SCREENS = ("corrected", "screen")
 """Samplers that --from-screen brings."""
-_DRAWING = "|".join(name for name in SAMPLERS.names() if name not in _OF_SCREENS)
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """Which images."""
-
-    dataset: options.Dataset = None
-    data_root: options.DataRoot = Path("data")
-    split_seed: options.SplitSeed = 0
-    image_size: options.ImageSize = None
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Where trials run, and for how long."""
-
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            "--budget",
-            "-b",
-            metavar="TIME",
-            help="Working time: 90s, 12h, 28d. [4m]",
-            rich_help_panel=options.RUN,
-        ),
-    ] = None
-    trials: options.Trials = None
-    executor: options.ExecutorName = None
-    workers: options.Workers = None
-    gpus: options.Gpus = None
-    time_limit: options.TimeLimit = None
-    retries: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            show_default=False,
-            callback=options.within(0),
-            help="Retries after a worker dies. [3]",
-            rich_help_panel=options.RUN,
-        ),
-    ] = 3
+_SCORES = " | ".join(name for name in (*PREDICTORS, CORRECTED) if not name.endswith("_loss"))
+_DRAWING = [name for name in SAMPLERS.names() if name not in _OF_SCREENS]
 
 
 @dataclass(frozen=True)
@@ -64,9 +26,9 @@ class DrawOptions:
         typer.Option(
             "--sampler",
             "-s",
-            metavar="NAME",
+            metavar=options.choices(*_DRAWING),
             show_default=False,
-            help=f"{_DRAWING} [stratified]",
+            help="[stratified]",
             autocompletion=complete.registered(SAMPLERS),
             rich_help_panel=options.SAMPLER,
         ),
@@ -76,7 +38,7 @@ class DrawOptions:
         typer.Option(
             metavar="N",
             show_default=False,
-            callback=options.within(0),
+            callback=within(0),
             help="Seed of the draws. [0]",
             rich_help_panel=options.DRAW,
         ),
@@ -85,7 +47,7 @@ class DrawOptions:
         int | None,
         typer.Option(
             metavar="K",
-            callback=options.within(1, 10**8),
+            callback=within(1, 10**8),
             help="Train the best K of a screen and K controls.",
             rich_help_panel=options.DRAW,
         ),
@@ -95,9 +57,8 @@ class DrawOptions:
         typer.Option(
             metavar="SCORE",
             show_default=False,
-            autocompletion=complete.screen_scores,
-            help="Rank by probe, uniform, gate, static, oracle, best_member, SCORE_loss or"
-            " corrected. [probe]",
+            autocompletion=complete.words(*PREDICTORS, CORRECTED),
+            help=f"Rank by {_SCORES} | SCORE_loss. [probe]",
             rich_help_panel=options.DRAW,
         ),
     ] = "probe"
@@ -109,8 +70,6 @@ class DrawOptions:
             rich_help_panel=options.SWITCHES,
         ),
     ] = True
-    prefer: options.Prefer = None
-    drop: options.Drop = None
     from_report: Annotated[
         str | None,
         typer.Option(
@@ -121,43 +80,46 @@ class DrawOptions:
             rich_help_panel=options.DRAW,
         ),
     ] = None
-    bench_after: options.BenchAfter = None
-    strict_coverage: options.Strict = None
+
+    def settings(self) -> dict[str, Any]:
+        """Those of a campaign; a screen or a report changes some."""
+        return {"sampler": self.sampler, "seed": self.seed, "controls": self.controls}
 
 
 @dataclass(frozen=True)
 class TrainOptions:
     """How candidates train."""
 
-    epochs: options.Epochs = None
-    batch_size: options.BatchSize = None
-    lr: options.Lr = None
-    settings: options.Settings = None
-    scheduler: Annotated[
-        str,
-        typer.Option(
-            metavar="fifo|asha",
-            show_default=False,
-            help="asha stops poor candidates early. [fifo]",
-            autocompletion=complete.words("fifo", "asha"),
-            rich_help_panel=options.TRAIN,
-        ),
-    ] = "fifo"
+    scheduler: options.Scheduler = "fifo"
     experts: Annotated[
         str,
         typer.Option(
-            metavar="scratch|bank|CAMPAIGN",
+            metavar=options.choices("scratch", "bank", "CAMPAIGN"),
             show_default=False,
             help="Initial weights of the experts. [scratch]",
             autocompletion=complete.words("scratch", "bank"),
             rich_help_panel=options.TRAIN,
         ),
     ] = "scratch"
+    retries: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            show_default=False,
+            callback=within(0),
+            help="Retries after a worker dies. [3]",
+            rich_help_panel=options.RUN,
+        ),
+    ] = 3
+
+    def settings(self) -> dict[str, Any]:
+        """Those of a campaign, where experts come from apart."""
+        return {"scheduler": self.scheduler, "max_deaths": self.retries}
 
 
 @dataclass(frozen=True)
-class OutputOptions:
-    """What is kept and printed, and where."""
+class KeepOptions:
+    """What a campaign is called, and keeps."""
 
     name: Annotated[
         str | None,
@@ -166,16 +128,16 @@ class OutputOptions:
     keep_weights: Annotated[
         str,
         typer.Option(
-            metavar="best:N|all|none",
+            metavar=options.choices("best:N", "all", "none"),
             show_default=False,
             help="Weights to keep. [best:20]",
             rich_help_panel=options.OUTPUT,
         ),
     ] = "best:20"
-    log: options.Log = None
-    db: options.Db = "runs.db"
-    form: options.Format = "table"
-    as_json: options.Json = False
+
+    def settings(self) -> dict[str, Any]:
+        """Those of a campaign."""
+        return {"keep_weights": self.keep_weights}
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,20 @@
-"""`nas spaces`, `nas families`, `nas data`: what there is to search in and train on."""
+"""`nas spaces`, `nas new`: what there is to search in."""
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from nas.cli import complete, defaults, options
-from nas.cli.console import console, write
-from nas.cli.output import form_of, print_records
-from nas.cli.profiles import member_profiles
+from nas.cli import options
+from nas.cli.console import note, write
+from nas.cli.option_checks import only_with
+from nas.cli.output import Form, form_of, print_facts, print_records
 from nas.cli.working import working
 from nas.files import check_folder, make_folder
-from nas.report.cells import MISSING, cell
-from nas.schema import MemberProfile, ProblemError, UsageError
+from nas.schema import ProblemError, UsageError
 from nas.schema.size import parse_size
 
 
@@ -36,11 +35,10 @@ def spaces(
     from nas.space import available, load
 
     if new is not None:
-        if form_of(form, as_json) != "table":
-            raise typer.BadParameter("--format is of the list, and goes without --new")
-        write_new(new, img_size or 64, "12M" if max_params is None else max_params, gpus or 0)
+        largest = "12M" if max_params is None else max_params
+        write_new(new, img_size or 64, largest, gpus or 0, form_of(form, as_json))
         return
-    options.only_with("--new", {"--img-size": img_size, "--max-params": max_params, "--gpus": gpus})
+    only_with("--new", {"--img-size": img_size, "--max-params": max_params, "--gpus": gpus})
     rows: list[dict[str, object]] = []
     for name, path in available().items():
         try:
@@ -92,122 +90,6 @@ def _count(number: int) -> str:
 _NUMBERS = ("families", "members", "sets", "px")
 
 
-def families(
-    space: options.SpaceName = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(
-            "--dataset",
-            "-d",
-            help="Data set; sets the number of classes. [digits; cifar10 with --gpus]",
-            autocompletion=complete.datasets,
-        ),
-    ] = None,
-    gpus: Annotated[
-        int,
-        typer.Option(min=0, max=1024, help="Number of GPUs; profile on a GPU if there are any."),
-    ] = 0,
-    data_root: options.DataRoot = Path("data"),
-    form: options.Format = "table",
-    as_json: options.Json = False,
-    db: options.Db = "runs.db",
-) -> None:
-    """Profile a space's members and show what each costs.
-
-    Every member is built and trained for one step in a process of its own. Results are stored in
-    the ledger if there is one.
-
-    Example: `nas families moe4 --dataset cifar10`
-    """
-    data_set = defaults.dataset_for(dataset, gpus)
-    chosen, probes = member_profiles(defaults.space_for(space, gpus), data_set, gpus, data_root, db)
-    records = [_plain(family, probes[member.model]) for family, member in chosen.members]
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("family", "member"):  # a name that is cut is none
-        table.add_column(column, no_wrap=True, overflow="ignore")
-    for column in ("params", "MACs", "MiB/img", "s/step", ""):
-        table.add_column(column, justify="right", no_wrap=True)
-    for record in records:
-        figures = (
-            cell("params", record["params"]),
-            cell("macs", record["macs"]),
-            _mebibytes(record["saved_bytes_per_image"]),
-            cell("", record["step_seconds"]),
-        )
-        table.add_row(
-            *(str(record["family"]), str(record["member"]), *figures),
-            Text("ok", "green") if record["ok"] else Text("fails", "red"),
-        )
-    failed = [
-        f"{record['member']} fails: {record['problem']}" for record in records if not record["ok"]
-    ]
-    print_records(form_of(form, as_json), records, shown=[table, *failed])
-
-
-def _mebibytes(size: Any) -> str:
-    return MISSING if size is None else f"{size / 2**20:.2f}"
-
-
-def _plain(family: str, probe: MemberProfile) -> dict[str, Any]:
-    """A member's probe in plain data; figures that a failed one does not have are None."""
-    figures = {
-        "params": probe.params,
-        "macs": probe.macs,
-        "saved_bytes_per_image": probe.saved_bytes,
-        "step_seconds": probe.seconds,
-        "step_batch": probe.batch,
-    }
-    return {
-        "family": family,
-        "member": probe.member.model,
-        "args": probe.member.args,
-        "ok": probe.ok,
-        **(figures if probe.ok else dict.fromkeys(figures)),
-        "problem": probe.problem,
-    }
-
-
-data = typer.Typer(invoke_without_command=True)
-
-
-@data.callback()
-def _list(
-    context: typer.Context, form: options.Format = "table", as_json: options.Json = False
-) -> None:
-    """List the data sets and how to get each.
-
-    Example: `nas data`
-    """
-    from nas.data import describe
-
-    if context.invoked_subcommand is not None:
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("data set", "what", "how to get it"):
-        table.add_column(column)
-    rows = [{"data_set": k.typed, "what": k.about, "how_to_get_it": k.how} for k in describe()]
-    for row in rows:
-        table.add_row(*row.values())
-    print_records(form_of(form, as_json), rows, shown=[table])
-
-
-@data.command()
-def get(
-    name: Annotated[str, typer.Argument(help="cifar10, cifar100 or tiny-imagenet.")],
-    data_root: options.DataRoot = Path("data"),
-) -> None:
-    """Download a data set and verify it.
-
-    Example: `nas data get cifar10`
-    """
-    from nas.data import download
-    from nas.ledger.output_paths import check_output
-
-    check_output(data_root)
-    download(name, data_root)
-    console.print(f"{name} is in {data_root}")
-
-
 def new(
     name: Annotated[str, typer.Argument(help="The space's name.")],
     image_size: Annotated[
@@ -224,25 +106,19 @@ def new(
     max_params: Annotated[
         str, typer.Option(metavar="SIZE", help="Most parameters of a member, as in 500k.")
     ] = "12M",
-    gpus: Annotated[
-        int,
-        typer.Option(
-            "--gpus",
-            "-g",
-            min=0,
-            max=1024,
-            help="Number of GPUs; profile on a GPU if there are any.",
-        ),
-    ] = 0,
+    gpus: options.Gpus = None,
+    form: options.Format = "table",
+    as_json: options.Json = False,
 ) -> None:
     """Write a new space, search_spaces/NAME.yaml, of all timm models that fit and can be trained.
 
     Example: `nas new mine --image-size 64 --max-params 12M`
     """
-    write_new(name, image_size, max_params, gpus)
+    write_new(name, image_size, max_params, gpus or 0, form_of(form, as_json))
 
 
-def write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
+def write_new(name: str, image_size: int, max_params: str, gpus: int, form: Form) -> None:
+    """Makes a space and writes it; prints what it holds."""
     from nas.campaign.new_space import new_space
     from nas.ledger.output_paths import check_output
     from nas.space import dump
@@ -260,16 +136,21 @@ def write_new(name: str, image_size: int, max_params: str, gpus: int) -> None:
             *(name, image_size, largest),
             gpus=gpus,
             watch=update,
-            say=console.print,
+            say=note,
         )
     make_folder(path.parent)
     write(path, dump(space))
-    console.print(f"{path}: {len(space.families)} families, {len(space.members)} members")
+    facts = {
+        "space": name,
+        "file": str(path),
+        "families": len(space.families),
+        "members": len(space.members),
+    }
+    line = f"{path}: {facts['families']} families, {facts['members']} members"
+    print_facts(form, facts, shown=[line])
 
 
 def register(app: typer.Typer) -> None:
     """Adds this module's commands."""
     app.command()(spaces)
     app.command()(new)
-    app.command()(families)
-    app.add_typer(data, name="data")

@@ -87,6 +87,12 @@ def num_images(dataset: str, root: Path) -> int:
     return source.num_images(where)
 
 
+def file_bytes(dataset: str, root: Path) -> int:
+    """The size of the files that a data set is read from; 0 for one that is computed."""
+    source, where = find(dataset, root)
+    return sum(path.stat().st_size for path in source.files(where))
+
+
 def memory_bytes(dataset: str, root: Path, *, image_size: int, channels: int) -> int:
     """The most its images take on a device, where they are kept as uint8 of a model's size, or
     smaller, or not at all beyond MEMORY_LIMIT. Reads no image; ProblemError as `check`."""

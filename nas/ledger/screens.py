@@ -10,7 +10,8 @@ from sqlalchemy import func, insert, select, update
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
 from nas.ledger.records import ScreenExpert, ScreenRecord, screen_record
-from nas.schema import ProblemError, ScreenConfig, Space, UsageError
+from nas.schema import ProblemError, ScreenConfig, Space, UsageError, did_you_mean
+from nas.schema.scores import CORRECTED, PREDICTORS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,12 +22,8 @@ SCORES = tuple(
     if column.name not in ("screen_id", "rank", "families", "members")
 )
 """Columns with scores."""
-PREDICTORS = tuple(name for name in SCORES if not name.endswith("_test"))
-"""Those that may predict the accuracy after training: test scores are not among them."""
 FITTED = tuple(name for name in SCORES if name.split("_")[0] in ("probe", "static", "gate"))
 """Those that are fitted: of a screen's best, and of what a campaign drew of the others."""
-CORRECTED = "corrected"
-"""Not a stored score: predictions of a surrogate model, see nas.stats.surrogate."""
 _AT_ONCE = 5000
 
 
@@ -118,9 +115,10 @@ def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[s
             fix=f"choose by {by.removesuffix('_test')}",
         )
     if by not in PREDICTORS:
+        known = (*PREDICTORS, CORRECTED)
         raise UsageError(
             f"screens have no score {by!r}",
-            fix=f"choose from {', '.join((*PREDICTORS, CORRECTED))}",
+            fix=did_you_mean(by, known) or f"choose from {', '.join(known)}",
         )
     fitted = screen_of(ledger, ident).config.top
     column = getattr(m.MixtureScore, by)

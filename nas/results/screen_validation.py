@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 
 from nas.ledger.records import ScreenRecord
-from nas.ledger.screens import CORRECTED, best_screened, known_of_all, screen_of
+from nas.ledger.screens import best_screened, known_of_all, screen_of
 from nas.registry import INSTRUMENTS
 from nas.results.aggregates import device_hours
 from nas.results.campaign_tables import CampaignTables
 from nas.sample.samplers.corrected import chosen_slot
 from nas.schema import BankConfig, ProblemError
+from nas.schema.scores import CORRECTED
 from nas.stats.surrogate import cross_val_predict, predict
 
 

@@ -195,7 +195,7 @@ def test_who_begins_is_reported_once_what_was_found(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("nas.cli.run_and_print.work", lambda *_: None)
-    monkeypatch.setattr("nas.cli.bank._train", lambda *_: None)
+    monkeypatch.setattr("nas.cli.bank_training._train", lambda *_: None)
     words = [*command, "tiny", "--dataset", f"folder:{pets}", "--executor", "local"]
     done = CliRunner().invoke(app, words)
     messages = "pets: 12 images in 2 classes: 8 train, 2 validation, 2 test."

@@ -34,6 +34,8 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["search", "tyni"], 2, ["tyni", "did you mean tiny"]),
         (["search", "few.yaml"], 1, ["few.yaml:2", "4 experts", "3 given"]),
+        (["search", "--trials", "2000000000"], 2, ["--trials", "1,000,000,000"]),
+        (["bank", "--scheduler", "ash"], 2, ["--scheduler", "'ash'", "asha"]),
         (["search", "--sampler", "stratifed"], 2, ["stratifed", "did you mean stratified"]),
         (["search", "--executor", "rai"], 2, ["rai", "ray"]),
         (["search", "--dataset", "cifar11"], 2, ["cifar11", "did you mean cifar10"]),
@@ -104,7 +106,6 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["replay", "--json", "-f", "csv"], 2, ["--json"]),
         (["spaces", "--img-size", "32"], 2, ["--img-size goes with --new"]),
         (["spaces", "--max-params", "1M"], 2, ["--max-params goes with --new"]),
-        (["spaces", "--new", "x", "--json"], 2, ["--format", "--new"]),
         (["bank", "--licence", "CC0"], 2, ["--licence goes with --publish"]),
         (["trust", "."], 2, ["no template"]),
         (["search", *BRIEF, "--dry-run", "--render", "few.yaml"], 2, ["few.yaml", "not a folder"]),

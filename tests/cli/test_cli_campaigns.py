@@ -128,6 +128,18 @@ def test_rm_removes_rows_and_files_and_no_others(two: Path) -> None:
     assert (done.returncode, "no campaign is named 'a'" in done.stderr) == (2, True)
 
 
+def test_rm_says_what_it_removed_in_every_form(two: Path) -> None:
+    files = Ledger(two / "runs.db").files
+    (files / "1" / "weights").write_bytes(b"w" * 1000)
+    done = inside("rm", "a", "--json", cwd=two)
+    assert (done.returncode, json.loads(done.stdout)) == (2, [])  # nobody has said yes
+    assert json.loads(nas_inside("rm", "a", "--yes", "--json", cwd=two)) == [
+        {"campaign": "a", "candidates": 4, "bytes": 1000}
+    ]
+    rows = nas_inside("rm", "b", "--yes", "-f", "csv", cwd=two).replace('"', "").splitlines()
+    assert rows == ["campaign,candidates,bytes", "b,3,0"]
+
+
 def test_rm_refuses_what_runs(tmp_path: Path) -> None:
     maker = campaign(tmp_path, "a", 0.5)
     maker.draw("ant_s", "bee_s", replicate=1)  # leased by this process, which lives

@@ -51,6 +51,63 @@ def test_every_form(words: list[str], place: Path) -> None:
     assert r"\begin{tabular}" in nas_inside(*words, "-f", "latex", cwd=place)
 
 
+def test_a_new_space_is_reported_in_every_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(name: str, *_: object, **__: object) -> Space:
+        return PAIR.with_(name=name)
+
+    monkeypatch.setattr("nas.campaign.new_space.new_space", made)
+    assert json.loads(nas_inside("new", "one", "--json", cwd=tmp_path)) == {
+        "space": "one",
+        "file": "search_spaces/one.yaml",
+        "families": 2,
+        "members": 3,
+    }
+    assert "2 families, 3 members" in nas_inside("new", "two", cwd=tmp_path)
+    shown = nas_inside("spaces", "--new", "three", "-f", "csv", cwd=tmp_path)
+    assert list(csv.reader(io.StringIO(shown))) == [
+        ["space", "file", "families", "members"],
+        ["three", "search_spaces/three.yaml", "2", "3"],
+    ]
+
+
+def test_a_download_is_reported_in_every_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data" / "tiny-imagenet-200"
+
+    def fetch(*_: object) -> None:
+        print("downloading")  # noqa: T201
+        image = folder / "train" / "n01443537" / "images" / "a.JPEG"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(b"x" * 10)
+        (folder / "val" / "images").mkdir(parents=True, exist_ok=True)
+        (folder / "val" / "val_annotations.txt").write_bytes(b"x" * 5)
+
+    monkeypatch.setattr("nas.data.sources.tiny_imagenet.TinyImageNet.download", fetch)
+    done = inside("data", "get", "tiny-imagenet", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout) == {"data_set": "tiny-imagenet", "path": "data", "bytes": 15}
+    assert done.stderr == "downloading\n"
+    shown = nas_inside("data", "get", "tiny-imagenet", cwd=tmp_path)
+    assert "tiny-imagenet is in data: 0.0 MB" in shown
+    done = inside("data", "--json", "get", "tiny-imagenet", cwd=tmp_path)
+    assert (done.returncode, "it goes after `get`" in done.stderr) == (2, True)
+    done = inside("data", "get", "cifar11", cwd=tmp_path)
+    assert (done.returncode, "did you mean cifar10" in done.stderr) == (2, True)
+
+
+def test_a_dashboard_tells_a_program_where_it_is(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.report.dashboard.Dashboard.serve_forever", lambda _: None)
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    found = json.loads(nas_inside("dashboard", "--port", "0", "--json", cwd=place))
+    assert found["campaign"] == "first"
+    assert found["url"].startswith("http://127.0.0.1:")
+    assert "(Ctrl-C ends it)" in nas_inside("dashboard", "--port", "0", cwd=place)
+
+
 def test_two_forms_at_once_are_refused(place: Path) -> None:
     done = inside("list", "--json", "-f", "csv", cwd=place)
     assert done.returncode == 2

@@ -10,7 +10,12 @@ from loaded_modules import loaded_by
 from typer.testing import CliRunner
 
 from nas.cli.app import app
+from nas.cli.data_sets import DOWNLOADED
+from nas.data import describe
+from nas.ledger.screens import SCORES
+from nas.registry import EXECUTORS, TRACKERS
 from nas.schema import SearchConfig
+from nas.schema.scores import PREDICTORS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -45,19 +50,56 @@ def test_the_longest_help_fits_eighty_by_eighty() -> None:
         assert max(map(len, lines)) <= 80, command
 
 
-def test_every_command_has_the_options_that_all_have() -> None:
-    """One way to name a format, to be quiet and to say more."""
-    without_a_table = {("rm",), ("new",), ("data", "get"), ("dashboard",)}
+def found(command: tuple[str, ...]) -> typer.core.TyperCommand:
+    here = typer.main.get_command(app)
+    for name in command:
+        here = here.commands[name]  # type: ignore[attr-defined]
+    assert isinstance(here, typer.core.TyperCommand | typer.core.TyperGroup)
+    return here  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_has_the_options_that_all_have(command: tuple[str, ...]) -> None:
+    """One way to name a format and a campaign, to be quiet and to say more; none is left out."""
+    here = found(command)
+    options = {option for parameter in here.params for option in parameter.opts}
+    assert {"--format", "-f", "--json"} <= options
+    if not hasattr(here, "commands"):
+        assert {"-q", "-v"} <= options
+    assert not {"--campaign", "-c"} & options or {"--campaign", "-c"} <= options
+
+
+CHOICES = {
+    "--sampler": ["lexicographic", "stratified", "tpe", "uniform"],
+    "--executor": [*EXECUTORS.names()],
+    "--log": [*TRACKERS.names(), "none"],
+    "--scheduler": ["fifo", "asha"],
+    "--experts": ["scratch", "bank", "CAMPAIGN"],
+    "--keep-weights": ["best:N", "all", "none"],
+    "--format": ["table", "json", "csv", "md", "latex"],
+    "--like": ["latest", "CAMPAIGN"],
+}
+"""What help shows of each option that takes one of some names."""
+
+
+def test_choices_are_shown_as_choices() -> None:
+    seen = set()
     for command in commands():
-        found = typer.main.get_command(app)
-        for name in command:
-            found = found.commands[name]  # type: ignore[attr-defined]
-        options = {option for parameter in found.params for option in parameter.opts}
-        if not hasattr(found, "commands"):
-            assert {"-q", "-v"} <= options, command
-        if command not in without_a_table:
-            assert {"--format", "-f", "--json"} <= options, command
-        assert not {"--campaign", "-c"} & options or {"--campaign", "-c"} <= options
+        for parameter in found(command).params:
+            for name in set(parameter.opts) & set(CHOICES):
+                assert parameter.metavar == f"[{'|'.join(CHOICES[name])}]", command
+                seen.add(name)
+    assert seen == set(CHOICES)
+
+
+def test_what_can_be_downloaded_is_what_help_says() -> None:
+    assert [k.typed for k in describe() if k.download_size] == list(DOWNLOADED)
+
+
+def test_a_screen_has_every_score_that_may_choose() -> None:
+    assert {name for name in SCORES if not name.endswith("_test")} == set(PREDICTORS)
+    [by] = (p for p in found(("search",)).params if "--by" in p.opts)
+    assert "probe | static | gate | corrected" in str(by.help)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["status", "--json"]])

@@ -44,11 +44,11 @@ _FRAME = """\
 def terminal(command: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An SVG of what a `nas` command that looks prints."""
     from nas.cli import console as shared
-    from nas.cli import inspect
+    from nas.cli import status
     from nas.cli.app import app
 
     console = Terminal(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
-    for room in (inspect, shared):  # commands print by themselves and by what they share
+    for room in (status, shared):  # commands print by themselves and by what they share
         monkeypatch.setattr(room, "console", console)
     name, *arguments = command.split()
     assert name == "nas"

@@ -90,5 +90,5 @@ def test_it_is_requested_alone(filled: Maker, tmp_path: Path) -> None:
 
 
 def test_a_page_and_figures_load_matplotlib_only_where_it_draws() -> None:
-    code = "import nas.cli.inspect, nas.report.figures, nas.report.page"
+    code = "import nas.cli.report, nas.report.figures, nas.report.page"
     assert "matplotlib" not in loaded_by(code)

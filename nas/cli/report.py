@@ -1,56 +1,20 @@
-"""`nas status`, `nas report`, `nas show`, `nas export`: what came of it."""
+"""`nas report`: one table about a campaign, or all of them as a page or as figures."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.live import Live
 
 from nas.cli import complete, consent, options
 from nas.cli.chosen import campaign_named
-from nas.cli.console import console, echo, note, put, put_shown, write
-from nas.cli.output import form_of, print_facts, print_records
+from nas.cli.console import echo, put, put_shown, write
+from nas.cli.option_checks import writable
+from nas.cli.output import form_of, print_records
 from nas.cli.working import working
-from nas.schema import ProblemError, UsageError, printed_name
+from nas.schema import ProblemError, UsageError
 
 if TYPE_CHECKING:
     from nas.ledger import Ledger
-
-Candidate = Annotated[
-    list[str],
-    typer.Argument(help="A candidate: 12, `control 3`, CAMPAIGN/12, or a key or its beginning."),
-]
-
-
-def status(
-    campaign: options.Campaign = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
-    form: options.Format = "table",
-    as_json: options.Json = False,
-    db: options.Db = "runs.db",
-) -> None:
-    """Show how a campaign is doing: budget, running trials, best so far, failures.
-
-    Example: `nas status --watch`
-    """
-    from nas.ledger import Ledger
-    from nas.ledger.summary import summary
-    from nas.report.progress import panel
-
-    chosen = form_of(form, as_json)
-    if watch and chosen != "table":
-        raise typer.BadParameter("--watch is for a person: leave out --json and --format")
-    ledger = Ledger(db)
-    name = campaign_named(ledger, campaign)
-    if not watch:
-        found = summary(ledger, name)
-        print_facts(chosen, found.model_dump(mode="json"), shown=[panel(found)])
-        return
-    with Live(console=console, auto_refresh=False) as live:
-        while True:
-            live.update(panel(summary(ledger, name)), refresh=True)
-            time.sleep(1.0)
 
 
 def report(
@@ -69,7 +33,7 @@ def report(
         Path | None,
         typer.Option(
             "--html",
-            callback=options.writable,
+            callback=writable,
             help="Write all tables as one interactive page for a browser.",
         ),
     ] = None,
@@ -181,69 +145,6 @@ def _write_figures(folder: Path, ledger: "Ledger", campaign: str | None) -> None
         ) from None
 
 
-def show(
-    candidate: Candidate,
-    campaign: options.Campaign = None,
-    code: Annotated[bool, typer.Option("--code", help="Print only the rendered code.")] = False,
-    form: options.Format = "table",
-    as_json: options.Json = False,
-    db: options.Db = "runs.db",
-) -> None:
-    """Show one candidate: its metrics, baselines, experts, epochs and attempts.
-
-    Example: `nas show 12`
-    """
-    from nas.ledger import Ledger
-    from nas.report.show import details, shown
-
-    chosen = form_of(form, as_json)
-    if code and chosen != "table":
-        raise typer.BadParameter("--code prints the file alone: leave out --json and --format")
-    found = details(Ledger(db), " ".join(candidate), campaign)
-    if code:
-        echo(found["code"], lines=True)
-    elif chosen == "json":
-        print_facts(chosen, found, shown=[])
-    else:
-        facts = {name: value for name, value in found.items() if name != "code"}
-        print_facts(chosen, facts, shown=[shown(found)])
-
-
-def export(
-    candidate: Candidate,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
-    campaign: options.Campaign = None,
-    code_only: Annotated[bool, typer.Option("--code-only", help="Leave the weights out.")] = False,
-    form: options.Format = "table",
-    as_json: options.Json = False,
-    db: options.Db = "runs.db",
-) -> None:
-    """Export a finished candidate: code, preprocessing, weights and a model card.
-
-    Example: `nas export 12 -o best/`
-    """
-    from nas.export.model import export as write
-    from nas.ledger import Ledger
-    from nas.ledger.lookup import find
-
-    chosen = form_of(form, as_json)
-    ledger = Ledger(db)
-    found = find(ledger, " ".join(candidate), campaign)
-    name = printed_name(found.candidate.role, found.candidate.number)
-    note(f"{name} of campaign {found.campaign.name}, key {found.candidate.key}")
-    written = write(
-        ledger,
-        found.candidate.key,
-        output,
-        found.campaign.name,
-        code_only=code_only,
-        say=note,
-    )
-    files = [{"file": str(path)} for path in written]
-    print_records(chosen, files, shown=[file["file"] for file in files])
-
-
 def register(app: typer.Typer) -> None:
-    """Adds this module's commands."""
-    for command in (status, report, show, export):
-        app.command()(command)
+    """Adds this module's command."""
+    app.command()(report)

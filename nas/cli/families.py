@@ -1,0 +1,84 @@
+"""`nas families`: what each member of a space costs."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from nas.cli import defaults, options
+from nas.cli.output import form_of, print_records
+from nas.cli.profiles import member_profiles
+from nas.report.cells import MISSING, cell
+from nas.schema import MemberProfile
+
+
+def families(
+    space: options.SpaceName = None,
+    dataset: options.Dataset = None,
+    gpus: options.Gpus = None,
+    data_root: options.DataRoot = Path("data"),
+    form: options.Format = "table",
+    as_json: options.Json = False,
+    db: options.Db = "runs.db",
+) -> None:
+    """Profile a space's members and show what each costs.
+
+    Every member is built and trained for one step in a process of its own. Results are stored in
+    the ledger if there is one.
+
+    Example: `nas families moe4 --dataset cifar10`
+    """
+    data_set = defaults.dataset_for(dataset, gpus)
+    space = defaults.space_for(space, gpus)
+    chosen, probes = member_profiles(space, data_set, gpus or 0, data_root, db)
+    records = [_plain(family, probes[member.model]) for family, member in chosen.members]
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("family", "member"):  # a name that is cut is none
+        table.add_column(column, no_wrap=True, overflow="ignore")
+    for column in ("params", "MACs", "MiB/img", "s/step", ""):
+        table.add_column(column, justify="right", no_wrap=True)
+    for record in records:
+        figures = (
+            cell("params", record["params"]),
+            cell("macs", record["macs"]),
+            _mebibytes(record["saved_bytes_per_image"]),
+            cell("", record["step_seconds"]),
+        )
+        table.add_row(
+            *(str(record["family"]), str(record["member"]), *figures),
+            Text("ok", "green") if record["ok"] else Text("fails", "red"),
+        )
+    failed = [
+        f"{record['member']} fails: {record['problem']}" for record in records if not record["ok"]
+    ]
+    print_records(form_of(form, as_json), records, shown=[table, *failed])
+
+
+def _mebibytes(size: Any) -> str:
+    return MISSING if size is None else f"{size / 2**20:.2f}"
+
+
+def _plain(family: str, probe: MemberProfile) -> dict[str, Any]:
+    """A member's probe in plain data; figures that a failed one does not have are None."""
+    figures = {
+        "params": probe.params,
+        "macs": probe.macs,
+        "saved_bytes_per_image": probe.saved_bytes,
+        "step_seconds": probe.seconds,
+        "step_batch": probe.batch,
+    }
+    return {
+        "family": family,
+        "member": probe.member.model,
+        "args": probe.member.args,
+        "ok": probe.ok,
+        **(figures if probe.ok else dict.fromkeys(figures)),
+        "problem": probe.problem,
+    }
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's command."""
+    app.command()(families)

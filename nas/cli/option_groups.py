@@ -1,0 +1,222 @@
+"""Options that several commands share, in groups: see nas.cli.groups."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nas.cli import arguments, complete, defaults, options
+from nas.cli.option_checks import finite, within
+from nas.cli.output import Form, form_of
+from nas.registry import TRACKERS
+from nas.schema import Space
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which images."""
+
+    dataset: options.Dataset = None
+    data_root: options.DataRoot = Path("data")
+    split_seed: options.SplitSeed = 0
+
+    def settings(self, gpus: int | None) -> dict[str, Any]:
+        """Those of a campaign; with GPUs another data set is meant where none was typed."""
+        from nas import data
+
+        return {
+            "dataset": data.canonical(defaults.dataset_for(self.dataset, gpus)),
+            "split_seed": self.split_seed,
+            "data_root": str(self.data_root.absolute()),
+        }
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """Settings of a space, in place of writing YAML."""
+
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            "--image-size",
+            metavar="N",
+            callback=within(8, 2048),
+            help="Width and height in pixels. [the space's]",
+            rich_help_panel=options.DATA,
+        ),
+    ] = None
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            callback=within(1),
+            help="Training epochs. [the space's]",
+            rich_help_panel=options.TRAIN,
+        ),
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            callback=within(2),
+            help="Images per step. [the space's]",
+            rich_help_panel=options.TRAIN,
+        ),
+    ] = None
+    lr: Annotated[
+        float | None,
+        typer.Option(
+            "--lr",
+            metavar="X",
+            callback=finite,
+            help="Peak learning rate. [the space's]",
+            rich_help_panel=options.TRAIN,
+        ),
+    ] = None
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Set another: recipe.warmup=0.2",
+            rich_help_panel=options.TRAIN,
+        ),
+    ] = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What was given of the recipe, by the names it has there, `settings` apart."""
+        typed = {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}
+        return {name: value for name, value in typed.items() if value is not None}
+
+    def fixed(self) -> set[str]:
+        """The names of all that was given of the recipe, by an option of its own or by --set."""
+        from nas.space.settings import parse_settings
+
+        typed = parse_settings(self.settings)
+        return {*self.given, *(n.removeprefix("recipe.") for n in typed if "recipe." in n)}
+
+    def adjusted(self, name: str) -> Space:
+        """The space of this name, with what was given in place of its own."""
+        return arguments.adjusted(name, self.settings, self.image_size, self.given)
+
+
+@dataclass(frozen=True)
+class LengthOptions:
+    """How long a search goes on."""
+
+    budget: options.Budget = None
+    trials: options.Trials = None
+
+    def given(self) -> dict[str, Any]:
+        """The settings of a campaign that were given."""
+        typed = {"budget_seconds": arguments.budget_of(self.budget), "trials": self.trials}
+        return {name: value for name, value in typed.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """Where trials run, and how many."""
+
+    executor: options.ExecutorName = None
+    workers: options.Workers = None
+    gpus: options.Gpus = None
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--time-limit",
+            metavar="TIME",
+            help="Limit per attempt, or none. [6h]",
+            rich_help_panel=options.RUN,
+        ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """The settings of a campaign that were given."""
+        typed = {"executor": self.executor, "workers": self.workers, "gpus": self.gpus}
+        found: dict[str, Any] = {name: value for name, value in typed.items() if value is not None}
+        if self.time_limit:
+            found["time_limit"] = arguments.time_limit_of(self.time_limit)
+        return found
+
+    def of_new(self) -> dict[str, Any]:
+        """As `given`, with as many workers as suit this machine where nobody said how many."""
+        return {"workers": arguments.default_workers(self.gpus or 0), **self.given()}
+
+
+@dataclass(frozen=True)
+class PhaseOptions:
+    """What is drawn from now on."""
+
+    prefer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B|none",
+            help="Families to draw twice as often (new phase).",
+            rich_help_panel=options.DRAW,
+        ),
+    ] = None
+    drop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B|none",
+            help="Families not to draw (new phase).",
+            rich_help_panel=options.DRAW,
+        ),
+    ] = None
+    bench_after: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            callback=within(1),
+            help="Failures in a row that exclude a family. [6]",
+            rich_help_panel=options.DRAW,
+        ),
+    ] = None
+    strict_coverage: Annotated[
+        bool | None,
+        typer.Option(
+            "--strict-coverage/--lax-coverage",
+            help="Stop if the draw is biased. [lax]",
+            rich_help_panel=options.SWITCHES,
+        ),
+    ] = None
+
+    @property
+    def wishes(self) -> dict[str, str | None]:
+        """Families to prefer and to drop, as they were typed."""
+        return {"prefer": self.prefer, "drop": self.drop}
+
+    def given(self) -> dict[str, Any]:
+        """The settings of a campaign that were given, `wishes` apart."""
+        typed = {"bench_after": self.bench_after, "strict_coverage": self.strict_coverage}
+        return {name: value for name, value in typed.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is recorded and printed, and where."""
+
+    log: Annotated[
+        str | None,
+        typer.Option(
+            "--log",
+            metavar=options.choices(*TRACKERS.names(), "none"),
+            help="Also log to this tracker.",
+            autocompletion=complete.registered(TRACKERS, "none"),
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None
+    db: options.Db = "runs.db"
+    form: options.Format = "table"
+    as_json: options.Json = False
+
+    def given(self) -> dict[str, Any]:
+        """The settings of a campaign that were given."""
+        return {"log": arguments.log_of(self.log)} if self.log else {}
+
+    @property
+    def chosen(self) -> Form:
+        """The form to print in; BadParameter where two are given."""
+        return form_of(self.form, self.as_json)
