@@ -78,10 +78,10 @@ def bank_members(space: Space, config: DataConfig) -> list[BankMember]:
     which are those of the same settings from scratch.
     """
     alone, digest = single_expert_space(space), template_hash(TEMPLATE)
-    begun = None
+    bank_keys = None
     if config.from_bank:
         scratch = bank_members(space, config.with_(experts=SCRATCH))
-        begun = {expert.model: expert.key for expert in scratch}
+        bank_keys = {expert.model: expert.key for expert in scratch}
     return [
         BankMember(
             family,
@@ -91,7 +91,7 @@ def bank_members(space: Space, config: DataConfig) -> list[BankMember]:
                 config.task,
                 digest,
                 replicate=config.replicate,
-                warm=begun,
+                init_from=bank_keys,
             ),
         )
         for family, member in alone.members
@@ -109,10 +109,10 @@ def existing_entries(bank: Bank, experts: Iterable[BankMember]) -> dict[str, Ent
     return found
 
 
-def begun_from(bank: Bank, entry: Entry) -> list[Entry]:
+def untuned_entries(bank: Bank, entry: Entry) -> list[Entry]:
     """The experts that a tuned one was trained on from, as far as the bank still has them."""
     found = []
-    for key in entry.candidate.warm:
+    for key in entry.candidate.init_from:
         with suppress(BankError):
             found.append(bank.entry(key))
     return found
@@ -223,7 +223,7 @@ def fitting_bank(
     return None
 
 
-def warm_keys(ledger: Ledger, space: Space, config: DataConfig) -> dict[str, str] | None:
+def bank_keys_of(ledger: Ledger, space: Space, config: DataConfig) -> dict[str, str] | None:
     """The bank's key of every model of the space that it has an expert of; None from scratch."""
     if not config.from_bank:
         return None
@@ -239,9 +239,9 @@ def warm_keys(ledger: Ledger, space: Space, config: DataConfig) -> dict[str, str
     }
 
 
-def cold_models(space: Space, warm: Mapping[str, str]) -> tuple[str, ...]:
+def models_without_expert(space: Space, bank_keys: Mapping[str, str]) -> tuple[str, ...]:
     """The members that a bank has no expert of."""
-    return tuple(member.model for _, member in space.members if member.model not in warm)
+    return tuple(member.model for _, member in space.members if member.model not in bank_keys)
 
 
 def without_members(space: Space, models: Iterable[str]) -> Space:

@@ -48,12 +48,12 @@ def check_enough(space: Space, config: CampaignConfig) -> None:
 
 
 def plan_of(
-    config: CampaignConfig, probes: Mapping[str, MemberProfile], cold: Iterable[str] = ()
+    config: CampaignConfig, probes: Mapping[str, MemberProfile], without_expert: Iterable[str] = ()
 ) -> DrawConstraints:
-    """What may be drawn now; `cold`: models that the campaign's bank has no expert of."""
+    """What may be drawn now; `without_expert`: models that the campaign's bank has no expert of."""
     failing = {model for model, probe in probes.items() if not probe.ok}
     return DrawConstraints(
         drop=tuple(sorted(config.drop)),
         prefer=tuple(sorted(config.prefer)),
-        left_out=tuple(sorted(failing.union(cold))),
+        left_out=tuple(sorted(failing.union(without_expert))),
     )

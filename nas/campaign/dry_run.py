@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nas.campaign.bank import cold_models, warm_keys, without_members
+from nas.campaign.bank import bank_keys_of, models_without_expert, without_members
 from nas.campaign.checks import check_settings
 from nas.campaign.constraints import check_enough, plan_of
 from nas.campaign.dataset import examine_if_there
@@ -52,9 +52,9 @@ class DryRun:
         cached = ledger.probes_under(under) if ledger else {}
         members = [member for _, member in space.members]
         probes = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
-        warm = warm_keys(ledger, space, config) if ledger else None
-        cold = () if warm is None else cold_models(space, warm)
-        warmed = without_members(space, cold)
+        init_from = bank_keys_of(ledger, space, config) if ledger else None
+        without_expert = () if init_from is None else models_without_expert(space, init_from)
+        warmed = without_members(space, without_expert)
         unprobed = (member for _, member in warmed.members if member.model not in probes)
         probes |= unsound_members(unprobed, under)
         allowed = feasible(warmed, probes)
@@ -62,7 +62,7 @@ class DryRun:
             say(line)
         check_enough(allowed, config)
         sampler = sampler_of(ledger, allowed, config)
-        plan = plan_of(config, probes, cold)
+        plan = plan_of(config, probes, without_expert)
         self._space = space
         self._trials = trials
         self._bank = config.bank
@@ -97,7 +97,7 @@ class DryRun:
             plan=plan,
             phase=number,
             replicate=config.replicate,
-            warm=warm,
+            init_from=init_from,
             measure=GateCostProbe(self._sandbox, say, seconds=GATE_SECONDS)
             if runs
             else lambda *_: None,

@@ -38,11 +38,11 @@ class Proposer:
         plan: DrawConstraints = DrawConstraints(),  # noqa: B008 (frozen)
         phase: int = 0,
         replicate: int = 0,
-        warm: Mapping[str, str] | None = None,
+        init_from: Mapping[str, str] | None = None,
         measure: Measure | None = None,
         write: Callable[[Candidate], str] = render_to_run,
     ) -> None:
-        """`warm`: the bank's key of each model that experts begin as; None: from nothing.
+        """`init_from`: the bank's key of each model that experts begin as; None: from nothing.
         `measure` counts what a template adds to its experts: see `nas.measure.gate`. It
         runs the template's code, so a campaign has that done by another process. Where it says
         None, what a candidate costs is not known. `write` renders: where nothing of it runs, that
@@ -56,7 +56,7 @@ class Proposer:
         self.plan = plan
         self.phase = phase
         self.replicate = replicate
-        self.warm = warm
+        self.init_from = init_from
         self._measure = measure or _overhead_here
         self._write = write
         self._overheads: dict[tuple[object, ...], Overhead | None] = {}
@@ -76,7 +76,7 @@ class Proposer:
             self.task,
             template_hash(self.space.template),  # as it is now: somebody may be writing in it
             replicate=self.replicate,
-            warm=self.warm,
+            init_from=self.init_from,
         )
         return self.ready(candidate)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nas import data
 from nas.campaign.afterwards import always
-from nas.campaign.bank import cold_models, warm_keys, without_members
+from nas.campaign.bank import bank_keys_of, models_without_expert, without_members
 from nas.campaign.checks import check_consent, check_settings
 from nas.campaign.constraints import check_enough, plan_of
 from nas.campaign.coverage import AuditWatch
@@ -179,11 +179,11 @@ def _set_up(
         ledger, experts_of(ledger, config), callbacks.on_message, data_root=config.data_root
     )
     whole = row.space
-    warm = warm_keys(ledger, whole, config)
-    cold = () if warm is None else cold_models(whole, warm)
+    init_from = bank_keys_of(ledger, whole, config)
+    without_expert = () if init_from is None else models_without_expert(whole, init_from)
     space, probes, classes = prepare(
         ledger,
-        without_members(whole, cold),
+        without_members(whole, without_expert),
         config,
         callbacks.on_profile,
         callbacks.on_message,
@@ -194,12 +194,12 @@ def _set_up(
     _, note = settled_precision(space.recipe.precision, config.gpus)
     if note:
         callbacks.on_message(note)
-    if cold:
+    if without_expert:
         callbacks.on_message(
-            f"without {', '.join(cold)}: the bank {config.experts} has no expert of them"
+            f"without {', '.join(without_expert)}: the bank {config.experts} has no expert of them"
         )
     store = CampaignStore(ledger, row.id, Owner.me())
-    plan = plan_of(config, probes, cold)
+    plan = plan_of(config, probes, without_expert)
     phase = store.begin_phase(plan) if only is None else 0
     sampler = sampler_of(ledger, space, config)
     draws = only is None and not config.bank  # which trains every member
@@ -217,7 +217,7 @@ def _set_up(
             plan=plan,
             phase=phase,
             replicate=config.replicate,
-            warm=warm,
+            init_from=init_from,
             measure=GateCostProbe(sandbox, callbacks.on_message),
         ),
         BudgetTimer(row.worked_seconds, config.budget_seconds),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nas.campaign.bank import bank_members, bank_of, begun_from, existing_entries
+from nas.campaign.bank import bank_members, bank_of, existing_entries, untuned_entries
 from nas.campaign.dataset import hold_experts_to
 from nas.ledger import Ledger
 from nas.ledger.lookup import inputs_of_screen
@@ -124,7 +124,7 @@ def screen_space(
                 family=entry.family,
                 model=entry.model,
                 val_acc=entry.val_acc,
-                seconds=entry.seconds + sum(e.seconds for e in begun_from(bank, entry)),
+                seconds=entry.seconds + sum(e.seconds for e in untuned_entries(bank, entry)),
                 proxies=entry.proxies,
             )
             for entry in table.entries

@@ -24,7 +24,7 @@ def _run() -> None:
     # Trials get one thread each: more are 20 to 50 times slower on a busy machine. Set before
     # anything loads a maths library, and inherited by every worker.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # A terminal that cannot print a dash gets a question mark, not a traceback.
+    # A terminal whose encoding lacks a character gets a question mark, not a traceback.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -36,14 +36,14 @@ def _run() -> None:
         _say(str(error))
         _trace()
         sys.exit(2 if isinstance(error, UsageError) else 1)
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+    except BrokenPipeError:  # `head`, for instance, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _say(f"{where}{(error.strerror or str(error)).lower()}")
         sys.exit(1)
-    except Exception:  # rows are trusted by all who read them: are theirs to blame?
+    except Exception:  # rows are read without checks: are damaged ones the cause?
         import traceback
 
         from nas import debugging
@@ -56,7 +56,10 @@ def _run() -> None:
 
 
 def _leave_cwd_out() -> None:
-    """Before anything is imported that could lie there: what says how needs modules itself."""
+    """Removes the working directory from the import path before anything is imported from it.
+
+    The module that does this needs imports itself, so a minimal version comes first.
+    """
     here, library = os.path.realpath(os.curdir), os.path.dirname(os.path.realpath(os.__file__))  # noqa: PTH120
     whole = sys.path[:]
     if here != library:
@@ -68,7 +71,7 @@ def _leave_cwd_out() -> None:
 
 
 def _damage() -> Exception | None:
-    """The first bad row of the ledgers that were read; None if there is none."""
+    """The first damaged row of the ledgers that were read; None if there is none."""
     from contextlib import suppress
 
     from nas.ledger.base import OPENED, LedgerBase
@@ -82,7 +85,7 @@ def _damage() -> Exception | None:
 
 
 def _trace() -> None:
-    """With `-v`, where in this program an error was found."""
+    """Prints the error's traceback, with `-v`."""
     import traceback
 
     from nas.cli.volume import verbose
@@ -92,7 +95,7 @@ def _trace() -> None:
 
 
 def _say(problem: str, *, lines: bool = False) -> None:
-    """One line, whatever the names in it hold; as many as it has of a mistake in this program."""
+    """Prints an error as one line, or with `lines` several, control characters escaped."""
     from nas.schema.visible import visible
 
     print(f"nas: {visible(problem, lines=lines)}", file=sys.stderr)  # noqa: T201

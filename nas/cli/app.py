@@ -35,11 +35,11 @@ from nas.schema.visible import visible
 _ClickError: type[Any] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
-"""The base of all that is wrong with a command line; typer has come to carry its own click."""
+"""The base of all usage errors; newer versions of typer contain their own click."""
 
 
 class _Group(TyperGroup):
-    """What was typed may have come from anywhere: an error that repeats it is text alone."""
+    """Escapes control characters in errors, which repeat what was typed."""
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         reset()

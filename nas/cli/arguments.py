@@ -1,4 +1,4 @@
-"""What the options of `nas search`, `resume` and `confirm` mean."""
+"""Converts the options of `nas search`, `resume` and `confirm` to settings."""
 
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,7 +29,7 @@ FROM_REPORT = "--from-report"
 
 
 def config_of(kind: type[T], **values: Any) -> T:
-    """A configuration of one kind; BadParameter names the option whose value it refuses."""
+    """A configuration of this class. Raises BadParameter, naming the option, for a bad value."""
     for option, registry in (("sampler", SAMPLERS), ("executor", EXECUTORS)):
         if values.get(option) is not None:
             registry.check(values[option])
@@ -40,8 +40,7 @@ def config_of(kind: type[T], **values: Any) -> T:
 
 
 def config_in(row: "CampaignRecord", **changes: Any) -> CampaignConfig:
-    """A recorded campaign's settings, some of them replaced by options that were given."""
-
+    """A recorded campaign's settings, with the given options replacing some of them."""
     return config_of(type(row.config), **row.config.model_dump() | changes)
 
 
@@ -51,34 +50,42 @@ _OPTIONS = {
     "bank_bytes": "--max-size",
     "replicate": "--seed",
 }
-"""Options that have another name than the setting they give."""
+"""Options whose name differs from that of their setting."""
 
 
 def _refused(error: ValidationError) -> typer.BadParameter:
-    """A value that an option may not have, by the bounds of what it sets."""
+    """The error for an option whose value is outside its setting's bounds."""
     setting, problem = fault_of(error)
     option = _OPTIONS.get(setting, f"--{setting.replace('_', '-')}")
     return typer.BadParameter(problem, param_hint=option)
 
 
 def time_limit_of(time_limit: str) -> float | None:
+    """The seconds that `--time-limit` allows an attempt; None for `none`.
+
+    Raises UsageError for text that is not a duration.
+    """
     return None if time_limit == "none" else parse_duration(time_limit, "--time-limit")
 
 
 def log_of(name: str | None) -> str | None:
+    """The tracker that `--log` names; None if it was not given, or is `none`."""
     return None if name == "none" else name
 
 
 def advised(db: str, campaign: str, wishes: dict[str, str | None]) -> dict[str, str | None]:
-    """The wishes that a campaign's report recommends, said aloud."""
+    """`--prefer` and `--drop` as a campaign's report advises, which is printed.
+
+    Raises BadParameter if `wishes` already has values for them.
+    """
     from nas.ledger import Ledger
     from nas.results import recommended
 
     if any(wish is not None for wish in wishes.values()):
-        raise typer.BadParameter(f"{FROM_REPORT} takes the place of --prefer and --drop")
+        raise typer.BadParameter(f"{FROM_REPORT} replaces --prefer and --drop")
     tell_of_analyses()
     plan = recommended(Ledger(db), campaign)
-    note(f"As the report of {campaign} advises: {plan.describe()}.")
+    note(f"Following the report of {campaign}: {plan.describe()}.")
     return {"prefer": ",".join(plan.prefer) or "none", "drop": ",".join(plan.drop) or "none"}
 
 
@@ -90,10 +97,14 @@ def names_of(families: str | None) -> tuple[str, ...]:
 
 
 def budget_of(text: str | None) -> float | None:
+    """The working seconds that `--budget` allows a campaign; None if it was not given.
+
+    Raises UsageError for text that is not a duration.
+    """
     return parse_duration(text, "--budget") if text else None
 
 
-def warm(space: Space, config: SearchConfig, bank: str, db: str) -> tuple[Space, SearchConfig]:
+def from_bank(space: Space, config: SearchConfig, bank: str, db: str) -> tuple[Space, SearchConfig]:
     """The space and the settings of a search whose experts come from a bank."""
     from nas.campaign.bank import find_bank, with_starts
     from nas.ledger import Ledger
@@ -104,7 +115,10 @@ def warm(space: Space, config: SearchConfig, bank: str, db: str) -> tuple[Space,
 
 
 def from_screen(space: Space, config: SearchConfig, top: int, by: str, db: str) -> SearchConfig:
-    """The settings of a search that trains a screen's best, with a control sample beside them."""
+    """The settings of a search that trains the `top` mixtures of a screen, and as many controls.
+
+    Raises UsageError if the screen has fewer mixtures with the score `by`.
+    """
     from nas.campaign.screen import find_screen
     from nas.ledger import Ledger
     from nas.ledger.screens import best_screened, screen_of
@@ -116,7 +130,7 @@ def from_screen(space: Space, config: SearchConfig, top: int, by: str, db: str) 
     if len(scored) < top:
         few = "mixture has" if len(scored) == 1 else "mixtures have"
         raise UsageError(
-            f"only {len(scored):,} {few} what screen {ident} would choose {top:,} by: {by}",
+            f"only {len(scored):,} {few} the score {by} in screen {ident}, not {top:,}",
             where=f"--from-screen {top}",
             fix="ask for fewer, or give `nas screen` a larger --top, or choose --by uniform",
         )
@@ -133,7 +147,7 @@ def from_screen(space: Space, config: SearchConfig, top: int, by: str, db: str) 
 def adjusted(
     name: str, settings: list[str] | None, image_size: int | None, recipe: dict[str, Any]
 ) -> Space:
-    """The space of this name, with what was typed in place of some of its settings."""
+    """The space of this name, with the given options replacing some of its settings."""
     from nas.space import load
     from nas.space.settings import parse_settings, with_settings
 
@@ -147,16 +161,16 @@ def adjusted(
 
 
 WORKERS_PER_GPU = 8
-"""Simulated, with 60 % of all trials on an eighth of a GPU or less: 4 fill 68 % of it, 8 fill 75 %,
-and 16 no more. Each is mostly busy launching kernels, so more want more cores too."""
+"""From a simulation with 60 % of all trials on an eighth of a GPU or less: 4 workers use 68 % of
+it, 8 use 75 %, and 16 no more. A worker spends most of its time launching kernels, so more workers
+need more cores too."""
 WORKER_BYTES = 3 * 2**30
-"""What a worker on a GPU takes of the machine's own memory, about: torch, CUDA's libraries, its
-data set."""
+"""Approximate main memory of a worker on a GPU: torch, CUDA's libraries, its data set."""
 
 
 def default_workers(gpus: int) -> int:
-    """One a CPU; with GPUs as many as keep them full, if there are the CPUs and the memory, and one
-    a GPU at least."""
+    """The default of `--workers`: one per CPU. With GPUs WORKERS_PER_GPU each, limited by CPUs and
+    main memory, but at least one per GPU."""
     affinity = hasattr(os, "sched_getaffinity")
     cpus = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
     if not gpus:

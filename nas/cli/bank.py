@@ -1,4 +1,4 @@
-"""`nas bank`: train each member of a space once and keep what it predicts."""
+"""`nas bank`: trains each member of a space once and keeps its predictions."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,7 +103,7 @@ def _publish(
         licence=licence,
     )
     if scores is None:
-        note("Without mixtures: `nas screen` scores them.")
+        note("No mixtures are included: `nas screen` scores them.")
     size = sum(sizes.values()) / 1e6
     note(f"{folder}: {', '.join(sizes)}; {size:.1f} MB")
 

@@ -1,4 +1,4 @@
-"""What `nas bank` prints: its experts, best first."""
+"""The table that `nas bank` prints."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 def print_experts(experts: "list[BankMember]", found: "dict[str, Entry]", form: Form) -> None:
+    """Prints the experts of a space, best validation accuracy first; `found`: the bank's entries by
+    key."""
     rows: list[dict[str, Any]] = [
         {
             "family": expert.family,
@@ -39,7 +41,7 @@ def print_experts(experts: "list[BankMember]", found: "dict[str, Entry]", form: 
             f"{row['bytes'] / 1e6:.1f}",
         )
     size = sum(entry.bytes for entry in found.values())
-    summary = f"\n{len(found)} of {len(experts)} experts, {size / 1e6:,.1f} MB; ms is of one image."
+    summary = f"\n{len(found)} of {len(experts)} experts, {size / 1e6:,.1f} MB; ms: for one image."
     print_records(form, rows, shown=[table, summary])
 
 

@@ -48,7 +48,7 @@ class Filling:
         self._verify = verify
         self._aside = aside
         self._manifest = cache(self._examined)
-        if not open_if_there(db):  # what is refused leaves no ledger behind
+        if not open_if_there(db):  # so that an error leaves no new ledger
             check_place(db)
             self._check()
             self._manifest()
@@ -87,7 +87,7 @@ class Filling:
         return config.with_(experts=bank_with(self.ledger, self.space, config, self._manifest))
 
     def timed(self, found: "dict[str, Entry]", config: BankConfig) -> "dict[str, Entry]":
-        """The entries with their latency, measured now that nothing is trained."""
+        """The entries with their latency, measured while nothing is training."""
         if all(entry.latency for entry in found.values()):
             return found
         from nas.campaign.latencies import measure_latencies
@@ -141,14 +141,16 @@ def _train(ledger: "Ledger", name: str, config: BankConfig, *, aside: bool) -> N
     except KeyboardInterrupt as stop:
         raise typer.Exit(exit_code(stop)) from None
     if ended.fault:
-        raise ProblemError(ended.fault, fix="mend it and type the same again: the rest is kept")
+        raise ProblemError(
+            ended.fault, fix="fix it and run the same command again: finished experts are kept"
+        )
     if code := exit_code_of(ended.stop):
-        echo(f"{name}: {ended.stop}. The same command goes on.", err=True)
+        echo(f"{name}: {ended.stop}. The same command continues.", err=True)
         raise typer.Exit(code)
 
 
 def _sound(kept: "Bank", found: "dict[str, Entry]") -> "dict[str, Entry]":
-    """The entries whose files are what was written; the others are removed and told of."""
+    """The entries whose files match their checksums; the others are removed and printed."""
     from nas.experts import BankError
 
     sound = {}

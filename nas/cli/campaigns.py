@@ -52,7 +52,7 @@ def list_campaigns(
 
 
 def _age(seconds: float) -> str:
-    """In its largest unit, as nobody reads more."""
+    """An age in its largest unit."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return f"{seconds // size:.0f}{unit}"
@@ -85,7 +85,7 @@ def rm(
         for removal in wanted:
             if not yes and not says_yes(f"Remove {_described(removal)}, for good?"):
                 raise UsageError(
-                    f"{removal.campaign} is not removed: nobody has said yes",
+                    f"{removal.campaign} is not removed: it was not confirmed",
                     where=ledger.place,
                     fix="type yes where it asks, or give --yes",
                 )

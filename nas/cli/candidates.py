@@ -33,7 +33,7 @@ def show(
 
     chosen = form_of(form, as_json)
     if code and chosen != "table":
-        raise typer.BadParameter("--code prints the file alone: leave out --json and --format")
+        raise typer.BadParameter("--code prints only the code: leave out --json and --format")
     found = details(Ledger(db), " ".join(candidate), campaign)
     if code:
         echo(found["code"], lines=True)

@@ -1,4 +1,4 @@
-"""Which campaign is meant, told where it was guessed."""
+"""Which campaign a command works on."""
 
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 
 def campaign_named(ledger: "Ledger", typed: str | None) -> str:
-    """A campaign's name: what was typed, or the latest search's. A guess among several is printed
-    beside the answer. Raises ProblemError where there is none of that name."""
+    """A campaign's name: the given one, or that of the latest search, which is then printed to
+    stderr if there are several. Raises ProblemError if there is none."""
     name = ledger.campaign(typed).name
     if typed is None and len(ledger.campaign_names()) > 1:
         note(f"campaign {name}, the latest search; -c names another")

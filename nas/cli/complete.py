@@ -1,4 +1,4 @@
-"""What a shell offers behind TAB: names that this machine knows. Silent whatever goes wrong."""
+"""Shell completion: names known on this machine. Errors give no completions."""
 
 from collections.abc import Callable, Iterable
 
@@ -15,7 +15,7 @@ def _completer(known: Callable[[typer.Context], Iterable[str]]) -> Completer:
         try:
             names = [name for name in known(ctx) if name.startswith(incomplete)]
             return [name for name in names if visible(name) == name]
-        except Exception:  # a half-typed line has no place for an error
+        except Exception:  # an error would garble the line being typed
             return []
 
     return complete
@@ -52,10 +52,10 @@ campaigns = _completer(_campaigns)
 
 
 def registered(registry: Registry, *more: str) -> Completer:
-    """Of what there is of a kind, and more."""
+    """Completes the names in a registry, and `more`."""
     return _completer(lambda _: (*registry.names(), *more))
 
 
 def words(*known: str) -> Completer:
-    """Of a fixed list."""
+    """Completes a fixed list."""
     return _completer(lambda _: known)

@@ -1,4 +1,4 @@
-"""`nas trust`, and asking a person whether a file of this folder may run in place of nas's own."""
+"""`nas trust`, and asking whether a file of this folder may run or replace one of nas's own."""
 
 import shlex
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ def trust(
 
 
 def ask_about_analyses() -> None:
-    """Says which analyses of this folder are not run for nas's own; on a terminal, asks."""
+    """Asks on a terminal whether this folder's analyses may replace nas's own; else lists them."""
     from nas.results import passed_over
 
     if (found := passed_over()) and not _consented(found):
@@ -55,13 +55,13 @@ def ask_about_analyses() -> None:
 
 
 def tell_of_analyses() -> None:
-    """Says which analyses of this folder are not run in place of nas's own."""
+    """Prints which analyses of this folder are not run, because nas has one of the same name."""
     from nas.results import passed_over
 
     for path in passed_over():
         echo(
-            f"{_here(path)} is not run in place of nas's own: `{_command(path)}` lets it, until it"
-            " changes",
+            f"{_here(path)} is not run, because nas has one of that name: `{_command(path)}` allows"
+            " it, until it changes",
             err=True,
         )
 
@@ -69,12 +69,12 @@ def tell_of_analyses() -> None:
 def ask_about_templates(
     space: Space, config: "CampaignConfig", *, typed: str | None = None, campaign: str | None = None
 ) -> None:
-    """Sees to it that a person consented to every template of this folder that training would run.
+    """Makes sure that the user consented to every template of this folder that training would run.
 
-    One of a name of its own was asked for by whoever typed the space that says so: `typed`, a path
-    or a name that did not come with nas; that is remembered. Whoever goes on with a `campaign` asks
-    for it there; where it is another than was consented to, that is told. All others are asked
-    about on a terminal; ProblemError where the answer is no, or nobody is there.
+    Typing a space that is not nas's own (`typed`: a path or a name) consents to the templates with
+    names of their own that it uses; that is stored. Continuing a `campaign` consents to its
+    templates; if one has changed, that is printed. For all others a terminal asks. Raises
+    ProblemError if the answer is no, or there is no terminal.
     """
     from nas.campaign.checks import templates_run
     from nas.render import own_parts
@@ -87,27 +87,26 @@ def ask_about_templates(
     if campaign is None:
         _remember(own)
     elif new := [path for path, text in own.items() if not consents.is_trusted(text)]:
-        echo(f"{_names(new)}: code of this folder runs, for {campaign} is made of it", err=True)
+        echo(f"{_names(new)}: code of this folder runs, because {campaign} uses it", err=True)
     _consented(path for path, text in texts.items() if not consents.is_trusted(text))
     if left := [path for path, text in texts.items() if not consents.is_trusted(text)]:
         raise ProblemError(
-            "this template would run code of this folder that nobody asked for",
+            "training would run this template of the folder without your consent",
             where=str(_here(left[0])),
-            fix=f"`{_command(*left)}` lets it, until it changes",
+            fix=f"`{_command(*left)}` allows it, until it changes",
         )
 
 
 def _remember(texts: dict[Path, str]) -> None:
-    """Consents to what was asked for by typing a space, so that `nas resume` goes on without a
-    word."""
+    """Stores the consent given by typing a space, so that `nas resume` need not ask."""
     try:
         consents.trust(path for path, text in texts.items() if not consents.is_trusted(text))
     except (OSError, ProblemError) as error:
-        echo(f"{_names(texts)}: runs, and that cannot be remembered: {error}", err=True)
+        echo(f"{_names(texts)}: runs, but the consent cannot be stored: {error}", err=True)
 
 
 def _consented(files: Iterable[Path]) -> bool:
-    """Asks about each, where there is somebody to ask; whether all may run now."""
+    """Asks about each file on a terminal. Returns whether all may run."""
     allowed = True
     for path in files:
         if says_yes(_question(path)):
@@ -119,8 +118,8 @@ def _consented(files: Iterable[Path]) -> bool:
 
 def _question(path: Path) -> str:
     if consents.takes_place(path):
-        return f"{_here(path)} has the name of one of nas's own. Run it in its place?"
-    return f"{_here(path)} is a template of this folder, which nobody asked for by name. Run it?"
+        return f"{_here(path)} has the name of one of nas's own. Run it instead?"
+    return f"{_here(path)} is a template of this folder that you did not name. Run it?"
 
 
 def _tell(files: list[Path], form: Form) -> None:
@@ -131,7 +130,7 @@ def _tell(files: list[Path], form: Form) -> None:
     lines = [
         f"{record['file']}: {'may run' if record['may_run'] else f'`{_command(path)}`'}"
         for path, record in zip(files, records, strict=True)
-    ] or ["In this folder is no template, and no analysis with the name of one of nas's."]
+    ] or ["This folder has no template, and no analysis with the name of one of nas's own."]
     print_records(form, records, shown=lines)
 
 

@@ -1,4 +1,4 @@
-"""The terminal, and small things commands share."""
+"""Printing to the terminal and writing to files, for all commands."""
 
 import io
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PatientConsole(Terminal):
-    """Falls silent when its reader goes, `head` perhaps: a campaign does not end for that."""
+    """Prints nothing more once the pipe it writes to is closed; the campaign continues."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -31,7 +31,7 @@ console = PatientConsole()
 
 
 def put(text: str, output: Path | None) -> None:
-    """Prints a program's or a document's text, or writes it to a file."""
+    """Prints text for a program or a document, or writes it to a file."""
     if output is None:
         echo(text, nl=False, lines=True)
     else:
@@ -39,8 +39,8 @@ def put(text: str, output: Path | None) -> None:
 
 
 def put_shown(output: Path | None, *parts: RenderableType) -> None:
-    """Prints what a person reads, or writes it to a file, wide and without colours. A string is
-    printed as long as it is: no terminal's width breaks a path."""
+    """Prints tables and text for a person, or writes them to a file, 200 characters wide and
+    without colours. Strings are not wrapped, so that paths stay whole."""
     shown = console if output is None else Terminal(file=io.StringIO(), width=200)
     for part in parts:
         shown.print(part, soft_wrap=isinstance(part, str))
@@ -50,9 +50,9 @@ def put_shown(output: Path | None, *parts: RenderableType) -> None:
 
 
 def write(output: Path, content: str | bytes) -> int:
-    """Writes a file that a person named; its bytes. Every command's output goes through here.
+    """Writes a command's output to a file and returns its size in bytes.
 
-    Raises UsageError for a ledger that is open, and as `write_output` does.
+    Raises UsageError if the file is an open ledger, and as `write_output` does.
     """
     from nas.ledger.output_paths import check_output
 
@@ -61,31 +61,31 @@ def write(output: Path, content: str | bytes) -> int:
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True, lines: bool = False) -> None:
-    """Prints one line, whatever the names in it hold; with `lines` as many as a document has.
-    Nothing in it steers a terminal."""
+    """Prints one line, or with `lines` several. Control characters are escaped, so that a name can
+    neither add a line nor control the terminal."""
     typer.echo(visible(str(text), lines=lines), err=err, nl=nl)
 
 
 def note(text: object) -> None:
-    """Prints one line beside the answer, on the other stream; nothing with `-q`."""
+    """Prints one line to stderr; nothing with `-q`."""
     if not quiet():
         echo(text, err=True)
 
 
 def echo_json(data: object) -> None:
-    """Prints data as one line of JSON, in ASCII: whatever a text holds is escaped."""
+    """Prints data as one line of JSON, with all other characters than ASCII escaped."""
     typer.echo(json.dumps(data))
 
 
 def says_yes(question: str, *, default: bool = False) -> bool:
-    """Whether a person at a terminal says yes; no, where there is nobody to ask."""
+    """Whether the user confirms; False without a terminal."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     return typer.confirm(visible(question), default=default, err=True)
 
 
 def open_if_there(db: str) -> "Ledger | None":
-    """The ledger for reading; None where there is no file yet."""
+    """The ledger, read-only; None if its file does not exist."""
     from nas.ledger import Ledger
     from nas.ledger.address import is_url
 

@@ -1,4 +1,4 @@
-"""`nas data`: what there is to train on."""
+"""`nas data`: the data sets."""
 
 import sys
 from contextlib import redirect_stdout
@@ -12,7 +12,7 @@ from nas.cli import complete, options
 from nas.cli.output import form_of, print_facts, print_records
 
 DOWNLOADED = ("cifar10", "cifar100", "tiny-imagenet")
-"""Those of nas's own that `nas data get` gets, named without importing any."""
+"""The data sets that `nas data get` downloads, named here so that none is imported."""
 
 data = typer.Typer(invoke_without_command=True)
 
@@ -29,7 +29,7 @@ def _list(
 
     if context.invoked_subcommand is not None:
         if form != "table" or as_json:
-            raise typer.BadParameter(f"it goes after `{context.invoked_subcommand}`")
+            raise typer.BadParameter(f"write it after `{context.invoked_subcommand}`")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("data set", "what", "how to get it"):

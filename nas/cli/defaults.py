@@ -1,34 +1,34 @@
-"""What is meant where nothing is typed: a space and data that suit the device."""
+"""Default search space and data set, by device."""
 
 from pathlib import Path
 
 from nas.cli.console import note, says_yes
 
 SPACES = ("tiny", "moe4")
-"""Without and with GPUs."""
+"""The defaults without GPUs, and with some."""
 DATASETS = ("digits", "cifar10")
 
 
 def space_for(typed: str | None, gpus: int | None) -> str:
-    """The space that was typed, or the default for so many GPUs. That a file of this folder is read
-    in place of nas's own is told."""
+    """The given space, or the default for this number of GPUs. Prints a note if a file of this
+    folder replaces nas's own."""
     from nas.space import stands_in
 
     space = typed or SPACES[bool(gpus)]
     if own := stands_in(space):
-        note(f"{space}: {own} is read, in place of nas's own.")
+        note(f"{space}: reading {own} instead of nas's own.")
     return space
 
 
 def dataset_for(typed: str | None, gpus: int | None) -> str:
-    """The data set that was typed, or the default for so many GPUs."""
+    """The given data set, or the default for this number of GPUs."""
     return typed or DATASETS[bool(gpus)]
 
 
 def provide(dataset: str, root: Path) -> None:
-    """Sees to it that a data set is there: on a terminal, by asking whether to download it.
+    """Makes sure that a data set is there; on a terminal, offers to download it.
 
-    Raises ProblemError for one that is not there; it names the command that gets it.
+    Raises ProblemError if it is missing, with the command that downloads it.
     """
     from nas import data
 

@@ -1,4 +1,4 @@
-"""`nas doctor`: what is installed, which devices there are, whether the ledger is sound."""
+"""`nas doctor`: checks the installation, the devices and the ledger."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,7 +74,7 @@ def _device(found: dict[str, Any]) -> str:
     if found["problem"]:
         parts.append(f"does not compute: {found['problem']}")
     elif "taken" in found:
-        parts.append(f"is taken, or its memory is, by other programs: {found['taken']}")
+        parts.append(f"is in use by other programs: {found['taken']}")
     else:
         parts.append("computes")
     return ", ".join(parts)
@@ -87,7 +87,7 @@ def _none_at(db: str) -> bool:
 
 
 def _ledger(db: str, migrate: bool) -> dict[str, Any]:
-    """`ledger`, in words, and where it is unsound `faults`: every one."""
+    """`ledger`: its state in words; `faults`: every bad row, if there are any."""
     from nas.ledger import Ledger
 
     if _none_at(db):
@@ -95,7 +95,7 @@ def _ledger(db: str, migrate: bool) -> dict[str, Any]:
     try:
         ledger = Ledger(db, read_only=not migrate, create=False)
         problems = ledger.check()
-    except UsageError:  # what was typed is no ledger's name
+    except UsageError:  # the name is not that of a ledger
         raise
     except ProblemError as error:
         return {"ledger": "unsound", "faults": [str(error)]}

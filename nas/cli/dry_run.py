@@ -21,9 +21,9 @@ def print_draws(
     audit: bool,
     form: Form,
 ) -> None:
-    """Prints each candidate, and with `audit` whether the draw is fair; writes to no ledger.
+    """Prints each candidate, and with `audit` whether the draw is fair. Writes to no ledger.
 
-    In JSON that is one document: `candidates`, and `audit`, null where nobody wants it.
+    JSON is one document with `candidates` and `audit`, null without `--audit`.
     """
     from nas.campaign.dataset import check_folder
     from nas.campaign.dry_run import DryRun
@@ -33,19 +33,19 @@ def print_draws(
 
     ledger = open_if_there(db)
     if name is not None:
-        # A campaign's sequence is its own space's, sampler's and seed's.
+        # An existing campaign draws with its own space, sampler and seed.
         ledger = ledger or Ledger(db)
         row = ledger.campaign(name)
         if config.drop or config.prefer:
             raise UsageError(
-                f"{name} goes on as it was asked for: a dry run changes nothing of it",
+                f"a dry run of {name} cannot change its settings",
                 where="--drop, --prefer, --from-report",
                 fix="leave them out, or leave out --name",
             )
         space, config = row.space, arguments.config_in(row)
         check_folder(name, config)
         note(
-            f"{name} goes on with its own space {space.name}, sampler {config.sampler} and seed"
+            f"{name} continues with its own space {space.name}, sampler {config.sampler} and seed"
             f" {config.seed}."
         )
     with working("building each member once"):
@@ -59,7 +59,7 @@ def print_draws(
         candidates.append(data)
         if folder:
             write(folder / f"{data['key']}.py", drawn.code)
-        if form == "table":  # at once: a large space takes its time
+        if form == "table":  # now, because a large space takes long
             gate = " ".join(f"{k}={v}" for k, v in data["gate"].items())
             members = " + ".join(data["members"])
             size = "      –" if data["params"] is None else f"{data['params'] / 1e6:7.2f}"
@@ -80,7 +80,7 @@ def print_draws(
 
 
 def _flat(candidate: dict[str, Any]) -> dict[str, Any]:
-    """One row: members joined, settings of the gate in columns of their own."""
+    """One row per candidate, with its members joined by + and a column per gate setting."""
     row = {name: value for name, value in candidate.items() if not isinstance(value, dict | list)}
     row["members"] = "+".join(candidate["members"])
     return row | {f"gate_{name}": value for name, value in candidate["gate"].items()}

@@ -35,7 +35,7 @@ def families(
     chosen, probes = member_profiles(space, data_set, gpus or 0, data_root, db)
     records = [_plain(family, probes[member.model]) for family, member in chosen.members]
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("family", "member"):  # a name that is cut is none
+    for column in ("family", "member"):  # never truncate a name
         table.add_column(column, no_wrap=True, overflow="ignore")
     for column in ("params", "MACs", "MiB/img", "s/step", ""):
         table.add_column(column, justify="right", no_wrap=True)
@@ -61,7 +61,7 @@ def _mebibytes(size: Any) -> str:
 
 
 def _plain(family: str, probe: MemberProfile) -> dict[str, Any]:
-    """A member's probe in plain data; figures that a failed one does not have are None."""
+    """A member's profile as plain data; None for the measurements of a failed one."""
     figures = {
         "params": probe.params,
         "macs": probe.macs,

@@ -1,6 +1,6 @@
-"""Options in groups: a command takes dataclasses, and typer sees the options of their fields.
+"""Groups of options: a command takes dataclasses, and typer sees their fields as options.
 
-So a command of many options reads as a few parameters.
+So a command with many options has few parameters.
 """
 
 import inspect
@@ -47,7 +47,7 @@ def _option(group: Any, name: str, default: object) -> inspect.Parameter:
     kind, *more = get_args(get_type_hints(group, include_extras=True)[name]) or (None,)
     info = next((one for one in more if isinstance(one, ParameterInfo)), None)
     if info is None or default is MISSING:
-        raise TypeError(f"{group.__name__}.{name} is no option with a default")
+        raise TypeError(f"{group.__name__}.{name} is not an option with a default")
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info]
     )

@@ -1,4 +1,4 @@
-"""`nas dashboard`, `nas export-study`: a campaign in a browser, and in other tools."""
+"""`nas dashboard` and `nas export-study`: a campaign in a browser, and in Optuna's tools."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""What an option refuses, beyond what its type does."""
+"""Checks of option values beyond their types."""
 
 from collections.abc import Callable, Mapping
 from math import isfinite
@@ -8,14 +8,14 @@ import typer
 
 
 def finite(value: float | None) -> float | None:
-    """Of an option: refuses `nan` and `inf`, which are numbers to the parser."""
+    """Callback of an option: refuses `nan` and `inf`, which the parser accepts as numbers."""
     if value is not None and not isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number")
     return value
 
 
 def within(low: int, high: int | None = None) -> Callable[[int | None], int | None]:
-    """Of an option: bounds that help does not have to spell out beside each number."""
+    """Callback of an option: checks bounds that its help does not show."""
 
     def check(value: int | None) -> int | None:
         if value is not None and not low <= value <= (value if high is None else high):
@@ -27,7 +27,8 @@ def within(low: int, high: int | None = None) -> Callable[[int | None], int | No
 
 
 def writable(path: Path | None) -> Path | None:
-    """Of an option: refuses what may not be written over before anything is worked out for it."""
+    """Callback of an option: refuses a file that must not be overwritten, before anything is
+    computed."""
     from nas.ledger.output_paths import check_output
 
     if path is not None:
@@ -36,16 +37,17 @@ def writable(path: Path | None) -> Path | None:
 
 
 def one_campaign(argument: str | None, option: str | None) -> str | None:
-    """A campaign that may be typed in two places; UsageError where they name two."""
+    """A campaign that may be given as an argument or an option. Raises BadParameter if they
+    differ."""
     if argument is not None and option not in (None, argument):
         raise typer.BadParameter(
-            f"it names {option}, and before it stands {argument}", param_hint="--campaign"
+            f"it names {option}, but the argument names {argument}", param_hint="--campaign"
         )
     return option if argument is None else argument
 
 
 def only_with(option: str, others: Mapping[str, object]) -> None:
-    """Refuses others, by name, that say nothing where an option was not given."""
+    """Raises BadParameter for `others`, by name, which have no effect without an option."""
     for other, given in others.items():
         if given not in (None, False):
             raise typer.BadParameter(f"{other} goes with {option}")

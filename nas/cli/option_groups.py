@@ -15,14 +15,14 @@ from nas.schema import Space
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Which images."""
+    """The data set and its split."""
 
     dataset: options.Dataset = None
     data_root: options.DataRoot = Path("data")
     split_seed: options.SplitSeed = 0
 
     def settings(self, gpus: int | None) -> dict[str, Any]:
-        """Those of a campaign; with GPUs another data set is meant where none was typed."""
+        """The campaign settings that these options give; the default data set depends on `gpus`."""
         from nas import data
 
         return {
@@ -34,7 +34,7 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class RecipeOptions:
-    """Settings of a space, in place of writing YAML."""
+    """Settings of a space that replace those of its file."""
 
     image_size: Annotated[
         int | None,
@@ -86,12 +86,12 @@ class RecipeOptions:
 
     @property
     def given(self) -> dict[str, Any]:
-        """What was given of the recipe, by the names it has there, `settings` apart."""
+        """The given settings of the recipe, by their names there, without those of --set."""
         typed = {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}
         return {name: value for name, value in typed.items() if value is not None}
 
     def fixed(self) -> set[str]:
-        """The names of all that was given of the recipe, by an option of its own or by --set."""
+        """The names of all given settings of the recipe, by their own options or by --set."""
         from nas.space.settings import parse_settings
 
         typed = parse_settings(self.settings)

@@ -134,7 +134,7 @@ Campaign = Annotated[
 CampaignArgument = Annotated[
     str | None, typer.Argument(hidden=True, autocompletion=complete.campaigns)
 ]
-"""As it could be typed before every command had --campaign."""
+"""The argument that commands had before --campaign."""
 Output = Annotated[
     Path | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""What a command prints, in the form that was chosen: for a person, a document or a program."""
+"""Prints results as a table, or in a format for documents or programs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,10 @@ Form = Literal["table", "json", "csv", "md", "latex"]
 
 
 def form_of(form: Form, as_json: bool) -> Form:
-    """`--json` is short for `-f json`; UsageError where another form is chosen beside it."""
+    """The chosen format; `--json` means `-f json`. Raises BadParameter for both `--json` and
+    another format."""
     if as_json and form not in ("table", "json"):
-        raise typer.BadParameter(f"--json is not -f {form}: leave out one of the two")
+        raise typer.BadParameter(f"--json contradicts -f {form}: leave out one of the two")
     return "json" if as_json else form
 
 
@@ -31,9 +32,9 @@ def print_records(
     note: str = "",
     output: Path | None = None,
 ) -> None:
-    """Prints records, one a row, in the form chosen, or writes them to a file.
+    """Prints records, one per row, in a format, or writes them to a file.
 
-    `shown` takes their place for a person at a terminal, `document` in JSON.
+    `shown` replaces the rows in the format `table`, `document` in `json`.
     """
     if form == "json":
         data = list(records) if document is None else document
@@ -54,6 +55,7 @@ def print_facts(
     shown: Sequence[RenderableType],
     output: Path | None = None,
 ) -> None:
-    """As `print_records`, of one thing: JSON has all of it, a table what is a number or a text."""
+    """As `print_records`, for one record: JSON contains all facts, other formats only numbers and
+    text."""
     row = {name: value for name, value in facts.items() if not isinstance(value, dict | list)}
     print_records(form, [row], shown=shown, document=facts, output=output)

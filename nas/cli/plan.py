@@ -1,4 +1,4 @@
-"""`nas plan`: what a campaign could tell, before it is paid for."""
+"""`nas plan`: the statistical power of a campaign, before it runs."""
 
 from dataclasses import asdict
 from math import isnan
@@ -79,7 +79,7 @@ def plan(
         else:
             trials = max(1, int((wanted or 0.0) / before.seconds))
     rate = before.success_rate * before.learned_rate if before else 1.0
-    with working("drawing what would be drawn"):
+    with working("simulating the draws"):
         found = look_ahead(chosen, trials, success_rate=rate)
     points = noise
     if points is None and before is not None and not isnan(before.noise):
@@ -102,7 +102,7 @@ def plan(
         return
     if guess is not None:
         echo(
-            f"From its members' profiles a candidate of {chosen.name} trains for about"
+            f"By its members' profiles, a candidate of {chosen.name} trains for about"
             f" {format_duration(guess.candidate)}, {guess.parallel} at once."
         )
     axis = chosen.experts
@@ -116,7 +116,7 @@ def plan(
     source = "as given" if noise is not None else f"measured in {before.campaign}" if before else ""
     if points is not None:
         echo(f"Noise between equal candidates: {points:.2f} points, {source}.")
-    echo("Found four times out of five, if it is at least as large as")
+    echo("Found with a probability of 80 %, if at least as large as:")
     for what, size in (
         ("a family's effect against the average family", found.family),
         ("a synergy of one pair, among all pairs, at a false-discovery rate of 5 %", found.pair),

@@ -1,4 +1,4 @@
-"""What each member of a space costs: from the ledger, or measured now."""
+"""The cost of each member of a space, from the ledger or measured now."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ def member_profiles(
 ) -> tuple[Space, dict[str, MemberProfile]]:
     """The space, and a profile of each of its members by model name.
 
-    Those that the ledger does not have are taken now, and kept there if there is one. Raises
-    ProblemError for a space, a model or data that are not there.
+    Missing profiles are measured, and stored in the ledger if there is one. Raises ProblemError for
+    an unknown space, an unknown model or missing data.
     """
     from nas.campaign.probing import classes_of, conditions_for, probe_members
     from nas.hardware import check_gpus
@@ -27,7 +27,7 @@ def member_profiles(
     check_gpus(gpus)
     defaults.provide(dataset, data_root)
     config = SearchConfig(dataset=dataset, gpus=gpus, data_root=str(data_root))
-    under = conditions_for(chosen, config, classes_of(config))
+    conditions = conditions_for(chosen, config, classes_of(config))
     ledger = Ledger(db, read_only=False) if open_if_there(db) else None
     members = [member for _, member in chosen.members]
     with working("profiling") as update:
@@ -35,5 +35,5 @@ def member_profiles(
         def watch(done: int, total: int, profile: MemberProfile) -> None:
             update(f"profiling {done}/{total}: {profile.member.model}")
 
-        profiles = probe_members(ledger, members, under, gpus=gpus, watch=watch, say=note)
+        profiles = probe_members(ledger, members, conditions, gpus=gpus, watch=watch, say=note)
     return chosen, profiles

@@ -1,4 +1,4 @@
-"""`nas replay`: a published campaign, and what nas would have made of its days."""
+"""`nas replay`: simulates a published campaign, and nas in the same time."""
 
 import json
 from typing import Annotated, Literal

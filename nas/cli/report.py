@@ -66,7 +66,7 @@ def report(
     if html is not None or figures is not None:
         if name is not None or output is not None or form != "table" or screen is not None:
             raise UsageError(
-                f"{'--html' if html is not None else '--figures'} is the whole report",
+                f"{'--html' if html is not None else '--figures'} writes the whole report",
                 fix="leave out the table's name, --format, --output and --screen",
             )
         ledger = Ledger(db)
@@ -86,7 +86,7 @@ def report(
         return
     ledger = Ledger(db)
     chosen = campaign_named(ledger, campaign)
-    with working(f"working out {name}"):
+    with working(f"computing {name}"):
         answer = table(name, ledger, campaign, screen)
         fair = audit_result(ledger, chosen)
     note = "; ".join(filter(None, (f"campaign {chosen}", answer.attrs.get("note"))))
@@ -94,7 +94,7 @@ def report(
     if isinstance(text, str):
         if form == "md":
             text = "\n\n".join([*map(markdown, fair.lines), text])
-        elif fair.verdict == "biased":  # a program reads the other stream
+        elif fair.verdict == "biased":  # stdout is for a program
             echo(fair.line, err=True)
         put(text, output)
     else:
@@ -106,7 +106,7 @@ def _question(name: str) -> str:
 
     try:
         return question(name)
-    except ProblemError as error:  # one's own, half written
+    except ProblemError as error:  # an unfinished analysis of the user's
         return str(error)
 
 

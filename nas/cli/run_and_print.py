@@ -1,4 +1,4 @@
-"""Running a campaign from the command line: display while it works, tables and exit code after."""
+"""Runs a campaign from the command line: a live display, then tables and an exit code."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -35,19 +35,18 @@ def work(
     confirm: tuple[int, int] | None = None,
     form: Form = "table",
 ) -> None:
-    """Works on a campaign, shows it, prints its tables, and exits as scripts expect.
+    """Runs a campaign with a live display, prints its tables, and exits with a code for scripts.
 
-    In a `form` for programs or documents the leaderboard alone is printed, and all else goes to the
-    other stream.
+    With a `form` other than `table`, only the leaderboard goes to stdout, and the rest to stderr.
     """
     from nas.campaign.confirm import confirm as confirm_leaders
     from nas.campaign.run import Callbacks, run
     from nas.ledger.summary import summary
     from nas.report.progress import Display
 
-    aside = console if form == "table" else Terminal(stderr=True)
+    display_on = console if form == "table" else Terminal(stderr=True)
     try:
-        with Display(aside, ledger, name, quiet=quiet(), epochs=verbose()) as display:
+        with Display(display_on, ledger, name, quiet=quiet(), epochs=verbose()) as display:
             callbacks = Callbacks(display.say, display.on_tick, display.on_profile)
             if confirm:
                 top, seeds = confirm
@@ -57,7 +56,7 @@ def work(
     except KeyboardInterrupt as stop:  # in pre-flight: later, the campaign takes signals itself
         with suppress(OSError):  # the terminal may be gone
             echo(
-                "Interrupted before a trial began. Go on with:"
+                "Interrupted before the first trial. Continue with:"
                 f" {ledger.command('resume', '-c', name)}",
                 err=True,
             )
@@ -68,28 +67,28 @@ def work(
         echo(f"nas: {ended.fault}", err=True)
         raise typer.Exit(1)
     found = summary(ledger, name)
-    vain = not found.counts[Role.CONFIRM if confirm else Role.SEARCH].get(Status.OK)
+    none_ok = not found.counts[Role.CONFIRM if confirm else Role.SEARCH].get(Status.OK)
     with suppress(OSError):
         closing = _verdict(ledger, name, ended, found, confirmed=bool(confirm))
         if not quiet():
-            aside.print()
-            aside.print(visible(closing), soft_wrap=True)
+            display_on.print()
+            display_on.print(visible(closing), soft_wrap=True)
     if code := exit_code_of(ended.stop):
         raise typer.Exit(code)
-    if vain:
+    if none_ok:
         echo(f"nas: {name}: no candidate has succeeded", err=True)
         raise typer.Exit(1)
 
 
 def exit_code_of(stop: Stop | None) -> int:
-    """Of a run that ended like this: 0 where that was an end that was wanted."""
+    """The exit code of a run that ended like this: 0 if it was complete or its budget is spent."""
     if stop is None or stop.reason is StopReason.BUDGET:
         return 0
     return INTERRUPTED if stop.reason is StopReason.INTERRUPT else STOPPED
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:
-    """Of a command that was stopped before a trial began."""
+    """The exit code of a command that was stopped before the first trial."""
     from nas.campaign.signals import Stopped
 
     return STOPPED if isinstance(stop, Stopped) else INTERRUPTED
@@ -98,16 +97,16 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 def _verdict(
     ledger: "Ledger", name: str, ended: "RunResult", s: "Summary", *, confirmed: bool
 ) -> str:
-    """How it ended, and what one would type next."""
+    """One line: how the run ended, and the next command to type."""
     parts = [
         f"{n} {outcome}"
         for outcome, n in sorted(s.counts[Role.SEARCH].items())
         if outcome != "open"
     ]
     if waiting := s.counts[Role.SEARCH].get("open"):
-        parts.append(f"{waiting} to go on with")
-    if again_drawn := sum(s.counts[Role.SUPERSEDED].values()):
-        parts.append(f"{again_drawn} superseded by a changed template")
+        parts.append(f"{waiting} unfinished")
+    if superseded := sum(s.counts[Role.SUPERSEDED].values()):
+        parts.append(f"{superseded} superseded by a changed template")
     counts = ", ".join(parts) or "nothing drawn"
     worked = format_duration(s.worked_seconds)
     reason = ended.stop and ended.stop.reason
@@ -124,14 +123,14 @@ def _verdict(
         words = ("report", "failures", "-c", name)
     else:
         words = ("confirm", "-c", name)
-    again = ledger.command(*words)
+    following = ledger.command(*words)
     if reason is StopReason.BIASED:
-        again = f"a search with --sampler stratified; or {again}"
-    return f"{name}: {ended.stop or 'done'}. {counts}; {worked} worked. Next: {again}"
+        following = f"a search with --sampler stratified; or {following}"
+    return f"{name}: {ended.stop or 'done'}. {counts}; {worked} worked. Next: {following}"
 
 
 def _as_option(seconds: float) -> str:
-    """A length of time as --budget takes it."""
+    """A duration in the format of --budget."""
     whole = max(1, round(seconds))
     size, unit = next(
         (n, u) for n, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if whole % n == 0

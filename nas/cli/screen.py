@@ -125,7 +125,7 @@ def screen(
         bank, chosen, config = found
         note(f"experts of the bank {bank}, {chosen.recipe.epochs} epochs each")
     shown = console if chosen_form == "table" else Terminal(stderr=True)
-    # Shown without a task, or where there is no terminal, it would be an empty line.
+    # Without a task or a terminal it would print an empty line.
     progress = Progress(console=shown, transient=True, disable=quiet() or not shown.is_interactive)
     tasks: dict[str, TaskID] = {}
 
@@ -148,7 +148,7 @@ def screen(
     finally:
         progress.stop()
     if made.missing:
-        note(f"Without {', '.join(made.missing)}: not in the bank.")
+        note(f"Not in the bank, so left out: {', '.join(made.missing)}.")
     if chosen_form == "json":
         print_facts(chosen_form, asdict(made), shown=[])
         return

@@ -65,11 +65,13 @@ def search(
     )
     config = _from_screen(chosen, config, draw, output.db)
     if train.experts != SCRATCH:
-        chosen, config = arguments.warm(chosen, config, train.experts, output.db)
+        chosen, config = arguments.from_bank(chosen, config, train.experts, output.db)
     if not dry.dry_run:
         check_place(output.db)
         check_gpus(config.gpus)
-        defaults.provide(config.dataset, source.data_root)  # at once: what follows imports timm
+        defaults.provide(
+            config.dataset, source.data_root
+        )  # first, because what follows imports timm
     with working("building each member of the space"):
         check_models(chosen, find(space))
         check_space(chosen, place_in(find(space)))
@@ -90,14 +92,14 @@ def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str)
             raise typer.BadParameter("it goes with --from-screen", param_hint="--by")
         return config
     if draw.sampler != DrawOptions.sampler:
-        raise typer.BadParameter("--from-screen brings its own", param_hint="--sampler")
+        raise typer.BadParameter("--from-screen has its own sampler", param_hint="--sampler")
     return arguments.from_screen(space, config, draw.from_screen, draw.by, db)
 
 
 def _begin(
     space: Space, config: SearchConfig, name: str | None, output: OutputOptions, typed: str | None
 ) -> None:
-    """Makes the campaign and works on it; `typed`: the space as it was typed."""
+    """Creates the campaign and runs it; `typed`: the space as given on the command line."""
     from nas.campaign.dataset import examine, experts_of, hold_experts_to
     from nas.campaign.run import check, prepare_campaign
     from nas.ledger import Ledger

@@ -12,7 +12,7 @@ from nas.registry import SAMPLERS
 from nas.schema.scores import CORRECTED, PREDICTORS
 
 _OF_SCREENS = ("corrected", "screen")
-"""Samplers that --from-screen brings."""
+"""Samplers that only --from-screen uses."""
 _SCORES = " | ".join(name for name in (*PREDICTORS, CORRECTED) if not name.endswith("_loss"))
 _DRAWING = [name for name in SAMPLERS.names() if name not in _OF_SCREENS]
 

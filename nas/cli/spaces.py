@@ -83,7 +83,7 @@ def _listed(rows: list[dict[str, object]]) -> Table:
 
 
 def _count(number: int) -> str:
-    """A count in full, or its size alone where it has more digits than anyone reads."""
+    """A count in full, or only its order of magnitude if it has more than 15 digits."""
     return f"{number:,}" if number < 10**15 else f"about 10^{len(str(number)) - 1}"
 
 

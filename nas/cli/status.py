@@ -29,7 +29,7 @@ def status(
 
     chosen = form_of(form, as_json)
     if watch and chosen != "table":
-        raise typer.BadParameter("--watch is for a person: leave out --json and --format")
+        raise typer.BadParameter("--watch only shows a table: leave out --json and --format")
     ledger = Ledger(db)
     name = campaign_named(ledger, campaign)
     if not watch:

@@ -1,4 +1,4 @@
-"""`-q` and `-v`, which every command has: how much it says beside its answer."""
+"""`-q` and `-v` of every command: how much it prints besides its results."""
 
 import functools
 import inspect
@@ -12,18 +12,18 @@ QUIET, NORMAL, VERBOSE = -1, 0, 1
 
 
 class _Volume:
-    """Of the command that this process runs."""
+    """The level of the command that this process runs."""
 
     level = NORMAL
 
 
 def quiet() -> bool:
-    """Whether answers and errors alone are to be printed."""
+    """Whether to print only results and errors."""
     return _Volume.level <= QUIET
 
 
 def verbose() -> bool:
-    """Whether every epoch, what libraries log, and an error's traceback are to be printed too."""
+    """Whether to print every epoch, libraries' logs and errors' tracebacks too."""
     return _Volume.level >= VERBOSE
 
 
@@ -60,7 +60,7 @@ _OPTIONS = {
 
 
 def with_volume(command: Callable[..., None]) -> Callable[..., None]:
-    """A command's function with the two options, which it need not know."""
+    """The command's function with the two options added, which are not passed on to it."""
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
@@ -81,5 +81,5 @@ def with_volume(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def reset() -> None:
-    """What an earlier command of this process chose is not this one's."""
+    """Back to the normal level, for the next command of this process."""
     _Volume.level = NORMAL

@@ -1,4 +1,4 @@
-"""What a command shows while it works: a spinner on a terminal, elsewhere a line now and then."""
+"""Progress of a command: a spinner on a terminal, otherwise a line from time to time."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +16,9 @@ Update = Callable[[str], None]
 
 @contextmanager
 def working(what: str) -> Iterator[Update]:
-    """Shows on the other stream that `what` goes on, as long as a block runs; nothing with `-q`.
+    """Shows `what` on stderr while a block runs; nothing with `-q`.
 
-    The block may say what else it has come to.
+    The block receives a function that replaces the shown text.
     """
     terminal = Terminal(stderr=True)
     if quiet():

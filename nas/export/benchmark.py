@@ -98,7 +98,9 @@ def _write(
             raise BankError("the experts were asked about other images", where=str(bank.folder))
         logits = torch.stack([one[split][0] for one in predictions])
         save_file({"logits": logits, "labels": labels}, folder / f"{split}.safetensors")
-    members = [_member(entry, [bank.entry(k) for k in entry.candidate.warm]) for entry in ordered]
+    members = [
+        _member(entry, [bank.entry(k) for k in entry.candidate.init_from]) for entry in ordered
+    ]
     write_text(folder / "members.json", json.dumps(members, indent=1))
     if scores is not None:
         write_text(folder / "quartets.csv", csv_text(scores))
@@ -112,7 +114,7 @@ def _write(
         "task": ordered[0].candidate.task.model_dump(mode="json"),
         "class_names": list(ordered[0].inputs.class_names),
         "replicate": ordered[0].candidate.replicate,
-        "tuned": bool(ordered[0].candidate.warm),
+        "tuned": bool(ordered[0].candidate.init_from),
         "files": {
             path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
             for path in sorted(folder.iterdir())
@@ -157,7 +159,7 @@ def _card(
     recipe = ", ".join(f"{name} {value}" for name, value in first.candidate.training_recipe)
     of_what = markdown(f"{space.name} on {config.dataset}")
     on = ""
-    if first.candidate.warm:
+    if first.candidate.init_from:
         on = (
             " The experts are tuned: each had been trained before, as `trained_on_from` in"
             " `members.json` says, and was then trained on, alone."

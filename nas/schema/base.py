@@ -1,5 +1,6 @@
 """Base classes of all values."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -26,11 +27,13 @@ class Frozen(BaseModel):
 class OmitDefaults(Frozen):
     """A value with fields that were added after the first ledgers were written.
 
-    Fields in `omit_if_default` are left out of its data if they have their default. So older
-    content keeps its data, and a candidate its key.
+    Fields in `omit_if_default` are left out of its data if they have their default. Fields in
+    `data_names` keep the name in its data that they had when ledgers were written; such a field has
+    that name as its `validation_alias`. So older content keeps its data, and a candidate its key.
     """
 
     omit_if_default: ClassVar[frozenset[str]] = frozenset()
+    data_names: ClassVar[Mapping[str, str]] = {}
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -38,4 +41,6 @@ class OmitDefaults(Frozen):
         for name in self.omit_if_default:
             if getattr(self, name) == type(self).model_fields[name].default:
                 data.pop(name, None)
+        for name in self.data_names.keys() & data.keys():
+            data[self.data_names[name]] = data.pop(name)
         return data

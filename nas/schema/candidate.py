@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-from pydantic import field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from nas.schema.axes import Member, Scalar, Space
 from nas.schema.base import Frozen, OmitDefaults
@@ -96,7 +96,9 @@ class ExpertSource:
 class Candidate(OmitDefaults):
     """One model to train. Equal content gives an equal key, in whatever order it was given."""
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"warm"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"init_from"})
+    data_names: ClassVar[Mapping[str, str]] = {"init_from": "warm"}
+    model_config = ConfigDict(populate_by_name=True)
 
     template: str
     template_hash: str
@@ -106,7 +108,7 @@ class Candidate(OmitDefaults):
     choices: dict[str, Scalar] = {}
     recipe: Recipe
     task: Task
-    warm: tuple[str, ...] = ()
+    init_from: tuple[str, ...] = Field(default=(), validation_alias="warm")
     """Keys of the bank experts that initialise its experts, in their order; empty: random."""
     replicate: int = 0
     """Repeats of a candidate differ only in this number, and so in their training seed."""
@@ -125,11 +127,11 @@ class Candidate(OmitDefaults):
         template_hash: str,
         *,
         replicate: int = 0,
-        warm: Mapping[str, str] | None = None,
+        init_from: Mapping[str, str] | None = None,
     ) -> Self:
         """The candidate at a point of a space; KeyError for an unknown family or member.
 
-        `warm` maps each model to the key of the bank expert that initialises it.
+        `init_from` maps each model to the key of the bank expert that initialises it.
         """
         axis = space.experts
         experts = tuple(
@@ -147,8 +149,8 @@ class Candidate(OmitDefaults):
             recipe=space.recipe,
             task=task,
             replicate=replicate,
-            warm=tuple(warm[expert.member.model] for expert in sorted_experts(experts))
-            if warm
+            init_from=tuple(init_from[e.member.model] for e in sorted_experts(experts))
+            if init_from
             else (),
         )
 
@@ -167,8 +169,8 @@ class Candidate(OmitDefaults):
     @property
     def source(self) -> ExpertSource:
         """How its experts are initialised, and whether they are trained further."""
-        start = str(self.choices.get(START, FINETUNED if self.warm else SCRATCH))
-        return ExpertSource(start, self.warm)
+        start = str(self.choices.get(START, FINETUNED if self.init_from else SCRATCH))
+        return ExpertSource(start, self.init_from)
 
     @cached_property
     def training_recipe(self) -> Recipe:

@@ -69,7 +69,7 @@ def test_a_report_that_advises_nothing_is_not_taken_up(lopsided: Path) -> None:
         (["plan", "tiny", "--budget", "1d", "--like", "x"], 2, "runs.db"),
         (["plan", "tinny", "--trials", "5"], 2, "did you mean tiny"),
         (["search", "--prefer", "resnett", "--dry-run"], 2, "did you mean resnet"),
-        (["search", "--drop", "resnet", "--from-report", "x", "--dry-run"], 2, "place of"),
+        (["search", "--drop", "resnet", "--from-report", "x", "--dry-run"], 2, "replaces"),
         (["search", "--audit", "--trials", "1"], 2, "--dry-run"),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_new_campaign_takes_a_report_up(decided: Path) -> None:
         cwd=decided,
     )
     assert reported.returncode == 0, reported.stderr
-    assert "As the report of first advises: drops nfnet" in reported.stderr
+    assert "Following the report of first: drops nfnet" in reported.stderr
     found = json.loads(reported.stdout)
     audit = found["audit"]
     assert len(found["candidates"]) == 10  # all pairs of the five families that are left

@@ -92,7 +92,7 @@ def test_a_download_is_reported_in_every_form(
     shown = nas_inside("data", "get", "tiny-imagenet", cwd=tmp_path)
     assert "tiny-imagenet is in data: 0.0 MB" in shown
     done = inside("data", "--json", "get", "tiny-imagenet", cwd=tmp_path)
-    assert (done.returncode, "it goes after `get`" in done.stderr) == (2, True)
+    assert (done.returncode, "write it after `get`" in done.stderr) == (2, True)
     done = inside("data", "get", "cifar11", cwd=tmp_path)
     assert (done.returncode, "did you mean cifar10" in done.stderr) == (2, True)
 
@@ -111,7 +111,7 @@ def test_a_dashboard_tells_a_program_where_it_is(
 def test_two_forms_at_once_are_refused(place: Path) -> None:
     done = inside("list", "--json", "-f", "csv", cwd=place)
     assert done.returncode == 2
-    assert "--json is not -f csv" in done.stderr
+    assert "--json contradicts -f csv" in done.stderr
 
 
 def test_a_path_is_not_broken_by_a_terminal_s_width(place: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_budget_is_planned_before_there_is_a_campaign(
     }
     monkeypatch.setattr(profiles, "member_profiles", lambda *_: (space, taken))
     shown = nas_inside("plan", "--budget", "1h", "-w", "2", cwd=tmp_path)
-    assert "From its members' profiles" in shown
+    assert "By its members' profiles" in shown
     found = json.loads(nas_inside("plan", "--budget", "1h", "-w", "2", "--json", cwd=tmp_path))
     k = space.experts.k if space.experts else 0
     seconds = k * space.recipe.epochs * 1797 * 0.01  # of the digits

@@ -78,5 +78,5 @@ def test_a_field_that_is_no_option_is_a_mistake() -> None:
     def command(wrong: Wrong) -> None: ...
 
     command.__annotations__["wrong"] = Wrong
-    with pytest.raises(TypeError, match=r"Wrong\.bare is no option with a default"):
+    with pytest.raises(TypeError, match=r"Wrong\.bare is not an option with a default"):
         grouped(command)

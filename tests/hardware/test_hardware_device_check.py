@@ -97,7 +97,7 @@ def test_the_doctor_fails_where_a_device_does(
     messages = " ".join(done.stdout.split())
     known = "H100, capability 9.0, 60.0 of 80.0 GiB free"
     assert f"cuda:0, {known}, computes" in messages
-    assert f"cuda:1, {known}, is taken, or its memory is, by other programs: CUDA error" in messages
+    assert f"cuda:1, {known}, is in use by other programs: CUDA error" in messages
     found[1] = gpu | {"problem": "AcceleratorError: unspecified launch failure"}
     done = inside("doctor", cwd=tmp_path)
     assert done.returncode == 1

@@ -79,7 +79,7 @@ def make_trial(tmp_path: Path, image_folder: Path) -> Any:
             channels=1,
             experts=experts,
             choices=changes.pop("choices", {}),
-            warm=changes.pop("warm", ()),
+            init_from=changes.pop("init_from", ()),
             recipe=Recipe(**recipe),
             task=Task(
                 dataset=changes.pop("dataset", f"folder:{image_folder}"),

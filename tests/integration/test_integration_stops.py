@@ -106,7 +106,9 @@ def test_a_signal_before_the_first_trial_says_how_to_go_on(tmp_path: Path) -> No
         os.killpg(running.pid, signal.SIGTERM)
         _, messages = running.communicate()
     assert running.returncode == 75
-    assert "Interrupted before a trial began. Go on with: nas resume -c five-digits" in messages
+    assert (
+        "Interrupted before the first trial. Continue with: nas resume -c five-digits" in messages
+    )
     assert "Traceback" not in messages
 
 

@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_made_is_reported(filled: Maker, tmp_path: Path)
 
 
 def test_it_is_requested_alone(filled: Maker, tmp_path: Path) -> None:
-    with pytest.raises(ProblemError, match="--figures is the whole report"):
+    with pytest.raises(ProblemError, match="--figures writes the whole report"):
         run("leaderboard", "--figures", str(tmp_path), "--db", str(filled.path))
 
 

@@ -99,7 +99,7 @@ def test_the_page_is_requested_alone(filled: Maker, tmp_path: Path, more: list[s
         app, ["report", "--html", str(out), "--db", str(filled.path), *more]
     )
     assert isinstance(result.exception, ProblemError)
-    assert "--html is the whole report" in str(result.exception)
+    assert "--html writes the whole report" in str(result.exception)
     assert not out.exists()
 
 

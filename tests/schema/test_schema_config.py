@@ -66,7 +66,7 @@ def test_the_recipe_as_training_applies_it(start: str) -> None:
         choices={} if start == SCRATCH else {"start": start},
         recipe=recipe,
         task=Task(),
-        warm=() if start == SCRATCH else ("key",),
+        init_from=() if start == SCRATCH else ("key",),
     )
     assert candidate.source.start == start
     found = candidate.training_recipe

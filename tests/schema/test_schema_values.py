@@ -1,5 +1,6 @@
 """Frozen values stay sound when they change: whatever a change gives was validated."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,22 @@ def test_nothing_that_was_worked_out_is_carried_over() -> None:
     assert first.key
     assert first.with_(replicate=1).key == first.with_replicate(1).key != first.key
     assert first.with_replicate(1).with_replicate(0).key == first.key
+
+
+def test_the_bank_experts_of_a_candidate_keep_their_name_in_its_data() -> None:
+    """`init_from` was called `warm` when ledgers and banks were written: keys depend on it."""
+    plain = Candidate(template="t", template_hash="h", image_size=8, recipe=Recipe(), task=Task())
+    banked = plain.with_(init_from=("abc",))
+    data = banked.model_dump(mode="json")
+    assert data["warm"] == ["abc"]
+    assert "init_from" not in data
+    assert "warm" not in plain.model_dump()
+    assert Candidate.model_validate(data) == banked == pickle.loads(pickle.dumps(banked))
+    older = Candidate.model_validate_json(
+        '{"template": "moe4", "template_hash": "0", "image_size": 16, "recipe": {}, "task": {},'
+        ' "warm": ["abc"]}'
+    )
+    assert older.key == "3ebfdaed77e7ee94"
 
 
 def test_no_code_changes_a_value_past_its_checks() -> None:

@@ -251,7 +251,7 @@ class TestCommand:
     def test_what_needs_it_is_reported_and_then_not(
         self, here: Path, typed: Callable[..., str]
     ) -> None:
-        assert "In this folder is no template" in typed()
+        assert "This folder has no template" in typed()
         copied(here, "moe4.py.j2")
         (here / "analysis" / "lift.py").write_text(OWN)
         (here / "analysis" / "mine.py").write_text(OWN)
@@ -279,7 +279,7 @@ class TestCommand:
         own = here / "analysis" / "lift.py"
         own.write_text(OWN)
         cli.ask_about_analyses()
-        assert "`nas trust analysis/lift.py` lets it" in capsys.readouterr().err
+        assert "`nas trust analysis/lift.py` allows it" in capsys.readouterr().err
         requests: list[str] = []
 
         def confirm(question: str, **_: object) -> bool:
@@ -290,17 +290,15 @@ class TestCommand:
         for stream in ("stdin", "stderr"):
             monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True)
         cli.ask_about_analyses()
-        assert requests == [
-            "analysis/lift.py has the name of one of nas's own. Run it in its place?"
-        ]
+        assert requests == ["analysis/lift.py has the name of one of nas's own. Run it instead?"]
         assert (passed_over() == []) is answer
-        assert ("lets it" in capsys.readouterr().err) is not answer
+        assert ("allows it" in capsys.readouterr().err) is not answer
         copied(here, "single.py.j2")
         families = {f"f{i}": (Member(model=f"m{i}"),) for i in range(4)}
         space = Space(name="mine", experts=ExpertAxis(k=2, families=families))
-        with nullcontext() if answer else pytest.raises(ProblemError, match="nobody asked for"):
+        with nullcontext() if answer else pytest.raises(ProblemError, match="without your consent"):
             cli.ask_about_templates(space, SearchConfig())
         assert requests[1:] == [
-            "templates/single.py.j2 has the name of one of nas's own. Run it in its place?"
+            "templates/single.py.j2 has the name of one of nas's own. Run it instead?"
         ]
         assert runs_unasked("single") is answer

@@ -66,8 +66,8 @@ def ran(here: Path) -> bool:
 def test_a_name_of_nas_s_asks_for_no_code_of_a_folder(here: Path, typed: tuple[str, ...]) -> None:
     done = inside("search", *typed, *BRIEF, "1", cwd=here)
     assert done.returncode == 1
-    assert f"tiny: {here}/search_spaces/tiny.yaml is read, in place of nas's own" in done.stderr
-    assert "`nas trust templates/mine.py.j2 templates/_layers.py.j2` lets it" in done.stderr
+    assert f"tiny: reading {here}/search_spaces/tiny.yaml instead of nas's own" in done.stderr
+    assert "`nas trust templates/mine.py.j2 templates/_layers.py.j2` allows it" in done.stderr
     assert not ran(here)
     assert not (here / "runs.db").exists()
     assert not trust.kept_in().exists()
@@ -99,7 +99,7 @@ def test_whoever_goes_on_with_a_campaign_asks_for_its_template(
     (here / "RAN").unlink()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(here.parent / "another"))
     assert inside("trust", "templates/mine.py.j2", cwd=here).returncode == 0
-    line = "templates/_layers.py.j2: code of this folder runs, for other-digits is made of it"
+    line = "templates/_layers.py.j2: code of this folder runs, because other-digits uses it"
     done = inside(*words, cwd=here)
     assert done.returncode == 0, done.stderr
     assert line in done.stderr
@@ -114,7 +114,7 @@ def test_a_typed_space_does_not_ask_for_what_stands_in_place_of_nas_s(here: Path
     (here / "templates" / "mine.py.j2").rename(here / "templates" / "single.py.j2")
     done = inside("search", "other", *BRIEF, "1", cwd=here)
     assert done.returncode == 1
-    assert "`nas trust templates/single.py.j2` lets it" in done.stderr
+    assert "`nas trust templates/single.py.j2` allows it" in done.stderr
     assert not ran(here)
 
 
@@ -124,7 +124,9 @@ def test_what_cannot_be_remembered_runs_all_the_same(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "search_spaces" / "tiny.yaml"))  # no folder
     done = inside("search", "other", *BRIEF, "1", cwd=here)
     assert done.returncode == 0, done.stderr
-    assert "templates/mine.py.j2, templates/_layers.py.j2: runs, and that cannot" in done.stderr
+    assert (
+        "templates/mine.py.j2, templates/_layers.py.j2: runs, but the consent cannot" in done.stderr
+    )
     assert ran(here)
 
 

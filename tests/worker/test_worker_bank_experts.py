@@ -50,7 +50,7 @@ def warm(make_trial: Any, bank: Bank, start: str, code: str = PAIR, **changes: A
         "hold_out": 0.25,
         "bank": str(bank.folder),
         "choices": {"start": start},
-        "warm": tuple(keys[family] for family in FAMILIES),
+        "init_from": tuple(keys[family] for family in FAMILIES),
     }
     return make_trial(code, 9, **(settings | changes))
 
@@ -82,7 +82,7 @@ def test_the_bank_keeps_what_the_model_says(bank: Bank, make_trial: Any, tmp_pat
 
 def test_a_tuned_expert_trains_on_by_itself(bank: Bank, make_trial: Any, tmp_path: Path) -> None:
     begun = bank.entry(deposit(make_trial, tmp_path, 1, "alpha").candidate.key)
-    trial = deposit(make_trial, tmp_path, 5, "alpha", warm=(begun.key,))
+    trial = deposit(make_trial, tmp_path, 5, "alpha", init_from=(begun.key,))
     recipe = trial.candidate.recipe
     assert trial.candidate.training_recipe.lr == pytest.approx(recipe.lr * recipe.warm_lr)
     _, outcome = finish(trial)
@@ -133,12 +133,12 @@ def test_frozen_experts_stay_as_the_bank_has_them(bank: Bank, make_trial: Any, c
     assert outcome.status is Status.OK, outcome.detail
     assert len(epochs) == 2
     saved = weights_of(trial, outcome)
-    for at, key in enumerate(trial.candidate.warm):
+    for at, key in enumerate(trial.candidate.init_from):
         kept = safetensors.torch.load_file(bank.checked(bank.entry(key), WEIGHTS))
         assert any("running_mean" in name for name in kept)
         for name, tensor in kept.items():
             assert torch.equal(saved[f"experts.{at}.{name}"], tensor), name
-    for expert, key in zip(outcome.experts, trial.candidate.warm, strict=True):
+    for expert, key in zip(outcome.experts, trial.candidate.init_from, strict=True):
         assert expert.val_acc == pytest.approx(bank.entry(key).val_acc)
     assert outcome.val_acc == pytest.approx(epochs[-1].val_acc)
 
@@ -150,7 +150,7 @@ def test_finetuned_experts_begin_as_the_bank_s_and_move(bank: Bank, make_trial: 
     assert outcome.inputs is not None
     assert outcome.inputs.train_images == 140  # nothing is held out from them
     saved = weights_of(trial, outcome)
-    for at, key in enumerate(trial.candidate.warm):
+    for at, key in enumerate(trial.candidate.init_from):
         kept = safetensors.torch.load_file(bank.checked(bank.entry(key), WEIGHTS))
         for name in ("0.weight", "5.weight"):
             moved = (saved[f"experts.{at}.{name}"] - kept[name]).abs().max()
@@ -197,14 +197,14 @@ class TestBadInput:
 
     def test_a_lost_expert_is_reported(self, bank: Bank, make_trial: Any) -> None:
         trial = warm(make_trial, bank, "frozen")
-        bank.remove(trial.candidate.warm[0])
+        bank.remove(trial.candidate.init_from[0])
         _, outcome = finish(trial)
         assert (outcome.status, outcome.stage) == (Status.CRASH, "data")
         assert "the bank has no such expert" in outcome.message
 
     def test_a_damaged_expert_is_reported(self, bank: Bank, make_trial: Any) -> None:
         trial = warm(make_trial, bank, "finetuned")
-        path = bank.folder / trial.candidate.warm[1] / WEIGHTS
+        path = bank.folder / trial.candidate.init_from[1] / WEIGHTS
         content = bytearray(path.read_bytes())
         content[-1] ^= 1
         path.write_bytes(content)
