@@ -32,4 +32,6 @@ def table(data: CampaignData) -> pd.DataFrame:
     found["low"], found["high"] = wilson(found["failed"], found["ended"])
     found = found.reset_index().sort_values(["share", "family"], ascending=[False, True])
     columns = ["family", "failed", "ended", "share", "low", "high", "seconds"]
-    return found[columns].reset_index(drop=True)
+    found = found[columns].reset_index(drop=True)
+    found.attrs["empty"] = "No attempt of any family has failed."
+    return found

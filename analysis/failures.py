@@ -52,7 +52,9 @@ def table(data: CampaignData) -> pd.DataFrame:
     benched = [_benched(event) for event in data.events.itertuples() if event.kind == "benched"]
     if benched:
         answer = pd.concat([answer, pd.DataFrame(benched, columns=COLUMNS)])
-    return answer[COLUMNS].reset_index(drop=True)
+    answer = answer[COLUMNS].reset_index(drop=True)
+    answer.attrs["empty"] = "No attempt has failed."
+    return answer
 
 
 def _benched(event: Any) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _defined(module: ModuleType) -> list[object]:
 
 SAMPLERS = Registry("nas.sample.samplers", "sampler", option="--sampler", dashed=True)
 EXECUTORS = Registry("nas.execute.executors", "executor", option="--executor", dashed=True)
-TRACKERS = Registry("nas.campaign.trackers", "log", option="--log", dashed=True)
+TRACKERS = Registry("nas.campaign.trackers", "tracker", option="--log", dashed=True)
 DATA_SETS = Registry("nas.data.sources", "data set", option="--dataset", dashed=True)
 PROCEDURES = Registry("nas.train.procedures", "training procedure")
 LOSSES = Registry("nas.moe.losses", "loss")

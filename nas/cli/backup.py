@@ -7,6 +7,7 @@ import typer
 
 from nas.cli import options
 from nas.cli.output import form_of, print_facts
+from nas.report.cells import disk
 
 
 def backup(
@@ -31,7 +32,7 @@ def backup(
     chosen = form_of(form, as_json)
     ledger = Ledger(db, older=True)
     size = write(ledger, file, force=force)
-    line = f"{file}: {size / 1e6:.1f} MB. Weights and checkpoints are not in it."
+    line = f"{file}: {disk(size)}. Weights and checkpoints are not in it."
     print_facts(chosen, {"file": str(file), "bytes": size}, shown=[line])
 
 

@@ -13,6 +13,7 @@ from nas.cli.console import note
 from nas.cli.groups import grouped
 from nas.cli.option_groups import DataOptions, MachineOptions, RecipeOptions
 from nas.cli.output import form_of
+from nas.report.cells import disk
 from nas.schema import BankConfig, ProblemError
 from nas.schema.size import parse_size
 
@@ -104,8 +105,7 @@ def _publish(
     )
     if scores is None:
         note("No mixtures are included: `nas screen` scores them.")
-    size = sum(sizes.values()) / 1e6
-    note(f"{folder}: {', '.join(sizes)}; {size:.1f} MB")
+    note(f"{folder}: {', '.join(sizes)}; {disk(sum(sizes.values()))}")
 
 
 def register(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 
 from nas.cli.output import Form, print_records
-from nas.report.cells import cell
+from nas.report.cells import cell, disk
 
 if TYPE_CHECKING:
     from nas.campaign.bank import BankMember
@@ -41,7 +41,7 @@ def print_experts(experts: "list[BankMember]", found: "dict[str, Entry]", form: 
             f"{row['bytes'] / 1e6:.1f}",
         )
     size = sum(entry.bytes for entry in found.values())
-    summary = f"\n{len(found)} of {len(experts)} experts, {size / 1e6:,.1f} MB; ms: for one image."
+    summary = f"\n{len(found)} of {len(experts)} experts, {disk(size)}; ms: for one image."
     print_records(form, rows, shown=[table, summary])
 
 

@@ -10,6 +10,7 @@ from nas.cli.console import says_yes
 from nas.cli.output import form_of, print_records
 from nas.cli.working import working
 from nas.report import render
+from nas.report.cells import disk
 from nas.schema import UsageError, format_duration
 from nas.schema.visible import visible
 
@@ -98,8 +99,7 @@ def rm(
 
 
 def _described(removal: "Removal") -> str:
-    size = f"{removal.bytes / 1e6:,.1f} MB"
-    return f"{removal.campaign}: {removal.candidates:,} candidates, {size}"
+    return f"{removal.campaign}: {removal.candidates:,} candidates, {disk(removal.bytes)}"
 
 
 def compare(

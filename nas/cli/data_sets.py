@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nas.cli import complete, options
 from nas.cli.output import form_of, print_facts, print_records
+from nas.report.cells import disk
 
 DOWNLOADED = ("cifar10", "cifar100", "tiny-imagenet")
 """The data sets that `nas data get` downloads, named here so that none is imported."""
@@ -66,7 +67,7 @@ def get(
         download(name, data_root)
     size = file_bytes(name, data_root)
     facts = {"data_set": name, "path": str(data_root), "bytes": size}
-    print_facts(chosen, facts, shown=[f"{name} is in {data_root}: {size / 1e6:,.1f} MB"])
+    print_facts(chosen, facts, shown=[f"{name} is in {data_root}: {disk(size)}"])
 
 
 def register(app: typer.Typer) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from nas.cli import complete, consent, options
 from nas.cli.chosen import campaign_named
@@ -11,6 +12,7 @@ from nas.cli.console import echo, put, put_shown, write
 from nas.cli.option_checks import writable
 from nas.cli.output import form_of, print_records
 from nas.cli.working import working
+from nas.report.cells import disk
 from nas.schema import ProblemError, UsageError
 
 if TYPE_CHECKING:
@@ -81,8 +83,10 @@ def report(
 
     if name is None:
         known = [{"table": known, "question": _question(known)} for known in tables()]
-        lines = [f"{row['table']:<16} {row['question']}" for row in known]
-        print_records(form, known, shown=lines, output=output)
+        listed = Table.grid(padding=(0, 2))
+        for row in known:
+            listed.add_row(row["table"], row["question"])
+        print_records(form, known, shown=[listed], output=output)
         return
     ledger = Ledger(db)
     chosen = campaign_named(ledger, campaign)
@@ -120,7 +124,7 @@ def _write_page(path: Path, ledger: "Ledger", campaign: str | None) -> None:
         from nas.report.page import page
 
         size = write(path, page(ledger, campaign, stats=stats))
-    echo(f"{path}: {size / 1e6:.1f} MB, opens in any browser, offline")
+    echo(f"{path}: {disk(size)}, opens in any browser, offline")
 
 
 def _write_figures(folder: Path, ledger: "Ledger", campaign: str | None) -> None:

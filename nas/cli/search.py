@@ -18,7 +18,8 @@ from nas.cli.option_groups import (
 )
 from nas.cli.search_options import DrawOptions, DryRunOptions, KeepOptions, TrainOptions
 from nas.cli.working import working
-from nas.schema import SCRATCH, SearchConfig, Space
+from nas.schema import SCRATCH, SearchConfig, Space, UsageError, did_you_mean
+from nas.schema.scores import CORRECTED, PREDICTORS
 
 DEFAULT_SECONDS = 240.0
 """How long a search goes on where nobody said."""
@@ -91,6 +92,12 @@ def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str)
         if draw.by != DrawOptions.by:
             raise typer.BadParameter("it goes with --from-screen", param_hint="--by")
         return config
+    if draw.by not in (known := (*PREDICTORS, CORRECTED)) and not draw.by.endswith("_test"):
+        raise UsageError(
+            f"screens have no score {draw.by!r}",
+            where="--by",
+            fix=did_you_mean(draw.by, known) or f"choose from {', '.join(known)}",
+        )
     if draw.sampler != DrawOptions.sampler:
         raise typer.BadParameter("--from-screen has its own sampler", param_hint="--sampler")
     return arguments.from_screen(space, config, draw.from_screen, draw.by, db)

@@ -52,6 +52,11 @@ def _bytes(value: float) -> str:
     return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.1f} MiB"
 
 
+def disk(value: float) -> str:
+    """Bytes of files, in the units that sizes are typed in: memory is in MiB."""
+    return f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.1f} MB"
+
+
 def _count(value: float) -> str:
     """Three digits and a unit: `84.5 k`, `11.2 M`, `8.46 G`."""
     power = next((n for n in range(3) if value < 999.5 * 1000**n), 3)
@@ -93,6 +98,7 @@ _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("number",), _number),
     (("seconds",), format_duration),
     (("latency",), _milliseconds),
+    (("disk",), disk),
     (("params", "macs"), _count),
     (("kendall", "spearman"), _other),  # their bounds too
 )

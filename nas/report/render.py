@@ -107,8 +107,8 @@ class _Page:
         return "; ".join(parts)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self.empty or not self.columns:
-            last = self.note if self.empty else self.footer(0)
+        if not self.total or not self.columns:  # a header over nothing says nothing
+            last = self.note if self.empty else self.footer(len(self.columns))
             yield from map(Text, filter(None, (self.title, self.empty, last)))
             return
         needed = accumulate(column.width + 3 for column in self.columns)

@@ -152,6 +152,9 @@ def _accuracies(found: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> Table:
+    """A table of rows, without the columns that have nothing in them."""
+    rows = list(rows)
+    columns = [name for name in columns if any(row[name] not in (None, "") for row in rows)]
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         text = name in ("", "family", "model", "outcome", "stage", "message")

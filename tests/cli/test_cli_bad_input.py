@@ -35,6 +35,8 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["search", "tyni"], 2, ["tyni", "did you mean tiny"]),
         (["search", "few.yaml"], 1, ["few.yaml:2", "4 experts", "3 given"]),
         (["search", "--trials", "2000000000"], 2, ["--trials", "1,000,000,000"]),
+        (["search", "--from-screen", "2", "--by", "gaet"], 2, ["--by", "did you mean gate"]),
+        (["search", "--log", "tensorbord"], 2, ["no tracker", "did you mean tensorboard"]),
         (["bank", "--scheduler", "ash"], 2, ["--scheduler", "'ash'", "asha"]),
         (["search", "--sampler", "stratifed"], 2, ["stratifed", "did you mean stratified"]),
         (["search", "--executor", "rai"], 2, ["rai", "ray"]),

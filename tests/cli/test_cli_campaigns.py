@@ -88,6 +88,19 @@ def test_compare_by_hand(two: Path) -> None:
     assert found["not_paired"] is None
 
 
+def test_tables_fit_a_narrow_terminal_and_have_nothing_empty(two: Path) -> None:
+    files = Ledger(two / "runs.db").files
+    (files / "1" / "weights").write_bytes(b"w" * 1_500_000)
+    for words in (["list"], ["report"], ["report", "failures"], ["show", "0"]):
+        done = inside(*words, cwd=two, COLUMNS="80")
+        assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "1.5 MB" in nas_inside("list", cwd=two)
+    failures = nas_inside("report", "failures", cwd=two)
+    assert "No attempt has failed." in failures
+    assert "outcome" not in failures
+    assert "message" not in nas_inside("show", "0", cwd=two)
+
+
 def test_compare_for_a_person(two: Path) -> None:
     shown = nas_inside("compare", "a", "b", cwd=two)
     for words in ("a: a", "seed: 0 against 1", "-2.00", "[-4.48, +0.48]", "95 % CI"):

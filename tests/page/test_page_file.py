@@ -104,5 +104,5 @@ def test_the_page_is_requested_alone(filled: Maker, tmp_path: Path, more: list[s
 
 
 def test_help_loads_no_plotly() -> None:
-    code = "from nas.cli.app import app; import nas.cli.inspect"
+    code = "from nas.cli.app import app; import nas.cli.report"
     assert not loaded_by(code) & {"plotly", "pandas", "statsmodels"}

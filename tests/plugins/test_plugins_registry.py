@@ -79,7 +79,7 @@ def test_a_package_that_is_not_installed_is_named(add: Add) -> None:
     with pytest.raises(ProblemError) as caught:
         TRACKERS.subclass("mine", object)
     assert re.search(
-        r"--log: the log mine needs the package surely_not_installed, .* pip install",
+        r"--log: the tracker mine needs the package surely_not_installed, .* pip install",
         str(caught.value),
     )
 

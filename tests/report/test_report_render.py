@@ -175,6 +175,8 @@ def test_an_empty_frame(format: str) -> None:
     assert "0 rows" in text or format in ("csv", "json")
     if format == "json":
         assert json.loads(text) == []
+    if format == "table":  # and no header over nothing
+        assert text == "0 rows\n"
 
 
 def test_an_unknown_format() -> None:
