@@ -1,7 +1,7 @@
-"""One file adds one thing: what a package offers by its files, listed without importing any.
+"""Registries of implementations: each file of a package adds one, listed without importing it.
 
-A package of things (`nas/sample/samplers`, say) holds one module a thing, named like the thing.
-Modules whose names begin with `_` are helpers, and `base` holds the contract.
+A package such as `nas/sample/samplers` contains one module per implementation, which has its name.
+Modules whose names begin with `_` are helpers, and `base` contains the contract.
 """
 
 import sys
@@ -23,23 +23,23 @@ _CONTRACT = "base"
 
 
 class Registry:
-    """The things of one kind, by name."""
+    """The implementations of one kind, by name."""
 
     def __init__(self, package: str, kind: str, *, option: str = "", dashed: bool = False) -> None:
-        """`package`: whose modules they are; `kind`: what one is called in a message; `option`:
-        where a person names it; `dashed`: whether its name has `-` where its module has `_`, as
-        names have that are typed on a command line."""
+        """`package`: contains the modules; `kind`: the noun for messages; `option`: the
+        command-line option that takes a name; `dashed`: whether names have `-` instead of the
+        module's `_`, as usual on a command line."""
         self.package = package
         self.kind = kind
         self.option = option
         self._dashed = dashed
 
     def names(self) -> tuple[str, ...]:
-        """All of them, sorted; none is imported."""
+        """All names, sorted, without importing a module."""
         return tuple(sorted(self._modules()))
 
     def check(self, name: str) -> None:
-        """Raises UsageError, with the nearest names, where there is none of that name."""
+        """Raises UsageError, with the most similar names, for an unknown name."""
         if name not in self._modules():
             raise UsageError(
                 f"no {self.kind} is called {name!r}",
@@ -48,7 +48,7 @@ class Registry:
             )
 
     def subclass(self, name: str, contract: type[T]) -> type[T]:
-        """The class that the module of that name defines of a contract.
+        """The subclass of `contract` that the module of this name defines.
 
         Raises UsageError for an unknown name, and ProblemError for a module that does not define
         exactly one such class, or that needs a package which is not installed.
@@ -62,12 +62,12 @@ class Registry:
         return self._only(found, module, f"class that extends {contract.__name__}")
 
     def function(self, name: str) -> Callable[..., object]:
-        """The public function that the module of that name defines; raises as `subclass`."""
+        """The public function that the module of this name defines. Raises as `subclass`."""
         module = self._import(name)
         return self._only(list(filter(isfunction, _defined(module))), module, "public function")
 
     def _modules(self) -> dict[str, str]:
-        """Module by name."""
+        """Module names by name."""
         found = [module.name for module in iter_modules(self._folders())]
         return {
             module.replace("_", "-") if self._dashed else module: module
@@ -76,8 +76,8 @@ class Registry:
         }
 
     def _folders(self) -> list[str]:
-        # An imported package says itself where its modules lie. To import one only to list it
-        # would cost what its parents import: torch, mostly.
+        # An imported package knows its folders. Importing one only to list it would be slow,
+        # because its parents import torch.
         if self.package in sys.modules:
             return list(sys.modules[self.package].__path__)
         return [str(_NAS.joinpath(*self.package.split(".")[1:]))]
@@ -99,7 +99,7 @@ class Registry:
     def _only(self, found: list[T], module: ModuleType, what: str) -> T:
         if len(found) != 1:
             raise ProblemError(
-                f"a file of a {self.kind} defines one {what}, and this one defines {len(found)}",
+                f"a file of a {self.kind} must define one {what}; this one defines {len(found)}",
                 where=module.__file__ or module.__name__,
                 fix="see docs/extending.md",
             )
@@ -107,7 +107,7 @@ class Registry:
 
 
 def _install(name: str, package: str) -> str:
-    """What installs a package: as an extra of nas, if one is named like the thing."""
+    """The command that installs a package: as an extra of nas, if one has this name."""
     try:
         extras = metadata("nas-moe").get_all("Provides-Extra") or []
     except PackageNotFoundError:  # a bare checkout on sys.path
@@ -116,7 +116,7 @@ def _install(name: str, package: str) -> str:
 
 
 def _defined(module: ModuleType) -> list[object]:
-    """The public values of a module that are its own, not imported."""
+    """The public values that a module defines itself."""
     return [
         value
         for name, value in vars(module).items()

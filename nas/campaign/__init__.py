@@ -1,1 +1,1 @@
-"""The loop that owns the order: propose → evaluate → record; budget, stop, resume."""
+"""The campaign's loop: propose, evaluate, record; with budget, stopping and resuming."""

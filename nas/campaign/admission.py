@@ -1,4 +1,4 @@
-"""Which candidate may start now: beside what runs here, and beside what others hold."""
+"""Decides which candidate may start now, given the memory that trials and other programs use."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from nas.working_time import awake
 
 @dataclass
 class Running:
-    """A trial that an executor has."""
+    """A trial that was given to an executor."""
 
     claim: LeasedCandidate
     trial: Trial
     begun: float | None = None
-    """`awake()` when a worker took it up; until then it has nothing of a GPU."""
+    """`awake()` when a worker started it; None before, when it uses no GPU memory."""
 
     @property
     def seconds(self) -> float:
-        """Since then."""
+        """Seconds since a worker started it; 0 before."""
         return 0.0 if self.begun is None else awake() - self.begun
 
 
 class Admission:
-    """Takes candidates from the agenda as there is memory for them, and puts off the others."""
+    """Takes candidates from the work queue that fit the free memory, and postpones the others."""
 
     def __init__(
         self,
@@ -43,23 +43,23 @@ class Admission:
         self._launcher = launcher
         self._say = say
         self._processes = 0
-        """How many at most have been on a GPU, and may keep something there."""
+        """The largest number of worker processes that may hold memory on a GPU."""
 
     def begun(self, running: Running) -> None:
-        """A worker has taken a trial up."""
+        """Notes that a worker has started a trial."""
         running.begun = awake()
         self._processes = min(self._config.workers, self._processes + 1)
 
     def refused(self, claim: LeasedCandidate, outcome: Outcome) -> float:
-        """A try ended for want of memory that others hold; the seconds until the next. Where it
-        had not even begun, and there is nowhere else to go, all others would fare alike and wait
-        too."""
+        """Postpones a candidate whose attempt lacked memory that other programs hold. Returns the
+        seconds until the next attempt. If the attempt had not started training and there is no
+        other GPU, all other candidates wait too."""
         elsewhere = self._config.gpus - len(self._launcher.memory.left_out) > 1
         alone = elsewhere or outcome.stage in (CROWDED, BUSY)
         return self.waiting.refused(claim, everyone=not alone)
 
     def next(self, running: Collection[Running]) -> LeasedCandidate | None:
-        """The next candidate, leased; None when there is none that may start now."""
+        """The next candidate, leased; None if none may start now."""
         while not self.waiting.paused:
             claim = self.waiting.due()
             if claim is None:
@@ -74,8 +74,8 @@ class Admission:
         return None
 
     def _fits_beside(self, claim: LeasedCandidate, running: Collection[Running]) -> bool:
-        """A suspect runs alone. On a CPU trials share one memory; a GPU's shares are the executor's
-        to deal out."""
+        """Whether a candidate may run next to the running ones. A suspect runs alone. On a CPU,
+        trials share main memory; on GPUs the executor distributes the shares."""
         if not running:
             return True
         needs = [claim, *(each.claim for each in running)]
@@ -87,19 +87,19 @@ class Admission:
         return sum(sizes) + len(needs) * self._launcher.data_bytes <= self._launcher.device_bytes
 
     def _has_room(self, claim: LeasedCandidate, running: Collection[Running]) -> bool:
-        """Whether some GPU could hold it, were it not for this campaign's own trials, whom the
-        executor has it wait for. What is larger than a whole GPU is refused, not waited for."""
+        """Whether some GPU could hold it without this campaign's own trials, for which the executor
+        makes it wait. A candidate larger than a whole GPU returns True, and is refused later."""
         need = self._launcher.need(claim)
         if need > self._launcher.device_bytes:
             return True
         trials = [each.trial for each in running if each.begun is not None]
-        for anew in (False, True):  # a trial that has just ended may be in an older look
+        for anew in (False, True):  # a cached reading may contain a trial that has just ended
             rooms = self._launcher.room(trials, self._processes, anew=anew)
             if rooms is None or need <= max(rooms):
                 return True
         if self.waiting.no_room(claim) and rooms is not None:
             self._say(
-                f"{title(claim)}: waits for memory that others hold: needs {need / 2**30:.1f} GiB"
-                f" of a GPU, {max(rooms) / 2**30:.1f} GiB are to be had"
+                f"{title(claim)}: waits for memory that other programs hold: needs"
+                f" {need / 2**30:.1f} GiB of a GPU, {max(rooms) / 2**30:.1f} GiB are free"
             )
         return False

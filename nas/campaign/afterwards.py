@@ -1,4 +1,4 @@
-"""What is to be done at an end, each part of it whatever becomes of the others."""
+"""Runs cleanup steps that must all run, even if some fail."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def always(*steps: Callable[[], object]) -> Iterator[None]:
-    """Takes every step after the block. The first error is raised, the block's if it has one: what
-    fails after it fails for the same reason, or says less. The later ones are its notes."""
+    """Runs every step after the block. Raises the first error, which is the block's if it fails;
+    later errors are added to it as notes."""
     first: BaseException | None = None
     try:
         yield
@@ -20,6 +20,6 @@ def always(*steps: Callable[[], object]) -> Iterator[None]:
             if first is None:
                 first = error
             elif error is not first:
-                first.add_note(f"and after it {type(error).__name__}: {error}")
+                first.add_note(f"and then {type(error).__name__}: {error}")
     if first is not None:
         raise first

@@ -1,6 +1,6 @@
 """Asynchronous successive halving (Li et al. 2020, arXiv 1810.05934) over epochs.
 
-Ours, not Ray's, so that rungs live in the ledger and survive a kill.
+It does not use Ray's scheduler, so that rungs are in the ledger and survive a kill.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 class Asha:
     """Rungs at `first`, `first`·η, `first`·η², … epochs, below `epochs`.
 
-    At a rung a candidate goes on if it is among the best 1/η of all that have reached it so far,
-    itself included; the first to arrive always goes on.
+    At a rung a candidate continues if it is among the best 1/η of all that have reached it so far,
+    itself included; the first to arrive always continues.
     """
 
     epochs: int
@@ -21,7 +21,7 @@ class Asha:
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """The epochs, counted from 1, at whose end a decision falls."""
+        """The epochs, counted from 1, after which a decision is made."""
         found = []
         epoch = self.first
         while epoch < self.epochs:
@@ -30,7 +30,7 @@ class Asha:
         return tuple(found)
 
     def rung_at(self, epoch: int) -> int | None:
-        """The rung's index, from 0, if a decision falls at the end of this epoch."""
+        """The rung's index, from 0, if a decision is made after this epoch; else None."""
         return self.rungs.index(epoch) if epoch in self.rungs else None
 
     def promote(self, value: float, others: Sequence[float]) -> bool:

@@ -1,4 +1,5 @@
-"""A log beside the campaign: it may be slow or fail, and the campaign neither waits nor ends."""
+"""Runs a tracker in the background: if it is slow or fails, the campaign neither waits nor
+stops."""
 
 import queue
 import threading
@@ -10,16 +11,16 @@ from nas.processes.signals import stops_held
 from nas.schema import Epoch, Outcome, one_line
 
 WAITING = 10_000
-"""How much may wait for a log that is slow; what comes beyond is not logged."""
+"""The largest number of calls that wait for a slow tracker; further calls are dropped."""
 CLOSE_SECONDS = 15.0
-"""How long the end of a run waits for its log."""
+"""How long the end of a run waits for its tracker."""
 
 
 class BackgroundLogger(Recorder):
     """Passes everything to another recorder in a thread of its own.
 
-    The first trouble (a full disk, a server that is gone) is said once, in one line; what the log
-    missed stands in the ledger, and it is told of what comes after, for a server may come back.
+    The first error (a full disk, an unreachable server) is printed once, in one line. Later calls
+    are still passed on, because a server may return; the ledger has what was missed.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class BackgroundLogger(Recorder):
         self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue(waiting)
         # A daemon: an unreachable server must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, name=f"log {log}", daemon=True)
-        with stops_held():  # they are not for it, nor for the threads of its library
+        with stops_held():  # signals are not for it, nor for its library's threads
             self._thread.start()
 
     def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
@@ -48,7 +49,7 @@ class BackgroundLogger(Recorder):
         self._later(lambda: self._log.done(claim, attempt, outcome))
 
     def close(self) -> None:
-        """Waits a little for what is not logged yet."""
+        """Waits at most `close_seconds` for the remaining calls."""
         self._later(self._log.close)
         self._later(None)
         self._thread.join(self._close_seconds)
@@ -71,10 +72,10 @@ class BackgroundLogger(Recorder):
                 self._trouble = self._trouble or one_line(error)
 
     def _tell(self) -> None:
-        """From the driver's thread: a display is not for two."""
+        """Called in the driver's thread, because the display is not thread-safe."""
         if self._trouble is not None and not self._announced:
             self._announced = True
             self._say(
-                f"not everything reaches the log {self._log}: {self._trouble}; the campaign goes"
-                " on, and the ledger has it all"
+                f"not everything reaches the log {self._log}: {self._trouble}; the campaign"
+                " continues, and the ledger is complete"
             )

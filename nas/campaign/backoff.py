@@ -1,4 +1,4 @@
-"""Candidates that wait for memory that others hold, and how long."""
+"""Exponential backoff for candidates that lack memory which other programs hold."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from nas.ledger import LeasedCandidate
 from nas.working_time import awake
 
 FIRST_SECONDS, LONGEST_SECONDS = 10.0, 300.0
-"""Before a candidate is tried again: twice as long each time."""
+"""Delays before a candidate is tried again: doubled each time, up to the longest."""
 GIVE_UP_SECONDS = 3600.0
-"""Without any trial getting on, after which the campaign stops, resumable."""
+"""The campaign stops, resumable, if no trial has made progress for this long."""
 LOOK_SECONDS = 5.0
-"""Before the room is looked at again for a candidate that was not tried."""
+"""Delay before free memory is checked again for a candidate that was not tried."""
 MOST = 8
-"""Candidates that wait at once; the campaign draws no others beyond that."""
+"""The largest number of waiting candidates; the campaign then draws no others."""
 
 
 def delays() -> Iterator[float]:
-    """Seconds to wait after each try in a row, until waiting is given up."""
+    """The delays in seconds after successive attempts, until waiting is given up."""
     waited = 0.0
     for tries in count():
         seconds = _delay(tries)
@@ -39,41 +39,41 @@ class _PutOff:
 
 
 class Backoff:
-    """What was put off, and for how long. A trial that gets on shows that there is memory."""
+    """The postponed candidates and their delays. A trial's progress shows that there is memory."""
 
     def __init__(self, clock: Callable[[], float] = awake) -> None:
         self._clock = clock
         self._put_off: list[_PutOff] = []
         self._tries: dict[int, int] = {}
-        """By candidate: how often it was put off after a try."""
+        """By candidate: how often it was postponed after an attempt."""
         self._announced: set[int] = set()
         self._paused_until = 0.0
         self._since: float | None = None
-        """When the first was put off that no trial has got on after."""
+        """When a candidate was first postponed since the last progress of a trial."""
 
     def __len__(self) -> int:
         return len(self._put_off)
 
     @property
     def paused(self) -> bool:
-        """Nothing at all is to be tried now."""
+        """Whether no candidate may be tried now."""
         return self._clock() < self._paused_until
 
     @property
     def full(self) -> bool:
-        """Nothing new is to be begun while so many wait."""
+        """Whether so many candidates wait that no new one may start."""
         return len(self._put_off) >= MOST
 
     @property
     def hopeless(self) -> bool:
-        """Something waits, and nothing has got on for too long."""
+        """Whether candidates wait and no trial has made progress for GIVE_UP_SECONDS."""
         if not self._put_off:
             return False
         return self._since is not None and self._clock() - self._since > GIVE_UP_SECONDS
 
     def refused(self, claim: LeasedCandidate, *, everyone: bool) -> float:
-        """A try ended for want of memory; the seconds until the next. Where the candidate had not
-        even begun, `everyone` else would fare alike, and nothing is tried before."""
+        """Postpones a candidate whose attempt lacked memory. Returns the seconds until the next
+        attempt; with `everyone`, no other candidate is tried before then."""
         tries = self._tries.get(claim.id, 0)
         seconds = _delay(tries)
         self._tries[claim.id] = tries + 1
@@ -83,19 +83,20 @@ class Backoff:
         return seconds
 
     def no_room(self, claim: LeasedCandidate) -> bool:
-        """It is not tried, for there is no room for it now. True the first time."""
+        """Postpones a candidate that does not fit now, without an attempt. Returns whether this is
+        the first time."""
         self._add(claim, LOOK_SECONDS)
         first = claim.id not in self._announced
         self._announced.add(claim.id)
         return first
 
     def got_on(self) -> None:
-        """A trial had the memory it needed."""
+        """Notes that a trial had the memory it needed."""
         self._since = None
         self._paused_until = 0.0
 
     def due(self) -> LeasedCandidate | None:
-        """The next to be tried again, first put off first; None while there is none."""
+        """The next candidate to try again, in the order of postponement; None if none is due."""
         now = self._clock()
         for entry in self._put_off:
             if entry.due <= now:

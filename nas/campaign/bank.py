@@ -1,4 +1,4 @@
-"""Filling the expert bank: a campaign of single members that keeps what they predict."""
+"""Fills the expert bank: a campaign of single members that keeps their predictions."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
@@ -37,12 +37,12 @@ from nas.schema import (
 C = TypeVar("C", bound=DataConfig)
 
 HOLD_OUT = 0.2
-"""Share of the training images that experts never see."""
+"""Share of the training images that experts are not trained on."""
 
 
 @dataclass(frozen=True)
 class BankMember:
-    """One expert that a space has, as the bank would keep it."""
+    """One member of a space, and the candidate that trains it for the bank."""
 
     family: str
     candidate: Candidate
@@ -59,12 +59,12 @@ class BankMember:
 
 
 def bank_of(ledger: Ledger) -> Bank:
-    """The bank beside a ledger."""
+    """The bank in a ledger's folder."""
     return Bank(contained(ledger.files, FOLDER))
 
 
 def single_expert_space(space: Space) -> Space:
-    """The space of a space's members, each by itself."""
+    """A space whose candidates are the single members of `space`."""
     if space.experts is None:
         raise ProblemError(f"{space.name} has no families to train", fix="choose another space")
     experts = ExpertAxis(k=1, families=space.experts.families)
@@ -72,10 +72,10 @@ def single_expert_space(space: Space) -> Space:
 
 
 def bank_members(space: Space, config: DataConfig) -> list[BankMember]:
-    """Every member of a space as the candidate its expert is trained as.
+    """Every member of a space, with the candidate that trains its expert.
 
-    Where they come from a bank they are tuned: trained on, alone, from that bank's experts,
-    which are those of the same settings from scratch.
+    If `config` takes experts from a bank, they are tuned: trained further, alone, from the experts
+    that the same settings give from scratch.
     """
     alone, digest = single_expert_space(space), template_hash(TEMPLATE)
     bank_keys = None
@@ -99,7 +99,7 @@ def bank_members(space: Space, config: DataConfig) -> list[BankMember]:
 
 
 def existing_entries(bank: Bank, experts: Iterable[BankMember]) -> dict[str, Entry]:
-    """The entries that stand under the experts' keys, by key; damaged ones are left out."""
+    """The bank's entries of these experts, by key, without missing and damaged ones."""
     found = {}
     for expert in experts:
         try:
@@ -110,7 +110,7 @@ def existing_entries(bank: Bank, experts: Iterable[BankMember]) -> dict[str, Ent
 
 
 def untuned_entries(bank: Bank, entry: Entry) -> list[Entry]:
-    """The experts that a tuned one was trained on from, as far as the bank still has them."""
+    """The experts that a tuned expert was initialised from, if the bank still has them."""
     found = []
     for key in entry.candidate.init_from:
         with suppress(BankError):
@@ -125,11 +125,11 @@ def open_bank(
     missing: Iterable[BankMember],
     examined: Callable[[], Manifest],
 ) -> tuple[str, int]:
-    """The campaign that trains what is missing, and how many experts it trains again.
+    """The campaign that trains the missing experts, and the number of experts that it trains again.
 
-    An earlier one of the same space and settings goes on: what it trained and the bank lost, by
-    damage or by hand, is opened again. What failed in training stays failed. A new one keeps what
-    its data are made of, which `examined` says.
+    An existing campaign with the same space and settings is continued: experts that it trained and
+    that the bank lost are trained again; those that failed are not. A new campaign records its data
+    set's files, which `examined` returns.
     """
     alone = single_expert_space(space)
     for name in reversed(ledger.campaign_names()):
@@ -156,8 +156,8 @@ def _same(known: CampaignConfig, config: BankConfig) -> bool:
 def bank_with(
     ledger: Ledger, space: Space, config: BankConfig, examined: Callable[[], Manifest]
 ) -> str:
-    """A bank's campaign that trains all of a space's members alike; a new one if there is none, as
-    `open_bank` makes it."""
+    """The bank campaign that contains all members of a space with these settings; a new one if
+    there is none, created like that of `open_bank`."""
     keys = {expert.key for expert in bank_members(space, config)}
     for name in reversed(ledger.campaign_names()):
         row = ledger.campaign(name)
@@ -201,11 +201,11 @@ def fitting_bank(
     hold_out: float | None = None,
     replicate: int | None = None,
 ) -> tuple[str, Space, C] | None:
-    """The latest bank that has experts of a space, with that space under the bank's recipe and the
-    settings that name its experts; None where no bank fits.
+    """The latest bank with experts of a space: its name, the space with the bank's recipe, and the
+    configuration that identifies its experts. None if no bank fits.
 
-    It has to agree in data, split and resolution, in being tuned or not, in the settings of
-    `recipe` by name, and in `hold_out` and `replicate` where they are given.
+    A bank fits if it has the same data, split and resolution, if it is tuned as `config` asks, and
+    if it agrees in the settings of `recipe` by name, and in `hold_out` and `replicate` if given.
     """
     for name in reversed(ledger.campaign_names()):
         row = ledger.campaign(name)
@@ -224,7 +224,7 @@ def fitting_bank(
 
 
 def bank_keys_of(ledger: Ledger, space: Space, config: DataConfig) -> dict[str, str] | None:
-    """The bank's key of every model of the space that it has an expert of; None from scratch."""
+    """The bank's key for every model of the space that it has an expert of; None without a bank."""
     if not config.from_bank:
         return None
     find_bank(ledger, config.experts, space, config)
@@ -240,12 +240,12 @@ def bank_keys_of(ledger: Ledger, space: Space, config: DataConfig) -> dict[str, 
 
 
 def models_without_expert(space: Space, bank_keys: Mapping[str, str]) -> tuple[str, ...]:
-    """The members that a bank has no expert of."""
+    """The models of a space for which a bank has no expert."""
     return tuple(member.model for _, member in space.members if member.model not in bank_keys)
 
 
 def without_members(space: Space, models: Iterable[str]) -> Space:
-    """The space without some members; ProblemError where too few families would be left."""
+    """The space without some members. Raises ProblemError if too few families would be left."""
     try:
         return space.without(models)
     except ValueError as error:
@@ -256,7 +256,7 @@ def without_members(space: Space, models: Iterable[str]) -> Space:
 
 
 def with_starts(space: Space) -> Space:
-    """The space with a choice of how the bank's experts begin, if it says nothing about it."""
+    """The space with the choice START added, unless it has one: how the bank's experts are used."""
     if any(choice.name == START for choice in space.choices):
         return space
     starts = Choice(name=START, values=(FINETUNED, FROZEN))
@@ -265,7 +265,7 @@ def with_starts(space: Space) -> Space:
 
 
 def check_starts(space: Space, config: DataConfig) -> None:
-    """Raises ProblemError where the space wants trained experts and there is no bank."""
+    """Raises ProblemError if the space's choice START contradicts the use of a bank."""
     starts = [value for choice in space.choices if choice.name == START for value in choice.values]
     if not config.from_bank and any(value != SCRATCH for value in starts):
         raise UsageError(
@@ -293,7 +293,7 @@ def check_starts(space: Space, config: DataConfig) -> None:
 
 def _unfit(known: CampaignConfig, bank: Space, space: Space, config: DataConfig) -> str | None:
     if not known.bank:
-        return "this campaign is no bank"
+        return "this campaign is not a bank"
     theirs = (known.dataset, known.split_seed, bank.image_size, bank.channels)
     ours = (config.dataset, config.split_seed, space.image_size, space.channels)
     names = ("data set", "split", "resolution", "number of channels")

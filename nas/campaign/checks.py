@@ -1,4 +1,4 @@
-"""What a run and a dry run refuse alike."""
+"""Checks that both a run and a dry run make."""
 
 from nas.campaign.bank import check_starts
 from nas.campaign.constraints import check_plan
@@ -12,8 +12,9 @@ from nas.schema import CampaignConfig, Space
 
 
 def check_consent(space: Space, config: CampaignConfig) -> None:
-    """Raises ProblemError where training would run a template of the working directory in place of
-    nas's own and nobody consented to that. One of another name was asked for with its space."""
+    """Raises ProblemError if training would run a template of the working directory instead of
+    nas's own without the user's consent. Typing a space consents to its templates with other
+    names."""
     for template in templates_run(space, config):
         check_trusted(template)
 
@@ -25,7 +26,7 @@ def templates_run(space: Space, config: CampaignConfig) -> tuple[str, ...]:
 
 
 def check_settings(space: Space, config: CampaignConfig) -> None:
-    """Whether this machine could do what is asked, were the data there.
+    """Checks that this machine can run a campaign, apart from its data.
 
     Raises ProblemError for missing GPUs and packages, for settings that contradict each other or
     the space, and for a space that its template refuses.

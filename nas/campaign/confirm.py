@@ -1,7 +1,7 @@
-"""Retraining a campaign's leaders with new seeds.
+"""Retrains a campaign's best candidates with new seeds.
 
-The maximum of a leaderboard is biased upwards: part of why it leads is luck. New seeds, drawn after
-the choice, are not.
+The top of a leaderboard is biased upwards, because candidates lead partly by chance. Runs with new
+seeds, made after the selection, are unbiased.
 """
 
 from dataclasses import replace
@@ -16,13 +16,13 @@ from nas.schema import CampaignConfig, ProblemError, Role, Space
 def confirm(
     ledger: Ledger, name: str, config: CampaignConfig, callbacks: Callbacks, *, top: int, seeds: int
 ) -> RunResult:
-    """Trains each of the `top` leaders `seeds` more times and draws nothing new."""
+    """Trains each of the `top` best candidates `seeds` more times, and draws no new candidates."""
     row = ledger.campaign(name)
     store = CampaignStore(ledger, row.id, Owner.me())
     leaders = store.leaders(top)
     if not leaders:
         raise ProblemError(
-            f"{name} has no finished candidate to confirm", fix="let the campaign go on first"
+            f"{name} has no finished candidate to confirm", fix="continue the campaign first"
         )
     space = row.space
     codes = [_code(leader, space) for leader in leaders]
@@ -40,8 +40,8 @@ def confirm(
 
 
 def _code(leader: NewCandidate, space: Space) -> str:
-    """What a leader was trained as. Raises ProblemError where its template makes something else
-    now."""
+    """The code that a candidate was trained with. Raises ProblemError if its template has
+    changed."""
     candidate = leader.candidate
     check_template(candidate, space)
     if current_hash(candidate) is not None:

@@ -1,4 +1,4 @@
-"""What the owner of a campaign wants drawn: families dropped, families preferred."""
+"""The user's constraints on draws: dropped and preferred families."""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,7 +16,7 @@ from nas.schema import (
 
 
 def check_plan(space: Space, config: CampaignConfig) -> None:
-    """Raises ProblemError where --prefer and --drop cannot be followed."""
+    """Raises ProblemError if --prefer and --drop cannot be applied."""
     for option, families in (("--drop", config.drop), ("--prefer", config.prefer)):
         for family in families:
             if family not in space.families:
@@ -38,7 +38,7 @@ def check_plan(space: Space, config: CampaignConfig) -> None:
 
 
 def check_enough(space: Space, config: CampaignConfig) -> None:
-    """Raises ProblemError where fewer families are left than a candidate holds."""
+    """Raises ProblemError if fewer families are left than a candidate has experts."""
     left, k = set(space.families) - set(config.drop), space.experts.k if space.experts else 0
     if len(left) < k:
         few = f"{len(left)} families would be left for {k} experts"
@@ -50,7 +50,7 @@ def check_enough(space: Space, config: CampaignConfig) -> None:
 def plan_of(
     config: CampaignConfig, probes: Mapping[str, MemberProfile], without_expert: Iterable[str] = ()
 ) -> DrawConstraints:
-    """What may be drawn now; `without_expert`: models that the campaign's bank has no expert of."""
+    """The constraints on draws now; `without_expert`: models that the bank has no expert of."""
     failing = {model for model, probe in probes.items() if not probe.ok}
     return DrawConstraints(
         drop=tuple(sorted(config.drop)),

@@ -1,7 +1,7 @@
-"""Controls: each member by itself, at the same recipe, so that lift has something to stand on.
+"""Controls: each member trained alone with the same recipe, as the baseline of a mixture's lift.
 
-An expert inside a mixture never trained alone; "better than its best expert" needs the experts
-trained alone at equal epochs.
+Experts inside a mixture are trained together; to compare a mixture with its best expert, the
+experts are also trained alone for the same number of epochs.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,8 +19,8 @@ def control(space: Space, pick: ExpertChoice, task: Task) -> Candidate:
 
 
 def check_template(candidate: Candidate, space: Space) -> None:
-    """Raises CandidateError for a row's candidate of a template that its campaign has not: what
-    may run was asked for with the campaign."""
+    """Raises CandidateError if a ledger's candidate has another template than its campaign: the
+    user consented only to the campaign's."""
     if candidate.template not in (space.template, TEMPLATE):
         raise CandidateError(
             f"candidate {candidate.key} is of the template {candidate.template}, and its campaign"
@@ -30,7 +30,7 @@ def check_template(candidate: Candidate, space: Space) -> None:
 
 
 def due(records: Iterable[Record], have: set[ExpertChoice]) -> Iterator[ExpertChoice]:
-    """Members of successful candidates that no control stands for yet, in order of draws."""
+    """Members of successful candidates that have no control yet, in the order of draws."""
     seen = set(have)
     for record in records:
         if record.status is Status.OK:

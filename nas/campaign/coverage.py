@@ -1,4 +1,4 @@
-"""The audit of a running campaign: looked at whenever a candidate has ended."""
+"""The audit of a running campaign, updated whenever a candidate ends."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,11 @@ from nas.stats import AuditResult, audit_of, draws
 
 
 class AuditWatch:
-    """Follows a campaign's draws, those of earlier runs first, and notes once what it finds."""
+    """Tests a campaign's draws, including those of earlier runs, and records each finding once."""
 
     def __init__(self, store: CampaignStore, space: Space, bias: str) -> None:
-        """`space`: the campaign's whole; `bias`: why its sampler's draws need not be fair."""
+        """`space`: the campaign's, without exclusions; `bias`: why its sampler's draws are not
+        meant to be fair, or empty."""
         self._store = store
         self._bias = bias
         self._audit = audit_of(space, store.events("phase"))
@@ -21,10 +22,10 @@ class AuditWatch:
         self._flagged = bool(store.events("coverage"))
 
     def look(self, records: Sequence[Record]) -> tuple[AuditResult, list[str]]:
-        """The verdict on all draws so far, and what is new in it, a line each."""
+        """The result on all draws so far, and one line for each new finding."""
         new = records[self._seen :]
         if new:
-            # Another driver may have begun a phase or benched a family meanwhile.
+            # Another driver may have started a phase or benched a family meanwhile.
             phases, benched = self._store.events("phase"), self._store.events("benched")
             self._audit.add(draws(new, self._bias, phases, benched))
             self._seen = len(records)
@@ -47,5 +48,5 @@ class AuditWatch:
             if family not in self._announced:
                 self._announced.add(family)
                 self._store.event("failing", family=family, why=why)
-                lines.append(f"{why}: look at `nas report failures`")
+                lines.append(f"{why}: see `nas report failures`")
         return lines

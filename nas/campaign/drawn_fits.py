@@ -1,4 +1,4 @@
-"""Probes, static weights and gates of what was drawn and a screen has not fitted: controls."""
+"""Fits probes, static weights and gates of drawn mixtures that a screen has not: controls."""
 
 from collections.abc import Callable
 
@@ -9,18 +9,18 @@ from nas.ledger.screens import put_fits, screen_of, unfitted
 from nas.processes import Answer, Sandbox
 
 FIT = "nas.experts.screen:fits_of"
-"""Imported where it runs: it needs torch."""
+"""Imported only in the process that runs it, because it needs torch."""
 FIT_SECONDS = 1800.0
 
 
 def fit_drawn(
     store: CampaignStore, screen: int, sandbox: Sandbox, say: Callable[[str], None]
 ) -> None:
-    """Fits, in the sandbox, what the screen could say of a campaign's candidates and does not, so
-    that reports can hold it against what training gave. Where the bank has changed since, or that
-    takes longer than FIT_SECONDS, `say` is told and the reports do without.
+    """Fits, in the sandbox, the screen's scores that a campaign's candidates lack, so that reports
+    can compare all scores with training. If the bank has changed since, or the fits take longer
+    than FIT_SECONDS, that is printed and reports lack these scores.
 
-    Proposals don't see these fits.
+    Proposals never use these fits.
     """
     picks = (record.assignment.picks for record in store.records())
     mixtures = {("+".join(p.family for p in m), "+".join(p.model for p in m)) for m in picks}
@@ -40,4 +40,4 @@ def fit_drawn(
     if answer.ok:
         put_fits(ledger, screen, wanted, answer.value)
     else:
-        say(f"screen {screen} stays without fits of {len(wanted)} controls: {answer.problem}")
+        say(f"screen {screen} has no fits of {len(wanted)} controls: {answer.problem}")

@@ -1,4 +1,4 @@
-"""Which families to stop drawing: those whose candidates keep failing."""
+"""Excludes families whose candidates keep failing."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from nas.schema import Record
 def excluded_for_failing(records: Sequence[Record], after: int) -> frozenset[str]:
     """Families whose last `after` finished candidates, in order of draws, all failed.
 
-    A healthy family is drawn with failing partners now and then; it takes an unbroken run to be
-    benched, which for a family that fails one time in ten by its partners' fault has the chance
-    10⁻⁶ at `after` = 6.
+    Only an unbroken run of failures excludes a family, because a good family is sometimes drawn
+    with a failing partner. If partners fail one in ten of its candidates, the probability that a
+    given run of `after` = 6 candidates excludes it is 10⁻⁶.
     """
     run: dict[str, int] = {}
     for record in records:

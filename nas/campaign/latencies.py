@@ -1,4 +1,4 @@
-"""The latency of a bank's experts: a pass of its own, while nothing else runs."""
+"""Measures the latency of a bank's experts, while nothing else runs."""
 
 from collections.abc import Callable, Iterable
 
@@ -12,10 +12,10 @@ from nas.render import current_hash, render_to_run
 from nas.schema import WEIGHTS, CampaignConfig
 
 SECONDS = 300.0
-"""How long one expert may take."""
+"""Time limit per expert."""
 
 Watch = Callable[[int, int, str], None]
-"""Called before each expert with (its number, their number, its model)."""
+"""Called before each expert with (number, total, model)."""
 
 
 def measure_latencies(
@@ -27,11 +27,11 @@ def measure_latencies(
     say: Callable[[str], None] = lambda line: None,
     watch: Watch = lambda number, total, model: None,
 ) -> dict[str, Entry]:
-    """The entries by key, each with its latency, which is measured and kept where it was not yet.
+    """The entries by key, with their latency in seconds; missing ones are measured and stored.
 
-    Trials beside it would slow it down, so nothing is measured while another driver works in this
-    ledger: that is told, as is an expert that cannot be measured. Raises ProblemError where
-    a template of the working directory would run, unasked, in place of nas's own.
+    Running trials would distort it, so nothing is measured while another driver works in this
+    ledger. That is printed, as are experts that cannot be measured. Raises ProblemError if a
+    template of the working directory would run instead of nas's own without consent.
     """
     found = {entry.key: entry for entry in entries}
     missing = [entry for entry in found.values() if not entry.latency]
@@ -39,7 +39,7 @@ def measure_latencies(
         return found
     if working := _working(ledger):
         say(
-            f"latency is not measured beside {working}, which is running: type the same again when"
+            f"latency is not measured while {working} is running: run the same command again when"
             " it has ended"
         )
         return found
@@ -77,7 +77,7 @@ def measure_latencies(
 
 
 def _working(ledger: Ledger) -> str | None:
-    """A campaign that another driver has candidates of."""
+    """A campaign that another driver is running; None if there is none."""
     for name in ledger.campaign_names():
         store = CampaignStore(ledger, ledger.campaign(name).id, Owner.me())
         if store.open_elsewhere():

@@ -1,4 +1,4 @@
-"""From a leased candidate to a trial for a worker."""
+"""Makes a trial for a worker from a leased candidate."""
 
 import os
 from collections.abc import Sequence
@@ -18,15 +18,15 @@ from nas.schema import CHECKPOINT, BankConfig, CampaignConfig, Outcome, Role, St
 
 @dataclass(frozen=True)
 class Launcher:
-    """Opens attempts in the ledger and says what a worker needs to run them."""
+    """Opens attempts in the ledger and makes their trials."""
 
     config: CampaignConfig
     store: CampaignStore
     environment_id: int
     device_bytes: int
-    """Memory of the device a trial may have: a GPU, or a worker's part of the machine's."""
+    """Memory available to a trial: a GPU's, or a worker's part of main memory."""
     data_bytes: int
-    """Of that, what the data set takes beside every candidate."""
+    """The part of it that the data set needs."""
     stop_file: Path
     memory: MemoryReader
 
@@ -50,7 +50,7 @@ class Launcher:
             return None
         attempt, _ = started
         folder = self.store.folder(claim.candidate.key, attempt)
-        weights.clear(folder)  # of a ledger that was put back to an earlier state, say
+        weights.clear(folder)  # left by a ledger that was since restored from a backup
         return Trial(
             attempt=attempt,
             candidate=claim.candidate,
@@ -64,7 +64,7 @@ class Launcher:
             memory_fraction=fraction,
             micro_batches=claim.micro_batches,
             time_limit=self.config.time_limit,
-            # What cut off one attempt may come again: this one is to get further.
+            # What ended an earlier attempt may happen again: this one shall get further.
             checkpoint_first=bool(claim.earlier),
             bank=str(contained(self.files, FOLDER)),
             keep_in_bank=self.config.bank,
@@ -74,7 +74,7 @@ class Launcher:
         )
 
     def refusal(self, claim: LeasedCandidate) -> Outcome | None:
-        """The outcome of a candidate that cannot fit the device; None where it may."""
+        """The outcome `invalid` of a candidate that is too large for the device; None otherwise."""
         if claim.cost is None:
             return None
         room = self.device_bytes - self.data_bytes
@@ -93,10 +93,9 @@ class Launcher:
     def room(
         self, running: Sequence[Trial], processes: int, *, anew: bool = False
     ) -> Sequence[int] | None:
-        """Of each GPU that is in use what this campaign may have now beside other programs, in
-        bytes; None where there is no GPU, or one that nothing is known of. Of the campaign's own
-        there are so many `processes` at most, with the `running` trials. See `MemoryReader.look`
-        for `anew`."""
+        """The bytes of each used GPU that this campaign may have now, given other programs; None
+        without GPUs, or if a GPU's memory is unknown. `running` are the campaign's own trials, and
+        `processes` the largest number of its worker processes. `anew`: see `MemoryReader.look`."""
         look = enumerate(self.memory.look(anew=anew))
         used = [memory for gpu, memory in look if gpu not in self.memory.left_out]
         share = sum(trial.memory_fraction or 1.0 for trial in running)
@@ -107,13 +106,12 @@ class Launcher:
         return [gpu.room(share, kept) for gpu in known]
 
     def need(self, claim: LeasedCandidate) -> int:
-        """Estimated bytes on a GPU: the candidate's, the data's and the context's; 0 where there
-        is no estimate."""
+        """Estimated bytes on a GPU for candidate, data and CUDA context; 0 without an estimate."""
         memory = claim.cost.memory_bytes if claim.cost else None
         return 0 if memory is None else memory + self.data_bytes + CONTEXT_BYTES
 
     def earlier(self, trial: Trial) -> PreviousAttempt:
-        """A trial of this launcher as a later attempt sees it."""
+        """A trial of this launcher as a previous attempt of a later one."""
         return PreviousAttempt(trial.attempt)
 
     def _keeps_weights(self, claim: LeasedCandidate) -> bool:
@@ -126,8 +124,8 @@ class Launcher:
         return Asha(claim.candidate.recipe.epochs).rungs
 
     def _share(self, claim: LeasedCandidate) -> float | None:
-        """The quantised share of a GPU a candidate gets: what its estimate says, or more than was
-        too small for it; a whole one with its batch split."""
+        """The share of a GPU for a candidate: by its estimate, but larger than a share that was too
+        small; a whole GPU if its batch is split or there is no estimate. None on a CPU."""
         if not self.config.gpus:
             return None
         need = claim.cost.memory_bytes if claim.cost else None
@@ -137,9 +135,8 @@ class Launcher:
         return max(fits, larger_share(claim.outgrown)) if claim.outgrown else fits
 
     def _resumable(self, claim: LeasedCandidate) -> tuple[int, str] | tuple[None, None]:
-        """The latest attempt that left a checkpoint, and where: what it is its worker sees, and
-        says if it is no use, or if one is gone that must have been there. What their workers were
-        writing when they were killed goes."""
+        """The latest attempt with a checkpoint, and its path; else one whose checkpoint is missing;
+        the worker validates it. Deletes files that killed workers had not finished writing."""
         key, gone = claim.candidate.key, None
         folder = contained(self.files, self.store.campaign_id, key)
         for earlier in claim.earlier:

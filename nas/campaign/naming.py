@@ -1,4 +1,4 @@
-"""What a campaign may be called, and what it is called where nobody says."""
+"""Valid and default names of campaigns."""
 
 import re
 
@@ -6,17 +6,17 @@ from nas.schema import Space, UsageError
 
 
 def check_name(name: str) -> None:
-    """Raises ProblemError for a name that could not be typed back."""
+    """Raises UsageError for a name that is hard to type on a command line."""
     if not re.fullmatch(r"\w[\w .:+@/-]{0,99}", name):
         raise UsageError(
             f"{name!r} cannot name a campaign",
             where="--name",
-            fix="begin with a letter or digit; letters, digits and . : + @ / - follow, to 100",
+            fix="begin with a letter or digit; use at most 100 letters, digits and . : + @ / -",
         )
 
 
 def default_name(space: Space, dataset: str, taken: list[str]) -> str:
-    """`moe4-cifar10`, `moe4-cifar10-2`, …: the first that no campaign has."""
+    """`moe4-cifar10`, `moe4-cifar10-2`, …: the first free name."""
     base = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{space.name}-{dataset.rsplit('/', 1)[-1]}")
     name, n = base, 1
     while name in taken:

@@ -1,4 +1,4 @@
-"""Writing a search space by asking timm what it has and probing every answer for real."""
+"""Makes a search space from timm's models, each of which is built and trained for one step."""
 
 from collections.abc import Callable
 
@@ -21,9 +21,9 @@ def new_space(
 ) -> Space:
     """A space of every timm family that trains at that size, up to three members each.
 
-    Takes minutes: each of timm's models within `max_params` is built, and what is chosen is
-    stepped once in a killable process. `watch` is told what is being done, `say` which models fail
-    their probe and why.
+    Takes minutes: each of timm's models with at most `max_params` parameters is built, and chosen
+    ones are trained for one step in a process that may crash. `watch` is called with the progress,
+    `say` with each model that fails and the reason.
     """
     found: list[tuple[str, Member]] = []
     for family, member, params in candidates(image_size, max_params, num_classes=CLASSES):

@@ -1,4 +1,4 @@
-"""What a campaign does next: retries, orphans, controls, then a new draw."""
+"""A campaign's next candidate: retries, candidates of dead processes, controls, then new draws."""
 
 import math
 import time
@@ -13,11 +13,11 @@ from nas.render import current_hash, rendered_anew
 from nas.schema import CampaignConfig, Role
 
 LOOK_SECONDS = 5.0
-"""How often to look for candidates that other drivers left."""
+"""Interval between searches for candidates that other drivers left."""
 
 
 class WorkQueue:
-    """Leases one candidate after another. With `only`, what is open of that role; adds nothing."""
+    """Leases one candidate after another; with `only`, only open candidates of that role."""
 
     def __init__(
         self,
@@ -33,13 +33,13 @@ class WorkQueue:
         self.only = only
         self._say = say
         self.waiting: list[LeasedCandidate] = []
-        """Leased already: to be tried again, or too large beside what is running."""
+        """Leased candidates to retry, or too large to run next to the running ones."""
         self._controls_due = True
         self._next_look = 0.0
         self._results = 0
 
     def next(self, *, retries_only: bool = False) -> LeasedCandidate | None:
-        """The next candidate, leased; None when there is none now."""
+        """The next candidate, leased; None if there is none now."""
         if self.waiting:
             return self.waiting.pop(0)
         if retries_only:
@@ -50,25 +50,25 @@ class WorkQueue:
             if claim is not None:
                 return claim
             self._next_look = now + LOOK_SECONDS
-            self._controls_due = True  # another driver's results may call for some
+            self._controls_due = True  # another driver's results may need some
         if self.only is None:
             new = self._control() or self.store.draw(self.proposer, limit=self.config.trials)
             if new is not None:
                 return new
-        return self._left()  # what was put off, as the last
+        return self._left()  # postponed candidates come last
 
     def note_result(self) -> None:
-        """A success may call for controls."""
+        """Notes a success, which may need controls."""
         self._results += 1
         self._controls_due = True
 
     @property
     def empty(self) -> bool:
-        """Nothing is left, here or with another driver."""
+        """Whether no candidate is open, here or in another driver."""
         return not self.waiting and not self.store.open_elsewhere(self.only)
 
     def lacks_families(self, benched: frozenset[str]) -> bool:
-        """True where draws are still wanted and benching left too few families for one."""
+        """Whether more draws are wanted, but benching left too few families for a candidate."""
         experts = self.proposer.space.experts
         if self.only is not None or not benched or experts is None:
             return False
@@ -79,7 +79,8 @@ class WorkQueue:
         return len(experts.families) - len(gone) < experts.k
 
     def _left(self, results: float = math.inf) -> LeasedCandidate | None:
-        """A candidate that another run left open, ready to run; see `CampaignStore.reclaim`."""
+        """A candidate that another run left open; see `CampaignStore.reclaim`. None if there is
+        none."""
         while (left := self.store.reclaim(only=self.only, results=results)) is not None:
             claim = self._renewed(left)
             if claim is not None:
@@ -87,18 +88,18 @@ class WorkQueue:
         return None
 
     def _renewed(self, claim: LeasedCandidate) -> LeasedCandidate | None:
-        """An open candidate with its code rendered anew; another in its place where its template
-        has changed. Raises CandidateError."""
+        """An open candidate with its code rendered again, or its replacement if its template has
+        changed; None if it needs none. Raises CandidateError."""
         candidate = claim.candidate
         check_template(candidate, self.proposer.space)
         changed = current_hash(candidate)
         if changed is None:
             code = rendered_anew(candidate, claim.code, self.proposer.render)
             return replace(claim, code=code)
-        # Of what its leader was there is nothing left to confirm.
+        # A confirmation of code that no longer exists is pointless.
         again = claim.role is not Role.CONFIRM
         self._say(
-            f"{title(claim)}: superseded, for the template {candidate.template} has changed"
+            f"{title(claim)}: superseded, because the template {candidate.template} has changed"
             + (": its point is drawn again" if again else "")
         )
         drawn = self.proposer.ready(candidate.with_(template_hash=changed)) if again else None

@@ -1,4 +1,4 @@
-"""What an attempt's end means for its candidate, and how it is told."""
+"""Decides after an attempt whether its candidate is retried, and formats the result."""
 
 from dataclasses import dataclass
 
@@ -14,23 +14,23 @@ from nas.schema import (
 )
 
 NOT_THE_CANDIDATES = ("start", "data", DEVICE)
-"""Stages whose failure every other candidate would share: the campaign stops instead. So it is
-with saving where that is what a campaign is for: filling the bank."""
+"""Stages in which every other candidate would fail too, so the campaign stops. For a bank's
+campaign, saving is another."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryDecision:
-    """Whether a candidate's result is final, and if not, how it goes on."""
+    """Whether a candidate's result is final, and if not, how it is retried."""
 
     final: bool = True
     retry: bool = False
-    """At once, by this driver; otherwise a later one takes it up."""
+    """Retried now, by this driver; otherwise by a later run."""
     micro_batches: int = 1
-    """Of the retry."""
+    """Into how many pieces the retry splits a batch."""
     how: str = ""
-    """What is different in the retry."""
+    """What the retry changes, for a person."""
     waits: bool = False
-    """Others hold the memory it needs: it is tried again when they may have given it back."""
+    """Other programs hold the memory it needs: it is retried later."""
     fault: bool = False
     """The campaign, not the candidate, is at fault."""
 
@@ -38,11 +38,12 @@ class RetryDecision:
 def decide_retry(
     outcome: Outcome, claim: LeasedCandidate, config: CampaignConfig, share: float | None = None
 ) -> RetryDecision:
-    """What follows from an attempt that had this share of a GPU; None on a CPU.
+    """The decision after an attempt that had this `share` of a GPU; None on a CPU.
 
-    Out of memory is retried with the next larger share, which leaves the batch as it is, and on a
-    whole GPU or a CPU once at half the batch; memory that others hold is waited for. A worker's
-    death is repeated up to `max_deaths` times, alone; so is one before any work, apart from those.
+    Out of memory is retried with the next larger share, which leaves the batch as it is; on a whole
+    GPU or a CPU, once with half the batch. If other programs hold the memory, the candidate waits.
+    After a worker's death the candidate is retried alone, up to `max_deaths` times; deaths before
+    any work are counted separately.
     """
     pieces = claim.micro_batches
     if outcome.status is Status.INTERRUPTED:
@@ -72,22 +73,22 @@ def title(claim: LeasedCandidate) -> str:
 
 
 def alone(claim: LeasedCandidate) -> str:
-    """One line about a suspect."""
+    """One line about a suspect: a candidate that may have killed its worker."""
     lost = (
-        f"{claim.setbacks} times its driver died in the same epoch"
+        f"its driver died {claim.setbacks} times in the same epoch"
         if claim.setbacks
-        else ("its worker died")
+        else "its worker died"
     )
-    return f"{title(claim)}: runs alone, for {lost}"
+    return f"{title(claim)}: runs alone, because {lost}"
 
 
 def format_result(claim: LeasedCandidate, outcome: Outcome, result: RetryDecision) -> str:
     """One line about an attempt's end."""
     words = [f"{title(claim)}: {outcome.status}"]
     if result.retry:
-        words.append(f"(tried again {result.how})" if result.how else "(tried again)")
+        words.append(f"(retried {result.how})" if result.how else "(retried)")
     if result.waits:
-        words.append("(not its own: waits for memory that others hold)")
+        words.append("(waits for memory that other programs hold)")
     if outcome.status in (Status.OK, Status.PRUNED) and outcome.val_acc is not None:
         words.append(f"val {percent(outcome.val_acc)}")
     words += [outcome.message, f"{outcome.seconds:.1f}s"]

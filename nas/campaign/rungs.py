@@ -1,4 +1,4 @@
-"""Early stopping as a campaign does it: rungs in the ledger, decided once."""
+"""Early stopping with rungs in the ledger, each decided once."""
 
 from nas.campaign.asha import Asha
 from nas.ledger import CampaignStore, LeasedCandidate
@@ -6,22 +6,22 @@ from nas.schema import Epoch, Outcome, Role, Status
 
 
 class Rungs:
-    """Says after an epoch whether a candidate of the search stops there, and writes it down."""
+    """Decides after an epoch whether a candidate of the search stops, and records it."""
 
     def __init__(self, store: CampaignStore, epochs: int) -> None:
         self._store = store
         self._asha = Asha(epochs)
 
     def verdict(self, claim: LeasedCandidate, epoch: Epoch, seconds: float) -> Outcome | None:
-        """The outcome of a candidate that is stopped at this epoch; None where it goes on.
+        """The outcome of a candidate that stops after this epoch; None if it continues.
 
-        Controls and confirmations go on: they are compared at equal epochs. `seconds` is what the
-        attempt has taken so far.
+        Controls and confirmations continue: they are compared at equal epochs. `seconds` is the
+        attempt's time so far.
         """
         rung = self._asha.rung_at(epoch.epoch)
         if rung is None or claim.role is not Role.SEARCH:
             return None
-        # A resumed trial comes by rungs that were decided before: they stay decided.
+        # A resumed trial passes rungs that were decided before; their decisions stand.
         promoted = self._store.decided(claim, rung)
         if promoted is None:
             others = self._store.rung_values(rung, claim)

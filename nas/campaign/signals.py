@@ -1,4 +1,4 @@
-"""What stop signals do: before the first trial, and while trials run."""
+"""Handles stop signals, before the first trial and while trials run."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,11 +10,11 @@ from typing import NoReturn
 from nas.campaign.driver import CampaignDriver
 
 TOGETHER_SECONDS = 1.0
-"""Signals this close are one wish: a closing terminal and a service manager send several."""
+"""Signals within this time count as one: a closing terminal or a service manager sends several."""
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal other than Ctrl-C asked for the end while there was nothing to finish."""
+    """A signal other than Ctrl-C stopped the process before the first trial."""
 
 
 @contextmanager
@@ -32,7 +32,8 @@ def stops_raise() -> Iterator[None]:
 def stops_reach(driver: CampaignDriver) -> Iterator[None]:
     """The first Ctrl-C, SIGTERM or closed terminal stops cleanly; a second one stops at once.
 
-    A terminal that closes is no second one, and neither is a SIGTERM right after another signal.
+    A closing terminal does not count as a second signal, nor does a SIGTERM right after another
+    one.
     """
     first = 0.0
 
@@ -53,8 +54,7 @@ def stops_reach(driver: CampaignDriver) -> Iterator[None]:
 def _handled(
     handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals
 ) -> Iterator[None]:
-    """Has a function called for signals; a closed terminal that is ignored, as `nohup` asks, stays
-    ignored."""
+    """Installs a handler for signals; SIGHUP stays ignored under `nohup`."""
     nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     wanted = [number for number in numbers if not (nohup and number == signal.SIGHUP)]
     before = {number: signal.signal(number, handler) for number in wanted}

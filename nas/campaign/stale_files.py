@@ -1,4 +1,4 @@
-"""What drivers that were killed could not tidy up, cleared by the next one."""
+"""Deletes files that killed drivers left behind."""
 
 import re
 import time
@@ -11,18 +11,18 @@ from nas.processes import clear_left_behind
 
 _STOP = "stop-"
 _MADE = re.compile(rf"{_STOP}[0-9a-f]{{8}}")
-"""What an owner's nonce makes of it: other files are somebody's own."""
+"""The names of stop files, which contain an owner's nonce; other files are the user's."""
 _ABANDONED_SECONDS = 86400.0
-"""Older versions did not write into a stop file whose it is."""
+"""Older versions did not write the owner into a stop file: those are deleted by age."""
 
 
 def stop_file(files: Path, owner: str) -> Path:
-    """The file by which a driver tells its workers to stop; its content is the owner."""
+    """The file whose existence tells a driver's workers to stop; it contains the owner."""
     return contained(files, _STOP + owner.rsplit("/", 1)[-1])
 
 
 def make_stop_file(path: Path, owner: str) -> str:
-    """Tells workers to stop; what keeps it from being written, if anything does."""
+    """Writes a stop file. Returns the error's text, or "" on success."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(owner, encoding="utf-8")
@@ -32,7 +32,7 @@ def make_stop_file(path: Path, owner: str) -> str:
 
 
 def remove_stop_file(path: Path) -> None:
-    """Where it cannot be removed, `clear_leftovers` may do it some day."""
+    """Removes a stop file; if that fails, `clear_leftovers` does it later."""
     with suppress(OSError):
         path.unlink()
 

@@ -1,10 +1,11 @@
-"""Working time: what a budget is spent on. Stopped time is free."""
+"""Counts working time against the budget. Time in which the process was stopped does not count."""
 
 from nas.working_time import awake
 
 
 class BudgetTimer:
-    """Counts a campaign's working seconds: earlier ones, and this run's since its first trial."""
+    """Counts a campaign's working seconds: those of earlier runs, and of this one since its first
+    trial."""
 
     def __init__(self, worked: float, budget: float | None) -> None:
         self._worked = worked
@@ -13,12 +14,12 @@ class BudgetTimer:
         self._unsaved = 0.0
 
     def start(self) -> None:
-        """The first trial of this run begins; later calls do nothing."""
+        """Starts the clock at this run's first trial; later calls do nothing."""
         if self._last is None:
             self._last = awake()
 
     def advance(self) -> None:
-        """Takes in the time that has passed."""
+        """Adds the time since the last call."""
         if self._last is not None:
             now = awake()
             self._worked += now - self._last
@@ -26,11 +27,11 @@ class BudgetTimer:
             self._last = now
 
     def adopt(self, total: float) -> None:
-        """Takes over the ledger's sum, in which other drivers' time is counted too."""
+        """Replaces the recorded total by the ledger's, which includes other drivers' time."""
         self._worked = total + self._unsaved
 
     def unsaved(self) -> float:
-        """Working seconds since the last call of this: what to add to the ledger."""
+        """Working seconds since the last call of this method, to be added to the ledger."""
         seconds, self._unsaved = self._unsaved, 0.0
         return seconds
 
@@ -41,5 +42,5 @@ class BudgetTimer:
 
     @property
     def spent(self) -> bool:
-        """True when the budget is used up."""
+        """Whether the budget is used up."""
         return self._budget is not None and self._worked >= self._budget

@@ -1,4 +1,4 @@
-"""The tracker that follows a campaign, by the name that `--log` gives."""
+"""Creates the tracker that `--log` names."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ __all__ = ["Recorder", "Tracker", "check_log", "make_recorder"]
 
 
 def check_log(name: str | None) -> None:
-    """Raises UsageError for a log that is not known, ProblemError where its package is missing."""
+    """Raises UsageError for an unknown tracker, ProblemError if its package is missing."""
     if name is not None:
         TRACKERS.subclass(name, Tracker)
 
@@ -19,10 +19,10 @@ def check_log(name: str | None) -> None:
 def make_recorder(
     name: str | None, ledger: Ledger, campaign: str, say: Callable[[str], None]
 ) -> Recorder:
-    """The recorder of a log, which says where it writes; one that does nothing for None.
+    """A recorder for the named tracker, or one that does nothing for None. Prints where it writes.
 
-    It works in a thread of its own and never fails: see `BackgroundLogger`. Raises as `check_log`
-    does.
+    It runs in a thread of its own and cannot fail a campaign: see `BackgroundLogger`. Raises as
+    `check_log` does.
     """
     if name is None:
         return Recorder()

@@ -1,4 +1,4 @@
-"""Which files of finished attempts stay: weights by rule, checkpoints only while they serve."""
+"""Deletes files of finished attempts: checkpoints, and weights that `--keep-weights` excludes."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -12,8 +12,7 @@ from nas.schema import Outcome, Trial
 def tidy(
     store: CampaignStore, claim: LeasedCandidate, trial: Trial, outcome: Outcome, rule: str
 ) -> None:
-    """After a candidate's final result: checkpoints have served; weights stay while their rule
-    keeps them."""
+    """Deletes a finished candidate's checkpoints, and weights that `rule` does not keep."""
     for earlier in claim.earlier:
         if folder := store.folder_if_ours(claim.candidate.key, earlier.attempt):
             clear(folder)
@@ -25,8 +24,8 @@ def tidy(
 def keep_best(rule: str, scored: Iterable[tuple[float, Path]]) -> None:
     """Deletes weight files that the rule (`all`, `none`, `best:N`) does not keep.
 
-    `scored` holds (validation accuracy, weights file) of finished candidates; at equal accuracy
-    the earlier one stays.
+    `scored` gives (validation accuracy, weights file) of finished candidates; at equal accuracy
+    the earlier one is kept.
     """
     if rule == "all":
         return
@@ -37,12 +36,12 @@ def keep_best(rule: str, scored: Iterable[tuple[float, Path]]) -> None:
 
 
 def clear(folder: Path, keep: str | None = None) -> None:
-    """Empties an attempt's folder but for one file; removes it when nothing is kept."""
+    """Deletes an attempt's files except `keep`; removes the folder if nothing is kept."""
     if not folder.is_dir():
         return
     if keep is None or not (folder / keep).exists():
         shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # another attempt's folder is in it
+        with suppress(OSError):  # it contains another attempt's folder
             folder.parent.rmdir()
         return
     for path in folder.iterdir():
@@ -51,15 +50,14 @@ def clear(folder: Path, keep: str | None = None) -> None:
 
 
 def sweep(settled: Mapping[Path, str | None]) -> None:
-    """Empties the folders of finished candidates' attempts that their drivers did not live to
-    empty: those that were killed, or lost their lease. Each maps to the file it keeps."""
+    """Clears attempt folders of finished candidates whose drivers were killed or lost their lease;
+    `settled` maps each folder to the file to keep, if any."""
     for folder, keep in settled.items():
         clear(folder, keep)
 
 
 def _remove(path: Path) -> None:
-    """Removes a file, a folder, or a link and not what it leads to; no campaign ends for what
-    cannot be removed."""
+    """Removes a file, a folder or a link (not its target); errors are ignored."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,4 +1,4 @@
-"""How far a running attempt is within its epoch."""
+"""The progress of a running attempt within its epoch."""
 
 from nas.schema.base import Frozen
 
@@ -7,15 +7,16 @@ PROGRESS = "progress.json"
 
 
 class Progress(Frozen):
-    """Batches done of an epoch, those of validation too; the last one's number is a guess in the
-    first epoch."""
+    """Finished batches of an epoch, including validation."""
 
     epoch: int
-    """The running one, from 1."""
+    """The running epoch, from 1."""
     batch: int
+    """Batches done."""
     batches: int
+    """All batches of the epoch; an estimate in the first epoch."""
 
     @property
     def share(self) -> float:
-        """In [0, 1]."""
+        """The finished share of the epoch, in [0, 1]."""
         return self.batch / self.batches if self.batches else 0.0

@@ -119,7 +119,7 @@ def test_what_may_take_its_driver_with_it_runs_last_and_alone(bench: Make) -> No
     again = driver.next()
     assert isinstance(again, Trial)
     assert again.candidate.key == suspect.candidate.key
-    assert "runs alone, for 2 times its driver died in the same epoch" in campaign.messages[-1]
+    assert "runs alone, because its driver died 2 times in the same epoch" in campaign.messages[-1]
     assert driver.next() is Idle.WAIT
 
 

@@ -61,7 +61,7 @@ def test_what_fails_as_a_run_ends_keeps_nothing_else_from_its_end(
     monkeypatch.setattr(*place, refuses)
     with pytest.raises(LookupError, match="the executor") as raised:
         module.run(campaign.ledger, "c", campaign.config, module.Callbacks())
-    assert raised.value.__notes__ == ["and after it OSError: the machine"]
+    assert raised.value.__notes__ == ["and then OSError: the machine"]
     assert campaign.ledger.campaign("c").state == "stopped"
     assert CampaignStore(campaign.ledger, campaign.id, Owner.me()).open_elsewhere() == 0
     assert list(campaign.ledger.files.glob("stop-*")) == []
@@ -107,7 +107,7 @@ def test_the_first_error_is_reported_and_the_later_ones_noted() -> None:
     ):
         raise LookupError("the block")
     assert steps == ["one", "two", "three"]
-    assert raised.value.__notes__ == ["and after it OSError: one", "and after it OSError: three"]
+    assert raised.value.__notes__ == ["and then OSError: one", "and then OSError: three"]
     with pytest.raises(OSError, match="one"), always(partial(fails, "one")):
         pass
 

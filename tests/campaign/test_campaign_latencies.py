@@ -84,7 +84,7 @@ def test_nothing_is_measured_while_another_driver_works(ledger: Ledger, tmp_path
     assert FakeSandbox.measured == []
     assert found == {entry.key: entry}
     assert messages == [
-        "latency is not measured beside c, which is running: type the same again when it has ended"
+        "latency is not measured while c is running: run the same command again when it has ended"
     ]
     driver.close()
     measure_latencies(ledger, bank, [entry], CONFIG)

@@ -79,7 +79,7 @@ class TestTooLarge:
             (0.25, 1),
         ]
         assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
-        assert any("(tried again with more of the GPU)" in line for line in campaign.messages)
+        assert any("(retried with more of the GPU)" in line for line in campaign.messages)
 
     def test_without_an_estimate_it_has_the_whole_gpu_already(self, bench: Make) -> None:
         campaign = bench(trials=1, gpus=1)
@@ -117,7 +117,11 @@ class TestMemoryOfOthers:
         assert all(trial.micro_batches == 1 for _, trial in begun)
         assert len({trial.memory_fraction for _, trial in begun}) == 1
         assert not any("benched" in line for line in campaign.messages)
-        waits = [line for line in campaign.messages if "waits for memory that others hold" in line]
+        waits = [
+            line
+            for line in campaign.messages
+            if "waits for memory that other programs hold" in line
+        ]
         assert "tried again in 10 s" in waits[0]
         assert driver.fault is None
         # They are in the ledger, and no analysis takes them for failures.
@@ -200,7 +204,7 @@ class TestRoom:
         assert campaign.attempts() == []
         waits = [line for line in campaign.messages if "waits for memory" in line]
         # 20 GiB and half a GiB of context; 64 less 50.
-        assert waits[0].endswith("needs 20.5 GiB of a GPU, 14.0 GiB are to be had")
+        assert waits[0].endswith("needs 20.5 GiB of a GPU, 14.0 GiB are free")
         assert len(waits) == 2  # once for each
         memory.memory = (held(10 * GIB),)
         play(driver, now, ok)
@@ -214,7 +218,7 @@ class TestRoom:
         memory = ReportedMemory(held(60 * GIB, ours=None))
         driver = campaign.drive(memory_bytes=6 * GIB, device_bytes=TOTAL, memory=memory)
         assert play(driver, now, ok, most=100) == []  # eight processes might keep 8 GiB
-        assert "4.0 GiB are to be had" in campaign.messages[-1]
+        assert "4.0 GiB are free" in campaign.messages[-1]
         memory.memory = (held(50 * GIB, ours=None),)
         assert len(play(driver, now, ok)) == 1
 
@@ -231,7 +235,7 @@ class TestRoom:
         driver = campaign.drive(memory_bytes=40 * GIB, device_bytes=TOTAL, memory=memory)
         driver.retired(1, "the GPU does not work")
         assert play(driver, now, ok, most=100) == []
-        assert "to be had" in campaign.messages[-1]
+        assert "are free" in campaign.messages[-1]
         memory.memory = (held(0), None)
         assert len(play(driver, now, ok)) == 1
 

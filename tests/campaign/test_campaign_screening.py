@@ -184,7 +184,7 @@ def test_controls_are_fitted_when_they_are_drawn_and_choose_nothing(
     store = CampaignStore(ledger, ledger.campaign("first").id, Owner.me())
     messages: list[str] = []
     fit_drawn(store, 1, Fits("no such expert"), messages.append)
-    assert messages == [f"screen 1 stays without fits of {len(lacking)} controls: no such expert"]
+    assert messages == [f"screen 1 has no fits of {len(lacking)} controls: no such expert"]
     done = Fits()
     fit_drawn(store, 1, done, messages.append)
     [(function, folder, keys, wanted, _)] = done.requests

@@ -57,11 +57,11 @@ def test_workers_follow_the_machine(
 @pytest.mark.parametrize(
     ("arguments", "missing"),
     [
-        (["search", "--budget", "28d", "--gpus", "1"], "cifar10 is not here"),
-        (["search", "tiny", "--gpus", "1"], "cifar10 is not here"),
-        (["search", "--gpus", "1", "-d", "cifar100"], "cifar100 is not here"),
-        (["bank", "--gpus", "1"], "cifar10 is not here"),
-        (["families", "tiny", "--gpus", "1"], "cifar10 is not here"),
+        (["search", "--budget", "28d", "--gpus", "1"], "cifar10 is not downloaded"),
+        (["search", "tiny", "--gpus", "1"], "cifar10 is not downloaded"),
+        (["search", "--gpus", "1", "-d", "cifar100"], "cifar100 is not downloaded"),
+        (["bank", "--gpus", "1"], "cifar10 is not downloaded"),
+        (["families", "tiny", "--gpus", "1"], "cifar10 is not downloaded"),
     ],
     ids=" ".join,
 )

@@ -311,7 +311,7 @@ class TestCheck:
         make_folder(tmp_path / "pets", {"cat": 3})
         assert "at least 2 class folders; 1 found" in problem()
         (tmp_path / "pets" / "dog").mkdir()
-        assert f"{tmp_path / 'pets' / 'dog'}: this class has no image" in problem()
+        assert f"{tmp_path / 'pets' / 'dog'}: this class has no images" in problem()
         write_image(tmp_path / "pets" / "dog" / "1.png", (1, 1, 1), (4, 4))
         nas.data.check(f"folder:{tmp_path / 'pets'}", Path("unused"))
 

@@ -329,7 +329,7 @@ class TestFiles:
         (tmp_path / "eel").mkdir()
         (tmp_path / "eel" / "1.heic").touch()
         messages = problem(tmp_path)
-        assert "eel: this class has no image" in messages
+        assert "eel: this class has no images" in messages
         assert ".webp" in messages
 
     def test_every_folder_is_a_class_where_queried(self, tmp_path: Path) -> None:

@@ -208,11 +208,11 @@ def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     assert refused.returncode == 1
     assert "this ledger has no bank of digits at 32 pixels, split 1" in refused.stderr
     refused = inside("search", "five.yaml", "--experts", "warm", cwd=folder)
-    assert "this campaign is no bank" in refused.stderr
+    assert "this campaign is not a bank" in refused.stderr
     refused = inside("search", "five.yaml", "--from-screen", "2", "--by", "luck", cwd=folder)
     assert "screens have no score 'luck'" in refused.stderr
     refused = inside("search", "five.yaml", "--from-screen", "11", "--dry-run", cwd=folder)
-    assert "only 10 mixtures have what screen" in refused.stderr
+    assert "only 10 mixtures have the score probe" in refused.stderr
     for mistaken in (("--by", "gate"), ("--from-screen", "2", "--sampler", "tpe")):
         assert inside("search", "five.yaml", *mistaken, "--dry-run", cwd=folder).returncode == 2
     shown = nas_inside("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)

@@ -60,7 +60,9 @@ def test_a_file_that_defines_another_number_than_one_is_named(
     with pytest.raises(ProblemError) as caught:
         SAMPLERS.subclass("mine", Sampler)
     assert "mine.py" in caught.value.problem.where
-    assert f"one class that extends Sampler, and this one defines {count}" in str(caught.value)
+    assert f"must define one class that extends Sampler; this one defines {count}" in str(
+        caught.value
+    )
 
 
 def test_a_private_class_and_an_imported_one_do_not_count(add: Add) -> None:
@@ -70,7 +72,7 @@ def test_a_private_class_and_an_imported_one_do_not_count(add: Add) -> None:
 
 def test_a_function_that_is_missing_is_named(add: Add) -> None:
     add("nas/moe/losses/mine.py", "from math import sqrt\ndef _helper(): ...\n")
-    with pytest.raises(ProblemError, match="a file of a loss defines one public function"):
+    with pytest.raises(ProblemError, match="a file of a loss must define one public function"):
         LOSSES.function("mine")
 
 

@@ -1,1 +1,1 @@
-"""Data sets, one a file, named like the file. See `nas.data.sources.base` for their promises."""
+"""Data sets, one per file and named like it. `nas.data.sources.base` is their contract."""

@@ -19,7 +19,7 @@ class Cifar(Source):
     classes: ClassVar[int]
     folder: ClassVar[str]
     published: ClassVar[tuple[str, ...]]
-    """Its files; the last is a text that nothing reads."""
+    """Names of its files; the last is a text file that is not read."""
 
     @staticmethod
     @abstractmethod
@@ -27,10 +27,10 @@ class Cifar(Source):
         """torchvision's class, which verifies every file's MD5."""
 
     def check(self, where: Path) -> None:
-        """Raises ProblemError unless the set's folder is there; its checksums are `read`'s task."""
+        """Raises ProblemError if the folder is missing; checksums are verified by `read`."""
         if not (where / self.folder).is_dir():
             raise ProblemError(
-                f"{self.name} is not here",
+                f"{self.name} is not downloaded",
                 where=str(where / self.folder),
                 fix=f"type: nas data get {self.name}",
             )
@@ -44,7 +44,7 @@ class Cifar(Source):
         dataset = self.torchvision()
         try:
             with warnings.catch_warnings():
-                # The published pickles are older than numpy 2.4.0–2.4.4 likes (numpy#30786).
+                # numpy 2.4.0–2.4.4 warns about the published pickles (numpy#30786).
                 warnings.filterwarnings("ignore", message=r"dtype\(\): align should be passed")
                 train, test = dataset(where, train=True), dataset(where, train=False)
         except (RuntimeError, OSError, EOFError) as error:
@@ -59,7 +59,7 @@ class Cifar(Source):
         )
 
     def files(self, where: Path) -> tuple[Path, ...]:
-        """Those of the published ones that are there: what else lies beside them is nobody's."""
+        """The published files that exist; other files in the folder are ignored."""
         folder = where / self.folder
         return tuple(sorted(folder / name for name in self.published if (folder / name).is_file()))
 

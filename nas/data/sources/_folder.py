@@ -1,6 +1,6 @@
-"""A person's own images, once their layout is known.
+"""The user's own images, in a known layout.
 
-Nobody knows whether the classes survive mirroring, so the images are never mirrored.
+They are never mirrored in training, because mirroring may change their class.
 """
 
 import shlex
@@ -24,10 +24,11 @@ class Folder(Source):
 
     @abstractmethod
     def layout(self, where: Path) -> Layout:
-        """Which folders are parts, and which classes. ProblemError for a missing folder."""
+        """Which folders are splits, and which are classes. Raises ProblemError for a missing
+        folder."""
 
     def check(self, where: Path) -> None:
-        """Raises ProblemError for a missing folder, and one that lacks classes or images."""
+        """Raises ProblemError for a missing folder, or one without classes or images."""
         _check(self.layout(where))
 
     def num_classes(self, where: Path) -> int:
@@ -68,8 +69,8 @@ class Folder(Source):
 
 
 def _check(layout: Layout) -> tuple[str, ...]:
-    """The classes; ProblemError for under two, for one with no image, for an unknown one, and for
-    validation images of one alone."""
+    """The classes. Raises ProblemError for fewer than two, for a class without images, for one that
+    is missing in training, and for validation images of a single class."""
     names = classes(layout.train)
     if len(names) < 2:
         one = layout.train / names[0] if names else None
@@ -83,7 +84,7 @@ def _check(layout: Layout) -> tuple[str, ...]:
     for name in names:
         if not _has_images(layout.train / name):
             raise ProblemError(
-                "this class has no image",
+                "this class has no images",
                 where=str(layout.train / name),
                 fix=f"give it files of {', '.join(sorted(SUFFIXES))}, or remove the folder",
             )
@@ -98,11 +99,11 @@ def _check(layout: Layout) -> tuple[str, ...]:
         shown = [name for name in names if _has_images(layout.val / name)]
         if len(shown) == 1:
             raise ProblemError(
-                f"all validation images are of one class, {shown[0]}: whoever always answers it"
-                " is always right",
+                f"all validation images are of one class, {shown[0]}, so always predicting it would"
+                " be right",
                 where=str(layout.val),
-                fix="give it images of the others, or remove the folder: then a share of the"
-                " training images validates",
+                fix="add images of the other classes, or remove the folder: then a share of the"
+                " training images is used for validation",
             )
     return names
 
@@ -116,5 +117,5 @@ def _pool(where: Path, names: tuple[str, ...]) -> Pool:
         (path, label) for label, name in enumerate(names) for path in sorted(images(where / name))
     ]
     if not pairs:
-        raise ProblemError("no image here", where=str(where), fix=HOW)
+        raise ProblemError("there are no images", where=str(where), fix=HOW)
     return Pool(tuple(path for path, _ in pairs), np.asarray([n for _, n in pairs], dtype=np.int64))

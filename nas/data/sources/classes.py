@@ -1,4 +1,4 @@
-"""A person's own images where every folder is a class, one called `train` or `test` too."""
+"""The user's own images, with every folder a class, even one called `train` or `test`."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from nas.data.sources._folder import Folder
 
 
 class Classes(Folder):
-    """`classes:PATH`: PATH/CLASS/*.jpg, divided by seed."""
+    """`classes:PATH`: PATH/CLASS/*.jpg, split at random by seed."""
 
-    about = "as folder:PATH, where every folder of PATH is a class, one called train too"
+    about = "as folder:PATH, but every folder of PATH is a class, even one called train"
 
     def layout(self, where: Path) -> Layout:
         return of_classes(where)

@@ -12,7 +12,7 @@ STRETCHED = "scikit-learn's grey levels 0…16 were taken as 0…255"
 
 
 class Digits(Source):
-    """They ship inside scikit-learn."""
+    """The digits that come with scikit-learn."""
 
     about = "1,797 handwritten digits, 8×8, from scikit-learn"
     images = 1_797

@@ -1,7 +1,7 @@
-"""A person's own images in torchvision's ImageFolder layout.
+"""The user's own images in torchvision's ImageFolder layout.
 
-Either `PATH/CLASS/…/*.jpg`, divided by seed, or `PATH/train/CLASS/…` with an optional `PATH/val`
-and `PATH/test`, by any of their common names; a part that is missing is split off train.
+Either `PATH/CLASS/…/*.jpg`, split at random by seed, or `PATH/train/CLASS/…` with optional
+`PATH/val` and `PATH/test`, by any of their usual names; missing splits are taken from train.
 """
 
 from pathlib import Path
@@ -11,10 +11,10 @@ from nas.data.sources._folder import Folder
 
 
 class ImageFolder(Folder):
-    """`folder:PATH`: whichever of the two layouts the folder has."""
+    """`folder:PATH`: in either of the two layouts."""
 
     about = "your own images: PATH/CLASS/*.jpg, or PATH/train, PATH/val and PATH/test of that form"
 
     def layout(self, where: Path) -> Layout:
-        """Raises ProblemError for an ambiguous folder too."""
+        """Also raises ProblemError for an ambiguous folder."""
         return guess(where)

@@ -1,7 +1,7 @@
-"""The handwritten digits under noise: real images that no small model tells apart perfectly.
+"""The handwritten digits with noise: real images that no small model classifies perfectly.
 
-On plain digits every mixture gets 97 % or more, which leaves little to rank. Here their accuracies
-lie further apart.
+On plain digits every mixture reaches 97 % or more, which leaves little to rank. Here accuracies are
+further apart.
 """
 
 from dataclasses import replace
@@ -19,14 +19,14 @@ NOISE = 0.3
 class NoisyDigits(Digits):
     """Noise is drawn once, so every campaign sees the same images."""
 
-    about = "the same under noise, which leaves room at the top"
+    about = "the digits with noise, so that accuracies differ more"
     pixels = (
         f"{STRETCHED}; Gaussian noise with a standard deviation of {NOISE} of that range was added"
         " to every pixel, once, and the sum cut to 0…255."
     )
 
     def read(self, where: Path) -> Raw:
-        """As `digits`, with Gaussian noise on every pixel, cut to the range; always the same."""
+        """As `digits`, with Gaussian noise added to every pixel and clipped; always the same."""
         raw = super().read(where)
         clean = np.asarray(raw.train.pixels)
         noise = np.random.default_rng(0).normal(0, 255 * NOISE, clean.shape)

@@ -1,13 +1,13 @@
-"""Procedural images with known structure: 16 classes in 4 domains that ask for different eyes.
+"""Procedural images with known structure: 16 classes in 4 domains that need different features.
 
     class 0–3    orientation   a sinusoidal grating at 0°, 45°, 90°, 135°
     class 4–7    texture       noise of one spatial frequency, 2, 4, 6 or 8 cycles an image
     class 8–11   shape         a filled disc, square, triangle or cross
     class 12–15  colour        smooth blobs of one hue: red, yellow-green, cyan, violet
 
-Within a class everything else is random: phase, place, size, contrast, colour. `domain` is the
-ground truth a router's specialisation is measured against. With one channel the colour domain
-keeps only differences of brightness.
+Within a class everything else is random: phase, position, size, contrast, colour. `domain` is the
+ground truth for measuring a router's specialisation. With one channel, the colour domain has only
+differences of brightness.
 """
 
 from pathlib import Path
@@ -35,7 +35,7 @@ def domain(label: int) -> int:
 class Synthetic(Source):
     """100 images of each class, drawn from a fixed seed."""
 
-    about = "16 procedural classes in 4 domains, for ground truth"
+    about = "16 procedural classes in 4 domains, with known structure"
     images = len(DOMAINS) * CLASSES_PER_DOMAIN * IMAGES_PER_CLASS
 
     def num_classes(self, where: Path) -> int:
@@ -76,7 +76,7 @@ def _draw(label: int, rng: np.random.Generator) -> Array:
 
 
 def _uniform(rng: np.random.Generator, low: float, high: float) -> Array:
-    """One number an image, `(N, 1, 1)`."""
+    """One uniform number per image, `(N, 1, 1)`."""
     return rng.uniform(low, high, (IMAGES_PER_CLASS, 1, 1))
 
 
@@ -97,7 +97,7 @@ def _grating(angle: float, rng: np.random.Generator) -> Array:
 
 
 def _band(cycles: float, rng: np.random.Generator) -> Array:
-    """Isotropic noise whose energy lies around one spatial frequency, scaled to [-1, 1]."""
+    """Isotropic noise with its energy near one spatial frequency, scaled to [-1, 1]."""
     f = np.fft.fftfreq(SIZE, 1 / SIZE)
     passed = np.exp(-(((np.hypot(f[:, None], f[None, :]) - cycles) / 0.7) ** 2))
     white = rng.normal(size=(IMAGES_PER_CLASS, SIZE, SIZE))

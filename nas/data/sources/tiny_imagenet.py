@@ -37,7 +37,7 @@ class TinyImageNet(Source):
         base = where / _FOLDER
         for needed in (base / "train", base / "val" / "val_annotations.txt"):
             if not needed.exists():
-                raise ProblemError("tiny-imagenet is not here", where=str(needed), fix=_GET)
+                raise ProblemError("tiny-imagenet is not downloaded", where=str(needed), fix=_GET)
 
     def num_classes(self, where: Path) -> int:
         self.check(where)
@@ -88,7 +88,7 @@ def _wnids(base: Path) -> tuple[str, ...]:
 
 
 def _images(base: Path) -> Iterator[Path]:
-    """The image files of both parts."""
+    """The image files of both splits."""
     for wnid in _wnids(base):
         yield from _jpegs(base / "train" / wnid / "images")
     yield from _jpegs(base / "val" / "images")
