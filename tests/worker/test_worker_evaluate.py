@@ -22,7 +22,7 @@ from nas.schema import Candidate, Epoch, Member, Outcome, Recipe, Status, Task, 
 from nas.schema.candidate import Expert
 from nas.train import load_model, score
 from nas.train.checkpoint import load_checkpoint
-from nas.train.procedures import joint
+from nas.train.procedures import base
 from nas.worker import evaluate as module
 from nas.worker.evaluate import CHECKPOINT, WEIGHTS, evaluate
 from nas.working_time import LONGEST_GAP, WorkingTime
@@ -62,7 +62,7 @@ class TestWell:
             scored.append(len(split))
             return score(model, split, *args, **kwargs)
 
-        monkeypatch.setattr(joint, "score", watched)
+        monkeypatch.setattr(base, "score", watched)
         monkeypatch.setattr(module, "score", watched)
         epochs, outcome = finish(make_trial(code))
         assert len(epochs) == 2
