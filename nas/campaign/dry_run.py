@@ -1,20 +1,18 @@
 """What a campaign would draw, written to no ledger."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from nas.campaign.bank import bank_keys_of, models_without_expert, without_members
 from nas.campaign.checks import check_settings
-from nas.campaign.constraints import check_enough, plan_of
 from nas.campaign.dataset import examine_if_there
+from nas.campaign.draw_setup import DrawSetup
 from nas.campaign.gate_cost import GateCostProbe
-from nas.campaign.probing import classes_of, conditions_for, feasible, left_out, unsound_members
-from nas.campaign.proposals import Proposer
-from nas.campaign.screen import sampler_of
+from nas.campaign.probing import unsound_members
 from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner, phase_of, probe_digest
 from nas.processes import Sandbox
 from nas.render import render, runs_unasked
-from nas.schema import CampaignConfig, Record, Space
+from nas.schema import CampaignConfig, Member, MemberProfile, ProfileConditions, Record, Space
 from nas.stats import NOTHING_DRAWN, AuditResult, audit_of, draws
 
 GATE_SECONDS = 300.0
@@ -46,39 +44,28 @@ class DryRun:
         """Raises ProblemError as `check_settings` and `examine_if_there` do, and where too few
         families are left."""
         check_settings(space, config)
-        classes = classes_of(config)
         examine_if_there(config, say, ledger, after)
-        under = conditions_for(space, config, classes)
-        cached = ledger.probes_under(under) if ledger else {}
-        members = [member for _, member in space.members]
-        probes = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
-        init_from = bank_keys_of(ledger, space, config) if ledger else None
-        without_expert = () if init_from is None else models_without_expert(space, init_from)
-        warmed = without_members(space, without_expert)
-        unprobed = (member for _, member in warmed.members if member.model not in probes)
-        probes |= unsound_members(unprobed, under)
-        allowed = feasible(warmed, probes)
-        for line in left_out(probes):
-            say(line)
-        check_enough(allowed, config)
-        sampler = sampler_of(ledger, allowed, config)
-        plan = plan_of(config, probes, without_expert)
+        setup = DrawSetup.of(ledger, space, config, partial(_profiles, ledger), say)
         self._space = space
         self._trials = trials
         self._bank = config.bank
         self._records: list[Record] = []
         self._phases: list[dict[str, Any]] = []
         self._benched: list[dict[str, Any]] = []
-        self._bias = sampler.bias()
+        self._bias = setup.sampler.bias()
         if ledger and after:
             store = CampaignStore(ledger, ledger.campaign(after).id, Owner.me())
             self._records = store.records()
             self._phases, self._benched = store.events("phase"), store.events("benched")
-        number = phase_of(self._phases, plan)
+        number = phase_of(self._phases, setup.constraints)
         if number == len(self._phases):
             drawn = len(self._records)
             self._phases.append(
-                {"number": number, "drawn": drawn, "plan": plan.model_dump(mode="json")}
+                {
+                    "number": number,
+                    "drawn": drawn,
+                    "plan": setup.constraints.model_dump(mode="json"),
+                }
             )
         self._sandbox = Sandbox()
         runs = runs_unasked(space.template)
@@ -87,22 +74,8 @@ class DryRun:
                 f"what candidates cost is not counted: that would run the template {space.template}"
                 " of this directory; `nas trust templates` lets it"
             )
-        self._propose = Proposer(
-            allowed,
-            config.task,
-            sampler,
-            probes,
-            num_classes=classes,
-            bench_after=config.bench_after,
-            plan=plan,
-            phase=number,
-            replicate=config.replicate,
-            init_from=init_from,
-            measure=GateCostProbe(self._sandbox, say, seconds=GATE_SECONDS)
-            if runs
-            else lambda *_: None,
-            write=render,
-        )
+        gate_cost = GateCostProbe(self._sandbox, say, seconds=GATE_SECONDS)
+        self._propose = setup.proposer(number, gate_cost if runs else lambda *_: None, render)
 
     def __iter__(self) -> Iterator[NewCandidate]:
         with self._sandbox:
@@ -122,6 +95,15 @@ class DryRun:
         audit = audit_of(self._space, self._phases)
         audit.add(draws(self._records, self._bias, self._phases, self._benched))
         return audit.verdict
+
+
+def _profiles(
+    ledger: Ledger | None, members: list[Member], under: ProfileConditions
+) -> dict[str, MemberProfile]:
+    """The cached ones, and a failed one of each other member that does not build."""
+    cached = ledger.probes_under(under) if ledger else {}
+    known = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
+    return known | unsound_members((m for m in members if m.model not in known), under)
 
 
 def as_json(drawn: NewCandidate) -> dict[str, Any]:

@@ -3,29 +3,20 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from nas import data
 from nas.campaign.afterwards import always
-from nas.campaign.bank import bank_keys_of, models_without_expert, without_members
 from nas.campaign.checks import check_consent, check_settings
-from nas.campaign.constraints import check_enough, plan_of
 from nas.campaign.coverage import AuditWatch
 from nas.campaign.dataset import experts_of, hold_experts_to, hold_to
+from nas.campaign.draw_setup import DrawSetup
 from nas.campaign.drawn_fits import fit_drawn
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.gate_cost import GateCostProbe
 from nas.campaign.naming import check_name, default_name
-from nas.campaign.probing import (
-    Watch,
-    classes_of,
-    conditions_for,
-    feasible,
-    left_out,
-    probe_members,
-)
-from nas.campaign.proposals import Proposer
-from nas.campaign.screen import sampler_of
+from nas.campaign.probing import Watch, probe_members
 from nas.campaign.signals import stops_raise, stops_reach
 from nas.campaign.stale_files import clear_leftovers
 from nas.campaign.timer import BudgetTimer
@@ -37,7 +28,7 @@ from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.datasets import keep_manifest
 from nas.ledger.drivers import at_work
 from nas.processes import Sandbox
-from nas.schema import CampaignConfig, MemberProfile, ProblemError, Role, Space, format_duration
+from nas.schema import CampaignConfig, ProblemError, Role, Space, format_duration
 from nas.schema.stop import Stop, StopReason
 
 _AT_ONCE = (StopReason.INTERRUPT, StopReason.SIGNAL, StopReason.FAULT)
@@ -105,28 +96,6 @@ def check_budget(ledger: Ledger, name: str, worked_seconds: float, config: Campa
         )
 
 
-def prepare(
-    ledger: Ledger | None,
-    space: Space,
-    config: CampaignConfig,
-    watch: Watch,
-    say: Callable[[str], None] = lambda line: None,
-    *,
-    sandbox: Sandbox | None = None,
-) -> tuple[Space, dict[str, MemberProfile], int]:
-    """The feasible space, every member's probe by model name, and the number of classes."""
-    check(space, config)
-    classes = classes_of(config)
-    members = [member for _, member in space.members]
-    under = conditions_for(space, config, classes)
-    probes = probe_members(
-        ledger, members, under, gpus=config.gpus, watch=watch, say=say, sandbox=sandbox
-    )
-    left = feasible(space, probes)
-    check_enough(left, config)
-    return left, probes, classes
-
-
 def run(
     ledger: Ledger,
     name: str,
@@ -178,58 +147,42 @@ def _set_up(
     hold_experts_to(
         ledger, experts_of(ledger, config), callbacks.on_message, data_root=config.data_root
     )
-    whole = row.space
-    init_from = bank_keys_of(ledger, whole, config)
-    without_expert = () if init_from is None else models_without_expert(whole, init_from)
-    space, probes, classes = prepare(
+    check(row.space, config)
+    probe = partial(
+        probe_members,
         ledger,
-        without_members(whole, without_expert),
-        config,
-        callbacks.on_profile,
-        callbacks.on_message,
+        gpus=config.gpus,
+        watch=callbacks.on_profile,
+        say=callbacks.on_message,
         sandbox=sandbox,
     )
-    for line in left_out(probes):
-        callbacks.on_message(line)
-    _, note = settled_precision(space.recipe.precision, config.gpus)
+    setup = DrawSetup.of(ledger, row.space, config, probe, callbacks.on_message)
+    _, note = settled_precision(setup.space.recipe.precision, config.gpus)
     if note:
         callbacks.on_message(note)
-    if without_expert:
+    if setup.not_in_bank:
         callbacks.on_message(
-            f"without {', '.join(without_expert)}: the bank {config.experts} has no expert of them"
+            f"without {', '.join(setup.not_in_bank)}: the bank {config.experts} has no expert of"
+            " them"
         )
     store = CampaignStore(ledger, row.id, Owner.me())
-    plan = plan_of(config, probes, without_expert)
-    phase = store.begin_phase(plan) if only is None else 0
-    sampler = sampler_of(ledger, space, config)
+    phase = store.begin_phase(setup.constraints) if only is None else 0
     draws = only is None and not config.bank  # which trains every member
     recorder = make_recorder(config.log, ledger, name, callbacks.on_message)
     return CampaignDriver(
         config,
         store,
-        Proposer(
-            space,
-            config.task,
-            sampler,
-            probes,
-            num_classes=classes,
-            bench_after=config.bench_after,
-            plan=plan,
-            phase=phase,
-            replicate=config.replicate,
-            init_from=init_from,
-            measure=GateCostProbe(sandbox, callbacks.on_message),
-        ),
+        setup.proposer(phase, GateCostProbe(sandbox, callbacks.on_message)),
         BudgetTimer(row.worked_seconds, config.budget_seconds),
         environment_id=store.environment(environment()),
         device_bytes=device_bytes(config.gpus),
         data_bytes=data.memory_bytes(
             config.dataset,
             Path(config.data_root),
-            image_size=space.image_size,
-            channels=space.channels,
+            image_size=setup.space.image_size,
+            channels=setup.space.channels,
         ),
-        coverage=AuditWatch(store, whole, sampler.bias()) if draws else None,
+        coverage=AuditWatch(store, row.space, setup.sampler.bias()) if draws else None,
         recorder=recorder,
         only=only,
         say=callbacks.on_message,
