@@ -16,7 +16,7 @@ from nas.campaign.proposals import Proposer
 from nas.campaign.queue import WorkQueue
 from nas.campaign.retry import alone, decide_retry, format_result, title
 from nas.campaign.rungs import Rungs
-from nas.campaign.stale_files import make_stop_file, remove_stop_file, stop_file
+from nas.campaign.stopping import BIASED, Stopping
 from nas.campaign.timer import BudgetTimer
 from nas.campaign.trackers.base import Recorder
 from nas.execute import Idle
@@ -30,9 +30,6 @@ from nas.schema.stop import Stop, StopReason
 HEARTBEAT_SECONDS = 5.0
 LOCK_SECONDS = 5.0
 """How long a locked ledger is waited for without a word."""
-SPENT = Stop(StopReason.BUDGET, "the budget is used up")
-BIASED = Stop(StopReason.BIASED, "the draw is biased, and --strict-coverage is set")
-FAULT = Stop(StopReason.FAULT, "the campaign cannot go on")
 
 
 class CampaignDriver:
@@ -68,15 +65,9 @@ class CampaignDriver:
         self.only = only
         self.say = say
         self.beat = beat
-        self.abort = False
-        self.stopping: Stop | None = None
-        """Why no new trial is started; None while the campaign goes on."""
-        self.interrupted = False
+        self.stopping = Stopping(store, say)
         self.finished = False
         """True once there is nothing left to do."""
-        self.fault: str | None = None
-        """What went wrong outside of any candidate: unreadable data, a full disk."""
-        self.stop_file = stop_file(store.ledger.files, store.owner)
         self._agenda = WorkQueue(config, store, proposer, only, say)
         self._launcher = Launcher(
             config,
@@ -84,14 +75,13 @@ class CampaignDriver:
             environment_id,
             device_bytes,
             data_bytes,
-            self.stop_file,
+            self.stopping.file,
             memory or MemoryReader(config.gpus),
         )
         self._admission = Admission(config, self._agenda, self._launcher, say)
         self._running: dict[int, Running] = {}
         self._same_data = SameData()
         self._benched = excluded_for_failing(store.records(), config.bench_after)
-        self._signal: str | None = None
         self._last_beat = 0.0
         self._lock_announced = False
         self._others_announced = False
@@ -105,16 +95,16 @@ class CampaignDriver:
     def next(self) -> Trial | Idle:
         """The next trial, cheapest promise first: retries, orphans, controls, a new draw."""
         self._look_for_an_end()
-        while not self.stopping:
+        while not self.stopping.stop:
             claim = self._claim()
             if claim is None:
                 break
             trial = self._launch(claim)
             if trial is not None:
                 return trial
-        if not self.stopping and (self._running or not self._exhausted()):
+        if not self.stopping.stop and (self._running or not self._exhausted()):
             return Idle.WAIT
-        self.finished = self.stopping is None
+        self.finished = self.stopping.stop is None
         return Idle.DONE
 
     def started(self, attempt: int) -> None:
@@ -153,8 +143,7 @@ class CampaignDriver:
         self.store.ledger.storage.fold_in()
         self.recorder.done(claim, attempt, outcome)
         if result.fault:
-            self.fault = outcome.message
-            self.stop(FAULT)
+            self._fail(outcome.message)
         if result.final:
             weights.tidy(self.store, claim, running.trial, outcome, self.config.keep_weights)
         killed = outcome.status is Status.KILLED
@@ -208,21 +197,17 @@ class CampaignDriver:
 
     # What the campaign's owner can do
 
+    @property
+    def abort(self) -> bool:
+        """Whether running trials are to be killed at once."""
+        return self.stopping.abort
+
     def stop(self, why: Stop) -> None:
         """Starts no new trial and ends the running ones at their epoch, checkpointed."""
-        if self.stopping is None:
-            self.stopping = why
-            if hindrance := make_stop_file(self.stop_file, self.store.owner):
-                self.abort = True  # nor could a checkpoint be written there
-                self.say(f"{why}, at once: {hindrance}")
-            elif self._running:
-                again = "; Ctrl-C again stops at once" if self.interrupted else ""
-                self.say(f"{why}: the running epoch is finished and kept for `nas resume`{again}")
+        self.stopping.request(why, running=bool(self._running))
 
-    def interrupt(self, signal_name: str) -> None:
-        """As `stop`; safe in a signal handler, for it touches no database and no terminal."""
-        self.interrupted = True
-        self._signal = signal_name
+    def _fail(self, problem: str) -> None:
+        self.stopping.fail(problem, running=bool(self._running))
 
     def wait_for_ledger(self, seconds: float) -> bool:
         """Patience with a ledger that another program keeps locked: workers go on meanwhile, and
@@ -232,7 +217,7 @@ class CampaignDriver:
         elif not self._lock_announced:
             self._lock_announced = True
             self.say("another program keeps the ledger locked: waiting for it, nothing is lost")
-        return not self.abort
+        return not self.stopping.abort
 
     def close(self) -> None:
         """Records the last working seconds and gives up every lease; each of it, whatever becomes
@@ -242,14 +227,13 @@ class CampaignDriver:
             lambda: weights.sweep(self.store.attempt_files()),
             self._say_the_state,
             self.store.ledger.storage.fold_in,
-            lambda: remove_stop_file(self.stop_file),
+            self.stopping.close,
         ):
             self.clock.advance()
             self._heartbeat()
 
     def _say_the_state(self) -> None:
-        if self.stopping is None and self._signal is not None:
-            self.stopping = _by(self._signal)
+        self.stopping.settle()
         if not self.store.open_elsewhere():
             done = self.finished and not self.store.open_candidates()
             self.store.set_state("done" if done else "stopped")
@@ -266,15 +250,13 @@ class CampaignDriver:
         try:
             return self._admission.next(self._running.values())
         except (CandidateError, DamagedError) as error:  # what runs beside it is to end well
-            self.fault = str(error)
-            self.stop(FAULT)
+            self._fail(str(error))
             return None
 
     def _exhausted(self) -> bool:
         """Nothing is left to do. Running out of families to draw is a stop, not an end."""
         if self._admission.waiting.hopeless:
-            self.fault = f"others have held the memory for {GIVE_UP_SECONDS / 60:.0f} minutes"
-            self.stop(FAULT)
+            self._fail(f"others have held the memory for {GIVE_UP_SECONDS / 60:.0f} minutes")
             return True
         if len(self._admission.waiting):
             return False
@@ -329,12 +311,4 @@ class CampaignDriver:
                 self.stop(BIASED)
 
     def _look_for_an_end(self) -> None:
-        if self._signal is not None:
-            self.stop(_by(self._signal))
-        elif self.clock.spent:
-            self.stop(SPENT)
-
-
-def _by(signal_name: str) -> Stop:
-    kind = StopReason.INTERRUPT if signal_name == "SIGINT" else StopReason.SIGNAL
-    return Stop(kind, f"stopped by {signal_name}")
+        self.stopping.check(spent=self.clock.spent, running=bool(self._running))

@@ -117,7 +117,7 @@ def run(
         executor = make_executor(config.executor, workers=config.workers, gpus=config.gpus)
         clear_leftovers(ledger.files)
         with (
-            stops_reach(driver),
+            stops_reach(driver.stopping),
             always(driver.close, driver.recorder.close),
         ):
             ledger.patience = driver.wait_for_ledger
@@ -125,11 +125,11 @@ def run(
             ledger.storage.fold_in()  # from now on the file alone can be resumed
             driver.update_exclusions()
             executor.run(driver)
-        ended = driver.stopping.reason if driver.stopping else None
-        if config.screen is not None and ended not in _AT_ONCE:
+        stop = driver.stopping.stop
+        if config.screen is not None and (stop is None or stop.reason not in _AT_ONCE):
             with suppress(KeyboardInterrupt):  # reports do without
                 fit_drawn(driver.store, config.screen, sandbox, callbacks.on_message)
-    return RunResult(driver.stopping, driver.fault)
+    return RunResult(stop, driver.stopping.fault)
 
 
 def _set_up(

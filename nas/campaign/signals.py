@@ -7,7 +7,7 @@ from time import monotonic
 from types import FrameType
 from typing import NoReturn
 
-from nas.campaign.driver import CampaignDriver
+from nas.campaign.stopping import Stopping
 
 TOGETHER_SECONDS = 1.0
 """Signals within this time count as one: a closing terminal or a service manager sends several."""
@@ -29,7 +29,7 @@ def stops_raise() -> Iterator[None]:
 
 
 @contextmanager
-def stops_reach(driver: CampaignDriver) -> Iterator[None]:
+def stops_reach(stopping: Stopping) -> Iterator[None]:
     """The first Ctrl-C, SIGTERM or closed terminal stops cleanly; a second one stops at once.
 
     A closing terminal does not count as a second signal, nor does a SIGTERM right after another
@@ -42,9 +42,9 @@ def stops_reach(driver: CampaignDriver) -> Iterator[None]:
         first = first or monotonic()
         late = monotonic() - first > TOGETHER_SECONDS
         insists = number == signal.SIGINT or (number == signal.SIGTERM and late)
-        if driver.interrupted and insists:
-            driver.abort = True
-        driver.interrupt(signal.Signals(number).name)
+        if stopping.interrupted and insists:
+            stopping.abort = True
+        stopping.interrupt(signal.Signals(number).name)
 
     with _handled(stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         yield

@@ -50,8 +50,8 @@ def test_strict_coverage_stops_at_once_and_again_on_resume(bench: Make) -> None:
     driver = campaign.run()
     drawn = len(campaign.outcomes())
     assert drawn == audit_result(campaign.ledger, "c").flagged_at
-    assert driver.stopping is not None
-    assert driver.stopping.reason is StopReason.BIASED
+    assert driver.stopping.stop is not None
+    assert driver.stopping.stop.reason is StopReason.BIASED
     assert not driver.finished
     again = campaign.drive()
     again.update_exclusions()
@@ -126,7 +126,7 @@ def test_another_driver_s_phase_is_no_bias(bench: Make) -> None:
     campaign.config = campaign.config.with_(drop=tuple(f"f{n}" for n in range(6)), trials=72)
     campaign.run()  # a second driver's, whose plan the first one has not seen
     first.update_exclusions()
-    assert first.stopping is None
+    assert first.stopping.stop is None
     assert not any("BIASED" in line for line in campaign.messages)
     assert audit_result(campaign.ledger, "c").verdict == "adaptive"
 

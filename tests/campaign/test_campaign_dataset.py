@@ -362,14 +362,14 @@ def test_data_that_change_under_a_run_stop_it_and_fail_no_candidate(tmp_path: Pa
     two, three = ("cat", "dog"), ("ape", "cat", "dog")
     driver = bench.run(scripts(fed(class_names=two), fed(class_names=three)))
     assert bench.outcomes() == [(0, "ok"), (1, None)]
-    assert driver.fault is not None
-    assert "changed while the campaign ran: 3 classes" in driver.fault
-    assert "before 2 classes" in driver.fault
+    assert driver.stopping.fault is not None
+    assert "changed while the campaign ran: 3 classes" in driver.stopping.fault
+    assert "before 2 classes" in driver.stopping.fault
 
 
 def test_a_scale_that_changes_under_a_run_stops_it(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "bench", trials=3)
     driver = bench.run(scripts(fed(value_range=(0, 4095)), fed(value_range=(0, 65535))))
     assert bench.outcomes() == [(0, "ok"), (1, None)]
-    assert driver.fault is not None
-    assert "values 0…65535, and before" in driver.fault
+    assert driver.stopping.fault is not None
+    assert "values 0…65535, and before" in driver.stopping.fault

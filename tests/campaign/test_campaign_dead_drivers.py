@@ -150,7 +150,7 @@ def test_a_death_is_repeated_alone_before_it_tells_against_the_candidate(bench: 
 def test_workers_that_cannot_start_are_the_campaign_s_fault(bench: Make) -> None:
     campaign = bench(trials=2, max_deaths=1)
     driver = campaign.run(ending(Status.KILLED, stage="start"))
-    assert driver.fault == "scripted"
+    assert driver.stopping.fault == "scripted"
     assert campaign.outcomes() == [(0, None)]
     assert campaign.attempts() == ["killed"] * 2
 
@@ -160,7 +160,7 @@ def test_workers_that_could_not_start_convict_nobody_later(bench: Make) -> None:
     unbegun = ending(Status.KILLED, stage="start")
     died = ending(Status.KILLED, stage="worker")
     for _ in range(2):
-        assert campaign.run(scripts(unbegun)).fault is not None
+        assert campaign.run(scripts(unbegun)).stopping.fault is not None
     campaign.run(scripts(unbegun, died, ok))
     assert campaign.outcomes() == [(0, "ok")]
     assert campaign.ledger.candidates()["deaths"].tolist() == [1]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from campaign_bench import Bench, ending, epoch, ok, scripts, small_space
 
-from nas.campaign.driver import SPENT
+from nas.campaign.stopping import SPENT
 from nas.execute import Idle
 from nas.schema import DEVICE, Epoch, Outcome, Status, Trial
 from nas.schema.stop import Stop, StopReason
@@ -86,7 +86,7 @@ def test_a_budget_stops_new_trials_and_interrupts_running_ones(bench: Make) -> N
     assert isinstance(trial, Trial)
     driver.started(trial.attempt)
     driver.tick()
-    assert driver.stopping == SPENT
+    assert driver.stopping.stop == SPENT
     assert Path(trial.stop_file).exists()
     assert driver.epoch(trial.attempt, epoch(1))
     driver.done(trial.attempt, Outcome(status=Status.INTERRUPTED, epochs=1))
@@ -187,7 +187,7 @@ def test_a_family_that_keeps_failing_is_benched_visibly(bench: Make) -> None:
 def test_a_campaign_without_families_left_stops_and_can_go_on(bench: Make) -> None:
     campaign = bench(trials=100, bench_after=2)
     driver = campaign.run(ending(Status.TIMEOUT))
-    assert "too few families are left" in str(driver.stopping)
+    assert "too few families are left" in str(driver.stopping.stop)
     assert campaign.ledger.campaign("c").state == "stopped"
     assert 0 < len(campaign.outcomes()) < 100
     again = campaign.drive()
@@ -238,13 +238,13 @@ def test_a_rung_stays_decided_when_a_trial_is_resumed(bench: Make) -> None:
 def test_a_locked_ledger_is_waited_for_until_the_second_interrupt(bench: Make) -> None:
     driver = bench().drive()
     messages: list[str] = []
-    driver.say = messages.append
+    driver.say = driver.stopping.on_message = messages.append
     assert all(driver.wait_for_ledger(seconds) for seconds in (1.0, 6.0, 7.0))
     assert len(messages) == 1
     assert "locked" in messages[0]
-    driver.interrupt("SIGINT")
+    driver.stopping.interrupt("SIGINT")
     assert driver.wait_for_ledger(8.0)  # it ends cleanly, as soon as it may
-    driver.abort = True
+    driver.stopping.abort = True
     assert not driver.wait_for_ledger(9.0)
     assert len(messages) == 1
 
@@ -307,7 +307,7 @@ def test_a_fault_of_the_machine_stops_the_campaign_and_blames_no_candidate(
     campaign = bench(trials=3)
     broken = ending(Status.CRASH, stage=stage)
     driver = campaign.run(broken)
-    assert driver.fault == "scripted"
+    assert driver.stopping.fault == "scripted"
     assert campaign.outcomes() == [(0, None)]
     campaign.run()
     assert campaign.outcomes() == [(n, "ok") for n in range(3)]

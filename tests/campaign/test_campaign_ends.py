@@ -13,8 +13,8 @@ from campaign_bench import Bench, epoch
 
 from nas.campaign import run as module
 from nas.campaign.afterwards import always
-from nas.campaign.driver import CampaignDriver
 from nas.campaign.signals import Stopped, stops_reach
+from nas.campaign.stopping import Stopping
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.measure import NO_OVERHEAD
 from nas.schema import Outcome, ProblemError, Status, Trial
@@ -35,7 +35,8 @@ class Fails:
 @pytest.fixture
 def campaign(bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = bench(trials=3)
-    monkeypatch.setattr(module, "prepare", lambda *_, **__: (made.space, {}, 10))
+    monkeypatch.setattr(module, "check", lambda *_: None)
+    monkeypatch.setattr(module, "probe_members", lambda *_, **__: {})
     monkeypatch.setattr(module, "make_executor", lambda *_, **__: Fails())
     monkeypatch.setattr(module, "GateCostProbe", lambda *_: lambda *_: NO_OVERHEAD)
     monkeypatch.setattr("nas.campaign.proposals.cost", lambda *_: None)
@@ -134,9 +135,9 @@ def test_no_signal_finds_a_run_between_two_handlers(
     campaign: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def after_a_signal(driver: CampaignDriver) -> Iterator[None]:
+    def after_a_signal(stopping: Stopping) -> Iterator[None]:
         os.kill(os.getpid(), signal.SIGTERM)
-        with stops_reach(driver):
+        with stops_reach(stopping):
             yield
 
     monkeypatch.setattr(module, "stops_reach", after_a_signal)

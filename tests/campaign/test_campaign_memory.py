@@ -123,7 +123,7 @@ class TestMemoryOfOthers:
             if "waits for memory that other programs hold" in line
         ]
         assert "tried again in 10 s" in waits[0]
-        assert driver.fault is None
+        assert driver.stopping.fault is None
         # They are in the ledger, and no analysis takes them for failures.
         attempts = campaign.ledger.attempts("c")
         assert attempts["stage"].tolist().count(stage) == len(waits)
@@ -173,7 +173,7 @@ class TestMemoryOfOthers:
         play(driver, now, ending(Status.OOM, stage="start"))
         driver.close()
         assert GIVE_UP_SECONDS < now[0] < GIVE_UP_SECONDS + 301
-        assert driver.fault == "others have held the memory for 60 minutes"
+        assert driver.stopping.fault == "others have held the memory for 60 minutes"
         assert campaign.outcomes()[0] == (0, None)  # a later run takes it up
         campaign.run(ok, campaign.drive(device_bytes=TOTAL))
         assert {outcome for _, outcome in campaign.outcomes()} == {"ok"}

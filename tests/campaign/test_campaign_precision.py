@@ -39,7 +39,9 @@ def test_it_is_reported_once_and_holds_for_all(
 
     campaign = bench(trials=3, gpus=1, executor="local")
     monkeypatch.setattr(devices, "gpus_available", lambda: (Gpu("a card", 24 * GIB, capability),))
-    monkeypatch.setattr(module, "prepare", lambda *_, **__: (campaign.space, {}, 10))
+    monkeypatch.setattr(module, "check", lambda *_: None)
+    monkeypatch.setattr("nas.campaign.draw_setup.conditions_for", lambda *_: None)
+    monkeypatch.setattr(module, "probe_members", lambda *_, **__: {})
     monkeypatch.setattr(module, "make_executor", lambda *_, **__: Takes())
     monkeypatch.setattr(module, "GateCostProbe", lambda *_: lambda *_: NO_OVERHEAD)
     monkeypatch.setattr("nas.campaign.proposals.cost", lambda *_: None)

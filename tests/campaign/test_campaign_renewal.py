@@ -142,12 +142,12 @@ def test_other_code_under_the_same_hash_is_refused(
         session.execute(update(m.Candidate).values(code="import os\nos.system('rm -r ~')\n"))
     trained = len(campaign.trials)
     driver = campaign.run()
-    assert driver.fault is not None
-    assert "differs from what its template moe4 renders" in driver.fault
+    assert driver.stopping.fault is not None
+    assert "differs from what its template moe4 renders" in driver.stopping.fault
     assert len(campaign.trials) == trained
     with campaign.ledger.session() as session:
         query = select(m.Candidate.key).where(m.Candidate.outcome.is_(None))
-        assert session.scalars(query).one() in driver.fault
+        assert session.scalars(query).one() in driver.stopping.fault
     assert campaign.outcomes() == [(0, "ok"), (1, None)]
     assert campaign.ledger.campaign("c").state == "stopped"
 
@@ -159,7 +159,7 @@ def test_a_template_that_is_gone_is_a_problem_not_a_traceback(
     stop_after(campaign, 1)
     monkeypatch.undo()  # the real hash
     driver = campaign.run()
-    assert "cannot be rendered: there is no template 'moe5'" in (driver.fault or "")
+    assert "cannot be rendered: there is no template 'moe5'" in (driver.stopping.fault or "")
 
 
 @pytest.mark.parametrize("template", ["another", "../another"])
@@ -173,7 +173,9 @@ def test_a_template_that_is_not_the_campaign_s_is_refused(
         candidate = Candidate.model_validate(row.spec).with_(template=template)
         row.spec, row.key = candidate.model_dump(mode="json"), candidate.key
     driver = campaign.run()
-    assert f"is of the template {template}, and its campaign of moe4" in (driver.fault or "")
+    assert f"is of the template {template}, and its campaign of moe4" in (
+        driver.stopping.fault or ""
+    )
 
 
 def test_an_altered_spec_is_not_trained_and_what_runs_beside_it_ends_well(
@@ -185,7 +187,7 @@ def test_an_altered_spec_is_not_trained_and_what_runs_beside_it_ends_well(
         row = session.scalars(select(m.Candidate).where(m.Candidate.number == 1)).one()
         row.spec = {**row.spec, "recipe": {**row.spec["recipe"], "lr": 0.5}}
     driver = campaign.run()
-    assert "candidates 2: its key is" in (driver.fault or "")
+    assert "candidates 2: its key is" in (driver.stopping.fault or "")
     assert campaign.outcomes() == [(0, "ok"), (1, None)]
     assert campaign.attempts() == ["ok", "interrupted"]
     assert campaign.ledger.campaign("c").state == "stopped"
