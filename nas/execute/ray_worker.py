@@ -12,6 +12,7 @@ from ray import tune
 
 from nas.execute.trial_process import Event, TrialPayload, TrialProcess
 from nas.processes.child import Item, Started, die_with_parent
+from nas.processes.fork_server import FORK_SERVER
 from nas.processes.signals import leave_stops_to_driver
 from nas.schema import Epoch
 
@@ -34,6 +35,10 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
         leave_stops_to_driver()
         die_with_parent(os.getppid())  # the raylet, which dies with the driver
         self._take(config["order"])
+        # Ray kills its actors; its own folder is removed all the same.
+        FORK_SERVER.root = self._order.late.parent if self._order.late else None
+        if self._order.trial.device == "cpu":
+            FORK_SERVER.start()
         self._process = TrialProcess()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -24,17 +24,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import reduction, resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
 from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
 from nas.import_path import cwd_left_out
 from nas.processes.exits import crash_log
+from nas.processes.fork_server import FORK_SERVER, leave_fork_server
 from nas.processes.signals import leave_stops_to_driver, stops_held
 from nas.schema import one_line
 
 TAIL_BYTES = 64 * 2**10
 _PR_SET_PDEATHSIG = 1
+_LOST = 255
+"""What multiprocessing takes for the exit code of a fork whose server has died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,9 @@ Message = Started | Item | Returned | Raised
 class Child:
     """The parent's handle. Not thread-safe.
 
-    On Linux the child dies with the *thread* that made it (prctl(2)), so that thread must live as
-    long as the child is needed.
+    The child is forked from a process that has imported torch; if it gets devices it is spawned,
+    for CUDA does not survive a fork. On Linux a spawned child dies with the *thread* that made it
+    (prctl(2)), so that thread must live as long as the child is needed.
     """
 
     GONE_SECONDS = 10.0
@@ -85,7 +91,8 @@ class Child:
 
     def __init__(self, visible_devices: str | None = None) -> None:
         """`visible_devices`: the child's CUDA_VISIBLE_DEVICES; None to inherit this process's."""
-        context = multiprocessing.get_context("spawn")
+        self._forked = not visible_devices and FORK_SERVER.wait()
+        context = ForkServerContext() if self._forked else SpawnContext()
         self.connection, theirs = context.Pipe()
         # The child's output goes to a file: prints would break the live display, and the last
         # output of a dying process (faulthandler's stack) belongs in the ledger. The file has no
@@ -93,9 +100,9 @@ class Child:
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - as long as the process
         fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_RDWR | os.O_APPEND)
         # Not a daemon: daemons may not have children, and a template's imports may start some.
-        self._process = context.Process(
+        self._process: BaseProcess = context.Process(
             target=_serve,
-            args=(theirs, os.getpid(), _Inherited(self._log.fileno()), visible_devices),
+            args=(theirs, _Settings.of(visible_devices), _Inherited(self._log.fileno())),
             name="nas-worker",
         )
         with stops_held(), cwd_left_out():
@@ -139,8 +146,10 @@ class Child:
 
     @property
     def exitcode(self) -> int | None:
-        """None while it lives; −n if signal n ended it."""
-        return self._process.exitcode
+        """None while it lives, or if its end cannot be known; −n if signal n ended it."""
+        code = self._process.exitcode
+        lost = self._forked and code == _LOST and not FORK_SERVER.running
+        return None if lost else code
 
     def tail(self) -> str:
         """The end of its output during this call, or the stack of its crash."""
@@ -217,15 +226,35 @@ def die_with_parent(parent: int) -> None:
     threading.Thread(target=watch, name="nas-parent-watch", daemon=True).start()
 
 
-def _serve(
-    connection: "Connection[Any, Any]", parent: int, log: "_Inherited", visible_devices: str | None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What a spawned process inherits; the fork server's are those of its own start."""
+
+    pid: int
+    niceness: int
+    environment: dict[str, str]
+
+    @classmethod
+    def of(cls, visible_devices: str | None) -> "_Settings":
+        """This process's, with CUDA_VISIBLE_DEVICES."""
+        environment = {"OMP_NUM_THREADS": "1", **os.environ}
+        if visible_devices is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = visible_devices
+        return cls(os.getpid(), os.nice(0), environment)
+
+    def take(self) -> None:
+        """Applies them to this process."""
+        die_with_parent(os.getppid() if leave_fork_server() else self.pid)
+        os.environ.clear()
+        os.environ.update(self.environment)
+        tempfile.tempdir = None  # TMPDIR may name another folder than at the server's start
+        os.nice(max(0, self.niceness - os.nice(0)))
+
+
+def _serve(connection: "Connection[Any, Any]", settings: _Settings, log: "_Inherited") -> None:
     """The child's main function."""
     leave_stops_to_driver()
-    die_with_parent(parent)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
-    if visible_devices is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible_devices  # before CUDA starts
+    settings.take()
     os.dup2(log.number, 1)
     os.dup2(log.number, 2)
     os.close(log.number)

@@ -11,7 +11,7 @@ from io import BufferedWriter
 from pathlib import Path
 
 PREFIX = "nas-"
-KINDS = ("ray", "sandbox")
+KINDS = ("ray", "sandbox", "imports")
 LOCK = "lock"
 """Lock file, locked as long as the process that made the folder lives."""
 UNLOCKED = "unlocked"
@@ -26,9 +26,10 @@ limit for their paths is 107."""
 class Scratch:
     """A new folder of one of KINDS. `remove`, or the end of this object or process, removes it."""
 
-    def __init__(self, kind: str, *, short: bool = False) -> None:
-        """`short`: use a path that is short enough for sockets."""
-        folder = short_root() if short else None
+    def __init__(self, kind: str, *, short: bool = False, inside: Path | None = None) -> None:
+        """`short`: use a path that is short enough for sockets. `inside`: the folder to make it in;
+        None for the system's temporary one."""
+        folder = inside or (short_root() if short else None)
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{kind}-", dir=folder))
         lock = (self.path / UNLOCKED).open("wb")
         self._end = weakref.finalize(self, _remove, self.path, lock)

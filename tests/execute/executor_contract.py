@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from scripted_driver import CHECK, ScriptedDriver, offspring
+from scripted_driver import CHECK, ScriptedDriver, offspring, workers
 
 from nas.execute import Executor
 from nas.execute.placing import PATIENCE, Placing, sixteenths
@@ -311,7 +311,7 @@ class ProcessContract(ExecutorContract):
         class Watching(ScriptedDriver):
             def started(self, attempt: int) -> None:
                 if attempt == 3:
-                    alive.append(len(offspring("spawn_main")))
+                    alive.append(len(workers()))
                 super().started(attempt)
 
         driver = Watching(["meet a b", "meet b a", "ok"], tmp_path, device="cuda")

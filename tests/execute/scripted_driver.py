@@ -116,13 +116,32 @@ class ScriptedDriver:
         return [self.outcomes[attempt].status for attempt in sorted(self.outcomes)]
 
 
-def offspring(named: str = "") -> set[int]:
-    """Processes below this one whose command line has a word; all but the bookkeeper that
-    multiprocessing keeps till the end."""
+def offspring(root: int | None = None) -> set[int]:
+    """The processes below one, this one by default; all but those that multiprocessing keeps till
+    its end."""
     found = set()
-    for process in psutil.Process().children(recursive=True):
+    for process in psutil.Process(root).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            line = " ".join(process.cmdline())
-            if named in line and "resource_tracker" not in line:
+            if "resource_tracker" not in _line(process) and not _is_fork_server(process):
                 found.add(process.pid)
     return found
+
+
+def workers(root: int | None = None, *, named: str = "spawn_main") -> set[int]:
+    """Those that run trials or calls, or have a word in their command line."""
+    found = set()
+    for pid in offspring(root):
+        with suppress(psutil.NoSuchProcess):
+            line = _line(psutil.Process(pid))
+            if any(word in line for word in ("spawn_main", "forkserver", named)):
+                found.add(pid)
+    return found
+
+
+def _is_fork_server(process: psutil.Process) -> bool:
+    parent = process.parent()
+    return "forkserver" in _line(process) and not (parent and "forkserver" in _line(parent))
+
+
+def _line(process: psutil.Process) -> str:
+    return " ".join(process.cmdline())

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from scripted_driver import workers
 
 from nas.processes.signals import STOPS
 
 HERE = Path(__file__).parent
-WORKERS = ("spawn_main", "TuneWorker")
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def test_workers_die_with_a_driver_that_is_killed(
         assert driver.stdout is not None
         assert driver.stdout.readline() == b"1\n"  # its first epoch: it hangs from now on
         family = psutil.Process(driver.pid).children(recursive=True)
-        workers = [p for p in family if any(name in " ".join(p.cmdline()) for name in WORKERS)]
-        assert workers
+        running = [psutil.Process(pid) for pid in workers(driver.pid, named="TuneWorker")]
+        assert running
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-        _, alive = psutil.wait_procs(workers, timeout=60)
+        _, alive = psutil.wait_procs(running, timeout=60)
         assert alive == []
     finally:
         driver.kill()
@@ -72,11 +72,7 @@ def test_stop_signals_do_not_reach_workers(tmp_path: Path) -> None:
     try:
         assert driver.stdout is not None
         driver.stdout.readline()
-        (worker,) = [
-            p
-            for p in psutil.Process(driver.pid).children()
-            if "spawn_main" in " ".join(p.cmdline())
-        ]
+        (worker,) = map(psutil.Process, workers(driver.pid))
         for number in STOPS:
             worker.send_signal(number)
         for _ in range(100):

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from executor_contract import ProcessContract
 from planted import plant
-from scripted_driver import EVALUATE, ScriptedDriver, offspring
+from scripted_driver import EVALUATE, ScriptedDriver, offspring, workers
 
 from nas.execute import Executor
 from nas.execute.dispatch import AHEAD
@@ -45,9 +45,7 @@ class TestRay(ProcessContract):
     def leftovers(self) -> set[int]:
         # The session keeps idle processes; an actor's takes a moment to go.
         until = time.monotonic() + 120
-        while (
-            left := offspring("TuneWorker") | offspring("spawn_main")
-        ) and time.monotonic() < until:
+        while (left := workers(named="TuneWorker")) and time.monotonic() < until:
             time.sleep(0.1)
         return left
 

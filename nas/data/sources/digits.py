@@ -23,19 +23,18 @@ class Digits(Source):
 
     def read(self, where: Path) -> Raw:
         """1,797 images `(1, 8, 8)`, grey levels 0…16 stretched to 0…255; split 60/20/20."""
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]
+        (path,) = self.files(where)
+        rows = np.loadtxt(path, delimiter=",", dtype=np.int64)  # 64 grey levels and the label
+        images = np.rint(rows[:, :-1].reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
         return Raw(
             class_names=tuple(str(n) for n in range(10)),
-            train=Pool(images, digits.target.astype(np.int64)),
+            train=Pool(images, rows[:, -1].copy()),
             val_share=0.2,
             test_share=0.2,
             mirror=False,
         )
 
     def files(self, where: Path) -> tuple[Path, ...]:
-        package = find_spec("sklearn")  # without importing it, which takes a second
+        package = find_spec("sklearn")  # without importing it, which takes seconds
         folders = package.submodule_search_locations if package else None
         return tuple(Path(folders[0], "datasets", "data").glob("digits.csv*")) if folders else ()
