@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import RenderableType
+from rich.text import Text
 
 from nas.cli.volume import quiet
 from nas.files import write_output
@@ -40,10 +41,12 @@ def put(text: str, output: Path | None) -> None:
 
 def put_shown(output: Path | None, *parts: RenderableType) -> None:
     """Prints tables and text for a person, or writes them to a file, 200 characters wide and
-    without colours. Strings are not wrapped, so that paths stay whole."""
+    without colours. Strings are not wrapped, so that paths stay whole; a `Text` is, between words,
+    on a terminal."""
     shown = console if output is None else Terminal(file=io.StringIO(), width=200)
     for part in parts:
-        shown.print(part, soft_wrap=isinstance(part, str))
+        whole = isinstance(part, str) or (isinstance(part, Text) and not shown.is_terminal)
+        shown.print(part, soft_wrap=whole)
     if output is not None:
         assert isinstance(shown.file, io.StringIO)
         write(output, shown.file.getvalue())

@@ -1,27 +1,30 @@
 """`nas plan`: the statistical power of a campaign, before it runs."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
-from nas.cli import complete, defaults, options
-from nas.cli.console import echo
+from nas.cli import arguments, complete, defaults, options
+from nas.cli.groups import grouped
 from nas.cli.option_checks import finite
+from nas.cli.option_groups import LengthOptions
 from nas.cli.output import form_of, print_facts
 from nas.cli.working import working
-from nas.schema import ProblemError, UsageError, format_duration, parse_duration
+from nas.schema import ProblemError, Space, UsageError, format_duration
 
 if TYPE_CHECKING:
-    from nas.results.power import ProfiledTime
+    from nas.results.power import Measured, ProfiledTime
+    from nas.stats.power import Detectable
 
 
-def plan(
-    space: options.SpaceName = None,
-    trials: options.Trials = None,
-    budget: options.Budget = None,
+@dataclass(frozen=True)
+class BasisOptions:
+    """What is known of candidates before they are trained."""
+
     noise: Annotated[
         float | None,
         typer.Option(
@@ -30,7 +33,7 @@ def plan(
             callback=finite,
             help="Standard deviation between equal candidates, in percentage points.",
         ),
-    ] = None,
+    ] = None
     like: Annotated[
         str | None,
         typer.Option(
@@ -38,11 +41,26 @@ def plan(
             help="Campaign to take noise, failure rate and time from.",
             autocompletion=complete.campaigns,
         ),
-    ] = None,
-    dataset: options.Dataset = None,
-    workers: options.Workers = None,
-    gpus: options.Gpus = None,
-    data_root: options.DataRoot = Path("data"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ProfileOptions:
+    """What members are profiled for, where no campaign says how long a candidate takes."""
+
+    dataset: options.Dataset = None
+    data_root: options.DataRoot = Path("data")
+    workers: options.Workers = None
+    gpus: options.Gpus = None
+
+
+@grouped
+def plan(
+    space: options.SpaceName = None,
+    *,
+    length: LengthOptions,
+    basis: BasisOptions,
+    profile: ProfileOptions,
     form: options.Format = "table",
     as_json: options.Json = False,
     db: options.Db = "runs.db",
@@ -54,34 +72,24 @@ def plan(
 
     Example: `nas plan moe4 --trials 1146 --noise 2`
     """
-    from nas.ledger import Ledger
-    from nas.results.power import Measured, ProfiledTime, measured
     from nas.results.power import plan as look_ahead
     from nas.space import load
 
-    if (trials is None) == (budget is None):
+    chosen_form = form_of(form, as_json)
+    if (length.trials is None) == (length.budget is None):
         raise typer.BadParameter("give one of --trials and --budget")
-    space = defaults.space_for(space, gpus)
+    space = defaults.space_for(space, profile.gpus)
     chosen = load(space)
     if chosen.experts is None:
         raise UsageError(f"{chosen.name} has no families to compare", where=space)
-    wanted = None if budget is None else parse_duration(budget, "--budget")
-    before: Measured | None = None
-    guess: ProfiledTime | None = None
-    if like is not None:
-        before = measured(Ledger(db), None if like == "latest" else like)
-        if before is None:
-            raise ProblemError("no candidate of it has finished", where=like)
-    if trials is None:
-        if before is None:
-            guess = _profiled(space, dataset, workers, gpus or 0, data_root, db)
-            trials = guess.trials(wanted or 0.0)
-        else:
-            trials = max(1, int((wanted or 0.0) / before.seconds))
+    seconds = arguments.budget_of(length.budget)
+    before = _measured(basis.like, db)
+    guess = None if seconds is None or before else _profiled(space, profile, db)
+    trials = length.trials or _trials(seconds or 0.0, before, guess)
     rate = before.success_rate * before.learned_rate if before else 1.0
     with working("simulating the draws"):
         found = look_ahead(chosen, trials, success_rate=rate)
-    points = noise
+    points = basis.noise
     if points is None and before is not None and not isnan(before.noise):
         points = 100 * before.noise
     facts = {
@@ -97,53 +105,95 @@ def plan(
         "family_points": _known(found.family, points),
         "pair_points": _known(found.pair, points),
     }
-    if (chosen_form := form_of(form, as_json)) != "table":
-        print_facts(chosen_form, facts, shown=[])
-        return
-    if guess is not None:
-        echo(
-            f"By its members' profiles, a candidate of {chosen.name} trains for about"
-            f" {format_duration(guess.candidate)}, {guess.parallel} at once."
-        )
-    axis = chosen.experts
-    short = f" (the space ends at {found.results:,})" if found.results < int(trials * rate) else ""
-    each = found.results * axis.k / len(axis.families)
-    echo(
-        f"{trials:,} stratified trials of {chosen.name}, {axis.k} of {len(axis.families)} families,"
-        f" {found.results:,} with a result{short}: a family is in {each:.1f} of them, a pair in"
-        f" {found.together:.1f}."
+    lines = _lines(chosen, trials, rate, found, guess)
+    source = (
+        "as given"
+        if basis.noise is not None
+        else f"measured in {before.campaign}"
+        if before
+        else ""
     )
-    source = "as given" if noise is not None else f"measured in {before.campaign}" if before else ""
-    if points is not None:
-        echo(f"Noise between equal candidates: {points:.2f} points, {source}.")
-    echo("Found with a probability of 80 %, if at least as large as:")
-    for what, size in (
-        ("a family's effect against the average family", found.family),
-        ("a synergy of one pair, among all pairs, at a false-discovery rate of 5 %", found.pair),
-    ):
-        echo(f"  {_size(size, points):>12}  {what}")
+    lines += _sizes(found, points, source)
     if points is None:
         origin = (
             f"{before.campaign} has too few results to measure it"
             if before
             else "--like CAMPAIGN measures it"
         )
-        echo(f"sd: the standard deviation between equal candidates; {origin}, --noise gives it.")
+        lines.append(
+            f"sd: the standard deviation between equal candidates; {origin}, --noise gives it."
+        )
+    print_facts(chosen_form, facts, shown=[Text(line) for line in lines])
 
 
-def _profiled(
-    space: str, dataset: str | None, workers: int | None, gpus: int, data_root: Path, db: str
-) -> "ProfiledTime":
-    from nas.cli.arguments import default_workers
+def _lines(
+    space: Space, trials: int, rate: float, found: "Detectable", guess: "ProfiledTime | None"
+) -> list[str]:
+    """How often families and pairs come up, in words."""
+    assert space.experts is not None
+    k, families = space.experts.k, len(space.experts.families)
+    short = f" (the space ends at {found.results:,})" if found.results < int(trials * rate) else ""
+    each = found.results * k / families
+    lines = [
+        f"{trials:,} stratified trials of {space.name}, {k} of {families} families,"
+        f" {found.results:,} with a result{short}: a family is in {each:.1f} of them, a pair in"
+        f" {found.together:.1f}."
+    ]
+    if guess is not None:
+        time = format_duration(guess.candidate)
+        lines.insert(
+            0,
+            f"By its members' profiles, a candidate of {space.name} trains for about {time},"
+            f" {guess.parallel} at once.",
+        )
+    return lines
+
+
+def _sizes(found: "Detectable", points: float | None, source: str) -> list[str]:
+    """The least effects that are found, in words."""
+    lines = ["Found with a probability of 80 %, if at least as large as:"]
+    if points is not None:
+        lines.insert(0, f"Noise between equal candidates: {points:.2f} points, {source}.")
+    for what, size in (
+        ("a family's effect against the average family", found.family),
+        ("a synergy of one pair, among all pairs, at a false-discovery rate of 5 %", found.pair),
+    ):
+        lines.append(f"  {_size(size, points):>12}  {what}")
+    return lines
+
+
+def _measured(like: str | None, db: str) -> "Measured | None":
+    """What a campaign measured; None where none is named."""
+    from nas.ledger import Ledger
+    from nas.results.power import measured
+
+    if like is None:
+        return None
+    found = measured(Ledger(db), None if like == "latest" else like)
+    if found is None:
+        raise ProblemError("no candidate of it has finished", where=like)
+    return found
+
+
+def _profiled(space: str, profile: ProfileOptions, db: str) -> "ProfiledTime":
     from nas.cli.profiles import member_profiles
     from nas.data import num_images
     from nas.results.power import ProfiledTime
 
-    data = defaults.dataset_for(dataset, gpus)
-    whole, profiles = member_profiles(space, data, gpus, data_root, db)
+    gpus = profile.gpus or 0
+    data = defaults.dataset_for(profile.dataset, gpus)
+    whole, profiles = member_profiles(space, data, gpus, profile.data_root, db)
     # Workers on one GPU share it: what they gain together is not in a profile.
-    parallel = gpus or workers or default_workers(0)
-    return ProfiledTime.of(whole, profiles, num_images(data, data_root), parallel)
+    parallel = gpus or profile.workers or arguments.default_workers(0)
+    return ProfiledTime.of(whole, profiles, num_images(data, profile.data_root), parallel)
+
+
+def _trials(seconds: float, before: "Measured | None", guess: "ProfiledTime | None") -> int:
+    """How many candidates a budget pays for."""
+    if before is not None:
+        return max(1, int(seconds / before.seconds))
+    assert guess is not None
+    return guess.trials(seconds)
 
 
 def _known(size: float, points: float | None = 1.0) -> float | None:

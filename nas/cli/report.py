@@ -10,7 +10,7 @@ from nas.cli import complete, consent, options
 from nas.cli.chosen import campaign_named
 from nas.cli.console import echo, put, put_shown, write
 from nas.cli.option_checks import writable
-from nas.cli.output import form_of, print_records
+from nas.cli.output import Form, form_of, print_records
 from nas.cli.working import working
 from nas.report.cells import disk
 from nas.schema import ProblemError, UsageError
@@ -78,17 +78,34 @@ def report(
         if figures is not None:
             _write_figures(figures, ledger, campaign)
         return
-    from nas.report import format_audit, markdown, render
-    from nas.results import audit_result, question, table, tables
-
     if name is None:
-        known = [{"table": known, "question": _question(known)} for known in tables()]
-        listed = Table.grid(padding=(0, 2))
-        for row in known:
-            listed.add_row(row["table"], row["question"])
-        print_records(form, known, shown=[listed], output=output)
-        return
-    ledger = Ledger(db)
+        _list(form, output)
+    else:
+        _print_table(name, Ledger(db), campaign, screen, form, output)
+
+
+def _list(form: Form, output: Path | None) -> None:
+    from nas.results import tables
+
+    known = [{"table": known, "question": _question(known)} for known in tables()]
+    listed = Table.grid(padding=(0, 2))
+    for row in known:
+        listed.add_row(row["table"], row["question"])
+    print_records(form, known, shown=[listed], output=output)
+
+
+def _print_table(
+    name: str,
+    ledger: "Ledger",
+    campaign: str | None,
+    screen: int | None,
+    form: Form,
+    output: Path | None,
+) -> None:
+    """One table, under what the audit says of the draw."""
+    from nas.report import format_audit, markdown, render
+    from nas.results import audit_result, question, table
+
     chosen = campaign_named(ledger, campaign)
     with working(f"computing {name}"):
         answer = table(name, ledger, campaign, screen)

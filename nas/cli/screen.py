@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress, TaskID
@@ -16,8 +16,12 @@ from nas.cli.output import form_of, print_facts
 from nas.cli.volume import quiet
 from nas.cli.working import working
 from nas.report.terminal import Terminal
-from nas.schema import SCRATCH, ScreenConfig
+from nas.schema import SCRATCH, ScreenConfig, Space
 from nas.schema.size import parse_size
+
+if TYPE_CHECKING:
+    from nas.campaign.screen import ScreenRun
+    from nas.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,7 @@ def screen(
     Example: `nas screen moe4 --dataset cifar10`
     """
     from nas import data
-    from nas.campaign.bank import HOLD_OUT, fitting_bank
-    from nas.campaign.screen import screen_space
+    from nas.campaign.bank import fitting_bank
     from nas.compute import use_threads
     from nas.hardware import check_gpus
     from nas.ledger import Ledger
@@ -100,19 +103,7 @@ def screen(
     data.check_name(dataset)
     use_threads(arguments.default_workers(0))
     chosen = recipe.adjusted(space)
-    largest = None if limits.max_params is None else parse_size(limits.max_params, "--max-params")
-    config = arguments.config_of(
-        ScreenConfig,
-        dataset=data.canonical(dataset),
-        split_seed=experts.split_seed,
-        hold_out=HOLD_OUT if experts.hold_out is None else experts.hold_out,
-        replicate=experts.seed or 0,
-        experts="bank" if experts.tuned else SCRATCH,
-        top=limits.top,
-        limit=limits.limit,
-        max_params=largest,
-        max_latency=None if limits.max_latency is None else limits.max_latency / 1000,
-    )
+    config = _configured(data.canonical(dataset), experts, limits)
     check_gpus(gpus or 0)
     ledger = Ledger(db, read_only=False, create=False)
     found = fitting_bank(
@@ -124,7 +115,44 @@ def screen(
     if found is not None:
         bank, chosen, config = found
         note(f"experts of the bank {bank}, {chosen.recipe.epochs} epochs each")
-    shown = console if chosen_form == "table" else Terminal(stderr=True)
+    made = _scored(ledger, chosen, config, gpus, aside=chosen_form != "table")
+    if made.missing:
+        note(f"Not in the bank, so left out: {', '.join(made.missing)}.")
+    if chosen_form == "json":
+        print_facts(chosen_form, asdict(made), shown=[])
+        return
+    if chosen_form != "table":
+        best = table("screen", ledger, screen=made.ident)
+        put(str(render(best, chosen_form, title=question("screen"))), None)
+        return
+    _print(ledger, made)
+
+
+def _configured(dataset: str, experts: ExpertsOf, limits: LimitOptions) -> ScreenConfig:
+    from nas.campaign.bank import HOLD_OUT
+
+    largest = None if limits.max_params is None else parse_size(limits.max_params, "--max-params")
+    return arguments.config_of(
+        ScreenConfig,
+        dataset=dataset,
+        split_seed=experts.split_seed,
+        hold_out=HOLD_OUT if experts.hold_out is None else experts.hold_out,
+        replicate=experts.seed or 0,
+        experts="bank" if experts.tuned else SCRATCH,
+        top=limits.top,
+        limit=limits.limit,
+        max_params=largest,
+        max_latency=None if limits.max_latency is None else limits.max_latency / 1000,
+    )
+
+
+def _scored(
+    ledger: "Ledger", space: Space, config: ScreenConfig, gpus: int | None, *, aside: bool
+) -> "ScreenRun":
+    """Scores the mixtures and shows how far that is; `aside`: on the other stream."""
+    from nas.campaign.screen import screen_space
+
+    shown = Terminal(stderr=True) if aside else console
     # Without a task or a terminal it would print an empty line.
     progress = Progress(console=shown, transient=True, disable=quiet() or not shown.is_interactive)
     tasks: dict[str, TaskID] = {}
@@ -135,27 +163,19 @@ def screen(
             progress.start()
         progress.update(tasks[what], completed=done)
 
+    device = "cuda" if gpus else "cpu"
     try:
         with working("scoring mixtures") if progress.disable else nullcontext():
-            made = screen_space(
-                ledger,
-                chosen,
-                config,
-                device="cuda" if gpus else "cpu",
-                watch=watch,
-                say=note,
-            )
+            return screen_space(ledger, space, config, device=device, watch=watch, say=note)
     finally:
         progress.stop()
-    if made.missing:
-        note(f"Not in the bank, so left out: {', '.join(made.missing)}.")
-    if chosen_form == "json":
-        print_facts(chosen_form, asdict(made), shown=[])
-        return
-    if chosen_form != "table":
-        best = table("screen", ledger, screen=made.ident)
-        put(str(render(best, chosen_form, title=question("screen"))), None)
-        return
+
+
+def _print(ledger: "Ledger", made: "ScreenRun") -> None:
+    """The best mixtures, and the families in them."""
+    from nas.report import render
+    from nas.results import question, table
+
     consent.tell_of_analyses()
     for name in ("screen", "screen_families"):
         answer = table(name, ledger, screen=made.ident)
@@ -163,8 +183,7 @@ def screen(
             render(answer, "table", title=question(name), note=answer.attrs["note"], limit=20)
         )
         console.print()
-    summary = f"{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s."
-    console.print(summary)
+    console.print(f"{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s.")
 
 
 def register(app: typer.Typer) -> None:

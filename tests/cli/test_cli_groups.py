@@ -1,12 +1,15 @@
 """Options in groups."""
 
+import ast
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from nas.cli import groups
 from nas.cli.groups import grouped
 
 Name = Annotated[str, typer.Option("--name", "-n", help="Its name.")]
@@ -80,3 +83,18 @@ def test_a_field_that_is_no_option_is_a_mistake() -> None:
     command.__annotations__["wrong"] = Wrong
     with pytest.raises(TypeError, match=r"Wrong\.bare is not an option with a default"):
         grouped(command)
+
+
+def test_modules_and_functions_are_what_a_reader_can_hold() -> None:
+    too_much = []
+    for path in Path(groups.__file__).parent.glob("*.py"):
+        text = path.read_text()
+        if text.count("\n") > 250:
+            too_much.append(path.name)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                parameters = len(node.args.args) + len(node.args.kwonlyargs)
+                if lines > 70 or parameters > 11:
+                    too_much.append(f"{path.name}: {node.name}")
+    assert too_much == []
