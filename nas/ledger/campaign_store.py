@@ -1,4 +1,4 @@
-"""A running campaign's writes: draws and leases; `attempts` has attempts and results.
+"""A running campaign's writes: leases here, new candidates in `draws`, results in `attempts`.
 
 Several drivers may work on one campaign. A candidate belongs to the driver that holds its lease.
 Every attempt's id is a fencing token: a result is accepted only while its attempt is open and has
@@ -7,204 +7,20 @@ the same owner. So nothing is recorded twice, and a driver presumed dead cannot 
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 
-from sqlalchemy import and_, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select, update
 
 from nas.ledger import models as m
-from nas.ledger.attempts import Attempts, close_orphaned
-from nas.ledger.leases import (
-    LeasedCandidate,
-    NewCandidate,
-    assignment_of,
-    candidate_of,
-    cost_of,
-    end,
-    lease_of,
-    setbacks,
-)
-from nas.ledger.ledger import Ledger
-from nas.ledger.owner import LEASE_SECONDS, Owner, beyond
-from nas.schema import ExpertChoice, Record, Role, Status
+from nas.ledger.attempts import close_orphaned
+from nas.ledger.draws import Draws
+from nas.ledger.leases import LeasedCandidate, lease_of, setbacks
+from nas.ledger.owner import Owner, beyond
+from nas.schema import Role, Status
 
 
-class CampaignStore(Attempts):
+class CampaignStore(Draws):
     """One driver's write side of one campaign."""
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        campaign_id: int,
-        owner: Owner,
-        *,
-        lease_seconds: float = LEASE_SECONDS,
-    ) -> None:
-        super().__init__(ledger, campaign_id, owner, lease_seconds=lease_seconds)
-        self._records: dict[int, Record] = {}
-        """By number, in order of drawing."""
-
-    # Drawing
-
-    def draw(
-        self,
-        propose: Callable[[Sequence[Record]], NewCandidate | None],
-        *,
-        limit: int | None = None,
-    ) -> LeasedCandidate | None:
-        """Adds the next candidate of the search and leases it.
-
-        `propose` gets every record drawn so far, other drivers' included. The ledger is not locked
-        while it runs; it is called again if another driver has drawn meanwhile. Returns None at
-        the limit, or when `propose` has nothing left.
-        """
-        while True:
-            records = self.records()
-            if limit is not None and len(records) >= limit:
-                return None
-            drawn = propose(records)
-            if drawn is None:
-                return None
-            with self.ledger.session() as session:
-                if len(self._refresh(session)) == len(records):
-                    return self._insert(session, Role.SEARCH, drawn)
-
-    def add(self, role: Role, drawn: NewCandidate) -> LeasedCandidate | None:
-        """Adds a control and leases it; None if the campaign already has that candidate."""
-        with self.ledger.session() as session:
-            return self._add(session, role, drawn)
-
-    def plan(self, role: Role, drawn: Iterable[NewCandidate]) -> int:
-        """Adds candidates for any driver to run later; returns how many were new."""
-        with self.ledger.session() as session:
-            new = [claim for d in drawn if (claim := self._add(session, role, d))]
-            for claim in new:
-                row = session.get_one(m.Candidate, claim.id)
-                row.owner = row.lease_until = None
-            return len(new)
-
-    def _add(self, session: Session, role: Role, drawn: NewCandidate) -> LeasedCandidate | None:
-        mine = self._mine()
-        if session.scalar(
-            select(m.Candidate.id).where(mine, m.Candidate.key == drawn.candidate.key)
-        ):
-            return None
-        return self._insert(session, role, drawn)
-
-    def _next_number(self, session: Session, role: Role) -> int:
-        """One above the highest number in use; gaps stay, left by candidates of changed role."""
-        last = select(func.max(m.Candidate.number)).where(self._mine(), m.Candidate.role == role)
-        number = session.scalar(last)
-        return 0 if number is None else number + 1
-
-    def _insert(
-        self, session: Session, role: Role, drawn: NewCandidate, number: int | None = None
-    ) -> LeasedCandidate:
-        now = time.time()
-        if number is None:
-            number = self._next_number(session, role)
-        cost = drawn.cost
-        row = m.Candidate(
-            campaign_id=self.campaign_id,
-            role=role,
-            number=number,
-            phase=drawn.phase,
-            key=drawn.candidate.key,
-            families="+".join(drawn.candidate.families),
-            spec=drawn.candidate.model_dump(mode="json"),
-            code=drawn.code,
-            params=cost.params if cost else None,
-            macs=cost.macs if cost else None,
-            memory_bytes=cost.memory_bytes if cost else None,
-            drawn_at=now,
-            owner=self.owner,
-            lease_until=now + self.lease_seconds,
-        )
-        session.add(row)
-        session.flush()
-        return lease_of(row)
-
-    def supersede(
-        self, claim: LeasedCandidate, drawn: NewCandidate | None
-    ) -> LeasedCandidate | None:
-        """Closes a candidate without a result and leases its replacement, if one is given.
-
-        The replacement is the same point rendered from the current template; it gets the same role
-        and number. The closed candidate keeps its attempts but leaves the sequence of draws. If
-        the campaign already has the replacement, superseded earlier, that one is reopened.
-        Returns None if `drawn` is None.
-        """
-        now = time.time()
-        with self.ledger.session() as session:
-            row = session.get_one(m.Candidate, claim.id)
-            role, number, phase = Role(row.role), row.number, row.phase
-            row.number = self._next_number(session, Role.SUPERSEDED)
-            row.role = Role.SUPERSEDED
-            end(row, Status.SUPERSEDED, None, now)
-            data = {"role": role, "number": number, "key": row.key}
-            session.add(m.Event(campaign_id=self.campaign_id, at=now, kind="superseded", data=data))
-            session.flush()
-            if drawn is None:
-                return None
-            earlier = session.scalar(
-                select(m.Candidate).where(self._mine(), m.Candidate.key == drawn.candidate.key)
-            )
-            if earlier is None:
-                return self._insert(session, role, replace(drawn, phase=phase), number)
-            attempts = self._attempts(session, earlier.id)
-            earlier.role, earlier.number = role, number
-            earlier.outcome = earlier.finished_at = None
-            earlier.owner, earlier.lease_until = self.owner, now + self.lease_seconds
-            return lease_of(earlier, attempts)
-
-    def records(self) -> list[Record]:
-        """Every candidate drawn by the search so far, in order."""
-        with self.ledger.session() as session:
-            return list(self._refresh(session).values())
-
-    def _refresh(self, session: Session) -> dict[int, Record]:
-        """Reads new draws, and results of candidates that were open at the last call."""
-        row = m.Candidate
-        known = self._records
-        # By number, not by time: clocks differ, and may be set back.
-        ended = and_(
-            row.number.in_([number for number, record in known.items() if record.status is None]),
-            row.outcome.is_not(None),
-        )
-        query = select(row.number, row.spec, row.phase, row.outcome, row.val_acc).where(
-            self._mine(),
-            row.role == Role.SEARCH,
-            or_(row.number > max(known, default=-1), ended),
-        )
-        for number, spec, phase, outcome, value in session.execute(query.order_by(row.number)):
-            old = known.get(number)
-            assignment = old.assignment if old else assignment_of(spec)
-            status = Status(outcome) if outcome else None
-            known[number] = Record(number, assignment, old.phase if old else phase, status, value)
-        return known
-
-    def controls(self) -> set[ExpertChoice]:
-        """Members that have a control in this campaign, finished or not."""
-        with self.ledger.session() as session:
-            specs = session.scalars(
-                select(m.Candidate.spec).where(self._mine(), m.Candidate.role == Role.CONTROL)
-            )
-            return {assignment_of(spec).picks[0] for spec in specs}
-
-    def leaders(self, top: int) -> list[NewCandidate]:
-        """The search's best finished candidates by validation accuracy, best first."""
-        query = (
-            select(m.Candidate)
-            .where(self._mine(), m.Candidate.role == Role.SEARCH, m.Candidate.outcome == Status.OK)
-            .order_by(m.Candidate.val_acc.desc(), m.Candidate.number)
-            .limit(top)
-        )
-        with self.ledger.session() as session:
-            return [
-                NewCandidate(candidate_of(row), row.code, cost_of(row))
-                for row in session.scalars(query)
-            ]
 
     def reopen(self, keys: Iterable[str]) -> int:
         """Reopens successful candidates whose files are lost; returns how many. Their attempts
@@ -221,8 +37,6 @@ class CampaignStore(Attempts):
                 )
                 session.add(event)
             return len(rows)
-
-    # Leases
 
     def heartbeat(self, worked_seconds: float) -> float:
         """Extends this driver's leases and adds `worked_seconds` to the campaign's working time.
