@@ -6,24 +6,24 @@ shares in [0, 1]; a candidate counts for each of its families.
 family                as the space names it
 draws                 candidates drawn with it
 ok                    of those, trained to their end
-reason                why that is the advice
+reason                the reason for the advice
 success_rate          (ok + pruned) / (ok + pruned + failed)
 collapse_rate         collapsed runs / runs that can be compared. A run has collapsed if it is no
                       better on validation than always answering the commonest class (one-sided
                       binomial test at 1 %), while at least half of the campaign's runs are
 mean_val_acc          of the ok candidates with it that learned; its partners contribute to it
-effect                change in validation accuracy when it takes the place of an average family,
-                      with partners, members and settings held equal: least squares on all
+effect                change in validation accuracy when it replaces an average family, with
+                      partners, members and settings held equal: least squares on all
                       candidates that learned; missing if more than a quarter of its runs collapsed
 effect_low            heteroscedasticity-robust (HC2) 95 % interval of the effect, corrected for
                       interactions of pairs: it contains the true effect 95 times in 100
 effect_high
-advice                drop where the whole interval lies below −1 point, keep where it lies above,
-                      else needs N more draws, or cannot tell: `nas.stats.advice`; drop as well
-                      if it surely fails or collapses more than the rest, and more often than not
+advice                drop if the whole interval is below −1 point, keep if it is above, else needs
+                      N more draws, or cannot tell: `nas.stats.advice`; also drop if it fails or
+                      collapses significantly more often than the rest, in over half of its runs
 alone_val_acc         of its members trained alone at equal epochs, mean over their controls
-lift_over_own         mean over its ok candidates that learned of test_acc less that of the
-                      family's own member alone: what being mixed with others gives it
+lift_over_own         mean over its ok candidates that learned of test_acc minus that of the
+                      family's own member alone: what mixing adds to it
 pruned                stopped early by the scheduler: neither a success nor a failure
 usage                 mean gate weight on validation; 1/k is an even share
 best_val_acc          of the ok candidates with it that learned

@@ -199,7 +199,7 @@ def _audited(session: Session, campaign: int) -> tuple[str | None, tuple[str, ..
         .order_by(m.Event.id)
     ).all()
     biased = [
-        f"certain at draw {data['flagged_at']}: {data['why']}"
+        f"detected at draw {data['flagged_at']}: {data['why']}"
         for kind, data in rows
         if kind == "coverage"
     ]

@@ -5,14 +5,14 @@ from math import ceil, floor, isnan
 from typing import Literal
 
 MARGIN = 0.01
-"""Accuracy, as a share, that is too little to care about."""
+"""A difference in accuracy, as a share, that is negligible."""
 FAILS = 0.5
-"""A family that surely succeeds less often than this is not worth its device time."""
+"""A family whose success rate is significantly below this is dropped."""
 MOST = 10_000
-"""More draws than this are not counted: no campaign pays for them."""
+"""Larger numbers of draws are not estimated: no campaign makes them."""
 
 AVERAGE = "the average family"
-"""What effects and advice are measured against."""
+"""The reference of effects and advice."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Advice:
     verdict: Literal["keep", "drop", "draw more", "cannot tell"]
     reason: str
     draws: int | None = None
-    """How many more draws would decide it; None where that cannot be said."""
+    """How many more draws would decide it; None if unknown."""
 
     def __str__(self) -> str:
         if self.verdict != "draw more":
@@ -31,7 +31,7 @@ class Advice:
 
 
 def _how_many(draws: int | None) -> str:
-    """A guess by the square root deserves two digits, and none beyond MOST."""
+    """Two digits, since this is a rough extrapolation; only a bound above MOST."""
     if draws is None:
         return ""
     if draws > MOST:
@@ -57,14 +57,14 @@ def advise(
     never_estimable: bool = False,
     margin: float = MARGIN,
 ) -> Advice:
-    """The rule, on the 95 % interval of a family's effect, as `FamilyEffects` gives it.
+    """The advice on a family, from the 95 % interval of its effect (see `FamilyEffects`).
 
-    Drop a family that surely fails more than the rest (`fails` says so) and in more than half of
-    its candidates, or that surely collapses more than the rest and in more than half of its runs
-    (`collapses` says so; `learned_high` is the upper end of the share that learned); else drop
-    where the whole interval lies below −`margin`, keep where all of it lies above, and otherwise
-    draw more: until an interval that shrinks with the square root of the results, around the effect
-    as it stands, would lie on one side.
+    Drop a family that fails significantly more often than the rest (`fails` is the reason) and in
+    more than half of its candidates, or that collapses significantly more often than the rest
+    (`collapses`) and in more than half of its runs (`learned_high` is the upper end of the share
+    that learned). Otherwise drop if the whole interval is below −`margin`, keep if it is above, and
+    else draw more: until an interval around the present effect, which shrinks with the square root
+    of the number of results, would be on one side.
     """
     if fails and success_high < FAILS:
         return Advice("drop", fails)
@@ -80,7 +80,7 @@ def advise(
     if high < -margin:
         return Advice("drop", f"at least {_at_least(-high)} points worse than {AVERAGE}")
     half = (high - low) / 2
-    apart = max(abs(effect + margin), margin / 10)  # a tie would never be decided
+    apart = max(abs(effect + margin), margin / 10)  # an exact tie would need infinitely many
     more = results * ((half / apart) ** 2 - 1) / (success_rate or 1.0)
     return Advice(
         "draw more",
@@ -90,7 +90,7 @@ def advise(
 
 
 def _at_least(share: float) -> str:
-    """In points, never more than it is."""
+    """In percentage points, rounded down."""
     return f"{floor(1000 * share + 1e-9) / 10:.1f}"
 
 

@@ -8,27 +8,26 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
 FEWEST = 3
-"""Results below which there is no interval."""
+"""The smallest number of results for an interval."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of A less that of B. NaN where it cannot be estimated."""
+    """The mean of A minus that of B; NaN if it cannot be estimated."""
 
     mean: float
     low: float
     high: float
-    """Its 95 % interval; NaN below FEWEST results, or pairs."""
+    """95 % interval; NaN for fewer than FEWEST results or pairs."""
     n_a: int
     n_b: int
-    """How many results, of pairs how many pairs."""
+    """Numbers of results, or both the number of pairs."""
 
 
 def paired_difference(a: Floats, b: Floats) -> Difference:
-    """Of results that belong together one by one, `(n,)` each: a t interval on a − b.
+    """For paired results, `(n,)` each: a t interval on a − b.
 
-    What both of a pair share, the luck in their data split and how hard their candidate is to
-    train, drops out.
+    What a pair shares cancels: chance in the data split, and the difficulty of the candidate.
     """
     difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
     n = len(difference)
@@ -40,8 +39,8 @@ def paired_difference(a: Floats, b: Floats) -> Difference:
 
 
 def unpaired_difference(a: Floats, b: Floats) -> Difference:
-    """Of results that do not belong together, `(n_a,)` and `(n_b,)`: Welch's interval, for unequal
-    variances, with Satterthwaite's degrees of freedom."""
+    """For independent results, `(n_a,)` and `(n_b,)`: Welch's interval for unequal variances (Welch
+    1947), with Satterthwaite's degrees of freedom."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     mean = float(a.mean() - b.mean()) if len(a) and len(b) else float("nan")
     if min(len(a), len(b)) < FEWEST:
@@ -56,7 +55,7 @@ def unpaired_difference(a: Floats, b: Floats) -> Difference:
 
 
 def _quantile(freedom: float) -> float:
-    """Student's t, two-sided."""
+    """The two-sided quantile of Student's t."""
     from scipy.special import stdtrit  # scipy.stats takes longer to load
 
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))

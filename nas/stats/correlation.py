@@ -1,10 +1,10 @@
 """Rank correlations (Kendall 1945, Spearman 1904) with percentile bootstrap intervals (Efron 1979),
 all resamples at once.
 
-With S the signs of all differences of x, T those of y, and c how often a resample holds each
-observation: Kendall's τ-b is cᵀ(S∘T)c / √(cᵀ(S∘S)c · cᵀ(T∘T)c); ranks, ties averaged and their mean
-taken off, are Sc/2, so Spearman's ρ is Σ c(Sc)(Tc) / √(Σ c(Sc)² · Σ c(Tc)²). An observation of
-weight w counts w times as often.
+Let S be the signs of all differences of x, T those of y, and c the number of times that a resample
+contains each observation. Kendall's τ-b is cᵀ(S∘T)c / √(cᵀ(S∘S)c · cᵀ(T∘T)c). Ranks, with ties
+averaged and their mean subtracted, are Sc/2, so Spearman's ρ is Σ c(Sc)(Tc) / √(Σ c(Sc)² · Σ
+c(Tc)²). An observation with weight w counts w times.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 RESAMPLES = 1000
 _WORK = 2_000_000_000
-"""Resamples times pairs: above it fewer are drawn, but not below a hundred."""
+"""Limit of resamples times pairs: fewer resamples are drawn for more pairs, but at least 100."""
 FEWEST = 5
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """One coefficient in [−1, 1] with its interval; all NaN below FEWEST observations, and where a
-    side does not vary."""
+    """One coefficient in [−1, 1] with its interval; all NaN for fewer than FEWEST observations, or
+    if x or y is constant."""
 
     estimate: float
     low: float
     high: float
-    """95 % percentile interval of the resamples in which both sides vary."""
+    """95 % percentile interval over the resamples in which neither side is constant."""
 
 
 def rank_correlations(
@@ -39,8 +39,9 @@ def rank_correlations(
 ) -> tuple[Correlation, Correlation]:
     """Kendall's τ-b and Spearman's ρ of `x` and `y`, `(n,)` each.
 
-    `weights` `(n,)`: how many observations each represents, 1 by default; `strata` `(n,)`: labels
-    within which observations are resampled, by default one for all; `seed`: of the resamples.
+    `weights` `(n,)`: the number of observations that each represents, by default 1. `strata`
+    `(n,)`: labels within which observations are resampled, by default one for all. `seed`: of the
+    resamples.
     """
     a, b = (np.asarray(values, dtype=float) for values in (x, y))
     n = len(a)
@@ -52,7 +53,7 @@ def rank_correlations(
     signs = np.sign(a[:, None] - a), np.sign(b[:, None] - b)
     rng = np.random.default_rng(seed)
     resamples = max(100, min(RESAMPLES, _WORK // n**2))
-    drawn = np.ones((1 + resamples, n))  # the first: as they are
+    drawn = np.ones((1 + resamples, n))  # the first is the sample itself
     for label in np.unique(labels):
         mine = labels == label
         size = int(mine.sum())
@@ -81,6 +82,6 @@ def _correlations(signs: tuple[Floats, Floats], counts: Floats) -> tuple[Floats,
 
 
 def _interval(values: Floats) -> Correlation:
-    """From the estimate and those of the resamples."""
+    """From the estimate, the first value, and those of the resamples."""
     low, high = np.nanquantile(values[1:], (0.025, 0.975))
     return Correlation(float(values[0]), float(low), float(high))

@@ -1,4 +1,4 @@
-"""Which draws of a campaign were meant to be fair, from what its ledger noted."""
+"""Which draws of a campaign were meant to be fair, from the events in its ledger."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,9 +10,9 @@ Events = Sequence[Mapping[str, Any]]
 
 
 def audit_of(space: Space, phases: Events) -> Audit:
-    """An audit over what the campaign's first phase could draw.
+    """An audit over the points that the campaign's first phase could draw.
 
-    `space` is the campaign's whole; `phases` its events of that kind (see
+    `space` is the campaign's, without exclusions; `phases` its events of that kind (see
     `CampaignEvents.begin_phase`).
     """
     if not phases:
@@ -23,9 +23,9 @@ def audit_of(space: Space, phases: Events) -> Audit:
 
 
 def draws(records: Iterable[Record], bias: str, phases: Events, benched: Events) -> Iterator[Draw]:
-    """Each record as a draw, with the reason from which on the draws need not be fair.
+    """Each record as a draw, with the reason why it is not meant to be fair, if there is one.
 
-    `bias`: why the sampler's draws need not be, in words; empty where they are.
+    `bias`: why the sampler's draws are not, in words; empty for a fair sampler.
     """
     first, why = min(_reasons(bias, phases, benched), default=(None, ""))
     for record in records:

@@ -1,4 +1,4 @@
-"""How long a space leaves a draw free."""
+"""Detects when a space is nearly exhausted, so that the remaining points determine the draws."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from math import comb, prod
 from nas.schema import Assignment, Space
 
 LEFT = 0.1
-"""The share of family sets that may be used up before what is left decides what is drawn."""
+"""The space counts as exhausted once this share of family sets has no points left."""
 
 
 class ExhaustionTracker:
-    """Counts the points that are left of each set of families."""
+    """Counts the remaining points of each set of families."""
 
     def __init__(self, space: Space) -> None:
         axis = space.experts
@@ -22,13 +22,13 @@ class ExhaustionTracker:
         self._sets = comb(len(self._sizes), axis.k) if axis else 1
 
     def free(self, draws: Sequence[Assignment]) -> Sequence[Assignment]:
-        """The first of these draws, up to the one after which too many sets are used up."""
+        """The draws before the space is exhausted, up to the one that exhausts it."""
         if self._used_up > LEFT * self._sets:
             return []
         for place, draw in enumerate(draws):
             families = draw.families
             self._drawn[families] += 1
-            if self._drawn[families] < self._settings:  # as many as one member each would have
+            if self._drawn[families] < self._settings:  # the number of points with one member each
                 continue
             points = self._settings * prod(self._sizes.get(family, 1) for family in families)
             self._used_up += self._drawn[families] == points

@@ -1,9 +1,10 @@
-"""Do a family's candidates fail more often than the rest? Right to be believed at any time.
+"""Do a family's candidates fail more often than the rest? A sequential test, valid at any time.
 
-For each family, how well two rates, learned as results come, predict its candidates' failures and
-the others', compared with one rate for all, chosen afterwards and so at its best (universal
-inference: Wasserman, Ramdas and Balakrishnan 2020). Where one rate is the truth, that ratio reaches
-F/α for any of F families with a chance of at most α, whatever was drawn and in whatever order.
+For each family, a likelihood ratio: two failure rates, one for its candidates and one for the
+others, estimated from the preceding results only, against one rate for all, chosen afterwards to
+fit best (universal inference: Wasserman, Ramdas and Balakrishnan 2020). If one rate is true, the
+probability that this ratio ever reaches F/α for any of F families is at most α, whatever was drawn
+and in whatever order.
 """
 
 from collections.abc import Sequence
@@ -14,26 +15,27 @@ from nas.stats.look_schedule import look_schedule
 from nas.stats.martingale import Bools, Floats
 
 ALPHA = 0.01
-"""The chance that a warning names any family though all fail alike."""
+"""Upper bound of the probability of any warning if all families fail equally often."""
 _BLOCK = 4096
-"""Ended candidates taken at a time: bounds the memory."""
+"""Ended candidates processed at a time: bounds the memory."""
 
 
 class FailureRateTest:
-    """Counts what ended and what failed, with each family and without it."""
+    """Counts candidates that ended and failed, with and without each family."""
 
     def __init__(self, families: Sequence[str], verb: str = "fails") -> None:
-        """`verb`: what `warnings` say of a family, in place of failing."""
+        """`verb`: what the families do too often, for `warnings`."""
         self._families, self._verb = families, verb
         self._ended = np.zeros((2, len(families)))
         self._failed = np.zeros((2, len(families)))
         self._certain = np.zeros(len(families), dtype=bool)
         self._looked = 0
         self._waiting = np.zeros((0, len(families) + 1), dtype=bool)
-        """Ended since the last look: which families they held, and whether they failed."""
+        """Candidates since the last test: which families they contain, and whether they failed."""
 
     def add(self, held: Bools, failed: Bools) -> None:
-        """T more that ended: which families they held `(T, F)`, and which failed `(T,)`."""
+        """Adds T ended candidates: which families they contain `(T, F)`, and which failed
+        `(T,)`."""
         if not self._families:  # a space of settings alone
             return
         self._waiting = np.vstack([self._waiting, np.column_stack([held, failed])])
@@ -57,20 +59,21 @@ class FailureRateTest:
 
     @property
     def warnings(self) -> dict[str, str]:
-        """For each family that is certain to fail more than the rest, a line with its counts."""
-        return {
-            self._families[
-                f
-            ]: f"{self._families[f]} {self._verb} more than the rest: {self._failed[0, f]:.0f} of"
-            f" {self._ended[0, f]:.0f} candidates with it, {self._failed[1, f]:.0f} of"
-            f" {self._ended[1, f]:.0f} without"
-            for f in np.flatnonzero(self._certain).tolist()
-        }
+        """For each family that fails significantly more often than the rest, a line with its
+        counts."""
+        return {self._families[f]: self._warning(f) for f in np.flatnonzero(self._certain).tolist()}
+
+    def _warning(self, f: int) -> str:
+        return (
+            f"{self._families[f]} {self._verb} more often than the rest:"
+            f" {self._failed[0, f]:.0f} of {self._ended[0, f]:.0f} candidates with it,"
+            f" {self._failed[1, f]:.0f} of {self._ended[1, f]:.0f} without"
+        )
 
 
 def _predicted(failed: Floats, ended: Floats) -> Floats:
-    """ln of the chance of these failures under a rate that is learned as they come (Krichevsky and
-    Trofimov 1981): their mean under a Beta(½, ½)."""
+    """Log-likelihood of these failures under a rate estimated sequentially (Krichevsky and Trofimov
+    1981): the likelihood averaged over a Beta(½, ½) prior."""
     from scipy.special import gammaln
 
     chance: Floats = (
@@ -80,7 +83,7 @@ def _predicted(failed: Floats, ended: Floats) -> Floats:
 
 
 def _fitted(failed: Floats, ended: Floats) -> Floats:
-    """ln of their chance under the one rate that makes them likeliest."""
+    """Log-likelihood under the maximum-likelihood rate."""
     from scipy.special import xlogy
 
     chance: Floats = (

@@ -1,8 +1,8 @@
-"""What a family adds to a mixture's accuracy, its partners held equal.
+"""What a family adds to a mixture's accuracy, with its partners held equal.
 
-Unpenalised least squares on which families a candidate holds. Families that the draws cannot
-separate are found beforehand and get no number: where every candidate holds the same family, its
-effect cannot be separated from the common level. Accuracies are shares in [0, 1].
+Ordinary least squares on which families a candidate contains. Effects that the draws cannot
+separate are detected first and not estimated: if every candidate contains the same family, its
+effect cannot be separated from the intercept. Accuracies are shares in [0, 1].
 """
 
 from collections.abc import Mapping
@@ -15,49 +15,50 @@ from nas.stats.pair_variance import variance_ratio
 
 CONFIDENCE = 0.95
 SPARE = 10
-"""Results there must be beyond the coefficients, for an interval to mean anything."""
+"""The smallest number of residual degrees of freedom for an interval."""
 
 
 @dataclass(frozen=True)
 class FamilyEffects:
-    """One entry a family, in their order; NaN where `not_estimable` says why there is none."""
+    """One entry per family, in their order; NaN where `not_estimable` gives a reason."""
 
     families: tuple[str, ...]
     effect: Floats
-    """The change in accuracy when this family takes the place of an average one of those with an
+    """The change in accuracy when this family replaces an average one of the families with an
     effect, as a share; `(F,)`.
 
-    Of sets of k families, all alike: the mean, over the other families g and over all sets of k − 1
-    families without either, of the accuracy with this family less that with g; then the mean over
-    g, this family itself counted as no change. What pairs or larger sets add beyond the sum of
-    their families counts in proportion to how many sets hold them."""
+    With all sets of k families weighted equally: the mean over sets of k − 1 other families of the
+    accuracy with this family minus that with a family g, averaged over g, where this family itself
+    counts as no change. What pairs or larger sets add beyond the sum of their families counts in
+    proportion to the number of sets that contain them."""
     low: Floats
     high: Floats
     not_estimable: tuple[str, ...]
-    """Why an effect cannot be estimated; empty where it can."""
+    """Why an effect cannot be estimated; empty if it can."""
     never_estimable: Bools
-    """Where more draws like these would not estimate it either, `(F,)`."""
+    """Whether more draws like these would not estimate it either, `(F,)`."""
     rank: Floats
-    """1 is best, by effects shrunken towards none: the greatest of many noisy estimates is luck."""
+    """1 is best, by effects shrunken towards zero, since the largest of many noisy estimates is
+    biased upwards."""
     noise: float
-    """Standard deviation of a result that the families do not explain."""
+    """Residual standard deviation of a result."""
 
 
 def family_effects(every: Observations, excluded: Mapping[str, str] | None = None) -> FamilyEffects:
-    """Effects with 95 % intervals that hold where the noise is unequal and pairs interact.
+    """Effects with 95 % intervals that are valid under unequal noise and interactions of pairs.
 
-    HC2 errors (MacKinnon and White 1985), corrected for interactions of pairs, most of which a
-    balanced draw averages out (`nas.stats.pair_variance`); a t distribution with the degrees of
-    freedom of the results that decide the error (Bell and McCaffrey 2002, with the residuals' own
-    correlation left out), so that a family with few results gets the wide interval it deserves.
+    HC2 standard errors (MacKinnon and White 1985), corrected for interactions of pairs, most of
+    which a balanced draw averages out (`nas.stats.pair_variance`). The t distribution has the
+    degrees of freedom of the results that dominate the error (Bell and McCaffrey 2002, ignoring the
+    correlation of residuals), so that a family with few results gets a wide interval.
 
-    `excluded`: families that get no effect, each with the reason; their results count for others.
+    `excluded`: families without an effect, each with the reason; their results count for others.
     """
     excluded = excluded or {}
     seen = every.fit_for_errors
     named = np.array([family in excluded for family in seen.families], dtype=bool)
     group = estimable(seen) & ~named
-    group &= group.sum() > 1  # one alone has nothing to be compared with
+    group &= group.sum() > 1  # a single family has nothing to be compared with
     not_estimable, never_estimable = _not_estimable_reasons(every, seen, group)
     not_estimable = tuple(
         excluded.get(f, why) for f, why in zip(seen.families, not_estimable, strict=True)
@@ -68,8 +69,10 @@ def family_effects(every: Observations, excluded: Mapping[str, str] | None = Non
     if len(seen.value) - seen.basis.shape[1] < SPARE:
         needed, have = np.count_nonzero(every.counts) + SPARE, len(every.value)
         results = "result is" if have == 1 else "results are"
-        short = f"{have} {results} too few: it takes {needed} or more"
-        undecided = never_estimable & ~named  # it is in these few, and may not be in the next
+        short = f"{have} {results} too few: {needed} or more are needed"
+        undecided = (
+            never_estimable & ~named
+        )  # contained in these few results, but perhaps not in later ones
         never_estimable &= named
         not_estimable = tuple(
             short if few else reason or short
@@ -121,17 +124,16 @@ def estimable(seen: Observations) -> Bools:
 
 
 def centred(group: Bools) -> Floats:
-    """(G, F): each of the group's families less the mean of them."""
+    """Contrasts `(G, F)`: each of the group's families minus their mean."""
     wanted = np.zeros((int(group.sum()), len(group)))
     wanted[:, group] = np.eye(len(wanted)) - 1 / max(1, len(wanted))
     return wanted
 
 
 def contrasts(wanted: Floats, seen: Observations) -> Floats:
-    """(G, r): sums of the families' coefficients, `wanted` `(G, F)`, as weights of the basis'
-    coefficients.
+    """`(G, r)`: contrasts `wanted` `(G, F)` of the families' coefficients, expressed in the basis.
 
-    With X = QR, what is c·β of the design is (R⁺ᵀc)·γ of its basis.
+    With X = QR, c·β for the design equals (R⁺ᵀc)·γ for its basis.
     """
     padded = np.zeros((len(wanted), len(seen.gram)))
     padded[:, : wanted.shape[1]] = wanted
@@ -140,7 +142,8 @@ def contrasts(wanted: Floats, seen: Observations) -> Floats:
 
 
 def satterthwaite_df(share: Floats) -> Floats:
-    """Satterthwaite's degrees of freedom of errors that results have these shares in, `(n, P)`."""
+    """Satterthwaite's degrees of freedom of P variances, `(P,)`, from the results' shares in each,
+    `(n, P)`: (Σ s)² / Σ s²."""
     freedom: Floats = share.sum(axis=0) ** 2 / (share**2).sum(axis=0)
     return freedom
 
@@ -157,7 +160,7 @@ def _not_estimable_reasons(
             reasons.append("no candidate with it has a result")
         elif count == len(every.value):
             never_estimable[family] = True
-            reasons.append("every candidate holds it: nothing to compare it with")
+            reasons.append("every candidate contains it: there is nothing to compare it with")
         elif used == 0:
             have = "has" if count == 1 else "have"
             reasons.append(f"only {count} of its candidates {have} a result that can be compared")
@@ -167,7 +170,8 @@ def _not_estimable_reasons(
 
 
 def _shrunken(seen: Observations) -> Floats:
-    """(F,) posterior means under a normal prior whose width the data choose (MacKay 1992)."""
+    """`(F,)` posterior means under a normal prior with a width estimated from the data (MacKay
+    1992)."""
     from sklearn.linear_model import BayesianRidge
 
     spread = seen.value.std() if np.ptp(seen.value) else 1.0
@@ -178,9 +182,9 @@ def _shrunken(seen: Observations) -> Floats:
 
 
 def sufficient_statistics(seen: Observations, value: Floats) -> tuple[Floats, Floats, Floats]:
-    """Rows, values and weights with the same weighted sums of squares and products as the design
-    and `value` `(n,)` about their means, and the same sum of weights: all that a normal posterior
-    needs, in r + 1 rows at most."""
+    """At most r + 1 rows, values and weights with the same weighted sums of squares and products as
+    the centred design and `value` `(n,)`, and the same sum of weights: sufficient for a normal
+    posterior."""
     n, value = len(value), value - value.mean()
     mean = np.asarray(seen.design.mean(axis=0))
     scale, vectors = np.linalg.eigh(seen.gram - n * np.outer(mean, mean))

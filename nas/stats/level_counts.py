@@ -1,8 +1,8 @@
-"""What a draw is made of, and how often a fair one would give each part of it.
+"""Counts of the levels in each draw, and their probabilities in a fair draw.
 
-Families, pairs of families, the members of a family and the settings of a choice. A fair draw takes
-families alike (as `stratified` does) or points alike (as `uniform` does, so that a family with more
-members comes up more often): both, and what lies between them, are fair.
+Levels are families, pairs of families, the members of a family and the settings of a choice. A fair
+draw gives families equal probabilities (as `stratified` does) or points (as `uniform` does, so that
+a family with more members is drawn more often), or anything in between.
 
 Symbols: F families, k of them in a candidate, w(f) members of family f.
 """
@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Levels of one kind, and the least and greatest chance a fair draw gives each."""
+    """Levels of one kind, and the smallest and largest probability of each in a fair draw."""
 
     kind: str
     names: tuple[str, ...]
@@ -34,7 +34,7 @@ class Group:
 
 
 class LevelCounts:
-    """Translates a space's assignments into which levels of each group they hold."""
+    """Counts which levels of each group a space's assignments contain."""
 
     def __init__(self, space: Space) -> None:
         axis = space.experts
@@ -61,10 +61,11 @@ class LevelCounts:
             self._add(choice.name, [str(value) for value in choice.values], even, even)
 
     def counts(self, draws: Sequence[Assignment], starts: Sequence[int]) -> list[tuple[Ints, Ints]]:
-        """For each group, how many of a look's draws hold each level, and how many could: `(T, L)`
-        each for T looks, of which each begins with the draw numbered in `starts`.
+        """For each group, the number of a look's draws that contain each level, and that could
+        have: `(T, L)` each for T looks; `starts` gives the index of each look's first draw.
 
-        A member could be drawn where its family was. What the space does not know is left out.
+        A draw could contain a member if it contains its family. Levels that are not in the space
+        are ignored.
         """
         held = self.families(draws)
         sizes = np.diff([*starts, len(draws)])[:, None]
@@ -91,7 +92,7 @@ class LevelCounts:
         return np.array([(look.T @ look)[self._pairs] for look in looks]).astype(np.int64)
 
     def families(self, draws: Sequence[Assignment]) -> Bools:
-        """Which families T draws hold, `(T, F)`."""
+        """Which families T draws contain, `(T, F)`."""
         return _held([draw.families for draw in draws], self._families)
 
     def _add(self, kind: str, names: Sequence[str], low: Floats, high: Floats) -> None:
@@ -99,7 +100,7 @@ class LevelCounts:
 
 
 def _held(held: Sequence[Sequence[str]], places: Mapping[str, int]) -> Bools:
-    """(T, L) from the names that each draw holds."""
+    """`(T, L)` from the names that each draw contains."""
     column = np.fromiter(map(places.get, chain.from_iterable(held), repeat(-1)), dtype=np.int64)
     row = np.repeat(np.arange(len(held)), [len(names) for names in held])
     hit = np.zeros((len(held), len(places)), dtype=bool)
@@ -108,20 +109,20 @@ def _held(held: Sequence[Sequence[str]], places: Mapping[str, int]) -> Bools:
 
 
 def _summed(held: Bools, starts: Sequence[int]) -> Ints:
-    """(T, L) over the draws of each look."""
+    """`(T, L)`: sums over the draws of each look."""
     summed: Ints = np.add.reduceat(held, starts, dtype=np.int64)
     return summed
 
 
 def _range(count: int, k: int, sizes: Sequence[int], of: int) -> tuple[Floats, Floats]:
-    """The least and the greatest fair chance of each family (`of` 1) or pair (`of` 2)."""
+    """The smallest and largest fair probability of each family (`of` 1) or pair (`of` 2)."""
     even = comb(count - of, k - of) / comb(count, k)
     by_points = _shares(sizes, k, list(combinations(range(count), of)))
     return np.minimum(even, by_points), np.maximum(even, by_points)
 
 
 def _shares(sizes: Sequence[int], k: int, sets: Sequence[tuple[int, ...]]) -> Floats:
-    """For each set of families, the share of a space's points that hold it.
+    """For each set of families, the share of a space's points that contain it.
 
     w(set) · e_{k−|set|}(the others) / e_k(all): see nas.schema.symmetric.
     """

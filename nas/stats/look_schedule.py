@@ -1,16 +1,17 @@
-"""When an audit looks: after everything that happened, later on after a small part of it."""
+"""When a sequential test looks: after every observation at first, later after blocks of them."""
 
 SINGLY = 2048
-"""Things after each of which it looks. From there on it looks once for so many as are"""
+"""Number of observations after each of which it looks."""
 SHARE = 64
-"""this part of those before: what is certain is seen 2 % later, and 100,000 things cost little more
-than 10,000."""
+"""After SINGLY, a look follows each block of 1/SHARE of the preceding observations: a finding comes
+at most 2 % later, and 100,000 observations cost little more than 10,000."""
 
 
 def look_schedule(looked: int, waiting: int, step: int) -> list[int]:
-    """After how many of those that wait the next looks are due, for about `step` of them in all.
+    """The numbers of waiting observations after which the next looks are due, up to about `step`.
 
-    `looked`: how many things were looked at before. It does not matter in what portions they come.
+    `looked`: observations in earlier looks. The result does not depend on how observations are
+    batched.
     """
     found, at = [], 0
     while at < step:

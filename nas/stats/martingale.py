@@ -1,9 +1,9 @@
-"""Test martingales on counts: is a level drawn as often as a fair draw would?
+"""Test martingales on counts: is a level drawn as often as in a fair draw?
 
-A bettor starts with 1 and stakes it, before every draw, on what the draws so far suggest. Under a
-fair draw its wealth is a supermartingale, so the chance that it ever reaches 1/α is at most α
-(Ville 1939): one may look after every draw and stop at any time. The mean of many bettors' wealths
-is a supermartingale too, whatever depends on what, so a hundred levels need no correction.
+A bettor starts with wealth 1 and bets it before every draw, using the draws so far. Under a fair
+draw its wealth is a nonnegative supermartingale, so the probability that it ever reaches 1/α is at
+most α (Ville 1939): the test is valid after every draw and at any stopping time. The mean of many
+bettors' wealth is a supermartingale too, under any dependence, so many levels need no correction.
 
 Shapes: S campaigns, T looks, L levels.
 """
@@ -19,11 +19,11 @@ Counts = NDArray[np.integer] | NDArray[np.bool_]
 class Martingale:
     """One bettor for each level of each campaign.
 
-    A level is fair while its chance of being drawn lies between `low` and `high`. The bettor
-    expects q = (centre + hits) / (1 + chances), Beta's predictive mean under a prior that is worth
-    one draw, and multiplies its wealth by the likelihood ratio of q against the nearest fair
-    chance, or by 1 where q is fair itself. Sampling without replacement only makes that worse for
-    it: what came often is rarer from then on.
+    A level is fair if its probability of being drawn is between `low` and `high`. The bettor
+    predicts q = (centre + hits) / (1 + chances), the posterior mean under a Beta prior worth one
+    draw. It multiplies its wealth by the likelihood ratio of q against the nearest fair
+    probability, or by 1 if q is fair itself. Sampling without replacement only lowers the wealth,
+    because levels drawn often become rarer.
     """
 
     def __init__(self, low: Floats, high: Floats, campaigns: int = 1) -> None:
@@ -36,10 +36,10 @@ class Martingale:
         """Natural logarithm, `(S, L)`."""
 
     def add(self, hits: Counts, chances: Counts) -> Floats:
-        """T more looks. `hits` `(S, T, L)`: how many draws since the look before held the level;
-        `chances` `(S, T, L)`: how many might have. A bettor stakes alike on all draws of a look.
+        """Adds T looks. `hits` `(S, T, L)`: draws since the previous look that contain the level;
+        `chances` `(S, T, L)`: draws that could have. A bettor bets equally on all draws of a look.
 
-        Returns the logarithm of every bettor's wealth after each look, `(S, T, L)`.
+        Returns the natural logarithm of every bettor's wealth after each look, `(S, T, L)`.
         """
         hits_so_far = self.hits[:, None] + np.cumsum(hits, axis=1)
         chances_so_far = self.chances[:, None] + np.cumsum(chances, axis=1)

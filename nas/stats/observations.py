@@ -1,4 +1,4 @@
-"""Results as a design matrix: which families, members and settings each candidate held.
+"""Results as a design matrix: the families, members and settings of each candidate.
 
 Shapes: n results, F families, g groups of levels, q further columns, r the rank, m picks.
 """
@@ -21,24 +21,25 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 FEWEST = 5
-"""Results of a family that an error can be estimated from."""
+"""The smallest number of a family's results for estimating an error."""
 _WELL = 1e-5
-"""Least eigenvalue, as a share of the greatest, at which rounding is no matter."""
+"""The smallest ratio of least to greatest eigenvalue at which rounding errors are negligible."""
 _ROUNDING = 1e-11
-"""As a share of the largest value; results of a million images differ by more."""
+"""Differences below this share of the largest value are rounding errors."""
 DETERMINED = 0.99
-"""The leverage of a result that fits itself."""
+"""The leverage above which a result determines its own fit."""
 
 
 @dataclass(frozen=True)
 class Observations:
-    """One row a result."""
+    """One row per result."""
 
     families: tuple[str, ...]
     held: Bools
-    """`(n, F)`."""
+    """`(n, F)`: which families each candidate contains."""
     levels: Ints
-    """`(n, g)`: for each family of several members, and each choice, which one; −1 for none."""
+    """`(n, g)`: for each family with several members, and each choice, the index of the level; −1
+    for none."""
     value: Floats
     """`(n,)`."""
 
@@ -46,7 +47,7 @@ class Observations:
     def of(
         cls, families: Sequence[str], assignments: Sequence[Assignment], values: Iterable[float]
     ) -> Self:
-        """From candidates and what came of them, in the same order."""
+        """From candidates and their results, in the same order."""
         picks = [(row, pick) for row, a in enumerate(assignments) for pick in a.picks]
         names = {name for assignment in assignments for name, _ in assignment.choices}
         chosen = [dict(assignment.choices) for assignment in assignments]
@@ -72,10 +73,10 @@ class Observations:
         """From columns.
 
         Args:
-            row: `(m,)` which result each pick belongs to, from 0.
-            family: `(m,)` the family picked; one that is not in `families` is left out.
-            model: `(m,)` the member picked.
-            settings: for each choice `(n,)` values.
+            row: `(m,)` the index of the result that each pick belongs to.
+            family: `(m,)` the picked families; those not in `families` are ignored.
+            model: `(m,)` the picked members.
+            settings: `(n,)` values of each choice.
         """
         place = {name: n for n, name in enumerate(families)}
         column = np.array([place.get(name, -1) for name in family], dtype=np.int64)
@@ -101,11 +102,11 @@ class Observations:
 
     @cached_property
     def design(self) -> "csr_array[Any, Any]":
-        """`(n, F + q)`, sparse, for a candidate holds few of the families.
+        """The design matrix X, `(n, F + q)`, sparse.
 
-        The further columns sum to zero over the members of a family, and over the settings of a
-        choice, so that a family's coefficient is the mean over its members that have results, at
-        the mean of all settings. It needs no intercept: every candidate holds k families.
+        The q further columns sum to zero over the members of a family, and over the settings of a
+        choice, so that a family's coefficient is the mean over its members with results, at the
+        mean of all settings. It needs no intercept, because every candidate contains k families.
         """
         from scipy.sparse import csr_array, hstack
 
@@ -126,7 +127,7 @@ class Observations:
 
     @cached_property
     def rotation(self) -> Floats:
-        """`(F + q, r)`: the design times this is `basis`."""
+        """`(F + q, r)`: design @ rotation = `basis`."""
         if not self.design.shape[0] or not self.design.shape[1]:
             return np.empty((self.design.shape[1], 0))
         # Eigenvectors of XᵀX are cheap however many the results.

@@ -1,4 +1,4 @@
-"""The effects that a campaign will be able to detect, before it is paid for."""
+"""Statistical power: the effects that a campaign can detect, computed before it runs."""
 
 from dataclasses import dataclass
 
@@ -19,28 +19,30 @@ POWER = 0.8
 RATE = 0.05
 """The false-discovery rate of synergies."""
 _LOOKED_AT = 300
-"""Pairs whose errors are looked at: a balanced draw's are alike."""
+"""The number of pairs whose errors are computed: in a balanced draw they are similar."""
 
 
 @dataclass(frozen=True)
 class Detectable:
-    """The least true effects that are found four times out of five, in units of the noise."""
+    """The smallest true effects that are found with a probability of 80 %, in units of the
+    noise."""
 
     results: int
     family: float
-    """Of a family against the average one; NaN where the draws estimate none."""
+    """Of a family against the average one; NaN if no effect can be estimated."""
     pair: float
-    """Of one pair beyond its families' effects, among all pairs, at a false-discovery rate of 5 %;
-    NaN where most pairs are together too seldom."""
+    """The synergy of one pair among all pairs, at a false-discovery rate of 5 %; NaN if most pairs
+    have too few results."""
     together: float
-    """Results that hold both families of a pair, on average."""
+    """The mean number of results with both families of a pair."""
 
 
 def detectable(seen: Observations) -> Detectable:
-    """From the draws that would be made; their values are not looked at.
+    """From simulated draws; their values are not used.
 
-    The least effect is (t₁ + t₂) standard errors: t₁ the two-sided critical value, t₂ that of the
-    power. A pair's critical value is Bonferroni's, at which Benjamini and Hochberg's rule begins.
+    The smallest effect is (t₁ + t₂) standard errors: t₁ is the two-sided critical value, t₂ the
+    quantile of the power. A pair's critical value is Bonferroni's, the strictest step of Benjamini
+    and Hochberg's rule.
     """
     from scipy import stats
 

@@ -1,10 +1,8 @@
-"""Predicting mixtures that were not trained from those that were: a regression on a screen's
-scores.
+"""A surrogate model: predicts the accuracy of untrained mixtures from trained ones.
 
 Ridge regression (Hoerl and Kennard 1970; scikit-learn's `RidgeCV`) of validation accuracy, a share
-in [0, 1], on scores, families, pairs of families and settings. Its penalty is chosen by
-leave-one-out within each fit. It predicts all mixtures, so it uses only scores that all mixtures
-have.
+in [0, 1], on a screen's scores, families, pairs of families and settings. Its penalty is chosen by
+leave-one-out cross-validation within each fit. It uses only scores that all mixtures have.
 """
 
 from collections import Counter
@@ -16,19 +14,18 @@ import numpy as np
 import pandas as pd
 
 FEWEST = 12
-"""Trained candidates that a correction is fitted on."""
+"""The smallest number of trained candidates for a fit."""
 _FOLDS = 10
 
 
 def cross_val_predict(
     trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
 ) -> "pd.Series[float]":
-    """The accuracy predicted for each candidate by a fit to those of other mixtures, `(n,)`.
+    """The accuracy predicted for each candidate by a fit to candidates of other mixtures, `(n,)`.
 
-    `trained` holds `families` and `members` (joined by +), `val_acc`, the scores, known of every
-    mixture, and the settings. What is predicted is the difference from the fit's own mean, because
-    the mean of the others is lower, the better the one left out is. Missing below FEWEST
-    candidates.
+    `trained` has the columns `families` and `members` (joined by +), `val_acc`, the scores and the
+    settings. The fit predicts the difference from its own mean, because the mean of the others is
+    lower, the better the held-out candidate is. NaN for fewer than FEWEST candidates.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -49,10 +46,10 @@ def cross_val_predict(
 def predict(
     trained: pd.DataFrame, rows: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
 ) -> "pd.Series[float]":
-    """The accuracy that a fit to the trained candidates predicts for any mixtures, `(m,)`.
+    """The accuracy that a fit to the trained candidates predicts for other mixtures, `(m,)`.
 
-    `rows` holds `families` and the scores, known of each. They get the trained ones' mean settings.
-    Missing below FEWEST trained candidates.
+    `rows` has the columns `families` and the scores. Predictions are at the trained candidates'
+    mean settings. NaN for fewer than FEWEST trained candidates.
     """
     if len(trained) < FEWEST:
         return pd.Series(np.nan, index=rows.index)
@@ -60,7 +57,7 @@ def predict(
     looked_at = features(trained, columns)
     model = _ridge().fit(looked_at, trained["val_acc"])
     scaler, ridge = model[0], model[-1]
-    # One weight a column: so whole spaces are summed up rather than laid out.
+    # Summed column by column, so that the design matrix of a whole space is never built.
     weight = dict(zip(columns, ridge.coef_ / scaler.scale_, strict=True))
     total = float(ridge.intercept_) - float((scaler.mean_ * ridge.coef_ / scaler.scale_).sum())
     total += sum(weight[name] * looked_at[name].mean() for name in columns if "=" in name)
@@ -83,8 +80,8 @@ def predict(
 def feature_names(
     trained: pd.DataFrame, scores: Sequence[str], settings: Sequence[str]
 ) -> list[str]:
-    """The columns that the regression uses: the scores, families, pairs of families that are in
-    several candidates, and each value of the settings."""
+    """The columns of the regression: the scores, families, pairs of families that are in several
+    candidates, and each value of the settings."""
     held = trained["families"].str.split("+")
     families = sorted({family for names in held for family in names})
     counts = Counter(pair for names in held for pair in combinations(sorted(names), 2))

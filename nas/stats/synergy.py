@@ -10,44 +10,44 @@ from nas.stats.family_effects import CONFIDENCE, SPARE, satterthwaite_df
 from nas.stats.observations import Bools, Floats, Ints, Observations
 
 LEAST = 5
-"""Results with both families that an interval needs."""
+"""The smallest number of results with both families for an interval."""
 MANY = 2000
-"""Results beyond which a pair's column is taken as small where the pair does not stand."""
+"""With more results, a pair's column is approximated in rows without the pair: see `_sparse`."""
 _DETERMINED = 1e-6
-"""The share of a pair's column that the families may leave before they determine it."""
+"""If the families leave a smaller share of a pair's column, they determine it."""
 _BLOCK = 1 << 19
-"""Results times pairs looked at together: bounds the memory."""
+"""Results times pairs processed together: bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Synergies:
-    """One entry a pair of families, in the order of `combinations`; NaN where it cannot be
+    """One entry per pair of families, in the order of `combinations`; NaN if it cannot be
     estimated."""
 
     pairs: tuple[tuple[str, str], ...]
     count: Ints
-    """Results that hold both."""
+    """Results with both families."""
     synergy: Floats
     """Accuracy beyond the sum of the two families' effects, as a share; `(P,)`."""
     low: Floats
     high: Floats
     p_value: Floats
-    """Of no synergy, two-sided."""
+    """Two-sided p-value of no synergy."""
     q_value: Floats
-    """Among pairs with a q of at most x, no more than the share x is expected to be false
-    (Benjamini and Hochberg 1995), over the pairs that can be estimated."""
+    """Among pairs with q ≤ x, the expected share of false discoveries is at most x (Benjamini and
+    Hochberg 1995), over the pairs that can be estimated."""
 
 
 def synergies(seen: Observations, excluded: Collection[str] = ()) -> Synergies:
-    """For each pair, the coefficient of "holds both" in a regression on all families too.
+    """For each pair, the coefficient of "contains both" in a regression that includes all families.
 
-    By the theorem of Frisch, Waugh and Lovell: what the families explain is taken out of both sides
-    once for all pairs, which leaves a regression on one column for each of thousands.
+    By the Frisch–Waugh–Lovell theorem, the families are first regressed out of values and pairs,
+    once for all pairs; a regression on a single column remains for each of thousands.
 
-    Errors hold where the noise is unequal: HC2, with a t distribution whose degrees of freedom are
-    those of the few results that hold both (Bell and McCaffrey 2002; Imbens and Kolesár 2016, with
-    the residuals' own correlation left out). HC3 with a normal's tails found 12 % false among its
-    discoveries where 5 % were allowed, this finds 4 % (`benchmarks/evidence.py`).
+    Standard errors are valid under unequal noise: HC2, with a t distribution with the degrees of
+    freedom of the few results that contain both (Bell and McCaffrey 2002; Imbens and Kolesár 2016,
+    ignoring the correlation of residuals). At a nominal false-discovery rate of 5 %, HC3 with
+    normal quantiles made 12 % false discoveries; this makes 4 % (`benchmarks/evidence.py`).
 
     `excluded`: families whose pairs get no synergy; their results count for others.
     """
@@ -63,7 +63,7 @@ def synergies(seen: Observations, excluded: Collection[str] = ()) -> Synergies:
         estimate = _exact if len(seen.value) <= MANY else _sparse
         estimate(seen, wanted, slope, error, freedom)
     half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error
-    some = error > 0  # not where the families explain all
+    some = error > 0  # zero if the families explain everything
     p_value = np.full(len(names), np.nan)
     p_value[some] = 2 * stats.t.sf(np.abs(slope[some]) / error[some], freedom[some])
     q_value = np.full(len(names), np.nan)
@@ -74,7 +74,7 @@ def synergies(seen: Observations, excluded: Collection[str] = ()) -> Synergies:
 
 
 def _exact(seen: Observations, wanted: Ints, slope: Floats, error: Floats, freedom: Floats) -> None:
-    """Fills in the pairs numbered `wanted`, many at a time."""
+    """Fills in the pairs with indices `wanted`, many at a time."""
     first, second = np.triu_indices(len(seen.families), 1)
     rest = seen.residual
     step = max(1, _BLOCK // len(rest))
@@ -89,15 +89,15 @@ def _exact(seen: Observations, wanted: Ints, slope: Floats, error: Floats, freed
 def _sparse(
     seen: Observations, wanted: Ints, slope: Floats, error: Floats, freedom: Floats
 ) -> None:
-    """As `_exact`, row by row only where a pair stands together.
+    """As `_exact`, but exact only in rows with both families of a pair.
 
-    Elsewhere the column is −Qa, small where results are many, and its part of the sums is a
-    quadratic form in a; what that leaves out is of a smaller order still.
+    Elsewhere the pair's column is −Qa, which is small for many results, and its part of the sums is
+    a quadratic form in a; the neglected terms are of higher order.
     """
     first, second = np.triu_indices(len(seen.families), 1)
     rest, basis, kept = seen.residual, seen.basis, 1 - seen.leverage
     noise, plain = _weighed(seen, rest**2 / kept), _weighed(seen, 1 / kept)
-    held = np.ascontiguousarray(seen.held.T)  # a family's results side by side
+    held = np.ascontiguousarray(seen.held.T)  # contiguous by family
     for pair in wanted.tolist():
         rows = np.flatnonzero(held[first[pair]] & held[second[pair]])
         near, about = basis[rows], rest[rows]
@@ -126,8 +126,8 @@ def _weighed(seen: Observations, weight: Floats) -> Floats:
 
 
 def pairs_of(seen: Observations) -> Ints:
-    """Results that hold both families of each pair, `(P,)`."""
-    held = seen.held.astype(np.float64)  # of integers the product takes 30 times as long
+    """The number of results with both families of each pair, `(P,)`."""
+    held = seen.held.astype(np.float64)  # the product of integers takes 30 times as long
     together = (held.T @ held)[np.triu_indices(len(seen.families), 1)]
     return together.astype(np.int64)
 
@@ -135,11 +135,11 @@ def pairs_of(seen: Observations) -> Ints:
 def residualized_pairs(
     held: Bools, basis: Floats, first: Ints, second: Ints, some: Ints
 ) -> tuple[Ints, Floats, Floats, Floats]:
-    """What the families leave of "holds both", for the pairs numbered `some`.
+    """The residuals of "contains both" after regression on the families, for the pairs `some`.
 
-    Returns those of them that the families do not determine, their columns (n, P'), the sum of a
-    column's squares (P',), and each result's share in the error, (n, P'): the column's square over
-    one less the result's leverage.
+    Returns the indices of pairs that the families do not determine, their columns `(n, P')`, the
+    sums of squares of these `(P',)`, and each result's share in the variance `(n, P')`: the squared
+    column divided by one minus the result's leverage.
     """
     both = (held[:, first[some]] & held[:, second[some]]).astype(np.float64)
     column = both - basis @ (basis.T @ both)

@@ -39,7 +39,7 @@ def test_a_biased_draw_is_reported_once_and_stands_in_the_ledger(bench: Make) ->
     assert messages is not None
     found = audit_result(campaign.ledger, "c")
     assert found.verdict == "biased"
-    assert messages == f"certain at draw {found.flagged_at}: {found.why}"
+    assert messages == f"detected at draw {found.flagged_at}: {found.why}"
     campaign.config = campaign.config.with_(trials=15)
     campaign.run()
     assert len([line for line in campaign.messages if "BIASED" in line]) == 1
@@ -75,7 +75,7 @@ def test_a_family_that_fails_is_warned_of_and_stops_nothing(bench: Make) -> None
     campaign = bench(trials=60, space=WIDE, bench_after=1000, strict_coverage=True)
     campaign.run(script)
     assert len(campaign.outcomes()) == 60
-    warned = [line for line in campaign.messages if "fails more than the rest" in line]
+    warned = [line for line in campaign.messages if "fails more often than the rest" in line]
     assert [line.split()[0] for line in warned] == ["f3"]
     assert [why.split()[0] for why in summary(campaign.ledger, "c").failing] == ["f3"]
     assert [why.split()[0] for why in audit_result(campaign.ledger, "c").failing] == ["f3"]

@@ -46,11 +46,9 @@ def lopsided(tmp_path: Path) -> Path:
 
 def test_every_report_begins_with_the_verdict(lopsided: Path) -> None:
     table = nas("report", "family_yield", cwd=lopsided, COLUMNS="200")
-    assert table.stdout.splitlines()[0].startswith(
-        "The draw is fair as far as can be seen: 3 draws so far"
-    )
+    assert table.stdout.splitlines()[0].startswith("The draw looks fair: 3 draws, evidence of bias")
     markdown = nas("report", "family_yield", "--format", "md", cwd=lopsided)
-    assert markdown.stdout.splitlines()[0].startswith("The draw is fair")
+    assert markdown.stdout.splitlines()[0].startswith("The draw looks fair")
     data = nas("report", "family_yield", "--format", "json", cwd=lopsided)
     assert {row["family"] for row in json.loads(data.stdout)} == {"ant", "bee", "cat", "dog"}
 

@@ -38,7 +38,7 @@ def test_three_trials_of_the_default_space(tmp_path: Path) -> None:
     assert campaign.returncode == 0, messages
     assert reads >= len(READS)
     assert "keeps the ledger locked" not in messages
-    assert "The draw is fair" in messages
+    assert "The draw looks fair" in messages
     assert "Which candidates are best" in messages
     assert "Which families earn their place" in messages
     assert set(results(tmp_path).values()) == {"ok"}

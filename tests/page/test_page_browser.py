@@ -89,7 +89,7 @@ def test_the_answer_comes_first(page: Page, filled: Maker) -> None:
     box = answer.bounding_box()
     assert box
     assert box["y"] < 600  # on the first screen
-    assert page.locator("#verdict").inner_text().startswith("Biased draws: certain at draw ")
+    assert page.locator("#verdict").inner_text().startswith("Biased draws: detected at draw ")
     assert page.locator("#about dd").first.inner_text().startswith("toy: 2 of 5 families")
 
 

@@ -91,9 +91,9 @@ def test_it_names_what_is_drawn_too_often_or_never() -> None:
     always = flagged([assignment(p, 0, g) for p, _, g in fair], where)
     assert "member" in always
     soft = flagged([assignment(p, m, "soft") for p, m, _ in fair], where)
-    assert soft.startswith("mixing soft stands in")
+    assert soft.startswith("mixing soft is in")
     never = flagged([assignment(p, m, g) for p, m, g in fair if "0" not in p], where)
-    assert "f00 stands in 0 of" in never
+    assert "f00 is in 0 of" in never
     apart = flagged([assignment(p, m, g) for p, m, g in fair if p not in ("01", "23", "45")], where)
     assert "pair" in apart
 
@@ -205,7 +205,7 @@ def test_a_bias_is_seen_where_it_looks_seldom() -> None:
     fair = some_draws("stratified", where, 0, 20)
     audit = Audit(where)
     audit.add(map(Draw, fair))
-    assert audit.verdict.why.startswith("18 draws so far")  # ten, then 2, 3 and 3; 4 are due at 22
+    assert audit.verdict.why.startswith("18 draws, ")  # ten, then 2, 3 and 3; 4 are due at 22
     audit.add(Draw(assignment("01")) for _ in range(60))
     flagged_at = audit.verdict.flagged_at
     assert flagged_at is not None
@@ -246,4 +246,4 @@ def test_a_space_that_runs_out_is_no_bias(sizes: tuple[int, ...], k: int, seed: 
     where = space(len(sizes), k, sizes)
     verdict = drawn("stratified", where, 1500, seed).verdict
     assert verdict.verdict == "fair"
-    assert "the space runs out" in verdict.why
+    assert "the space is nearly exhausted" in verdict.why

@@ -42,7 +42,7 @@ def test_counts_stand_in_the_warning() -> None:
     failures.add(held, held[:, 5])
     with_it = int(held[:, 5].sum())
     assert failures.warnings == {
-        "f05": f"f05 fails more than the rest: {with_it} of {with_it} candidates with it,"
+        "f05": f"f05 fails more often than the rest: {with_it} of {with_it} candidates with it,"
         f" 0 of {90 - with_it} without"
     }
 

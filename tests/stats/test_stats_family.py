@@ -95,7 +95,9 @@ def test_what_every_candidate_holds_cannot_be_reported() -> None:
     drawn = assignments(where, 600, "lexicographic")
     truth = np.linspace(1, -1, 29)
     found = family_effects(valued(design(where, drawn), truth, np.random.default_rng(0), sigma=0.1))
-    assert found.not_estimable[0] == "every candidate holds it: nothing to compare it with"
+    assert (
+        found.not_estimable[0] == "every candidate contains it: there is nothing to compare it with"
+    )
     assert np.isnan([found.effect[0], found.low[0], found.rank[0]]).all()
     assert not np.isnan(found.effect[1:]).any()
     # A difference between the others is right all the same.
@@ -174,7 +176,9 @@ def test_few_results_make_no_family_hopeless(count: int, messages: str) -> None:
 
 def test_one_family_only() -> None:
     found = family_effects(Observations.of(("a",), [holding("a")] * 20, np.arange(20.0)))
-    assert found.not_estimable == ("every candidate holds it: nothing to compare it with",)
+    assert found.not_estimable == (
+        "every candidate contains it: there is nothing to compare it with",
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 349 / 360, 1.0])

@@ -57,7 +57,7 @@ function heading_(data) {
   find("#verdict").dataset.verdict = verdict.verdict ?? "none";
   find("#verdict strong").textContent = `${VERDICTS[verdict.verdict] ?? "No audit"}:`;
   find("#verdict span").textContent = verdict.problem ?? (verdict.verdict === "biased"
-    ? `certain at draw ${verdict.flagged_at} of ${grouped.format(verdict.draws)}: ${verdict.why}`
+    ? `detected at draw ${verdict.flagged_at} of ${grouped.format(verdict.draws)}: ${verdict.why}`
     : verdict.draws ? verdict.why : verdict.line);
   optional(find("#failing"), verdict.failing?.length && `${verdict.failing.join("; ")}.`);
   find("#notes").hidden = !data.notes.length;
