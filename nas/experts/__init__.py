@@ -1,4 +1,4 @@
-"""Where experts come from, and what mixtures of them would be worth without training any.
+"""The bank of trained experts, and scores of their mixtures without training.
 
 The bank keeps trained experts with their predictions: one folder an expert, named by its
 candidate's key, so by member, data, split, resolution, recipe, template and seed. Files carry

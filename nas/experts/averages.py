@@ -1,7 +1,8 @@
 """Every mixture's uniform average and oracle.
 
-The average is of logits, as a mixture with even weights computes it. The oracle is right where any
-expert is: no hard top-1 router over these experts gets more. An average can, where none is right.
+The average is of logits, as in a mixture with equal weights. The oracle is correct if any expert
+is: the upper bound of hard top-1 routing over these experts. An average can be correct where no
+expert is.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,10 +17,10 @@ from nas.experts.mixtures import Ints
 
 Floats = NDArray[np.float64]
 Watch = Callable[[int], None]
-"""Told how many mixtures are done."""
+"""Called with the number of finished mixtures."""
 
 _CELLS = {"cpu": 1 << 21, "cuda": 1 << 27}
-"""Sums held at a time: on a processor about what stays in its cache."""
+"""Sums processed at a time: on a CPU about what fits its cache."""
 
 
 def uniform(
@@ -51,7 +52,7 @@ def uniform(
 
 
 def oracle(logits: Tensor, labels: Tensor, members: Ints) -> Floats:
-    """Share of images that any expert of a mixture gets right, `(Q,)`: exact, by bits.
+    """Share of images that any expert of a mixture classifies correctly, `(Q,)`, by bit operations.
 
     `logits` `(E, C, N)`, `labels` `(N,)`, `members` `(Q, k)`.
     """
@@ -74,9 +75,9 @@ def single_scores(logits: Tensor, labels: Tensor) -> Floats:
 
 
 def predicted_class(logits: Tensor) -> Tensor:
-    """The class that logits `(Q, C, N)` name, the first of equals, `(Q, N)`.
+    """The predicted class from logits `(Q, C, N)`, the first of ties, `(Q, N)`.
 
-    As `argmax`, which takes thirteen times as long over a dimension that is not the last.
+    Equals `argmax`, which takes thirteen times as long over a dimension that is not the last.
     """
     return logits.max(dim=1).indices
 

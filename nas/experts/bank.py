@@ -1,4 +1,4 @@
-"""Entries on the disk: written whole or not at all, checked when read."""
+"""The bank's entries on disk: written atomically, verified when read."""
 
 import hashlib
 import re
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ABANDONED_SECONDS = 3600.0
-"""Age from which on nobody can still be writing an entry."""
+"""Unfinished entries older than this are abandoned."""
 _FRESH = re.compile(r"\.[0-9a-f]{16}\.[0-9a-f]{32}")
-"""What a writer calls a folder until it is whole: others' folders are somebody's own."""
+"""Names of unfinished entries' folders; other folders are the user's."""
 _TRAINED_AGAIN = "`nas bank` trains it again; the others stay"
 
 
 class BankError(ProblemError):
-    """An entry is missing, damaged, or not what it is asked for as."""
+    """An entry is missing, damaged or of another kind than expected."""
 
 
 class Bank:
@@ -38,10 +38,10 @@ class Bank:
         self.folder = folder
 
     def entry(self, key: str) -> Entry:
-        """The record under a key, with its files there and of the right size; else raises
-        BankError.
+        """The entry with a key. Raises BankError if it, or a file of it, is missing or has the
+        wrong size.
 
-        Quick: contents are checked by `verify`, and by whatever reads them.
+        Fast: contents are checked by `verify`, and when they are read.
         """
         path = self._place(key, MANIFEST)
         try:
@@ -61,21 +61,22 @@ class Bank:
         return entry
 
     def verify(self, entry: Entry) -> None:
-        """Reads every file; BankError for one whose contents are not what was written."""
+        """Reads every file. Raises BankError if a checksum is wrong."""
         for name in entry.files:
             self._checked(entry, name)
 
     def logits(self, entry: Entry) -> "dict[str, tuple[Tensor, Tensor]]":
-        """By split: float32 logits `(N, C)` and int64 labels `(N,)`. BankError where damaged."""
+        """By split: float32 logits `(N, C)` and int64 labels `(N,)`. Raises BankError if
+        damaged."""
         tensors = self._tensors(entry, LOGITS)
         return {split: (tensors[f"{split}.logits"], tensors[f"{split}.labels"]) for split in SPLITS}
 
     def features(self, entry: Entry) -> "dict[str, Tensor]":
-        """By split: float16 features `(N, F)`; nothing where there are none."""
+        """By split: float16 features `(N, F)`; empty if there are none."""
         return self._tensors(entry, FEATURES) if FEATURES in entry.files else {}
 
     def checked(self, entry: Entry, name: str) -> Path:
-        """The path of a file that is what was written; BankError where it is not."""
+        """The path of a file with a correct checksum; else raises BankError."""
         self._checked(entry, name)
         return self._place(entry.key, name)
 
@@ -88,7 +89,8 @@ class Bank:
         *,
         limit: int | None = None,
     ) -> Entry:
-        """Writes an entry beside its place and moves it there: nobody meets half of one.
+        """Writes an entry to a temporary folder and then renames it, so that no reader sees half of
+        it.
 
         `predictions` holds logits, labels and features by split; `describe` makes the entry once
         the files are known. OSError where the disk refuses, BankError where all entries would take
@@ -118,7 +120,7 @@ class Bank:
         return entry
 
     def amend(self, entry: Entry) -> None:
-        """Replaces an expert's record; its files stay. Raises OSError where the disk refuses."""
+        """Replaces an expert's record, not its files. Raises OSError."""
         place = self._place(entry.key, MANIFEST)
         fresh = self._fresh(entry.key)
         try:
@@ -128,11 +130,11 @@ class Bank:
             shutil.rmtree(fresh, ignore_errors=True)
 
     def remove(self, key: str) -> None:
-        """Forgets an entry, whatever is left of it."""
+        """Removes an entry, complete or not."""
         shutil.rmtree(self._place(key), ignore_errors=True)
 
     def sweep(self) -> None:
-        """Removes what writers that were killed left behind; not what one may be writing now."""
+        """Removes unfinished entries of killed writers, but not recent ones."""
         for path in self.folder.glob(".*"):
             with suppress(OSError):  # another may sweep at the same time
                 old = time.time() - path.lstat().st_mtime > ABANDONED_SECONDS

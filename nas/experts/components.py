@@ -12,7 +12,7 @@ from torch import Tensor
 from nas.experts import SPLITS, Bank, BankError, Entry
 
 COMPONENTS = 32
-"""Width D of what a gate looks at, and V of what a probe sees of each expert."""
+"""Numbers of principal components: D for a gate, V per expert for a probe."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ExpertPredictions:
         return total
 
     def on(self, device: torch.device | str) -> Self:
-        """The same, where mixtures are to be scored."""
+        """The same on the device that scores mixtures."""
 
         def moved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             return {split: x.to(device) for split, x in tensors.items()}
@@ -75,8 +75,8 @@ class ExpertPredictions:
 def load(bank: Bank, entries: Sequence[Entry]) -> ExpertPredictions:
     """Reads and checks all predictions.
 
-    Raises BankError for a damaged file, and for experts that were not asked the same: other labels,
-    another number of images or classes.
+    Raises BankError for a damaged file, and for experts with different labels or numbers of images
+    or classes.
     """
     ordered = tuple(sorted(entries, key=lambda e: (e.family, e.model)))
     found: dict[str, list[Tensor]] = {split: [] for split in SPLITS}

@@ -18,7 +18,7 @@ FEATURES = "features.safetensors"
 PARTS = (LOGITS, FEATURES, WEIGHTS)
 
 SPLITS = ("held", "val", "test")
-"""`held`: training images the expert never saw; gates and weights are fitted on them."""
+"""`held`: held-out training images, on which gates and weights are fitted."""
 Split = Literal["held", "val", "test"]
 
 

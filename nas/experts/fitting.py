@@ -1,7 +1,7 @@
 """Mixtures whose weights are fitted on held-out images: static ones, and a gate's.
 
-Thousands are fitted at once; all take the same batches, so that a mixture's result does not depend
-on which others are beside it.
+Thousands are fitted at once, with the same batches, so that a mixture's result does not depend on
+the others.
 """
 
 from collections.abc import Callable, Mapping
@@ -90,7 +90,7 @@ def gates(
 
 
 class _Gates:
-    """q gates side by side."""
+    """q gates, computed together."""
 
     def __init__(self, q: int, k: int, width: int, seed: int, device: torch.device) -> None:
         generator = torch.Generator().manual_seed(seed)  # the same start on every device

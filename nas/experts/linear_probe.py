@@ -1,4 +1,4 @@
-"""Linear probes: a mixture's average, and beside it a linear map of what its experts see.
+"""Linear probes: a mixture's average plus a linear map of its experts' features.
 
 Fine-tuning begins at the average and moves every expert; to first order, and of the last layers
 alone, that is logistic regression on the pooled features of all experts with the average as offset.

@@ -1,4 +1,4 @@
-"""Which mixtures there are: k experts of different families."""
+"""Enumerates mixtures: k experts of different families."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class Mixtures:
     members: Ints
     """`(Q, k)`, each row ascending, rows in lexicographic order."""
     total: int
-    """How many there are in all."""
+    """The number of all mixtures."""
 
     @property
     def sampled(self) -> bool:
-        """Whether these are only some of them."""
+        """Whether these are only a sample of all mixtures."""
         return len(self.members) < self.total
 
 

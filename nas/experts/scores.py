@@ -1,4 +1,4 @@
-"""What a fit of a mixture is worth."""
+"""Scores of fitted mixtures."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -16,7 +16,7 @@ from nas.experts.mixtures import Mixtures
 
 Floats = NDArray[np.float64]
 Watch = Callable[[str, int, int], None]
-"""Told what is being done, how many are, and of how many."""
+"""Called with the step, the number done and the total."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ def screen(
 ) -> ScreenScores:
     """Scores every mixture; fits probes, weights and gates for the `top` by uniform average.
 
-    `seed`: of the gates' first weights and batches; `watch`: called with what is being done, how
-    many are done, and of how many."""
+    `seed`: of the gates' initial weights and batches; `watch`: see `Watch`."""
     val, labels = experts.logits["val"], experts.labels["val"]
     count = len(sets.members)
     right, loss = uniform(val, labels, sets.members, lambda n: watch("averages", n, count))
@@ -70,8 +69,8 @@ def fits(
     seed: int,
     watch: Watch = lambda *_: None,
 ) -> dict[str, Floats]:
-    """What is fitted of mixtures `(q, k)`, and their test accuracy: columns `(q,)`. A mixture's
-    do not depend on those beside it."""
+    """The fitted scores of mixtures `(q, k)`, and their test accuracy: columns `(q,)`. A mixture's
+    scores do not depend on the others."""
     count = len(members)
     fitted = {
         "probe": probes(experts, members, lambda n: watch("probes", n, count)),
@@ -103,7 +102,7 @@ def fits_of(
 
 
 def _tests(experts: ExpertPredictions, members: NDArray[np.int64]) -> Floats:
-    """Test accuracy of averages: to be reported, not to choose by."""
+    """Test accuracy of averages, for reports only, not for selection."""
     order = np.lexsort(members.T[::-1])
     found = np.full(len(members), np.nan)
     found[order] = uniform(experts.logits["test"], experts.labels["test"], members[order])[0]

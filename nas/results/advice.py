@@ -1,4 +1,4 @@
-"""A campaign's recommendations, as a plan that another campaign or phase can take up."""
+"""A campaign's advice as constraints on the draws of another campaign or phase."""
 
 from nas.ledger import Ledger
 from nas.results.tables import table
@@ -6,10 +6,11 @@ from nas.schema import DrawConstraints, ProblemError
 
 
 def recommended(ledger: Ledger, campaign: str | None = None) -> DrawConstraints:
-    """Drops what `family_yield` says to drop and prefers what is surely better than average.
+    """Drops the families that `family_yield` drops, and prefers those significantly better than
+    average.
 
-    What is merely no worse is not preferred: that would starve the families that are undecided.
-    Raises ProblemError where there is neither.
+    Families that are merely not worse are not preferred: undecided ones would get too few draws.
+    Raises ProblemError if there is nothing to drop or prefer.
     """
     rows = table("family_yield", ledger, campaign)
     better = (rows["advice"] == "keep") & (rows["effect_low"] > 0)

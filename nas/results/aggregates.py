@@ -1,4 +1,4 @@
-"""What several analyses count in the same way."""
+"""Aggregates that several analyses share."""
 
 from collections.abc import Sequence
 from typing import cast

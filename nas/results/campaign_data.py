@@ -1,4 +1,4 @@
-"""What an analysis reads: a campaign's tables, and what the statistics make of them."""
+"""The input of an analysis: a campaign's tables, and statistics computed from them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ class CampaignData(CampaignTables):
 
     @cached_property
     def observed(self) -> "Observed":
-        """What effects and synergies are estimated from."""
+        """The data from which effects and synergies are estimated."""
         from nas.results.observed import observed
 
         return observed(self)

@@ -33,15 +33,15 @@ class CampaignTables:
     @cached_property
     def attempts(self) -> "pd.DataFrame":
         """One row an attempt, failed ones too, with its candidate's columns, and `collapsed`: True
-        where the candidate's result is not clearly better than always answering the commonest
-        class."""
+        where the candidate's result is not significantly better than always predicting the most
+        frequent class."""
         from nas.results.collapse import with_collapsed
 
         return with_collapsed(self.ledger.attempts(self.campaign), self.inputs)
 
     @cached_property
     def inputs(self) -> DatasetInfo | None:
-        """What the campaign's models are fed; None where that is not recorded."""
+        """The properties of the campaign's data set; None if they are not recorded."""
         return inputs_of(self.ledger, self.campaign)
 
     @cached_property
@@ -102,5 +102,5 @@ class CampaignTables:
 
     @cached_property
     def config(self) -> CampaignConfig:
-        """What the campaign was asked to do."""
+        """The campaign's settings."""
         return self.ledger.campaign(self.campaign).config

@@ -1,4 +1,4 @@
-"""Which runs collapsed and which learned: the one place that decides it."""
+"""Decides which runs collapsed and which learned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MajorityClass:
-    """The commonest class of a campaign's validation images."""
+    """The most frequent class of a campaign's validation images."""
 
     images: float
-    """Validation images; NaN where the ledger does not say what models were fed."""
+    """The number of validation images; NaN if the ledger does not record it."""
     share: float
-    """Of them, in [0, 1]; NaN likewise."""
+    """The class's share of them, in [0, 1]; NaN if unknown."""
     note: str
-    """What of it is not known, for a reader; empty where all is."""
+    """What is not known, for a person; empty if everything is."""
 
     @classmethod
     def of(cls, inputs: DatasetInfo | None) -> "MajorityClass":
@@ -52,7 +52,8 @@ class MajorityClass:
         return collapse.collapsed(accuracy, *self._each(accuracy), deciding)
 
     def few(self, accuracy: Floats) -> str:
-        """That too few runs learned for figures of families, from accuracies `(n,)`; else empty."""
+        """A note if too few runs learned to report on families, from accuracies `(n,)`; else
+        empty."""
         found = collapse.few_learned(accuracy, *self._each(accuracy))
         if found is None:
             return ""
@@ -87,9 +88,9 @@ class CollapseRates:
     runs: Ints
     collapsed: Ints
     more: Mapping[str, str]
-    """Families that surely collapse more than the rest, each with the line that says so."""
+    """Families that collapse significantly more often than the rest, each with a line about it."""
     few: str
-    """Why families have no figures: too few runs learned anything; empty where enough did."""
+    """Why families have no figures, if too few runs learned; else empty."""
 
     @classmethod
     def of(cls, seen: Observations, lost: Bools, few: str) -> "CollapseRates":

@@ -1,4 +1,4 @@
-"""What the statistics of families and pairs stand on: one comparable accuracy a candidate."""
+"""The data of family and pair statistics: one comparable accuracy per candidate."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -32,10 +32,10 @@ class Observed:
 
 
 def observed(data: CampaignTables) -> Observed:
-    """Validation accuracy at the end; with early stopping, that of everybody at the first rung.
+    """Final validation accuracy; with early stopping, that of all candidates at the first rung.
 
-    Who is stopped there is chosen by that very accuracy: means over the survivors would flatter
-    whoever has few of them. Runs that collapsed, there or at the end, are counted and left out.
+    Candidates are stopped by that accuracy, so means over survivors would be biased in favour of
+    families with few of them. Runs that collapsed, there or at the end, are counted and left out.
     """
     commonest = MajorityClass.of(data.inputs)
     drawn = data.candidates[data.candidates["role"] == "search"]
@@ -91,7 +91,7 @@ def _observations(
 
 
 def _adaptive(data: CampaignTables) -> str:
-    """What decided what was drawn, other than chance; empty where nothing did."""
+    """Why draws were not random, if results or the user influenced them; else empty."""
     if bias := bias_of(data.config.sampler):
         return bias
     kinds = data.events["kind"]

@@ -1,4 +1,4 @@
-"""The effects that a campaign of so many trials will be able to detect, before it is run."""
+"""The statistical power of a campaign, before it runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,32 +11,31 @@ from nas.schema import MemberProfile, ProblemError, Record, Space
 from nas.stats import Detectable, Observations, detectable, family_effects
 
 DRAWN = 3000
-"""Draws that are made to see what a design tells; beyond, errors shrink as 1/√n."""
+"""The largest number of simulated draws; beyond it, errors are scaled by 1/√n."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What an earlier campaign was like."""
+    """Noise, success rate and time of an earlier campaign."""
 
     campaign: str
     noise: float
-    """Standard deviation of accuracy that the families do not explain; NaN if it cannot be
-    estimated."""
+    """Residual standard deviation of accuracy; NaN if it cannot be estimated."""
     success_rate: float
     learned_rate: float
-    """Of its runs that can be compared, those that did not collapse."""
+    """The share of its comparable runs that did not collapse."""
     seconds: float
-    """Of the budget, for each candidate drawn, controls and all."""
+    """Budget time per drawn candidate, including controls."""
 
 
 @dataclass(frozen=True)
 class ProfiledTime:
-    """How long training takes, guessed before any: each member's step times the images it sees."""
+    """Training time estimated from profiles: each member's time per image times its images."""
 
     candidate: float
-    """Seconds that one candidate trains, on average over the space."""
+    """Mean training time of a candidate in seconds, over the space."""
     controls: float
-    """Seconds that all members train by themselves."""
+    """Training time of all members alone, in seconds."""
     parallel: int
     """Trials at once."""
 
@@ -67,7 +66,7 @@ class ProfiledTime:
         )
 
     def trials(self, budget: float) -> int:
-        """Candidates that so many seconds allow, after the controls."""
+        """The number of candidates in a budget of seconds, after the controls."""
         return max(1, int((budget * self.parallel - self.controls) / self.candidate))
 
 

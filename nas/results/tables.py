@@ -52,10 +52,10 @@ def question(name: str) -> str:
 def table(
     name: str, ledger: Ledger, campaign: str | None = None, screen: int | None = None
 ) -> "pd.DataFrame":
-    """An analysis' answer for a campaign, by default that of `Ledger.campaign`; of a screen by its
-    number, in place of the campaign's.
+    """An analysis' table for a campaign, by default that of `Ledger.campaign`; `screen`: a screen's
+    number, instead of the campaign's own.
 
-    Its columns and their units stand in the docstring of `analysis/<name>.py`. Raises
+    The docstring of `analysis/<name>.py` documents its columns and units. Raises
     ProblemError for an unknown name or campaign, and for an analysis that fails, naming its line.
     """
     found = ledger.campaign(campaign).name
@@ -63,14 +63,13 @@ def table(
 
 
 def answer(name: str, data: CampaignData) -> "pd.DataFrame":
-    """As `table`, from data that several analyses share. What is asked again is not worked out
-    again."""
+    """As `table`, from data that several analyses share; each table is computed once."""
     if name not in data.answers:
-        data.answers[name] = _worked_out(name, data)
+        data.answers[name] = _computed(name, data)
     return data.answers[name].copy(deep=False)  # whoever asks may add columns
 
 
-def _worked_out(name: str, data: CampaignData) -> "pd.DataFrame":
+def _computed(name: str, data: CampaignData) -> "pd.DataFrame":
     import pandas as pd
 
     path = _path(name)

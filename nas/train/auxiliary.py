@@ -1,4 +1,4 @@
-"""The auxiliary losses of a recipe, on what a mixture computed."""
+"""The auxiliary losses of a recipe, from a mixture's routing."""
 
 import torch
 from torch import Tensor
@@ -12,15 +12,15 @@ BALANCE = "balance"
 
 
 def routing_of(out: MixtureOutput) -> Routing:
-    """What the gate decided, in fp32."""
+    """The gate's routing, in fp32."""
     return Routing(weights=out.weights.float(), probs=out.probs.float())
 
 
 class AuxiliaryLosses:
-    """What training adds to the cross-entropy of a mixture's logits."""
+    """The terms that training adds to the cross-entropy of a mixture."""
 
     def __init__(self, recipe: Recipe) -> None:
-        """Raises UsageError for a loss that is not known here."""
+        """Raises UsageError for an unknown loss."""
         weights = {BALANCE: recipe.balance_weight, **recipe.losses}
         self._terms = {name: (loss(name), weight) for name, weight in weights.items()}
 

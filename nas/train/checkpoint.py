@@ -78,8 +78,8 @@ def save_weights(path: Path, model: nn.Module) -> str:
 
 
 def _regular(path: Path) -> IO[bytes]:
-    """A file of an attempt's folder, to read: no link to another, nor the folder one, and no pipe
-    that is waited for."""
+    """Opens a regular file of an attempt's folder for reading; refuses links, and does not block on
+    pipes."""
     contained(path.parent.parent, path.parent.name, path.name)
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -89,7 +89,7 @@ def _regular(path: Path) -> IO[bytes]:
 
 
 class _Rest(io.RawIOBase):
-    """A file from where it stands to its end, as a file of its own."""
+    """The rest of a file, from its present position, as a file."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -111,7 +111,7 @@ class _Rest(io.RawIOBase):
 
 
 def _check(file: IO[bytes]) -> None:
-    """Leaves the file at the beginning of torch's part; ValueError where its digest is wrong."""
+    """Moves to the beginning of torch's data. Raises ValueError if its checksum is wrong."""
     head = file.read(_HEAD)
     if head.startswith(_ZIP):
         file.seek(0)
@@ -122,7 +122,7 @@ def _check(file: IO[bytes]) -> None:
 
 
 def _digest(file: IO[bytes]) -> str:
-    """SHA-256 of a file from where it stands, in hexadecimal digits."""
+    """SHA-256 of the rest of a file, in hexadecimal digits."""
     return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 

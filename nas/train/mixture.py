@@ -1,4 +1,4 @@
-"""What training relies on in a rendered mixture. Shapes: B batch, E experts, C classes."""
+"""The interface of a rendered mixture. Shapes: B batch, E experts, C classes."""
 
 from typing import Protocol, cast
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class MixtureOutput(Protocol):
-    """What a mixture computed for a batch, every expert on every image."""
+    """A mixture's output for a batch, with every expert on every image."""
 
     @property
     def logits(self) -> Tensor:

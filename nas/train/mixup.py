@@ -14,7 +14,7 @@ class Mixed:
     images: Tensor
     """`(B, channels, H, W)`: λ·x + (1−λ)·x reversed."""
     targets: Tensor
-    """`(B, C)`: smoothed distributions, mixed alike."""
+    """`(B, C)`: smoothed label distributions, mixed in the same way."""
     labels: Tensor
     """`(B,)` of the images that weigh λ; reversed, of those that weigh 1−λ."""
     lam: float

@@ -55,7 +55,7 @@ def set_rates(optimizer: Optimizer, factor: float) -> None:
 
 
 def rate(optimizer: Optimizer, part: str) -> float | None:
-    """The learning rate of a part, `experts` or `gate`; None where the model has no such part."""
+    """The learning rate of a part, `experts` or `gate`; None if the model has no such part."""
     for group in optimizer.param_groups:
         if group["part"] == part:
             return float(group["lr"])

@@ -1,4 +1,4 @@
-"""A trained model's predictions for every image of a split, kept for the bank.
+"""A trained model's predictions for every image of a split, stored in the bank.
 
 Shapes: N images, B batch, C classes, F features.
 """
@@ -15,14 +15,14 @@ from nas.data.batches import Split
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """One model's answers on one split, in the split's order, on the CPU."""
+    """One model's predictions on one split, in the split's order, on the CPU."""
 
     logits: Tensor
     """float32 `(N, C)`."""
     labels: Tensor
     """int64 `(N,)`."""
     features: Tensor | None
-    """float16 `(N, F)`: what its classifier sees; None for a model that names no classifier."""
+    """float16 `(N, F)`: the input of its classifier; None for a model that names no classifier."""
 
 
 def predict(
@@ -50,7 +50,7 @@ def predict(
 
 
 class _Pooled:
-    """Listens to what reaches a model's classifier."""
+    """Records the input of a model's classifier."""
 
     def __init__(self, model: nn.Module) -> None:
         named = getattr(model, "get_classifier", None)

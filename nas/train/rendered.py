@@ -1,4 +1,4 @@
-"""From rendered source text to a model."""
+"""Builds a model from rendered source code."""
 
 import linecache
 import sys
@@ -13,13 +13,13 @@ _FILE = "<rendered model>"
 
 
 def load_module(code: str) -> ModuleType:
-    """Executes a rendered file. Raises whatever it raises.
+    """Executes rendered source code as a module. Raises whatever it raises.
 
-    Tracebacks into the module show its lines, those of the module loaded last.
+    Tracebacks show the lines of the module that was loaded last.
     """
     module = ModuleType(_MODULE)
     module.__file__ = _FILE
-    # One name for all, so that a worker that loads thousands keeps one. Without an entry in
+    # One name for all, so that a worker that loads thousands stores one. Without an entry in
     # sys.modules, dataclasses and get_type_hints fail inside the module.
     sys.modules[_MODULE] = module
     linecache.cache[_FILE] = (len(code), None, code.splitlines(keepends=True), _FILE)

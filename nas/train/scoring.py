@@ -21,7 +21,7 @@ from nas.train.mixture import as_mixture
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Figures over one split. Losses and entropies in nats, the rest in [0, 1]."""
+    """Scores on one split. Losses and entropies in nats, the rest in [0, 1]."""
 
     loss: float
     """Plain cross-entropy, without smoothing."""
@@ -36,7 +36,7 @@ class Score:
     uniform_acc: float | None = None
     """Of the experts' unweighted mean logits."""
     oracle_acc: float | None = None
-    """Share of images that at least one expert gets right."""
+    """Share of images that at least one expert classifies correctly."""
 
     @property
     def gate_entropy(self) -> float | None:

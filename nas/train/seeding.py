@@ -1,4 +1,4 @@
-"""Randomness that depends on the trial's seed and the epoch, and on nothing else."""
+"""Randomness that depends only on the trial's seed and the epoch."""
 
 import random
 

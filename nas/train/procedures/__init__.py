@@ -1,4 +1,4 @@
-"""How a candidate trains: one file a procedure, named in the recipe by its file's name."""
+"""Training procedures: one file each, named in the recipe by its file's name."""
 
 from nas.registry import PROCEDURES
 from nas.train.procedures.base import Procedure, Tick

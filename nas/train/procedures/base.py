@@ -23,7 +23,7 @@ from nas.train.seeding import seed_everything
 from nas.working_time import awake
 
 Tick = Callable[[], None]
-"""Called after every step and every evaluated batch; raises to stop, on a time limit say."""
+"""Called after every step and every evaluated batch; raises to stop, as on a time limit."""
 
 
 class Procedure(ABC):
@@ -107,7 +107,7 @@ class Procedure(ABC):
     # What its user calls
 
     def events(self, state: dict[str, Any] | None = None) -> Iterator[Epoch]:
-        """Trains from a state's epoch, or from where it stands, and yields each epoch's figures."""
+        """Trains from a state's epoch, or the present one, and yields each epoch's results."""
         if state is not None:
             self.restore(state)
         while self.epoch < self.recipe.epochs:
@@ -127,7 +127,7 @@ class Procedure(ABC):
         self.last_score = None
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `restore` needs to go on after the last yielded epoch."""
+        """All that `restore` needs to continue after the last yielded epoch."""
         return {
             "epoch": self.epoch,
             "model": self.model.state_dict(),

@@ -1,4 +1,4 @@
-"""The gate alone, over experts that stay as they are."""
+"""Trains only the gate, over frozen experts."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
