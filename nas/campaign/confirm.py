@@ -34,7 +34,8 @@ def confirm(
             for replicate in range(1, seeds + 1)
         ),
     )
-    callbacks.on_message(f"{new} confirmations of {len(leaders)} leaders to train")
+    leading = f"{len(leaders)} leader{'s'[: len(leaders) != 1]}"
+    callbacks.on_message(f"{new} confirmation{'s'[: new != 1]} of {leading} to train")
     unlimited = config.with_(budget_seconds=None)
     return run(ledger, name, unlimited, callbacks, only=Role.CONFIRM)
 

@@ -41,15 +41,18 @@ def put(text: str, output: Path | None) -> None:
 
 def put_shown(output: Path | None, *parts: RenderableType) -> None:
     """Prints tables and text for a person, or writes them to a file, 200 characters wide and
-    without colours. Strings are not wrapped, so that paths stay whole; a `Text` is, between words,
-    on a terminal."""
+    without colours. Strings are not wrapped, so that paths stay whole."""
     shown = console if output is None else Terminal(file=io.StringIO(), width=200)
     for part in parts:
-        whole = isinstance(part, str) or (isinstance(part, Text) and not shown.is_terminal)
-        shown.print(part, soft_wrap=whole)
+        shown.print(part, soft_wrap=isinstance(part, str))
     if output is not None:
         assert isinstance(shown.file, io.StringIO)
         write(output, shown.file.getvalue())
+
+
+def prose(line: str) -> RenderableType:
+    """A line that a terminal breaks between words; elsewhere it stays whole, for a program."""
+    return Text(line) if console.is_terminal else line
 
 
 def write(output: Path, content: str | bytes) -> int:

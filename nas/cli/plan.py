@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from nas.cli import arguments, complete, defaults, options
+from nas.cli.console import prose
 from nas.cli.groups import grouped
 from nas.cli.option_checks import finite
 from nas.cli.option_groups import LengthOptions
@@ -123,7 +123,7 @@ def plan(
         lines.append(
             f"sd: the standard deviation between equal candidates; {origin}, --noise gives it."
         )
-    print_facts(chosen_form, facts, shown=[Text(line) for line in lines])
+    print_facts(chosen_form, facts, shown=[prose(line) for line in lines])
 
 
 def _lines(

@@ -114,7 +114,8 @@ def screen(
     )
     if found is not None:
         bank, chosen, config = found
-        note(f"experts of the bank {bank}, {chosen.recipe.epochs} epochs each")
+        epochs = chosen.recipe.epochs
+        note(f"Experts of the bank {bank}, {epochs} epoch{'s'[: epochs != 1]} each.")
     made = _scored(ledger, chosen, config, gpus, aside=chosen_form != "table")
     if made.missing:
         note(f"Not in the bank, so left out: {', '.join(made.missing)}.")

@@ -97,7 +97,8 @@ def _pairs(a: "pd.DataFrame", b: "pd.DataFrame") -> "pd.DataFrame":
 
 def _settings(data: CampaignTables) -> dict[str, Any]:
     """What may make a difference, by dotted name."""
-    space = data.space.model_dump(mode="json")
+    space = data.space.model_dump(mode="json", exclude={"description"})
+    space["choices"] = {choice["name"]: choice["values"] for choice in space["choices"]}
     config = data.config.model_dump(mode="json", exclude=set(_OF_THE_RUN))
     return dict(_flat({**config, "space": space.pop("name", None), **space}))
 
@@ -124,5 +125,9 @@ def _shown(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, list):
-        return f"{len(value)} values" if len(str(value)) > 60 else str(value)
+        text = ", ".join(map(_shown, value)) or "none"
+        return f"{len(value)} values" if len(text) > 60 else text
+    if isinstance(value, Mapping):  # a member
+        args = ", ".join(f"{name}={_shown(given)}" for name, given in value["args"].items())
+        return f"{value['model']}({args})" if args else str(value["model"])
     return f"{value:g}" if isinstance(value, float) else str(value)

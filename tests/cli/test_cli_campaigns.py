@@ -14,7 +14,7 @@ from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.drivers import ELSEWHERE_SECONDS, at_work, drivers
 from nas.ledger.models import Event
 from nas.ledger.removal import remove_campaign
-from nas.schema import ProblemError, SearchConfig
+from nas.schema import Choice, Member, ProblemError, SearchConfig
 
 CONFIG = {"dataset": "digits", "split_seed": 0, "hold_out": 0.0}
 
@@ -109,6 +109,26 @@ def test_compare_for_a_person(two: Path) -> None:
     assert r"\begin{tabular}" in nas_inside("compare", "a", "b", "-f", "latex", cwd=two)
 
 
+def test_compare_says_in_words_what_differs(tmp_path: Path) -> None:
+    bees = (Member(model="bee_s"), Member(model="bee_m", args={"img_size": 32}))
+    assert SPACE.experts is not None
+    families = {**SPACE.experts.families, "bee": bees}
+    other = SPACE.with_(
+        description="Another.",
+        experts=SPACE.experts.with_(families=families),
+        choices=(Choice(name="mixing", values=("soft", "top2")),),
+    )
+    campaign(tmp_path, "a", 0.5).ledger.close()
+    maker = Maker(tmp_path / "runs.db", name="b", space=other, **CONFIG)
+    maker.trained("ant_s", "bee_s", val=0.5)
+    maker.ledger.close()
+    found = json.loads(nas_inside("compare", "a", "b", "--json", cwd=tmp_path))
+    assert found["differ"] == [
+        "experts.families.bee: bee_s, bee_m against bee_s, bee_m(img_size=32)",
+        "choices.mixing: soft, top1 against soft, top2",
+    ]
+
+
 def test_another_split_is_not_paired(tmp_path: Path) -> None:
     campaign(tmp_path, "a", 0.5, 0.6, 0.7).ledger.close()
     campaign(tmp_path, "b", 0.5, 0.6, 0.7, split_seed=1).ledger.close()
@@ -177,8 +197,7 @@ def test_rm_refuses_what_is_in_pre_flight(tmp_path: Path, monkeypatch: pytest.Mo
         assert (done.returncode, "a is running" in done.stderr) == (1, True)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "prepare", look)
-    monkeypatch.setattr(running, "hold_to", lambda *_: None)
+    monkeypatch.setattr(running, "hold_to", look)  # before a member is profiled
     with pytest.raises(KeyboardInterrupt):
         running.run(maker.ledger, "a", SearchConfig(**CONFIG), running.Callbacks())
     assert seen == [("running", "running", True)]

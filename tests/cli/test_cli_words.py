@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from ledger_maker import Maker
 from real_nas import SPACE, inside
-from rich.text import Text
 
-from nas.cli.console import console, echo, put_shown
+from nas.cli.console import console, echo, prose, put_shown
 from nas.report.progress import Display
 from nas.report.terminal import Terminal
 
@@ -19,11 +18,11 @@ def test_prose_breaks_between_words_and_a_path_nowhere(
 ) -> None:
     shown = Terminal(file=io.StringIO(), width=40, force_terminal=terminal, no_color=True)
     monkeypatch.setattr("nas.cli.console.console", shown)
-    path, prose = "a/" * 30, "word " * 9 + "end"
-    put_shown(None, path, Text(prose))
+    path, line = "a/" * 30, "word " * 9 + "end"
+    put_shown(None, path, prose(line))
     first, *lines = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert first == path
-    assert (len(lines), " ".join(map(str.strip, lines))) == (2 if terminal else 1, prose)
+    assert (len(lines), " ".join(map(str.strip, lines))) == (2 if terminal else 1, line)
 
 
 @pytest.fixture
