@@ -1,4 +1,4 @@
-"""A campaign while it works: a panel on a terminal, plain lines elsewhere."""
+"""The display of a running campaign: a panel on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterable
@@ -22,9 +22,9 @@ from nas.schema import MemberProfile, Role, format_duration, percent, printed_na
 from nas.schema.visible import visible
 
 _IN_LINE = 4
-"""Running trials that a line names."""
+"""The most running trials that a line lists."""
 SHOWN = 12
-"""Running trials that have a line of their own."""
+"""The most running trials with a line of their own."""
 
 
 def panel(s: Summary) -> RenderableType:
@@ -57,7 +57,7 @@ def panel(s: Summary) -> RenderableType:
 
 def _state(s: Summary) -> str:
     if s.state == "running" and not s.alive:
-        return "not running: go on with `nas resume`"
+        return "not running: continue with `nas resume`"
     return s.state
 
 
@@ -163,7 +163,7 @@ def _epochs(run: Running) -> str:
 
 
 def _line(s: Summary) -> str:
-    """The campaign in one line, for where there is no terminal."""
+    """The campaign in one line, for output that is not a terminal."""
     worked = format_duration(s.worked_seconds)
     running = ", ".join(
         f"{printed_name(run.role, run.number)} {_epochs(run)}" for run in s.running[:_IN_LINE]
@@ -183,7 +183,7 @@ class Display:
         quiet: bool = False,
         epochs: bool = False,
     ) -> None:
-        """`quiet` shows nothing; with `epochs` every finished one gets a line."""
+        """`quiet`: show nothing; `epochs`: print a line for every finished epoch."""
         self._console = console
         self._ledger = ledger
         self._campaign = campaign
@@ -248,7 +248,7 @@ class Display:
                 self.say(f"{name} {run.families}: epoch {run.epoch} of {run.epochs}{value}")
 
     def _still(self, seconds: float) -> None:
-        """From the thread that breaks a silence, while nobody calls `on_tick`."""
+        """Called in a thread of its own while `on_tick` is not called."""
         self.say(f"{self._doing}, {format_duration(seconds)} so far")
 
     def on_profile(self, done: int, total: int, probe: MemberProfile) -> None:

@@ -76,7 +76,7 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
 
 
 def _baselines(found: Found) -> dict[str, dict[str, float | None]]:
-    """What a mixture must beat; `alone` is the member best alone by validation."""
+    """The baselines of a mixture; `alone` is the member that is best alone by validation."""
     final = found.final
     ended = [attempt for attempt in found.controls.values() if attempt.val_acc is not None]
     alone = max(ended, key=lambda attempt: attempt.val_acc or 0.0, default=None)
@@ -134,8 +134,8 @@ def _facts(found: dict[str, Any]) -> Table:
         "data": f"{found['dataset']}, {found['image_size']} px",
         "params": cell("params", found["params"]),
         "MACs": cell("macs", found["macs"]),
-        "memory": f"{cell('memory_bytes', found['memory_bytes'])} a training step, estimated; "
-        f"{cell('peak_memory_bytes', found['peak_memory_bytes'])} its worker at the most",
+        "memory": f"{cell('memory_bytes', found['memory_bytes'])} per training step (estimate); "
+        f"{cell('peak_memory_bytes', found['peak_memory_bytes'])} peak of the worker",
         "seconds": cell("seconds", found["seconds"]),
     }
     for name, value in facts.items():
