@@ -42,7 +42,9 @@ def numbers() -> dict[tuple[str, str], list[str]]:
         command = typer.main.get_command(app)
         for name in path:
             command = command.commands[name]  # type: ignore[attr-defined]
-        kinds = get_type_hints(inspect.unwrap(command.callback))  # type: ignore[arg-type]
+        # A command that takes groups of options has a signature of its own, with each of them.
+        callback = inspect.unwrap(command.callback, stop=lambda f: hasattr(f, "__signature__"))  # type: ignore[arg-type]
+        kinds = get_type_hints(callback)
         for parameter in command.params:
             option = max(parameter.opts, key=len)
             kind = kinds.get(parameter.name)
