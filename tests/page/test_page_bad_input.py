@@ -63,6 +63,9 @@ def test_a_bank_draws_nothing(tmp_path: Path) -> None:
     assert column(found["sections"]["best"]["table"], "members") == ["ant_s"]
     assert hidden >= {"together", "coverage", "families", "pairs", "gates"}
     assert found["sections"]["leaders"]["total"] == 1
+    names = [shown["name"] for shown in found["sections"]["leaders"]["table"]["columns"]]
+    assert names[1] == "val_acc"
+    assert names[names.index("families") + 1] == "members"
 
 
 def test_every_candidate_fails(maker: Maker) -> None:
@@ -228,6 +231,11 @@ def test_it_opens_and_says_what_there_is(
     assert opened.locator("#leaders tbody tr").count() == (happened is one_success)
     assert opened.locator("#best ol li").count() == (happened is one_success)
     assert opened.locator("#best .empty").is_visible() == (happened is not one_success)
+    assert opened.locator("#leaders .tools").is_visible() == (happened is one_success)
+    if happened is one_success:
+        assert opened.locator("#timeline .point").count() == 1  # the best so far
+        draws = opened.locator("#coverage .ytick text").all_text_contents()
+        assert draws == ["0", "1"]  # nothing is drawn half a time
     assert opened.locator("#together .lead").first.inner_text().startswith("No pair can be judged")
 
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from nas.ledger import Ledger
 from nas.report.page import page as page_of
 from nas.report.page import page_data
+from nas.schema import ExpertAxis, Member, Recipe, Space
 
 FIGURES = (
     *(
@@ -84,7 +85,9 @@ def test_the_answer_comes_first(page: Page, filled: Maker) -> None:
     assert page.locator("#together .caution").inner_text().startswith("The draws are biased (")
     answer = page.locator("#together .lead").first
     sections = page_data(Ledger(filled.path))["sections"]
-    assert answer.inner_text() == sections["together"]["pairs"]
+    text = answer.inner_text()
+    assert text.replace("\N{NO-BREAK SPACE}", " ") == sections["together"]["pairs"]
+    assert "95 %" not in text  # a number keeps to its unit
     assert page.locator("#together svg.main-svg").count() > 1
     box = answer.bounding_box()
     assert box
@@ -99,7 +102,7 @@ def test_the_best_candidates_come_with_their_command(page: Page) -> None:
     assert f"nas export {number} -o candidate-{number} -c first" in first.inner_text()
     assert cells(page, "leaders", "val_acc")[0] in first.inner_text()
     assert "on 100 validation images" in page.locator("#best ul").inner_text()
-    assert "± " in page.locator("#best ul").inner_text()
+    assert "±\N{NO-BREAK SPACE}" in page.locator("#best ul").inner_text()
     first.get_by_role("button").first.click()
     expect(page.get_by_role("dialog")).to_contain_text(f"#{number} ")
 
@@ -160,6 +163,24 @@ def test_the_leaderboard_sorts(page: Page) -> None:
     assert names == sorted(names)
 
 
+def test_an_interval_is_one_column(page: Page) -> None:
+    page.get_by_text("Effects and success rates").click()
+    heads = page.locator("#families details").first.locator("th").all_inner_texts()
+    assert heads.count("95\N{NO-BREAK SPACE}% interval\N{NO-BREAK SPACE}pt") == 1
+    assert not [head for head in heads if "low" in head or "high" in head]
+    shown = page.locator('#families details[open] td[data-name="effect_low"]').all_inner_texts()
+    assert len(shown) == 5
+    for text in shown:
+        assert re.fullmatch(r"[+−]\d+\.\d\d to [+−]\d+\.\d\d", text)
+
+
+def test_families_are_drawn_best_first(page: Page, filled: Maker) -> None:
+    found = page_data(Ledger(filled.path))["sections"]["families"]["table"]["values"]
+    ranked = sorted(zip(found["effect"], found["family"], strict=True), reverse=True)
+    names = page.locator("#families .ytick text").all_text_contents()
+    assert [name[:3] for name in names] == [family[:3] for _, family in ranked]
+
+
 def test_missing_values_come_last_either_way(page: Page) -> None:
     page.locator("#families details").nth(1).locator("summary").click()
     for _ in range(2):
@@ -206,7 +227,7 @@ def test_a_click_on_a_candidate_opens_its_card(page: Page) -> None:
             strict=True,
         )
     )
-    assert (shown["Val %"], shown["Rank"]) == (score, "1")
+    assert (shown["Val"], shown["Rank"]) == (f"{score}\N{NO-BREAK SPACE}%", "1")
     members = dialog.locator("#card-members tbody tr").all_inner_texts()
     assert sorted(m.split("\t")[0] for m in members) == sorted(families.split("+"))
     assert f"{float(score) - 10:.2f}" in members[0]  # inside the mixture
@@ -348,6 +369,38 @@ def test_nothing_is_wider_than_the_screen(watched: Watched, file: Path, width: i
     plots = page.locator("figure > .plot").evaluate_all("all => all.map(p => p.clientWidth)")
     assert sum(plot > 0 for plot in plots) == len(FIGURES) + 1  # the answer has two
     assert all(200 < plot <= width for plot in plots)
+    links = page.locator("nav a:visible").evaluate_all(
+        "all => all.map(link => link.getBoundingClientRect().right)"
+    )
+    assert max(links) <= width  # each is in view
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1400])
+def test_many_families_fit(watched: Watched, tmp_path: Path, width: int) -> None:
+    """No figure scrolls by itself; where names have no room beside each other, bars lie."""
+    families = {f"family_{n:02}": (Member(model=f"model_{n:02}"),) for n in range(70)}
+    space = Space(name="wide", experts=ExpertAxis(k=4, families=families), recipe=Recipe(epochs=2))
+    maker = Maker(tmp_path / "runs.db", space=space, dataset="digits")
+    for n in range(0, 70, 4):
+        maker.trained(
+            *(f"model_{m % 70:02}" for m in sorted(range(n, n + 4), key=lambda m: m % 70)), val=0.5
+        )
+    (tmp_path / "out.html").write_bytes(page_of(maker.ledger))
+    watched.page.set_viewport_size({"width": width, "height": 800})
+    page = watched.open((tmp_path / "out.html").as_uri())
+    page.locator("#pairs").get_by_label("Count").check()
+    page.wait_for_selector('#pairs [aria-label*="draws together"]')
+    scrolling = page.locator("figure").evaluate_all(
+        "all => all.filter(f => f.scrollWidth > f.clientWidth + 1).map(f => f.dataset.figure)"
+    )
+    assert scrolling == []
+    names = page.locator(f"#coverage .{'y' if width == 390 else 'x'}tick text")
+    assert names.all_text_contents() == list(families)
+    no_effect = page.locator("#families .annotation-text").evaluate_all(
+        "all => all.filter(t => t.getBoundingClientRect().right > innerWidth).length"
+    )
+    assert no_effect == 0
 
 
 def test_turning_the_phone_redraws(watched: Watched, file: Path) -> None:
@@ -355,6 +408,23 @@ def test_turning_the_phone_redraws(watched: Watched, file: Path) -> None:
     page = watched.open(file.as_uri())
     page.set_viewport_size({"width": 800, "height": 390})
     until(page, "document.querySelector('#costs .main-svg').clientWidth > 600")
+
+
+def test_what_is_printed_is_drawn_when_printing_starts(watched: Watched, file: Path) -> None:
+    """A browser does not wait: light figures as wide as paper, though the screen is dark."""
+    watched.page.emulate_media(color_scheme="dark")
+    page = watched.open(file.as_uri())
+    inks, widths = page.evaluate(
+        """() => {
+            dispatchEvent(new Event("beforeprint"));
+            return [[...document.querySelectorAll("main figure .xtick text")].map(t => t.style.fill),
+                [...document.querySelectorAll("main figure .main-svg")].map(p => p.clientWidth)];
+        }"""  # noqa: E501
+    )
+    assert set(inks) == {"rgb(28, 31, 35)"}
+    assert max(widths) <= 680
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    until(page, "document.querySelector('#gates .main-svg').clientWidth > 680")
 
 
 def test_print(watched: Watched, file: Path) -> None:

@@ -99,7 +99,7 @@ def test_what_was_queried_and_run(data: dict[str, Any]) -> None:
     requests, run = dict(data["about"]["settings"]), dict(data["about"]["run"])
     assert requests["Space"] == "toy: 2 of 5 families, 5 members, 10 possible sets"
     assert (requests["Sampler"], requests["Seed"], requests["Data"]) == ("uniform", "3", "digits")
-    assert run["Candidates"] == "61: 56 ok, 4 oom, 1 open"
+    assert run["Candidates"] == "61: 56 trained, 4 out of memory, 1 still open"
     assert run["Attempts"] == "66"
     assert run["Excluded for failing"] == EVIL
     assert ["python", "3.11"] in data["about"]["versions"]
@@ -179,7 +179,10 @@ def test_worker_time_adds_up(data: dict[str, Any]) -> None:
     table = data["sections"]["timeline"]["table"]
     total = sum(column(table, name)[-1] for name in page_kinds())
     assert total == 56 * 10 + 5 * 10 + 4 * 5
-    best = column(table, "best")
+    assert {column(table, name)[0] for name in page_kinds()} == {0}  # as the first attempt starts
+    assert column(table, "at") == sorted(column(table, "at"))
+    none, *best = column(table, "best")
+    assert none is None
     assert best == sorted(best)
 
 

@@ -66,8 +66,7 @@ def _run(ledger: Snapshot, summary: Summary, machines: list[dict[str, Any]]) -> 
     }
     for role in Role:
         if counts := summary.counts.get(role):
-            parts = (f"{n:,} {outcome}" for outcome, n in ordered(counts))
-            facts[_ROLES[role]] = f"{sum(counts.values()):,}: {', '.join(parts)}"
+            facts[_ROLES[role]] = f"{sum(counts.values()):,}: {in_words(counts)}"
     facts["Attempts"] = f"{len(attempts):,}"
     hours = {role: seconds.get(role, 0.0) / 3600 for role in Role}
     shares = [f"{_WHAT[role]} {value:,.1f}" for role, value in hours.items() if value]
@@ -101,7 +100,23 @@ _WHAT = {
 }
 
 
-def ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+_WORDS = {
+    "ok": "trained",
+    "open": "still open",
+    "oom": "out of memory",
+    "pruned": "stopped early",
+    "nan": "with a loss that is not finite",
+    "timeout": "over the time limit",
+    "crash": "crashed",
+}
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """`8 trained, 1 out of memory`."""
+    return ", ".join(f"{n:,} {_WORDS.get(outcome, outcome)}" for outcome, n in _ordered(counts))
+
+
+def _ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     """Outcomes with their counts: ok first, then the most frequent."""
     return sorted(counts.items(), key=lambda item: (item[0] != "ok", -item[1], item[0]))
 

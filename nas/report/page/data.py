@@ -10,7 +10,7 @@ from nas.ledger import Ledger
 from nas.ledger.frames import gc_paused
 from nas.ledger.sources import codes
 from nas.ledger.summary import Summary, summary
-from nas.report.page.about import about, ordered, state_of
+from nas.report.page.about import about, in_words, state_of
 from nas.report.page.best import best
 from nas.report.page.cards import cards
 from nas.report.page.code_diffs import pack
@@ -131,20 +131,8 @@ def _headline(found: Summary, bank: bool) -> str:
     if not found.drawn:
         return "No expert has been trained yet." if bank else "Nothing has been drawn yet."
     subject = f"{found.drawn:,} expert{many}" if bank else f"{found.drawn:,} candidate{many} drawn"
-    parts = [f"{n:,} {_WORDS.get(outcome, outcome)}" for outcome, n in ordered(counts)]
     none = "" if counts.get("ok") else f" No {'expert' if bank else 'candidate'} is trained yet."
-    return f"{subject}: {', '.join(parts)}.{none}"
-
-
-_WORDS = {
-    "ok": "trained",
-    "open": "still open",
-    "oom": "out of memory",
-    "pruned": "stopped early",
-    "nan": "with a loss that is not finite",
-    "timeout": "over the time limit",
-    "crash": "crashed",
-}
+    return f"{subject}: {in_words(counts)}.{none}"
 
 
 def _notes(attempts: int, limit: int) -> list[str]:

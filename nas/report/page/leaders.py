@@ -13,6 +13,7 @@ _BEFORE = (
     Column("val_se", "± SE", "spread", "binomial standard error of the validation accuracy"),
     Column("families", "Families", "joined"),
 )
+_MEMBERS = Column("members", "Members", "joined", "timm models")
 _AFTER = (
     Column("collapsed", "Collapsed", "flag", "not clearly better than always the commonest class"),
     Column("confirm_val_acc", "Confirmed", "percent", "mean of retrainings with new seeds"),
@@ -38,7 +39,6 @@ _AFTER = (
     Column("params", "Parameters", "count"),
     Column("macs", "MACs", "count", "multiply-accumulates of one image, forward"),
     Column("seconds", "Worker time", "seconds", "of all its attempts"),
-    Column("members", "Members", "joined", "timm models"),
     Column("rank", "Rank", "int", "by validation accuracy"),
     Column("key", "Key", "key"),
 )
@@ -50,7 +50,9 @@ def board(ledger: Snapshot, campaign: str) -> pd.DataFrame:
     """The leaderboard's DataFrame, best validation first; ProblemError if it is one's own and
     lacks a column."""
     rows = ledger.table("leaderboard", campaign)
-    return need_columns(rows, [column.name for column in (*_BEFORE, *_AFTER)], "leaderboard")
+    return need_columns(
+        rows, [column.name for column in (*_BEFORE, _MEMBERS, *_AFTER)], "leaderboard"
+    )
 
 
 def leaders(rows: pd.DataFrame, limit: int) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def leaders(rows: pd.DataFrame, limit: int) -> dict[str, Any]:
     shown = rows.head(limit).assign(**{n: rows[n].map(_setting) for n in gates})
     mixed = rows["families"].str.contains("+", regex=False).any() or rows.empty
     return {
-        "table": table(shown, (*_BEFORE, *settings, *_AFTER), "leaderboard"),
+        "table": table(shown, (*_BEFORE, _MEMBERS, *settings, *_AFTER), "leaderboard"),
         "total": len(rows),
         "gates": gates,
         "card_only": CARD_ONLY if mixed else CARD_ONLY[1:],

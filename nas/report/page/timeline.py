@@ -20,7 +20,8 @@ _COLUMNS = (
 
 
 def timeline(ledger: Snapshot, campaign: str) -> dict[str, Any]:
-    """`table`: cumulative worker seconds by kind at up to POINTS moments; `events`."""
+    """`table`: cumulative worker seconds by kind at up to POINTS moments, from zero at the first
+    attempt's start; `events`."""
     rows = ledger.attempts(campaign)
     rows = rows[rows["outcome"].notna() & rows["ended_at"].notna()].sort_values("ended_at")
     kind = rows["outcome"].map({"ok": "trained", "pruned": "pruned"}).fillna("interrupted")
@@ -31,6 +32,9 @@ def timeline(ledger: Snapshot, campaign: str) -> dict[str, Any]:
     for name in KINDS:
         made[name] = rows["seconds"].where(kind == name, 0.0).cumsum()
     made["best"] = best.ffill()
+    if len(rows):
+        start = {"at": rows["started_at"].min(), **dict.fromkeys(KINDS, 0.0)}
+        made = pd.concat([pd.DataFrame([start]), made], ignore_index=True)
     chosen = np.unique(np.linspace(0, len(made) - 1, min(POINTS, len(made))).round().astype(int))
     improved = np.flatnonzero(made["best"].diff().to_numpy() > 0)  # no step of the best is lost
     if len(improved) <= POINTS:

@@ -33,8 +33,8 @@ const NAMED = new Set(["number", "families", "members", "role", "message"]); // 
 
 function metrics({ columns, cell }) {
   return columns.filter(c => !NAMED.has(c.name) && ![null, "", false].includes(cell(c.name))).map(c =>
-    element("div", { title: c.help }, element("dt", { textContent: heading(c) }),
-      element("dd", { textContent: c.kind === "key" ? cell(c.name) : write(c.kind, cell(c.name)) })));
+    element("div", { title: c.help }, element("dt", { textContent: c.title }),
+      c.kind === "key" ? element("dd", {}, element("code", { textContent: cell(c.name) })) : element("dd", { textContent: write(c.kind, cell(c.name)) + (UNITS[c.kind] ?? "") })));
 }
 
 function members(key, { cell }) {

@@ -12,6 +12,7 @@ const NARROW = 560;
 
 // plotly renders some HTML in its texts: names and messages must stay text.
 const plain = text => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const fitting = (text, other, width) => (text && 6 * text.length <= width ? plain(text) : other);
 const short = name => plain(name.length > 24 ? `${name.slice(0, 23)}…` : name); // the rest on hover
 const room = names => 14 + 7 * Math.min(24, Math.max(...names.map(name => name.length))); // px of the longest
 const lines = (...parts) => parts.filter(Boolean).map(plain).join("<br>");
@@ -20,7 +21,8 @@ const pick = (values, rows) => rows.map(row => values[row]);
 const indices = (n, test = () => true) => Array.from({ length: n }, (_, i) => i).filter(test);
 
 function base(palette, more = {}) {
-  const axis = { gridcolor: palette.grid, zeroline: false, linecolor: palette.grid, automargin: true, title: { standoff: 8 } };
+  const axis = { gridcolor: palette.grid, zeroline: false, linecolor: palette.grid, automargin: true, ticks: "", title: { standoff: 8 },
+    ticklabeloverflow: "allow" }; // measuring each label takes longer than all the rest
   const { xaxis = {}, yaxis = {}, ...rest } = more;
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -35,10 +37,16 @@ function base(palette, more = {}) {
 // An axis of names, the first on top, and the margin that it needs.
 const named = names => ({
   tickvals: names.map((_, i) => i), ticktext: names.map(short), range: [names.length - 0.4, -0.6],
-  showgrid: false, tickfont: { size: 12 }, fixedrange: true, automargin: false,
+  showgrid: false, tickangle: 0, tickfont: { size: 12 }, fixedrange: true, automargin: false,
 });
 const leftOf = names => ({ margin: { l: room(names), r: 16, t: 10, b: 10 } });
 const title = text => ({ title: { text } });
+const whole = most => (most <= 5 ? { dtick: 1 } : {}); // ticks of counts
+// How many ticks keep plotly from the series 1, 2, 3 … 9 of a logarithmic axis, whose labels stand at two heights.
+const logTicks = values => {
+  const known = values.filter(value => value > 0), span = Math.log10(Math.max(...known) / Math.min(...known)) || 2;
+  return span > 0.9 ? Math.min(9, Math.max(3, Math.floor(span / 0.31))) : 6;
+};
 
 // A long title of an axis in lines that a phone has room for.
 function wrapped(text, width) {
@@ -65,7 +73,7 @@ function againstCost({ table: { values: v }, front, rest }, known, accuracy, hea
   if (others.length) traces.push(dots(others, { size: 5, color: palette.accent, opacity: others.length > 500 ? 0.35 : 0.6 }, { name: "trained" }));
   traces.push(dots(best, { size: 9, color: palette.warm, symbol: "diamond" }, { name: "Pareto front", mode: "lines+markers", line: { shape: "hv", color: palette.warm, width: 1.5 } }));
   return { traces, height: 440,
-    layout: base(palette, { showlegend: true, xaxis: { ...title(COSTS[choice]), type: "log", tickformat: choice.endsWith("_ms") ? "" : "~s", nticks: width < NARROW ? 4 : 9 },
+    layout: base(palette, { showlegend: true, xaxis: { ...title(COSTS[choice]), type: "log", tickformat: choice.endsWith("_ms") ? "" : "~s", nticks: Math.min(width < NARROW ? 4 : 9, logTicks(v[choice])) },
       yaxis: title(heading) }) };
 }
 
@@ -77,7 +85,7 @@ function intervals(rows, palette, { x, low, high, color, symbol, hover }) {
       array: high.map((h, i) => h - x[i]), arrayminus: low.map((l, i) => x[i] - l) },
   };
 }
-const rule = (x, palette, dash = "solid") => ({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, layer: "below",
+const rule = (x, palette, dash = "solid", layer = "below") => ({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, layer,
   line: { color: palette.muted, width: 1.5, dash } });
 
 // How an interval lies to zero: a colour and a symbol.
@@ -99,7 +107,7 @@ const FIGURES = {
   effects({ effects: { values: v, rows }, left_out }, _, palette) {
     if (!rows) return "No family’s effect can be estimated yet.";
     const styles = indices(rows).map(i => against(v.effect_low[i], v.effect_high[i], palette));
-    const axis = `effect on validation accuracy, percentage points${left_out ? `; ${left_out} families in the middle are left out` : ""}`;
+    const axis = `effect on validation accuracy, percentage points${left_out ? `; ${left_out} middle families are left out` : ""}`;
     return { ...forest(v.family, v, "effect", styles, axis, i => lines(v.family[i], interval(v, "effect", i), `${v.draws[i]} draws`), palette, ROW),
       label: `Effects of ${rows} families with 95 % intervals` };
   },
@@ -110,7 +118,7 @@ const FIGURES = {
     const found = i => v.q_value[i] !== null && v.q_value[i] <= 0.05;
     const styles = indices(rows).map(i => (found(i) ? against(v.synergy[i], v.synergy[i], palette) : [palette.muted, "diamond-open"]));
     const hover = i => lines(`${v.family_a[i]} with ${v.family_b[i]}`, interval(v, "synergy", i), `q ${write("probability", v.q_value[i])}, ${v.together[i]} candidates with both`);
-    return { ...forest(names, v, "synergy", styles, "synergy, percentage points; filled: q ≤ 0.05", hover, palette, 36),
+    return { ...forest(names, v, "synergy", styles, "synergy, percentage points; filled: q ≤ 0.05", hover, palette, 36),
       label: `The ${rows} strongest synergies with 95 % intervals, ${indices(rows, found).length} of them with q up to 0.05` };
   },
 
@@ -121,24 +129,28 @@ const FIGURES = {
       layout: base(palette, { showlegend: true, xaxis: { ...title("epoch"), ...(epochs.length <= 10 ? { dtick: 1 } : { nticks: 8 }) }, yaxis: title("accuracy, %") }) };
   },
 
-  coverage({ draws: { values, rows }, mean }, _, palette) {
+  coverage({ draws: { values, rows }, mean }, _, palette, width) {
     if (!rows) return "This space has no families.";
     if (!values.draws.some(Boolean)) return "Nothing has been drawn yet.";
-    const few = rows <= 30;
+    const few = rows <= 30, lying = 13 * rows > width; // names have no room beside each other
+    const bars = { type: "bar", marker: { color: palette.accent }, hoverinfo: "text",
+      hovertext: indices(rows).map(i => lines(values.family[i], `${values.draws[i]} draws, ${values.ok[i]} trained`)) };
+    const counts = { ...title("draws"), rangemode: "tozero", ...whole(Math.max(...values.draws)) };
+    const label = `Bars: draws of ${rows} families, from ${Math.min(...values.draws)} to ${Math.max(...values.draws)}`;
+    if (lying) {
+      return { traces: [{ ...bars, orientation: "h", y: indices(rows), x: values.draws }], label, height: 17 * rows + 80,
+        layout: base(palette, { bargap: 0.25, xaxis: counts, yaxis: named(values.family), ...leftOf(values.family), shapes: mean === null ? [] : [rule(mean, { muted: palette.ink }, "dot", "above")] }) };
+    }
     return {
-      traces: [{ type: "bar", x: indices(rows), y: values.draws, marker: { color: palette.accent }, hoverinfo: "text",
-        hovertext: indices(rows).map(i => lines(values.family[i], `${values.draws[i]} draws, ${values.ok[i]} trained`)) }],
+      traces: [{ ...bars, x: indices(rows), y: values.draws }], label, height: 230 + room(values.family),
       layout: base(palette, { bargap: few ? 0.25 : 0.15,
         xaxis: { tickvals: indices(rows), ticktext: values.family.map(short), tickangle: -90, showgrid: false, automargin: false, tickfont: { size: few ? 12 : 10 } },
-        margin: { l: 50, r: 16, t: 10, b: room(values.family) },
-        yaxis: { ...title("draws"), rangemode: "tozero" },
+        margin: { l: 50, r: 16, t: 10, b: room(values.family) }, yaxis: counts,
         shapes: mean === null ? [] : [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: mean, y1: mean, line: { color: palette.ink, width: 1.5, dash: "dot" } }] }),
-      height: 230 + room(values.family), minWidth: 13 * rows,
-      label: `Bars: draws of ${rows} families, from ${Math.min(...values.draws)} to ${Math.max(...values.draws)}`,
     };
   },
 
-  families({ table, lift, collapsed }, choice, palette) {
+  families({ table, lift, collapsed }, choice, palette, width) {
     const learned = collapsed ? ", of runs that learned" : "";
     const [of, name, unit, axis] = {
       effect: [table, "effect", "points", `adjusted effect on validation accuracy${learned}, percentage points`],
@@ -152,7 +164,7 @@ const FIGURES = {
     const known = indices(of.rows, i => v[name][i] !== null);
     if (!known.length) return effect ? "No family’s effect can be estimated yet; the table gives the reason." : "This is not measured yet.";
     const order = indices(of.rows);
-    if (!effect) order.sort((a, b) => (v.family[b] === "all") - (v.family[a] === "all") || (x[b] ?? -Infinity) - (x[a] ?? -Infinity));
+    order.sort((a, b) => (v.family[b] === "all") - (v.family[a] === "all") || (x[b] ?? -Infinity) - (x[a] ?? -Infinity));
     const place = new Map(order.map((row, i) => [row, i]));
     const how = { keep: [palette.accent, "circle"], drop: [palette.warm, "square"], undecided: [palette.muted, "diamond-open"] };
     const group = i => (!effect ? "keep" : v.advice[i] in how ? v.advice[i] : "undecided");
@@ -163,7 +175,7 @@ const FIGURES = {
             of === table ? `${v.draws[i]} draws, ${v.ok[i]} trained` : `${v[`n_${choice}`][i]} candidates`, effect && `${v.advice[i]}: ${v.reason[i]}`)) }) })),
       layout: base(palette, { showlegend: effect, xaxis: title(axis), yaxis: named(pick(v.family, order)), ...leftOf(v.family), shapes: unit === "points" ? [rule(0, palette)] : [],
         annotations: !effect ? [] : order.filter(i => v[name][i] === null).map(i => ({ x: 0, xref: "paper", xanchor: "left", y: place.get(i), showarrow: false,
-          text: plain(v.not_estimable[i] || "not estimable"), font: { size: 11, color: palette.muted } })) }),
+          text: fitting(v.not_estimable[i], "no effect: see the table", width - room(v.family) - 16), font: { size: 11, color: palette.muted } })) }),
       height: ROW * of.rows + 90, label: `${known.length} rows with 95 % intervals: ${axis}`,
     };
   },
@@ -191,18 +203,20 @@ const FIGURES = {
     if (!found.length) return choice === "synergy" ? "No pair’s synergy can be estimated yet: it needs five candidates with both families." : "No pair has a trained candidate yet.";
     const extent = Math.max(...found.map(Math.abs)) || 1;
     const diverging = choice === "synergy";
-    const side = room(names), cell = Math.max(11, Math.min(26, (width - side - 80) / n));
-    const axis = { ...named(names), tickfont: { size: cell < 14 ? 9 : 11 }, automargin: false };
+    let side = room(names), cell = Math.min(n > 20 ? 26 : 34, (width - side - 80) / n);
+    const nameless = cell < 9; // on a phone; a tap gives the names
+    if (nameless) { side = 10; cell = (width - side - 80) / n; }
+    const axis = { ...named(names), tickfont: { size: cell < 14 ? 9 : 11 }, showticklabels: !nameless };
     return {
-      traces: [{ type: "heatmap", z, hoverinfo: "text", hovertext: text, xgap: 1, ygap: 1,
+      traces: [{ type: "heatmap", z, hoverinfo: "text", hovertext: text, xgap: nameless ? 0 : 1, ygap: nameless ? 0 : 1,
         colorscale: { synergy: [[0, palette.warm], [0.5, palette.paper], [1, palette.accent]], mean_val_acc: "Viridis", draws: [[0, palette.paper], [1, palette.muted]] }[choice],
         ...(diverging ? { zmin: -extent, zmax: extent } : {}),
         colorbar: { thickness: 10, ...(choice === "draws" ? { dtick: Math.ceil((extent - Math.min(...found)) / 6) || 1 } : {}), outlinewidth: 0, len: Math.min(1, 260 / (cell * n)), y: 1, yanchor: "top",
           title: { text: { draws: "draws", mean_val_acc: "mean %", synergy: "pt" }[choice], side: "top" } } },
-      { type: "scatter", mode: "markers", ...marks, hoverinfo: "skip", marker: { size: 5, color: palette.ink } }],
-      layout: base(palette, { margin: { l: side, b: side, t: 10, r: 80 },
-        xaxis: { ...axis, range: [-0.5, n - 0.5], tickangle: -90 }, yaxis: { ...axis, range: [n - 0.5, -0.5] } }),
-      height: Math.max(220, cell * n + side + 10), width: cell * n + side + 80,
+      { type: "scatter", mode: "markers", ...marks, hoverinfo: "skip", marker: { size: nameless ? 3 : 5, color: palette.ink } }],
+      layout: base(palette, { margin: { l: side, b: nameless ? 46 : side, t: 10, r: 80 },
+        xaxis: { ...axis, ...(nameless ? title("families in alphabetical order; a tap on a cell names them") : {}), range: [-0.5, n - 0.5], tickangle: -90 }, yaxis: { ...axis, range: [n - 0.5, -0.5] } }),
+      height: Math.max(220, cell * n + (nameless ? 46 : side) + 10), width: cell * n + side + 80,
       label: `Matrix of ${n} by ${n} families: ${{ draws: "draws together", mean_val_acc: "mean validation accuracy", synergy: "synergy" }[choice]}`,
     };
   },
@@ -269,7 +283,7 @@ const FIGURES = {
   },
 
   failures({ by_type, by_family, ended, failed }, choice, palette) {
-    if (!failed) return ended ? `None of ${grouped.format(ended)} ended attempts failed.` : "No attempt has ended yet.";
+    if (!failed) return ended ? `No attempt failed; ${grouped.format(ended)} ended.` : "No attempt has ended yet.";
     if (choice === "family") {
       const { values: v, rows } = by_family, all = indices(rows);
       return {
@@ -291,12 +305,12 @@ const FIGURES = {
           marker: { color: palette.hues[s % palette.hues.length] }, hoverinfo: "text",
           hovertext: mine.map(i => lines(`${v.outcome[i]} in ${v.stage[i] || "no stage"}: ${v.attempts[i]} attempts`, `${seconds(v.seconds[i])} of worker time`, v.message[i].slice(0, 120))) };
       }),
-      layout: base(palette, { barmode: "stack", showlegend: true, bargap: 0.35, xaxis: title("failed attempts, by the stage they failed in"), yaxis: named(names), ...leftOf(names) }),
-      height: 34 * names.length + 110, label: `${failed} of ${ended} ended attempts failed`,
+      layout: base(palette, { barmode: "stack", showlegend: true, bargap: 0.35, xaxis: { ...title("failed attempts, by the stage they failed in"), ...whole(Math.max(...names.map(total))) }, yaxis: named(names), ...leftOf(names) }),
+      height: 34 * names.length + 150, label: `${failed} of ${ended} ended attempts failed`,
     };
   },
 
-  timeline({ table: { values: v, rows, columns }, events }, _, palette) {
+  timeline({ table: { values: v, rows, columns }, events }, _, palette, width) {
     if (!rows) return "No attempt has ended yet.";
     const when = v.at.map(at => new Date(1000 * at));
     const kinds = columns.slice(1, -1).filter(c => v[c.name][rows - 1] > 0);
@@ -304,15 +318,17 @@ const FIGURES = {
     const color = { trained: 0, failed: 1, "controls and confirmations": 2, pruned: 3, interrupted: 6 };
     const traces = kinds.map(c => ({ type: "scatter", mode: "lines", stackgroup: "one", name: plain(c.title), x: when, y: v[c.name].map(s => s / unit[1]),
       line: { width: 0.5, color: palette.hues[color[c.name]] }, hoverinfo: "text", hovertext: v[c.name].map(s => lines(`${c.title}: ${seconds(s)}`)) }));
-    traces.push({ type: "scatter", mode: "lines", x: when, y: percent(v.best), yaxis: "y2", showlegend: false, line: { shape: "hv", color: palette.accent, width: 2 },
-      hoverinfo: "text", hovertext: v.best.map(b => `best so far ${write("percent", b)} %`) });
-    const marks = indices(events.at.length);
-    return { traces, height: 480, label: `Cumulative worker time and best accuracy over ${rows} moments`,
-      layout: base(palette, { showlegend: true, xaxis: { type: "date", anchor: "y2" }, yaxis: { ...title(`worker ${unit[0]}, cumulative`), domain: [0.4, 1], rangemode: "tozero" },
-        yaxis2: { ...base(palette).yaxis, ...title("best val, %"), domain: [0, 0.32] },
+    const known = v.best.filter(best => best !== null).length;
+    traces.push({ type: "scatter", mode: known > 1 ? "lines" : "markers", marker: { color: palette.accent }, x: when, y: percent(v.best), yaxis: "y2", showlegend: false, line: { shape: "hv", color: palette.accent, width: 2 },
+      hoverinfo: "text", hovertext: v.best.map(b => b !== null && `best so far ${write("percent", b)} %`) });
+    const found = known > 0, marks = indices(events.at.length);
+    if (!found) traces.pop();
+    return { traces, height: found ? 480 : 320, label: `Cumulative worker time and best accuracy over ${rows} moments`,
+      layout: base(palette, { showlegend: true, xaxis: { type: "date", tickangle: 0, nticks: width < NARROW ? 4 : 0, anchor: found ? "y2" : "y" }, yaxis: { ...title(`worker ${unit[0]}, cumulative`), domain: [found ? 0.4 : 0, 1], rangemode: "tozero" },
+        ...(found && { yaxis2: { ...base(palette).yaxis, ...title("best, %"), domain: [0, 0.32] } }),
         shapes: marks.map(i => ({ ...rule(new Date(1000 * events.at[i]), palette, "dot") })),
         annotations: marks.slice(0, 12).map(i => ({ x: new Date(1000 * events.at[i]), y: 1, yref: "paper", textangle: -90, xanchor: "right", yanchor: "top", showarrow: false,
-          text: `${plain(events.kind[i])} ${short(events.family[i] ?? "")}`, font: { size: 11, color: palette.muted } })) }) };
+          text: `${plain({ benched: "excluded" }[events.kind[i]] ?? events.kind[i])} ${short(events.family[i] ?? "")}`, font: { size: 11, color: palette.muted } })) }) };
   },
 
   gates({ groups, even, mixtures }, choice, palette) {
@@ -321,7 +337,7 @@ const FIGURES = {
     return {
       traces: [{ type: "box", orientation: "h", y: indices(rows), q1: percent(v.q1), median: percent(v.median), q3: percent(v.q3), lowerfence: percent(v.p5), upperfence: percent(v.p95),
         line: { color: palette.accent, width: 1.5 }, fillcolor: palette.soft, width: 0.6, whiskerwidth: 0, hoverinfo: "x" }],
-      layout: base(palette, { xaxis: { ...title("mean gate weight, %"), rangemode: "tozero" }, yaxis: named(v.family), ...leftOf(v.family), shapes: even ? [rule(100 * even, palette, "dot")] : [] }),
+      layout: base(palette, { xaxis: { ...title("mean gate weight, %"), rangemode: "tozero" }, yaxis: named(v.family), ...leftOf(v.family), shapes: even ? [rule(100 * even, { muted: palette.ink }, "dot", "above")] : [] }),
       height: ROW * rows + 80, label: `Gate weights of ${rows} families’ experts in ${mixtures} mixtures`,
     };
   },

@@ -34,10 +34,13 @@ const WRITERS = {
   seconds,
   time: value => new Date(1000 * value).toISOString().slice(0, 16).replace("T", " "),
 };
-const UNITS = { percent: " %", points: " pt", spread: " pt" };
+const UNITS = { percent: " %", points: " pt", spread: " pt" };
 const WORDS = new Set(["text", "flag", "joined", "key"]);
+
+// A text whose numbers keep to their units.
+const unbroken = text => text.replace(/(\d) %/g, "$1 %").replaceAll("± ", "± ");
 
 // A mixture by its families, a single expert by its member too.
 const nameOf = (families, members) => (!families || families.includes("+") || !members ? write("joined", families) : `${families} (${members})`);
 const write = (kind, value) => (value === null || value === undefined ? MISSING : WRITERS[kind](value));
-const heading = column => column.title + (UNITS[column.kind] ?? "");
+const heading = column => unbroken(column.title) + (UNITS[column.kind] ?? "");

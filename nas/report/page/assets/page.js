@@ -31,7 +31,7 @@ function facts(list, pairs) {
 
 // A text in which backticks mark code.
 function marked(node, text) {
-  node.replaceChildren(...text.split("`").map((part, i) => (i % 2 ? element("code", { textContent: part }) : part)));
+  node.replaceChildren(...unbroken(text).split("`").map((part, i) => (i % 2 ? element("code", { textContent: part }) : part)));
   return node;
 }
 
@@ -58,7 +58,7 @@ function heading_(data) {
   find("#verdict strong").textContent = `${VERDICTS[verdict.verdict] ?? "No audit"}:`;
   find("#verdict span").textContent = verdict.problem ?? (verdict.verdict === "biased"
     ? `detected at draw ${verdict.flagged_at} of ${grouped.format(verdict.draws)}: ${verdict.why}`
-    : verdict.draws ? verdict.why : verdict.line);
+    : verdict.draws ? verdict.why : verdict.line).replace(/(?<!\.)$/, ".");
   optional(find("#failing"), verdict.failing?.length && `${verdict.failing.join("; ")}.`);
   find("#notes").hidden = !data.notes.length;
   find("#notes").replaceChildren(...data.notes.map(text => marked(element("li"), text)));
@@ -70,6 +70,7 @@ function heading_(data) {
     screening: sections.screening?.note && `Here: ${sections.screening.note}.`,
   };
   for (const node of all("[data-text]")) optional(node, texts[node.dataset.text]);
+  find("#lifts").hidden = bank;
   find("#best-title").textContent = bank ? "The best experts" : "The best candidates";
 }
 
@@ -187,6 +188,13 @@ function remembered() {
   try { return localStorage.getItem("nas-theme"); } catch { return null; }
 }
 
+// Draws every figure at once, dark on white and as wide as paper: a browser prints what is there when this returns.
+function print(now) {
+  if (printing === now) return;
+  printing = now;
+  all("main figure").forEach(draw);
+}
+
 function listen() {
   find("#theme").onclick = () => {
     root.dataset.theme = theme() === "dark" ? "light" : "dark";
@@ -210,7 +218,9 @@ function listen() {
     clearTimeout(waiting);
     waiting = setTimeout(drawAll, 150);
   });
-  matchMedia("print").onchange = event => { printing = event.matches; drawAll(); };
+  matchMedia("print").onchange = event => print(event.matches);
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
   listenToCard();
 }
 

@@ -9,6 +9,17 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
+// The two ends of an interval become one column.
+function paired(columns) {
+  const names = new Map(columns.map(column => [column.name, column]));
+  const other = (name, end, replaced) => (name.endsWith(end) ? names.get(name.slice(0, -end.length) + replaced) : undefined);
+  return columns.filter(column => !other(column.name, "high", "low")).map(column => {
+    const high = other(column.name, "low", "high");
+    return high ? { ...column, title: INTERVALS[column.title] ?? "95 % interval", high: high.name } : column;
+  });
+}
+const INTERVALS = { "10 %": "Middle 80 %" };
+
 class DataTable {
   constructor(host, { page = 100, filters = false, open = null }) {
     Object.assign(this, { host, page, filters, shown: page, sort: null, descending: false, words: "", chosen: {} });
@@ -26,11 +37,11 @@ class DataTable {
   }
 
   tools(filters) {
-    const made = element("div", { className: "tools" });
+    const made = this.bar = element("div", { className: "tools" });
     if (filters) {
       const input = element("input", { type: "search", placeholder: "family, member, key …" });
       input.oninput = () => { this.words = input.value.toLowerCase(); this.shown = this.page; this.draw(); };
-      made.append(element("label", {}, "Filter ", input), this.selects);
+      made.append(this.filter = element("label", {}, "Filter ", input), this.selects);
     }
     made.append(this.count);
     return made;
@@ -39,8 +50,9 @@ class DataTable {
   // `choices`: columns with few values, to filter by. `hidden`: columns to search in but not show.
   update(table, choices = [], hidden = []) {
     this.table = table;
-    this.columns = table.columns.filter(c => !hidden.includes(c.name) && table.values[c.name].some(v => v !== null && v !== "" && v !== false));
+    this.columns = paired(table.columns.filter(c => !hidden.includes(c.name) && table.values[c.name].some(v => v !== null && v !== "" && v !== false)));
     this.search = table.columns.filter(c => WORDS.has(c.kind)).map(c => table.values[c.name]);
+    if (this.filter) this.filter.hidden = !this.search.length;
     this.choices(choices);
     this.headers();
     this.draw();
@@ -113,7 +125,8 @@ class DataTable {
     if (focus) this.body.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
     const of = kept.length < rows ? `${grouped.format(kept.length)} of ${grouped.format(rows)} match` : `${grouped.format(rows)} row${rows === 1 ? "" : "s"}`;
     this.count.hidden = !this.filters && shown.length === kept.length; // one sees them all
-    this.count.textContent = shown.length < kept.length ? `first ${grouped.format(shown.length)}; ${of}` : of;
+    this.count.textContent = shown.length < kept.length ? `first ${grouped.format(shown.length)} of ${of}` : of;
+    this.bar.hidden = !rows || (this.count.hidden && !this.filters);
     this.more.hidden = shown.length === kept.length;
     this.more.textContent = `Show ${grouped.format(Math.min(4 * this.shown, kept.length))}`;
     this.frame.hidden = !rows;
@@ -129,7 +142,7 @@ class DataTable {
 
   row(row) {
     const { values } = this.table, key = values.key?.[row];
-    const made = element("tr", {}, ...this.columns.map(column => this.cell(column, values[column.name][row], key)));
+    const made = element("tr", {}, ...this.columns.map(column => this.cell(column, values[column.name][row], key, column.high && values[column.high][row])));
     if (this.open && key) {
       made.className = "opens";
       made.onclick = event => { // selecting text opens nothing
@@ -139,11 +152,12 @@ class DataTable {
     return made;
   }
 
-  cell(column, value, key) {
+  cell(column, value, key, high) {
     const made = element("td", { className: WORDS.has(column.kind) ? "" : "figure" });
     made.dataset.name = column.name;
-    made.dataset.title = heading(column);
-    const text = write(column.kind, value);
+    made.dataset.title = column.title;
+    const text = column.high && value !== null ? `${write(column.kind, value)} to ${write(column.kind, high)}` : write(column.kind, value);
+    made.dataset.unit = text === MISSING ? "" : UNITS[column.kind] ?? "";
     if (column.kind === "number" && this.open && value !== null) {
       const button = element("button", { type: "button", textContent: text, title: "Open its card" });
       button.dataset.key = key;
