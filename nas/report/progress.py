@@ -21,14 +21,14 @@ from nas.report.waiting import SilenceBreaker
 from nas.schema import MemberProfile, Role, format_duration, percent, printed_name
 from nas.schema.visible import visible
 
-_IN_LINE = 4
-"""The most running trials that a line lists."""
+LINE_WIDTH = 100
+"""The most characters of the line that is printed where there is no terminal."""
 SHOWN = 12
-"""The most running trials with a line of their own."""
+"""Maximum number of running trials that the panel lists."""
 
 
 def panel(s: Summary) -> RenderableType:
-    """The campaign at a glance."""
+    """A summary of the campaign: progress, counts, the best candidate and the running trials."""
     head = Text.assemble(
         (s.campaign, "bold"),
         f"  {s.space} on {s.dataset}, {s.sampler}  ",
@@ -139,7 +139,7 @@ def _best(s: Summary) -> RenderableType | None:
 
 def _running(s: Summary) -> RenderableType:
     now = time.time()
-    if not s.alive:  # what a dead driver left has not run since its last sign of life
+    if not s.alive:  # trials of a dead driver have not run since its last heartbeat
         now -= s.silent_seconds or 0.0
     table = Table.grid(padding=(0, 2))
     for run in s.running[:SHOWN]:
@@ -157,22 +157,38 @@ def _running(s: Summary) -> RenderableType:
 
 
 def _epochs(run: Running) -> str:
-    """`2/5`: finished epochs; within a long one `2/5 +43 %`."""
-    within = f" +{percent(run.within, 0)}" if run.within else ""
-    return f"{run.epoch}/{run.epochs}{within}"
+    """`epoch 2/5 (43 %)`: the running epoch, counted from 1, and how much of it is done, if known;
+    `epoch 5/5 done` after the last."""
+    if run.epoch >= run.epochs:
+        return f"epoch {run.epochs}/{run.epochs} done"
+    within = f" ({percent(run.within, 0)})" if run.within else ""
+    return f"epoch {run.epoch + 1}/{run.epochs}{within}"
 
 
 def _line(s: Summary) -> str:
-    """The campaign in one line, for output that is not a terminal."""
+    """The campaign in one line, for output that is not a terminal. It lists as many running trials
+    as fit into LINE_WIDTH, and counts the others."""
     worked = format_duration(s.worked_seconds)
-    running = ", ".join(
-        f"{printed_name(run.role, run.number)} {_epochs(run)}" for run in s.running[:_IN_LINE]
-    )
-    return f"{s.campaign}: {worked} worked, {s.drawn} drawn, {len(s.running)} running: {running}"
+    line = f"{s.campaign}: {worked} worked, {s.drawn} drawn, {len(s.running)} running"
+    shown = 0
+    for run in s.running:
+        separator = ", " if shown else ": "
+        part = f"{separator}{printed_name(run.role, run.number)} {_epochs(run)}"
+        later = len(s.running) - shown - 1
+        if len(line + part) + (len(_more(later)) if later else 0) > LINE_WIDTH:
+            break
+        line += part
+        shown += 1
+    hidden = len(s.running) - shown
+    return line + (_more(hidden) if shown and hidden else "")
+
+
+def _more(count: int) -> str:
+    return f", {count} more"
 
 
 class Display:
-    """Shows a campaign while `with` lasts; the console's width and kind decide how."""
+    """Context manager that shows a campaign's progress: a panel on a terminal, lines elsewhere."""
 
     def __init__(
         self,
@@ -183,14 +199,14 @@ class Display:
         quiet: bool = False,
         epochs: bool = False,
     ) -> None:
-        """`quiet`: show nothing; `epochs`: print a line for every finished epoch."""
+        """`quiet`: prints nothing; `epochs`: prints a line for every finished epoch."""
         self._console = console
         self._ledger = ledger
         self._campaign = campaign
         self._quiet = quiet
         self._epochs = epochs
         self._seen: dict[int, int] = {}
-        """Attempt → its last epoch that had a line."""
+        """By attempt: the last epoch that was printed."""
         self._doing = f"{campaign}: preparing"
         self._live: Live | None = None
         self._silence = SilenceBreaker(self._still)
@@ -217,17 +233,18 @@ class Display:
             self._silence.__exit__(kind, error, trace)
 
     def say(self, line: str) -> None:
-        """One event, kept on the screen."""
+        """Prints one event as a line, which stays on the screen."""
         if self._quiet:
             return
         self._silence.heard()
-        with suppress(OSError):  # the terminal is gone; the campaign is not
-            # A line a fact where a program reads; a terminal breaks it between words.
+        with suppress(OSError):  # the campaign continues without its terminal
+            # A terminal wraps between words; in a file each event is one line.
             wrap = not self._console.is_terminal
             self._console.print(visible(line), soft_wrap=wrap)
 
     def on_tick(self) -> None:
-        """About once a second."""
+        """Updates the panel, or prints a line if nothing was printed for a while. Call it about
+        once a second."""
         if self._quiet or not (self._live or self._epochs or self._silence.due()):
             return
         s = summary(self._ledger, self._campaign)
@@ -248,11 +265,11 @@ class Display:
                 self.say(f"{name} {run.families}: epoch {run.epoch} of {run.epochs}{value}")
 
     def _still(self, seconds: float) -> None:
-        """Called in a thread of its own while `on_tick` is not called."""
+        """Prints what is being done; called in another thread while `on_tick` is not called."""
         self.say(f"{self._doing}, {format_duration(seconds)} so far")
 
     def on_profile(self, done: int, total: int, probe: MemberProfile) -> None:
-        """One member's pre-flight."""
+        """Shows that one more member was profiled."""
         self._doing = f"{self._campaign}: pre-flight {done} of {total}: {probe.member.model}"
         if self._live:
             words = f"pre-flight {done} of {total}: {probe.member.model}"
@@ -260,4 +277,4 @@ class Display:
         if done == total:
             self._doing = f"{self._campaign}: at work"
             if not self._live:
-                self.say(f"{total} member{'s'[: total != 1]} probed")
+                self.say(f"{total} member{'s'[: total != 1]} profiled")

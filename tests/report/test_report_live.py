@@ -56,5 +56,6 @@ def test_where_there_is_no_terminal_lines_are_plain(maker: Maker) -> None:
         display.say("#0 ant+bee: ok [bold]val[/] 0.9000")
         display.on_tick()
     assert (
-        out.getvalue() == "2 members probed\n1 member probed\n#0 ant+bee: ok [bold]val[/] 0.9000\n"
+        out.getvalue()
+        == "2 members profiled\n1 member profiled\n#0 ant+bee: ok [bold]val[/] 0.9000\n"
     )

@@ -9,7 +9,7 @@ from ledger_maker import Maker, epoch
 
 from nas.ledger.summary import summary
 from nas.report import Terminal, waiting
-from nas.report.progress import Display, panel
+from nas.report.progress import LINE_WIDTH, Display, _line, panel
 from nas.report.waiting import SilenceBreaker
 from nas.schema.progress import PROGRESS, Progress
 from nas.worker import progress
@@ -74,7 +74,7 @@ def test_the_summary_reads_it(text: str, within: float, tmp_path: Path) -> None:
     assert running.within == pytest.approx(within)
     shown = Terminal(width=100, file=io.StringIO())
     shown.print(panel(summary(maker.ledger)))
-    assert ("0/2 +43 %" in shown.file.getvalue()) == (within > 0)  # type: ignore[attr-defined]
+    assert ("epoch 1/2 (43 %)" in shown.file.getvalue()) == (within > 0)  # type: ignore[attr-defined]
 
 
 def test_a_line_where_there_is_no_terminal(tmp_path: Path) -> None:
@@ -86,7 +86,27 @@ def test_a_line_where_there_is_no_terminal(tmp_path: Path) -> None:
         assert out.getvalue() == ""
         display._silence._last -= waiting.QUIET_SECONDS
         display.on_tick()
-        assert out.getvalue() == "first: 0s worked, 1 drawn, 1 running: #0 0/2\n"
+        assert out.getvalue() == "first: 0s worked, 1 drawn, 1 running: #0 epoch 1/2\n"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "within", "text"),
+    [(0, 0.0, "epoch 1/2"), (1, 0.52, "epoch 2/2 (52 %)"), (2, 0.0, "epoch 2/2 done")],
+)
+def test_a_line_names_the_running_epoch(
+    epochs: int, within: float, text: str, tmp_path: Path
+) -> None:
+    maker = Maker(tmp_path / "runs.db", dataset="digits")
+    maker.start(maker.draw("ant_s", "bee_s"))
+    found = summary(maker.ledger)
+    run = found.running[0].with_(epoch=epochs, within=within)
+    one = found.with_(running=(run,))
+    assert _line(one) == f"first: 0s worked, 1 drawn, 1 running: #0 {text}"
+    many = _line(found.with_(running=(run,) * 40))
+    assert len(many) <= LINE_WIDTH
+    listed = many.count(text)
+    assert listed >= 2
+    assert many.endswith(f"{text}, {40 - listed} more")
 
 
 def test_lines_become_rarer(monkeypatch: pytest.MonkeyPatch) -> None:
