@@ -18,13 +18,13 @@ class Running:
 
     claim: LeasedCandidate
     trial: Trial
-    begun: float | None = None
+    started_at: float | None = None
     """`awake()` when a worker started it; None before, when it uses no GPU memory."""
 
     @property
     def seconds(self) -> float:
         """Seconds since a worker started it; 0 before."""
-        return 0.0 if self.begun is None else awake() - self.begun
+        return 0.0 if self.started_at is None else awake() - self.started_at
 
 
 class Admission:
@@ -33,41 +33,41 @@ class Admission:
     def __init__(
         self,
         config: CampaignConfig,
-        agenda: WorkQueue,
+        queue: WorkQueue,
         launcher: Launcher,
-        say: Callable[[str], None],
+        on_message: Callable[[str], None],
     ) -> None:
         self.waiting = Backoff()
         self._config = config
-        self._agenda = agenda
+        self._queue = queue
         self._launcher = launcher
-        self._say = say
+        self._on_message = on_message
         self._processes = 0
         """The largest number of worker processes that may hold memory on a GPU."""
 
-    def begun(self, running: Running) -> None:
+    def mark_started(self, running: Running) -> None:
         """Notes that a worker has started a trial."""
-        running.begun = awake()
+        running.started_at = awake()
         self._processes = min(self._config.workers, self._processes + 1)
 
-    def refused(self, claim: LeasedCandidate, outcome: Outcome) -> float:
+    def postpone(self, claim: LeasedCandidate, outcome: Outcome) -> float:
         """Postpones a candidate whose attempt lacked memory that other programs hold. Returns the
         seconds until the next attempt. If the attempt had not started training and there is no
         other GPU, all other candidates wait too."""
-        elsewhere = self._config.gpus - len(self._launcher.memory.left_out) > 1
-        alone = elsewhere or outcome.stage in (CROWDED, BUSY)
-        return self.waiting.refused(claim, everyone=not alone)
+        other_gpus = self._config.gpus - len(self._launcher.memory.retired) > 1
+        only_this = other_gpus or outcome.stage in (CROWDED, BUSY)
+        return self.waiting.postpone(claim, everyone=not only_this)
 
     def next(self, running: Collection[Running]) -> LeasedCandidate | None:
         """The next candidate, leased; None if none may start now."""
         while not self.waiting.paused:
             claim = self.waiting.due()
             if claim is None:
-                claim = self._agenda.next(retries_only=self.waiting.full)
+                claim = self._queue.next(retries_only=self.waiting.full)
             if claim is None:
                 return None
             if not self._fits_beside(claim, running):
-                self._agenda.waiting.insert(0, claim)
+                self._queue.waiting.insert(0, claim)
                 return None
             if self._has_room(claim, running):
                 return claim
@@ -92,13 +92,13 @@ class Admission:
         need = self._launcher.need(claim)
         if need > self._launcher.device_bytes:
             return True
-        trials = [each.trial for each in running if each.begun is not None]
+        trials = [each.trial for each in running if each.started_at is not None]
         for anew in (False, True):  # a cached reading may contain a trial that has just ended
             rooms = self._launcher.room(trials, self._processes, anew=anew)
             if rooms is None or need <= max(rooms):
                 return True
         if self.waiting.no_room(claim) and rooms is not None:
-            self._say(
+            self._on_message(
                 f"{title(claim)}: waits for memory that other programs hold: needs"
                 f" {need / 2**30:.1f} GiB of a GPU, {max(rooms) / 2**30:.1f} GiB are free"
             )

@@ -26,20 +26,20 @@ class BackgroundLogger(Recorder):
     def __init__(
         self,
         log: Recorder,
-        say: Callable[[str], None],
+        on_message: Callable[[str], None],
         *,
         waiting: int = WAITING,
         close_seconds: float = CLOSE_SECONDS,
     ) -> None:
         self._log = log
-        self._say = say
+        self._on_message = on_message
         self._close_seconds = close_seconds
         self._announced = False
         self._trouble: str | None = None
         self._calls: queue.Queue[Callable[[], None] | None] = queue.Queue(waiting)
         # A daemon: an unreachable server must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, name=f"log {log}", daemon=True)
-        with stops_held():  # signals are not for it, nor for its library's threads
+        with stops_held():  # neither it nor its library's threads handle stop signals
             self._thread.start()
 
     def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
@@ -54,7 +54,7 @@ class BackgroundLogger(Recorder):
         self._later(None)
         self._thread.join(self._close_seconds)
         if self._thread.is_alive() and self._trouble is None:
-            self._trouble = "it did not take everything in time"
+            self._trouble = "it did not accept everything in time"
         self._tell()
 
     def _later(self, call: Callable[[], None] | None) -> None:
@@ -68,14 +68,14 @@ class BackgroundLogger(Recorder):
         while (call := self._calls.get()) is not None:
             try:
                 call()
-            except Exception as error:  # whatever a log's library may raise
+            except Exception as error:  # a tracker's library may raise anything
                 self._trouble = self._trouble or one_line(error)
 
     def _tell(self) -> None:
         """Called in the driver's thread, because the display is not thread-safe."""
         if self._trouble is not None and not self._announced:
             self._announced = True
-            self._say(
-                f"not everything reaches the log {self._log}: {self._trouble}; the campaign"
-                " continues, and the ledger is complete"
+            self._on_message(
+                f"the log {self._log} is incomplete: {self._trouble}; the campaign continues, and"
+                " the ledger is complete"
             )

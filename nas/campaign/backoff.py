@@ -13,7 +13,7 @@ GIVE_UP_SECONDS = 3600.0
 """The campaign stops, resumable, if no trial has made progress for this long."""
 LOOK_SECONDS = 5.0
 """Delay before free memory is checked again for a candidate that was not tried."""
-MOST = 8
+MAX_WAITING = 8
 """The largest number of waiting candidates; the campaign then draws no others."""
 
 
@@ -33,7 +33,7 @@ def _delay(tries: int) -> float:
 
 
 @dataclass(frozen=True)
-class _PutOff:
+class _Postponed:
     claim: LeasedCandidate
     due: float
 
@@ -43,7 +43,7 @@ class Backoff:
 
     def __init__(self, clock: Callable[[], float] = awake) -> None:
         self._clock = clock
-        self._put_off: list[_PutOff] = []
+        self._postponed: list[_Postponed] = []
         self._tries: dict[int, int] = {}
         """By candidate: how often it was postponed after an attempt."""
         self._announced: set[int] = set()
@@ -52,7 +52,7 @@ class Backoff:
         """When a candidate was first postponed since the last progress of a trial."""
 
     def __len__(self) -> int:
-        return len(self._put_off)
+        return len(self._postponed)
 
     @property
     def paused(self) -> bool:
@@ -62,16 +62,16 @@ class Backoff:
     @property
     def full(self) -> bool:
         """Whether so many candidates wait that no new one may start."""
-        return len(self._put_off) >= MOST
+        return len(self._postponed) >= MAX_WAITING
 
     @property
-    def hopeless(self) -> bool:
+    def gave_up(self) -> bool:
         """Whether candidates wait and no trial has made progress for GIVE_UP_SECONDS."""
-        if not self._put_off:
+        if not self._postponed:
             return False
         return self._since is not None and self._clock() - self._since > GIVE_UP_SECONDS
 
-    def refused(self, claim: LeasedCandidate, *, everyone: bool) -> float:
+    def postpone(self, claim: LeasedCandidate, *, everyone: bool) -> float:
         """Postpones a candidate whose attempt lacked memory. Returns the seconds until the next
         attempt; with `everyone`, no other candidate is tried before then."""
         tries = self._tries.get(claim.id, 0)
@@ -90,22 +90,22 @@ class Backoff:
         self._announced.add(claim.id)
         return first
 
-    def got_on(self) -> None:
-        """Notes that a trial had the memory it needed."""
+    def reset(self) -> None:
+        """Ends the pause and restarts the count to GIVE_UP_SECONDS: a trial had enough memory."""
         self._since = None
         self._paused_until = 0.0
 
     def due(self) -> LeasedCandidate | None:
         """The next candidate to try again, in the order of postponement; None if none is due."""
         now = self._clock()
-        for entry in self._put_off:
+        for entry in self._postponed:
             if entry.due <= now:
-                self._put_off.remove(entry)
+                self._postponed.remove(entry)
                 return entry.claim
         return None
 
     def _add(self, claim: LeasedCandidate, seconds: float) -> None:
         now = self._clock()
-        self._put_off.append(_PutOff(claim, now + seconds))
+        self._postponed.append(_Postponed(claim, now + seconds))
         if self._since is None:
             self._since = now

@@ -1,7 +1,7 @@
 """Checks that both a run and a dry run make."""
 
 from nas.campaign.bank import check_starts
-from nas.campaign.constraints import check_plan
+from nas.campaign.constraints import check_constraints
 from nas.campaign.controls import TEMPLATE as CONTROLS
 from nas.campaign.screen import check_screen
 from nas.campaign.tracking import check_log
@@ -34,7 +34,7 @@ def check_settings(space: Space, config: CampaignConfig) -> None:
     check_gpus(config.gpus)
     check_log(config.log)
     make_executor(config.executor, workers=config.workers, gpus=config.gpus)
-    check_plan(space, config)
+    check_constraints(space, config)
     check_space(space)
     check_starts(space, config)
     check_screen(config)

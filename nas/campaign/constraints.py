@@ -15,7 +15,7 @@ from nas.schema import (
 )
 
 
-def check_plan(space: Space, config: CampaignConfig) -> None:
+def check_constraints(space: Space, config: CampaignConfig) -> None:
     """Raises ProblemError if --prefer and --drop cannot be applied."""
     for option, families in (("--drop", config.drop), ("--prefer", config.prefer)):
         for family in families:
@@ -47,11 +47,13 @@ def check_enough(space: Space, config: CampaignConfig) -> None:
         raise ProblemError(few, where=f"space {space.name}", fix="give it more families")
 
 
-def plan_of(
-    config: CampaignConfig, probes: Mapping[str, MemberProfile], without_expert: Iterable[str] = ()
+def constraints_of(
+    config: CampaignConfig,
+    profiles: Mapping[str, MemberProfile],
+    without_expert: Iterable[str] = (),
 ) -> DrawConstraints:
     """The constraints on draws now; `without_expert`: models that the bank has no expert of."""
-    failing = {model for model, probe in probes.items() if not probe.ok}
+    failing = {model for model, profile in profiles.items() if not profile.ok}
     return DrawConstraints(
         drop=tuple(sorted(config.drop)),
         prefer=tuple(sorted(config.prefer)),

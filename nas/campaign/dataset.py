@@ -1,4 +1,4 @@
-"""The data of a campaign: looked at whole before anything else is done, and held to after."""
+"""Examines a campaign's data set before it starts, and checks later that it has not changed."""
 
 import shlex
 from collections.abc import Callable, Collection
@@ -22,89 +22,90 @@ from nas.schema import (
 )
 
 _SECONDS = 10.0
-"""Between lines that say how far the look has come."""
+"""Seconds between two messages about progress."""
 _ANOTHER = "another.db"
 
 
 def examine(
-    config: CampaignConfig, say: Callable[[str], None], known: Manifest | None = None
+    config: CampaignConfig, on_message: Callable[[str], None], known: Manifest | None = None
 ) -> Manifest:
-    """Looks at every image of a campaign's data set, but where all that is asked is whether it is
-    the `known` one; ProblemError as `nas.data.examine`."""
+    """Examines every image of a campaign's data set and returns its manifest. With `known`, files
+    whose size and time are unchanged are not read again. Raises as `nas.data.examine`."""
     reported_at = monotonic()
 
     def tell(done: int, total: int) -> None:
         nonlocal reported_at
         if monotonic() - reported_at > _SECONDS:
             reported_at = monotonic()
-            say(f"looked at {done:,} of {total:,} files")
+            on_message(f"checked {done:,} of {total:,} files")
 
     found = data.examine(config.task, Path(config.data_root), known=known, tell=tell)
     for note in found.notes:
-        say(note)
+        on_message(note)
     return found.manifest
 
 
 def check_folder(name: str, config: CampaignConfig) -> None:
-    """Raises ProblemError where the folder of images that a campaign began with is gone."""
+    """Raises ProblemError if the folder of images with which a campaign started is gone."""
     if not is_own(config.dataset):
         return
     _, where = find(config.dataset, Path(config.data_root))
     if not where.is_dir():
         link = f"ln -s NEW_PLACE {shlex.quote(str(where))}"
         raise ProblemError(
-            f"the folder that {name} began with is gone",
+            f"the folder with which {name} started is gone",
             where=str(where),
-            fix=f"put it back there, or link it: {link}",
+            fix=f"move it back, or link it: {link}",
         )
 
 
-def hold_to(ledger: Ledger, name: str, config: CampaignConfig, say: Callable[[str], None]) -> None:
-    """Keeps what a campaign's data are made of, or compares it with what was kept.
+def check_unchanged(
+    ledger: Ledger, name: str, config: CampaignConfig, on_message: Callable[[str], None]
+) -> None:
+    """Records the manifest of a campaign's data, or compares it with the recorded one.
 
-    Raises ProblemError where they have changed: what was trained before and what would be after
-    could not stand in one table.
+    Raises ProblemError if the data have changed: results before and after would not be comparable.
     """
     row = ledger.campaign(name)
-    known, now = compare(ledger, name, config, say)
+    known, now = compare(ledger, name, config, on_message)
     if known is None:
         keep_manifest(ledger, row.id, now.to_json())
         if row.heartbeat_at is not None:
-            say(f"{name} had no record of its data: it is held to those of now from here on")
-    elif now != known:  # in times alone: no file is read for them again
+            on_message(f"{name} had no record of its data: the current data are recorded now")
+    elif now != known:  # only file times differ
         renew_manifest(ledger, row.id, now.to_json())
 
 
 def compare(
-    ledger: Ledger, name: str, config: CampaignConfig, say: Callable[[str], None]
+    ledger: Ledger, name: str, config: CampaignConfig, on_message: Callable[[str], None]
 ) -> tuple[Manifest | None, Manifest]:
-    """What a campaign's data were made of when it began, if that is recorded, and what they are
-    made of now; ProblemError as `hold_to`. Writes nothing."""
+    """The recorded manifest of a campaign's data, None without one, and the current manifest.
+    Raises ProblemError if the data have changed. Writes nothing."""
     row = ledger.campaign(name)
     check_folder(name, config)
     kept = manifest_of(ledger, row.id)
     if kept is None:
-        return None, examine(config, say)
+        return None, examine(config, on_message)
     known = Manifest.from_json(kept)
-    now = examine(config, say, known)
+    now = examine(config, on_message, known)
     if changes := known.changes(now):
         words = row.space.name, "--dataset", config.dataset
-        # An expert goes by the name of its data: of others it needs a bank of its own.
+        # The bank identifies experts by the name of their data set: changed data need a new bank.
         anew = (
             command_line("bank", *words, "--db", _ANOTHER)
             if config.bank
             else ledger.command("search", *words)
         )
         raise ProblemError(
-            f"the data of {name} have changed since it began: {changes}",
+            f"the data of {name} have changed since it started: {changes}",
             where=config.dataset,
-            fix=f"put them back as they were, or begin anew: {anew}",
+            fix=f"restore them, or start again: {anew}",
         )
     return known, now
 
 
 def experts_of(ledger: Ledger, config: CampaignConfig) -> list[str]:
-    """The keys of the experts that a campaign stands on: its bank's, its screen's."""
+    """The keys of the experts that a campaign depends on: those of its bank and its screen."""
     keys = []
     if config.from_bank:
         row = ledger.campaign(config.experts)
@@ -117,16 +118,15 @@ def experts_of(ledger: Ledger, config: CampaignConfig) -> list[str]:
 def hold_experts_to(
     ledger: Ledger,
     keys: Collection[str],
-    say: Callable[[str], None],
+    on_message: Callable[[str], None],
     *,
     data_root: str | None = None,
     write: bool = True,
 ) -> None:
-    """As `hold_to` for every bank that trained experts of these keys: what they predict is of the
-    data that they were trained on. With `write` off as `compare`, for those with a record.
+    """Checks, as `check_unchanged`, the data of every bank that trained experts with these keys.
 
-    `data_root` takes the place of the banks' own. Data that are not there are passed over: whoever
-    needs them will find that out.
+    With `write` off, only compares, and only banks that have a manifest. `data_root` replaces the
+    banks' own. Missing data are skipped; the code that needs them reports that.
     """
     for name in banks_of(ledger, keys):
         row = ledger.campaign(name)
@@ -136,32 +136,33 @@ def hold_experts_to(
         if not where.exists() or not _is_there(config):
             continue
         if write:
-            hold_to(ledger, name, config, say)
+            check_unchanged(ledger, name, config, on_message)
         elif manifest_of(ledger, row.id) is not None:
-            compare(ledger, name, config, say)
+            compare(ledger, name, config, on_message)
 
 
 def examine_if_there(
     config: CampaignConfig,
-    say: Callable[[str], None],
+    on_message: Callable[[str], None],
     ledger: Ledger | None = None,
     name: str | None = None,
 ) -> None:
-    """Refuses what `examine` would, or `hold_to` for the campaign of that name, and
-    `hold_experts_to`, and writes nothing; data that are still to be downloaded are passed over."""
+    """Examines the data set, or compares it for the named campaign, and checks the data of its
+    experts; writes nothing. Data that are not downloaded yet are skipped. Raises ProblemError as
+    `examine` and `check_unchanged`."""
     if not _is_there(config):
         return
     if ledger:
         keys = experts_of(ledger, config)
-        hold_experts_to(ledger, keys, say, data_root=config.data_root, write=False)
+        hold_experts_to(ledger, keys, on_message, data_root=config.data_root, write=False)
     if ledger and name:
-        compare(ledger, name, config, say)
+        compare(ledger, name, config, on_message)
     else:
-        examine(config, say)
+        examine(config, on_message)
 
 
 def _is_there(config: CampaignConfig) -> bool:
-    """Whether its data set need not be downloaded first; raises as `nas.data.check`."""
+    """Whether its data set is on this machine; raises as `nas.data.check`."""
     try:
         data.check(config.dataset, Path(config.data_root))
     except data.NotHereError:
@@ -170,37 +171,37 @@ def _is_there(config: CampaignConfig) -> bool:
 
 
 class SameData:
-    """What the trials of one run are fed: each worker reads the data for itself, so that a change
-    meanwhile would put models of two data sets into one table."""
+    """Checks that all trials of one run got the same data. Each worker reads the data itself, so a
+    change during the run would mix results on two data sets."""
 
     def __init__(self) -> None:
         self._first: DatasetInfo | None = None
 
     def check(self, outcome: Outcome) -> Outcome:
-        """The outcome, or a failure at stage `data` where its classes, the numbers of its
-        validation and test images, or the values that became 0 and 1, are not the first trial's."""
-        fed = outcome.inputs
-        if fed is None:
+        """The outcome, or a failure with stage `data` if its classes, its numbers of validation and
+        test images, or its range of pixel values differ from the first trial's."""
+        inputs = outcome.inputs
+        if inputs is None:
             return outcome
-        self._first = self._first or fed
-        if _counted(fed) == _counted(self._first):
+        self._first = self._first or inputs
+        if _identity(inputs) == _identity(self._first):
             return outcome
         now, then = (
             f"{one.num_classes} classes, {one.val_images} images for validation and"
             f" {one.test_images} for testing{_scale(one)}"
-            for one in (fed, self._first)
+            for one in (inputs, self._first)
         )
         return Outcome(
             status=Status.CRASH,
             stage="data",
-            message=f"the data have changed while the campaign ran: {now}, and before {then}",
+            message=f"the data have changed during the campaign: {now}, and before {then}",
             seconds=outcome.seconds,
         )
 
 
-def _counted(fed: DatasetInfo) -> tuple[object, ...]:
-    return fed.class_names, fed.val_images, fed.test_images, fed.value_range
+def _identity(data: DatasetInfo) -> tuple[object, ...]:
+    return data.class_names, data.val_images, data.test_images, data.value_range
 
 
-def _scale(fed: DatasetInfo) -> str:
-    return ", values {:g}…{:g}".format(*fed.value_range) if fed.value_range else ""
+def _scale(info: DatasetInfo) -> str:
+    return ", values {:g}…{:g}".format(*info.value_range) if info.value_range else ""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nas.campaign.bank import bank_keys_of, models_without_expert, without_members
-from nas.campaign.constraints import check_enough, plan_of
-from nas.campaign.probing import classes_of, conditions_for, feasible, left_out
+from nas.campaign.constraints import check_enough, constraints_of
+from nas.campaign.probing import classes_of, conditions_for, failed_lines, feasible
 from nas.campaign.proposals import Measure, Proposer
 from nas.campaign.screen import sampler_of
 from nas.ledger import Ledger
@@ -22,24 +22,24 @@ from nas.schema import (
 )
 
 Profile = Callable[[list[Member], ProfileConditions], Mapping[str, MemberProfile]]
-"""Profiles members, by model name; one that is missing is taken to be sound."""
+"""Profiles members under conditions; returns profiles by model name. A missing one counts as ok."""
 
 
 @dataclass(frozen=True)
 class DrawSetup:
-    """All that a Proposer needs, and that does not change while a campaign runs."""
+    """What a Proposer needs and what is constant while a campaign runs."""
 
     space: Space
-    """Without the members that cannot be used."""
+    """The campaign's space without its unusable members."""
     config: CampaignConfig
     profiles: Mapping[str, MemberProfile]
     num_classes: int
     constraints: DrawConstraints
     sampler: Sampler
     init_keys: Mapping[str, str] | None
-    """The bank's key of each model that experts begin as; None if they begin from nothing."""
+    """By model, the key of the bank's expert that training starts from; None without a bank."""
     not_in_bank: tuple[str, ...]
-    """Members left out because the campaign's bank has no expert of them."""
+    """Members that are not drawn because the campaign's bank has no expert of them."""
 
     @classmethod
     def of(
@@ -48,9 +48,9 @@ class DrawSetup:
         space: Space,
         config: CampaignConfig,
         profile: Profile,
-        say: Callable[[str], None],
+        on_message: Callable[[str], None],
     ) -> "DrawSetup":
-        """Leaves out the members that fail their profile, which `say` is told.
+        """Profiles the members of a space and excludes those that fail, with a message for each.
 
         Raises ProblemError if too few families are left.
         """
@@ -58,18 +58,18 @@ class DrawSetup:
         keys = bank_keys_of(ledger, space, config) if ledger else None
         missing = () if keys is None else models_without_expert(space, keys)
         banked = without_members(space, missing)
-        under = conditions_for(space, config, classes)
-        profiles = profile([member for _, member in banked.members], under)
+        conditions = conditions_for(space, config, classes)
+        profiles = profile([member for _, member in banked.members], conditions)
         usable = feasible(banked, profiles)
         check_enough(usable, config)
-        for line in left_out(profiles):
-            say(line)
+        for line in failed_lines(profiles):
+            on_message(line)
         return cls(
             usable,
             config,
             profiles,
             classes,
-            plan_of(config, profiles, missing),
+            constraints_of(config, profiles, missing),
             sampler_of(ledger, usable, config),
             keys,
             missing,
@@ -78,7 +78,7 @@ class DrawSetup:
     def proposer(
         self, phase: int, measure: Measure, write: Callable[[Candidate], str] = render_to_run
     ) -> Proposer:
-        """Draws from it in a phase with these constraints; for the rest see Proposer."""
+        """A Proposer for the phase with this number; `measure` and `write` as in Proposer."""
         return Proposer(
             self.space,
             self.config.task,
@@ -86,7 +86,7 @@ class DrawSetup:
             self.profiles,
             num_classes=self.num_classes,
             bench_after=self.config.bench_after,
-            plan=self.constraints,
+            constraints=self.constraints,
             phase=phase,
             replicate=self.config.replicate,
             init_from=self.init_keys,

@@ -14,7 +14,7 @@ FIT_SECONDS = 1800.0
 
 
 def fit_drawn(
-    store: CampaignStore, screen: int, sandbox: Sandbox, say: Callable[[str], None]
+    store: CampaignStore, screen: int, sandbox: Sandbox, on_message: Callable[[str], None]
 ) -> None:
     """Fits, in the sandbox, the screen's scores that a campaign's candidates lack, so that reports
     can compare all scores with training. If the bank has changed since, or the fits take longer
@@ -40,4 +40,4 @@ def fit_drawn(
     if answer.ok:
         put_fits(ledger, screen, wanted, answer.value)
     else:
-        say(f"screen {screen} has no fits of {len(wanted)} controls: {answer.problem}")
+        on_message(f"screen {screen} has no fits of {len(wanted)} controls: {answer.problem}")

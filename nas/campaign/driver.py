@@ -29,15 +29,14 @@ from nas.schema.stop import Stop, StopReason
 
 HEARTBEAT_SECONDS = 5.0
 LOCK_SECONDS = 5.0
-"""How long a locked ledger is waited for without a word."""
+"""How long the driver waits for a locked ledger before it prints a message."""
 
 
 class CampaignDriver:
-    """Decides what runs next and records what comes of it; one thread, one writer.
+    """Decides what runs next and records the results; one thread, one writer.
 
-    With `only`, it takes up what the ledger has open of that role and adds nothing. `say` is told,
-    in one line each, what a campaign's owner would want to know at once; `beat` is called about
-    once a second, for a display.
+    With `only`, it runs the open candidates of that role and adds none. `on_message` is called with
+    one line for each event of interest to the user, `on_tick` about once a second for a display.
     """
 
     def __init__(
@@ -54,8 +53,8 @@ class CampaignDriver:
         coverage: AuditWatch | None = None,
         recorder: Recorder | None = None,
         only: Role | None = None,
-        say: Callable[[str], None] = lambda line: None,
-        beat: Callable[[], None] = lambda: None,
+        on_message: Callable[[str], None] = lambda line: None,
+        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self.config = config
         self.store = store
@@ -63,12 +62,12 @@ class CampaignDriver:
         self.clock = clock
         self.recorder = recorder or Recorder()
         self.only = only
-        self.say = say
-        self.beat = beat
-        self.stopping = Stopping(store, say)
+        self.on_message = on_message
+        self.on_tick = on_tick
+        self.stopping = Stopping(store, on_message)
         self.finished = False
-        """True once there is nothing left to do."""
-        self._agenda = WorkQueue(config, store, proposer, only, say)
+        """Whether nothing is left to do."""
+        self._queue = WorkQueue(config, store, proposer, only, on_message)
         self._launcher = Launcher(
             config,
             store,
@@ -78,11 +77,11 @@ class CampaignDriver:
             self.stopping.file,
             memory or MemoryReader(config.gpus),
         )
-        self._admission = Admission(config, self._agenda, self._launcher, say)
+        self._admission = Admission(config, self._queue, self._launcher, on_message)
         self._running: dict[int, Running] = {}
         self._same_data = SameData()
-        self._benched = excluded_for_failing(store.records(), config.bench_after)
-        self._last_beat = 0.0
+        self._excluded = excluded_for_failing(store.records(), config.bench_after)
+        self._last_tick = 0.0
         self._lock_announced = False
         self._others_announced = False
         self._last_heartbeat = time.monotonic()
@@ -93,7 +92,7 @@ class CampaignDriver:
     # The Driver protocol of nas.execute
 
     def next(self) -> Trial | Idle:
-        """The next trial, cheapest promise first: retries, orphans, controls, a new draw."""
+        """The next trial, in the order of `WorkQueue`: retries, orphans, controls, a new draw."""
         self._look_for_an_end()
         while not self.stopping.stop:
             claim = self._claim()
@@ -108,20 +107,21 @@ class CampaignDriver:
         return Idle.DONE
 
     def started(self, attempt: int) -> None:
-        """The first trial's start is the budget's."""
+        """Records that a worker has started a trial. The first start also starts the budget."""
         self.clock.start()
-        self._admission.begun(self._running[attempt])
+        self._admission.mark_started(self._running[attempt])
         self.store.begun(attempt)
 
     def epoch(self, attempt: int, epoch: Epoch) -> bool:
-        """Records an epoch; False where early stopping ends the trial here."""
+        """Records an epoch. Returns False if the trial must end here: early stopping, or the
+        attempt is no longer this driver's."""
         running = self._running[attempt]
         if not self.store.epoch(attempt, epoch):
             del self._running[attempt]
-            self._fenced_off(running.claim, "stopped")
+            self._lease_lost(running.claim, "stopped")
             return False
         self.recorder.epoch(running.claim, attempt, epoch)
-        self._admission.waiting.got_on()
+        self._admission.waiting.reset()
         if self._rungs is None:
             return True
         pruned = self._rungs.verdict(running.claim, epoch, running.seconds)
@@ -130,7 +130,7 @@ class CampaignDriver:
         return pruned is None
 
     def done(self, attempt: int, outcome: Outcome) -> None:
-        """Records an attempt's end and decides whether its candidate is tried again."""
+        """Records an attempt's outcome and decides whether its candidate is retried."""
         running = self._running.pop(attempt)
         claim = running.claim
         outcome = self._same_data.check(outcome)
@@ -138,7 +138,7 @@ class CampaignDriver:
         if not self.store.finish(
             claim, attempt, outcome, final=result.final, micro_batches=result.micro_batches
         ):
-            self._fenced_off(claim, "result dropped")
+            self._lease_lost(claim, "result dropped")
             return
         self.store.ledger.storage.fold_in()
         self.recorder.done(claim, attempt, outcome)
@@ -156,32 +156,32 @@ class CampaignDriver:
         )
         line = format_result(claim, outcome, result)
         if result.waits:
-            seconds = self._admission.refused(again, outcome)
-            line += f"; tried again in {seconds:.0f} s"
+            seconds = self._admission.postpone(again, outcome)
+            line += f"; next attempt in {seconds:.0f} s"
         elif outcome.status is not Status.INTERRUPTED:
-            self._admission.waiting.got_on()
+            self._admission.waiting.reset()
         if result.retry:
             if outcome.status is Status.OOM:
                 again = replace(again, outgrown=running.trial.memory_fraction or 0.0)
-            self._agenda.waiting.append(again)
-        self._agenda.note_result()
-        self.say(line)
+            self._queue.waiting.append(again)
+        self._queue.note_result()
+        self.on_message(line)
         self.update_exclusions()
 
-    def _fenced_off(self, claim: LeasedCandidate, so: str) -> None:
-        """An attempt is not this driver's any more. Its candidate is nobody's work then, unless
-        another driver has it."""
+    def _lease_lost(self, claim: LeasedCandidate, consequence: str) -> None:
+        """Handles an attempt that is no longer this driver's: releases its candidate, unless
+        another driver has leased it."""
         if self.store.let_go(claim):
-            why = "another program closed or removed its attempt; it is taken up again"
+            why = "another program closed or removed its attempt; it will be retried"
         else:
             why = "another driver took this candidate over"
-        self.say(f"{title(claim)}: {why}; {so}")
+        self.on_message(f"{title(claim)}: {why}; {consequence}")
 
     def retired(self, gpu: int, why: str) -> None:
-        """The campaign goes on with the GPUs that are left."""
+        """Records that a GPU is no longer used; the campaign continues with the others."""
         self.store.event("retired", gpu=gpu, why=why)
-        self._launcher.memory.leave_out(gpu)
-        self.say(f"GPU {gpu} is used no more: {why}")
+        self._launcher.memory.retire(gpu)
+        self.on_message(f"GPU {gpu} is no longer used: {why}")
 
     def tick(self) -> None:
         """Heartbeat, budget, display."""
@@ -191,9 +191,9 @@ class CampaignDriver:
             self._last_heartbeat = now
             self._heartbeat()
         self._look_for_an_end()
-        if now - self._last_beat >= 1.0:
-            self._last_beat = now
-            self.beat()
+        if now - self._last_tick >= 1.0:
+            self._last_tick = now
+            self.on_tick()
 
     # What the campaign's owner can do
 
@@ -203,90 +203,95 @@ class CampaignDriver:
         return self.stopping.abort
 
     def stop(self, why: Stop) -> None:
-        """Starts no new trial and ends the running ones at their epoch, checkpointed."""
+        """Starts no new trial; running ones end after their current epoch, with a checkpoint."""
         self.stopping.request(why, running=bool(self._running))
 
     def _fail(self, problem: str) -> None:
         self.stopping.fail(problem, running=bool(self._running))
 
     def wait_for_ledger(self, seconds: float) -> bool:
-        """Patience with a ledger that another program keeps locked: workers go on meanwhile, and
-        what they report waits for its turn. A second Ctrl-C ends it."""
+        """Whether to keep waiting for a ledger that another program has locked for `seconds`.
+        Workers continue meanwhile, and their reports are queued. A second Ctrl-C ends the wait."""
         if seconds < LOCK_SECONDS:
             self._lock_announced = False
         elif not self._lock_announced:
             self._lock_announced = True
-            self.say("another program keeps the ledger locked: waiting for it, nothing is lost")
+            self.on_message(
+                "waiting for the ledger, which another program has locked; nothing is lost"
+            )
         return not self.stopping.abort
 
     def close(self) -> None:
-        """Records the last working seconds and gives up every lease; each of it, whatever becomes
-        of the rest."""
+        """Records the last working seconds and releases every lease. Each step runs even if
+        another one fails."""
         with always(
             self.store.release_all,
             lambda: weights.sweep(self.store.attempt_files()),
-            self._say_the_state,
+            self._set_final_state,
             self.store.ledger.storage.fold_in,
             self.stopping.close,
         ):
             self.clock.advance()
             self._heartbeat()
 
-    def _say_the_state(self) -> None:
+    def _set_final_state(self) -> None:
         self.stopping.settle()
         if not self.store.open_elsewhere():
             done = self.finished and not self.store.open_candidates()
             self.store.set_state("done" if done else "stopped")
 
     def _heartbeat(self) -> None:
-        # Confirming is not searching: it costs the search's budget nothing.
+        # Confirmations do not use the search's budget.
         spent = self.clock.unsaved()
         self.clock.adopt(self.store.heartbeat(spent if self.only is None else 0.0))
 
     # Choosing
 
     def _claim(self) -> LeasedCandidate | None:
-        """What to do next, as far as there is memory for it."""
+        """The next candidate that fits the free memory; None if there is none, or after a fault."""
         try:
             return self._admission.next(self._running.values())
-        except (CandidateError, DamagedError) as error:  # what runs beside it is to end well
+        except (CandidateError, DamagedError) as error:  # running trials still end normally
             self._fail(str(error))
             return None
 
     def _exhausted(self) -> bool:
-        """Nothing is left to do. Running out of families to draw is a stop, not an end."""
-        if self._admission.waiting.hopeless:
-            self._fail(f"others have held the memory for {GIVE_UP_SECONDS / 60:.0f} minutes")
+        """Whether nothing is left to do. Also requests a stop if too few families are left."""
+        if self._admission.waiting.gave_up:
+            self._fail(
+                f"other programs have held the memory for {GIVE_UP_SECONDS / 60:.0f} minutes"
+            )
             return True
         if len(self._admission.waiting):
             return False
-        if not self._agenda.empty:
+        if not self._queue.empty:
             if not self._others_announced:
                 self._others_announced = True
-                self.say(
-                    "all that is left is another driver's: waiting until it has a result, or has"
-                    " given no sign of life for a minute"
+                self.on_message(
+                    "the remaining candidates are another driver's: waiting until it has results,"
+                    " or has sent no heartbeat for a minute"
                 )
             return False
-        if self._agenda.lacks_families(self._benched):
-            names = ", ".join(sorted(self._benched))
+        if self._queue.lacks_families(self._excluded):
+            names = ", ".join(sorted(self._excluded))
             self.stop(
                 Stop(
                     StopReason.TOO_FEW_FAMILIES,
-                    f"too few families are left: {names} are benched for failing",
+                    f"too few families are left; benched for failing: {names}",
                 )
             )
         return True
 
     def _launch(self, claim: LeasedCandidate) -> Trial | None:
-        """The trial for a claim; None where there is nothing for a worker to do."""
+        """The trial for a leased candidate; None if its lease is lost or it cannot fit the
+        device."""
         trial = self._launcher.trial(claim)
         if trial is None:
-            self.say(f"{title(claim)}: another driver took this candidate over")
+            self.on_message(f"{title(claim)}: another driver took this candidate over")
             return None
         self._running[trial.attempt] = Running(claim, trial)
         if claim.suspect:
-            self.say(alone(claim))
+            self.on_message(alone(claim))
         refusal = self._launcher.refusal(claim)
         if refusal is not None:
             self.done(trial.attempt, refusal)
@@ -296,17 +301,19 @@ class CampaignDriver:
     # After an end
 
     def update_exclusions(self) -> None:
-        """Benches families that keep failing, and asks whether the draw is fair."""
+        """Excludes families that keep failing, and updates the audit of the draws."""
         records, after = self.store.records(), self.config.bench_after
         now = excluded_for_failing(records, after)
-        for family in sorted(now - self._benched):
+        for family in sorted(now - self._excluded):
             self.store.event("benched", family=family, after=after, drawn=len(records))
-            self.say(f"{family} is benched: its last {after} candidates failed")
-        self._benched = now
+            self.on_message(
+                f"{family} is benched (no longer drawn): its last {after} candidates failed"
+            )
+        self._excluded = now
         if self._coverage is not None:
             verdict, lines = self._coverage.look(records)
             for line in lines:
-                self.say(line)
+                self.on_message(line)
             if verdict.verdict == "biased" and self.config.strict_coverage:
                 self.stop(BIASED)
 

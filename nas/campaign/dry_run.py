@@ -1,4 +1,4 @@
-"""What a campaign would draw, written to no ledger."""
+"""Draws a campaign's next candidates without writing to a ledger."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,19 +16,19 @@ from nas.schema import CampaignConfig, Member, MemberProfile, ProfileConditions,
 from nas.stats import NOTHING_DRAWN, AuditResult, audit_of, draws
 
 GATE_SECONDS = 300.0
-"""How long a template's code may take: nothing else waits for it."""
+"""Time limit for a template's code: longer than in a campaign, because nothing else waits."""
 
 
 class DryRun:
-    """The next `trials` candidates, fewer if the space ends; nothing is written.
+    """Iterates over the next `trials` candidates, or fewer if the space is exhausted.
 
-    Members without a probe are built, and those that fail are left out as a run would; what fails
-    only in training is not known. `ledger`, opened for reading, lends its probe cache; `after`
-    names a campaign in it to go on from. The data set need not be there, if its number of classes
-    is known all the same; where it is, it is examined as a run would. A sampler that learns from
-    results sees the drawn ones as unfinished. What candidates cost is counted by a process that may
-    crash; where that would run a template of the working directory that nobody trusts, it is not
-    known. `say` is told, in a line, what a person would want to know.
+    Members without a cached profile are built, and excluded if that fails; errors that occur only
+    in training are not detected. `ledger`, opened for reading, supplies cached profiles; `after`
+    names a campaign in it to continue. The data set may be missing if its number of classes is
+    known; otherwise it is examined as in a run. A sampler that learns from results sees the drawn
+    candidates as unfinished. Costs are measured in a process that may crash; they are unknown if
+    that would run an untrusted template of the working directory. `say` is called with one line
+    for each event of interest to the user.
     """
 
     def __init__(
@@ -41,8 +41,8 @@ class DryRun:
         after: str | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """Raises ProblemError as `check_settings` and `examine_if_there` do, and where too few
-        families are left."""
+        """Raises ProblemError as `check_settings` and `examine_if_there`, and if too few families
+        are left."""
         check_settings(space, config)
         examine_if_there(config, say, ledger, after)
         setup = DrawSetup.of(ledger, space, config, partial(_profiles, ledger), say)
@@ -51,12 +51,12 @@ class DryRun:
         self._bank = config.bank
         self._records: list[Record] = []
         self._phases: list[dict[str, Any]] = []
-        self._benched: list[dict[str, Any]] = []
+        self._exclusions: list[dict[str, Any]] = []
         self._bias = setup.sampler.bias()
         if ledger and after:
             store = CampaignStore(ledger, ledger.campaign(after).id, Owner.me())
             self._records = store.records()
-            self._phases, self._benched = store.events("phase"), store.events("benched")
+            self._phases, self._exclusions = store.events("phase"), store.events("benched")
         number = phase_of(self._phases, setup.constraints)
         if number == len(self._phases):
             drawn = len(self._records)
@@ -71,8 +71,8 @@ class DryRun:
         runs = runs_unasked(space.template)
         if not runs:
             say(
-                f"what candidates cost is not counted: that would run the template {space.template}"
-                " of this directory; `nas trust templates` lets it"
+                f"costs are not computed: that would run the template {space.template} of this"
+                " directory; `nas trust templates` allows it"
             )
         gate_cost = GateCostProbe(self._sandbox, say, seconds=GATE_SECONDS)
         self._propose = setup.proposer(number, gate_cost if runs else lambda *_: None, render)
@@ -89,26 +89,27 @@ class DryRun:
 
     @property
     def verdict(self) -> AuditResult:
-        """The audit of all draws so far, those of the campaign gone on from first."""
+        """The audit of all draws so far, including those of the campaign that is continued."""
         if self._bank:
             return NOTHING_DRAWN
         audit = audit_of(self._space, self._phases)
-        audit.add(draws(self._records, self._bias, self._phases, self._benched))
+        audit.add(draws(self._records, self._bias, self._phases, self._exclusions))
         return audit.verdict
 
 
 def _profiles(
-    ledger: Ledger | None, members: list[Member], under: ProfileConditions
+    ledger: Ledger | None, members: list[Member], conditions: ProfileConditions
 ) -> dict[str, MemberProfile]:
-    """The cached ones, and a failed one of each other member that does not build."""
-    cached = ledger.probes_under(under) if ledger else {}
-    known = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
-    return known | unsound_members((m for m in members if m.model not in known), under)
+    """Profiles by model name: cached ones, and a failed one for each other member that cannot be
+    built."""
+    cached = ledger.probes_under(conditions) if ledger else {}
+    known = {m.model: p for m in members if (p := cached.get(probe_digest(conditions, m)))}
+    return known | unsound_members((m for m in members if m.model not in known), conditions)
 
 
 def as_json(drawn: NewCandidate) -> dict[str, Any]:
-    """A drawn candidate in plain data; `memory_bytes` is None unless every probe is cached, and
-    every cost where it was not counted."""
+    """A drawn candidate as plain data. Costs are None if unknown; `memory_bytes` also if a member's
+    profile is not cached."""
     candidate, cost = drawn.candidate, drawn.cost
     return {
         "key": candidate.key,

@@ -1,4 +1,4 @@
-"""What a template adds to its experts, counted where its code can do no harm."""
+"""Measures what a template adds to its experts, in a process that may crash."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -10,33 +10,32 @@ from nas.processes import Answer, Sandbox
 from nas.user_cache import keep, recall
 
 COUNT = "nas.measure.gate:overhead"
-"""Imported where it runs: it needs torch."""
+"""Imported only in the process that runs it, because it needs torch."""
 GATE_SECONDS = 20.0
-"""How long a template's code may take: shorter than the lease of what runs meanwhile."""
+"""Time limit for a template's code: shorter than the leases of running trials."""
 KIND = "gates"
 
 
 class GateCostProbe:
-    """Calls `nas.measure.gate.overhead` in a killable child, which lives as long as this.
+    """Calls `nas.measure.gate.overhead` in the sandbox's process.
 
-    What was counted of a template is kept in the user's cache. One that cannot be counted counts as
-    nothing and is told of: its candidate goes on to a worker, where what is wrong with it is
-    recorded as its own failure.
+    Results are kept in the user's cache. If a template's overhead cannot be measured, a message is
+    printed and it counts as zero: the worker then records the candidate's own failure.
     """
 
     def __init__(
-        self, sandbox: Sandbox, say: Callable[[str], None], *, seconds: float | None = None
+        self, sandbox: Sandbox, on_message: Callable[[str], None], *, seconds: float | None = None
     ) -> None:
-        """`seconds`: how long a template's code may take, where it is not GATE_SECONDS."""
+        """`seconds`: time limit for a template's code; None for GATE_SECONDS."""
         self._sandbox = sandbox
-        self._say = say
+        self._on_message = on_message
         self._seconds = seconds
 
     def __call__(
         self, code: str, image_size: int, channels: int, gate: tuple[object, ...] = ()
     ) -> Overhead:
-        """`gate`: what of a candidate its gate depends on, in plain data; where nothing is given,
-        that is all of the code."""
+        """Parameters, MACs and saved bytes that the template adds. `gate`: plain data that
+        identifies a candidate's gate in the cache; if empty, the code does."""
         key = [nas.__version__, torch_version(), image_size, channels, list(gate) or code]
         if (known := _overhead_in(recall(KIND, key))) is not None:
             return known
@@ -46,7 +45,7 @@ class GateCostProbe:
         if answer.ok:
             keep(KIND, key, asdict(answer.value))
             return answer.value
-        self._say(f"a template's gate cannot be counted: {answer.problem}")
+        self._on_message(f"the cost of a template's gate cannot be computed: {answer.problem}")
         return NO_OVERHEAD
 
 

@@ -64,7 +64,7 @@ class Launcher:
             memory_fraction=fraction,
             micro_batches=claim.micro_batches,
             time_limit=self.config.time_limit,
-            # What ended an earlier attempt may happen again: this one shall get further.
+            # What ended an earlier attempt may happen again: an early checkpoint saves progress.
             checkpoint_first=bool(claim.earlier),
             bank=str(contained(self.files, FOLDER)),
             keep_in_bank=self.config.bank,
@@ -97,7 +97,7 @@ class Launcher:
         without GPUs, or if a GPU's memory is unknown. `running` are the campaign's own trials, and
         `processes` the largest number of its worker processes. `anew`: see `MemoryReader.look`."""
         look = enumerate(self.memory.look(anew=anew))
-        used = [memory for gpu, memory in look if gpu not in self.memory.left_out]
+        used = [memory for gpu, memory in look if gpu not in self.memory.retired]
         share = sum(trial.memory_fraction or 1.0 for trial in running)
         known = [memory for memory in used if memory is not None]
         if len(known) < len(used) or not known:

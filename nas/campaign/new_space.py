@@ -32,7 +32,7 @@ def new_space(
 
     def probed(done: int, total: int, probe: MemberProfile) -> None:
         state = "ok" if probe.ok else probe.problem
-        watch(f"probing {done}/{total}: {probe.member.model} {state}")
+        watch(f"pre-flight {done}/{total}: {probe.member.model} {state}")
         if not probe.ok:
             say(f"{probe.member.model} is left out: {probe.problem}")
 

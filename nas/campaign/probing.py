@@ -1,4 +1,4 @@
-"""Pre-flight of every member a campaign may draw: probed once, remembered in the ledger."""
+"""Profiles every member that a campaign may draw: once, cached in the ledger."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -10,63 +10,65 @@ from nas.data import num_classes
 from nas.execute import GpuSandbox
 from nas.hardware import settled_precision
 from nas.ledger import Ledger, probe_digest
-from nas.measure import Crowded, conditions, meta_cost
+from nas.measure import Crowded, meta_cost
+from nas.measure import conditions as profile_conditions
 from nas.processes import Answer, Sandbox
 from nas.schema import CampaignConfig, Member, MemberProfile, ProblemError, ProfileConditions, Space
 
 PROBE = "nas.measure.profile:probe_beside_others"
-"""Imported where it runs: it needs torch."""
+"""Imported only in the process that runs it, because it needs torch."""
 PROBE_SECONDS = 300.0
-"""How long one member's probe may take before its process is killed."""
+"""How long one member's profile may take before its process is killed."""
 
 Watch = Callable[[int, int, MemberProfile], None]
-"""Called after each probe with (done, total, probe)."""
+"""Called after each profile with (done, total, profile)."""
 
 
 def conditions_for(space: Space, config: CampaignConfig, classes: int) -> ProfileConditions:
-    """What a campaign's probes are taken under."""
+    """The conditions under which a campaign profiles its members."""
     precision, _ = settled_precision(space.recipe.precision, config.gpus)
-    return conditions(space.image_size, space.channels, classes, config.device, precision)
+    return profile_conditions(space.image_size, space.channels, classes, config.device, precision)
 
 
 def probe_members(
     ledger: Ledger | None,
     members: list[Member],
-    under: ProfileConditions,
+    conditions: ProfileConditions,
     *,
     gpus: int = 0,
-    watch: Watch = lambda done, total, probe: None,
+    watch: Watch = lambda done, total, profile: None,
     say: Callable[[str], None] = lambda line: None,
     sandbox: Sandbox | None = None,
 ) -> dict[str, MemberProfile]:
-    """A probe for each member, by model name: from the cache, or taken now in a killable child,
-    on one of so many GPUs that works and has room, as `under` says.
+    """A profile of each member under the given conditions, by model name.
 
-    Where there is no answer, because memory ran out, CUDA failed, or the process was killed or
-    hung, the member is probed once more in a fresh one: an accident need not be its fault. A second
-    one counts for now and is not cached. Without a ledger nothing is. Memory of a GPU that others
-    hold is waited for, which `say` is told; ProblemError where that takes too long. Without GPUs
-    the `sandbox`, if one is given, takes the probes; it stays open, with what it has imported.
+    It comes from the ledger's cache, or is measured now in a child process that may be killed, on
+    a GPU that works and has free memory if there are any `gpus`. Without GPUs the `sandbox` is
+    used if one is given, and it stays open.
+
+    If memory runs out, CUDA fails, or the process dies or hangs, the member is profiled once more
+    in a new process. A second failure counts for now but is not cached. Memory that other programs
+    hold is waited for, with a message through `say`; ProblemError if that takes too long.
     """
-    cached = ledger.probes_under(under) if ledger else {}
-    found = {m.model: p for m in members if (p := cached.get(probe_digest(under, m)))}
+    cached = ledger.probes_under(conditions) if ledger else {}
+    found = {m.model: p for m in members if (p := cached.get(probe_digest(conditions, m)))}
     missing = [m for m in members if m.model not in found]
     if not missing:
         return found
     with _place(gpus, say, sandbox) as place:
         for done, member in enumerate(missing, start=1):
-            taken = _probed(place, member, under, say)
+            taken = _probed(place, member, conditions, say)
             if not taken.ok:
                 place.close()
-                taken = _probed(place, member, under, say)
+                taken = _probed(place, member, conditions, say)
             if taken.ok:
                 result = taken.value
             else:
-                place.close()  # what CUDA is left in after an error is not for the next member
+                place.close()  # the state of CUDA after an error is unknown
                 result = MemberProfile(member=member, ok=False, problem=f"{taken.problem}, twice")
             found[member.model] = result
             if ledger and taken.ok:
-                ledger.put_probes(under, [result])
+                ledger.put_probes(conditions, [result])
             watch(done, len(missing), result)
     return found
 
@@ -80,36 +82,36 @@ def _place(
 
 
 def _probed(
-    sandbox: Sandbox, member: Member, under: ProfileConditions, say: Callable[[str], None]
+    sandbox: Sandbox, member: Member, conditions: ProfileConditions, say: Callable[[str], None]
 ) -> Answer[MemberProfile]:
-    """A member's probe, once there was the memory for one."""
+    """A member's profile, measured when there is enough memory."""
     for seconds in delays():
         taken: Answer[MemberProfile | Crowded] = sandbox.call(
-            PROBE, member, under, timeout=PROBE_SECONDS
+            PROBE, member, conditions, timeout=PROBE_SECONDS
         )
         if not taken.ok or not isinstance(taken.value, Crowded):
             return cast(Answer[MemberProfile], taken)
         sandbox.close()
         say(
-            f"{member.model}: its probe waits for memory that others hold; tried again in"
-            f" {seconds:.0f} s"
+            f"{member.model}: its pre-flight waits for memory that other programs hold; next"
+            f" attempt in {seconds:.0f} s"
         )
         time.sleep(seconds)
     raise ProblemError(
-        f"others have held the GPU's memory for {GIVE_UP_SECONDS / 60:.0f} minutes",
-        fix="see with `nvidia-smi` who does",
+        f"other programs have held the GPU's memory for {GIVE_UP_SECONDS / 60:.0f} minutes",
+        fix="`nvidia-smi` lists them",
     )
 
 
 def unsound_members(
-    members: Iterable[Member], under: ProfileConditions
+    members: Iterable[Member], conditions: ProfileConditions
 ) -> dict[str, MemberProfile]:
-    """A failed probe of each member that does not build, by model name. They are built here, on the
-    meta device: nothing is trained, and what fails only in training is not found."""
+    """A failed profile of each member that cannot be built, by model name. Members are built in
+    this process on the meta device; errors that occur only in training are not detected."""
     failed = {}
     for member in members:
         try:
-            meta_cost(member, under.image_size, under.channels, under.num_classes)
+            meta_cost(member, conditions.image_size, conditions.channels, conditions.num_classes)
         except ProblemError as error:
             failed[member.model] = MemberProfile(
                 member=member, ok=False, problem=str(error.problem)
@@ -117,21 +119,21 @@ def unsound_members(
     return failed
 
 
-def left_out(probes: Mapping[str, MemberProfile]) -> list[str]:
-    """A line for each member whose probe failed."""
+def failed_lines(profiles: Mapping[str, MemberProfile]) -> list[str]:
+    """A line for each member whose profile failed."""
     return [
-        f"{model} fails its pre-flight and is left out: {probe.problem}"
-        for model, probe in sorted(probes.items())
-        if not probe.ok
+        f"{model} fails its pre-flight and is left out: {profile.problem}"
+        for model, profile in sorted(profiles.items())
+        if not profile.ok
     ]
 
 
-def feasible(space: Space, probes: Mapping[str, MemberProfile]) -> Space:
-    """The space less the members whose probe failed.
+def feasible(space: Space, profiles: Mapping[str, MemberProfile]) -> Space:
+    """The space without the members whose profile failed.
 
-    Raises ProblemError when fewer families than experts remain, with the reasons.
+    Raises ProblemError with the reasons if fewer families than experts remain.
     """
-    bad = {model: p.problem for model, p in probes.items() if not p.ok}
+    bad = {model: p.problem for model, p in profiles.items() if not p.ok}
     try:
         return space.without(bad)
     except ValueError as error:
@@ -144,7 +146,7 @@ def feasible(space: Space, probes: Mapping[str, MemberProfile]) -> Space:
 
 
 def classes_of(config: CampaignConfig) -> int:
-    """Classes of the campaign's data set."""
+    """The number of classes of the campaign's data set."""
     from pathlib import Path
 
     return num_classes(config.dataset, Path(config.data_root))

@@ -1,4 +1,4 @@
-"""From a sampler's assignment to a candidate ready for the ledger: rendered and costed."""
+"""Turns a sampler's assignment into a candidate for the ledger, with its code and cost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,40 +20,41 @@ from nas.schema import (
 )
 
 Measure = Callable[[str, int, int, tuple[object, ...]], Overhead | None]
-"""From a candidate's code, image size and channels, and what of it its gate depends on."""
+"""Measures a template's overhead from a candidate's code, image size and channels, and the data
+that identifies its gate; None if unknown."""
 
 
 class Proposer:
-    """Draws the next candidate of a campaign: a function of the records it is shown."""
+    """Draws the next candidate of a campaign, as a function of the campaign's records."""
 
     def __init__(
         self,
         space: Space,
         task: Task,
         sampler: Sampler,
-        probes: Mapping[str, MemberProfile],
+        profiles: Mapping[str, MemberProfile],
         *,
         num_classes: int,
         bench_after: int | None = None,
-        plan: DrawConstraints = DrawConstraints(),  # noqa: B008 (frozen)
+        constraints: DrawConstraints = DrawConstraints(),  # noqa: B008 (frozen)
         phase: int = 0,
         replicate: int = 0,
         init_from: Mapping[str, str] | None = None,
         measure: Measure | None = None,
         write: Callable[[Candidate], str] = render_to_run,
     ) -> None:
-        """`init_from`: the bank's key of each model that experts begin as; None: from nothing.
-        `measure` counts what a template adds to its experts: see `nas.measure.gate`. It
-        runs the template's code, so a campaign has that done by another process. Where it says
-        None, what a candidate costs is not known. `write` renders: where nothing of it runs, that
-        may be plain `render`."""
+        """`profiles`: by model name. `init_from`: by model name, the key of the bank's expert that
+        training starts from; None without a bank. `measure` returns what a template adds to its
+        experts (see `nas.measure.gate`), or None if a candidate's cost is then unknown; it runs the
+        template's code, so a campaign does it in another process. `write` renders the code; plain
+        `render` is enough if the code does not run."""
         self.space = space
         self.task = task
         self.sampler = sampler
-        self.probes = probes
+        self.profiles = profiles
         self.num_classes = num_classes
         self.bench_after = bench_after
-        self.plan = plan
+        self.constraints = constraints
         self.phase = phase
         self.replicate = replicate
         self.init_from = init_from
@@ -62,31 +63,33 @@ class Proposer:
         self._overheads: dict[tuple[object, ...], Overhead | None] = {}
 
     def __call__(self, records: Sequence[Record]) -> NewCandidate | None:
-        """The next candidate; None when nothing is left to draw."""
+        """The next candidate; None if nothing is left to draw."""
         out = excluded_for_failing(records, self.bench_after) if self.bench_after else frozenset()
-        phase = Phase(self.phase, out.union(self.plan.drop), frozenset(self.plan.prefer))
+        phase = Phase(
+            self.phase, out.union(self.constraints.drop), frozenset(self.constraints.prefer)
+        )
         assignment = self.sampler.propose(records, phase)
         return None if assignment is None else replace(self.drawn(assignment), phase=self.phase)
 
     def drawn(self, assignment: Assignment) -> NewCandidate:
-        """An assignment's candidate, its source text and what it will need."""
+        """An assignment's candidate with its source text and its cost."""
         candidate = Candidate.of(
             self.space,
             assignment,
             self.task,
-            template_hash(self.space.template),  # as it is now: somebody may be writing in it
+            template_hash(self.space.template),  # read anew: the file may have been edited
             replicate=self.replicate,
             init_from=self.init_from,
         )
         return self.ready(candidate)
 
     def ready(self, candidate: Candidate) -> NewCandidate:
-        """A candidate with its source text and its cost. Raises CandidateError where its template
-        may not run or cannot be rendered."""
+        """A candidate with its source text and its cost. Raises CandidateError if its template is
+        not trusted or cannot be rendered."""
         with candidate_errors(candidate):
             code = self.render(candidate)
         gate = self._overhead(candidate, code)
-        need = None if gate is None else cost(candidate, self.probes, self.num_classes, gate)
+        need = None if gate is None else cost(candidate, self.profiles, self.num_classes, gate)
         return NewCandidate(candidate=candidate, code=code, cost=need)
 
     def render(self, candidate: Candidate) -> str:
@@ -94,7 +97,7 @@ class Proposer:
         return self._write(candidate)
 
     def _overhead(self, candidate: Candidate, code: str) -> Overhead | None:
-        """What the template adds to its experts; the same for equal choices."""
+        """What the template adds to its experts; measured once for equal choices."""
         choices = candidate.assignment.choices
         key = (candidate.template_hash, len(candidate.experts), choices)
         if key not in self._overheads:

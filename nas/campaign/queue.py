@@ -13,7 +13,7 @@ from nas.render import current_hash, rendered_anew
 from nas.schema import CampaignConfig, Role
 
 LOOK_SECONDS = 5.0
-"""Interval between searches for candidates that other drivers left."""
+"""Seconds between two searches for candidates that other drivers left."""
 
 
 class WorkQueue:
@@ -25,13 +25,13 @@ class WorkQueue:
         store: CampaignStore,
         proposer: Proposer,
         only: Role | None = None,
-        say: Callable[[str], None] = lambda line: None,
+        on_message: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.config = config
         self.store = store
         self.proposer = proposer
         self.only = only
-        self._say = say
+        self._on_message = on_message
         self.waiting: list[LeasedCandidate] = []
         """Leased candidates to retry, or too large to run next to the running ones."""
         self._controls_due = True
@@ -67,12 +67,12 @@ class WorkQueue:
         """Whether no candidate is open, here or in another driver."""
         return not self.waiting and not self.store.open_elsewhere(self.only)
 
-    def lacks_families(self, benched: frozenset[str]) -> bool:
-        """Whether more draws are wanted, but benching left too few families for a candidate."""
+    def lacks_families(self, excluded: frozenset[str]) -> bool:
+        """Whether more draws are wanted, but exclusions left too few families for a candidate."""
         experts = self.proposer.space.experts
-        if self.only is not None or not benched or experts is None:
+        if self.only is not None or not excluded or experts is None:
             return False
-        gone = benched.union(self.proposer.plan.drop).intersection(experts.families)
+        gone = excluded.union(self.proposer.constraints.drop).intersection(experts.families)
         trials = self.config.trials
         if trials is not None and len(self.store.records()) >= trials:
             return False
@@ -96,9 +96,9 @@ class WorkQueue:
         if changed is None:
             code = rendered_anew(candidate, claim.code, self.proposer.render)
             return replace(claim, code=code)
-        # A confirmation of code that no longer exists is pointless.
+        # There is no point in confirming code that no longer exists.
         again = claim.role is not Role.CONFIRM
-        self._say(
+        self._on_message(
             f"{title(claim)}: superseded, because the template {candidate.template} has changed"
             + (": its point is drawn again" if again else "")
         )

@@ -1,4 +1,4 @@
-"""Starting, resuming and confirming campaigns: everything around the driver's loop."""
+"""Starts, resumes and confirms campaigns: everything around the driver's loop."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +10,7 @@ from nas import data
 from nas.campaign.afterwards import always
 from nas.campaign.checks import check_consent, check_settings
 from nas.campaign.coverage import AuditWatch
-from nas.campaign.dataset import experts_of, hold_experts_to, hold_to
+from nas.campaign.dataset import check_unchanged, experts_of, hold_experts_to
 from nas.campaign.draw_setup import DrawSetup
 from nas.campaign.drawn_fits import fit_drawn
 from nas.campaign.driver import CampaignDriver
@@ -32,34 +32,37 @@ from nas.schema import CampaignConfig, ProblemError, Role, Space, format_duratio
 from nas.schema.stop import Stop, StopReason
 
 _AT_ONCE = (StopReason.INTERRUPT, StopReason.SIGNAL, StopReason.FAULT)
-"""Ends after which nothing more is begun."""
+"""Reasons to stop after which no further work is started."""
 
 
 @dataclass(frozen=True)
 class Callbacks:
-    """How a run speaks to the person who started it."""
+    """What a run calls to report its progress."""
 
     on_message: Callable[[str], None] = lambda line: None
+    """Called with each event, as one line of text."""
     on_tick: Callable[[], None] = lambda: None
-    on_profile: Watch = lambda done, total, probe: None
+    """Called about once a second."""
+    on_profile: Watch = lambda done, total, profile: None
+    """Called after each member is profiled."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run came to its end."""
+    """Why a run ended."""
 
     stop: Stop | None
-    """What stopped it; None when nothing was left to do."""
+    """What stopped it; None if nothing was left to do."""
     fault: str | None = None
-    """What outside of any candidate went wrong."""
+    """An error that is not a candidate's, such as a full disk; None without one."""
 
 
 def prepare_campaign(
     ledger: Ledger, space: Space, config: CampaignConfig, name: str | None, manifest: Manifest
 ) -> str:
-    """Adds a campaign to the ledger after checking that it can run; its name.
+    """Checks that a campaign can run, and adds it to the ledger. Returns its name.
 
-    `manifest` says what its data are made of: see nas.campaign.dataset.
+    `manifest` identifies the files of its data set; see nas.campaign.dataset. Raises as `check`.
     """
     check(space, config, name)
     ledger.claim_files()
@@ -74,9 +77,9 @@ def prepare_campaign(
 
 
 def check(space: Space, config: CampaignConfig, name: str | None = None) -> None:
-    """What can be known before any work is done, and before a ledger is made for it.
+    """Checks a configuration before any work is done and before a ledger is created.
 
-    Raises ProblemError for a missing data set, and as `check_settings` and `check_consent` do.
+    Raises ProblemError for a missing data set, and as `check_settings` and `check_consent`.
     """
     if name is not None:
         check_name(name)
@@ -86,7 +89,7 @@ def check(space: Space, config: CampaignConfig, name: str | None = None) -> None
 
 
 def check_budget(ledger: Ledger, name: str, worked_seconds: float, config: CampaignConfig) -> None:
-    """Raises ProblemError where a campaign has worked as long as it may."""
+    """Raises ProblemError if a campaign has used up its budget."""
     budget = config.budget_seconds
     if budget is not None and worked_seconds >= budget:
         raise ProblemError(
@@ -104,12 +107,11 @@ def run(
     *,
     only: Role | None = None,
 ) -> RunResult:
-    """Works on a campaign until its budget or its trials are used up, or someone stops it.
+    """Runs a campaign until its budget or its trials are used up, or until it is stopped.
 
-    With `only`, until nothing of that role is open any more. Raises KeyboardInterrupt, or Stopped
-    for another signal, where someone stops it before a trial could begin.
+    With `only`, until no candidate of that role is open. Raises KeyboardInterrupt, or Stopped for
+    another signal, if it is stopped before the first trial.
     """
-    # Also between the two: nobody is ended half-way by a signal.
     sandbox = Sandbox()
     campaign = ledger.campaign(name).id
     with stops_raise(), at_work(ledger, campaign, Owner.me()), always(sandbox.close):
@@ -122,12 +124,12 @@ def run(
         ):
             ledger.patience = driver.wait_for_ledger
             driver.store.set_state("running")
-            ledger.storage.fold_in()  # from now on the file alone can be resumed
+            ledger.storage.fold_in()  # from now on the database file alone is enough to resume
             driver.update_exclusions()
             executor.run(driver)
         stop = driver.stopping.stop
         if config.screen is not None and (stop is None or stop.reason not in _AT_ONCE):
-            with suppress(KeyboardInterrupt):  # reports do without
+            with suppress(KeyboardInterrupt):  # reports then lack these scores
                 fit_drawn(driver.store, config.screen, sandbox, callbacks.on_message)
     return RunResult(stop, driver.stopping.fault)
 
@@ -140,10 +142,10 @@ def _set_up(
     only: Role | None,
     sandbox: Sandbox,
 ) -> CampaignDriver:
-    """A campaign's driver; in the sandbox members are probed and templates' costs counted."""
+    """A campaign's driver. Members are profiled and templates' costs measured in the sandbox."""
     row = ledger.campaign(name)
     ledger.claim_files()
-    hold_to(ledger, name, config, callbacks.on_message)
+    check_unchanged(ledger, name, config, callbacks.on_message)
     hold_experts_to(
         ledger, experts_of(ledger, config), callbacks.on_message, data_root=config.data_root
     )
@@ -162,12 +164,12 @@ def _set_up(
         callbacks.on_message(note)
     if setup.not_in_bank:
         callbacks.on_message(
-            f"without {', '.join(setup.not_in_bank)}: the bank {config.experts} has no expert of"
-            " them"
+            f"not drawn, because the bank {config.experts} has no expert of them:"
+            f" {', '.join(setup.not_in_bank)}"
         )
     store = CampaignStore(ledger, row.id, Owner.me())
     phase = store.begin_phase(setup.constraints) if only is None else 0
-    draws = only is None and not config.bank  # which trains every member
+    draws = only is None and not config.bank  # a bank trains every member, so nothing is drawn
     recorder = make_recorder(config.log, ledger, name, callbacks.on_message)
     return CampaignDriver(
         config,
@@ -185,6 +187,6 @@ def _set_up(
         coverage=AuditWatch(store, row.space, setup.sampler.bias()) if draws else None,
         recorder=recorder,
         only=only,
-        say=callbacks.on_message,
-        beat=callbacks.on_tick,
+        on_message=callbacks.on_message,
+        on_tick=callbacks.on_tick,
     )

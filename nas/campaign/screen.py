@@ -1,4 +1,4 @@
-"""From a bank to a screen in the ledger."""
+"""Screens a bank's experts, and samples from the screen."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -40,13 +40,13 @@ SAMPLERS_OF_SCREENS = (TopKWithControls.name, SurrogateSampler.name)
 
 @dataclass(frozen=True)
 class ScreenRun:
-    """A screen that was recorded."""
+    """A screen as recorded in the ledger."""
 
     ident: int
     scored: int
     total: int
     missing: tuple[str, ...]
-    """Members of the space that the bank has no expert of."""
+    """Members of the space without an expert in the bank."""
     seconds: float
 
 
@@ -59,10 +59,10 @@ def screen_space(
     watch: "Watch" = lambda *_: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> ScreenRun:
-    """Scores every mixture of the space whose experts the bank has, on the device named, and
-    records the scores.
+    """Scores every mixture of the space whose experts are in the bank, on `device`, and records
+    the scores.
 
-    Raises ProblemError where the bank has too few, what it has cannot be read, or its data have
+    Raises ProblemError if the bank has too few experts or cannot be read, or if its data have
     changed since.
     """
     from nas.experts.components import load
@@ -93,14 +93,15 @@ def screen_space(
         raise ProblemError(
             f"the latency of {', '.join(unmeasured)} is not measured yet",
             where="--max-latency",
-            fix=f"`nas bank {space.name} --dataset {config.dataset}` with the same options does it",
+            fix=f"`nas bank {space.name} --dataset {config.dataset}` with the same options measures"
+            " it",
         )
     allowed = table.within(sets.members, config.max_params, config.max_latency)
     if not allowed.any():
         raise ProblemError(
-            f"none of {len(sets.members):,} mixtures is as small and fast as that",
+            f"none of {len(sets.members):,} mixtures is within these limits",
             where="--max-params, --max-latency",
-            fix="`nas bank` lists what each expert has; allow more",
+            fix="raise them; `nas bank` lists the parameters and latency of each expert",
         )
     scored = replace(sets, members=sets.members[allowed])
     try:
@@ -155,7 +156,8 @@ def _rows(table: "ExpertPredictions", result: "ScreenScores") -> Iterator[dict[s
 
 
 def find_screen(ledger: Ledger, space: Space, config: DataConfig) -> int:
-    """The latest screen of these data, split and resolution; ProblemError where there is none."""
+    """The id of the latest screen with this data set, split and resolution. Raises ProblemError if
+    there is none."""
     latest = screen_of(ledger)
     for ident in range(latest.id, 0, -1):
         screen = screen_of(ledger, ident)
@@ -167,16 +169,16 @@ def find_screen(ledger: Ledger, space: Space, config: DataConfig) -> int:
         ):
             return ident
     raise ProblemError(
-        f"no screen in this ledger is of {config.dataset} at {space.image_size} pixels, split"
+        f"this ledger has no screen of {config.dataset} at {space.image_size} pixels, split"
         f" {config.split_seed}",
         where=ledger.place,
-        fix="make one: `nas bank` and then"
+        fix="make one with `nas bank` and then"
         f" `{ledger.command('screen', space.name, '--dataset', config.dataset)}`",
     )
 
 
 def check_screen(config: CampaignConfig) -> None:
-    """Raises ProblemError where a screen is asked for and none is named."""
+    """Raises UsageError if the sampler needs a screen and none is named."""
     if config.sampler in SAMPLERS_OF_SCREENS and config.screen is None:
         raise UsageError(
             f"the sampler {config.sampler} needs a screen", fix="give --from-screen K instead"
@@ -184,12 +186,13 @@ def check_screen(config: CampaignConfig) -> None:
 
 
 def sampler_of(ledger: Ledger | None, space: Space, config: CampaignConfig) -> Sampler:
-    """The campaign's sampler, over what may be drawn."""
+    """The campaign's sampler over `space`. Raises ProblemError if it needs a screen and there is
+    none."""
     if config.sampler not in SAMPLERS_OF_SCREENS:
         return make_sampler(config.sampler, space, config.seed)
     check_screen(config)
     if ledger is None or isinstance(config, BankConfig) or config.screen is None:
-        raise ProblemError("the screen lies in a ledger, and there is none", where="--db")
+        raise ProblemError("screens are stored in a ledger, and there is none", where="--db")
     if config.sampler == SurrogateSampler.name:
         from nas.results.collapse import MajorityClass  # pandas
 
@@ -207,29 +210,29 @@ def _picks(families: str, members: str) -> list[ExpertChoice]:
 
 
 class SurrogateUpdates:
-    """A screen's mixtures, the best first by what has been trained so far.
+    """Orders a screen's mixtures by a surrogate model that is refitted on the campaign's results.
 
-    While there are too few results to fit a correction on, by the probe, and those without one
-    after the others by the uniform average. Runs that collapsed say nothing of mixtures.
+    With too few results for a fit, the order is by linear probe, then, for mixtures without one, by
+    uniform average. Collapsed runs are not used.
     """
 
     def __init__(self, scores: "pd.DataFrame", commonest: "MajorityClass") -> None:
-        """`scores`: of `screened`, best first."""
+        """`scores`: the DataFrame of `screened`, best first."""
         self._scores = scores
         self._commonest = commonest
         self.mixtures = [
             _picks(*mixture) for mixture in zip(scores["families"], scores["members"], strict=True)
         ]
         self._known = known_of_all(scores)
-        # What was fitted since, of mixtures that some campaign drew, is not for this one to see:
-        # it would go on otherwise than it began.
+        # Fits that were added later for drawn mixtures are ignored, so that a resumed campaign
+        # continues as it started.
         probes = scores["probe"].where(scores["rank"] <= scores.attrs["fitted"])
         order = np.argsort(-probes.to_numpy(), kind="stable")  # missing ones come last
         self._begin: list[int] = order.tolist()
         self._fitted: tuple[list[Record], list[int]] = ([], self._begin)
 
     def __call__(self, records: Sequence[Record]) -> Sequence[int]:
-        """Their places, best first."""
+        """Indices into `mixtures`, best first, given the campaign's records."""
         done = [r for r in records if r.status is Status.OK and r.value is not None]
         if self._fitted[0] != done:
             self._fitted = done, self._order(done)

@@ -1,4 +1,4 @@
-"""How a campaign comes to its end: why, how soon, and what it says about it."""
+"""Stops a campaign: for which reason, how soon, and with which message."""
 
 from collections.abc import Callable
 
@@ -12,13 +12,13 @@ FAULT = Stop(StopReason.FAULT, "the campaign cannot go on")
 
 
 class Stopping:
-    """The state of one driver's end. Its stop file ends running trials at their epoch."""
+    """Whether and why one driver stops. Its stop file ends running trials after their epoch."""
 
     def __init__(self, store: CampaignStore, on_message: Callable[[str], None]) -> None:
         self.stop: Stop | None = None
-        """Why no new trial is started; None while the campaign goes on."""
+        """Why no new trial is started; None while the campaign continues."""
         self.fault: str | None = None
-        """What went wrong outside of any candidate: unreadable data, a full disk."""
+        """An error that is not a candidate's: unreadable data, a full disk."""
         self.abort = False
         """Whether running trials are to be killed at once."""
         self.interrupted = False
@@ -28,28 +28,26 @@ class Stopping:
         self._signal: str | None = None
 
     def request(self, why: Stop, *, running: bool) -> None:
-        """Starts no new trial, and ends `running` ones at their epoch, checkpointed. Only the first
-        reason counts."""
+        """Starts no new trial; running ones end after their current epoch, with a checkpoint.
+        `running` tells whether there are any. Only the first reason counts."""
         if self.stop is not None:
             return
         self.stop = why
         if hindrance := make_stop_file(self.file, self._owner):
-            self.abort = True  # nor could a checkpoint be written there
+            self.abort = True  # a checkpoint could not be written there either
             self.on_message(f"{why}, at once: {hindrance}")
         elif running:
             again = "; Ctrl-C again stops at once" if self.interrupted else ""
-            self.on_message(
-                f"{why}: the running epoch is finished and kept for `nas resume`{again}"
-            )
+            self.on_message(f"{why}: the running epoch ends and is saved for `nas resume`{again}")
 
     def fail(self, problem: str, *, running: bool) -> None:
-        """As `request`, for something outside of any candidate."""
+        """As `request`, for an error that is not a candidate's."""
         self.fault = problem
         self.request(FAULT, running=running)
 
     def interrupt(self, signal_name: str) -> None:
-        """Requests a stop at the next `check`; safe in a signal handler, for it touches no database
-        and no terminal."""
+        """Requests a stop at the next `check`. Safe in a signal handler: it uses neither the
+        database nor the terminal."""
         self.interrupted = True
         self._signal = signal_name
 
@@ -61,7 +59,7 @@ class Stopping:
             self.request(SPENT, running=running)
 
     def settle(self) -> None:
-        """A signal since the last `check` is the reason, if there is no other."""
+        """Sets the reason to a signal that came after the last `check`, if there is no other."""
         if self.stop is None and self._signal is not None:
             self.stop = _by(self._signal)
 

@@ -17,7 +17,7 @@ def check_log(name: str | None) -> None:
 
 
 def make_recorder(
-    name: str | None, ledger: Ledger, campaign: str, say: Callable[[str], None]
+    name: str | None, ledger: Ledger, campaign: str, on_message: Callable[[str], None]
 ) -> Recorder:
     """A recorder for the named tracker, or one that does nothing for None. Prints where it writes.
 
@@ -27,5 +27,5 @@ def make_recorder(
     if name is None:
         return Recorder()
     log = TRACKERS.subclass(name, Tracker)(ledger, campaign)
-    say(f"logging to {log}")
-    return BackgroundLogger(log, say)
+    on_message(f"logging to {log}")
+    return BackgroundLogger(log, on_message)

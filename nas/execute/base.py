@@ -97,7 +97,7 @@ class Executor(ABC):
 
 
 class Ticker:
-    """Calls `driver.tick` at most about four times a second, however often `beat` is called."""
+    """Calls `driver.tick` at most about four times a second, however often `tick` is called."""
 
     PERIOD = 0.25
 
@@ -105,7 +105,7 @@ class Ticker:
         self._driver = driver
         self._due = 0.0
 
-    def beat(self) -> None:
+    def tick(self) -> None:
         """Call it as often as convenient: the driver ticks once a PERIOD."""
         now = time.monotonic()
         if now >= self._due:

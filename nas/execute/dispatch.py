@@ -40,14 +40,14 @@ class Dispatcher:
         self._attention = StallDetector()
         self._memory = MemoryReader(settings.gpus)
         self._seen: Look = ()
-        self._begun = [0] * settings.gpus
-        """Trials begun on each GPU: an upper bound of the processes with memory on it."""
+        self._started = [0] * settings.gpus
+        """Trials started on each GPU: an upper bound of the processes with memory on it."""
         self._lost: Outcome | None = None
         """Why the last GPU was retired."""
 
-    def beat(self) -> None:
+    def tick(self) -> None:
         """Lets the driver do its regular work; see `Ticker`."""
-        self._ticker.beat()
+        self._ticker.tick()
 
     # Taking and starting
 
@@ -93,7 +93,7 @@ class Dispatcher:
             starting.append((self._ready.pop(0), None))
         placed = self.placing.place(most - len(starting))
         for _, gpu in placed:
-            self._begun[gpu] += 1
+            self._started[gpu] += 1
         return starting + [(self.taken[trial], gpu) for trial, gpu in placed]
 
     def _look_at_memory(self) -> None:
@@ -106,9 +106,9 @@ class Dispatcher:
         for gpu, memory in enumerate(look):
             if memory is not None:
                 share = self.placing.taken(gpu) / WHOLE
-                processes = min(self.settings.workers, self._begun[gpu])
+                processes = min(self.settings.workers, self._started[gpu])
                 room = memory.room(share, 2 * CONTEXT_BYTES * processes)
-                # With less than the smallest share left, a trial would only crowd others out.
+                # With less than the smallest share left, a trial would only displace others.
                 parts = -(-room * WHOLE // memory.total) if room * WHOLE >= memory.total else 0
                 self.placing.leave_room(gpu, parts)
 
@@ -128,7 +128,7 @@ class Dispatcher:
         reported, stopped by the driver, or queued again because its GPU does not work."""
         match event:
             case Started(pid):
-                if running.begun is None:
+                if running.started_at is None:
                     running.begin(pid)
                     self.driver.started(running.attempt)
                 return True
@@ -173,7 +173,7 @@ class Dispatcher:
 
     def expire(self, running: Running, tail: str = "") -> None:
         """Reports one of `overdue` after its worker is gone; `tail` is its last output."""
-        if running.begun is None:
+        if running.started_at is None:
             outcome = running.unstarted(self.settings.START_SECONDS).with_(detail=tail)
         else:
             outcome = running.timed_out()
@@ -205,7 +205,7 @@ class Dispatcher:
             return
         if gpu in self.placing.alive:
             self.placing.retire(gpu)
-            self._memory.leave_out(gpu)
+            self._memory.retire(gpu)
             self.driver.retired(gpu, outcome.message)
             self._lost = outcome
         if self.placing.alive:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from nas.execute.base import Executor
-from nas.execute.trial_process import CHECK_SECONDS, CHECKS, PAUSE_SECONDS, ask_gpu
+from nas.execute.trial_process import CHECK_SECONDS, CHECKS, PAUSE_SECONDS, check_gpu
 from nas.hardware.devices import visible_device
 from nas.hardware.gpu_memory import GpuMemory, MemoryReader
 from nas.processes.sandbox import Answer, Sandbox
@@ -22,16 +22,17 @@ class GpuSandbox(Sandbox):
     """A sandbox whose process sees one of the first `gpus` GPUs as its first.
 
     Each new process gets the first working GPU with enough free memory, or else the one with the
-    most. A GPU that does not work or cannot be checked is reported through `say` and skipped; only
-    the executor, which checks for itself, retires GPUs. A call raises NoGpuError if none works.
+    most. A GPU that does not work or cannot be checked is reported through `on_message` and
+    skipped; only the executor, which checks for itself, retires GPUs. A call raises NoGpuError if
+    none works.
     """
 
     CHECK = Executor.CHECK
 
-    def __init__(self, gpus: int, say: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self, gpus: int, on_message: Callable[[str], None] = lambda line: None) -> None:
         super().__init__()
         self._sound = list(range(gpus))
-        self._say = say
+        self._on_message = on_message
         self._memory = MemoryReader(gpus)
 
     def _open(self) -> None:
@@ -41,13 +42,13 @@ class GpuSandbox(Sandbox):
             answer = self._checked()
             if not answer.ok:
                 problem = answer.problem
-                self._say(f"GPU {gpu} cannot be checked: {problem}")
+                self._on_message(f"GPU {gpu} cannot be checked: {problem}")
             elif answer.value:
                 self.close()
                 self._sound.remove(gpu)
-                self._memory.leave_out(gpu)
+                self._memory.retire(gpu)
                 problem = answer.value
-                self._say(f"GPU {gpu} does not work and is skipped: {problem}")
+                self._on_message(f"GPU {gpu} does not work and is skipped: {problem}")
             else:
                 return
         raise NoGpuError(f"no GPU works ({problem})", fix="run `nas doctor` for details")
@@ -56,7 +57,7 @@ class GpuSandbox(Sandbox):
         """What is wrong with the GPU of a new process, "" if nothing; retried without an answer."""
         for pause in (0.0, *[PAUSE_SECONDS] * (CHECKS - 1)):
             super()._open()
-            answer = self.call(ask_gpu, self.CHECK, pause, timeout=pause + CHECK_SECONDS)
+            answer = self.call(check_gpu, self.CHECK, pause, timeout=pause + CHECK_SECONDS)
             if answer.ok:
                 break
             self.close()

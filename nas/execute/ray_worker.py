@@ -34,16 +34,16 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
     def setup(self, config: dict[str, Any]) -> None:
         leave_stops_to_driver()
         die_with_parent(os.getppid())  # the raylet, which dies with the driver
-        self._take(config["order"])
+        self._take(config["payload"])
         # Ray kills its actors; its own folder is removed all the same.
-        FORK_SERVER.root = self._order.late.parent if self._order.late else None
-        if self._order.trial.device == "cpu":
+        FORK_SERVER.root = self._payload.late.parent if self._payload.late else None
+        if self._payload.trial.device == "cpu":
             FORK_SERVER.start()
         self._process = TrialProcess()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.rest()
-        self._take(new_config["order"])
+        self._take(new_config["payload"])
         return True
 
     def step(self) -> dict[str, Any]:
@@ -65,8 +65,8 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
     def grant(self, attempt: int, device: str | None) -> None:
         """Starts this trial, on this device only; see TrialProcess."""
         self._waits = 0
-        if attempt == self._order.trial.attempt:
-            self._process.begin(self._order, device)
+        if attempt == self._payload.trial.attempt:
+            self._process.begin(self._payload, device)
 
     def rest(self) -> None:
         """Ends the trial between two epochs; returns when its memory is free."""
@@ -89,13 +89,13 @@ class TuneWorker(tune.Trainable):  # type: ignore[misc]
         actors and `placing` assigns GPUs."""
         return tune.PlacementGroupFactory([{"CPU": 1.0}])
 
-    def _take(self, order: TrialPayload) -> None:
-        self._order, self._awaits_ack, self._waits = order, False, 0
+    def _take(self, payload: TrialPayload) -> None:
+        self._payload, self._awaits_ack, self._waits = payload, False, 0
 
     def _listen(self) -> Event | None:
         if self._process.connection.poll(self.LONG_WAIT_SECONDS):
             return self._process.recv()
-        late = self._order.late is not None and self._order.late.exists()
+        late = self._payload.late is not None and self._payload.late.exists()
         event = self._process.expire() if late else None
         if event is None and self._process.overdue:
             event = self._process.give_up()

@@ -15,7 +15,7 @@ class Running:
     trial: Trial
     given: float | None = None
     """`awake()` when a worker got it; None while it waits for a GPU."""
-    begun: float | None = None
+    started_at: float | None = None
     """`awake()` when the worker started it; None before."""
     pid: int | None = None
     """The process that runs it."""
@@ -30,16 +30,16 @@ class Running:
         return self.trial.attempt
 
     def granted(self) -> None:
-        """It has been handed to a worker."""
+        """Notes that a worker got the trial."""
         self.given = awake()
 
     def begin(self, pid: int | None = None) -> None:
-        """Its worker has begun, in the process `pid`."""
-        self.begun, self.pid = awake(), pid
+        """Notes that its worker has started, in the process `pid`."""
+        self.started_at, self.pid = awake(), pid
 
     def wait_again(self) -> None:
         """Resets the trial: its GPU did not work, and what it did there does not count."""
-        self.given = self.begun = self.pid = None
+        self.given = self.started_at = self.pid = None
         self.halted = 0.0
         self.epochs = self.peak_memory_bytes = 0
 
@@ -50,22 +50,22 @@ class Running:
 
     def deadline(self, start: float, grace: float) -> float:
         """When (`awake()`) its worker must be killed: `start` seconds after the worker got it or,
-        once begun, `grace` after its time limit. inf while it waits, or without a limit."""
+        once started, `grace` after its time limit. inf while it waits, or without a limit."""
         if self.given is None:
             return math.inf
-        if self.begun is None:
+        if self.started_at is None:
             return self.given + start
         if self.trial.time_limit is None:
             return math.inf
-        return self.begun + self.trial.time_limit + grace
+        return self.started_at + self.trial.time_limit + grace
 
     def extend_deadline(self, seconds: float) -> None:
         """Adds to its deadline the `seconds` in which the watchdog was inactive."""
         now = awake()
         if self.given is not None:
             self.given = min(now, self.given + seconds)
-        if self.begun is not None:
-            self.begun = min(now, self.begun + seconds)
+        if self.started_at is not None:
+            self.started_at = min(now, self.started_at + seconds)
 
     def extend_for_pause(self, seconds: float, grace: float) -> bool:
         """Adds to its deadline the `seconds` in which its process was stopped. The process may have
@@ -80,13 +80,13 @@ class Running:
     def ended(self, status: Status, message: str, detail: str = "") -> Outcome:
         """An outcome with what is known from outside: epochs, seconds, peak memory.
 
-        A failed outcome has the stage `start` if no worker had begun, which is not the candidate's
-        fault, and `worker` otherwise.
+        A failed outcome has the stage `start` if no worker had started, which is not the
+        candidate's fault, and `worker` otherwise.
         """
-        since = self.given if self.begun is None else self.begun
+        since = self.given if self.started_at is None else self.started_at
         return Outcome(
             status=status,
-            stage=("start" if self.begun is None else "worker") if status.failed else "",
+            stage=("start" if self.started_at is None else "worker") if status.failed else "",
             message=message,
             detail=detail,
             epochs=self.epochs,
@@ -125,4 +125,4 @@ class Running:
     def died(self, exitcode: int | None, detail: str = "") -> Outcome:
         """The outcome if the process ended; `exitcode` as for `outcome_of_exit`."""
         status, message = outcome_of_exit(exitcode)
-        return self.ended(status if self.begun else Status.KILLED, message, detail)
+        return self.ended(status if self.started_at else Status.KILLED, message, detail)

@@ -87,7 +87,7 @@ class TrialProcess:
         """CUDA_VISIBLE_DEVICES of its process, which cannot change once CUDA has started."""
         self._child: Child | None = None
         self._state = _State.IDLE
-        self._order: TrialPayload | None = None
+        self._payload: TrialPayload | None = None
         self._held: Event | None = None
         """An event that is withheld until the GPU has been checked."""
         self._checks = 0
@@ -114,13 +114,13 @@ class TrialProcess:
         late = self._state in (_State.TIDYING, _State.CHECKING)
         return late and awake() >= self._limit
 
-    def begin(self, order: TrialPayload, device: str | None) -> None:
+    def begin(self, payload: TrialPayload, device: str | None) -> None:
         """Starts a trial in a process that sees only this device; None for one without a GPU."""
         if self._child is not None and self.device != device:
             self.close()
         if self._child is None:
             self._child = Child(visible_devices=device)
-        self.device, self._order, self._again = device, order, False
+        self.device, self._payload, self._again = device, payload, False
         self._run()
 
     def recv(self) -> Event | None:
@@ -152,8 +152,8 @@ class TrialProcess:
         assert self._child is not None
         self._child.ack(more)
         if not more:
-            assert self._order is not None
-            self._wait_for(_State.TIDYING, self._order.grace)
+            assert self._payload is not None
+            self._wait_for(_State.TIDYING, self._payload.grace)
 
     def expire(self) -> Event | None:
         """Kills a trial past its limit; returns as `recv`. Does nothing if the trial is over."""
@@ -178,16 +178,16 @@ class TrialProcess:
     def _rest(self) -> None:
         """Ends a trial; a process that has grown too much is closed."""
         assert self._child is not None
-        assert self._order is not None
+        assert self._payload is not None
         self._state = _State.IDLE
-        if self._growth.after_trial(self._child.pid) > self._order.growth_bytes:
+        if self._growth.after_trial(self._child.pid) > self._payload.growth_bytes:
             self.close()
 
     def _run(self) -> None:
         assert self._child is not None
-        assert self._order is not None
+        assert self._payload is not None
         self._state = _State.RUNNING
-        self._child.send(self._order.evaluate, self._order.trial)
+        self._child.send(self._payload.evaluate, self._payload.trial)
 
     def _wait_for(self, state: _State, seconds: float) -> None:
         self._state, self._limit = state, awake() + seconds
@@ -204,10 +204,10 @@ class TrialProcess:
         return None
 
     def _check(self, device: str, *, pause: float) -> None:
-        assert self._order is not None
+        assert self._payload is not None
         self.device, self._checks = device, self._checks + 1
         self._child = Child(visible_devices=device)
-        self._child.send(ask_gpu, self._order.check, pause)
+        self._child.send(check_gpu, self._payload.check, pause)
         self._wait_for(_State.CHECKING, pause + CHECK_SECONDS)
 
     def _unanswered(self, otherwise: Item) -> Event | None:
@@ -245,7 +245,7 @@ class TrialProcess:
         return held
 
 
-def ask_gpu(check: str, pause: float) -> str:
+def check_gpu(check: str, pause: float) -> str:
     """Calls a check after `pause` seconds; its result. Runs in a fresh process."""
     time.sleep(pause)
     answer: str = resolve_name(check)()

@@ -47,7 +47,7 @@ class ActiveTrial:
     """Whether the grant was sent to the actor."""
     marked: float | None = None
     """When (`awake()`) its actor was informed that the trial is past its limit."""
-    shot: bool = False
+    killed: bool = False
     """Whether the watchdog killed its actor."""
 
 
@@ -59,17 +59,17 @@ class TuneBridge:
     """
 
     POLL_SECONDS = 0.05
-    DEAF_SECONDS = (CHECKS + 1) * CHECK_SECONDS
+    UNRESPONSIVE_SECONDS = (CHECKS + 1) * CHECK_SECONDS
     """How long an actor may take to end a trial past its limit and check its GPU."""
 
-    def __init__(self, dispatcher: Dispatcher, trials: int, folder: Path) -> None:
+    def __init__(self, dispatcher: Dispatcher, limit: int, folder: Path) -> None:
         """`folder`: for marker files, the only messages an actor receives during a step."""
         self.dispatcher = dispatcher
         self._folder = folder
         self.settings = dispatcher.settings
-        self.slips: dict[str, ActiveTrial] = {}
+        self.trials: dict[str, ActiveTrial] = {}
         """By Tune's trial id; removed when reported or stopped."""
-        self.left = trials
+        self.left = limit
         """Number of trials that this `tune.run` may still take."""
         self.error: Exception | None = None
         self._processes: dict[Any, tuple[int, int]] = {}
@@ -82,16 +82,16 @@ class TuneBridge:
         """The searcher's answer: a config, None for "ask again", or FINISHED."""
         dispatcher = self.dispatcher
         while self.left and not (dispatcher.over or self.error or dispatcher.driver.abort):
-            running = self._ask(dispatcher.take, None) if dispatcher.wants(self._free()) else None
+            running = self._call(dispatcher.take, None) if dispatcher.wants(self._free()) else None
             if running is not None:
                 self.left -= 1
-                self.slips[trial_id] = ActiveTrial(running)
+                self.trials[trial_id] = ActiveTrial(running)
                 self._grant()
                 mark = self._mark(running)
-                return {"order": TrialPayload(running.trial, self.settings, late=mark)}
-            if self.slips:
+                return {"payload": TrialPayload(running.trial, self.settings, late=mark)}
+            if self.trials:
                 return None  # Tune does other work and asks again within 0.1 s
-            self._ask(dispatcher.beat, None)
+            self._call(dispatcher.tick, None)
             self._let_rest()
             time.sleep(self.POLL_SECONDS)
         finished: str = Searcher.FINISHED
@@ -99,61 +99,61 @@ class TuneBridge:
 
     def started(self, trial_id: str, actor: Any) -> None:
         """An actor has started for a trial, which may have to wait."""
-        slip = self.slips[trial_id]
-        slip.actor = actor
-        self._send(slip)
+        trial = self.trials[trial_id]
+        trial.actor = actor
+        self._send(trial)
 
     def recv(self, trial_id: str, event: Event | None) -> bool:
         """Handles an event of a trial's worker, None for no event. False if Tune must end the
         trial."""
-        slip = self.slips[trial_id]
-        attempt, taken = slip.running.attempt, self.dispatcher.taken
+        trial = self.trials[trial_id]
+        attempt, taken = trial.running.attempt, self.dispatcher.taken
         if event is not None:
-            if self._ask(lambda: self.dispatcher.recv(slip.running, event), False):
+            if self._call(lambda: self.dispatcher.recv(trial.running, event), False):
                 return True
             if isinstance(event, Item) and isinstance(event.value, Epoch):
-                self._resting[slip.actor.rest.remote()] = attempt
+                self._resting[trial.actor.rest.remote()] = attempt
             else:
                 self.dispatcher.release(attempt)
-            slip.granted = slip.sent = False
+            trial.granted = trial.sent = False
         more = attempt in taken  # it waits for a GPU, perhaps for another one
         if not more:
-            del self.slips[trial_id]
+            del self.trials[trial_id]
         if event is not None:
             self._grant()
         return more
 
     def failed(self, trial_id: str, error_file: str | None) -> None:
         """Handles an actor that died or could not start."""
-        slip = self.slips.pop(trial_id, None)
-        if slip is None:
+        trial = self.trials.pop(trial_id, None)
+        if trial is None:
             return
-        self._processes.pop(slip.actor, None)
-        if slip.running.attempt not in self.dispatcher.taken:
+        self._processes.pop(trial.actor, None)
+        if trial.running.attempt not in self.dispatcher.taken:
             return
-        if slip.shot:
-            self._ask(lambda: self.dispatcher.expire(slip.running), None)
+        if trial.killed:
+            self._call(lambda: self.dispatcher.expire(trial.running), None)
         else:
-            outcome = outcome_from_crash(slip.running, error_file)
-            self._ask(lambda: self.dispatcher.end(slip.running, outcome), None)
-        self.dispatcher.release(slip.running.attempt)
+            outcome = outcome_from_crash(trial.running, error_file)
+            self._call(lambda: self.dispatcher.end(trial.running, outcome), None)
+        self.dispatcher.release(trial.running.attempt)
         self._grant()
 
     def step(self) -> None:
         """Runs between Tune's steps, about ten times a second: display, watchdog, abort."""
-        self._ask(self.dispatcher.beat, None)
+        self._call(self.dispatcher.tick, None)
         self._let_rest()
         self._grant()
         late = self.dispatcher.overdue()
-        for slip in self.slips.values():
-            if slip.running not in late:
+        for trial in self.trials.values():
+            if trial.running not in late:
                 continue
-            if slip.marked is None:
-                slip.marked = awake()
-                self._mark(slip.running).touch()
-            elif awake() > slip.marked + self.DEAF_SECONDS and not slip.shot:
-                slip.shot = True
-                ray.kill(slip.actor)
+            if trial.marked is None:
+                trial.marked = awake()
+                self._mark(trial.running).touch()
+            elif awake() > trial.marked + self.UNRESPONSIVE_SECONDS and not trial.killed:
+                trial.killed = True
+                ray.kill(trial.actor)
         if self.dispatcher.driver.abort or self.error:
             self._abandon()
             raise Halt
@@ -168,38 +168,38 @@ class TuneBridge:
         """Reports, after the loop, the trials that Tune has dropped, as it does on SIGUSR1."""
         for attempt in self._resting.values():
             self.dispatcher.release(attempt)
-        for slip in self.slips.values():
-            running = slip.running
+        for trial in self.trials.values():
+            running = trial.running
             if running.attempt in self.dispatcher.taken:
                 dropped = running.ended(Status.INTERRUPTED, "Ray Tune ended while it ran")
-                self._ask(partial(self.dispatcher.end, running, dropped), None)
+                self._call(partial(self.dispatcher.end, running, dropped), None)
                 self.dispatcher.release(running.attempt)
 
     def _grant(self) -> None:
         """Starts the trials for which there is room now."""
-        slips = {slip.running.attempt: slip for slip in self.slips.values()}
-        for running, gpu in self._ask(lambda: self.dispatcher.grant(self._free()), []):
-            slip = slips[running.attempt]
-            slip.granted, slip.gpu = True, gpu
-            self._send(slip)
+        trials = {trial.running.attempt: trial for trial in self.trials.values()}
+        for running, gpu in self._call(lambda: self.dispatcher.grant(self._free()), []):
+            trial = trials[running.attempt]
+            trial.granted, trial.gpu = True, gpu
+            self._send(trial)
 
     def _free(self) -> int:
         """Number of further trials that may run beside those that run or are cleaned up."""
-        running = sum(slip.granted for slip in self.slips.values())
+        running = sum(trial.granted for trial in self.trials.values())
         return self.settings.workers - running - len(self._resting)
 
-    def _send(self, slip: ActiveTrial) -> None:
-        if not slip.granted or slip.actor is None:
+    def _send(self, trial: ActiveTrial) -> None:
+        if not trial.granted or trial.actor is None:
             return
-        slip.sent = True
-        if slip.gpu is not None:
-            share = sixteenths(slip.running.trial.memory_fraction)
-            self._processes[slip.actor] = slip.gpu, share
-            self._make_room(slip.gpu)
-        slip.running.granted()
-        slip.marked = None
-        self._mark(slip.running).unlink(missing_ok=True)
-        slip.actor.grant.remote(slip.running.attempt, self.dispatcher.visible(slip.gpu))
+        trial.sent = True
+        if trial.gpu is not None:
+            share = sixteenths(trial.running.trial.memory_fraction)
+            self._processes[trial.actor] = trial.gpu, share
+            self._make_room(trial.gpu)
+        trial.running.granted()
+        trial.marked = None
+        self._mark(trial.running).unlink(missing_ok=True)
+        trial.actor.grant.remote(trial.running.attempt, self.dispatcher.visible(trial.gpu))
 
     def _mark(self, running: Running) -> Path:
         """The marker file that informs a trial's actor that the trial is past its limit."""
@@ -207,7 +207,7 @@ class TuneBridge:
 
     def _make_room(self, gpu: int) -> None:
         """Dismisses processes without a trial that do not fit beside the trials on a GPU."""
-        busy = {slip.actor for slip in self.slips.values() if slip.sent}
+        busy = {trial.actor for trial in self.trials.values() if trial.sent}
         idle = {
             actor: share
             for actor, (on, share) in self._processes.items()
@@ -221,20 +221,20 @@ class TuneBridge:
             del self._processes[actor]
 
     def _abandon(self) -> None:
-        for slip in self.slips.values():
-            if slip.actor is not None:
-                ray.kill(slip.actor)
-        self.slips.clear()
-        self._ask(self.dispatcher.abort, None)
+        for trial in self.trials.values():
+            if trial.actor is not None:
+                ray.kill(trial.actor)
+        self.trials.clear()
+        self._call(self.dispatcher.abort, None)
 
-    def _ask(self, call: Callable[[], T], otherwise: U) -> T | U:
+    def _call(self, call: Callable[[], T], default: U) -> T | U:
         if self.error is not None:
-            return otherwise
+            return default
         try:
             return call()
         except Exception as error:
             self.error = error
-            return otherwise
+            return default
 
 
 def outcome_from_crash(running: Running, error_file: str | None) -> Outcome:
@@ -244,7 +244,7 @@ def outcome_from_crash(running: Running, error_file: str | None) -> Outcome:
     text = str(error).strip()
     if isinstance(error, OutOfMemoryError):
         return running.ended(Status.OOM, "Ray killed it: the machine is out of memory", text)
-    if running.begun is None and "creation task" in text:
+    if running.started_at is None and "creation task" in text:
         return running.raised(f"the worker could not start: {text.splitlines()[-1]}", text)
     return running.ended(Status.KILLED, "the worker was killed, perhaps for want of memory", text)
 
@@ -260,12 +260,12 @@ def _read_error(path: str | None) -> Exception | None:
 class DriverSearcher(Searcher):  # type: ignore[misc]
     """Gets trials from the campaign's driver."""
 
-    def __init__(self, desk: TuneBridge) -> None:
+    def __init__(self, bridge: TuneBridge) -> None:
         super().__init__()
-        self._desk = desk
+        self._bridge = bridge
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        return self._desk.suggest(trial_id)
+        return self._bridge.suggest(trial_id)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -279,12 +279,12 @@ class DriverSearcher(Searcher):  # type: ignore[misc]
 class DriverScheduler(FIFOScheduler):  # type: ignore[misc]
     """Passes events to the bridge, and ends trials that are over."""
 
-    def __init__(self, desk: TuneBridge) -> None:
+    def __init__(self, bridge: TuneBridge) -> None:
         super().__init__()
-        self._desk = desk
+        self._bridge = bridge
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        more = self._desk.recv(trial.trial_id, result.get("event"))
+        more = self._bridge.recv(trial.trial_id, result.get("event"))
         decision: str = self.CONTINUE if more else self.STOP
         return decision
 
@@ -292,14 +292,14 @@ class DriverScheduler(FIFOScheduler):  # type: ignore[misc]
 class DriverCallback(Callback):  # type: ignore[misc]
     """Passes starts, deaths and the end of each step to the bridge."""
 
-    def __init__(self, desk: TuneBridge) -> None:
-        self._desk = desk
+    def __init__(self, bridge: TuneBridge) -> None:
+        self._bridge = bridge
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._desk.started(trial.trial_id, trial.temporary_state.ray_actor)
+        self._bridge.started(trial.trial_id, trial.temporary_state.ray_actor)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._desk.failed(trial.trial_id, trial.pickled_error_file)
+        self._bridge.failed(trial.trial_id, trial.pickled_error_file)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        self._desk.step()
+        self._bridge.step()

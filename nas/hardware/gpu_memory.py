@@ -51,7 +51,8 @@ class MemoryReader:
     """Reads the memory of the first `gpus` GPUs, again only if the last reading is too old."""
 
     def __init__(self, gpus: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.left_out: set[int] = set()
+        self.retired: set[int] = set()
+        """GPUs that are no longer read."""
         self._count = gpus
         self._clock = clock
         self._last: Look = ()
@@ -71,9 +72,9 @@ class MemoryReader:
             self._took = self._at - start
         return self._last
 
-    def leave_out(self, gpu: int) -> None:
+    def retire(self, gpu: int) -> None:
         """Stops reading a GPU that does not work; its memory is then unknown."""
-        self.left_out.add(gpu)
+        self.retired.add(gpu)
 
     def _look(self) -> tuple[Look, bool]:
         """A new reading, and whether nvidia-smi gave all of it."""
@@ -81,7 +82,7 @@ class MemoryReader:
         if len(gpus) < self._count:
             return (None,) * self._count, False
         answers = by_nvidia_smi(gpus)
-        found = {i: answers[i] for i in range(self._count) if i not in self.left_out}
+        found = {i: answers[i] for i in range(self._count) if i not in self.retired}
         missing = [gpu for gpu, memory in found.items() if memory is None]
         if missing:
             found |= _by_child(missing)

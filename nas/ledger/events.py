@@ -76,12 +76,12 @@ class CampaignEvents:
         with self.ledger.session() as session:
             return self._events(session, kind)
 
-    def begin_phase(self, plan: DrawConstraints) -> int:
+    def begin_phase(self, constraints: DrawConstraints) -> int:
         """The number of the phase with these draw constraints. It is the last phase's if the
         constraints are unchanged; otherwise a new phase is recorded with the draws before it."""
         with self.ledger.session() as session:
             past = self._events(session, "phase")
-            number = phase_of(past, plan)
+            number = phase_of(past, constraints)
             if number < len(past):
                 return number
             drawn = session.scalar(
@@ -89,7 +89,7 @@ class CampaignEvents:
                 .select_from(m.Candidate)
                 .where(self._mine(), m.Candidate.role == Role.SEARCH)
             )
-            data = {"number": number, "drawn": drawn, "plan": plan.model_dump(mode="json")}
+            data = {"number": number, "drawn": drawn, "plan": constraints.model_dump(mode="json")}
             session.add(
                 m.Event(campaign_id=self.campaign_id, at=time.time(), kind="phase", data=data)
             )
@@ -134,10 +134,10 @@ class CampaignEvents:
         ).all()
 
 
-def phase_of(past: Sequence[dict[str, Any]], plan: DrawConstraints) -> int:
+def phase_of(past: Sequence[dict[str, Any]], constraints: DrawConstraints) -> int:
     """The number of the phase with these draw constraints, given the past phases: the last one's
     if the constraints are unchanged, otherwise the next."""
-    same = past and past[-1]["plan"] == plan.model_dump(mode="json")
+    same = past and past[-1]["plan"] == constraints.model_dump(mode="json")
     return len(past) - 1 if same else len(past)
 
 

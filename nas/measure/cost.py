@@ -21,18 +21,18 @@ NO_OVERHEAD = Overhead()
 
 def cost(
     candidate: Candidate,
-    probes: Mapping[str, MemberProfile],
+    profiles: Mapping[str, MemberProfile],
     num_classes: int,
     gate: Overhead = NO_OVERHEAD,
 ) -> Cost:
-    """Parameters, MACs and training memory of a candidate; `probes` by model name.
+    """Parameters, MACs and training memory of a candidate; `profiles` by model name.
 
     Without a valid profile of every member the memory is unknown, so `memory_bytes` is None, and
     parameters and MACs come from the meta device. Raises ProblemError for a member that does not
     build there.
     """
     members = [expert.member for expert in candidate.experts]
-    known = [probes[m.model] for m in members if m.model in probes and probes[m.model].ok]
+    known = [profiles[m.model] for m in members if m.model in profiles and profiles[m.model].ok]
     if len(known) == len(members):
         return Cost.of(
             known,

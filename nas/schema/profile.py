@@ -48,7 +48,7 @@ class Cost(Frozen):
     @classmethod
     def of(
         cls,
-        probes: Sequence[MemberProfile],
+        profiles: Sequence[MemberProfile],
         batch: int,
         *,
         extra_params: int = 0,
@@ -62,11 +62,11 @@ class Cost(Frozen):
         and the saved tensors of the batch, times `margin` for everything not counted (workspaces,
         fragmentation). `extra_*` is the template's own part, the gate.
         """
-        params = sum(p.params for p in probes) + extra_params
-        saved = sum(p.saved_bytes for p in probes) + extra_saved_bytes
-        fixed = 16 * params + sum(p.buffers_bytes for p in probes)
+        params = sum(p.params for p in profiles) + extra_params
+        saved = sum(p.saved_bytes for p in profiles) + extra_saved_bytes
+        fixed = 16 * params + sum(p.buffers_bytes for p in profiles)
         return cls(
             params=params,
-            macs=sum(p.macs for p in probes) + extra_macs,
+            macs=sum(p.macs for p in profiles) + extra_macs,
             memory_bytes=round(margin * (fixed + saved * batch)),
         )

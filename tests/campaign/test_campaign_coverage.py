@@ -7,7 +7,7 @@ import pytest
 from campaign_bench import Bench, ending, ok, small_space
 from sqlalchemy import delete
 
-from nas.campaign.constraints import check_plan
+from nas.campaign.constraints import check_constraints
 from nas.ledger import NewCandidate
 from nas.ledger import models as m
 from nas.ledger.summary import summary
@@ -172,4 +172,4 @@ def test_a_plan_that_cannot_be_followed_is_refused(
     config: dict[str, object], messages: str
 ) -> None:
     with pytest.raises(ProblemError, match=messages):
-        check_plan(WIDE, SearchConfig(**config))  # type: ignore[arg-type]
+        check_constraints(WIDE, SearchConfig(**config))  # type: ignore[arg-type]

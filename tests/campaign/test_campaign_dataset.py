@@ -1,4 +1,4 @@
-"""A campaign is held to the data it began with."""
+"""A campaign's data must not change after its start."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from nas.campaign import screen
 from nas.campaign.bank import bank_members, open_bank, with_starts
-from nas.campaign.dataset import examine, experts_of, hold_experts_to, hold_to
+from nas.campaign.dataset import check_unchanged, examine, experts_of, hold_experts_to
 from nas.campaign.dry_run import DryRun
 from nas.campaign.run import Callbacks, prepare_campaign, run
 from nas.cli.app import app
@@ -74,14 +74,14 @@ def ledger(tmp_path: Path) -> Ledger:
 
 def test_what_it_began_with_is_kept(ledger: Ledger, config: CampaignConfig, pets: Path) -> None:
     name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, silent))
-    hold_to(ledger, name, config, nothing)
+    check_unchanged(ledger, name, config, nothing)
     shutil.copytree(pets / "dog", pets / "ape")
     for _ in range(2):  # what is there now does not take its place
         with pytest.raises(ProblemError, match=r"1 class added \(ape\); 6 files added") as caught:
-            hold_to(ledger, name, config, nothing)
+            check_unchanged(ledger, name, config, nothing)
         assert f"search tiny --dataset folder:{pets}" in caught.value.problem.fix
     shutil.rmtree(pets / "ape")
-    hold_to(ledger, name, config, nothing)
+    check_unchanged(ledger, name, config, nothing)
 
 
 def test_a_campaign_without_a_record_takes_what_is_there(
@@ -90,20 +90,20 @@ def test_a_campaign_without_a_record_takes_what_is_there(
     campaign = ledger.create_campaign("old", load("tiny"), config)
     CampaignStore(ledger, campaign, Owner.me()).set_state("running")
     messages: list[str] = []
-    hold_to(ledger, "old", config, messages.append)
+    check_unchanged(ledger, "old", config, messages.append)
     found, held = messages
     assert found.startswith("pets: 12 images in 2 classes: 8 train, 2 validation, 2 test.")
-    assert held == "old had no record of its data: it is held to those of now from here on"
-    hold_to(ledger, "old", config, nothing)
+    assert held == "old had no record of its data: the current data are recorded now"
+    check_unchanged(ledger, "old", config, nothing)
     (pets / "cat" / "0.png").unlink()
     with pytest.raises(ProblemError, match=r"1 file removed \(cat/0.png\)"):
-        hold_to(ledger, "old", config, nothing)
+        check_unchanged(ledger, "old", config, nothing)
 
 
 def test_campaigns_on_the_same_data_share_a_record(ledger: Ledger, config: CampaignConfig) -> None:
     made = [ledger.create_campaign(n, load("tiny"), config) for n in "ab"]
     for name in "ab":
-        hold_to(ledger, name, config, silent)
+        check_unchanged(ledger, name, config, silent)
     first, second = (manifest_of(ledger, campaign) for campaign in made)
     assert first == second
     assert first is not None
@@ -129,10 +129,10 @@ def test_a_record_is_renewed_where_times_alone_differ(
     one, two = (ledger.campaign(name).id for name in names)
     first = manifest_of(ledger, one)
     os.utime(pets / "cat" / "0.png", (1, 1))
-    hold_to(ledger, "one", config, nothing)
+    check_unchanged(ledger, "one", config, nothing)
     assert manifest_of(ledger, one) == examine(config, silent).to_json() != first
     assert manifest_of(ledger, two) == first
-    hold_to(ledger, "two", config, nothing)
+    check_unchanged(ledger, "two", config, nothing)
     assert manifest_of(ledger, two) == manifest_of(ledger, one)
     with ledger.session() as session:
         assert len(session.scalars(select(Dataset)).all()) == 1
@@ -170,12 +170,12 @@ def test_a_folder_that_has_moved_is_wanted_back(
     done = CliRunner().invoke(app, words)
     assert isinstance(done.exception, ProblemError), done.output
     problem = done.exception.problem
-    assert problem.what == "the folder that photos began with is gone"
+    assert problem.what == "the folder with which photos started is gone"
     assert problem.where == str(pets)
-    assert problem.fix.startswith("put it back there, or link it: ln -s NEW_PLACE ")
+    assert problem.fix.startswith("move it back, or link it: ln -s NEW_PLACE ")
     typed = problem.fix.partition(": ")[2].replace("NEW_PLACE", "moved")
     subprocess.run(shlex.split(typed), check=True)
-    hold_to(ledger, "photos", config, nothing)
+    check_unchanged(ledger, "photos", config, nothing)
 
 
 def run_to_confirm(
@@ -295,8 +295,8 @@ class TestBank:
         done = CliRunner().invoke(app, [*words, "--dataset", bank.dataset])
         assert isinstance(done.exception, ProblemError), done.output
         problem = done.exception.problem
-        assert f"the data of {bank.experts} have changed since it began: 12 files" in problem.what
-        anew = f"begin anew: nas bank three --dataset {bank.dataset} --db another.db"
+        assert f"the data of {bank.experts} have changed since it started: 12 files" in problem.what
+        anew = f"start again: nas bank three --dataset {bank.dataset} --db another.db"
         assert problem.fix.endswith(anew)
         assert ledger.campaign_names() == names
 
@@ -344,7 +344,7 @@ class TestBank:
         hold_experts_to(ledger, keys, messages.append)
         assert len(messages) == 2
         assert messages[0].startswith("pets: 12 images")
-        assert "had no record of its data: it is held to those of now" in messages[1]
+        assert "had no record of its data: the current data are recorded now" in messages[1]
         self.swap(pets)
         with pytest.raises(ProblemError, match="have changed"):
             hold_experts_to(ledger, keys, nothing)
@@ -363,7 +363,7 @@ def test_data_that_change_under_a_run_stop_it_and_fail_no_candidate(tmp_path: Pa
     driver = bench.run(scripts(fed(class_names=two), fed(class_names=three)))
     assert bench.outcomes() == [(0, "ok"), (1, None)]
     assert driver.stopping.fault is not None
-    assert "changed while the campaign ran: 3 classes" in driver.stopping.fault
+    assert "changed during the campaign: 3 classes" in driver.stopping.fault
     assert "before 2 classes" in driver.stopping.fault
 
 

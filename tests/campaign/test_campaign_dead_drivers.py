@@ -22,7 +22,7 @@ def test_a_driver_that_vanished_leaves_work_that_the_next_one_takes_up(bench: Ma
     assert campaign.outcomes() == [(n, "ok") for n in range(3)]
     assert campaign.attempts() == ["killed", "ok", "ok", "ok"]
     # The old driver comes back to life: what it reports is dropped.
-    gone.say = campaign.messages.append
+    gone.on_message = campaign.messages.append
     gone.done(lost.attempt, Outcome(status=Status.CRASH, message="late"))
     assert campaign.outcomes() == [(n, "ok") for n in range(3)]
     assert "another driver took this candidate over" in campaign.messages[-1]
@@ -52,7 +52,7 @@ def test_a_candidate_whose_attempt_another_program_spoilt_is_tried_again(
     driver = campaign.run(scripts(ok, spoilt, ok))
     assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
     assert driver.finished
-    assert any("it is taken up again" in line for line in campaign.messages)
+    assert any("it will be retried" in line for line in campaign.messages)
     assert len(campaign.trials) == 3
 
 

@@ -238,7 +238,7 @@ def test_a_rung_stays_decided_when_a_trial_is_resumed(bench: Make) -> None:
 def test_a_locked_ledger_is_waited_for_until_the_second_interrupt(bench: Make) -> None:
     driver = bench().drive()
     messages: list[str] = []
-    driver.say = driver.stopping.on_message = messages.append
+    driver.on_message = driver.stopping.on_message = messages.append
     assert all(driver.wait_for_ledger(seconds) for seconds in (1.0, 6.0, 7.0))
     assert len(messages) == 1
     assert "locked" in messages[0]
@@ -294,7 +294,7 @@ def test_a_gpu_that_is_retired_is_reported_and_noted(bench: Make) -> None:
     campaign = bench(trials=1)
     driver = campaign.drive()
     driver.retired(1, "the GPU does not work: CUDA error")
-    assert campaign.messages[-1] == "GPU 1 is used no more: the GPU does not work: CUDA error"
+    assert campaign.messages[-1] == "GPU 1 is no longer used: the GPU does not work: CUDA error"
     assert driver.store.events("retired") == [
         {"gpu": 1, "why": "the GPU does not work: CUDA error"}
     ]

@@ -104,7 +104,7 @@ def test_without_a_gpu_that_works_nothing_is_measured(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class NoGpu(FakeSandbox):
-        def __init__(self, gpus: int, say: Any) -> None:
+        def __init__(self, gpus: int, on_message: Any) -> None:
             super().__init__()
 
         def call(self, *args: Any, **more: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from campaign_bench import Bench, ending, ok, scripts
 from reported_memory import ReportedMemory
 
-from nas.campaign.backoff import GIVE_UP_SECONDS, MOST, Backoff
+from nas.campaign.backoff import GIVE_UP_SECONDS, MAX_WAITING, Backoff
 from nas.campaign.driver import CampaignDriver
 from nas.execute import Idle
 from nas.hardware import GpuMemory
@@ -122,7 +122,7 @@ class TestMemoryOfOthers:
             for line in campaign.messages
             if "waits for memory that other programs hold" in line
         ]
-        assert "tried again in 10 s" in waits[0]
+        assert "next attempt in 10 s" in waits[0]
         assert driver.stopping.fault is None
         # They are in the ledger, and no analysis takes them for failures.
         attempts = campaign.ledger.attempts("c")
@@ -173,7 +173,7 @@ class TestMemoryOfOthers:
         play(driver, now, ending(Status.OOM, stage="start"))
         driver.close()
         assert GIVE_UP_SECONDS < now[0] < GIVE_UP_SECONDS + 301
-        assert driver.stopping.fault == "others have held the memory for 60 minutes"
+        assert driver.stopping.fault == "other programs have held the memory for 60 minutes"
         assert campaign.outcomes()[0] == (0, None)  # a later run takes it up
         campaign.run(ok, campaign.drive(device_bytes=TOTAL))
         assert {outcome for _, outcome in campaign.outcomes()} == {"ok"}
@@ -227,7 +227,7 @@ class TestRoom:
         memory = ReportedMemory(held(50 * GIB))
         driver = campaign.drive(memory_bytes=20 * GIB, device_bytes=TOTAL, memory=memory)
         play(driver, now, ok, most=100)
-        assert len(campaign.outcomes()) == MOST
+        assert len(campaign.outcomes()) == MAX_WAITING
 
     def test_a_gpu_that_was_retired_has_no_room(self, bench: Make, now: list[float]) -> None:
         campaign = bench(trials=1, gpus=2)

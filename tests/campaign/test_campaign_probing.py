@@ -116,7 +116,8 @@ def test_memory_that_others_hold_is_waited_for(
     assert waited == [10, 20, 40]
     assert FakeSandbox.calls == ["test_resnet"] * 4 + ["test_vit", "test_nfnet"]
     assert messages[0] == (
-        "test_resnet: its probe waits for memory that others hold; tried again in 10 s"
+        "test_resnet: its pre-flight waits for memory that other programs hold; next attempt"
+        " in 10 s"
     )
 
 
@@ -140,9 +141,9 @@ def test_on_gpus_it_is_one_that_works(ledger: Ledger, monkeypatch: pytest.Monkey
     requests: list[int] = []
 
     class OnGpu(FakeSandbox):
-        def __init__(self, gpus: int, say: Any) -> None:
+        def __init__(self, gpus: int, on_message: Any) -> None:
             requests.append(gpus)
-            say("GPU 0 does not work")
+            on_message("GPU 0 does not work")
 
     monkeypatch.setattr(probing, "GpuSandbox", OnGpu)
     messages: list[str] = []

@@ -197,7 +197,7 @@ def test_rm_refuses_what_is_in_pre_flight(tmp_path: Path, monkeypatch: pytest.Mo
         assert (done.returncode, "a is running" in done.stderr) == (1, True)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "hold_to", look)  # before a member is profiled
+    monkeypatch.setattr(running, "check_unchanged", look)  # before a member is profiled
     with pytest.raises(KeyboardInterrupt):
         running.run(maker.ledger, "a", SearchConfig(**CONFIG), running.Callbacks())
     assert seen == [("running", "running", True)]

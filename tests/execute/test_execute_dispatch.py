@@ -37,7 +37,7 @@ def test_a_trial_that_waits_spends_no_time(tmp_path: Path) -> None:
     first.granted()
     assert first.deadline(300.0, 30.0) == pytest.approx((first.given or 0.0) + 300.0)
     assert line.recv(first, Started())
-    assert first.deadline(300.0, 30.0) == pytest.approx((first.begun or 0.0) + 35.0)
+    assert first.deadline(300.0, 30.0) == pytest.approx((first.started_at or 0.0) + 35.0)
     assert second.deadline(300.0, 30.0) == math.inf
     assert second.interrupted().seconds == 0.0
     assert line.overdue() == []
@@ -94,7 +94,7 @@ def worker() -> Iterator[psutil.Popen]:
     process.wait()
 
 
-def begun(line: Dispatcher, pid: int) -> Running:
+def started(line: Dispatcher, pid: int) -> Running:
     running = line.take()
     assert isinstance(running, Running)
     running.granted()
@@ -121,7 +121,7 @@ def test_a_worker_that_is_stopped_alone_spends_no_time(
 ) -> None:
     driver = ScriptedDriver(["ok"] * 2, tmp_path, time_limit=20.0)
     line = dispatcher(driver, gpus=0)
-    running, beside = begun(line, worker.pid), begun(line, os.getpid())
+    running, beside = started(line, worker.pid), started(line, os.getpid())
     assert looks(line, working_time, 10) == []
     stop(worker)
     assert looks(line, working_time, 39) == []
@@ -138,7 +138,7 @@ def test_a_worker_that_stops_itself_is_let_go_on_once_and_ends(
     tmp_path: Path, working_time: list[float], worker: psutil.Popen
 ) -> None:
     line = dispatcher(ScriptedDriver(["ok"], tmp_path, time_limit=20.0), gpus=0)
-    running = begun(line, worker.pid)
+    running = started(line, worker.pid)
     stop(worker)
     assert looks(line, working_time, 50) == []
     assert worker.status() == psutil.STATUS_STOPPED
@@ -183,7 +183,7 @@ def test_what_ran_on_a_gpu_when_it_died_goes_elsewhere_too(tmp_path: Path) -> No
     assert driver.retirements == [(0, "no answer")]
     assert driver.outcomes == {}
     assert line.grant() == [(first, 1)]
-    assert (first.begun, first.epochs, first.peak_memory_bytes) == (None, 0, 0)
+    assert (first.started_at, first.epochs, first.peak_memory_bytes) == (None, 0, 0)
     line.recv(second, Item(Outcome(status=Status.OK)))
     line.release(second.attempt)
     assert line.grant() == [(third, 1)]

@@ -12,7 +12,7 @@ from nas.processes import Answer, Sandbox
 
 
 class Known(MemoryReader):
-    """Says what it is told: free parts of 100 by GPU, None where nothing is known."""
+    """Reports given memory: free parts of 100 by GPU, None if unknown."""
 
     free: tuple[int | None, ...] = ()
 
@@ -91,7 +91,7 @@ def test_one_that_cannot_be_queried_is_queried_again(
     call = Sandbox.call
 
     def hurried(sandbox: Sandbox, *args: Any, timeout: float = 300.0) -> Answer[Any]:
-        hangs = args[0] is gpu_sandbox.ask_gpu and not requests.exists()
+        hangs = args[0] is gpu_sandbox.check_gpu and not requests.exists()
         return call(sandbox, *args, timeout=2.0 if hangs else timeout)
 
     if accident == "hangs":

@@ -100,7 +100,7 @@ class TestRay(ProcessContract):
     ) -> None:
         from nas.execute.tune_bridge import TuneBridge
 
-        monkeypatch.setattr(TuneBridge, "DEAF_SECONDS", 1.0)
+        monkeypatch.setattr(TuneBridge, "UNRESPONSIVE_SECONDS", 1.0)
         driver = ScriptedDriver(["deafen", "ok"], tmp_path)
         driver.limit(1.0, 1)
         executor = RayExecutor(evaluate=EVALUATE)

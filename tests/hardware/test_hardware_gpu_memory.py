@@ -184,7 +184,7 @@ class TestReader:
         reader = MemoryReader(2, lambda: time[0])
         assert reader.look() == (None, GpuMemory(24, 9))
         requests.clear()
-        reader.leave_out(0)
+        reader.retire(0)
         time[0] = 1000.0
         assert reader.look() == (None, GpuMemory(24, 9))
         assert requests == [(None, [1])]  # the retired one is left alone

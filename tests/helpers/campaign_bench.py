@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nas.campaign.constraints import plan_of
+from nas.campaign.constraints import constraints_of
 from nas.campaign.coverage import AuditWatch
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.proposals import Proposer
@@ -87,7 +87,7 @@ class PlainProposer(Proposer):
             {},
             num_classes=10,
             bench_after=config.bench_after,
-            plan=plan_of(config, {}),
+            constraints=constraints_of(config, {}),
             phase=phase,
         )
         self.memory_bytes = memory_bytes
@@ -124,7 +124,10 @@ class Bench:
         store = CampaignStore(self.ledger, self.id, Owner.me())
         row = self.ledger.campaign("c")
         proposer = PlainProposer(
-            self.space, self.config, store.begin_phase(plan_of(self.config, {})), memory_bytes
+            self.space,
+            self.config,
+            store.begin_phase(constraints_of(self.config, {})),
+            memory_bytes,
         )
         return CampaignDriver(
             self.config,
@@ -137,7 +140,7 @@ class Bench:
             memory=memory,
             coverage=AuditWatch(store, self.space, proposer.sampler.bias()),
             only=only,
-            say=self.messages.append,
+            on_message=self.messages.append,
         )
 
     def run(self, script: Script = ok, driver: CampaignDriver | None = None) -> CampaignDriver:

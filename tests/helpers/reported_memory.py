@@ -1,10 +1,10 @@
-"""Stands in for what looks at the memory of GPUs."""
+"""A MemoryReader with given readings."""
 
 from nas.hardware import GpuMemory, Look, MemoryReader
 
 
 class ReportedMemory(MemoryReader):
-    """Says of each GPU what it is told, and nothing of one that is left out from now on."""
+    """Reports the given memory of each GPU, and None for a retired one."""
 
     def __init__(self, *memory: GpuMemory | None) -> None:
         super().__init__(0)
@@ -13,6 +13,6 @@ class ReportedMemory(MemoryReader):
     def look(self, *, anew: bool = False) -> Look:
         return self.memory
 
-    def leave_out(self, gpu: int) -> None:
-        super().leave_out(gpu)
+    def retire(self, gpu: int) -> None:
+        super().retire(gpu)
         self.memory = (*self.memory[:gpu], None, *self.memory[gpu + 1 :])

@@ -74,9 +74,9 @@ def test_a_template_that_changed_since_has_its_open_candidate_drawn_again(
     own.write_text(shipped.read_text(encoding="utf-8") + "# Changed.\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     consent(own)
-    ledger, agenda = moe4(tmp_path)
+    ledger, queue = moe4(tmp_path)
     before = ledger.candidates().iloc[1]
-    claim = agenda.next()
+    claim = queue.next()
     assert claim is not None
     assert (claim.role, claim.number, claim.earlier) == (Role.SEARCH, 1, ())
     assert claim.code.endswith("# Changed.\n")
@@ -87,17 +87,17 @@ def test_a_template_that_changed_since_has_its_open_candidate_drawn_again(
     point = [*("families", "members", "number"), *(n for n in after if n.startswith("gate_"))]
     assert after.iloc[2][point].tolist() == before[point].tolist()
     assert after["key"].nunique() == 3
-    following = agenda.next()
+    following = queue.next()
     assert following is not None
     assert following.number == 2
-    assert agenda.next() is None  # three trials were asked for
+    assert queue.next() is None  # three trials were asked for
 
 
 def test_other_code_under_the_same_hash_is_not_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ledger, agenda = moe4(tmp_path)
+    ledger, queue = moe4(tmp_path)
     with ledger.session() as session:
         row = session.scalars(select(m.Candidate).where(m.Candidate.number == 1)).one()
         candidate = Candidate.model_validate(row.spec)
@@ -105,5 +105,5 @@ def test_other_code_under_the_same_hash_is_not_gone_on_with(
         row.spec, row.key = candidate.model_dump(mode="json"), candidate.key
         row.code = "raise SystemExit\n" + row.code
     with pytest.raises(CandidateError, match="differs from what its template moe4 renders"):
-        agenda.next()
+        queue.next()
     assert ledger.candidates()["outcome"].isna().tolist() == [False, True]

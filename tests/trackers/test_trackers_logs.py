@@ -41,7 +41,7 @@ def campaign(folder: Path, log: str) -> Bench:
         driver.recorder = make_recorder(log, bench.ledger, "c", bench.messages.append)
         bench.run(script, driver=stop_after_the_first(driver) if script is interrupted else driver)
         driver.recorder.close()
-    assert [line for line in bench.messages if "not everything" in line] == []
+    assert [line for line in bench.messages if "is incomplete" in line] == []
     assert bench.attempts() == ["interrupted", "ok", "crash", "ok"]
     return bench
 
@@ -220,7 +220,7 @@ def test_a_server_that_is_gone_is_reported(tmp_path: Path, monkeypatch: pytest.M
     driver.recorder.close()
     assert bench.outcomes() == [(0, "ok")]
     assert (
-        len([line for line in bench.messages if "127.0.0.1" in line and "not everything" in line])
+        len([line for line in bench.messages if "127.0.0.1" in line and "is incomplete" in line])
         == 1
     )
 

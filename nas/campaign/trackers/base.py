@@ -1,4 +1,4 @@
-"""What every tracker promises, and the figures that all of them show alike."""
+"""The interface of trackers, and the values that all of them log under the same names."""
 
 import math
 import re
@@ -16,47 +16,48 @@ _FINAL = (
 
 
 class Recorder:
-    """Told by the driver what the ledger has taken. This one keeps nothing: it is the default.
+    """Called by the driver after the ledger has stored something. This one, the default, does
+    nothing.
 
-    `attempt` is unique in a ledger and belongs to one driver, and a candidate that goes on after a
-    stop does so in a new attempt: so no step of an attempt is told twice, over any resumes.
+    `attempt` is unique in a ledger and belongs to one driver. A candidate that is resumed gets a
+    new attempt, so no epoch of an attempt is reported twice.
     """
 
     def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
-        """An attempt at the claim's candidate has finished an epoch."""
+        """An attempt at the leased candidate has finished an epoch."""
 
     def done(self, claim: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
-        """An attempt has ended; one that was refused has told of no epoch."""
+        """An attempt has ended, possibly without an epoch."""
 
     def close(self) -> None:
-        """The driver is done; attempts without an end are another driver's to finish."""
+        """The driver has ended. Attempts without an outcome belong to other drivers."""
 
 
 class Tracker(Recorder, ABC):
-    """A view of a campaign in another tool. `str()` of one says where it writes, for a person.
+    """Shows a campaign in another tool. `str()` describes where it writes.
 
-    Its methods are called in a thread of its own (see `BackgroundLogger`), in the ledger's order;
-    they may take long, and raise what they like: the first trouble is printed once, and the
-    campaign goes on.
+    Its methods are called in a thread of its own (see `BackgroundLogger`), in the ledger's order.
+    They may be slow and may raise anything: the first error is printed once, and the campaign
+    continues.
     """
 
     @abstractmethod
     def __init__(self, ledger: Ledger, campaign: str) -> None:
-        """Made in the driver's thread; connects to nothing yet. `campaign` names one in `ledger`,
-        which is to be read only."""
+        """Called in the driver's thread; must not connect yet. `campaign` is the name of one in
+        `ledger`, which must not be written to."""
 
     @abstractmethod
     def __str__(self) -> str:
-        """As in `TensorBoard: tensorboard --logdir PATH`."""
+        """For example `TensorBoard: tensorboard --logdir PATH`."""
 
 
 def title(claim: LeasedCandidate, attempt: int) -> str:
-    """`search-00012-3fa9c1d2-31`: role, number, key and attempt, sorted as they were drawn."""
+    """`search-00012-3fa9c1d2-31`: role, number, key and attempt; sorts in the order of draws."""
     return f"{claim.role.value}-{claim.number:05d}-{claim.candidate.key[:8]}-{attempt}"
 
 
 def settings(claim: LeasedCandidate) -> dict[str, Scalar]:
-    """The gate's settings, `gate_<name>` as in the ledger's frames."""
+    """The gate's settings by name, `gate_<name>` as in the ledger's DataFrames."""
     choices = sorted(claim.candidate.choices.items())
     return {
         f"gate_{_plain(name)}": visible(value) if isinstance(value, str) else value
@@ -65,9 +66,9 @@ def settings(claim: LeasedCandidate) -> dict[str, Scalar]:
 
 
 def figures(claim: LeasedCandidate, epoch: Epoch) -> dict[str, float]:
-    """An epoch's figures by name, in the ledger's units; the gate's use of an expert is
-    `usage/<family>`, a metric that the ledger has no column for `metrics/<name>`. What was
-    not measured, or is not finite, is left out."""
+    """An epoch's values by name, in the ledger's units. The gate weight of an expert is
+    `usage/<family>`; a metric without a column in the ledger is `metrics/<name>`. Missing and
+    non-finite values are omitted."""
     found = {name: getattr(epoch, name) for name in _FIGURES}
     others = {name: value for name, value in epoch.metrics.items() if name not in found}
     found |= {f"metrics/{name}": value for name, value in others.items()}
@@ -77,7 +78,7 @@ def figures(claim: LeasedCandidate, epoch: Epoch) -> dict[str, float]:
 
 
 def results(outcome: Outcome) -> dict[str, float]:
-    """What an attempt ended with: `final/<name>`, in the ledger's units."""
+    """An attempt's final values, `final/<name>`, in the ledger's units."""
     return _finite({f"final/{name}": getattr(outcome, name) for name in _FINAL})
 
 
@@ -86,5 +87,5 @@ def _finite(found: dict[str, float | None]) -> dict[str, float]:
 
 
 def _plain(name: str) -> str:
-    """Of the characters every log takes."""
+    """The name with characters that some trackers reject replaced by `_`."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", name)

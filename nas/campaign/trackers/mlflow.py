@@ -14,19 +14,19 @@ from nas.schema.visible import visible
 
 _ENDED = {Status.OK: "FINISHED", Status.PRUNED: "FINISHED", Status.INTERRUPTED: "KILLED"}
 _LEFT = "KILLED"
-"""What a run becomes whose driver died under it."""
+"""The status of a run whose driver died."""
 
 
 class MLflow(Tracker):
-    """Logs where MLflow itself would: `MLFLOW_TRACKING_URI`, else its default in this directory.
+    """Logs to `MLFLOW_TRACKING_URI`, or to MLflow's default in the working directory.
 
-    Metrics over epochs are the ledger's, with `final/…` at the end; parameters are the gate's
-    settings; tags `nas.*` say key, role, families, members, attempt and outcome. Raises what MLflow
-    raises.
+    Metrics per epoch have the ledger's names, with `final/…` at the end; parameters are the gate's
+    settings; tags `nas.*` hold key, role, families, members, attempt and outcome. Raises what
+    MLflow raises.
     """
 
     def __init__(self, ledger: Ledger, campaign: str) -> None:
-        # Its own lines about tables it makes would tear the display.
+        # Its log messages about database tables would disturb the display.
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._ledger = ledger
@@ -53,7 +53,7 @@ class MLflow(Tracker):
         del self._runs[attempt]
 
     def close(self) -> None:
-        """Ends the runs that drivers left who were killed; others' may go on."""
+        """Ends the runs of this ledger whose attempts have ended: their drivers were killed."""
         attempts = self._ledger.attempts(self._campaign)
         ended = set(attempts.loc[attempts["outcome"].notna(), "attempt"])
         client, experiment = self._opened
@@ -64,7 +64,7 @@ class MLflow(Tracker):
 
     @property
     def _opened(self) -> tuple[Any, str]:
-        """The client and the experiment's id; made when first used, in the log's own thread."""
+        """The client and the experiment's id; created at first use, in the tracker's thread."""
         if self._made is None:
             client = mlflow.MlflowClient(self._uri)
             found = client.get_experiment_by_name(self._experiment)

@@ -1,4 +1,4 @@
-"""`--log tensorboard`: one run an attempt, as event files beside the checkpoints."""
+"""`--log tensorboard`: one run an attempt, as event files next to the checkpoints."""
 
 import time
 from typing import Any
@@ -17,11 +17,11 @@ from nas.schema.visible import visible
 class TensorBoard(Tracker):
     """Writes `<folder>/<role>-<number>-<key>-<attempt>/events.…`, for `tensorboard --logdir`.
 
-    Scalars over epochs are the ledger's, with `final/…` at the end; hyperparameters are the gate's
-    settings, the role and the families. Raises OSError where the disk does not take it.
+    Scalars per epoch have the ledger's names, with `final/…` at the end; hyperparameters are the
+    gate's settings, the role and the families. Raises OSError if writing fails.
     """
 
-    # Not SummaryWriter: it writes in a thread whose errors nobody sees, and then blocks.
+    # Not SummaryWriter: it writes in a thread, whose errors are lost, and then blocks.
 
     def __init__(self, ledger: Ledger, campaign: str) -> None:
         self._folder = contained(ledger.files, ledger.campaign(campaign).id, "tensorboard")
@@ -66,7 +66,7 @@ class TensorBoard(Tracker):
 def _session(claim: LeasedCandidate) -> tuple[Any, Any, Any]:
     """TensorBoard's records of an experiment, a session's start and its successful end."""
     named = {"role": claim.role.value, "families": visible(" ".join(claim.candidate.families))}
-    shown = {"final/val_acc": 0.0, "final/test_acc": 0.0}  # the names alone are used
+    shown = {"final/val_acc": 0.0, "final/test_acc": 0.0}  # only the names are used
     parts: tuple[Any, Any, Any] = summary.hparams({**named, **settings(claim)}, shown)
     return parts
 

@@ -23,7 +23,7 @@ class InlineExecutor(Executor):
     def run(self, driver: Driver) -> None:
         ticker = Ticker(driver)
         while not driver.abort:
-            ticker.beat()
+            ticker.tick()
             given = driver.next()
             if given is Idle.DONE:
                 return
@@ -50,7 +50,7 @@ class InlineExecutor(Executor):
                         raise
                     outcome = running.raised(one_line(error), traceback.format_exc())
                     break
-                ticker.beat()
+                ticker.tick()
                 if isinstance(event, Epoch):
                     running.note(event)
                     if not driver.epoch(trial.attempt, event):

@@ -20,11 +20,11 @@ class LocalExecutor(Executor):
     """
 
     def run(self, driver: Driver) -> None:
-        crew = _WorkerPool(self, driver)
+        pool = _WorkerPool(self, driver)
         try:
-            crew.work()
+            pool.work()
         finally:
-            crew.close()
+            pool.close()
 
 
 @dataclass(eq=False)
@@ -54,7 +54,7 @@ class _WorkerPool:
 
     def work(self) -> None:
         while not self.driver.abort:
-            self.dispatcher.beat()
+            self.dispatcher.tick()
             self._fill()
             busy = [worker for worker in self.workers if worker.process.busy]
             if self.dispatcher.over and not busy and not self.dispatcher.taken:
@@ -84,8 +84,8 @@ class _WorkerPool:
         worker.gpu, worker.share = gpu, sixteenths(running.trial.memory_fraction)
         worker.running, worker.attempt = running, running.attempt
         running.granted()
-        order = TrialPayload(running.trial, self.settings)
-        worker.process.begin(order, self.dispatcher.visible(gpu))
+        payload = TrialPayload(running.trial, self.settings)
+        worker.process.begin(payload, self.dispatcher.visible(gpu))
 
     def _worker(self, gpu: int | None) -> _Worker:
         """An idle worker, if possible one on this GPU with the largest share; else a new one."""

@@ -63,15 +63,15 @@ class RayExecutor(Executor):
         )
 
         folder.mkdir()
-        desk = TuneBridge(dispatcher, self.RECYCLE, folder)
+        bridge = TuneBridge(dispatcher, self.RECYCLE, folder)
         with suppress(Halt):
             tune.run(
                 TuneWorker,
                 name="run",
                 storage_path=str(folder),
-                search_alg=DriverSearcher(desk),
-                scheduler=DriverScheduler(desk),
-                callbacks=[DriverCallback(desk)],
+                search_alg=DriverSearcher(bridge),
+                scheduler=DriverScheduler(bridge),
+                callbacks=[DriverCallback(bridge)],
                 num_samples=-1,
                 max_concurrent_trials=self._actors,
                 reuse_actors=True,
@@ -80,10 +80,10 @@ class RayExecutor(Executor):
                 trial_dirname_creator=_folder_name,
                 verbose=0,
             )
-        desk.close()
+        bridge.close()
         shutil.rmtree(folder, ignore_errors=True)
-        if desk.error is not None:
-            raise desk.error
+        if bridge.error is not None:
+            raise bridge.error
         return dispatcher.over
 
 
