@@ -1,4 +1,4 @@
-"""Which data sets there are. Torch-free: a source's module is imported when its name is used."""
+"""Finds data sets by name. Torch-free: a source's module is imported when its name is used."""
 
 import shlex
 from contextlib import suppress
@@ -10,56 +10,57 @@ from nas.registry import DATA_SETS
 from nas.schema import ProblemError, UsageError, command_line, did_you_mean
 
 MEMORY_LIMIT = 4 * 2**30
-"""Bytes of uint8 pixels above which images are stored smaller, or stay on the disk."""
+"""Bytes of uint8 pixels above which images are stored smaller, or read from the disk each time."""
 
 
 def describe() -> list[Source]:
-    """Every data set, a person's own folders last."""
+    """All data sets; the user's own folders come last."""
     found = [_source(name) for name in DATA_SETS.names()]
     return sorted(found, key=lambda source: source.takes_path)
 
 
 def described(dataset: str) -> Source:
-    """One by its name; that of a person's own folder for a name that is not known here."""
+    """The source of a data set by its name; for an unknown name, that of a user's own folder."""
     name, _, _ = dataset.partition(":")
     return _source(name if name in DATA_SETS.names() else "folder")
 
 
 def is_own(dataset: str) -> bool:
-    """Whether its name is one of a person's own folder."""
+    """Whether the name is that of a user's own folder."""
     return ":" in dataset
 
 
 def kept_small(dataset: str, image_size: int, channels: int) -> bool:
-    """Whether the images of a set that nas knows are kept at their own size, and scaled up each
-    time: at a model's they would exceed MEMORY_LIMIT."""
+    """Whether images of a known data set are stored at their own size and scaled up for each batch,
+    because at the model's size they would exceed MEMORY_LIMIT."""
     return described(dataset).images * channels * image_size**2 > MEMORY_LIMIT
 
 
 def canonical(dataset: str) -> str:
-    """The name that means the same from any working directory: a folder's path made absolute."""
+    """The name with a folder's path made absolute, so that it does not depend on the working
+    directory."""
     name, colon, path = dataset.partition(":")
     if not path or name not in DATA_SETS.names():
-        return dataset  # which `find` may refuse
+        return dataset  # possibly unknown: `find` raises
     return name + colon + str(followed(_at_home(path)))
 
 
 def check_name(dataset: str) -> None:
-    """Raises ProblemError when there is no data set of that name, here or elsewhere."""
+    """Raises ProblemError if there is no data set of that name, downloaded or not."""
     find(dataset, Path())
 
 
 class NotHereError(ProblemError):
-    """A data set that can be downloaded is not there."""
+    """A data set that can be downloaded is missing."""
 
     size = ""
-    """Of the download, for a person."""
+    """Size of the download, as text."""
 
 
 def check(dataset: str, root: Path) -> None:
-    """Raises ProblemError when a data set is unknown, missing or empty. Reads no image.
+    """Raises ProblemError if a data set is unknown, missing or empty. Reads no image.
 
-    Where it could be downloaded that is a NotHereError, which names the command.
+    If it can be downloaded, the error is a NotHereError, which names the command.
     """
     source, where = find(dataset, root)
     try:
@@ -76,34 +77,34 @@ def check(dataset: str, root: Path) -> None:
 
 
 def num_classes(dataset: str, root: Path) -> int:
-    """How many classes a data set has, without reading an image; ProblemError as `check`."""
+    """Number of classes of a data set. Reads no image. Raises ProblemError as `check`."""
     source, where = find(dataset, root)
     return source.num_classes(where)
 
 
 def num_images(dataset: str, root: Path) -> int:
-    """How many images a data set has, of all parts."""
+    """Number of images of a data set, in all splits."""
     source, where = find(dataset, root)
     return source.num_images(where)
 
 
 def file_bytes(dataset: str, root: Path) -> int:
-    """The size of the files that a data set is read from; 0 for one that is computed."""
+    """Total bytes of a data set's files; 0 for one that is computed."""
     source, where = find(dataset, root)
     return sum(path.stat().st_size for path in source.files(where))
 
 
 def memory_bytes(dataset: str, root: Path, *, image_size: int, channels: int) -> int:
-    """The most its images take on a device, where they are kept as uint8 of a model's size, or
-    smaller, or not at all beyond MEMORY_LIMIT. Reads no image; ProblemError as `check`."""
+    """Maximum bytes of its images on a device: uint8 at the model's size, at most MEMORY_LIMIT.
+    Reads no image. Raises ProblemError as `check`."""
     source, where = find(dataset, root)
     return min(source.num_images(where) * channels * image_size**2, MEMORY_LIMIT)
 
 
 def download(name: str, root: Path) -> None:
-    """Fetches a data set into `root` and verifies its checksum; does nothing if it is there.
+    """Downloads a data set into `root` and verifies its checksum; does nothing if it is there.
 
-    Raises ProblemError for a set that cannot be downloaded, and when the network fails.
+    Raises ProblemError for a data set that cannot be downloaded, and if the network fails.
     """
     source, where = find(name, root)
     if not source.download_size:
@@ -119,7 +120,7 @@ def download(name: str, root: Path) -> None:
 
 
 def find(dataset: str, root: Path) -> tuple[Source, Path]:
-    """A data set's source and the folder it reads. Raises UsageError for an unknown name."""
+    """A data set's source and the folder that it reads. Raises UsageError for an unknown name."""
     name, colon, path = dataset.partition(":")
     if name not in DATA_SETS.names():
         fix = did_you_mean(dataset, [source.typed for source in describe()])
@@ -137,7 +138,7 @@ def find(dataset: str, root: Path) -> tuple[Source, Path]:
 
 
 def _at_home(path: str) -> Path:
-    """A path that may begin with `~`."""
+    """The path with a leading `~` expanded."""
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
@@ -145,7 +146,7 @@ def _at_home(path: str) -> Path:
 
 
 def _is_folder(path: str) -> bool:
-    with suppress(OSError, RuntimeError):  # of a name too long, of nobody's home
+    with suppress(OSError, RuntimeError):  # the name is too long, or there is no such home
         return Path(path).expanduser().is_dir()
     return False
 

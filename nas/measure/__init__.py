@@ -1,7 +1,7 @@
-"""What a network needs, measured before it is trained: members once, candidates by sums.
+"""Measures networks before they are trained: each member once; a candidate's cost is a sum.
 
-Free of torch here, for a driver that finds everything counted; what builds networks lies in
-`profile`, `gate`, `meta`, `propose`, `figures` and `latency`.
+This module does not import torch, because a driver may find everything in a cache. The modules that
+build networks are `profile`, `gate`, `meta`, `propose`, `figures` and `latency`.
 """
 
 from nas.measure.conditions import conditions

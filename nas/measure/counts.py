@@ -1,4 +1,4 @@
-"""Parameters and MACs of members, counted once for each version of torch and timm."""
+"""Parameters and MACs of members, cached for each version of torch and timm."""
 
 from functools import lru_cache
 from importlib.metadata import version
@@ -14,18 +14,18 @@ KIND = "counts"
 def meta_cost(
     member: Member, image_size: int, channels: int = 3, num_classes: int = 10
 ) -> tuple[int, int]:
-    """(parameters, MACs of one image) of a member, computing nothing where timm allows; remembered
-    by this process and in the user's cache.
+    """(parameters, MACs of one image) of a member, from the meta device if possible; cached in this
+    process and in the user's cache.
 
-    Raises ProblemError for a member that does not build, or refuses images of that size; where
-    `img_size` would mend it, that is the fix.
+    Raises ProblemError for a member that does not build or does not accept images of that size. If
+    the argument `img_size` would help, the error says so.
     """
     return _meta_cost(member.model_dump_json(), image_size, channels, num_classes)
 
 
 @lru_cache(maxsize=4096)
 def _meta_cost(member: str, image_size: int, channels: int, num_classes: int) -> tuple[int, int]:
-    # Keyed by JSON: a Member holds a dict, and 1, 1.0 and True are one key to Python.
+    # Keyed by JSON: a Member contains a dict, and 1, 1.0 and True are equal in Python.
     versions = {"nas": nas.__version__, "timm": version("timm"), "torch": torch_version()}
     key = [versions, member, image_size, channels, num_classes]
     match recall(KIND, key):
@@ -53,7 +53,7 @@ def _counted(member: Member, image_size: int, channels: int, num_classes: int) -
         resized = member.with_(args={**member.args, "img_size": image_size})
         try:
             meta_cost(resized, image_size, channels, num_classes)
-        except Exception:  # whatever it is, that is no way out
+        except Exception:  # `img_size` does not help
             raise error from error.__cause__
         fix = f"give it args: {{img_size: {image_size}}}"
         raise ProblemError(error.problem.what, fix=fix) from error.__cause__

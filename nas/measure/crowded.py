@@ -1,10 +1,10 @@
-"""What a probe says where it had no room."""
+"""The result of a profile that lacked GPU memory because of other programs."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Crowded:
-    """Too little of a GPU was there for a probe: others hold it."""
+    """A GPU had too little free memory for a profile, because other programs use it."""
 
     problem: str

@@ -1,4 +1,4 @@
-"""What all instruments find of a model. Shapes: B images in the batch."""
+"""Runs all instruments on a model. Shapes: B images in the batch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +11,15 @@ from nas.measure.instruments.base import Instrument
 from nas.registry import INSTRUMENTS
 
 BATCH = 64
-"""Images they look at."""
+"""Number of images for the instruments."""
 
 
 def figures(model: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float]:
-    """The figure of every instrument by its name; those that are no finite number are left out.
+    """The result of every instrument by name; results that are not finite are omitted.
 
-    `images` `(B, channels, H, W)` and `labels` `(B,)` are on the model's device. Each instrument
-    begins from the random state that it finds, and the model and that state are left as they were.
-    Raises what a model raises that does not run.
+    `images` `(B, channels, H, W)` and `labels` `(B,)` are on the model's device. Every instrument
+    starts from the same random state; that state and the model are restored afterwards. Exceptions
+    of the model are raised.
     """
     found = {}
     for name in INSTRUMENTS.names():
@@ -31,7 +31,7 @@ def figures(model: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float
 
 @contextmanager
 def _undone(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Puts back a model's buffers, gradients and modes, and torch's random state."""
+    """Restores a model's buffers, gradients and modes, and torch's random state, at the end."""
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     modes = [(module, module.training) for module in model.modules()]

@@ -1,4 +1,4 @@
-"""The version of a package that is not imported for it."""
+"""Finds torch's version without importing torch."""
 
 import runpy
 import sys
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def torch_version() -> str:
-    """`torch.__version__`, build included (`2.11.0+cu130`), which a package's metadata leave out.
+    """`torch.__version__` including the build (`2.11.0+cu130`), which package metadata lack.
 
-    Importing torch takes seconds; the file that holds its version needs nothing else.
+    Importing torch takes seconds, so only its file `version.py` is run.
     """
     if "torch" in sys.modules:
         return str(sys.modules["torch"].__version__)

@@ -39,7 +39,7 @@ from nas.schema import one_line
 TAIL_BYTES = 64 * 2**10
 _PR_SET_PDEATHSIG = 1
 _LOST = 255
-"""What multiprocessing takes for the exit code of a fork whose server has died."""
+"""The exit code that multiprocessing gives a fork whose server has died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ Message = Started | Item | Returned | Raised
 class Child:
     """The parent's handle. Not thread-safe.
 
-    The child is forked from a process that has imported torch; if it gets devices it is spawned,
-    for CUDA does not survive a fork. On Linux a spawned child dies with the *thread* that made it
-    (prctl(2)), so that thread must live as long as the child is needed.
+    The child is forked from a process that has imported torch. If it gets devices it is spawned,
+    because CUDA does not survive a fork. On Linux a spawned child dies with the *thread* that
+    started it (prctl(2)), so that thread must live as long as the child is needed.
     """
 
     GONE_SECONDS = 10.0
@@ -228,7 +228,7 @@ def die_with_parent(parent: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """What a spawned process inherits; the fork server's are those of its own start."""
+    """Settings of the parent for a child. A fork otherwise has those of the fork server's start."""
 
     pid: int
     niceness: int

@@ -31,14 +31,14 @@ class ForkServer:
 
     def __init__(self) -> None:
         self.root: Path | None = None
-        """Where its files are; None for the system's temporary folder."""
+        """Folder for its files; None for the system's temporary folder."""
         self._owner = 0
         self._process: psutil.Process | None = None
         self._scratch: Scratch | None = None
 
     @property
     def running(self) -> bool:
-        """Whether it runs, its imports perhaps not done."""
+        """Whether it runs; its imports may not be finished."""
         if self._process is None or self._owner != os.getpid():
             return False
         with suppress(psutil.NoSuchProcess):
@@ -46,14 +46,14 @@ class ForkServer:
         return False
 
     def start(self) -> bool:
-        """Starts it unless it runs, and returns at once; False where there can be none."""
+        """Starts it unless it runs, and returns at once. Returns False if this system has none."""
         if sys.platform != "linux":
             return False
         if not self.running:
             self._scratch = Scratch("imports", short=True, inside=self.root)
             self._importing.touch()
             with stops_held(), _environment(self._scratch.path):
-                resource_tracker.ensure_running()  # apart, because it unblocks signals
+                resource_tracker.ensure_running()  # in a block of its own: it unblocks signals
             with stops_held(), _environment(self._scratch.path):
                 forkserver.set_forkserver_preload([IMPORTS])
                 forkserver.ensure_running()
@@ -63,8 +63,8 @@ class ForkServer:
         return True
 
     def wait(self) -> bool:
-        """As `start`, and waits for the imports; False also where the server has died. A stop
-        signal is handled meanwhile."""
+        """As `start`, and waits for the imports. Returns False also if the server has died. Stop
+        signals are handled meanwhile."""
         if not self.start():
             return False
         while self.running and self._importing.exists():
@@ -81,8 +81,8 @@ FORK_SERVER = ForkServer()
 
 
 def leave_fork_server() -> bool:
-    """Whether this process was forked by the server; if so, it no longer keeps that alive, and a
-    server of its own is its own."""
+    """Whether this process was forked by the server. If so, it no longer keeps the server alive and
+    can start one of its own."""
     if forkserver.get_inherited_fds() is None:
         return False
     os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
@@ -91,12 +91,12 @@ def leave_fork_server() -> bool:
 
 @contextmanager
 def _environment(folder: Path) -> Iterator[None]:
-    """Around the start of the server: it imports what this process can, and has its socket in the
+    """Settings for the start of the server: the import path of this process, and its socket in the
     folder, which is removed even if this process is killed."""
     with cwd_left_out():
         changes = {
             IMPORTING: str(folder / "importing"),
-            "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),  # made as torch is imported
+            "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),  # created when torch is imported
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "PYTHONPATH": os.pathsep.join(importable()),
         }

@@ -1,4 +1,4 @@
-"""What the fork server does before its first fork: importing this module does it."""
+"""Importing this module prepares the fork server before its first fork."""
 
 import gc
 import os
@@ -7,11 +7,11 @@ from importlib import import_module
 from pathlib import Path
 
 PRELOADED = ("nas.worker.evaluate", "nas.measure.profile", "nas.measure.gate", "timm")
-"""By name: these rooms lie above this one."""
+"""Imported by name, because these packages are above this one."""
 
 
 def _silence() -> None:
-    """Warnings of imports are nobody's to read: a fork that imports says them again."""
+    """Discards output, such as warnings of imports; a fork that imports prints them again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -21,7 +21,7 @@ def _silence() -> None:
 if (importing := os.environ.get("NAS_FORK_SERVER_IMPORTING")) is not None:
     _silence()
     for name in PRELOADED:
-        with suppress(Exception):  # the fork that needs it meets the same, and reports it
+        with suppress(Exception):  # the fork that needs it gets the same error and reports it
             import_module(name)
-    gc.freeze()  # what lives now lives as long as the process, and its pages stay shared
+    gc.freeze()  # objects of imports are never collected, so their pages stay shared
     Path(importing).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The ledger's answers for people and scripts: tables, one candidate, exported files."""
+"""Reports: tables for people and scripts, one candidate, the page, the display of a campaign."""
 
 from nas.report.audit_text import format_audit
 from nas.report.escape import markdown

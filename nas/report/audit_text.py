@@ -1,4 +1,4 @@
-"""The audit's verdict for a person: what every report begins with."""
+"""Formats the audit of the draws, with which every report begins."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def format_audit(verdict: "AuditResult") -> Text:
-    """Its lines, red where there is something to see to."""
+    """The audit's lines; warnings and a biased result in red."""
     first, *warnings = verdict.lines
     style = "bold red" if verdict.verdict == "biased" else "dim"
     return Text("\n").join([Text(first, style), *(Text(line, "red") for line in warnings)])

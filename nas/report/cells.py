@@ -1,7 +1,7 @@
-"""How a column is headed and its values written for a person, decided by the column's name.
+"""Headers and values of columns as text for people; the format follows from the column's name.
 
-Shares become percent, differences of shares percent points, and large counts get a unit. Scripts
-read csv or json, where everything is as the analysis gave it.
+Shares are written in percent, differences of shares in percentage points, large counts with a
+unit. CSV and JSON, for scripts, contain the values of the analysis unchanged.
 """
 
 import math
@@ -15,7 +15,8 @@ MISSING = "–"
 
 
 def header(column: str) -> str:
-    """`val_acc` → `val %`, `effect` → `effect pt`, `params` → `params`, whose cells have units."""
+    """A column's header with its unit: `val_acc` → `val %`, `effect` → `effect pt`. Columns whose
+    cells have units have none: `params` → `params`."""
     writer = _writer(column)
     unit = " %" if writer is _percent else " pt" if writer in (_points, _spread) else ""
     name = column.removeprefix("gate_").replace("lift_over_", "test_vs_")
@@ -53,7 +54,7 @@ def _bytes(value: float) -> str:
 
 
 def disk(value: float) -> str:
-    """Bytes of files, in the units that sizes are typed in: memory is in MiB."""
+    """Bytes of files in decimal units, like options for sizes; memory is in MiB."""
     return f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.1f} MB"
 
 
@@ -100,7 +101,7 @@ _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("latency",), _milliseconds),
     (("disk",), disk),
     (("params", "macs"), _count),
-    (("kendall", "spearman"), _other),  # their bounds too
+    (("kendall", "spearman"), _other),  # including the bounds of their intervals
 )
 _ENDINGS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("_acc", "_rate", "_low", "_high", "share", "covered", "usage"), _percent),
@@ -124,7 +125,7 @@ _SHARES = frozenset(
         *("low", "high"),
     }
 )
-"""Names of shares that do not say so by their endings."""
+"""Names of shares without one of the _ENDINGS."""
 
 
 def _writer(column: str) -> Callable[[Any], str]:

@@ -1,4 +1,4 @@
-"""The columns a person is shown of a table: ends of intervals together, empty ones left out."""
+"""The columns of a table for people: bounds of intervals in one column, empty columns omitted."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ Table = Mapping[str, Sequence[Any]]
 """Values by column, all of one length; None and NaN are missing."""
 INTERVAL = "95 % CI"
 WIDEST = 30
-"""Characters a column may take before its text wraps."""
+"""Maximum width of a column in characters; longer text wraps."""
 HEADER_LINES = 2
 
 
@@ -26,25 +26,25 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Characters: a cell may break at WIDEST, a header between words into HEADER_LINES."""
+        """Width in characters. A cell wraps at WIDEST, a header between words into HEADER_LINES."""
         longest = max(map(len, self.cells), default=0)
         return max(_header_width(self.header), min(WIDEST, longest))
 
 
 def columns_of(table: Table, limit: int | None = None) -> tuple[list[Column], int]:
-    """Columns with the cells of the first `limit` rows, and how many were left out because there
-    are rows, and none has anything in them.
+    """Columns with the cells of the first `limit` rows, and the number of columns that are omitted
+    because no row has a value in them.
 
-    `x_low` and `x_high` are the ends of a 95 % interval of `x`, `x_rate` or `x_acc`, `low` and
-    `high` of the column before; they become one column.
+    `x_low` and `x_high` are the bounds of a 95 % interval of `x`, `x_rate` or `x_acc`; `low` and
+    `high` those of the column before. They become one column.
     """
     found, empty = [], 0
     before = ""
     for name, values in table.items():
         stem = _stem(name, table)
         if stem is not None and name.endswith("low"):
-            continue  # with the other end
-        if values and all(map(_nothing, values)):
+            continue  # written with the upper bound
+        if values and all(map(_is_empty, values)):
             empty += 1
         elif stem is None:
             cells = [cell(name, value) for value in values[:limit]]
@@ -57,7 +57,7 @@ def columns_of(table: Table, limit: int | None = None) -> tuple[list[Column], in
 
 
 def _stem(name: str, table: Table) -> str | None:
-    """What a column is an end of the interval of, "" for that before it; None where it is none."""
+    """The column whose interval this one bounds, "" for the column before; None if none."""
     for end, other in (("low", "high"), ("high", "low")):
         if name == end or name.endswith(f"_{end}"):
             stem = name.removesuffix(end)
@@ -66,7 +66,7 @@ def _stem(name: str, table: Table) -> str | None:
 
 
 def _interval_header(stem: str, before: str, table: Table) -> str:
-    """`95 % CI` beside its estimate, which has the unit; elsewhere with the estimate's name."""
+    """`95 % CI` right after its estimate, which has the unit; elsewhere with its name."""
     estimates = [stem, f"{stem}_rate", f"{stem}_acc"]
     if not stem or before in estimates:
         return INTERVAL
@@ -81,8 +81,8 @@ def _intervals(table: Table, high: str, limit: int | None) -> Iterator[str]:
         yield MISSING if text == [MISSING, MISSING] else f"[{', '.join(text)}]"
 
 
-def _nothing(value: Any) -> bool:
-    """Whether a person would see nothing of it."""
+def _is_empty(value: Any) -> bool:
+    """Whether a value is missing, False or empty text."""
     if isinstance(value, float):
         return math.isnan(value)
     return value is None or value is False or value == ""
@@ -94,7 +94,7 @@ def _numeric(values: Sequence[Any]) -> bool:
 
 
 def _header_width(text: str) -> int:
-    """The least at which it takes no more than HEADER_LINES."""
+    """The smallest width at which a header takes at most HEADER_LINES lines."""
     words = text.split(" ")
     return next(
         width

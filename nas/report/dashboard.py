@@ -1,7 +1,7 @@
-"""`nas dashboard`: the report's page, kept fresh, on this machine's own address alone.
+"""`nas dashboard`: serves the report's page with current data, on the loopback address only.
 
-It only reads: each refresh is one short read transaction, which no writer waits for, and a browser
-that nobody has open costs nothing, for data is made when it is requested.
+It only reads: each refresh is one short read transaction, for which no writer waits. Data is
+computed on request, so nothing is computed while no browser shows the page.
 """
 
 import errno
@@ -25,16 +25,17 @@ from nas.schema.visible import visible
 ADDRESS = "127.0.0.1"
 DATA = "data.json"
 FRESH_SECONDS = 2.0
-"""How old an answer may be."""
+"""Maximum age of a response."""
 REST = 4.0
-"""After making one, so many times as long is rested: a campaign may need the processor."""
+"""A response is kept for at least this multiple of the time that computing it took: a campaign may
+need the processor."""
 IDLE_SECONDS = 30.0
-"""After which a browser's open connection is closed."""
+"""Time after which an idle connection is closed."""
 
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
 _HEADERS = {
-    # The page's own policy is stricter, and names its scripts by their hashes; this one adds what
-    # a page cannot say of itself.
+    # The page's own policy is stricter and lists its scripts by hash; this one adds directives that
+    # only a header can set.
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline' data: blob:; object-src 'none';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -46,14 +47,14 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Response:
-    """A body with the tag of its content."""
+    """A response body and its ETag."""
 
     body: bytes
     tag: str
 
 
 class CachedResponse:
-    """Makes an answer when the last one is too old; who asks meanwhile gets the same one."""
+    """Computes a response if the last one is too old; concurrent requests share one computation."""
 
     def __init__(self, make: Callable[[], Response], *, clock: Callable[[], float]) -> None:
         self._make = make
@@ -63,13 +64,13 @@ class CachedResponse:
         self._until = 0.0
 
     def get(self) -> Response:
-        """Raises what making it raises; the next one who asks tries again."""
+        """The response. Exceptions of its computation are raised; the next call tries again."""
         with self._lock:
-            begun = self._clock()
-            if self._answer is None or begun >= self._until:
+            start = self._clock()
+            if self._answer is None or start >= self._until:
                 self._answer = self._make()
                 now = self._clock()
-                self._until = now + max(FRESH_SECONDS, REST * (now - begun))
+                self._until = now + max(FRESH_SECONDS, REST * (now - start))
             return self._answer
 
 
@@ -84,14 +85,14 @@ class Dashboard(ThreadingHTTPServer):
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Listens at once, at `url`; with port 0 at a free one.
+        """Starts listening at `url`; port 0 chooses a free port.
 
-        `campaign`: the latest if None, looked up anew each time. Raises ProblemError for an unknown
-        campaign and for a port that cannot be had.
+        `campaign`: None for the latest, determined at each request. Raises ProblemError for an
+        unknown campaign, and if the port is not available.
         """
         if campaign is not None:
             ledger.campaign(campaign)
-        ledger.close()  # no connection is kept while nobody looks
+        ledger.close()  # no connection is kept between requests
         self.answers = {
             "/": (
                 "text/html; charset=utf-8",
@@ -119,12 +120,12 @@ class Dashboard(ThreadingHTTPServer):
         return f"http://{ADDRESS}:{self.server_port}/"
 
     def server_bind(self) -> None:
-        """Without HTTPServer's look-up of this machine's name, which can take seconds."""
+        """Skips HTTPServer's look-up of this machine's name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = ADDRESS, self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that went away is none of anybody's business."""
+        """Ignores a closed connection; prints other errors."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -137,7 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
     timeout: ClassVar[float] = IDLE_SECONDS
 
     def do_GET(self) -> None:
-        # A page of another site, by a name it makes point here, sends that name (DNS rebinding).
+        # Against DNS rebinding: another site's page, whose name resolves to this address, sends
+        # that name as Host.
         if not _LOOPBACK.fullmatch(self.headers.get("Host", "")):
             self._plain(HTTPStatus.FORBIDDEN, f"Ask for it by the address {self.server.url}")
             return
@@ -154,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ProblemError as error:
             self._plain(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
             return
-        except Exception as error:  # of any analysis; the next try may do better
+        except Exception as error:  # an analysis may raise anything
             self._plain(HTTPStatus.INTERNAL_SERVER_ERROR, one_line(error))
             return
         if answer.tag in self.headers.get("If-None-Match", ""):

@@ -1,6 +1,6 @@
 """`nas report --figures`: the page's figures as SVG and PDF files, for a paper or a slide.
 
-Drawn by matplotlib from `page_data`, so that they show what the page shows.
+matplotlib draws them from `page_data`, so they show the same values as the page.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 FORMATS = ("svg", "pdf")
 BLUE, ORANGE, GREY = "#0067a5", "#c75400", "#5a6169"
-"""Above zero, below zero, neither: readable in grey and by the colour-blind."""
+"""Above zero, below zero, neither: distinguishable in grey and by colour-blind readers."""
 WIDTH, ROW = 6.0, 0.24
-"""Inches: of a figure, and of each row of names."""
+"""Width of a figure and height of each row of names, in inches."""
 LONGEST = 30
-"""Characters of a name at an axis."""
+"""Maximum length of a name at an axis, in characters."""
 FALSE_FINDS = 0.05
-"""q-value up to which a synergy is filled in."""
+"""q-value up to which a synergy's marker is filled."""
 _STYLE = {
     "font.size": 9,
     "svg.hashsalt": "nas",  # the same data give the same bytes
-    "svg.fonttype": "none",  # text stays text
+    "svg.fonttype": "none",  # text is stored as text, not as paths
     "pdf.fonttype": 42,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -34,13 +34,13 @@ Section = Mapping[str, Any]
 Draw = Callable[[Section, "Axes"], None]
 
 
-class Empty(Exception):  # noqa: N818 - a sentence, not a fault
-    """There is nothing to draw, and why."""
+class Empty(Exception):  # noqa: N818 - not an error
+    """There is nothing to draw; the message gives the reason."""
 
 
 def figures(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, list[Path] | str]]:
-    """Writes each figure of `page_data` into a folder, and gives its name with the files, or with
-    the sentence that says why there is none. Raises OSError where it cannot write."""
+    """Writes each figure of `page_data` into a folder. Yields its name with its files, or with a
+    sentence that gives the reason if there is no figure. Raises OSError if writing fails."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -73,7 +73,8 @@ def _short(names: Sequence[str]) -> list[str]:
 
 
 def _forest(axes: "Axes", names: Sequence[str], values: Section, stem: str, found: Any) -> None:
-    """Estimates with their intervals, the first on top; `found`: rows in colour."""
+    """Draws estimates with their intervals, the first on top. `found`: by row, whether it is
+    coloured."""
     x, low, high = (_percent(values[f"{stem}{end}"]) for end in ("", "_low", "_high"))
     axes.axvline(0, color=GREY, linewidth=0.8)
     for row in range(len(names)):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 60
-"""Rows a terminal gets."""
+"""Maximum number of rows on a terminal."""
 FORMATS = ("table", "json", "csv", "md", "latex")
 
 
@@ -34,13 +34,14 @@ def render(
     note: str = "",
     limit: int | None = ROWS,
 ) -> RenderableType:
-    """A DataFrame, or records, for a person (`table`, `md`, `latex`) or a script (`csv`, `json`).
+    """A DataFrame, or records, for people (`table`, `md`, `latex`) or scripts (`csv`, `json`).
 
-    Scripts get every column and full precision; JSON is a list of records with null for what is
-    missing. A person gets shares in percent, an interval in one column, and no column without a
-    value; a terminal the first columns that fit its width and the first `limit` rows. The footer,
-    after `note`, counts what was left out. Where there are no rows, a person gets the frame's
-    `attrs["empty"]`, which says why, in their place.
+    CSV and JSON have every column in full precision; JSON is a list of records with null for
+    missing values. The formats for people have shares in percent, intervals in one column, and no
+    empty columns. A `table` has the columns that fit the terminal's width and the first `limit`
+    rows; its footer has `note` and counts the omitted rows and columns. Without rows, the formats
+    for people show the reason in the DataFrame's `attrs["empty"]`. Raises UsageError for an unknown
+    format.
     """
     if format in ("csv", "json"):
         import pandas as pd
@@ -57,7 +58,7 @@ def render(
 
 @dataclass(frozen=True)
 class _Page:
-    """A table's text, as wide as it comes; fitted when it is printed."""
+    """A table's text in full width; it is fitted to the terminal when printed."""
 
     title: str
     note: str
@@ -66,7 +67,7 @@ class _Page:
     total: int
     """Rows before the limit."""
     dropped: int
-    """Columns with nothing in them."""
+    """Number of omitted empty columns."""
     empty: str = ""
     """Why there are no rows."""
 
@@ -107,7 +108,7 @@ class _Page:
         return "; ".join(parts)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if not self.total or not self.columns:  # a header over nothing says nothing
+        if not self.total or not self.columns:  # no header without rows
             last = self.note if self.empty else self.footer(len(self.columns))
             yield from map(Text, filter(None, (self.title, self.empty, last)))
             return
@@ -125,12 +126,12 @@ class _Page:
             justify: JustifyMethod = "right" if column.numeric else "left"
             table.add_column(column.header, justify=justify, width=column.width, overflow="fold")
         for row in self.lines(count):
-            table.add_row(*map(Text, row))  # what is in brackets is no markup
+            table.add_row(*map(Text, row))  # Text, so that brackets are not markup
         yield table
 
 
 def _values(table: "pd.DataFrame | Sequence[Mapping[str, Any]]") -> Values:
-    """By column, as Python's own, None where missing."""
+    """Values by column as Python objects, None if missing."""
     if isinstance(table, Sequence):
         names = list(dict.fromkeys(name for record in table for name in record))
         return {name: [record.get(name) for record in table] for name in names}
@@ -147,19 +148,19 @@ def _json(frame: "pd.DataFrame") -> str:
     text = _texts(frame, printable).to_json(
         orient="records", date_format="iso", date_unit="us", double_precision=15, indent=1
     )
-    return f"{text}\n".replace("\x7f", "\\u007f")  # the one control that pandas leaves
+    return f"{text}\n".replace("\x7f", "\\u007f")  # the only control character pandas keeps
 
 
 def csv_text(frame: "pd.DataFrame") -> str:
-    """A DataFrame as CSV in which no text is a formula to a spreadsheet. Every text is quoted: some
-    take `;` too for the end of a cell."""
+    """A DataFrame as CSV without text that a spreadsheet takes for a formula. All text is quoted,
+    because some spreadsheets also split cells at `;`."""
     safe = _texts(frame, csv_cell)
     safe.columns = frame.columns.map(lambda name: csv_cell(str(name)))
     return safe.to_csv(index=False, lineterminator="\n", quoting=QUOTE_NONNUMERIC)
 
 
 def _texts(frame: "pd.DataFrame", write: Callable[[str], str]) -> "pd.DataFrame":
-    """A frame with all its texts written otherwise, its figures as they are."""
+    """A copy of a DataFrame with `write` applied to all its text; numbers are unchanged."""
     safe = frame.copy(deep=False)
     for n, dtype in enumerate(frame.dtypes):
         if dtype.kind == "O":
@@ -184,7 +185,7 @@ def _markdown(page: _Page) -> str:
 
 
 def _latex(page: _Page) -> str:
-    """A `tabular` of LaTeX's package booktabs; title and note are comments round it."""
+    """A LaTeX `tabular` for the package booktabs; title and footer are comments around it."""
 
     def line(cells: Iterable[str]) -> str:
         return " & ".join(map(latex, cells)) + r" \\"

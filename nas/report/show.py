@@ -40,9 +40,9 @@ _SHOWN_ATTEMPT = ("attempt", "outcome", "stage", "message", "seconds")
 def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str, Any]:
     """A candidate as plain data: metrics, baselines, experts, attempts, epochs, code.
 
-    `ident` is a key, the beginning of one, or a number. Accuracies in [0, 1], lengths in seconds,
-    times in seconds since 1970-01-01 UTC; None for what was not measured. Raises ProblemError
-    where `nas.ledger.lookup.find` does.
+    `ident` is a key, the beginning of one, or a number. Accuracies are in [0, 1], durations in
+    seconds, times in seconds since 1970-01-01 UTC; missing values are None. Raises ProblemError as
+    `nas.ledger.lookup.find`.
     """
     found = find(ledger, ident, campaign)
     row, final = found.candidate, found.final
@@ -76,7 +76,8 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
 
 
 def _baselines(found: Found) -> dict[str, dict[str, float | None]]:
-    """The baselines of a mixture; `alone` is the member that is best alone by validation."""
+    """The baselines of a mixture. `alone` is its member with the best validation accuracy when
+    trained alone."""
     final = found.final
     ended = [attempt for attempt in found.controls.values() if attempt.val_acc is not None]
     alone = max(ended, key=lambda attempt: attempt.val_acc or 0.0, default=None)
@@ -109,7 +110,7 @@ def _experts(found: Found) -> list[dict[str, Any]]:
 
 
 def shown(found: dict[str, Any]) -> RenderableType:
-    """What `details` found, for a terminal; its code is left out."""
+    """The result of `details` for a terminal, without the code."""
     name = printed_name(found["role"], found["number"])
     head = Text.assemble(
         (f"{name} {found['families'].replace('+', ' ')}", "bold"), f"\n{found['key']}"
@@ -152,7 +153,7 @@ def _accuracies(found: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> Table:
-    """A table of rows, without the columns that have nothing in them."""
+    """A table of rows without its empty columns."""
     rows = list(rows)
     columns = [name for name in columns if any(row[name] not in (None, "") for row in rows)]
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
@@ -170,12 +171,12 @@ def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) ->
 
 
 def _numbered(attempts: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    """A candidate's attempts under the number each has, not the ledger's."""
+    """A candidate's attempts, each with its number within the candidate instead of the ledger's."""
     return ({**attempt, "attempt": attempt["number"]} for attempt in attempts)
 
 
 def _sparkline(epochs: Sequence[dict[str, Any]]) -> str:
-    """Validation accuracy over the epochs, from its lowest to its highest."""
+    """Validation accuracy per epoch as bars, scaled from its minimum to its maximum."""
     values = [epoch["val_acc"] for epoch in epochs]
     low, high = min(values, default=0.0), max(values, default=0.0)
     return "".join(_BARS[round(7 * (v - low) / (high - low)) if high > low else 3] for v in values)

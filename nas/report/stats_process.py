@@ -1,8 +1,8 @@
-"""A second process for what takes long on a page: the audit, effects and synergies.
+"""A second process that computes a page's slow statistics: the audit, effects and synergies.
 
-It is given DataFrames as they are read, so that all of a page is of one moment, and loads the
-statistics' libraries meanwhile. It spares time and no more: what it does not answer is worked out
-by whoever asked.
+It receives the DataFrames that the page has read, so that all of a page shows one moment, and
+imports the statistics libraries meanwhile. It only saves time: results that it does not return are
+computed by the caller.
 """
 
 import gc
@@ -18,13 +18,13 @@ from typing import IO, Any, Self, cast
 from nas.import_path import cwd_left_out
 
 VERDICT = "verdict"
-"""The audit's answer; any other name is an analysis'."""
+"""Name of the audit's result; any other name is that of an analysis."""
 _LOADED = ("nas.results.observed", "sklearn.linear_model")
-"""What it will need, the heaviest first."""
+"""Modules that it imports at its start, the slowest first."""
 
 
 class StatsProcess:
-    """A context: leaving it ends the process."""
+    """Context manager; leaving it ends the process."""
 
     def __init__(self) -> None:
         with cwd_left_out():
@@ -49,19 +49,20 @@ class StatsProcess:
     ) -> None:
         self._process.kill()
         self._process.wait()
-        self._sender.shutdown()  # what it is still sending fails
+        self._sender.shutdown()  # a message that is being sent fails
         for pipe in self._pipes:
             with suppress(OSError):
                 pipe.close()
 
     def ask(self, known: dict[str, Any], *wanted: str) -> None:
-        """Hands over attributes of `nas.results.Frames`, `campaign` with the first, and asks for
-        what can be answered from all that it has. Returns at once."""
+        """Sends attributes of `nas.results.CampaignData`, with the first call also `campaign`, and
+        requests the results `wanted`, which must be computable from all attributes sent so far.
+        Returns at once."""
         self._awaited.update(wanted)
         self._sender.submit(self._send, (known, wanted))
 
     def take(self, name: str) -> Any:
-        """An answer that was asked for, once it is there; None where there is none."""
+        """Waits for a requested result; None if it was not requested or could not be computed."""
         while name in self._awaited:
             try:
                 answered, value = pickle.load(self._pipes[1])
@@ -84,14 +85,14 @@ class StatsProcess:
             self._pipes[0].write(whole)
             self._pipes[0].flush()
         except Exception:
-            self._process.kill()  # or `take` would wait for an answer to what was never asked
+            self._process.kill()  # `take` would otherwise wait for ever
 
 
 def main() -> None:
-    """The second process: answers until there is nothing more to read."""
+    """The second process: answers requests until its input ends."""
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # what an analysis prints is no answer
-    gc.disable()  # it would walk a growing heap again and again, and the process is short-lived
+    sys.stdout = sys.stderr  # keeps an analysis's prints out of the answers
+    gc.disable()  # the heap only grows, and the process is short-lived
     for module in _LOADED:
         import_module(module)
     given = None
@@ -111,7 +112,7 @@ def _given(campaign: str) -> Any:
     from nas.ledger import Ledger
     from nas.results import CampaignData
 
-    # Its attributes are handed over; it has no ledger to read others from.
+    # Its attributes are set by messages; it has no ledger.
     return CampaignData(cast(Ledger, None), campaign)
 
 
@@ -120,7 +121,7 @@ def _answer(name: str, data: Any) -> Any:
 
     try:
         return data.verdict if name == VERDICT else answer(name, data)
-    except Exception:  # who asked works it out, and finds what is wrong
+    except Exception:  # the caller computes it again and reports the error
         return None
 
 

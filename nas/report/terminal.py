@@ -1,4 +1,4 @@
-"""The terminal: everything that is shown on one goes through here, and none of it steers it."""
+"""The console for all output to terminals: text cannot contain control sequences."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from nas.schema.visible import visible
 
 
 class Terminal(Console):
-    """A console to which brackets, colons and escape sequences in a text are text.
+    """A console that prints brackets, colons and escape sequences as plain text.
 
     Colours come from `rich.text.Text` with a style, never from markup in a string.
     """
@@ -21,7 +21,7 @@ class Terminal(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """As Console's, which all that is printed passes; its own control codes alone are kept."""
+        """As Console's, through which all output passes; only rich's own control codes are kept."""
         for segment in super().render(renderable, options):
             if segment.control:
                 yield segment

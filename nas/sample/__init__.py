@@ -12,23 +12,23 @@ from nas.schema import Space
 
 
 def sampler_class(name: str) -> type[Sampler]:
-    """The class of that name; UsageError for an unknown one."""
+    """The sampler class with this name. Raises UsageError for an unknown name."""
     return SAMPLERS.subclass(name, Sampler)
 
 
 def make_sampler(name: str, space: Space, seed: int) -> Sampler:
     """The named sampler over `space`.
 
-    Raises UsageError for an unknown name, and ProblemError for a negative seed and for a sampler
-    whose library is not installed.
+    Raises UsageError for an unknown name, and ProblemError for a negative seed or if the sampler's
+    library is not installed.
     """
     return sampler_class(name)(space, seed)
 
 
 def bias_of(name: str) -> str:
-    """Why draws of the named sampler need not be fair, in words; empty where they are."""
-    if name not in SAMPLERS.names():  # a ledger may come from where there is one more
-        return f"nothing is known here of the sampler {name}"
+    """Why draws of the named sampler need not be fair, in words; empty if they are."""
+    if name not in SAMPLERS.names():  # a ledger may come from an installation with more samplers
+        return f"the sampler {name} is unknown in this installation"
     return sampler_class(name).bias()
 
 

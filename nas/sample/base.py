@@ -1,4 +1,4 @@
-"""What every sampler promises, and the memory they share."""
+"""The interface of samplers, and the state that all of them keep."""
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -17,20 +17,20 @@ FIRST = Phase()
 class Sampler(ABC):
     """Proposes points of a space.
 
-    A proposal is a function of (space, seed, records, phase) alone: an instance that has proposed
-    before, a new one, and one in another process give the same. What an instance keeps is a fold
-    over the records, forgotten when records come that do not continue those it has folded.
+    A proposal is a function of (space, seed, records, phase) only: any instance, in any process,
+    returns the same. The state of an instance is computed from the records it has seen, and reset
+    if it is called with records that do not continue them.
 
-    A point that stands among the records, whatever its phase or status, is never proposed; a
-    sampler goes on until every point that the phase allows is drawn.
+    A point among the records, whatever its phase or status, is never proposed again. A sampler
+    proposes until every point that the phase allows is drawn.
     """
 
     name: ClassVar[str]
-    """That of its file."""
+    """The name of its file, with hyphens."""
     uses_results: ClassVar[bool] = False
-    """False where proposals depend on which points were drawn, and not on how they ended."""
+    """Whether proposals depend on the results of draws, and not only on which points were drawn."""
     selection_bias: ClassVar[str] = ""
-    """What it draws more of than chance would, and why; empty where nothing."""
+    """What it draws more often than chance would; empty if nothing."""
     can_prefer: ClassVar[bool] = False
     """Whether families that a phase prefers are drawn more often."""
 
@@ -48,14 +48,14 @@ class Sampler(ABC):
 
     @classmethod
     def bias(cls) -> str:
-        """Why its draws need not be fair, in words; empty where they are."""
+        """Why its draws need not be fair, in words; empty if they are."""
         return f"{cls.name} favours {cls.selection_bias}" if cls.selection_bias else ""
 
     @final
     def propose(self, records: Sequence[Record], phase: Phase = FIRST) -> Assignment | None:
-        """The next point to draw, or None where the phase has no undrawn one.
+        """The next point to draw; None if the phase has no undrawn point.
 
-        `records` holds the campaign's draws in the order of their numbers, from the first on.
+        `records`: all of the campaign's draws, in the order of their numbers.
         """
         self._replay(records)
         eligible = self.grid.eligible(phase.excluded)
@@ -77,12 +77,12 @@ class Sampler(ABC):
         """The next point, from the k or more `eligible` families; None if none is left."""
 
     def _reset(self) -> None:  # noqa: B027 (optional)
-        """Drops what `_learn` gathered."""
+        """Resets the state that `_observe` has built."""
 
     def _observe(self, record: Record, point: Point | None) -> None:  # noqa: B027 (optional)
-        """Folds one more record in; `point` is None for one outside the space.
+        """Updates the state with one more record; `point` is None for a record outside the space.
 
-        A record's status and value may still change after this, so they are not to be kept.
+        A record's status and value may change later, so they must not be kept.
         """
 
     def _replay(self, records: Sequence[Record]) -> None:
@@ -105,15 +105,15 @@ class Sampler(ABC):
         self._reset()
 
     def _continues(self, records: Sequence[Record]) -> bool:
-        """Whether the first of `records` are those already folded."""
+        """Whether `records` start with those already seen."""
         old = records[: len(self._points)]
         if self._phases != list(map(attrgetter("phase"), old)):
             return False
         new = list(map(attrgetter("assignment"), old))
-        # Where the caller kept its records, thousands are checked in a fraction of a millisecond.
+        # Identical objects first: thousands of records take a fraction of a millisecond.
         return all(map(is_, self._assignments, new)) or all(map(_same, self._assignments, new))
 
 
 def _same(a: Assignment, b: Assignment) -> bool:
-    # repr too: equality takes the settings 1, 1.0 and True for one another.
+    # Also by repr, because 1, 1.0 and True are equal in Python.
     return a is b or (a == b and repr(a.choices) == repr(b.choices))

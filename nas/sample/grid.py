@@ -1,4 +1,4 @@
-"""A space as whole numbers: families, members and values by their index."""
+"""A space as integers: indices of families, members and values."""
 
 from collections.abc import Collection
 from math import prod
@@ -13,17 +13,17 @@ class Point(NamedTuple):
     subset: tuple[int, ...]
     """k ascending indices into `Grid.families`."""
     digits: tuple[int, ...]
-    """For each family of the subset which member, then for each choice which value."""
+    """For each family of the subset the index of its member, then for each choice of its value."""
 
 
 class Levels(NamedTuple):
-    """What of an assignment is known to a grid; for a point of the grid, all of it."""
+    """The parts of an assignment that are in a grid; all of it for a point of the grid."""
 
     families: tuple[int, ...]
     members: tuple[int, ...]
-    """Which member of each of those families."""
+    """For each of those families, the index of its member."""
     values: tuple[int, ...]
-    """Indices into all values of all choices, laid end to end."""
+    """Indices into the concatenated values of all choices."""
 
 
 class Grid:
@@ -31,10 +31,11 @@ class Grid:
 
     Attributes:
         families: names, sorted.
-        sizes: how many members each family has.
+        sizes: number of members of each family.
         k: families in a point; 0 for a space without an expert axis.
-        widths: how many values each choice has, choices sorted by name.
-        starts: where each choice's values begin when all are laid end to end.
+        widths: number of values of each choice, choices sorted by name.
+        starts: index of each choice's first value in the concatenated values of all choices.
+        settings: number of combinations of values, Π widths.
     """
 
     def __init__(self, space: Space) -> None:
@@ -53,7 +54,7 @@ class Grid:
             for index, family in enumerate(self.families)
             for digit, model in enumerate(self._models[index])
         }
-        # By repr, as Choice tells its values apart: 1, 1.0 and True are equal to Python.
+        # By repr, as in Choice, because 1, 1.0 and True are equal in Python.
         self._value_index = {
             (name, repr(value)): start + digit
             for name, start, values in zip(self._names, self.starts, self._values, strict=True)
@@ -65,11 +66,11 @@ class Grid:
         return tuple(i for i, family in enumerate(self.families) if family not in excluded)
 
     def cells(self, subset: tuple[int, ...]) -> int:
-        """How many points share this subset: Π members · Π values."""
+        """Number of points with this subset: Π members · Π values."""
         return prod(self.sizes[i] for i in subset) * self.settings
 
     def levels(self, assignment: Assignment) -> Levels:
-        """The known part of an assignment, which may come from before the space was restricted."""
+        """The part of an assignment that is in the grid; it may be from a larger space."""
         picks = [
             self._pick_index[pick.family, pick.model]
             for pick in assignment.picks
@@ -83,7 +84,7 @@ class Grid:
         return Levels(tuple(p[0] for p in picks), tuple(p[1] for p in picks), tuple(values))
 
     def encode(self, assignment: Assignment) -> Point | None:
-        """The assignment's point, or None where it is not one of this grid."""
+        """The assignment's point; None if it is not in this grid."""
         families, members, values = self.levels(assignment)
         whole = (
             len(families) == len(assignment.picks) == self.k

@@ -1,4 +1,4 @@
-"""The members and settings of a subset that keep their counts level."""
+"""Chooses the members and settings of a subset that were drawn least."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -10,17 +10,17 @@ from nas.sample.grid import Grid
 from nas.sample.pair_counts import DrawCounts
 
 _CELLS = 4096
-"""Cells looked at, at most, unless more than half as many are drawn already."""
+"""Maximum number of cells that are compared, unless more than half as many are drawn already."""
 _STEP = 1 << 30
-"""One draw of imbalance outweighs every sum of joint counts."""
+"""Weight of one draw of imbalance: larger than any sum of joint counts."""
 
 
 class Combination(NamedTuple):
-    """Members and values for one subset, as a Point's digits."""
+    """Members and values for one subset, as the digits of a Point."""
 
     digits: tuple[int, ...]
     excess: int
-    """How many draws its members and values together lie above the rarest of their axes."""
+    """Sum over its members and values of their draws minus those of the least drawn on the axis."""
 
 
 def least_drawn_combination(
@@ -30,12 +30,11 @@ def least_drawn_combination(
     taken: Collection[tuple[int, ...]],
     rng: np.random.Generator,
 ) -> Combination:
-    """The undrawn cell of a subset that leaves members and values most level.
+    """The undrawn cell of a subset that keeps the counts of members and values most even.
 
-    First by excess, then by how often its values stood together with each other and with these
-    families, then at random. There must be an undrawn cell.
-
-    Of an axis too long to go through, only the rarest values are looked at.
+    Cells are compared by `excess`, then by how often their values were drawn together with each
+    other and with these families, then at random. On very long axes only the least drawn values are
+    compared. `taken`: the drawn cells; there must be an undrawn one.
     """
     n_values = len(grid.widths)
     counts = [tally.members[family] for family in subset]
@@ -49,7 +48,7 @@ def least_drawn_combination(
         return Combination((), 0)
     excess = [count - count.min() for count in counts]
 
-    # The rarest first; on truncated axes the noise decides which of the equals stay.
+    # The least drawn first; ties, which matter on truncated axes, are broken at random.
     costs = [_STEP * e + j for e, j in zip(excess, joint, strict=True)]
     options = [np.lexsort((rng.random(len(cost)), cost)) for cost in costs]
     options = _truncate(options, max(_CELLS, 2 * (len(taken) + 1)))
@@ -70,7 +69,7 @@ def least_drawn_combination(
 
 
 def _truncate(options: list[NDArray[np.intp]], limit: int) -> list[NDArray[np.intp]]:
-    """Shortens the longest axes until their product is at most `limit`, never below half of it."""
+    """Shortens the longest axes until their product is at most `limit`, not below half of it."""
     lengths = [len(option) for option in options]
     while np.prod(lengths, dtype=np.float64) > limit:
         lengths[int(np.argmax(lengths))] -= 1
@@ -78,7 +77,7 @@ def _truncate(options: list[NDArray[np.intp]], limit: int) -> list[NDArray[np.in
 
 
 def _product(options: list[NDArray[np.intp]]) -> list[NDArray[np.intp]]:
-    """The Cartesian product: for each axis, its value in every cell."""
+    """The Cartesian product: for each axis, its option in every cell."""
     cells = np.arange(np.prod([len(option) for option in options]))
     columns = []
     for option in reversed(options):

@@ -1,4 +1,4 @@
-"""How often everything was drawn within one phase."""
+"""Counts of draws within one phase."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ class DrawCounts:
     Attributes:
         pairs: (n, n) draws of each pair of families; its diagonal counts the families.
         members: for each family, (m,) draws of each member.
-        beside: (n, V) draws of each family together with each value of a choice.
+        family_pairs: (n, V) draws of each family together with each value of a choice.
         values: (V, V) draws of each pair of values; its diagonal counts the values.
     """
 

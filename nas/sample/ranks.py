@@ -1,4 +1,4 @@
-"""Points as consecutive integers, so that a space need not be written out to draw from it."""
+"""Numbers the points of a space, so that points can be drawn without listing them."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from nas.schema.symmetric import divided, symmetric, times
 class Ranks:
     """Numbers the points over some of a grid's families from 0 to `total` - 1.
 
-    The order is lexicographic: by subset, as `itertools.combinations` gives them, within one by
-    members, then by the choices' values, the last choice fastest. With w(f) the members of family
-    f, the subsets of r families among those from position j on hold e_r(j) choices of members,
-    the elementary symmetric polynomial of their w (nas.schema.symmetric), so the
-    points that come before a subset are sums of differences e_r(a) - e_r(c).
+    The order is lexicographic: by subset as in `itertools.combinations`, then by members, then by
+    the values of the choices, the last choice fastest. Let w(f) be the number of members of family
+    f. The subsets of r families from position j on have e_r(j) combinations of members, the
+    elementary symmetric polynomial of their w (nas.schema.symmetric). So the number of points
+    before a subset is a sum of differences e_r(a) - e_r(c).
     """
 
     def __init__(self, grid: Grid, eligible: Sequence[int]) -> None:
         self._grid = grid
         self._eligible = eligible
         self._position = {family: position for position, family in enumerate(eligible)}
-        # _below[r][j] = e_r(0) - e_r(j): ascends with j, so it can be bisected.
+        # _below[r][j] = e_r(0) - e_r(j) ascends with j, which bisection needs.
         n, k = len(eligible), grid.k
         suffixes = [symmetric((), k)]  # of the families from position j on, the last j first
         for j in reversed(range(n)):
@@ -31,7 +31,7 @@ class Ranks:
         self.total = every[k] * grid.settings
 
     def rank(self, point: Point) -> int | None:
-        """The point's number, or None where one of its families is not eligible."""
+        """The point's number; None if one of its families is not eligible."""
         grid = self._grid
         rank, prefix, start = 0, 1, 0
         for left, family in zip(range(grid.k, 0, -1), point.subset, strict=True):
@@ -47,7 +47,7 @@ class Ranks:
         return rank * grid.settings + cell
 
     def unrank(self, rank: int) -> Point:
-        """The point of a number in [0, total)."""
+        """The point with a number in [0, total)."""
         grid = self._grid
         left_over, setting = divmod(rank, grid.settings)
         subset: list[int] = []
@@ -71,7 +71,7 @@ class Ranks:
 
 
 class RemainingPoints:
-    """The points that are left over some families, by their order among those left."""
+    """The undrawn points over some families, indexed by their order."""
 
     def __init__(self, grid: Grid, eligible: Sequence[int]) -> None:
         self._ranks = Ranks(grid, eligible)
@@ -79,7 +79,7 @@ class RemainingPoints:
         self._folded = 0
 
     def fold(self, points: Sequence[Point | None]) -> None:
-        """Takes in the points that were appended since the last call."""
+        """Marks as drawn the points that were appended to `points` since the last call."""
         for point in points[self._folded :]:
             rank = None if point is None else self._ranks.rank(point)
             if rank is not None:
@@ -90,20 +90,19 @@ class RemainingPoints:
 
     @property
     def left(self) -> int:
-        """How many points are undrawn."""
+        """Number of undrawn points."""
         return self._ranks.total - len(self._drawn)
 
     def at(self, order: int) -> Point:
-        """The undrawn point that `order` undrawn ones come before; 0 ≤ order < left."""
-        # _drawn[i] - i undrawn ranks come before _drawn[i]; it never descends with i.
+        """The undrawn point with this index among the undrawn ones; 0 ≤ order < left."""
+        # _drawn[i] - i undrawn ranks come before _drawn[i]; this never descends with i.
         skipped = bisect_right(range(len(self._drawn)), order, key=lambda i: self._drawn[i] - i)
         return self._ranks.unrank(order + skipped)
 
 
 def combinations_with(grid: Grid, eligible: Sequence[int]) -> dict[int, int]:
-    """For each eligible family, how many points over the eligible families contain it.
-
-    w(f) · e_{k-1}(the others) · settings: see nas.schema.symmetric.
+    """For each eligible family, the number of points over the eligible families that contain it:
+    w(f) · e_{k-1}(the other families) · settings; see nas.schema.symmetric.
     """
     every = symmetric([grid.sizes[family] for family in eligible], grid.k)
     points = {}

@@ -1,4 +1,4 @@
-"""The search for a subset that keeps family counts and pair counts level."""
+"""Searches for a subset of families that keeps the counts of families and pairs even."""
 
 from typing import NamedTuple
 
@@ -9,32 +9,31 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _STEEPEST = 1000
-"""Pair counts further apart than this cost the same: keeps every sum exact in a float."""
+"""Maximum excess of a pair count that is considered, so that every sum is exact in a float."""
 
 
 class SubsetCandidates(NamedTuple):
-    """Subsets, the best first."""
+    """Subsets, best first."""
 
     subsets: Ints
     """(C, k), ascending indices within a row."""
     imbalance: Floats
-    """(C,) sum over the subset of how far each family's count lies above the lowest."""
+    """(C,) sum over the subset of each family's count minus the lowest count."""
 
 
 def level_subsets(
     counts: Ints, pairs: Ints, k: int, width: int, rng: np.random.Generator
 ) -> SubsetCandidates:
-    """Up to `width` of the k-subsets of n families that leave the counts most level.
+    """Up to `width` of the k-subsets of n families that keep the counts most even.
 
-    The order is first by `imbalance`: with counts that differ by at most 1, its minimum is what
-    keeps them so. Then by how often their pairs were drawn together (the squares of the excess
-    over the rarest pair, so that the most frequent are avoided most), together with the same cost
-    of the pairs that are left to be drawn together later: families that are still one draw behind
-    will be drawn among themselves, so a subset that leaves them bad company is no bargain. Ties
-    are broken at random, so any subset that is best can be the first.
+    Subsets are ordered by `imbalance`: if counts differ by at most 1, its minimum keeps them so.
+    Then by the cost of their pairs, the sum of the squared excess over the least drawn pair, plus
+    the expected cost of the pairs that are left for later: families that are one draw behind will
+    be drawn with each other, so a subset should not leave costly pairs among them. Ties are broken
+    at random, so any of the best subsets can be first.
 
-    A beam search that adds a family at a time. It finds every subset when `width` is at least
-    C(n, j) for all j ≤ k, so widening it comes to an end.
+    This is a beam search that adds one family at a time. With `width` at least C(n, j) for all
+    j ≤ k it finds every subset.
 
     Args:
         counts: (n,) draws of each family.
@@ -43,18 +42,19 @@ def level_subsets(
     n = len(counts)
     behind = (counts - counts.min()).astype(np.float64)
     cost = _pair_cost(pairs)
-    # One step of imbalance outweighs any k-subset's pairs.
+    # One step of imbalance outweighs the pair cost of any k-subset.
     step = (cost.max(initial=0) + 2) * k * k
-    # A set is told by the sum of its families' random 64-bit names, whatever their order.
+    # A set is identified by the sum of its families' random 64-bit numbers, whatever their order.
     names = rng.integers(2**64, size=n, dtype=np.uint64)
     subsets = np.empty((1, 0), dtype=np.int64)
     total = np.zeros(1)
-    company = np.zeros((1, n))  # what each family would cost beside those already in the subset
+    company = np.zeros((1, n))  # pair cost of adding each family to each subset
     for size in range(1, k + 1):
         grown = total[:, None] + step * behind + company
         np.put_along_axis(grown, subsets, np.inf, axis=1)
-        noisy = (grown + rng.random(grown.shape)).ravel()  # costs are whole: noise only splits ties
-        # A subset is reached once from each of its parts: size times at most.
+        # Costs are integers, so noise below 1 only breaks ties.
+        noisy = (grown + rng.random(grown.shape)).ravel()
+        # A subset is reached from each of its parts, so at most `size` times.
         keep = min(width * size, noisy.size)
         best = np.argpartition(noisy, keep - 1)[:keep]
         best = best[np.isfinite(noisy[best])]
@@ -72,7 +72,7 @@ def level_subsets(
 
 
 def _pair_cost(pairs: Ints) -> Floats:
-    """(n, n) squares of each pair's excess over the rarest pair; 0 on the diagonal."""
+    """(n, n) squared excess of each pair over the least drawn pair; 0 on the diagonal."""
     n = len(pairs)
     others = ~np.eye(n, dtype=bool)
     rarest = pairs.min(where=others, initial=np.iinfo(np.int64).max)
@@ -81,10 +81,10 @@ def _pair_cost(pairs: Ints) -> Floats:
 
 
 def _left_behind(subsets: Ints, lowest: NDArray[np.bool_], cost: Floats) -> Floats:
-    """(C,) cost of the pairs among the lowest families that each subset leaves for later.
+    """(C,) expected cost of the pairs among the least drawn families that each subset leaves.
 
-    Of r families left, a subset of k takes each pair together with chance (k - 1) / (r - 1); all
-    of them when r ≤ k.
+    A random subset of k of the r families left that contains one of a pair contains the other with
+    probability (k - 1) / (r - 1), or 1 if r ≤ k.
     """
     k = subsets.shape[1]
     left = np.broadcast_to(lowest, (len(subsets), len(lowest))).astype(np.float64)

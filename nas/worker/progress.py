@@ -1,7 +1,7 @@
-"""How far an epoch is, for whoever watches: a small file in the attempt's folder.
+"""Progress within an epoch, written to a small file in the attempt's folder.
 
-It needs no answer and no place in the executor's protocol; whoever cannot see the folder, on
-another machine, sees finished epochs alone.
+A display reads the file; the executor's protocol is not involved. A display that cannot see the
+folder, on another machine, shows finished epochs only.
 """
 
 from contextlib import suppress
@@ -11,7 +11,7 @@ from nas.schema.progress import PROGRESS, Progress
 from nas.working_time import awake
 
 SECONDS = 2.0
-"""Between two writings; an epoch that is shorter is never written of."""
+"""Seconds between two writes; a shorter epoch writes nothing."""
 
 
 class ProgressFile:
@@ -25,16 +25,16 @@ class ProgressFile:
         self._written = awake()
 
     def begin(self, epoch: int, batches: int) -> None:
-        """An epoch begins; of so many batches, unless the one before had more."""
+        """Starts an epoch of `batches` batches, or of as many as the previous one had, if more."""
         self._epoch, self._total, self._done = epoch, max(batches, self._done), 0
 
     def batch(self) -> None:
-        """One more is done."""
+        """Counts one more batch."""
         self._done += 1
         if awake() - self._written < SECONDS:
             return
         self._written = awake()
         found = Progress(epoch=self._epoch, batch=self._done, batches=max(self._total, self._done))
-        with suppress(OSError):  # nothing depends on it
+        with suppress(OSError):  # only a display needs it
             self._file.parent.mkdir(parents=True, exist_ok=True)
             self._file.write_text(found.model_dump_json(), encoding="utf-8")

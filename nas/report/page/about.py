@@ -1,4 +1,4 @@
-"""A campaign's settings and its run so far, as names with texts."""
+"""A campaign's settings and progress, as pairs of name and text."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,11 +13,11 @@ from nas.schema import CampaignConfig, Role, Space, format_duration
 
 Facts = list[tuple[str, str]]
 _OUTSIDE = ("platform", "cpus", "gpus", "commit", "nas")
-"""What an environment holds beside the versions of packages."""
+"""Entries of an environment that are not versions of packages."""
 
 
 def about(ledger: Snapshot, summary: Summary) -> dict[str, Any]:
-    """`settings`, `run`, `versions`, `recipe`: lists of (name, text)."""
+    """`settings`, `run`, `versions` and `recipe`: lists of (name, text)."""
     row = ledger.campaign(summary.campaign)
     space = row.space
     found = environments(ledger, summary.campaign)
@@ -117,12 +117,12 @@ def in_words(counts: Mapping[str, int]) -> str:
 
 
 def _ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Outcomes with their counts: ok first, then the most frequent."""
+    """(outcome, count) pairs: ok first, then by falling count."""
     return sorted(counts.items(), key=lambda item: (item[0] != "ok", -item[1], item[0]))
 
 
 def state_of(summary: Summary) -> str:
-    """`running, 2 attempts at work`, `done`, or how to go on."""
+    """`running, 2 attempts at work`, `done`, or how to continue."""
     if summary.alive:
         return f"running, {_many(len(summary.running), 'attempt')} at work"
     if summary.state == "running":
@@ -137,7 +137,7 @@ def _machine(data: Mapping[str, Any]) -> str:
 
 
 def _versions(found: Iterable[tuple[int, Mapping[str, Any]]]) -> Facts:
-    """Each package's versions, with its attempts where there are several."""
+    """Each package's versions, with the number of attempts if there are several versions."""
     counts: dict[str, dict[str, int]] = {}
     for attempts, data in found:
         for name in ("nas", *(name for name in data if name not in _OUTSIDE)):

@@ -1,4 +1,4 @@
-"""The best candidates, the command that exports each, and how sure their order is."""
+"""The best candidates, the command that exports each, and the uncertainty of their order."""
 
 from typing import Any
 
@@ -25,9 +25,10 @@ _COLUMNS = (
 def best(
     ledger: Snapshot, campaign: str, board: pd.DataFrame, *, bank: bool = False
 ) -> dict[str, Any]:
-    """`table`: the best candidates with their 95 % intervals and commands; `images`: validation
-    images, None where not recorded; `ties`: how many other candidates lie within the first one's
-    interval; `sure`: sentences; `where`: a command's options that name the campaign."""
+    """`table`: the best candidates with their 95 % intervals and commands; `images`: number of
+    validation images, None if not recorded; `ties`: number of other candidates within the first
+    one's interval; `total`: number of candidates; `where`: command-line options that select the
+    campaign; `sure`: sentences about the uncertainty."""
     rows = board.head(SHOWN)
     images = _images(ledger, campaign)
     right = (rows["val_acc"] * images).round().astype("int64") if images else rows["val_acc"] * 0
@@ -57,12 +58,12 @@ def best(
 
 
 def _where(ledger: Snapshot, campaign: str) -> str:
-    """The options that name a campaign of this ledger, as a shell takes them."""
+    """The command-line options that select a campaign of this ledger, quoted for a shell."""
     return ledger.command("export", "-c", campaign).removeprefix("nas export ")
 
 
 def _images(ledger: Snapshot, campaign: str) -> int:
-    """Validation images that candidates are ranked on; 0 where no attempt has recorded them."""
+    """Number of validation images; 0 if no attempt has recorded it."""
     known = finals(ledger.data(campaign))["val_images"].dropna()
     return int(known.max()) if len(known) else 0
 

@@ -1,4 +1,4 @@
-"""The page's one file: HTML, style, script, plotly and data, with nothing to fetch."""
+"""Builds the page as one file: HTML, style, scripts, plotly and data."""
 
 import base64
 import gzip
@@ -26,27 +26,26 @@ def page(
     live: str | None = None,
     stats: StatsProcess | None = None,
 ) -> bytes:
-    """A campaign's report as one UTF-8 HTML file that needs nothing else.
+    """A campaign's report as one self-contained UTF-8 HTML file.
 
     With `live`, an address relative to the page such as `data.json`, the page requests
-    `to_json(page_data(…))` from there every few seconds and redraws in place; it understands ETag
-    and 304.
-    `stats` and ProblemError as in `page_data`.
+    `to_json(page_data(…))` from there every few seconds and redraws in place; it supports ETag and
+    status 304. `stats` as in `page_data`. Raises ProblemError as `page_data`.
     """
     with ThreadPoolExecutor(1) as pool:
-        library = pool.submit(_plotly)  # is packed meanwhile
+        library = pool.submit(_plotly)  # compressed while the data is computed
         data = page_data(ledger, campaign, stats)
         return _filled(data, live, *library.result())
 
 
 def to_json(data: Mapping[str, Any]) -> bytes:
-    """Page data as JSON, in ASCII; nothing in its texts steers how others are shown."""
+    """Page data as JSON in ASCII, with control characters and text-direction marks escaped."""
     return visible_json(json.dumps(data, separators=(",", ":"), allow_nan=False)).encode()
 
 
 def _filled(data: Mapping[str, Any], live: str | None, library: str, library_hash: str) -> bytes:
-    """Nothing of a campaign is put into HTML or script: it travels as base64 alone, and the
-    Content-Security-Policy allows our two scripts by their hashes and no other."""
+    """The page with its parts filled in. A campaign's data is embedded only as base64, never as
+    HTML or script, and the Content-Security-Policy allows only the page's two scripts, by hash."""
     script = "\n".join(_asset(name) for name in _SCRIPTS)
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}' '{library_hash}';"
@@ -74,7 +73,7 @@ def _asset(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _plotly() -> tuple[str, str]:
-    """plotly.js packed, and its hash. Shipped inside the Python package: nothing is fetched."""
+    """plotly.js, compressed, and its hash. It comes from the installed plotly package."""
     from plotly.offline import get_plotlyjs
 
     library = get_plotlyjs()

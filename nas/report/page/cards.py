@@ -1,4 +1,4 @@
-"""What a candidate's card shows beside its row of the leaderboard: its members and its curves."""
+"""What a candidate's card shows besides its row of the leaderboard: its members and its curves."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from nas.report.page.snapshot import Snapshot
 from nas.results.aggregates import control_results
 
 CURVES = 500
-"""Of so many of the best, the card has curves."""
+"""Number of best candidates whose cards have curves."""
 
 
 def cards(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> dict[str, Any]:
     """`members`: by key, `[gate weight, validation accuracy inside the mixture]` of each member in
     the order of the leaderboard's `members`, for the best `limit`; `alone`: by member, validation
     accuracy of its control; `curves`: by key, `[epochs, validation accuracy, training accuracy]`
-    for the best CURVES. Shares in [0, 1], None where not measured."""
+    for the best CURVES. Shares are in [0, 1]; missing values are None."""
     shown = board.head(limit)
     alone = control_results(ledger.data(campaign))
     return {

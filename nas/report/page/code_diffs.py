@@ -1,24 +1,24 @@
-"""Every candidate's exact code, stored once: a base text, and the lines in which others differ.
+"""Stores every candidate's code compactly: base texts, and the lines in which others differ.
 
-A template gives files of one length for one setting of its choices, which differ in a few names.
+Files rendered from one template with equal choices have the same length and differ in a few names.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 _SAME = 0.5
-"""Share of lines a text must have in common with a base to be stored as its difference."""
+"""Share of lines that a text must have in common with a base to be stored as a difference."""
 _ALIKE = 0.1
-"""Share of lines that may differ for the first base that is tried to be taken at once."""
+"""Share of differing lines up to which a base is used without trying others."""
 _TRIED = 4
-"""Bases of one length that are compared, the latest first."""
+"""Maximum number of bases of equal length that are compared, latest first."""
 
 
 def pack(codes: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """(key, text) pairs → `{"bases": [[line, …], …], "of": {key: [base, {line number: text}]}}`.
 
-    Lines count from 0 and are parted by newlines alone, so that joining them gives each text back
-    to the byte (`unpack`).
+    Line numbers start at 0, and lines are split at newlines only, so `unpack` restores each text
+    exactly.
     """
     bases: list[list[str]] = []
     by_length: dict[int, list[int]] = {}
@@ -42,7 +42,7 @@ def pack(codes: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def unpack(packed: Mapping[str, Any], key: str) -> str:
-    """The text of a key, as the page puts it together. KeyError for a key that is not there."""
+    """The text of a key, reconstructed as on the page. Raises KeyError for an unknown key."""
     base, difference = packed["of"][key]
     lines = list(packed["bases"][base])
     for number, line in difference.items():

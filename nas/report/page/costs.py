@@ -1,4 +1,4 @@
-"""Accuracy against cost: parameters, MACs and measured time an image, with the Pareto front."""
+"""Accuracy against cost: parameters, MACs and measured time per image, with the Pareto front."""
 
 from typing import Any
 
@@ -30,8 +30,9 @@ _COLUMNS = (
 
 
 def costs(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> dict[str, Any]:
-    """`table`: the best `limit` candidates and all on a front; `front`: their rows by cost axis,
-    cheapest first; `rest`: by axis, counts of all candidates on a grid, if some are left out."""
+    """`table`: the best `limit` candidates and all on a Pareto front; `front`: by cost axis, the
+    front's rows in the table, cheapest first; `rest`: by axis, counts of all candidates on a grid,
+    None if the table has all; `total`: number of candidates."""
     rows = board.assign(
         train_ms=board["key"].map(_train_ms(ledger, campaign)),
         step_ms=board["members"].map(_step_ms(ledger, board)),
@@ -51,7 +52,7 @@ def costs(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> d
 
 
 def _train_ms(ledger: Snapshot, campaign: str) -> "pd.Series[float]":
-    """By key, milliseconds an image while it was trained: the median over its epochs."""
+    """By key, training time per image in ms: the median over the epochs."""
     epochs = ledger.epochs(campaign, ("candidate", "images_per_second"))
     speed = epochs["images_per_second"].where(epochs["images_per_second"] > 0)
     median = speed.groupby(epochs["candidate"]).median()
@@ -60,9 +61,9 @@ def _train_ms(ledger: Snapshot, campaign: str) -> "pd.Series[float]":
 
 
 def _step_ms(ledger: Snapshot, board: pd.DataFrame) -> dict[str, float]:
-    """By members, milliseconds an image of one training step at pre-flight, added up.
+    """By members (joined by +), the sum of their profiled training times per image in ms.
 
-    Missing where one of the members has no probe that went well. The latest of each counts.
+    NaN if one of the members has no successful profile. The latest profile of each member is used.
     """
     probes = ledger.probes()
     probes = probes[probes["ok"] & (probes["seconds"] > 0) & (probes["batch"] > 0)]

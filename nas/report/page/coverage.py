@@ -30,8 +30,8 @@ _DRAWS = (
 
 
 def audited(ledger: Snapshot, campaign: str) -> dict[str, Any]:
-    """`verdict` (fair, biased, adaptive or none), `flagged_at`, `why`, `draws`, `line`, `failing`:
-    a sentence each on families whose candidates fail more than the rest."""
+    """The audit: `verdict` (fair, biased, adaptive or none), `flagged_at`, `why`, `draws`, `line`,
+    and `failing`: a sentence for each family whose candidates fail more often than the rest."""
     result = ledger.verdict(campaign)
     judged = result.draws or result.verdict == "none"
     return {
@@ -45,8 +45,8 @@ def audited(ledger: Snapshot, campaign: str) -> dict[str, Any]:
 
 
 def coverage(ledger: Snapshot, campaign: str, yields: Callable[[], pd.DataFrame]) -> dict[str, Any]:
-    """`levels` and `draws`: tables; draws in the space's order, where a bias would show; `mean`:
-    the draws of a family that a fair draw aims at."""
+    """`levels` and `draws`: tables, `draws` in the space's order; `mean`: expected draws of a
+    family, None for a space without families."""
     levels = ledger.table("coverage", campaign)
     draws = yields().sort_values("family", kind="stable")
     return {

@@ -1,4 +1,4 @@
-"""How accuracy grows over the epochs: the best candidates, and the spread of all."""
+"""Accuracy over the epochs: curves of the best candidates, and quantiles over all."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from nas.report.page.serialize import Column, table, values
 from nas.report.page.snapshot import Snapshot
 
 BEST = 20
-"""Candidates whose curves are drawn one by one."""
+"""Number of candidates with a curve of their own."""
 METRICS = ("val_acc", "train_acc", "val_loss", "train_loss")
 _SPREAD = (
     Column("epoch", "Epoch", "int"),
@@ -20,7 +20,7 @@ _SPREAD = (
 
 
 def curves(ledger: Snapshot, campaign: str, board: pd.DataFrame) -> dict[str, Any]:
-    """`lines`: of the best candidates, each with its figures by epoch; `spread`: a table of
+    """`lines`: for each of the best candidates, its METRICS by epoch; `spread`: a table of the
     quantiles of validation accuracy over all candidates of the search."""
     candidates = ledger.candidates(campaign)
     candidates = candidates[candidates["role"] == "search"]
@@ -36,8 +36,8 @@ def curves(ledger: Snapshot, campaign: str, board: pd.DataFrame) -> dict[str, An
 
 
 def epochs_of(ledger: Snapshot, campaign: str) -> pd.DataFrame:
-    """`candidate`, `epoch` and METRICS of the search's candidates; an epoch that a retry repeated
-    counts once, the last time."""
+    """`candidate`, `epoch` and METRICS of the search's candidates. An epoch that a retry repeated
+    counts once, with its last values."""
     candidates = ledger.candidates(campaign)
     candidates = candidates[candidates["role"] == "search"]
     epochs = ledger.epochs(campaign, ("candidate", "epoch", *METRICS))

@@ -1,4 +1,4 @@
-"""All that the page shows, as plain data: each section by its own module."""
+"""The page's data as plain values; each section has its own module."""
 
 import time
 from collections.abc import Callable
@@ -30,27 +30,27 @@ from nas.report.stats_process import StatsProcess
 from nas.schema import ProblemError
 
 WHOLE = 5_000
-"""Attempts up to which every candidate is on the page."""
+"""Number of attempts up to which the page lists every candidate."""
 BEST = 1_000
-"""Above it, so many of the best are."""
+"""Number of best candidates that are listed if there are more attempts."""
 _SLOW = ("failures", "pairs", "coverage", "families", "together")
-"""Sections whose statistics a second process may compute meanwhile: they are made last."""
+"""Sections with slow statistics, computed last: a second process may have finished them by then."""
 
 
 def page_data(
     ledger: Ledger, campaign: str | None = None, stats: StatsProcess | None = None
 ) -> dict[str, Any]:
-    """Everything on the page as JSON-able data, read in one transaction that blocks no writer.
+    """The page's data, JSON-serialisable, read in one transaction that blocks no writer.
 
-    `campaign`, `made_at` (seconds since 1970), `nas` (version), `kind` (`search` or `bank`),
-    `state`, `setup` and `headline` (sentences), `notes` (what is left out), `verdict`, `about`,
-    `codes` (see `nas.report.page.code_diffs`), `cards` (see `nas.report.page.cards`), and
-    `sections`: each a dict, None where it has no place in this campaign, or `{"problem": one line}`
-    where its analysis fails. A ledger without a campaign gives `empty`: a sentence that says so.
-    Shares in [0, 1], lengths in seconds.
+    Keys: `campaign`, `made_at` (seconds since 1970), `nas` (version), `kind` (`search` or `bank`),
+    `state`, `setup` and `headline` (sentences), `notes` (about omitted candidates), `verdict`,
+    `about`, `codes` (see `nas.report.page.code_diffs`), `cards` (see `nas.report.page.cards`), and
+    `sections`: each a dict, None if it does not apply to this campaign, or `{"problem": one line}`
+    if its analysis fails. For a ledger without a campaign, `empty` is a sentence that says so.
+    Shares are in [0, 1], durations in seconds.
 
     With `stats`, a second process computes the slow statistics. Raises ProblemError for an unknown
-    campaign and a ledger that cannot be read.
+    campaign and for a ledger that cannot be read.
     """
     with gc_paused(), Snapshot(ledger, stats).open() as snapshot:
         made = {"made_at": time.time(), "nas": nas.__version__}
@@ -86,7 +86,7 @@ def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
         "timeline": lambda: timeline(ledger, name),
         "gates": lambda: gates(ledger, name),
     }
-    if bank:  # trains every member alone: it draws and mixes nothing
+    if bank:  # every member is trained alone: there are no draws and no mixtures
         parts |= dict.fromkeys(_OF_MIXTURES, lambda: None)
     made = {n: _section(make) for n, make in parts.items() if n not in _SLOW}
     listed = _codes(ledger, name, made["leaders"])
@@ -112,7 +112,7 @@ _OF_MIXTURES = ("together", "coverage", "families", "pairs", "gates")
 
 
 def _section(make: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
-    """A section's data; what is wrong with it takes its place and spoils no other."""
+    """A section's data, or its problem: an error affects only its own section."""
     try:
         return make()
     except ProblemError as error:
@@ -146,7 +146,7 @@ def _notes(attempts: int, limit: int) -> list[str]:
 
 
 def _codes(ledger: Snapshot, campaign: str, leaders: dict[str, Any] | None) -> dict[str, Any]:
-    """Of every candidate that a table lists."""
+    """The code of every candidate that a table lists; see `nas.report.page.code_diffs`."""
     keys = set(latest(failed(ledger, campaign))["key"])
     if leaders and "problem" not in leaders:
         keys.update(leaders["table"]["values"]["key"])

@@ -1,4 +1,4 @@
-"""What fails, in which stage, and with which families."""
+"""Failed attempts by type, stage and family."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from nas.results.aggregates import ended
 from nas.results.outcomes import FAILED
 
 LATEST = 200
-"""Failed attempts that are listed one by one."""
+"""Maximum number of failed attempts that are listed individually."""
 _BY_TYPE = (
     Column("outcome", "Type", "text"),
     Column("stage", "Stage", "text"),
@@ -52,19 +52,19 @@ _LATEST = (
 
 
 def failed(ledger: Snapshot, campaign: str) -> pd.DataFrame:
-    """Attempts that came to an end and failed, oldest first."""
+    """Attempts that ended with a failure, oldest first."""
     rows = ended(ledger.attempts(campaign))
     return rows[rows["outcome"].isin(FAILED)]
 
 
 def latest(lost: pd.DataFrame) -> pd.DataFrame:
-    """Those that are listed one by one."""
+    """The attempts that are listed individually, latest first."""
     return lost.iloc[::-1].head(LATEST)
 
 
 def failures(ledger: Snapshot, campaign: str) -> dict[str, Any]:
-    """`by_type`, `by_family`, `who`, `latest`: tables; `ended`: attempts that came to an end,
-    `failed`: those of them that failed, of every role, retried ones too."""
+    """`by_type`, `by_family`, `who`, `latest`: tables; `ended`: number of attempts that ended;
+    `failed`: number of those that failed. Attempts of every role count, including retried ones."""
     lost = failed(ledger, campaign)
     return {
         "ended": len(ended(ledger.attempts(campaign))),

@@ -1,4 +1,4 @@
-"""Effects, success rates and lifts of families, with their intervals."""
+"""Effects, success rates and lifts of families, with 95 % intervals."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -50,14 +50,16 @@ _LIFT = (
 
 
 def yields(ledger: Snapshot, campaign: str) -> pd.DataFrame:
-    """The families' DataFrame, best first; ProblemError if it is one's own and lacks a column."""
+    """The DataFrame of families, best first. Raises ProblemError if a user's own analysis lacks a
+    column."""
     rows = ledger.table("family_yield", campaign)
     return need_columns(rows, [column.name for column in _TABLE], "family_yield")
 
 
 def families(ledger: Snapshot, campaign: str, rows: pd.DataFrame) -> dict[str, Any]:
-    """`table`: one row a family, in the analysis' ranking; `lift`: one for all, then for each;
-    `note`: which runs the effects are estimated on; `collapsed`: whether any run did."""
+    """`table`: one row per family, in the analysis's order; `lift`: one row for all families
+    together, then one per family; `note`: on which runs the effects are estimated; `collapsed`:
+    whether any run collapsed."""
     collapsed = bool((rows["collapse_rate"] > 0).any())
     return {
         "table": table(rows, headed(_TABLE, collapsed), "family_yield"),
@@ -68,7 +70,7 @@ def families(ledger: Snapshot, campaign: str, rows: pd.DataFrame) -> dict[str, A
 
 
 def headed(columns: Sequence[Column], collapsed: bool) -> tuple[Column, ...]:
-    """Where runs collapsed, effects and means say that they are of the others."""
+    """The columns. If runs collapsed, the titles of effects and means name the runs they are of."""
     if not collapsed:
         return tuple(columns)
     return tuple(

@@ -1,4 +1,4 @@
-"""Accuracy against a cost: the Pareto front, and counts of all that are not drawn one by one."""
+"""Accuracy against a cost: the Pareto front, and counts of all points on a grid."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 BINS = (48, 36)
-"""Cells along cost and accuracy."""
+"""Number of cells along cost and accuracy."""
 
 
 def front(cost: "pd.Series[float]", value: "pd.Series[float]") -> list[Any]:
-    """Labels of the rows that no other beats in both: less cost, more value; cheapest first."""
+    """Index labels of the rows on the Pareto front (low cost, high value), cheapest first."""
     known = pd.DataFrame({"cost": cost.astype("float64"), "value": value}).dropna()
     known = known.sort_values(["cost", "value"], ascending=[True, False], kind="stable")
     best_before = known["value"].cummax().shift(fill_value=-np.inf)
@@ -18,7 +18,7 @@ def front(cost: "pd.Series[float]", value: "pd.Series[float]") -> list[Any]:
 
 
 def named(fronts: "dict[str, list[Any]]", titles: dict[str, str], rows: pd.DataFrame) -> list[str]:
-    """For each row the titles of the fronts that it is on."""
+    """For each row, the titles of the fronts that it is on, joined by commas."""
     names: dict[Any, list[str]] = {}
     for axis, best in fronts.items():
         for index in best:
@@ -27,7 +27,8 @@ def named(fronts: "dict[str, list[Any]]", titles: dict[str, str], rows: pd.DataF
 
 
 def grid(cost: "pd.Series[float]", value: "pd.Series[float]") -> dict[str, Any] | None:
-    """Counts over log cost and accuracy; None where no cost is known."""
+    """Counts by log cost and accuracy: `x`, `y` (centres of cells) and `counts` (accuracy × cost);
+    None if no cost is known."""
     known = pd.DataFrame({"cost": cost, "value": value}).astype("float64").dropna()
     known = known[known["cost"] > 0]
     if known.empty:

@@ -20,13 +20,13 @@ _COLUMNS = (
     Column("unused", "Unused", "percent", "share of mixtures giving it less than 1 % of weight"),
 )
 UNUSED = 0.01
-"""Mean gate weight below which an expert is taken for unused."""
+"""Mean gate weight below which an expert counts as unused."""
 ALL = "all"
 
 
 def gates(ledger: Snapshot, campaign: str) -> dict[str, Any]:
-    """`groups`: by setting of the gate's mixing (`all` first), a table of quantiles of the mean
-    gate weight by family; `even`: 1/k."""
+    """`groups`: by the gate's setting `mixing` (`all` first), a table of quantiles of the mean gate
+    weight by family; `even`: 1/k; `mixtures`: number of mixtures."""
     rows = ledger.experts(campaign)
     rows = rows[rows["final"] & (rows["role"] == "search")]
     groups = {ALL: rows}

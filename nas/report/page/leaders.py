@@ -1,4 +1,4 @@
-"""The leaderboard, and the code of everyone on it."""
+"""The leaderboard."""
 
 from typing import Any
 
@@ -47,8 +47,8 @@ CARD_ONLY = ("members", "rank", "key")
 
 
 def board(ledger: Snapshot, campaign: str) -> pd.DataFrame:
-    """The leaderboard's DataFrame, best validation first; ProblemError if it is one's own and
-    lacks a column."""
+    """The leaderboard's DataFrame, best validation accuracy first. Raises ProblemError if a user's
+    own analysis lacks a column."""
     rows = ledger.table("leaderboard", campaign)
     return need_columns(
         rows, [column.name for column in (*_BEFORE, _MEMBERS, *_AFTER)], "leaderboard"
@@ -56,8 +56,8 @@ def board(ledger: Snapshot, campaign: str) -> pd.DataFrame:
 
 
 def leaders(rows: pd.DataFrame, limit: int) -> dict[str, Any]:
-    """`table`: the best `limit`; `total`: of how many; `gates`: its columns of gate settings;
-    `card_only`: columns for the card alone."""
+    """`table`: the best `limit` candidates; `total`: number of candidates; `gates`: names of the
+    columns with gate settings; `card_only`: columns that only the card shows."""
     gates = [name for name in rows.columns if name.startswith("gate_")]
     settings = [Column(n, n.removeprefix("gate_").replace("_", " "), "text") for n in gates]
     shown = rows.head(limit).assign(**{n: rows[n].map(_setting) for n in gates})

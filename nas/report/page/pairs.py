@@ -1,4 +1,4 @@
-"""Which families do better together: counts, means and synergies of pairs."""
+"""Pairs of families: draws, mean accuracies and synergies."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +25,12 @@ _TABLE = (
 
 
 def need_pairs(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """The DataFrame of pairs; ProblemError if it is one's own and lacks a column."""
+    """The DataFrame of pairs. Raises ProblemError if a user's own analysis lacks a column."""
     return need_columns(rows, [column.name for column in _TABLE], "cooccurrence")
 
 
 def pairs(ledger: Snapshot, campaign: str) -> dict[str, Any]:
-    """`table`: one row a pair; `families`: the matrix' order, the space's."""
+    """`table`: one row per pair; `families`: the families in the matrix's order."""
     rows = need_pairs(ledger.table("cooccurrence", campaign))
     made = table(rows, headed(_TABLE, bool(rows["collapsed"].any())), "cooccurrence")
     named = {*made["values"]["family_a"], *made["values"]["family_b"]}

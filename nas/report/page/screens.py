@@ -1,5 +1,4 @@
-"""A screen's predictions of the candidates drawn from it against their results after training, and
-its scores of the whole space."""
+"""A screen's predictions compared with results after training, and its scores of the space."""
 
 from typing import Any
 
@@ -9,7 +8,7 @@ from nas.report.page.snapshot import Snapshot
 from nas.results.screen_validation import arms, summarize_screening
 
 SCORES = ("probe", "uniform", "gate", "oracle", "best_member")
-"""Shares that the figure may set against training."""
+"""Scores that the figure can show against the accuracy after training."""
 _COLUMNS = (
     Column("number", "No.", "number"),
     Column("families", "Families", "joined"),
@@ -48,9 +47,9 @@ _SPACE = (
 
 def screening(ledger: Snapshot, campaign: str, limit: int) -> dict[str, Any] | None:
     """`table`: the best `limit` candidates of those trained to their end, in the order of draws;
-    `ranks`: the report `screening`; `note`.
+    `ranks`: the table of the analysis `screening`; `note`: regret and cost.
 
-    None for a campaign that was not drawn from a screen.
+    None for a campaign that does not draw from a screen.
     """
     data = ledger.data(campaign)
     if data.config.screen is None:
@@ -66,10 +65,11 @@ def screening(ledger: Snapshot, campaign: str, limit: int) -> dict[str, Any] | N
 
 
 def screened(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
-    """`table`: the mixtures on a front of average and cost, best first; `front`: their rows by cost
-    axis, cheapest first; `rest`: by axis, counts of all mixtures on a grid; `total`.
+    """`table`: the mixtures on a Pareto front of uniform average and cost, best first; `front`: by
+    cost axis, the front's rows in the table, cheapest first; `rest`: by axis, counts of all
+    mixtures on a grid; `total`: number of mixtures.
 
-    None for a campaign that was not drawn from a screen.
+    None for a campaign that does not draw from a screen.
     """
     data = ledger.data(campaign)
     if data.config.screen is None:

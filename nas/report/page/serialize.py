@@ -1,4 +1,4 @@
-"""DataFrames as plain JSON: a table's columns by name, each with how it is headed and written."""
+"""Converts DataFrames to JSON: values by column, and each column's title and format."""
 
 import math
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ Kind = Literal[
     "probability", "count", "seconds", "time",
 ]
 # fmt: on
-"""How the page writes and sorts a column: shares as percent, differences of shares as percentage
+"""How the page formats and sorts a column: shares in percent, differences of shares in percentage
 points (`spread` without a sign), counts with a unit, times in UTC."""
 
 _DIGITS = {"percent": 5, "points": 5, "spread": 5, "float": 4, "probability": 6, "seconds": 2}
-"""Decimals kept: beyond what is shown, and a third of the bytes."""
+"""Decimals that are kept: more than are shown, and a third of the bytes of full precision."""
 
 
 class Column(NamedTuple):
@@ -32,9 +32,9 @@ class Column(NamedTuple):
 
 
 def table(frame: "pd.DataFrame", columns: Sequence[Column], of: str) -> dict[str, Any]:
-    """`{"columns": [{name, title, kind, help}], "rows": how many, "values": {name: [...]}}`.
+    """`{"columns": [{name, title, kind, help}], "rows": count, "values": {name: [...]}}`.
 
-    Missing values are None, times seconds since 1970. Raises ProblemError as `need_columns` does.
+    Missing values are None, times are seconds since 1970. Raises ProblemError as `need_columns`.
     """
     need_columns(frame, [column.name for column in columns], of)
     return {
@@ -45,8 +45,8 @@ def table(frame: "pd.DataFrame", columns: Sequence[Column], of: str) -> dict[str
 
 
 def need_columns(frame: "pd.DataFrame", names: Sequence[str], of: str) -> "pd.DataFrame":
-    """The frame. Raises ProblemError where it lacks a column: an analysis of one's own may have
-    taken the name `of`."""
+    """The DataFrame. Raises ProblemError if it lacks a column: a user's own analysis may have the
+    name `of`."""
     if missing := [name for name in names if name not in frame]:
         raise ProblemError(
             f"the analysis {of} gives no column {', '.join(missing)}",
@@ -56,7 +56,7 @@ def need_columns(frame: "pd.DataFrame", names: Sequence[str], of: str) -> "pd.Da
 
 
 def values(series: "pd.Series[Any]", kind: Kind = "text") -> list[Any]:
-    """A column as JSON has it: rounded, None where missing."""
+    """A column's values for JSON: rounded, None if missing or infinite."""
     if kind == "time":
         import pandas as pd
 
@@ -64,7 +64,7 @@ def values(series: "pd.Series[Any]", kind: Kind = "text") -> list[Any]:
     elif kind in _DIGITS:
         series = series.astype("float64").round(_DIGITS[kind])
     if series.dtype.kind == "f":
-        series = series.where(series.abs() != math.inf)  # which JSON has no word for
+        series = series.where(series.abs() != math.inf)  # JSON has no infinity
     if not (missing := series.isna()).any():
         return series.tolist()
     pairs = zip(series.tolist(), missing.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""A ledger as it is at one moment: all that a page shows is read in one transaction, and once."""
+"""Reads a ledger in one transaction, so that all of a page shows one moment."""
 
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
@@ -19,32 +19,32 @@ EPOCHS = frozenset(
         *("val_acc", "train_acc", "val_loss", "train_loss"),
     }
 )
-"""Columns of epochs that the page needs: they are the most numerous rows."""
+"""The columns of epochs that the page needs; others are not read, because epochs are many rows."""
 
 
 class Snapshot(LedgerSnapshot):
-    """Each DataFrame is read once, however many analyses use it."""
+    """A snapshot of a ledger that reads each DataFrame once, however many analyses use it."""
 
     def __init__(self, ledger: Ledger, stats: StatsProcess | None = None) -> None:
-        """With `stats`, results that it computes are taken from there."""
+        """`stats`: a second process from which results are taken if it has computed them."""
         super().__init__(ledger.url)
         self._stats = stats
         self._read: dict[tuple[str, str | None], pd.DataFrame] = {}
         self._data: dict[str, CampaignData] = {}
 
     def data(self, campaign: str) -> CampaignData:
-        """What the analyses of a campaign share."""
+        """The data of a campaign, shared by its analyses."""
         if campaign not in self._data:
             self._data[campaign] = CampaignData(self, campaign)
         return self._data[campaign]
 
     def table(self, name: str, campaign: str) -> "pd.DataFrame":
-        """An analysis' answer: see nas.table."""
+        """The DataFrame of an analysis; see nas.table."""
         found: pd.DataFrame | None = self._stats.take(name) if self._stats else None
         return answer(name, self.data(campaign)) if found is None else found
 
     def verdict(self, campaign: str) -> "AuditResult":
-        """Whether the draws are fair."""
+        """The audit of the campaign's draws."""
         found: AuditResult | None = self._stats.take(VERDICT) if self._stats else None
         return self.data(campaign).verdict if found is None else found
 
@@ -88,4 +88,4 @@ class Snapshot(LedgerSnapshot):
     ) -> "pd.DataFrame":
         if (name, campaign) not in self._read:
             self._read[name, campaign] = read(campaign)
-        return self._read[name, campaign].copy(deep=False)  # an analysis may add columns to its own
+        return self._read[name, campaign].copy(deep=False)  # an analysis may add columns

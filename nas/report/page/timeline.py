@@ -1,4 +1,4 @@
-"""Where the worker time went, and when the best was found."""
+"""Cumulative worker time by kind, and the best validation accuracy so far."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from nas.report.page.snapshot import Snapshot
 from nas.results.outcomes import FAILED
 
 POINTS = 240
-"""Steps of the cumulative curves: finer than any screen."""
+"""Maximum number of steps of the cumulative curves."""
 KINDS = ("trained", "pruned", "controls and confirmations", "failed", "interrupted")
 _COLUMNS = (
     Column("at", "Until (UTC)", "time"),
@@ -20,8 +20,8 @@ _COLUMNS = (
 
 
 def timeline(ledger: Snapshot, campaign: str) -> dict[str, Any]:
-    """`table`: cumulative worker seconds by kind at up to POINTS moments, from zero at the first
-    attempt's start; `events`."""
+    """`table`: cumulative worker seconds by kind, from zero at the first attempt's start, at up to
+    POINTS times and at every improvement; `events`: `at`, `kind` and `family` of each event."""
     rows = ledger.attempts(campaign)
     rows = rows[rows["outcome"].notna() & rows["ended_at"].notna()].sort_values("ended_at")
     kind = rows["outcome"].map({"ok": "trained", "pruned": "pruned"}).fillna("interrupted")
@@ -36,7 +36,7 @@ def timeline(ledger: Snapshot, campaign: str) -> dict[str, Any]:
         start = {"at": rows["started_at"].min(), **dict.fromkeys(KINDS, 0.0)}
         made = pd.concat([pd.DataFrame([start]), made], ignore_index=True)
     chosen = np.unique(np.linspace(0, len(made) - 1, min(POINTS, len(made))).round().astype(int))
-    improved = np.flatnonzero(made["best"].diff().to_numpy() > 0)  # no step of the best is lost
+    improved = np.flatnonzero(made["best"].diff().to_numpy() > 0)  # keeps every improvement
     if len(improved) <= POINTS:
         chosen = np.union1d(chosen, improved)
     events = ledger.events(campaign)

@@ -1,4 +1,4 @@
-"""Which families belong together: the page's first sentence, and the rows of its two pictures."""
+"""Which families do better together: the page's first sentences and its two first figures."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from nas.report.page.serialize import Column, table
 from nas.report.page.snapshot import Snapshot
 
 FALSE_FINDS = 0.05
-"""q-value up to which a synergy counts as found."""
+"""q-value up to which a synergy counts as significant."""
 EFFECTS = 16
-"""Families in the picture; of more, as many of the best as of the worst."""
+"""Maximum number of families in the figure: half of them the best, half the worst."""
 SYNERGIES = 8
-"""Pairs in the picture."""
+"""Maximum number of pairs in the figure."""
 NAMED = 4
-"""Families or pairs that a sentence names; of more it gives the count."""
+"""Number of families or pairs that a sentence names; the others are counted."""
 _EFFECTS = (
     Column("family", "Family", "text"),
     Column("effect", "Effect", "points", "against the average family, adjusted for its partners"),
@@ -36,8 +36,9 @@ _SYNERGIES = (
 
 
 def together(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
-    """`pairs` and `families`: a sentence each; `caution`: why to doubt them, or empty; `effects`
-    and `synergies`: tables; `left_out`: families with an effect that the table leaves out.
+    """`pairs` and `families`: a sentence each; `caution`: a reason to doubt them, or empty;
+    `effects` and `synergies`: tables; `left_out`: number of families with an effect that are not in
+    the table.
 
     None for a space without families.
     """
@@ -60,15 +61,15 @@ def together(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
 
 
 def extremes(effects: pd.DataFrame) -> pd.DataFrame:
-    """Of more than EFFECTS rows, best first, the half at either end."""
+    """The rows, best first; of more than EFFECTS only the best and the worst half of EFFECTS."""
     if len(effects) <= EFFECTS:
         return effects
     return pd.concat([effects.head(EFFECTS // 2), effects.tail(EFFECTS // 2)])
 
 
 def about_pairs(known: pd.DataFrame, total: int) -> str:
-    """Which pairs have a synergy that is unlikely to be chance; `known` are those with a synergy
-    at all, of `total`."""
+    """A sentence about the pairs with a significant synergy. `known`: the rows with a synergy, of
+    `total` pairs."""
     if not total:
         return "Each candidate holds one family, so no pairs can be compared."
     if known.empty:
@@ -97,7 +98,8 @@ def about_pairs(known: pd.DataFrame, total: int) -> str:
 
 
 def about_families(effects: pd.DataFrame) -> str:
-    """Whose interval lies above or below the average family's, from rows with an effect."""
+    """A sentence about the families whose interval excludes zero. `effects`: rows with an effect,
+    best first."""
     if effects.empty:
         return "No family’s effect can be estimated yet."
     better = effects[effects["effect_low"] > 0]
@@ -124,7 +126,7 @@ def _caution(ledger: Snapshot, campaign: str) -> str:
 
 
 def _listed(names: list[str], noun: str = "") -> str:
-    """`a, b and 3 more`; a list that is only just too long is given whole."""
+    """`a, b and 3 more`; a list of NAMED + 1 names is written in full."""
     if len(names) > NAMED + 1:
         names = [*names[:NAMED], f"{len(names) - NAMED} more {noun}".strip()]
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
