@@ -103,12 +103,13 @@ def summarize_screening(data: CampaignTables, trained: pd.DataFrame) -> str:
     each = 3600 * float(hours.mean()) if len(hours) else float("nan")
     per_mixture = screen.seconds / max(1, len(data.screened))
     parts.append(
-        f"a trained candidate took {each:.1f} s, a screened one {1000 * per_mixture:.2f} ms after"
+        f"a candidate took {each:.1f} s to train, and {1000 * per_mixture:.1f} ms to score after"
         f" {bank:.0f} s for the bank's experts"
     )
     if len(chosen) and each > 0:
+        instead = len(chosen) + round((bank + screen.seconds) / each)
         parts.append(
-            f"for the price of experts, screen and chosen, {(bank + screen.seconds) / each:.0f}"
-            f" more than {len(chosen)} could have been trained at random"
+            f"in the time of bank, screen and these {len(chosen)}, {instead:,} random candidates"
+            " could have been trained"
         )
     return "; ".join(parts)

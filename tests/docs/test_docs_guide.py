@@ -15,9 +15,12 @@ import pytest
 from dashboard_client import ask, running
 from guide import GUIDE, PICTURES, blocks, commands, rewrite
 from pictures import plotted, terminal, texts
+from planted_screen import planted
 from playwright.sync_api import Browser, Page
 from real_nas import nas
 from tracked import tracked
+
+from nas.report.page import page as page_of
 
 
 @pytest.fixture
@@ -141,6 +144,22 @@ def test_the_page_s_picture_can_be_made(here: Path, page: Page, anew: bool) -> N
         picture = section.screenshot()
     if anew:
         (PICTURES / "page.png").write_bytes(picture)
+    assert len(picture) < 150_000
+
+
+def test_the_screen_s_picture_can_be_made(tmp_path: Path, page: Page, anew: bool) -> None:
+    maker = planted(tmp_path, noise=0.04, by="probe")
+    (tmp_path / "out.html").write_bytes(page_of(maker.ledger))
+    maker.ledger.close()
+    page.goto((tmp_path / "out.html").as_uri())
+    page.wait_for_selector("html[data-ready]")
+    page.mouse.move(0, 0)  # over nothing
+    section = page.locator("section#screening")
+    shown = section.inner_text()
+    assert "6 chosen by probe and 22 controls" in shown
+    picture = section.screenshot()
+    if anew:
+        (PICTURES / "screening.png").write_bytes(picture)
     assert len(picture) < 150_000
 
 

@@ -28,9 +28,9 @@ def test_a_screen_that_is_right_is_found_right(tmp_path: Path) -> None:
     assert by.loc[("static", "control"), "n"] == 0
     note = table.attrs["note"]
     assert "6 chosen by uniform and 22 controls" in note
-    assert "10.00 ms after 16 s for the bank's experts" in note
+    assert "10.0 s to train, and 10.0 ms to score after 16 s for the bank's experts" in note
     # (16 + 0.28) s of bank and screen, at 10 s a training
-    assert "2 more than 6 could have been trained at random" in note
+    assert "bank, screen and these 6, 8 random candidates could have been trained" in note
 
 
 def test_baselines_stand_beside_it(tmp_path: Path) -> None:
