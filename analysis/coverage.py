@@ -1,6 +1,6 @@
 """Is the draw fair: has everything been drawn about equally often?
 
-One row a level of the space; candidates of the search, whatever became of them. Counts are of
+One row a level of the space; candidates of the search, whatever their outcome. Counts are of
 draws; a pair's is of candidates with both families.
 
 level                 family, pair, member, gate_<name>, or subset (a set of k families)
@@ -13,7 +13,7 @@ spread                largest difference between counts that should be equal: am
                       among pairs, among settings; for members, within one family; none for subsets
 least                 the least drawn values, at most three
 
-Families that were benched or fail their probes are drawn less on purpose.
+Benched families, and members that fail their pre-flight, are drawn less on purpose.
 """
 
 from collections.abc import Iterable

@@ -1,12 +1,12 @@
 """Which families' attempts fail?
 
 One row a family of which an attempt failed, the largest share first; attempts of every role,
-retried ones too. A failed attempt counts for each of its families. An attempt that only lost its
-driver and was taken up again is no failure. `failures` says what fails, and where.
+including retried ones. A failed attempt counts for each of its families. An attempt that was
+retried because its driver died is not a failure. `failures` lists what fails, and where.
 
 family                as the space names it
 failed                attempts with it that failed
-ended                 attempts with it that came to an end
+ended                 attempts with it that ended
 share                 failed / ended, in [0, 1]
 low                   95 % Wilson interval of the share
 high

@@ -1,14 +1,14 @@
 """What fails, where, and what does it cost?
 
-One row an outcome × stage × family, costliest first; attempts of every role, retried ones too. A
-failed attempt counts for each of its families: the one at fault has the largest share. An attempt
-that only lost its driver, or memory to another program, and was taken up again is no failure.
+One row an outcome × stage × family, costliest first; attempts of every role, including retried
+ones. A failed attempt counts for each of its families: the one at fault has the largest share. An
+attempt that was retried because its driver died, or another program held the memory, is not a
+failure.
 
 outcome               invalid, oom, timeout, nan, crash, killed; or `benched`, an event
 stage                 start, fit, data, build, train, measure or save; worker: its process died, or
-                      hung and was killed; crowded, busy: others held the memory, or the GPU;
-                      driver: the campaign's own process died, time after time without a further
-                      epoch
+                      hung and was killed; crowded, busy: other programs held the memory, or the
+                      GPU; driver: the campaign's own process died repeatedly in the same epoch
 family                empty in a space without families
 attempts              number with the family that ended in this way
 share                 attempts / all ended attempts with the family, in [0, 1]
@@ -58,7 +58,7 @@ def table(data: CampaignData) -> pd.DataFrame:
 
 
 def _benched(event: Any) -> dict[str, Any]:
-    """A benching as a row: it is no attempt and cost nothing by itself."""
+    """The exclusion of a family as a row: it is not an attempt and costs nothing by itself."""
     return {
         "outcome": "benched",
         "stage": "",

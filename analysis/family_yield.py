@@ -29,7 +29,7 @@ usage                 mean gate weight on validation; 1/k is an even share
 best_val_acc          of the ok candidates with it that learned
 mean_expert_val_acc   of the family's own expert inside the mixtures, by its own logits
 failed                failed: invalid, oom, timeout, nan, crash or killed
-open                  without a final result yet: running, interrupted, or to be tried again
+open                  without a final result yet: running, interrupted, or waiting for a retry
 collapsed             runs that collapsed
 success_low           95 % Wilson interval of success_rate
 success_high

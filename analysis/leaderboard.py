@@ -1,7 +1,7 @@
 """Which candidates are best, and is it the mixture that makes them so?
 
 One row a successful candidate of the search, best validation accuracy first. Accuracies are shares
-in [0, 1]; a figure that was not measured is missing.
+in [0, 1]; values that were not measured are missing.
 
 number                its place in the sequence of draws, from 0; for `nas show` and `nas export`
 key                   identifies the candidate, in every campaign
@@ -87,7 +87,7 @@ def _experts_used(data: CampaignData) -> pd.Series:
 
 
 def _best_alone(data: CampaignData, rows: pd.DataFrame) -> pd.DataFrame:
-    """By candidate, its member that is best alone; nothing while a control is still to come."""
+    """By candidate, its member that is best alone; no row until all its controls have ended."""
     members = by_family(rows, "candidate").merge(
         control_results(data), on=["family", "model"], how="left"
     )

@@ -29,7 +29,7 @@ def table(data: CampaignData) -> pd.DataFrame:
         raise ProblemError(
             f"a correction needs {FEWEST} trained candidates, and there are {len(trained)}",
             where=data.campaign,
-            fix="let the campaign go on",
+            fix="continue the campaign",
         )
     rows = data.screened.copy()
     rows["predicted"] = predict_all(trained, rows)

@@ -40,14 +40,14 @@ def table(data: CampaignData) -> pd.DataFrame:
 
 
 def _front(costs: "zip[tuple[float, float]]") -> list[bool]:
-    """Of mixtures in falling accuracy, those that are smaller or faster than all before them.
+    """For mixtures in falling accuracy, whether each is smaller or faster than all before it.
 
-    Keeps the stairs of (parameters, latency) that no later one may stand above.
+    `stairs` is the Pareto front of (parameters, latency) so far.
     """
     kept, stairs = [], list[tuple[float, float]]()
     for params, latency in costs:
         at = bisect_left(stairs, (params, latency))
-        # The step before has no more parameters; an equal one stands at `at`.
+        # The entry before `at` has at most as many parameters; an equal entry is at `at`.
         beaten = at > 0 and stairs[at - 1][1] <= latency
         beaten = beaten or (at < len(stairs) and stairs[at] == (params, latency))
         kept.append(not beaten)

@@ -1,14 +1,14 @@
 """Does the screen predict what training gives?
 
-One row a predictor and a sample of trained candidates, for a campaign begun with `--from-screen`:
+One row a predictor and a sample of trained candidates, for a campaign with `--from-screen`:
 rank correlations with validation accuracy after training, with 95 % bootstrap intervals. A rank
 correlation is 1 where both orders agree, 0 where they have nothing in common, −1 where they are
 opposite. The sample `control` is of the candidates that the screen did not choose: drawn evenly
 over the rest of the space, they show how well the predictor ranks it. `space` adds the chosen ones,
 with weights that make both a sample of all mixtures with the score. Figures are missing below five
 controls with the score: give `nas screen` a larger --top where only the best have it. With fewer
-than five controls in all the table is empty. After `--by corrected` the rest is what had not been
-chosen when a control was drawn.
+than five controls in all the table is empty. With `--by corrected`, a control is drawn from the
+mixtures that had not been chosen by then.
 
 predictor             a score of the screen; losses count with their sign reversed. Baselines are
                       the best member alone, parameters, MACs, latency, and two zero-cost proxies,
@@ -81,7 +81,7 @@ def _too_few(controls: int) -> str:
 
 
 def _correlations(score: pd.Series, trained: pd.DataFrame, total: int) -> dict[str, float]:
-    """Of candidates that were drawn of `total` mixtures that have the score."""
+    """The correlations for candidates drawn from `total` mixtures with the score."""
     control = trained["arm"] == "control"
     if control.sum() < FEWEST:
         return {"n": len(score)}

@@ -1,1 +1,1 @@
-"""Instruments, one a file, named like the file. See `nas.measure.instruments.base`."""
+"""Instruments, one a file, named like the file; see `nas.measure.instruments.base`."""

@@ -1,4 +1,4 @@
-"""What every instrument promises. Shapes: B images in the batch."""
+"""The interface of instruments. Shapes: B images in the batch."""
 
 from abc import ABC, abstractmethod
 
@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 
 class Instrument(ABC):
-    """One figure of a model, from a batch of labelled images.
+    """Measures one number of a model on a batch of labelled images.
 
-    A function of the model, the images and torch's random state. What it does to the model's
-    gradients, buffers and modes, and to the random state, is undone by `nas.measure.figures`; it
-    leaves parameters and hooks as they were.
+    The result is a function of the model, the images and torch's random state. Afterwards,
+    `nas.measure.figures` restores the model's gradients, buffers and modes, and the random state;
+    an instrument must leave parameters and hooks unchanged.
     """
 
     @abstractmethod
     def measure(self, model: nn.Module, images: Tensor, labels: Tensor) -> float:
-        """`images` `(B, channels, H, W)` normalised, `labels` `(B,)`, on the model's device. NaN or
-        infinite where the model has no such figure."""
+        """The number; NaN or infinite if it is not defined for the model. `images`
+        `(B, channels, H, W)`, normalised, and `labels` `(B,)` are on the model's device."""

@@ -1,4 +1,4 @@
-"""How strongly a model's first batch moves it: a zero-cost proxy."""
+"""The gradient norm of an untrained model on one batch: a zero-cost proxy."""
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -7,8 +7,8 @@ from nas.measure.instruments.base import Instrument
 
 
 class GradNorm(Instrument):
-    """The Euclidean norms of all parameters' gradients, added up (Abdelfattah and others 2021,
-    arXiv 2101.08134): of the cross-entropy in training mode."""
+    """The sum of the Euclidean norms of all parameters' gradients, of the cross-entropy in training
+    mode (Abdelfattah and others 2021, arXiv 2101.08134)."""
 
     def measure(self, model: nn.Module, images: Tensor, labels: Tensor) -> float:
         model.train()

@@ -1,4 +1,4 @@
-"""How differently images switch an untrained model's units: a zero-cost proxy.
+"""How much the activation patterns of images differ in an untrained model: a zero-cost proxy.
 
 Shapes: B images in the batch, U units.
 """
@@ -12,13 +12,13 @@ _ACTIVATIONS = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish),
 )
 _OF_TIMM = ("Swish", "Mish", "HardSwish", "HardMish", "PReLU", "GELU", "GELUTanh", "QuickGELU")
-"""Names of timm's own activations that bend at 0."""
+"""Names of timm's own activations with a bend at 0."""
 
 
 class Naswot(Instrument):
-    """log |det K|, where K[i, j] counts the units that images i and j switch alike (Mellor and
-    others 2021, arXiv 2006.04647). A unit is on where the input of its activation is above 0,
-    which for ReLU is the published rule. −∞ where two images switch all units alike; NaN without
+    """log |det K|, where K[i, j] is the number of units with equal state for images i and j (Mellor
+    and others 2021, arXiv 2006.04647). A unit is on if the input of its activation is above 0; for
+    ReLU this is the published rule. −∞ if all units agree for two images; NaN without
     activations."""
 
     def measure(self, model: nn.Module, images: Tensor, labels: Tensor) -> float:
@@ -41,7 +41,7 @@ class Naswot(Instrument):
 
 
 class _Switches:
-    """Counts, for each pair of images, the units that both switch alike."""
+    """Counts, for each pair of images, the units with equal state."""
 
     def __init__(self, images: int) -> None:
         self.alike = torch.zeros(images, images, dtype=torch.float64)
@@ -52,7 +52,7 @@ class _Switches:
         images = len(self.alike)
         if x.shape[0] % images:  # images are not its first dimension
             return
-        on = (x.reshape(images, -1) > 0).float()  # windows of one image stand side by side
+        on = (x.reshape(images, -1) > 0).float()  # windows of one image are adjacent
         off = 1 - on
         self.alike += (on @ on.T + off @ off.T).double().cpu()
         self.units += on.shape[1]

@@ -1,1 +1,1 @@
-"""Samplers, one a file, named like the file. See `nas.sample.base` for what each promises."""
+"""Samplers, one a file, named like the file. `nas.sample.base` defines their interface."""

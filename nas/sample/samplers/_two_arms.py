@@ -1,4 +1,4 @@
-"""What samplers with two arms share: mixtures that are chosen, and a control sample beside them."""
+"""The base of samplers with two arms: chosen mixtures, and a control sample of the others."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,22 +12,22 @@ from nas.sample.samplers.stratified import StratifiedSampler
 from nas.schema import Assignment, ExpertChoice
 
 Mixture = tuple[tuple[int, ...], tuple[int, ...]]
-"""A subset of families, and which member stands for each."""
+"""A subset of families, and the index of each one's member."""
 
 
 class TwoArmSampler(StratifiedSampler):
-    """The control arm is balanced by itself, as a stratified campaign's prefix is, and never draws
-    a chosen mixture; the chosen arm takes for each the settings it has had least."""
+    """Draws a chosen arm and a control arm. The control arm is stratified by itself and never draws
+    a chosen mixture. The chosen arm gives each mixture the settings that it has used least."""
 
     can_prefer: ClassVar[bool] = False
 
     def _reset(self) -> None:
         super()._reset()
         self._settings: Counter[tuple[int, int]] = Counter()
-        """(choice, value) → how often the chosen arm had it."""
+        """By (choice, value), the number of draws in the chosen arm."""
 
     def _mixtures(self, wanted: Iterable[Sequence[ExpertChoice]]) -> Iterator[Mixture | None]:
-        """Each of them; None for one that the space lacks."""
+        """Each mixture as indices; None for one that is not in the space."""
         for picks in wanted:
             levels = self.grid.levels(Assignment(picks=tuple(picks)))
             whole = len(levels.families) == self.grid.k == len(picks)
@@ -37,7 +37,7 @@ class TwoArmSampler(StratifiedSampler):
         return (point.subset, point.digits[: self.grid.k]) if point else None
 
     def _withhold(self, mixture: Mixture) -> None:
-        """To the control arm it is as if drawn, with all settings."""
+        """Marks a mixture as drawn with all settings, so that the control arm does not draw it."""
         families, members = mixture
         every = product(*map(range, self.grid.widths))
         self._drawn[families].update((*members, *values) for values in every)
@@ -47,7 +47,8 @@ class TwoArmSampler(StratifiedSampler):
         self._settings.update(enumerate(point.digits[self.grid.k :]))
 
     def _with_settings(self, mixture: Mixture, rng: np.random.Generator) -> Point:
-        """For each choice the value that the chosen arm has had least, at random among equals."""
+        """A mixture with, for each choice, the value that the chosen arm has used least; ties are
+        broken at random."""
         families, members = mixture
         found = []
         for axis, width in enumerate(self.grid.widths):

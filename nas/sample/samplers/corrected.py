@@ -1,4 +1,4 @@
-"""As `screen`, but what is chosen next depends on what training has given so far."""
+"""Like the sampler `screen`, but the next choice depends on the results of training so far."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
@@ -10,21 +10,21 @@ from nas.sample.samplers._two_arms import Mixture, TwoArmSampler
 from nas.schema import ExpertChoice, Phase, Record, Space
 
 Order = Callable[[Sequence[Record]], Iterable[int]]
-"""From the records so far to mixtures by their places, best first. A function of them alone."""
+"""Maps the records so far to indices of mixtures, best first; depends on nothing else."""
 
 
 def chosen_slot(number: int, slots: int) -> bool:
-    """Whether the draw of this number, from 0, is the chosen arm's, which has so many in all."""
+    """Whether the draw with this number, from 0, belongs to the chosen arm of `slots` draws."""
     return number % 2 == 0 and number < 2 * slots
 
 
 class SurrogateSampler(TwoArmSampler):
-    """Draws in turn the mixture that now stands first, and a stratified draw from all others.
+    """Alternates between the mixture that is now ranked first and a stratified draw of others.
 
-    A mixture that either arm has drawn is not chosen again, and other settings of a chosen one are
-    never drawn. So an even draw below twice the slots is of the chosen arm exactly where its
-    mixture was scored and is drawn for the first time: only where none such is left does the
-    control arm take it.
+    A mixture that either arm has drawn is not chosen again, and other settings of a chosen mixture
+    are never drawn. An even draw below 2 · `slots` belongs to the chosen arm if and only if its
+    mixture was scored and is drawn for the first time; if no such mixture is left, the control arm
+    draws.
     """
 
     uses_results: ClassVar[bool] = True
@@ -38,7 +38,8 @@ class SurrogateSampler(TwoArmSampler):
         order: Order = lambda records: (),
         slots: int = 0,
     ) -> None:
-        """`mixtures`: all that were scored; `order` names the best of them first."""
+        """`mixtures`: all that were scored; `order`: ranks them; `slots`: number of mixtures that
+        the chosen arm draws."""
         self._order = order
         self._slots = slots
         super().__init__(space, seed)

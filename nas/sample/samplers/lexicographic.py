@@ -1,4 +1,4 @@
-"""The order of the published campaign, for comparison."""
+"""The order of draws in the published campaign, for comparison."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, count
@@ -13,10 +13,10 @@ from nas.schema import Phase, Record
 class LexicographicSampler(Sampler):
     """`itertools.combinations` over the sorted families, one model a subset.
 
-    The published campaign had a single model a quartet. Where a subset has several, made by its
-    members and the choices, the first sweep takes the first model of every subset, the next sweep
-    the second, and so on, so that n draws cover as many subsets as n published ones. The seed is
-    without influence.
+    The published campaign had a single model per quartet. If a subset has several models, by its
+    members and choices, the first sweep draws the first model of every subset, the next sweep the
+    second, and so on. So n draws cover as many subsets as in the published campaign. The seed has
+    no effect.
     """
 
     def _reset(self) -> None:
@@ -33,7 +33,7 @@ class LexicographicSampler(Sampler):
         if eligible not in self._walks:
             self._walks[eligible] = sweeps(self.grid, eligible)
             self._next[eligible] = next(self._walks[eligible], None)
-        # Points behind the walk stay drawn, so it never has to turn back.
+        # Points before the current one stay drawn, so the iterator never has to go back.
         point = self._next[eligible]
         while point is not None and point.digits in self._drawn.get(point.subset, ()):
             point = next(self._walks[eligible], None)

@@ -1,4 +1,4 @@
-"""A screen's choice and, beside it, a control sample that the screen did not choose."""
+"""The best mixtures of a screen, and a control sample of the others."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -11,10 +11,10 @@ from nas.schema import ExpertChoice, Phase, Record, Space
 
 
 class TopKWithControls(TwoArmSampler):
-    """Draws chosen mixtures, best first, in turn with stratified draws from all others.
+    """Alternates between chosen mixtures, best first, and stratified draws from all others.
 
-    So both arms grow alike, and the screen's predictions can be compared with the results. Once one
-    arm is exhausted, only the other goes on. Other settings of chosen mixtures are never drawn.
+    So both arms grow equally, and the screen's predictions can be compared with the results. When
+    one arm is exhausted, only the other is drawn. Other settings of a chosen mixture are not drawn.
     """
 
     selection_bias: ClassVar[str] = "what the screen scored best"
@@ -22,14 +22,14 @@ class TopKWithControls(TwoArmSampler):
     def __init__(
         self, space: Space, seed: int, chosen: Sequence[Sequence[ExpertChoice]] = ()
     ) -> None:
-        """`chosen`: mixtures, best first; those that the space lacks are passed over."""
+        """`chosen`: mixtures, best first; those that are not in the space are skipped."""
         self._wanted = chosen
         super().__init__(space, seed)
 
     def _reset(self) -> None:
         super()._reset()
         self._chosen: dict[Mixture, bool] = {}
-        """In order; whether it is drawn."""
+        """By mixture, best first: whether it is drawn."""
         self._drawn_chosen = 0
         for mixture in self._mixtures(self._wanted):
             if mixture and mixture not in self._chosen:

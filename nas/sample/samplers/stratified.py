@@ -16,20 +16,20 @@ from nas.sample.subsets import level_subsets
 from nas.schema import Phase, Record
 
 _WIDTH = 32
-"""Subsets the search keeps; a wider one is slower and no more level."""
+"""Width of the beam search; a wider one is slower and not better balanced."""
 
 
 class StratifiedSampler(Sampler):
-    """Draws what was drawn least, and at random among equals.
+    """Draws what was drawn least, with ties broken at random.
 
-    Within a phase, after any number of draws, over the families that are not excluded: family
-    counts differ by at most 1, members of a family by at most 1, values of a choice by at most 1,
-    and pairs of families by what a beam search can do (within 2 at 1,146 draws of 4 of 29).
-    Values are spread over families, and over each other, as evenly as that allows. Where drawn
-    points leave no such draw, families come before members and values, and those before pairs;
-    a family whose every point is drawn no longer counts.
+    Within a phase, after any number of draws, over the families that are not excluded: the counts
+    of families differ by at most 1, as do those of a family's members and of a choice's values. The
+    counts of pairs differ by as little as a beam search finds (at most 2 after 1,146 draws of 4 of
+    29 families). Values are spread as evenly as possible over families and over each other. If no
+    undrawn point meets all of this, families take precedence over members and values, and those
+    over pairs; a family without undrawn points no longer counts.
 
-    A preferred family's draw weighs half of another's, so level weights draw it twice as often.
+    A draw of a preferred family counts half, so preferred families are drawn twice as often.
     """
 
     can_prefer: ClassVar[bool] = True
@@ -73,7 +73,7 @@ class StratifiedSampler(Sampler):
             point = self._first(ranked, count, added, tally, rng)
             if point is not None:
                 return point
-            width *= 8  # a subset is exhausted by draws, so few widenings pass all that are
+            width *= 8  # only as many subsets are exhausted as were drawn: few steps suffice
 
     def _first(
         self,
@@ -83,14 +83,15 @@ class StratifiedSampler(Sampler):
         tally: DrawCounts,
         rng: np.random.Generator,
     ) -> Point | None:
-        """Of (subset, imbalance), the best first: one that can balance members and values too.
+        """A point of the first subset that keeps members and values balanced and strands no family.
 
-        Nor may it strand families. Without such a subset, that of least imbalance which comes
-        nearest; None where every one is exhausted.
+        If there is no such subset, the point with the least fault among the subsets of least
+        imbalance; None if all are exhausted.
 
         Args:
-            count: draws of each family, times `added`.
-            added: what one more draw adds to that.
+            ranked: (subset, imbalance), best first.
+            count: weighted draws of each family.
+            added: the weight of one draw of each family.
         """
         best: tuple[float, tuple[bool, int], Point] | None = None
         for subset, imbalance in ranked:
@@ -110,9 +111,10 @@ class StratifiedSampler(Sampler):
     def _strands(
         self, subset: tuple[int, ...], count: dict[int, int], added: dict[int, int]
     ) -> bool:
-        """Whether the next draw could not take all the families that this one leaves behind.
+        """Whether, after drawing `subset`, the next draw could not contain all families that are
+        then least drawn.
 
-        It should where they are k or fewer, and cannot where all subsets that hold them are
+        Only checked if these are at most k families; it could not if all subsets with them are
         exhausted.
         """
         after = {family: n + added[family] * (family in subset) for family, n in count.items()}
@@ -127,7 +129,7 @@ class StratifiedSampler(Sampler):
         )
 
     def _weights(self, families: NDArray[np.int64], phase: Phase) -> NDArray[np.int64]:
-        """(n,) what a draw of each family counts: 1, or where some are preferred, 2 for others."""
+        """(n,) weight of a draw of each family: 1, or 2 for the others if some are preferred."""
         preferred = np.array([self.grid.families[f] in phase.preferred for f in families])
         return np.where(preferred | ~preferred.any(), 1, 2)
 
@@ -135,12 +137,12 @@ class StratifiedSampler(Sampler):
         return len(self._drawn.get(subset, ())) == self.grid.cells(subset)
 
     def _open(self, eligible: tuple[int, ...]) -> tuple[int, ...]:
-        """The eligible families that stand in an undrawn point of eligible families."""
+        """The families that are in an undrawn point of eligible families only."""
         if eligible not in self._totals:
             self._totals[eligible] = combinations_with(self.grid, eligible)
         totals = self._totals[eligible]
-        # _used counts draws beside families that are not eligible too: an upper bound, which in
-        # all but small spaces settles the question.
+        # _used also counts draws with families that are not eligible. This upper bound is enough
+        # except in small spaces.
         suspects = {f for f in eligible if self._used[f] >= totals[f]}
         used = dict.fromkeys(suspects, 0)
         if suspects:

@@ -13,39 +13,39 @@ from nas.sample.samplers.uniform import UniformSampler
 from nas.schema import Phase, ProblemError, Record, Space
 
 STARTUP = 10
-"""Results to wait for, drawing uniformly, before modelling: Optuna's own default."""
+"""Number of results before the first model; until then draws are uniform. Optuna's default."""
 GOOD = 25
 """Optuna never models more than 25 trials as good."""
 OTHERS = 225
-"""With 225 beside them Optuna takes 25 as good; more history would change the rest alone."""
+"""With 225 other trials Optuna models 25 as good; more trials would change only the others."""
 ASKS = 10
-"""How often a drawn point is refused before a uniform one is taken."""
+"""Number of suggestions of already drawn points before a uniform point is taken."""
 _POOR = 0.0
 _ABSENT = 0
 
 
 class TPESampler(UniformSampler):
-    """Draws what resembles the good records more than the others.
+    """Draws points that resemble the good records more than the others.
 
-    Encoding: one categorical parameter a family, whose values are "absent" and its members, and
-    one a choice. The alternative, k parameters of n families each, gives one set k! spellings,
-    models a family's worth separately in every slot, and collides ever more as the model sharpens
-    on the best families. Here a set has one spelling, and Optuna's multivariate kernels change
-    about one of its families at a time. A suggestion of more than k families loses random ones;
-    one of fewer gains random ones.
+    Encoding: one categorical parameter per family, with the values "absent" and its members, and
+    one per choice. The alternative, k parameters with n families each, would encode one set in k!
+    ways, model each family separately in every slot, and suggest one family in several slots more
+    and more often. Here a set has one encoding, and Optuna's multivariate kernels change about one
+    of its families at a time. Random families are removed from a suggestion of more than k
+    families, and added to one of fewer.
 
-    The study is built anew from the records at every draw, in memory: from the 25 best and the
-    225 latest others. A record that failed counts as accuracy 0, and so does one without a result
-    yet (a constant lie), so that draws made in parallel spread. Records with a family that is not
-    drawn now are left out. A suggestion that is drawn already is refused; after ten refusals a
-    uniform undrawn point is taken. Until there are ten results every draw is uniform.
+    Each draw builds a study in memory from the 25 best records and the 225 latest others. A failed
+    record has accuracy 0, as has one without a result yet (a constant lie), so that parallel draws
+    differ. Records with a family that is not eligible now are omitted. A suggestion that is already
+    drawn is rejected; after ten rejections a uniform undrawn point is taken. With fewer than ten
+    results every draw is uniform.
     """
 
     uses_results: ClassVar[bool] = True
     selection_bias: ClassVar[str] = "what did well"
 
     def __init__(self, space: Space, seed: int) -> None:
-        """Raises ProblemError where Optuna is not installed."""
+        """Raises ProblemError if Optuna is not installed."""
         if find_spec("optuna") is None:
             raise ProblemError(
                 "the sampler tpe needs Optuna, which is not installed",
@@ -78,14 +78,15 @@ class TPESampler(UniformSampler):
     def _rows(
         self, records: Sequence[Record], eligible: tuple[int, ...]
     ) -> list[tuple[Record, Point]]:
-        """The records to learn from, in order: the best `GOOD`, the latest `OTHERS` besides."""
+        """The records for the study, in order: the best `GOOD`, and the latest `OTHERS` of the
+        rest."""
         allowed = set(eligible)
         rows = [
             (record, point)
             for record, point in zip(records, self._points, strict=True)
             if point is not None and allowed.issuperset(point.subset)
         ]
-        # sorted is stable: of equal records the earlier is the better, warm and cold.
+        # sorted is stable: of equal records the earlier one counts as better, in every process.
         ranked = sorted(range(len(rows)), key=lambda i: -_value(rows[i][0]))
         others = sorted(ranked[GOOD:])[-OTHERS:]
         return [rows[i] for i in sorted(ranked[:GOOD] + others)]
@@ -145,7 +146,7 @@ def _study(
 def _repair(
     grid: Grid, eligible: Sequence[int], params: dict[str, int], rng: np.random.Generator
 ) -> Point:
-    """The suggested point, brought to exactly k families."""
+    """The suggested point with exactly k families."""
     member = {f: params[f"family {grid.families[f]}"] - 1 for f in eligible}
     wanted = [f for f in eligible if params[f"family {grid.families[f]}"] != _ABSENT]
     spare = [f for f in eligible if params[f"family {grid.families[f]}"] == _ABSENT]
@@ -160,7 +161,7 @@ def _repair(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Optuna's line for a new study and its 4.x notice that multivariate is new."""
+    """Suppresses Optuna's message about a new study, and in 4.x its warning about multivariate."""
     import optuna
 
     level = optuna.logging.get_verbosity()

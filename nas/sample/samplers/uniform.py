@@ -11,12 +11,11 @@ from nas.schema import Phase, Record
 
 
 class UniformSampler(Sampler):
-    """Every undrawn point is equally likely.
+    """Draws every undrawn point with equal probability.
 
-    Points, not subsets: a family with more members stands in more points and is drawn more often.
-    Draws a number among the points left and unranks it, so that nothing is listed or rejected,
-    and the last point of a space costs what the first does. The order of the records is without
-    influence.
+    Points, not subsets: a family with more members is in more points and is drawn more often. A
+    random index among the undrawn points is unranked, so no list and no rejection is needed, and
+    the last point of a space costs as much as the first. The order of the records has no effect.
     """
 
     def _reset(self) -> None:
@@ -37,7 +36,7 @@ class UniformSampler(Sampler):
 
 
 def below(limit: int, rng: np.random.Generator) -> int:
-    """A uniform integer in [0, limit), of any size: numpy's own stop at 64 bits."""
+    """A uniform integer in [0, limit) of any size; numpy's are limited to 64 bits."""
     bits = (limit - 1).bit_length()
     while True:
         number = int.from_bytes(rng.bytes(bits // 8 + 1)) % (1 << bits)
