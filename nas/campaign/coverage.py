@@ -21,8 +21,9 @@ class AuditWatch:
         self._announced = {event["family"] for event in store.events("failing")}
         self._flagged = bool(store.events("coverage"))
 
-    def look(self, records: Sequence[Record]) -> tuple[AuditResult, list[str]]:
-        """The result on all draws so far, and one line for each new finding."""
+    def update(self, records: Sequence[Record]) -> tuple[AuditResult, list[str]]:
+        """Adds the new records. Returns the audit of all draws so far, and a line for each new
+        finding."""
         new = records[self._seen :]
         if new:
             # Another driver may have started a phase or benched a family meanwhile.
@@ -35,16 +36,16 @@ class AuditWatch:
             [record.assignment for record in ended],
             [bool(record.status and record.status.failed) for record in ended],
         )
-        verdict = self._audit.verdict
-        return verdict, list(self._note(verdict))
+        audit = self._audit.verdict
+        return audit, list(self._note(audit))
 
-    def _note(self, verdict: AuditResult) -> list[str]:
+    def _note(self, audit: AuditResult) -> list[str]:
         lines = []
-        if verdict.verdict == "biased" and not self._flagged:
+        if audit.verdict == "biased" and not self._flagged:
             self._flagged = True
-            self._store.event("coverage", flagged_at=verdict.flagged_at, why=verdict.why)
-            lines.append(verdict.line)
-        for family, why in verdict.failing.items():
+            self._store.event("coverage", flagged_at=audit.flagged_at, why=audit.why)
+            lines.append(audit.line)
+        for family, why in audit.failing.items():
             if family not in self._announced:
                 self._announced.add(family)
                 self._store.event("failing", family=family, why=why)

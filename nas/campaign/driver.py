@@ -93,7 +93,7 @@ class CampaignDriver:
 
     def next(self) -> Trial | Idle:
         """The next trial, in the order of `WorkQueue`: retries, orphans, controls, a new draw."""
-        self._look_for_an_end()
+        self._check_for_stop()
         while not self.stopping.stop:
             claim = self._claim()
             if claim is None:
@@ -124,7 +124,7 @@ class CampaignDriver:
         self._admission.waiting.reset()
         if self._rungs is None:
             return True
-        pruned = self._rungs.verdict(running.claim, epoch, running.seconds)
+        pruned = self._rungs.decide(running.claim, epoch, running.seconds)
         if pruned is not None:
             self.done(attempt, pruned)
         return pruned is None
@@ -190,7 +190,7 @@ class CampaignDriver:
         if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
             self._last_heartbeat = now
             self._heartbeat()
-        self._look_for_an_end()
+        self._check_for_stop()
         if now - self._last_tick >= 1.0:
             self._last_tick = now
             self.on_tick()
@@ -311,11 +311,11 @@ class CampaignDriver:
             )
         self._excluded = now
         if self._coverage is not None:
-            verdict, lines = self._coverage.look(records)
+            audit, lines = self._coverage.update(records)
             for line in lines:
                 self.on_message(line)
-            if verdict.verdict == "biased" and self.config.strict_coverage:
+            if audit.verdict == "biased" and self.config.strict_coverage:
                 self.stop(BIASED)
 
-    def _look_for_an_end(self) -> None:
+    def _check_for_stop(self) -> None:
         self.stopping.check(spent=self.clock.spent, running=bool(self._running))

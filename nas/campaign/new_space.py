@@ -30,14 +30,14 @@ def new_space(
         watch(f"found {len(found) + 1} models; {member.model}, {params / 1e6:.1f} M parameters")
         found.append((family, member))
 
-    def probed(done: int, total: int, probe: MemberProfile) -> None:
-        state = "ok" if probe.ok else probe.problem
-        watch(f"pre-flight {done}/{total}: {probe.member.model} {state}")
-        if not probe.ok:
-            say(f"{probe.member.model} is left out: {probe.problem}")
+    def profiled(done: int, total: int, profile: MemberProfile) -> None:
+        state = "ok" if profile.ok else profile.problem
+        watch(f"pre-flight {done}/{total}: {profile.member.model} {state}")
+        if not profile.ok:
+            say(f"{profile.member.model} is left out: {profile.problem}")
 
     under = conditions(image_size, 3, CLASSES, "cuda" if gpus else "cpu", "auto")
     members = [member for _, member in found]
-    probes = probe_members(None, members, under, gpus=gpus, watch=probed, say=say)
-    sound = [(family, member) for family, member in found if probes[member.model].ok]
+    profiles = probe_members(None, members, under, gpus=gpus, watch=profiled, say=say)
+    sound = [(family, member) for family, member in found if profiles[member.model].ok]
     return proposed_space(name, image_size, sound)

@@ -57,10 +57,10 @@ def probe_members(
         return found
     with _place(gpus, say, sandbox) as place:
         for done, member in enumerate(missing, start=1):
-            taken = _probed(place, member, conditions, say)
+            taken = _profiled(place, member, conditions, say)
             if not taken.ok:
                 place.close()
-                taken = _probed(place, member, conditions, say)
+                taken = _profiled(place, member, conditions, say)
             if taken.ok:
                 result = taken.value
             else:
@@ -74,15 +74,18 @@ def probe_members(
 
 
 def _place(
-    gpus: int, say: Callable[[str], None], sandbox: Sandbox | None
+    gpus: int, on_message: Callable[[str], None], sandbox: Sandbox | None
 ) -> AbstractContextManager[Sandbox]:
     if gpus:
-        return GpuSandbox(gpus, say)
+        return GpuSandbox(gpus, on_message)
     return Sandbox() if sandbox is None else nullcontext(sandbox)
 
 
-def _probed(
-    sandbox: Sandbox, member: Member, conditions: ProfileConditions, say: Callable[[str], None]
+def _profiled(
+    sandbox: Sandbox,
+    member: Member,
+    conditions: ProfileConditions,
+    on_message: Callable[[str], None],
 ) -> Answer[MemberProfile]:
     """A member's profile, measured when there is enough memory."""
     for seconds in delays():
@@ -92,7 +95,7 @@ def _probed(
         if not taken.ok or not isinstance(taken.value, Crowded):
             return cast(Answer[MemberProfile], taken)
         sandbox.close()
-        say(
+        on_message(
             f"{member.model}: its pre-flight waits for memory that other programs hold; next"
             f" attempt in {seconds:.0f} s"
         )
@@ -141,7 +144,7 @@ def feasible(space: Space, profiles: Mapping[str, MemberProfile]) -> Space:
         raise ProblemError(
             f"too few families pass their pre-flight ({reasons})",
             where=space.name,
-            fix="mend or replace those members in the space file",
+            fix="correct or replace those members in the space file",
         ) from error
 
 

@@ -12,7 +12,7 @@ class Rungs:
         self._store = store
         self._asha = Asha(epochs)
 
-    def verdict(self, claim: LeasedCandidate, epoch: Epoch, seconds: float) -> Outcome | None:
+    def decide(self, claim: LeasedCandidate, epoch: Epoch, seconds: float) -> Outcome | None:
         """The outcome of a candidate that stops after this epoch; None if it continues.
 
         Controls and confirmations continue: they are compared at equal epochs. `seconds` is the

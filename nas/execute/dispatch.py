@@ -37,7 +37,7 @@ class Dispatcher:
         self._ready: list[Running] = []
         """Trials that need no GPU."""
         self._ticker = Ticker(driver)
-        self._attention = StallDetector()
+        self._stall = StallDetector()
         self._memory = MemoryReader(settings.gpus)
         self._seen: Look = ()
         self._started = [0] * settings.gpus
@@ -155,7 +155,7 @@ class Dispatcher:
     def overdue(self) -> list[Running]:
         """Trials whose worker must be killed now. A worker that is stopped (SIGSTOP) is not killed
         but continued after a long stop."""
-        seconds, now = self._attention.seconds(), awake()
+        seconds, now = self._stall.seconds(), awake()
         for running in self.taken.values():
             if seconds > StallDetector.ALLOWED:
                 running.extend_deadline(seconds)

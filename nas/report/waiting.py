@@ -19,12 +19,12 @@ def quiet_seconds(elapsed: float) -> float:
 
 
 class SilenceBreaker:
-    """Context manager that calls `say`, in a thread of its own, whenever `heard` was not called for
-    `quiet_seconds`."""
+    """Context manager that calls `on_silence`, in a thread of its own, whenever `heard` was not
+    called for `quiet_seconds`."""
 
-    def __init__(self, say: Callable[[float], None]) -> None:
-        """`say` is called with the seconds since the start."""
-        self._say = say
+    def __init__(self, on_silence: Callable[[float], None]) -> None:
+        """`on_silence` is called with the seconds since the start."""
+        self._on_silence = on_silence
         self._over = threading.Event()
         self._start = self._last = time.monotonic()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -48,17 +48,17 @@ class SilenceBreaker:
 
     def due(self) -> bool:
         """Whether nothing was printed for 80 % of `quiet_seconds`: a caller with more to report
-        than `say` may print it now."""
+        than `on_silence` may print it now."""
         return time.monotonic() - self._last >= 0.8 * self._patience()
 
     def _watch(self) -> None:
         while not self._over.wait(self._left()):
             if self._left() <= 0:
-                self._say(time.monotonic() - self._start)
+                self._on_silence(time.monotonic() - self._start)
                 self.heard()
 
     def _left(self) -> float:
-        """Seconds until `say` is due; 0 if it is."""
+        """Seconds until `on_silence` is due; 0 if it is."""
         return max(0.0, self._last + self._patience() - time.monotonic())
 
     def _patience(self) -> float:

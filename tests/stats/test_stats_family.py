@@ -164,7 +164,7 @@ def test_too_few_results_give_no_number(count: int) -> None:
 @pytest.mark.parametrize(
     ("count", "messages"), [(1, "1 result is too few"), (3, "3 results are too few")]
 )
-def test_few_results_make_no_family_hopeless(count: int, messages: str) -> None:
+def test_few_results_do_not_make_an_effect_never_estimable(count: int, messages: str) -> None:
     """What is in all of them need not be in the next."""
     drawn = [holding("a", "b"), holding("a", "c"), holding("a", "d")][:count]
     found = family_effects(Observations.of(tuple("abcd"), drawn, np.arange(float(count))))

@@ -121,9 +121,9 @@ class _WorkerPool:
         ready = wait([worker.process.connection for worker in busy], self.POLL_SECONDS)
         for worker in busy:
             if worker.process.connection in ready:
-                self._hear(worker, worker.process.recv())
+                self._handle(worker, worker.process.recv())
 
-    def _hear(self, worker: _Worker, event: Event | None) -> None:
+    def _handle(self, worker: _Worker, event: Event | None) -> None:
         if event is not None and worker.running is not None:
             more = self.dispatcher.recv(worker.running, event)
             if isinstance(event, Item) and isinstance(event.value, Epoch):
@@ -136,11 +136,11 @@ class _WorkerPool:
         """Kills workers that are past their limit."""
         for worker in self.workers:
             if worker.process.overdue:
-                self._hear(worker, worker.process.give_up())
+                self._handle(worker, worker.process.give_up())
         late = self.dispatcher.overdue()
         for worker in self.workers:
             if worker.running in late:
-                self._hear(worker, worker.process.expire())
+                self._handle(worker, worker.process.expire())
 
     def _release(self, worker: _Worker) -> None:
         """Frees a trial's share of a GPU when its worker is idle."""
