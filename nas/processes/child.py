@@ -20,7 +20,7 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import reduction, resource_tracker
 from multiprocessing.connection import Connection
@@ -92,27 +92,40 @@ class Child:
     def __init__(self, visible_devices: str | None = None) -> None:
         """`visible_devices`: the child's CUDA_VISIBLE_DEVICES; None to inherit this process's."""
         self._forked = not visible_devices and FORK_SERVER.wait()
-        context = ForkServerContext() if self._forked else SpawnContext()
-        self.connection, theirs = context.Pipe()
+        self.connection, theirs = multiprocessing.Pipe()
         # The child's output goes to a file: prints would break the live display, and the last
         # output of a dying process (faulthandler's stack) belongs in the ledger. The file has no
         # name, so nothing stays behind after a kill; both processes append to it.
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - as long as the process
         fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_RDWR | os.O_APPEND)
-        # Not a daemon: daemons may not have children, and a template's imports may start some.
-        self._process: BaseProcess = context.Process(
-            target=_serve,
-            args=(theirs, _Settings.of(visible_devices), _Inherited(self._log.fileno())),
-            name="nas-worker",
-        )
         with stops_held(), cwd_left_out():
             # First, because it unblocks signals: multiprocessing's tracker, if not yet running.
             resource_tracker.ensure_running()
-        with stops_held(), cwd_left_out(), _main_hidden():
-            self._process.start()
+        if self._forked:
+            server, started = FORK_SERVER.pid, False
+            with suppress(OSError, EOFError):
+                self._start(theirs, visible_devices, server)
+                started = FORK_SERVER.pid == server and FORK_SERVER.running
+            self._forked = started
+        if not self._forked:  # or the server has died at this moment
+            self._start(theirs, visible_devices, os.getpid())
         # If its owner forgets it, the interpreter kills it at exit instead of waiting for it.
         weakref.finalize(self, self._process.kill)
         theirs.close()
+
+    def _start(
+        self, theirs: "Connection[Any, Any]", visible_devices: str | None, parent: int
+    ) -> None:
+        context = ForkServerContext() if self._forked else SpawnContext()
+        settings = _Settings.of(parent, visible_devices)
+        # Not a daemon: daemons may not have children, and a template's imports may start some.
+        self._process: BaseProcess = context.Process(
+            target=_serve,
+            args=(theirs, settings, _Inherited(self._log.fileno())),
+            name="nas-worker",
+        )
+        with stops_held(), cwd_left_out(), _main_hidden():
+            self._process.start()
 
     def send(self, function: Callable[..., Any] | str, *args: Any) -> None:
         """Sends a call. A str is `module:name`, imported only in the child.
@@ -230,21 +243,23 @@ def die_with_parent(parent: int) -> None:
 class _Settings:
     """Settings of the parent for a child. A fork otherwise has those of the fork server's start."""
 
-    pid: int
+    parent: int
+    """The process to end with: the one that forks or spawns."""
     niceness: int
     environment: dict[str, str]
 
     @classmethod
-    def of(cls, visible_devices: str | None) -> "_Settings":
+    def of(cls, parent: int, visible_devices: str | None) -> "_Settings":
         """This process's, with CUDA_VISIBLE_DEVICES."""
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
         if visible_devices is not None:
             environment["CUDA_VISIBLE_DEVICES"] = visible_devices
-        return cls(os.getpid(), os.nice(0), environment)
+        return cls(parent, os.nice(0), environment)
 
     def take(self) -> None:
         """Applies them to this process."""
-        die_with_parent(os.getppid() if leave_fork_server() else self.pid)
+        die_with_parent(self.parent)
+        leave_fork_server()
         os.environ.clear()
         os.environ.update(self.environment)
         tempfile.tempdir = None  # TMPDIR may name another folder than at the server's start

@@ -37,6 +37,11 @@ class ForkServer:
         self._scratch: Scratch | None = None
 
     @property
+    def pid(self) -> int:
+        """The process id of the last one, dead or alive; 0 before the first."""
+        return forkserver._forkserver._forkserver_pid or 0  # type: ignore[attr-defined]
+
+    @property
     def running(self) -> bool:
         """Whether it runs; its imports may not be finished."""
         if self._process is None or self._owner != os.getpid():
@@ -55,11 +60,14 @@ class ForkServer:
             with stops_held(), _environment(self._scratch.path):
                 resource_tracker.ensure_running()  # in a block of its own: it unblocks signals
             with stops_held(), _environment(self._scratch.path):
+                before = self.pid
                 forkserver.set_forkserver_preload([IMPORTS])
                 forkserver.ensure_running()
+            if self.pid == before:  # somebody else's, which imports as it likes
+                self._importing.unlink()
             self._owner = os.getpid()
             with suppress(psutil.NoSuchProcess):
-                self._process = psutil.Process(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
+                self._process = psutil.Process(self.pid)
         return True
 
     def wait(self) -> bool:
@@ -80,13 +88,10 @@ class ForkServer:
 FORK_SERVER = ForkServer()
 
 
-def leave_fork_server() -> bool:
-    """Whether this process was forked by the server. If so, it no longer keeps the server alive and
-    can start one of its own."""
-    if forkserver.get_inherited_fds() is None:
-        return False
-    os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
-    return True
+def leave_fork_server() -> None:
+    """In a process that a server forked: no longer keeps that server alive."""
+    if forkserver.get_inherited_fds() is not None:
+        os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
 
 
 @contextmanager

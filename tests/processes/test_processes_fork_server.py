@@ -1,0 +1,183 @@
+"""Workers forked from a server: what they inherit, and what becomes of them with it."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nas.processes import Failure, Sandbox
+from nas.processes.exits import outcome_of_exit
+from nas.processes.fork_server import FORK_SERVER
+from nas.processes.signals import STOPS
+from nas.schema import Status
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="used on Linux only")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as made:
+        yield made
+
+
+def server() -> psutil.Process:
+    assert FORK_SERVER.wait()
+    assert FORK_SERVER._process is not None
+    return FORK_SERVER._process
+
+
+def kill(process: psutil.Process) -> None:
+    """multiprocessing waits for it, so that this may not."""
+    process.kill()
+    while process.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+
+
+def test_forks_share_one_server_that_has_imported_torch(sandbox: Sandbox) -> None:
+    loaded = sandbox.call("builtins:eval", "'torch' in __import__('sys').modules")
+    assert loaded.value is True
+    with Sandbox() as other:
+        parents = {each.call(os.getppid).value for each in (sandbox, other)}
+    assert parents == {server().pid}
+
+
+def test_a_fork_has_the_settings_of_its_owner_not_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server()
+    monkeypatch.setenv("NAS_TEST", "new")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("PATH")
+    with Sandbox() as sandbox:
+        assert sandbox.call("os:getenv", "NAS_TEST").value == "new"
+        assert sandbox.call("os:getenv", "PATH").value is None
+        assert sandbox.call("os:getenv", "TORCHINDUCTOR_CACHE_DIR").value is None
+        assert sandbox.call("tempfile:gettempdir").value == str(tmp_path)
+        assert sandbox.call("torch:get_num_threads").value == 1
+    with Sandbox("") as sandbox:
+        assert sandbox.call("os:getenv", "CUDA_VISIBLE_DEVICES").value == ""
+
+
+def test_a_process_with_a_device_is_spawned() -> None:
+    with Sandbox("0") as sandbox:
+        assert sandbox.call(os.getppid).value == os.getpid()
+
+
+def test_stop_signals_do_not_end_the_server(sandbox: Sandbox) -> None:
+    process = server()
+    for number in STOPS:
+        process.send_signal(number)
+    assert sandbox.call(os.getppid).value == process.pid
+    assert process.is_running()
+
+
+def test_a_server_that_dies_takes_its_forks_along_and_is_replaced(sandbox: Sandbox) -> None:
+    first = server()
+    assert sandbox.call(os.getppid).value == first.pid
+    kill(first)
+    assert sandbox.call(time.sleep, 60).failure is Failure.DIED
+    assert sandbox.call(os.getppid).value == server().pid != first.pid
+
+
+def test_a_server_that_dies_as_it_forks_is_done_without(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = server()
+
+    def dies() -> bool:
+        kill(first)
+        return True
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FORK_SERVER, "wait", dies)
+        assert sandbox.call(os.getppid).value == os.getpid()
+    assert sandbox.call(os.getppid).ok
+    with Sandbox() as other:
+        assert other.call(os.getppid).value == server().pid != first.pid
+
+
+def test_that_end_is_not_taken_for_a_crash_of_the_candidate() -> None:
+    assert outcome_of_exit(None)[0] is Status.KILLED
+    from nas.processes.child import Child
+
+    child = Child()
+    child.send(time.sleep, 60)
+    kill(server())
+    while child.recv() is not None:
+        pass
+    assert child.exitcode is None
+    child.close()
+
+
+def nested() -> int:
+    """Runs in a fork: a server of its own, and a process from that."""
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=time.sleep, args=(0,))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def test_a_fork_can_have_a_server_of_its_own(sandbox: Sandbox) -> None:
+    answer = sandbox.call(nested)
+    assert answer.value == 0
+    assert server().is_running()
+
+
+KILLED = """
+import os, sys, time
+from nas.processes.child import Child
+from nas.processes.fork_server import FORK_SERVER
+if __name__ == "__main__":
+    child = Child()
+    child.send("torch:zeros", 1)
+    while (message := child.recv()) is not None and type(message).__name__ != "Returned":
+        pass
+    child.send("time:sleep", 600)
+    child.recv()
+    print(FORK_SERVER._process.pid, child.pid, FORK_SERVER._scratch.path, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_nothing_survives_an_owner_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        serving, child, folder = owner.stdout.readline().split()
+        family = [psutil.Process(int(pid)) for pid in (serving, child)]
+        owner.kill()
+    assert psutil.wait_procs(family, timeout=60)[1] == []
+    assert Path(folder).exists()  # until the next campaign clears it: see test_processes_scratch.py
+
+
+WAITING = """
+import sys
+from nas.processes.fork_server import FORK_SERVER
+FORK_SERVER.start()
+print("started", flush=True)
+try:
+    FORK_SERVER.wait()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_ctrl_c_is_answered_while_the_server_imports() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "interrupted\n"
