@@ -39,16 +39,34 @@ _ClickError: type[Any] = next(
 
 
 class _Group(TyperGroup):
-    """Escapes control characters in errors, which repeat what was typed."""
+    """Escapes control characters in errors, which repeat what was typed; shows no type of flags."""
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         reset()
+        _without_types_of_flags(self)
         with _as_text():
             return super().make_context(*args, **options)
 
     def invoke(self, ctx: Any) -> Any:
         with _as_text():
             return super().invoke(ctx)
+
+
+def _without_types_of_flags(command: Any) -> None:
+    """Typer would show `--json <bool>`, which reads as if a value had to follow."""
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    help_option = command.get_help_option
+
+    def plain_help(ctx: Any) -> Any:
+        if option := help_option(ctx):
+            option.metavar = ""
+        return option
+
+    command.get_help_option = plain_help
+    for below in getattr(command, "commands", {}).values():
+        _without_types_of_flags(below)
 
 
 @contextmanager

@@ -96,7 +96,6 @@ def new(
         int,
         typer.Option(
             "--image-size",
-            "--img-size",
             metavar="N",
             min=8,
             max=2048,

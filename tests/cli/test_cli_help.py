@@ -39,6 +39,8 @@ def test_has_help_with_an_example_and_stands_in_the_readme(command: tuple[str, .
     shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "120"})
     assert shown.exit_code == 0, shown.output
     assert "Example:" in shown.output
+    assert "<bool>" not in shown.output  # a flag takes no value
+    assert "…" not in shown.output
     assert f"nas {' '.join(command)}" in README
 
 
