@@ -32,4 +32,4 @@ def watch(browser: Browser) -> Iterator[Watched]:
     made = Watched(context.new_page())
     yield made
     context.close()
-    assert made.messages == []
+    assert made.messages == [], made.messages

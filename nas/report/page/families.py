@@ -29,7 +29,7 @@ _TABLE = (
     Column("pruned", "Pruned", "int"),
     Column("failed", "Failed", "int"),
     Column("open", "Open", "int"),
-    Column("device_hours_per_success", "Device-hours per success", "float", "failures included"),
+    Column("device_hours_per_success", "Device time per success", "hours", "failures included"),
     Column("reason", "Reason", "text"),
 )
 

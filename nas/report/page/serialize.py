@@ -12,13 +12,21 @@ if TYPE_CHECKING:
 # fmt: off
 Kind = Literal[
     "text", "flag", "joined", "key", "number", "int", "percent", "points", "spread", "float",
-    "probability", "count", "seconds", "time",
+    "probability", "count", "seconds", "hours", "time",
 ]
 # fmt: on
 """How the page formats and sorts a column: shares in percent, differences of shares in percentage
-points (`spread` without a sign), counts with a unit, times in UTC."""
+points (`spread` without a sign), counts with a unit, `hours` as a duration too, times in UTC."""
 
-_DIGITS = {"percent": 5, "points": 5, "spread": 5, "float": 4, "probability": 6, "seconds": 2}
+_DIGITS = {
+    "percent": 5,
+    "points": 5,
+    "spread": 5,
+    "float": 4,
+    "probability": 6,
+    "seconds": 2,
+    "hours": 5,
+}
 """Decimals that are kept: more than are shown, and a third of the bytes of full precision."""
 
 

@@ -21,23 +21,24 @@ const pick = (values, rows) => rows.map(row => values[row]);
 const indices = (n, test = () => true) => Array.from({ length: n }, (_, i) => i).filter(test);
 
 function base(palette, more = {}) {
-  const axis = { gridcolor: palette.grid, zeroline: false, linecolor: palette.grid, automargin: true, ticks: "", title: { standoff: 8 },
-    ticklabeloverflow: "allow" }; // measuring each label takes longer than all the rest
+  const axis = { gridcolor: palette.grid, zeroline: false, linecolor: palette.grid, automargin: true, ticks: "", title: { standoff: 8 } };
   const { xaxis = {}, yaxis = {}, ...rest } = more;
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12.5, color: palette.ink },
     margin: { l: 10, r: 16, t: 10, b: 10 }, hovermode: "closest", showlegend: false,
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: palette.muted, activecolor: palette.accent },
     hoverlabel: { bgcolor: palette.paper, bordercolor: palette.muted, font: { color: palette.ink } , align: "left" },
-    xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
+    xaxis: { ...axis, automargin: "height", ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
   };
 }
 
-// An axis of names, the first on top, and the margin that it needs.
+// An axis of names, the first on top, and the margin that it needs. Measuring whether each name runs
+// over the edge would take longer than all the rest.
 const named = names => ({
   tickvals: names.map((_, i) => i), ticktext: names.map(short), range: [names.length - 0.4, -0.6],
-  showgrid: false, tickangle: 0, tickfont: { size: 12 }, fixedrange: true, automargin: false,
+  showgrid: false, tickangle: 0, tickfont: { size: 12 }, fixedrange: true, automargin: false, ticklabeloverflow: "allow",
 });
 const leftOf = names => ({ margin: { l: room(names), r: 16, t: 10, b: 10 } });
 const title = text => ({ title: { text } });
@@ -144,7 +145,7 @@ const FIGURES = {
     return {
       traces: [{ ...bars, x: indices(rows), y: values.draws }], label, height: 230 + room(values.family),
       layout: base(palette, { bargap: few ? 0.25 : 0.15,
-        xaxis: { tickvals: indices(rows), ticktext: values.family.map(short), tickangle: -90, showgrid: false, automargin: false, tickfont: { size: few ? 12 : 10 } },
+        xaxis: { tickvals: indices(rows), ticktext: values.family.map(short), tickangle: -90, showgrid: false, automargin: false, ticklabeloverflow: "allow", tickfont: { size: few ? 12 : 10 } },
         margin: { l: 50, r: 16, t: 10, b: room(values.family) }, yaxis: counts,
         shapes: mean === null ? [] : [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: mean, y1: mean, line: { color: palette.ink, width: 1.5, dash: "dot" } }] }),
     };

@@ -32,6 +32,7 @@ const WRITERS = {
   probability: value => (value < 0.001 ? "< 0.001" : value.toFixed(3)),
   count: value => scaled(value, 1000, ["", "k", "M", "G", "T"], " "),
   seconds,
+  hours: value => seconds(3600 * value),
   time: value => new Date(1000 * value).toISOString().slice(0, 16).replace("T", " "),
 };
 const UNITS = { percent: " %", points: " pt", spread: " pt" };

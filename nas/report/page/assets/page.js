@@ -93,9 +93,13 @@ function bestOnes({ table, sure, problem }) {
 
 // ---- tables
 
+const RATES = new Set(["draws", "ok", "success_rate", "success_low", "success_high", "collapse_rate", "collapse_low", "collapse_high",
+  "pruned", "failed", "open", "device_hours_per_success"]);
+
 // Sections' tables that are not given as such.
 const DERIVED = {
   gates: section => section.groups[find("[name=gates]").value] ?? section.groups.all,
+  families: ({ table, lift }, name) => (name === "lift" ? lift : { ...table, columns: table.columns.filter(c => c.name === "family" || RATES.has(c.name) === (name === "rates")) }),
   curves: (section, name) => (name === "lines" ? long(section.lines) : section[name]),
 };
 
@@ -147,7 +151,7 @@ async function plot(host, made, room, className = "empty") {
   if (below.text) below.text = wrapped(below.text, width - Math.max(60, made.layout.margin.l) - made.layout.margin.r);
   const coarse = matchMedia("(pointer: coarse)").matches;
   await Plotly.react(plot, made.traces, { ...made.layout, width, height: made.height, dragmode: coarse ? false : "zoom" },
-    { displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], displayModeBar: coarse ? false : "hover" });
+    { displaylogo: false, showSendToCloud: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], displayModeBar: coarse ? false : "hover" });
 }
 
 const pause = () => new Promise(done => setTimeout(done));

@@ -18,7 +18,7 @@ function paired(columns) {
     return high ? { ...column, title: INTERVALS[column.title] ?? "95 % interval", high: high.name } : column;
   });
 }
-const INTERVALS = { "10 %": "Middle 80 %" };
+const INTERVALS = { "10 %": "80 % interval" };
 
 class DataTable {
   constructor(host, { page = 100, filters = false, open = null }) {
@@ -123,9 +123,10 @@ class DataTable {
     const focus = document.activeElement?.dataset?.key;
     this.body.replaceChildren(...shown.map(row => this.row(row)));
     if (focus) this.body.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
-    const of = kept.length < rows ? `${grouped.format(kept.length)} of ${grouped.format(rows)} match` : `${grouped.format(rows)} row${rows === 1 ? "" : "s"}`;
+    const some = kept.length < rows, cut = shown.length < kept.length;
+    const count = grouped.format(kept.length), of = some && !cut ? `${count} of ${grouped.format(rows)} match` : `${count} ${some ? "that match" : rows === 1 ? "row" : "rows"}`;
     this.count.hidden = !this.filters && shown.length === kept.length; // one sees them all
-    this.count.textContent = shown.length < kept.length ? `first ${grouped.format(shown.length)} of ${of}` : of;
+    this.count.textContent = cut ? `first ${grouped.format(shown.length)} of ${of}` : of;
     this.bar.hidden = !rows || (this.count.hidden && !this.filters);
     this.more.hidden = shown.length === kept.length;
     this.more.textContent = `Show ${grouped.format(Math.min(4 * this.shown, kept.length))}`;
