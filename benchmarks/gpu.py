@@ -35,7 +35,7 @@ from nas.data.batches import Data, Preparation, TensorSplit
 from nas.hardware import versions
 from nas.measure import conditions, cost
 from nas.measure.gate import overhead
-from nas.measure.profile import probe
+from nas.measure.profile import profile_member
 from nas.render import render, template_hash
 from nas.sample import make_sampler
 from nas.schema import Candidate, MemberProfile, Record, Space, Task
@@ -164,7 +164,7 @@ def memory(bench: Bench) -> Iterator[dict[str, Any]]:
     for candidate in bench.candidates(bench.sizes.quartets):
         for expert in candidate.experts:
             if expert.member.model not in probes:
-                probes[expert.member.model] = probe(expert.member, under)
+                probes[expert.member.model] = profile_member(expert.member, under)
         row: dict[str, Any] = {"quartet": "+".join(candidate.families)}
         failed = [p.problem for e in candidate.experts if not (p := probes[e.member.model]).ok]
         if failed:

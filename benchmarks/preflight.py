@@ -19,7 +19,7 @@ from nas import render, space
 from nas.hardware import device_bytes
 from nas.measure import conditions, too_large
 from nas.measure.gate import overhead
-from nas.measure.profile import probe
+from nas.measure.profile import profile_member
 from nas.schema import Assignment, Candidate, Cost, ExpertChoice, Task
 
 FAMILIES = 29
@@ -34,7 +34,7 @@ def measure() -> dict[str, float | int | str]:
 
     at = conditions(moe4.image_size, moe4.channels, 10)
     start = time.perf_counter()
-    probes = [probe(member, at) for member in members.values()]
+    probes = [profile_member(member, at) for member in members.values()]
     probing = time.perf_counter() - start
     failed = [p.member.model for p in probes if not p.ok]
     assert not failed, f"failed their probe: {failed}"

@@ -9,7 +9,7 @@ from nas.campaign.dataset import examine_if_there
 from nas.campaign.draw_setup import DrawSetup
 from nas.campaign.gate_cost import GateCostProbe
 from nas.campaign.probing import unsound_members
-from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner, phase_of, probe_digest
+from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner, phase_of, profile_digest
 from nas.processes import Sandbox
 from nas.render import render, runs_unasked
 from nas.schema import CampaignConfig, Member, MemberProfile, ProfileConditions, Record, Space
@@ -102,8 +102,8 @@ def _profiles(
 ) -> dict[str, MemberProfile]:
     """Profiles by model name: cached ones, and a failed one for each other member that cannot be
     built."""
-    cached = ledger.probes_under(conditions) if ledger else {}
-    known = {m.model: p for m in members if (p := cached.get(probe_digest(conditions, m)))}
+    cached = ledger.cached_profiles(conditions) if ledger else {}
+    known = {m.model: p for m in members if (p := cached.get(profile_digest(conditions, m)))}
     return known | unsound_members((m for m in members if m.model not in known), conditions)
 
 

@@ -9,15 +9,15 @@ from nas.campaign.backoff import GIVE_UP_SECONDS, delays
 from nas.data import num_classes
 from nas.execute import GpuSandbox
 from nas.hardware import settled_precision
-from nas.ledger import Ledger, probe_digest
+from nas.ledger import Ledger, profile_digest
 from nas.measure import Crowded, meta_cost
 from nas.measure import conditions as profile_conditions
 from nas.processes import Answer, Sandbox
 from nas.schema import CampaignConfig, Member, MemberProfile, ProblemError, ProfileConditions, Space
 
-PROBE = "nas.measure.profile:probe_beside_others"
+PROFILE = "nas.measure.profile:profile_member_or_crowded"
 """Imported only in the process that runs it, because it needs torch."""
-PROBE_SECONDS = 300.0
+PROFILE_SECONDS = 300.0
 """How long one member's profile may take before its process is killed."""
 
 Watch = Callable[[int, int, MemberProfile], None]
@@ -50,8 +50,8 @@ def probe_members(
     in a new process. A second failure counts for now but is not cached. Memory that other programs
     hold is waited for, with a message through `say`; ProblemError if that takes too long.
     """
-    cached = ledger.probes_under(conditions) if ledger else {}
-    found = {m.model: p for m in members if (p := cached.get(probe_digest(conditions, m)))}
+    cached = ledger.cached_profiles(conditions) if ledger else {}
+    found = {m.model: p for m in members if (p := cached.get(profile_digest(conditions, m)))}
     missing = [m for m in members if m.model not in found]
     if not missing:
         return found
@@ -68,7 +68,7 @@ def probe_members(
                 result = MemberProfile(member=member, ok=False, problem=f"{taken.problem}, twice")
             found[member.model] = result
             if ledger and taken.ok:
-                ledger.put_probes(conditions, [result])
+                ledger.put_profiles(conditions, [result])
             watch(done, len(missing), result)
     return found
 
@@ -90,7 +90,7 @@ def _profiled(
     """A member's profile, measured when there is enough memory."""
     for seconds in delays():
         taken: Answer[MemberProfile | Crowded] = sandbox.call(
-            PROBE, member, conditions, timeout=PROBE_SECONDS
+            PROFILE, member, conditions, timeout=PROFILE_SECONDS
         )
         if not taken.ok or not isinstance(taken.value, Crowded):
             return cast(Answer[MemberProfile], taken)

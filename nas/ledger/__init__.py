@@ -1,6 +1,6 @@
 """The ledger: the only room with SQL. Tables, migrations, and a campaign's reads and writes."""
 
-from nas.ledger.base import check_place, probe_digest
+from nas.ledger.base import check_place, profile_digest
 from nas.ledger.campaign_store import CampaignStore
 from nas.ledger.events import phase_of
 from nas.ledger.leases import LeasedCandidate, NewCandidate, PreviousAttempt
@@ -16,5 +16,5 @@ __all__ = [
     "PreviousAttempt",
     "check_place",
     "phase_of",
-    "probe_digest",
+    "profile_digest",
 ]

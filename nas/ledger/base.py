@@ -263,29 +263,31 @@ class LedgerBase:
 
     # Member profiles
 
-    def probes_under(self, conditions: ProfileConditions) -> dict[str, MemberProfile]:
-        """The cached profiles measured under these conditions, by digest (`probe_digest`)."""
+    def cached_profiles(self, conditions: ProfileConditions) -> dict[str, MemberProfile]:
+        """The cached profiles measured under these conditions, by digest (`profile_digest`)."""
         wanted = conditions.model_dump(mode="json")
         with self.session() as session:
             rows = session.scalars(select(m.MemberProfile)).all()
         return {r.digest: MemberProfile(**r.probe) for r in rows if r.conditions == wanted}
 
-    def put_probes(self, conditions: ProfileConditions, probes: Iterable[MemberProfile]) -> None:
+    def put_profiles(
+        self, conditions: ProfileConditions, profiles: Iterable[MemberProfile]
+    ) -> None:
         """Caches profiles; each replaces an older one of the same member and conditions."""
         with self.session() as session:
-            for probe in probes:
+            for profile in profiles:
                 session.merge(
                     m.MemberProfile(
-                        digest=probe_digest(conditions, probe.member),
-                        model=probe.member.model,
+                        digest=profile_digest(conditions, profile.member),
+                        model=profile.member.model,
                         conditions=conditions.model_dump(mode="json"),
-                        probe=probe.model_dump(mode="json"),
+                        probe=profile.model_dump(mode="json"),
                         probed_at=time.time(),
                     )
                 )
 
 
-def probe_digest(conditions: ProfileConditions, member: Member) -> str:
+def profile_digest(conditions: ProfileConditions, member: Member) -> str:
     """The cache key of a member's profile: SHA-256 in hexadecimal digits."""
     data = [conditions.model_dump(mode="json"), member.model_dump(mode="json")]
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -17,7 +17,9 @@ from nas.measure.saved import saved_bytes
 from nas.schema import Member, MemberProfile, ProblemError, ProfileConditions, one_line
 
 
-def probe(member: Member, conditions: ProfileConditions, *, batch: int = 8) -> MemberProfile:
+def profile_member(
+    member: Member, conditions: ProfileConditions, *, batch: int = 8
+) -> MemberProfile:
     """Builds a member on the meta device, then runs one real training step and an evaluation.
 
     `batch` ≥ 4 images of noise. A fault of the member does not raise: the profile then has
@@ -33,7 +35,7 @@ def probe(member: Member, conditions: ProfileConditions, *, batch: int = 8) -> M
         with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.manual_seed(0)
-            return _probe(member, conditions, bench, batch)
+            return _profile(member, conditions, bench, batch)
     except ProblemError as error:
         return MemberProfile(member=member, ok=False, problem=str(error))
 
@@ -42,10 +44,12 @@ ENOUGH = 0.5
 """Share of a GPU above which a profile's lack of memory is the member's fault."""
 
 
-def probe_beside_others(member: Member, conditions: ProfileConditions) -> MemberProfile | Crowded:
-    """As `probe`, but returns Crowded if memory ran out because other processes use the GPU."""
+def profile_member_or_crowded(
+    member: Member, conditions: ProfileConditions
+) -> MemberProfile | Crowded:
+    """As `profile_member`, but returns Crowded if other processes hold the memory that it needs."""
     try:
-        return probe(member, conditions)
+        return profile_member(member, conditions)
     except Exception as error:
         gpu = torch.device("cuda:0")
         if conditions.device == "cpu" or not out_of_memory(error, gpu, ENOUGH):
@@ -55,7 +59,7 @@ def probe_beside_others(member: Member, conditions: ProfileConditions) -> Member
         return Crowded(one_line(error))
 
 
-def _probe(
+def _profile(
     member: Member, conditions: ProfileConditions, bench: "_Bench", batch: int
 ) -> MemberProfile:
     size, channels, classes = conditions.image_size, conditions.channels, conditions.num_classes

@@ -124,7 +124,7 @@ def test_another_driver_s_phase_is_no_bias(bench: Make) -> None:
     campaign = bench(trials=36, space=WIDE, strict_coverage=True)
     first = campaign.drive()
     campaign.config = campaign.config.with_(drop=tuple(f"f{n}" for n in range(6)), trials=72)
-    campaign.run()  # a second driver's, whose plan the first one has not seen
+    campaign.run()  # a second driver's, whose constraints the first one has not seen
     first.update_exclusions()
     assert first.stopping.stop is None
     assert not any("BIASED" in line for line in campaign.messages)
@@ -132,7 +132,7 @@ def test_another_driver_s_phase_is_no_bias(bench: Make) -> None:
 
 
 def test_what_fails_its_pre_flight_is_not_missed(bench: Make) -> None:
-    """A family that was never to be drawn is no sign of a bias; without the note it would be."""
+    """A family that was excluded from the start is not a bias; without the phase it would be."""
     campaign = bench(trials=120, space=WIDE)
     store = campaign.drive().store
     without = campaign.space.without(["m0"])

@@ -48,7 +48,7 @@ def nothing(line: str) -> None:
 
 
 def silent(line: str) -> None:
-    """Whoever begins is told what was found."""
+    """At the start a message describes the data set."""
 
 
 @pytest.fixture
@@ -311,7 +311,7 @@ class TestBank:
     def test_a_search_from_a_bank_stops_once_the_bank_s_data_have_changed(
         self, ledger: Ledger, bank: CampaignConfig, three: Space, pets: Path
     ) -> None:
-        """A search of an older nas may have begun with experts of other data."""
+        """A search of an older nas may have started with experts of other data."""
         self.swap(pets)
         name = prepare_campaign(ledger, with_starts(three), bank, None, examine(bank, silent))
         with pytest.raises(ProblemError, match=f"the data of {bank.experts} have changed"):

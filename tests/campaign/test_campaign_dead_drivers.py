@@ -1,4 +1,4 @@
-"""Drivers that die, and drivers beside each other: nothing is lost, and nobody is blamed."""
+"""Drivers that die or run in parallel: no result is lost, and no candidate is blamed."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

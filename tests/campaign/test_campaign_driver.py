@@ -195,7 +195,7 @@ def test_a_campaign_without_families_left_stops_and_can_go_on(bench: Make) -> No
         set(campaign.ledger.events("c")["family"]),
         key=list(campaign.ledger.events("c")["family"]).index,
     )
-    assert again.next() is Idle.DONE  # and benches nobody anew
+    assert again.next() is Idle.DONE  # and benches no family again
     campaign.config = campaign.config.with_(trials=40, bench_after=99)
     campaign.run()
     assert len(campaign.outcomes()) == 30  # 15 pairs of 6 families, two ways of mixing: all

@@ -1,4 +1,4 @@
-"""How a run ends: every part of it, whatever becomes of the others, and at no signal half-way."""
+"""The end of a run: every step runs, even if others fail or a signal arrives."""
 
 import os
 import shutil
@@ -115,7 +115,7 @@ def test_the_first_error_is_reported_and_the_later_ones_noted() -> None:
 
 @pytest.mark.parametrize("why", [Stop(StopReason.SIGNAL, "enough"), None])
 def test_a_files_folder_that_is_gone_ends_no_campaign(why: Stop | None, campaign: Bench) -> None:
-    """A file stands where the folder was, so no stop file and no checkpoint can be written."""
+    """A file has replaced the folder, so no stop file and no checkpoint can be written."""
     driver = campaign.drive()
     trial = driver.next()
     assert isinstance(trial, Trial)

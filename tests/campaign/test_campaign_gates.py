@@ -1,4 +1,4 @@
-"""A template's own code never runs in the driver: whatever it does, the campaign hears of it."""
+"""A template's code never runs in the driver: its failures become messages of the campaign."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -38,7 +38,7 @@ def play(
     driver: CampaignDriver, now: list[float], script: Any, *, most: float = 1e9
 ) -> list[tuple[float, Trial]]:
     """Runs a driver to its end, letting time pass where it waits; when each trial began."""
-    begun = []
+    started = []
     while (given := driver.next()) is not Idle.DONE:
         if given is Idle.WAIT:
             now[0] += 1.0
@@ -46,14 +46,14 @@ def play(
                 break
             continue
         assert isinstance(given, Trial)
-        begun.append((now[0], given))
+        started.append((now[0], given))
         driver.started(given.attempt)
         for event in script(given):
             if isinstance(event, Outcome):
                 driver.done(given.attempt, event)
             else:
                 assert driver.epoch(given.attempt, event)
-    return begun
+    return started
 
 
 class TestTooLarge:
@@ -111,11 +111,11 @@ class TestMemoryOfOthers:
             return (busy if now[0] < 65 else ok)(trial)
 
         driver = campaign.drive(device_bytes=TOTAL)
-        begun = play(driver, now, script)
+        started = play(driver, now, script)
         driver.close()
         assert campaign.outcomes() == [(0, "ok"), (1, "ok")]
-        assert all(trial.micro_batches == 1 for _, trial in begun)
-        assert len({trial.memory_fraction for _, trial in begun}) == 1
+        assert all(trial.micro_batches == 1 for _, trial in started)
+        assert len({trial.memory_fraction for _, trial in started}) == 1
         assert not any("benched" in line for line in campaign.messages)
         waits = [
             line
@@ -131,20 +131,20 @@ class TestMemoryOfOthers:
 
     def test_each_try_is_twice_as_long_after_the_last(self, bench: Make, now: list[float]) -> None:
         campaign = bench(trials=1, gpus=1)
-        begun = play(
+        started = play(
             campaign.drive(device_bytes=TOTAL), now, ending(Status.OOM, stage="start"), most=1300
         )
-        assert [time for time, _ in begun] == [0, 10, 30, 70, 150, 310, 610, 910, 1210]
+        assert [time for time, _ in started] == [0, 10, 30, 70, 150, 310, 610, 910, 1210]
         assert campaign.outcomes() == [(0, None)]
 
     def test_where_nothing_can_begin_nothing_else_is_tried(
         self, bench: Make, now: list[float]
     ) -> None:
         campaign = bench(trials=50, gpus=1)
-        begun = play(
+        started = play(
             campaign.drive(device_bytes=TOTAL), now, ending(Status.OOM, stage="data"), most=100
         )
-        assert len({trial.candidate.key for _, trial in begun}) < 5
+        assert len({trial.candidate.key for _, trial in started}) < 5
 
     @pytest.mark.parametrize(
         ("retired", "times"), [(False, [0, 0, 0, 0, 10]), (True, [0, 10, 10, 10, 10])]
@@ -188,8 +188,8 @@ class TestMemoryOfOthers:
             crowded = trial.candidate.key == first[0] and now[0] < 5
             return (ending(Status.OOM, stage=CROWDED) if crowded else ok)(trial)
 
-        begun = play(campaign.drive(device_bytes=TOTAL), now, script)
-        assert [time for time, _ in begun] == [0, 0, 0, 0, 10]
+        started = play(campaign.drive(device_bytes=TOTAL), now, script)
+        assert [time for time, _ in started] == [0, 0, 0, 0, 10]
         assert {outcome for _, outcome in campaign.outcomes()} == {"ok"}
 
 

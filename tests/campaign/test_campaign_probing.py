@@ -92,7 +92,7 @@ def test_an_accident_is_looked_at_again_in_a_fresh_process(
     found = probe_members(ledger, MEMBERS, under)
     assert all(probe.ok for probe in found.values())
     assert processes == [["test_resnet", "test_vit"], ["test_vit", "test_nfnet"]]
-    assert len(ledger.probes_under(under)) == 3
+    assert len(ledger.cached_profiles(under)) == 3
 
 
 def test_memory_that_others_hold_is_waited_for(
@@ -134,7 +134,7 @@ def test_but_not_for_ever(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ProblemError, match="held the GPU's memory for 60 minutes"):
         probe_members(ledger, MEMBERS, under)
     assert 3000 < sum(waited) <= 3600
-    assert ledger.probes_under(under) == {}
+    assert ledger.cached_profiles(under) == {}
 
 
 def test_on_gpus_it_is_one_that_works(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Open candidates are rendered anew: gone on with, drawn again, or refused; never run as stored."""
+"""Open candidates are rendered again: continued, drawn again, or rejected; never run as stored."""
 
 from collections.abc import Callable
 from pathlib import Path

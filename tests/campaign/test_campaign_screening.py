@@ -54,7 +54,7 @@ def test_the_chosen_are_those_that_the_report_ranks_first(tmp_path: Path) -> Non
 
 
 def test_another_history_is_another_proposal(tmp_path: Path) -> None:
-    """As every sampler's: a function of the records, whatever this one was asked before."""
+    """As for every sampler: a function of the records, whatever was proposed before."""
     ledger = planted(tmp_path, noise=0.0, trained=0, **REQUEST).ledger
     sampler = sampler_of(ledger, SPACE, SearchConfig.model_validate(REQUEST))
     records: list[Record] = []

@@ -141,7 +141,7 @@ class ProcessContract(ExecutorContract):
         assert third != fourth
 
     def test_a_worker_can_end_its_own_children(self, tmp_path: Path) -> None:
-        """By SIGTERM, as multiprocessing ends a pool, though it hears none itself."""
+        """SIGTERM ends it, as multiprocessing ends a pool, although the worker ignores it."""
         driver = ScriptedDriver(["terminate"], tmp_path)
         self.make().run(driver)
         assert driver.outcomes[1].message == "[-15, -15]", driver.outcomes[1]

@@ -18,7 +18,7 @@ CANDIDATE = Candidate(
 
 
 class ScriptedDriver:
-    """Hands out trials by their scripts and notes everything it is told, in order."""
+    """Hands out scripted trials and records every call of the executor, in order."""
 
     def __init__(
         self,

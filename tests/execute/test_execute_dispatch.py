@@ -65,7 +65,7 @@ def test_no_more_start_than_there_are_workers(tmp_path: Path) -> None:
     line = dispatcher(driver, gpus=1)
     assert [running.attempt for running, _ in line.fill(3)] == [1, 2, 3]
     assert line.fill(0) == []
-    assert len(line.taken) == 3  # nobody waits: no others are taken
+    assert len(line.taken) == 3  # none waits: no others are taken
     assert [running.attempt for running, _ in line.fill(4)] == [4, 5, 6, 7]
 
 

@@ -22,7 +22,7 @@ class Known(MemoryReader):
 
 @pytest.fixture(autouse=True)
 def declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """GPUs that are not there, asked by a fake check; see fake_evaluate."""
+    """Imaginary GPUs with a fake check; see fake_evaluate."""
     monkeypatch.setattr(GpuSandbox, "CHECK", "fake_evaluate:check")
     monkeypatch.setattr(gpu_sandbox, "PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(gpu_sandbox, "MemoryReader", Known)

@@ -65,7 +65,7 @@ class TestLocal(ProcessContract):
         assert "dead is dead" in driver.outcomes[4].message
 
     def run_on_a_gpu(self, driver: ScriptedDriver) -> None:
-        """Runs it on one declared GPU, which is asked as CUDA_VISIBLE_DEVICES says."""
+        """Runs it on one declared GPU, whose check reads CUDA_VISIBLE_DEVICES."""
         executor = self.make(gpus=1)
         executor.CHECK = CHECK
         executor.run(driver)

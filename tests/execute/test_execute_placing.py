@@ -12,7 +12,7 @@ NEEDS = (1, 2, 4, 8, 16)
 
 
 def placing(gpus: int, *needs: int) -> Placing:
-    """A line of trials 1, 2, … that nobody has looked at yet."""
+    """A queue of trials 1, 2, … of which none is placed yet."""
     made = Placing(gpus)
     for trial, need in enumerate(needs, start=1):
         made.enter(trial, need)
@@ -64,7 +64,7 @@ def test_a_whole_one_starts_after_seven_others_at_the_latest() -> None:
         line.leave(ended)
         line.enter(fresh, 4)
         started += [trial for trial, _ in line.place()]
-    # 6 … 12 are seven; then four ends drain the GPU, and nobody else starts.
+    # 6 … 12 are seven; then four ends drain the GPU, and no other trial starts.
     assert started[: PATIENCE + 1] == [6, 7, 8, 9, 10, 11, 12, 5]
     assert line.gpu_of(5) == 0
 

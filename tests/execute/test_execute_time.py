@@ -1,4 +1,4 @@
-"""Stopped time is nobody's: what `awake` counts, and what goes by it."""
+"""Time in which a process was stopped does not count: `awake`, and what is timed by it."""
 
 import signal
 import subprocess
@@ -61,7 +61,7 @@ def test_a_stopped_process_spends_no_time(process: "subprocess.Popen[str]") -> N
 
 
 def test_a_process_that_waits_spends_it(process: "subprocess.Popen[str]") -> None:
-    """Its own thread looks at the clock meanwhile: here nobody asks for longer than a gap."""
+    """Its own thread reads the clock meanwhile: here no call is made for longer than a gap."""
     before = awake_in(process)
     time.sleep(3 * LONGEST_GAP)
     assert awake_in(process) - before > 2 * LONGEST_GAP

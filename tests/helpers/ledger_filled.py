@@ -20,7 +20,7 @@ def fill(path: Path | str) -> None:
     maker.failed("bee_m", "cat_s", status=Status.NAN, message="the loss is not a number")
     maker.store.put_rung(maker.draw("cat_s", "dog_s"), 0, 1, 0.5, promoted=True)
     maker.store.event("benched", family="cat", after=6)
-    maker.ledger.put_probes(CONDITIONS, [PROBE])
+    maker.ledger.put_profiles(CONDITIONS, [PROBE])
     put_screen(
         maker.ledger,
         maker.space,

@@ -25,7 +25,7 @@ def fill(maker: Maker) -> None:
     maker.control("ant_s", 0.75)
     maker.store.epoch(maker.start(maker.draw("ant_s", "cat_s")), epoch())
     maker.store.event("benched", family="dog", after=6)
-    maker.ledger.put_probes(CONDITIONS, [PROBE])
+    maker.ledger.put_profiles(CONDITIONS, [PROBE])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,7 +12,7 @@ from nas.measure import (
     too_large,
 )
 from nas.measure.gate import overhead
-from nas.measure.profile import probe
+from nas.measure.profile import profile_member
 from nas.measure.saved import saved_bytes
 from nas.processes import Sandbox
 from nas.schema import (
@@ -91,7 +91,7 @@ def test_a_quartet_keeps_what_its_members_and_its_gate_keep() -> None:
     """Additivity: the sum over four probes is what autograd keeps in the real mixture."""
     batch, code = 16, render.render(candidate())
     at_32 = conditions(32, 3, 10)
-    probes = [probe(Member(model=model), at_32, batch=4) for model in MODELS]
+    probes = [profile_member(Member(model=model), at_32, batch=4) for model in MODELS]
     names: dict[str, object] = {"__name__": "candidate"}
     exec(code, names)
     model = names["build"](10).train()  # type: ignore[operator]
@@ -109,7 +109,7 @@ def test_the_estimate_covers_the_peak_of_a_real_step() -> None:
     """Parameters, gradients, AdamW's moments and everything the allocator handed out."""
     code = render.render(candidate())
     at_32 = conditions(32, 3, 10)
-    probes = {model: probe(Member(model=model), at_32, batch=4) for model in MODELS}
+    probes = {model: profile_member(Member(model=model), at_32, batch=4) for model in MODELS}
     estimate = cost(candidate(), probes, 10, overhead(code, 32, 3)).memory_bytes
 
     names: dict[str, object] = {"__name__": "candidate"}
@@ -153,7 +153,7 @@ def test_every_family_of_tiny_passes_its_probe() -> None:
     failed = {
         member.model: found.problem
         for _, member in tiny.members
-        if not (found := probe(member, at_32, batch=4)).ok
+        if not (found := profile_member(member, at_32, batch=4)).ok
     }
     assert failed == {}
 
@@ -166,7 +166,7 @@ def test_the_first_of_every_family_of_moe4_passes_its_probe() -> None:
     failed, crashed = {}, []
     with Sandbox() as sandbox:  # as a campaign does: torch may crash on this processor
         for family, (first, *_) in moe4.experts.families.items():
-            answer = sandbox.call(probe, first, at_64, batch=4)
+            answer = sandbox.call(profile_member, first, at_64, batch=4)
             if not answer.ok:
                 crashed.append(f"{family}: {answer.problem}")
             elif not answer.value.ok:

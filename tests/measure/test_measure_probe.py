@@ -8,7 +8,7 @@ import torch
 from recorded_cuda import GIB, RecordedCuda
 
 from nas.measure import Crowded, conditions
-from nas.measure.profile import probe, probe_beside_others
+from nas.measure.profile import profile_member, profile_member_or_crowded
 from nas.schema import Member, MemberProfile, ProblemError
 
 AT_8 = conditions(8, 3, 10)
@@ -52,7 +52,7 @@ def test_a_device_that_is_not_there(
 
 
 def test_a_sound_network_by_hand(zoo: None) -> None:
-    found = probe(Member(model="zoo_plain"), AT_8, batch=4)
+    found = profile_member(Member(model="zoo_plain"), AT_8, batch=4)
     # parameters and MACs: see test_preflight_meta. Kept for one image: relu's result, 4·8·8·4 B,
     # and the head's input, 4·4 B.
     assert found == MemberProfile(
@@ -88,13 +88,13 @@ FAULTS = {
 @pytest.mark.parametrize("model", FAULTS)
 def test_a_fault_is_a_value(zoo: None, model: str) -> None:
     member = Member(model=model)
-    found = probe(member, AT_8, batch=4)
+    found = profile_member(member, AT_8, batch=4)
     assert found == MemberProfile(member=member, ok=False, problem=FAULTS[model])
 
 
 def test_memory_that_runs_out_is_no_fault_of_the_member(zoo: None) -> None:
     with pytest.raises(torch.OutOfMemoryError):
-        probe(Member(model="zoo_out_of_memory"), AT_8, batch=4)
+        profile_member(Member(model="zoo_out_of_memory"), AT_8, batch=4)
 
 
 @pytest.mark.parametrize(("free", "others"), [(60, False), (5, True)])
@@ -105,16 +105,18 @@ def test_a_gpu_that_others_fill_is_reported_from_one_too_small(
     cuda.free = free * GIB
     cuda.install(monkeypatch)
     # As on a GPU, but that it computes here.
-    names = probe_beside_others.__globals__
-    monkeypatch.setitem(names, "probe", lambda member, _: probe(member, AT_8, batch=4))
+    names = profile_member_or_crowded.__globals__
+    monkeypatch.setitem(
+        names, "profile_member", lambda member, _: profile_member(member, AT_8, batch=4)
+    )
     member, on_gpu = Member(model="zoo_out_of_memory"), AT_8.with_(device="a card")
     if others:
-        found = probe_beside_others(member, on_gpu)
+        found = profile_member_or_crowded(member, on_gpu)
         assert isinstance(found, Crowded)
         assert found.problem.startswith("OutOfMemoryError: CUDA out of memory")
     else:
         with pytest.raises(torch.OutOfMemoryError):
-            probe_beside_others(member, on_gpu)
+            profile_member_or_crowded(member, on_gpu)
 
 
 @pytest.mark.parametrize(
@@ -134,17 +136,19 @@ def test_an_accident_that_is_not_the_member_s_fault_is_raised(
 
     monkeypatch.setattr(torch.autograd, "backward", fails)
     with pytest.raises(type(error)):
-        probe(Member(model="zoo_plain"), AT_8, batch=4)
+        profile_member(Member(model="zoo_plain"), AT_8, batch=4)
 
 
 def test_too_few_images_are_the_callers_mistake() -> None:
     with pytest.raises(ValueError, match="at least 4 images"):
-        probe(Member(model="test_resnet"), AT_8, batch=3)
+        profile_member(Member(model="test_resnet"), AT_8, batch=3)
 
 
 def test_a_probe_repeats_and_leaves_no_trace() -> None:
     before = torch.get_rng_state()
-    first, second = (probe(Member(model="test_byobnet"), conditions(32, 3, 10)) for _ in range(2))
+    first, second = (
+        profile_member(Member(model="test_byobnet"), conditions(32, 3, 10)) for _ in range(2)
+    )
     assert first.with_(seconds=0.0) == second.with_(seconds=0.0)
     assert torch.equal(before, torch.get_rng_state())
     assert pickle.loads(pickle.dumps(first)) == first
@@ -154,7 +158,7 @@ def test_a_probe_repeats_and_leaves_no_trace() -> None:
 
 def test_the_batch_changes_no_figure_of_an_image() -> None:
     member, at_32 = Member(model="test_resnet"), conditions(32, 3, 10)
-    small, large = (probe(member, at_32, batch=batch) for batch in (4, 9))
+    small, large = (profile_member(member, at_32, batch=batch) for batch in (4, 9))
     assert small.saved_bytes == large.saved_bytes
     assert small.buffers_bytes == large.buffers_bytes
 
@@ -162,8 +166,8 @@ def test_the_batch_changes_no_figure_of_an_image() -> None:
 def test_autocast_keeps_half_an_image_and_a_copy_of_the_weights() -> None:
     # Without norm layers, which autocast leaves in fp32: convolutions' inputs are kept in bf16.
     member = Member(model="test_nfnet")
-    fp32 = probe(member, conditions(32, 3, 10))
-    bf16 = probe(member, conditions(32, 3, 10, precision="bf16"))
+    fp32 = profile_member(member, conditions(32, 3, 10))
+    bf16 = profile_member(member, conditions(32, 3, 10, precision="bf16"))
     assert bf16.ok
     assert 0.45 < bf16.saved_bytes / fp32.saved_bytes < 0.75
     assert bf16.params == fp32.params
@@ -172,4 +176,4 @@ def test_autocast_keeps_half_an_image_and_a_copy_of_the_weights() -> None:
 
 def test_channels_last_is_probed() -> None:
     at_32 = conditions(32, 3, 10).with_(memory_format="channels_last")
-    assert probe(Member(model="test_resnet"), at_32).ok
+    assert profile_member(Member(model="test_resnet"), at_32).ok

@@ -48,7 +48,7 @@ def fill(maker: Maker) -> None:
         probe = MemberProfile(
             member=member, ok=True, params=100 * n, batch=32, seconds=0.32, macs=7
         )
-        maker.ledger.put_probes(CONDITIONS, [probe])
+        maker.ledger.put_profiles(CONDITIONS, [probe])
     with maker.ledger.session() as session:
         for row in session.query(m.Candidate):
             row.code = code_of(row.families, row.number)

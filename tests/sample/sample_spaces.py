@@ -1,4 +1,4 @@
-"""Small spaces, and an independent account of what stands in them."""
+"""Small spaces, and an independent enumeration of their points."""
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations, product

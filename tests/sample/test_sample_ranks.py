@@ -67,7 +67,7 @@ def test_undrawn_points_keep_their_order(drawn: set[int], order: list[int]) -> N
     undrawn = RemainingPoints(grid, ())
     history = [points[i] for i in order if i in drawn]
     undrawn.fold(history[:3])
-    undrawn.fold([*history, *history, None])  # a point that stands twice is drawn once
+    undrawn.fold([*history, *history, None])  # a repeated point counts once
     assert [undrawn.at(i) for i in range(undrawn.left)] == [
         point for i, point in enumerate(points) if i not in drawn
     ]

@@ -34,7 +34,7 @@ def resumed(trial: Trial) -> Iterator[Epoch | Outcome]:
 
 
 def campaign(folder: Path, log: str) -> Bench:
-    """One candidate interrupted and gone on with, one that failed, one that was well."""
+    """One candidate interrupted and resumed, one that failed, one that succeeded."""
     bench = Bench(folder, space=small_space(epochs=3), trials=3)
     for script in (interrupted, scripts(resumed, ending(Status.CRASH, stage="train"), resumed)):
         driver = bench.drive()
@@ -278,7 +278,7 @@ def test_resume_keeps_the_log_or_changes_it(
 
 @pytest.mark.slow
 def test_a_campaign_logs_and_goes_on_logging_when_resumed(tmp_path: Path) -> None:
-    """The real command, without Ray; `nas resume` need not be told again."""
+    """The real command, without Ray; `nas resume` keeps the option."""
     from real_nas import nas, write_space
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -42,7 +42,7 @@ def test_tensorboard_s_hyperparameters(claim: LeasedCandidate) -> None:
 
 
 class Client:
-    """Stands in for MLflow's: keeps what it is told."""
+    """A fake of MLflow's client that records its calls."""
 
     def __init__(self, reported: list[Any]) -> None:
         self.not_estimable = reported
