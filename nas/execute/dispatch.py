@@ -12,8 +12,8 @@ from nas.execute.running import Running
 from nas.execute.trial_process import Died, Event, Late
 from nas.hardware.devices import CONTEXT_BYTES, visible_device
 from nas.hardware.gpu_memory import Look, MemoryReader
-from nas.processes.child import Item, Raised, Returned, Started
 from nas.processes.halted import is_halted, wake
+from nas.processes.messages import Item, Raised, Returned, Started
 from nas.schema import BUSY, DEVICE, Epoch, Outcome, Status, Trial
 from nas.working_time import awake
 

@@ -11,8 +11,9 @@ from typing import Any
 from ray import tune
 
 from nas.execute.trial_process import Event, TrialPayload, TrialProcess
-from nas.processes.child import Item, Started, die_with_parent
 from nas.processes.fork_server import FORK_SERVER
+from nas.processes.messages import Item, Started
+from nas.processes.serving import die_with_parent
 from nas.processes.signals import leave_stops_to_driver
 from nas.schema import Epoch
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from nas.execute.base import Executor
 from nas.execute.growth import Growth
-from nas.processes.child import Child, Item, Raised, Returned, Started
+from nas.processes.child import Child
 from nas.processes.exits import outcome_of_exit
+from nas.processes.messages import Item, Raised, Returned, Started
 from nas.schema import DEVICE, Outcome, Status, Trial
 from nas.working_time import awake
 

@@ -22,7 +22,7 @@ from nas.execute.dispatch import Dispatcher
 from nas.execute.placing import sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import CHECK_SECONDS, CHECKS, Event, TrialPayload
-from nas.processes.child import Item
+from nas.processes.messages import Item
 from nas.schema import Epoch, Outcome, Status
 from nas.working_time import awake
 

@@ -1,4 +1,4 @@
-"""A spawned process that answers one call at a time: the child's side and its parent's.
+"""A process that answers one call at a time, from its parent's side; `serving` has its own.
 
 The parent sends a function with its arguments. The child sends Started after its imports, and then
 Returned or Raised. For a function that returns an iterator it sends an Item for each value, and the
@@ -6,75 +6,32 @@ parent answers each with whether to continue. So a trial stops exactly where its
 a worker imports only once.
 """
 
-import ctypes
-import faulthandler
 import fcntl
 import multiprocessing
 import os
 import pickle
-import signal
 import sys
 import tempfile
-import threading
-import time
-import traceback
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from multiprocessing import reduction, resource_tracker
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
-from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
 from nas.import_path import cwd_left_out
 from nas.processes.exits import crash_log
-from nas.processes.fork_server import FORK_SERVER, leave_fork_server
-from nas.processes.signals import leave_stops_to_driver, stops_held
-from nas.schema import one_line
+from nas.processes.fork_server import FORK_SERVER
+from nas.processes.messages import Message
+from nas.processes.serving import Inherited, Settings, serve
+from nas.processes.signals import stops_held
 
 TAIL_BYTES = 64 * 2**10
-_PR_SET_PDEATHSIG = 1
 _LOST = 255
 """The exit code that multiprocessing gives a fork whose server has died."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The call was received and begins."""
-
-    pid: int | None = None
-    """The child's process id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A value of the iterator; the child waits for `ack`."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """The call ended; the value is None for an iterator."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """The call ended with an exception."""
-
-    problem: str
-    """`ValueError: its message`."""
-    detail: str
-    """The traceback."""
-
-
-Message = Started | Item | Returned | Raised
 
 
 class Child:
@@ -117,11 +74,11 @@ class Child:
         self, theirs: "Connection[Any, Any]", visible_devices: str | None, parent: int
     ) -> None:
         context = ForkServerContext() if self._forked else SpawnContext()
-        settings = _Settings.of(parent, visible_devices)
+        settings = Settings.of(parent, visible_devices)
         # Not a daemon: daemons may not have children, and a template's imports may start some.
         self._process: BaseProcess = context.Process(
-            target=_serve,
-            args=(theirs, settings, _Inherited(self._log.fileno())),
+            target=serve,
+            args=(theirs, settings, Inherited(self._log.fileno())),
             name="nas-worker",
         )
         with stops_held(), cwd_left_out(), _main_hidden():
@@ -207,101 +164,3 @@ def _main_hidden() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
-
-
-class _Inherited:
-    """An open file's descriptor, passed to a process that is being spawned."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-    def __getstate__(self) -> Any:
-        return reduction.DupFd(self.number)
-
-    def __setstate__(self, duplicate: Any) -> None:
-        self.number = duplicate.detach()
-
-
-def die_with_parent(parent: int) -> None:
-    """Ends this process when `parent` ends, for whatever reason.
-
-    On Linux the kernel does it, even inside a C call that never returns. Elsewhere a thread checks
-    once a second.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="nas-parent-watch", daemon=True).start()
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """Settings of the parent for a child. A fork otherwise has those of the fork server's start."""
-
-    parent: int
-    """The process to end with: the one that forks or spawns."""
-    niceness: int
-    environment: dict[str, str]
-
-    @classmethod
-    def of(cls, parent: int, visible_devices: str | None) -> "_Settings":
-        """This process's, with CUDA_VISIBLE_DEVICES."""
-        environment = {"OMP_NUM_THREADS": "1", **os.environ}
-        if visible_devices is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = visible_devices
-        return cls(parent, os.nice(0), environment)
-
-    def take(self) -> None:
-        """Applies them to this process."""
-        die_with_parent(self.parent)
-        leave_fork_server()
-        os.environ.clear()
-        os.environ.update(self.environment)
-        tempfile.tempdir = None  # TMPDIR may name another folder than at the server's start
-        os.nice(max(0, self.niceness - os.nice(0)))
-
-
-def _serve(connection: "Connection[Any, Any]", settings: _Settings, log: "_Inherited") -> None:
-    """The child's main function."""
-    leave_stops_to_driver()
-    settings.take()
-    os.dup2(log.number, 1)
-    os.dup2(log.number, 2)
-    os.close(log.number)
-    faulthandler.enable(file=2, all_threads=False)
-    while True:
-        try:
-            data = connection.recv_bytes()
-        except EOFError:
-            return
-        _answer(connection, data)
-
-
-def _answer(connection: "Connection[Any, Any]", data: bytes) -> None:
-    try:
-        function, args = pickle.loads(data)
-        call = resolve_name(function) if isinstance(function, str) else function
-        connection.send(Started(os.getpid()))
-        value = call(*args)
-        if isinstance(value, Iterator):
-            _stream(connection, value)
-            value = None
-        connection.send(Returned(value))
-    except BaseException as error:  # SystemExit too: a candidate's exit() must not end the worker
-        connection.send(Raised(one_line(error), traceback.format_exc()))
-
-
-def _stream(connection: "Connection[Any, Any]", items: Iterator[Any]) -> None:
-    try:
-        for item in items:
-            connection.send(Item(item))
-            if not connection.recv():
-                return
-    finally:
-        if hasattr(items, "close"):
-            items.close()

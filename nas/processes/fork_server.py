@@ -8,6 +8,7 @@ used on Linux only: elsewhere a system's libraries may not survive a fork.
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -101,7 +102,7 @@ def _environment(folder: Path) -> Iterator[None]:
     with cwd_left_out():
         changes = {
             IMPORTING: str(folder / "importing"),
-            "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),  # created when torch is imported
+            "TORCHINDUCTOR_CACHE_DIR": tempfile.gettempdir(),  # or import torch makes a folder
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "PYTHONPATH": os.pathsep.join(importable()),
         }

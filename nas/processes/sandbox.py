@@ -8,8 +8,9 @@ from pkgutil import resolve_name
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
-from nas.processes.child import Child, Raised, Returned, Started
+from nas.processes.child import Child
 from nas.processes.exits import outcome_of_exit
+from nas.processes.messages import Raised, Returned, Started
 from nas.processes.scratch import Scratch
 from nas.working_time import awake
 

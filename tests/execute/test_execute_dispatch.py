@@ -16,7 +16,7 @@ from nas.execute.executors.local import LocalExecutor
 from nas.execute.running import Running
 from nas.execute.trial_process import Died
 from nas.hardware.gpu_memory import GpuMemory
-from nas.processes.child import Item, Raised, Started
+from nas.processes.messages import Item, Raised, Started
 from nas.schema import BUSY, DEVICE, Outcome, Status
 
 DEAD = Item(Outcome(status=Status.CRASH, stage=DEVICE, message="no answer"))

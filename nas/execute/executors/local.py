@@ -9,7 +9,7 @@ from nas.execute.dispatch import Dispatcher
 from nas.execute.placing import sixteenths
 from nas.execute.running import Running
 from nas.execute.trial_process import Event, TrialPayload, TrialProcess
-from nas.processes.child import Item
+from nas.processes.messages import Item
 from nas.schema import Epoch
 
 
