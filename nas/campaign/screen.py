@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.campaign.bank import bank_members, bank_of, existing_entries, untuned_entries
 from nas.campaign.dataset import hold_experts_to
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nas.experts.components import ExpertPredictions
+    from nas.experts.mixtures import Mixtures
     from nas.experts.screen import ScreenScores, Watch
     from nas.results.collapse import MajorityClass
 
@@ -67,53 +69,20 @@ def screen_space(
     """
     from nas.experts.components import load
     from nas.experts.mixtures import enumerate_mixtures
-    from nas.experts.screen import screen
-    from nas.faults import is_accident  # torch
 
     start = awake()
     experts = bank_members(space, config)
     bank = bank_of(ledger)
     found = existing_entries(bank, experts)
     if not found:
-        raise ProblemError(
-            f"the bank has no expert of {space.name} trained like this on {config.dataset}:"
-            f" {'tuned, ' if config.from_bank else ''}split {config.split_seed}, hold-out"
-            f" {config.hold_out:g}, seed {config.replicate}, {space.recipe.epochs} epochs of"
-            f" batches of {space.recipe.batch_size}",
-            where=str(bank.folder),
-            fix=f"`{ledger.command('bank', space.name, '--dataset', config.dataset)}` with the same"
-            " options trains them",
-        )
+        raise _no_expert(ledger, space, config)
     hold_experts_to(ledger, list(found), say)
     table = load(bank, list(found.values()))
     assert space.experts is not None
     sets = enumerate_mixtures(table.families, space.experts.k, limit=config.limit, seed=config.seed)
-    unmeasured = [entry.model for entry in table.entries if not entry.latency]
-    if config.max_latency is not None and unmeasured:
-        raise ProblemError(
-            f"the latency of {', '.join(unmeasured)} is not measured yet",
-            where="--max-latency",
-            fix=f"`nas bank {space.name} --dataset {config.dataset}` with the same options measures"
-            " it",
-        )
-    allowed = table.within(sets.members, config.max_params, config.max_latency)
-    if not allowed.any():
-        raise ProblemError(
-            f"none of {len(sets.members):,} mixtures is within these limits",
-            where="--max-params, --max-latency",
-            fix="raise them; `nas bank` lists the parameters and latency of each expert",
-        )
+    allowed = _within_limits(table, sets, space, config)
     scored = replace(sets, members=sets.members[allowed])
-    try:
-        result = screen(table.on(device), scored, top=config.top, seed=config.seed, watch=watch)
-    except Exception as error:
-        if not is_accident(error):
-            raise
-        raise ProblemError(
-            f"mixtures cannot be scored: {one_line(error)}",
-            where=device,
-            fix="free its memory" + (", or leave out --gpus" if device != "cpu" else ""),
-        ) from error
+    result = _scores(table, scored, config, device, watch)
     seconds = awake() - start
     ident = put_screen(
         ledger,
@@ -139,6 +108,62 @@ def screen_space(
     )
     missing = tuple(expert.model for expert in experts if expert.key not in found)
     return ScreenRun(ident, len(scored.members), sets.total, missing, seconds)
+
+
+def _no_expert(ledger: Ledger, space: Space, config: ScreenConfig) -> ProblemError:
+    return ProblemError(
+        f"the bank has no expert of {space.name} trained like this on {config.dataset}:"
+        f" {'tuned, ' if config.from_bank else ''}split {config.split_seed}, hold-out"
+        f" {config.hold_out:g}, seed {config.replicate}, {space.recipe.epochs} epochs of"
+        f" batches of {space.recipe.batch_size}",
+        where=str(bank_of(ledger).folder),
+        fix=f"`{ledger.command('bank', space.name, '--dataset', config.dataset)}` with the same"
+        " options trains them",
+    )
+
+
+def _within_limits(
+    table: "ExpertPredictions", sets: "Mixtures", space: Space, config: ScreenConfig
+) -> NDArray[np.bool_]:
+    """Which mixtures are within the limits of parameters and latency: at least one."""
+    unmeasured = [entry.model for entry in table.entries if not entry.latency]
+    if config.max_latency is not None and unmeasured:
+        raise ProblemError(
+            f"the latency of {', '.join(unmeasured)} is not measured yet",
+            where="--max-latency",
+            fix=f"`nas bank {space.name} --dataset {config.dataset}` with the same options measures"
+            " it",
+        )
+    allowed = table.within(sets.members, config.max_params, config.max_latency)
+    if not allowed.any():
+        raise ProblemError(
+            f"none of {len(sets.members):,} mixtures is within these limits",
+            where="--max-params, --max-latency",
+            fix="raise them; `nas bank` lists the parameters and latency of each expert",
+        )
+    return allowed
+
+
+def _scores(
+    table: "ExpertPredictions",
+    sets: "Mixtures",
+    config: ScreenConfig,
+    device: str,
+    watch: "Watch",
+) -> "ScreenScores":
+    from nas.experts.screen import screen
+    from nas.faults import is_accident  # torch
+
+    try:
+        return screen(table.on(device), sets, top=config.top, seed=config.seed, watch=watch)
+    except Exception as error:
+        if not is_accident(error):
+            raise
+        raise ProblemError(
+            f"mixtures cannot be scored: {one_line(error)}",
+            where=device,
+            fix="free its memory" + (", or leave out --gpus" if device != "cpu" else ""),
+        ) from error
 
 
 def _rows(table: "ExpertPredictions", result: "ScreenScores") -> Iterator[dict[str, Any]]:
