@@ -13,15 +13,15 @@ SMALL = {
     "ledger": ["--attempts", "40"],
     "overhead": ["--executor", "local", "--trials", "4"],
     "page": ["--attempts", "40"],
+    "preflight": [],
     "sampler": ["--seeds", "1"],
     "screen": ["--experts", "6", "--images", "200", "--top", "5"],
     "start": ["--runs", "1", "--only", "help"],
     "topk_inference": ["--rounds", "2"],
 }
-"""Arguments with which each takes seconds."""
+"""Arguments with which each takes less than a minute."""
 ELSEWHERE = {
     "gpu": "needs a GPU: see tests/cuda",
-    "preflight": "takes half a minute however small",
     "screening": "takes minutes however small",
     "synthetic": "a module of page.py",
     "worlds": "a module of evidence.py",
