@@ -27,8 +27,8 @@ class DryRun:
     names a campaign in it to continue. The data set may be missing if its number of classes is
     known; otherwise it is examined as in a run. A sampler that learns from results sees the drawn
     candidates as unfinished. Costs are measured in a process that may crash; they are unknown if
-    that would run an untrusted template of the working directory. `say` is called with one line
-    for each event of interest to the user.
+    that would run an untrusted template of the working directory. `on_message` gets a line for each
+    event of interest to the user.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class DryRun:
         *,
         ledger: Ledger | None = None,
         after: str | None = None,
-        say: Callable[[str], None] = lambda line: None,
+        on_message: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Raises ProblemError as `check_settings` and `examine_if_there`, and if too few families
         are left."""
         check_settings(space, config)
-        examine_if_there(config, say, ledger, after)
-        setup = DrawSetup.of(ledger, space, config, partial(_profiles, ledger), say)
+        examine_if_there(config, on_message, ledger, after)
+        setup = DrawSetup.of(ledger, space, config, partial(_profiles, ledger), on_message)
         self._space = space
         self._trials = trials
         self._bank = config.bank
@@ -70,11 +70,11 @@ class DryRun:
         self._sandbox = Sandbox()
         runs = runs_unasked(space.template)
         if not runs:
-            say(
+            on_message(
                 f"costs are not computed: that would run the template {space.template} of this"
                 " directory; `nas trust templates` allows it"
             )
-        gate_cost = GateCostProbe(self._sandbox, say, seconds=GATE_SECONDS)
+        gate_cost = GateCostProbe(self._sandbox, on_message, seconds=GATE_SECONDS)
         self._propose = setup.proposer(number, gate_cost if runs else lambda *_: None, render)
 
     def __iter__(self) -> Iterator[NewCandidate]:

@@ -24,7 +24,7 @@ def measure_latencies(
     entries: Iterable[Entry],
     config: CampaignConfig,
     *,
-    say: Callable[[str], None] = lambda line: None,
+    on_message: Callable[[str], None] = lambda line: None,
     watch: Watch = lambda number, total, model: None,
 ) -> dict[str, Entry]:
     """The entries by key, with their latency in seconds; missing ones are measured and stored.
@@ -38,17 +38,17 @@ def measure_latencies(
     if not missing:
         return found
     if working := _working(ledger):
-        say(
+        on_message(
             f"latency is not measured while {working} is running: run the same command again when"
             " it has ended"
         )
         return found
-    with GpuSandbox(config.gpus, say) if config.gpus else Sandbox() as sandbox:
+    with GpuSandbox(config.gpus, on_message) if config.gpus else Sandbox() as sandbox:
         for number, entry in enumerate(missing, start=1):
             watch(number, len(missing), entry.model)
             candidate = entry.candidate
             if current_hash(candidate) is not None:
-                say(
+                on_message(
                     f"{entry.model}: its latency cannot be measured: its template has changed since"
                 )
                 continue
@@ -65,10 +65,10 @@ def measure_latencies(
                     timeout=SECONDS,
                 )
             except NoGpuError as error:
-                say(f"latency cannot be measured: {error}")
+                on_message(f"latency cannot be measured: {error}")
                 break
             if not answer.ok:
-                say(f"{entry.model}: its latency cannot be measured: {answer.problem}")
+                on_message(f"{entry.model}: its latency cannot be measured: {answer.problem}")
                 sandbox.close()
                 continue
             found[entry.key] = entry.with_(latency=answer.value)

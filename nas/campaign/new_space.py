@@ -17,13 +17,13 @@ def new_space(
     *,
     gpus: int = 0,
     watch: Callable[[str], None] = lambda text: None,
-    say: Callable[[str], None] = lambda text: None,
+    on_message: Callable[[str], None] = lambda text: None,
 ) -> Space:
     """A space of every timm family that trains at that size, up to three members each.
 
     Takes minutes: each of timm's models with at most `max_params` parameters is built, and chosen
     ones are trained for one step in a process that may crash. `watch` is called with the progress,
-    `say` with each model that fails and the reason.
+    `on_message` with each model that fails and the reason.
     """
     found: list[tuple[str, Member]] = []
     for family, member, params in candidates(image_size, max_params, num_classes=CLASSES):
@@ -34,10 +34,10 @@ def new_space(
         state = "ok" if profile.ok else profile.problem
         watch(f"pre-flight {done}/{total}: {profile.member.model} {state}")
         if not profile.ok:
-            say(f"{profile.member.model} is left out: {profile.problem}")
+            on_message(f"{profile.member.model} is left out: {profile.problem}")
 
     under = conditions(image_size, 3, CLASSES, "cuda" if gpus else "cpu", "auto")
     members = [member for _, member in found]
-    profiles = probe_members(None, members, under, gpus=gpus, watch=profiled, say=say)
+    profiles = probe_members(None, members, under, gpus=gpus, watch=profiled, on_message=on_message)
     sound = [(family, member) for family, member in found if profiles[member.model].ok]
     return proposed_space(name, image_size, sound)

@@ -37,7 +37,7 @@ def probe_members(
     *,
     gpus: int = 0,
     watch: Watch = lambda done, total, profile: None,
-    say: Callable[[str], None] = lambda line: None,
+    on_message: Callable[[str], None] = lambda line: None,
     sandbox: Sandbox | None = None,
 ) -> dict[str, MemberProfile]:
     """A profile of each member under the given conditions, by model name.
@@ -48,19 +48,19 @@ def probe_members(
 
     If memory runs out, CUDA fails, or the process dies or hangs, the member is profiled once more
     in a new process. A second failure counts for now but is not cached. Memory that other programs
-    hold is waited for, with a message through `say`; ProblemError if that takes too long.
+    hold is waited for, with a message through `on_message`; ProblemError if that takes too long.
     """
     cached = ledger.cached_profiles(conditions) if ledger else {}
     found = {m.model: p for m in members if (p := cached.get(profile_digest(conditions, m)))}
     missing = [m for m in members if m.model not in found]
     if not missing:
         return found
-    with _place(gpus, say, sandbox) as place:
+    with _place(gpus, on_message, sandbox) as place:
         for done, member in enumerate(missing, start=1):
-            taken = _profiled(place, member, conditions, say)
+            taken = _profiled(place, member, conditions, on_message)
             if not taken.ok:
                 place.close()
-                taken = _profiled(place, member, conditions, say)
+                taken = _profiled(place, member, conditions, on_message)
             if taken.ok:
                 result = taken.value
             else:

@@ -155,7 +155,7 @@ def _set_up(
         ledger,
         gpus=config.gpus,
         watch=callbacks.on_profile,
-        say=callbacks.on_message,
+        on_message=callbacks.on_message,
         sandbox=sandbox,
     )
     setup = DrawSetup.of(ledger, row.space, config, probe, callbacks.on_message)

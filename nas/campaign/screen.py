@@ -59,7 +59,7 @@ def screen_space(
     *,
     device: str = "cpu",
     watch: "Watch" = lambda *_: None,
-    say: Callable[[str], None] = lambda line: None,
+    on_message: Callable[[str], None] = lambda line: None,
 ) -> ScreenRun:
     """Scores every mixture of the space whose experts are in the bank, on `device`, and records
     the scores.
@@ -76,7 +76,7 @@ def screen_space(
     found = existing_entries(bank, experts)
     if not found:
         raise _no_expert(ledger, space, config)
-    hold_experts_to(ledger, list(found), say)
+    hold_experts_to(ledger, list(found), on_message)
     table = load(bank, list(found.values()))
     assert space.experts is not None
     sets = enumerate_mixtures(table.families, space.experts.k, limit=config.limit, seed=config.seed)

@@ -99,7 +99,7 @@ class Filling:
                 self.bank,
                 found.values(),
                 config,
-                say=note,
+                on_message=note,
                 watch=lambda number, total, model: update(
                     f"measuring latency {number}/{total}: {model}"
                 ),

@@ -72,7 +72,7 @@ def export(
         output,
         found.campaign.name,
         code_only=code_only,
-        say=note,
+        on_message=note,
     )
     files = [{"file": str(path)} for path in written]
     print_records(chosen, files, shown=[file["file"] for file in files])

@@ -49,7 +49,7 @@ def print_draws(
             f" {config.seed}."
         )
     with working("building each member once"):
-        draws = DryRun(space, config, trials, ledger=ledger, after=name, say=note)
+        draws = DryRun(space, config, trials, ledger=ledger, after=name, on_message=note)
     if folder:
         check_output(folder)
         make_folder(folder)

@@ -35,5 +35,7 @@ def member_profiles(
         def watch(done: int, total: int, profile: MemberProfile) -> None:
             update(f"profiling {done}/{total}: {profile.member.model}")
 
-        profiles = probe_members(ledger, members, conditions, gpus=gpus, watch=watch, say=note)
+        profiles = probe_members(
+            ledger, members, conditions, gpus=gpus, watch=watch, on_message=note
+        )
     return chosen, profiles

@@ -167,7 +167,7 @@ def _scored(
     device = "cuda" if gpus else "cpu"
     try:
         with working("scoring mixtures") if progress.disable else nullcontext():
-            return screen_space(ledger, space, config, device=device, watch=watch, say=note)
+            return screen_space(ledger, space, config, device=device, watch=watch, on_message=note)
     finally:
         progress.stop()
 

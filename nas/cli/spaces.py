@@ -135,7 +135,7 @@ def write_new(name: str, image_size: int, max_params: str, gpus: int, form: Form
             *(name, image_size, largest),
             gpus=gpus,
             watch=update,
-            say=note,
+            on_message=note,
         )
     make_folder(path.parent)
     write(path, dump(space))

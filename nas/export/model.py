@@ -37,7 +37,7 @@ def export(
     campaign: str | None = None,
     *,
     code_only: bool = False,
-    say: Callable[[str], None] = lambda line: None,
+    on_message: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Writes model.py, preprocess.py, weights.safetensors, config.json and README.md into a new or
     empty folder.
@@ -45,7 +45,7 @@ def export(
     Returns the files written. Raises ProblemError for a candidate that has not been trained to
     its end, for weights that were not kept, are gone or are not what was written, and for a folder
     that holds something, or for code that is not what its template makes of the candidate; nothing
-    is left behind then. `code_only` leaves the weights out. `say` is
+    is left behind then. `code_only` leaves the weights out. `on_message` is
     told what the owner should know of what was written.
     """
     found = find(ledger, ident, campaign)
@@ -54,13 +54,13 @@ def export(
     weights = None if code_only else _weights(ledger, found)
     code, compared = _code(found)
     if not compared:
-        say(f"model.py: {NOT_COMPARED}")
+        on_message(f"model.py: {NOT_COMPARED}")
     config = {**_config(ledger, found), "code_compared": compared}
     with new_folder(out) as made:
         if weights is not None:
             config["weights_sha256"] = _copy(weights, made / WEIGHTS, found)
             if found.final and found.final.weights_sha256 is None:
-                say(f"{WEIGHTS}: {UNCHECKED}")
+                on_message(f"{WEIGHTS}: {UNCHECKED}")
         (made / "model.py").write_text(code, encoding="utf-8")
         shutil.copyfile(preprocess.__file__, made / "preprocess.py")
         (made / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")

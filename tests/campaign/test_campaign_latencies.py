@@ -80,7 +80,7 @@ def test_nothing_is_measured_while_another_driver_works(ledger: Ledger, tmp_path
     bank = bank_of(ledger)
     entry = unmeasured(bank, "ant")
     messages: list[str] = []
-    found = measure_latencies(ledger, bank, [entry], CONFIG, say=messages.append)
+    found = measure_latencies(ledger, bank, [entry], CONFIG, on_message=messages.append)
     assert FakeSandbox.measured == []
     assert found == {entry.key: entry}
     assert messages == [
@@ -95,7 +95,7 @@ def test_one_that_cannot_be_measured_is_reported_of_and_the_others_are(ledger: L
     bank = bank_of(ledger)
     entries = [unmeasured(bank, "slow"), unmeasured(bank, "swift")]
     messages: list[str] = []
-    found = measure_latencies(ledger, bank, entries, CONFIG, say=messages.append)
+    found = measure_latencies(ledger, bank, entries, CONFIG, on_message=messages.append)
     assert messages == ["slow_s: its latency cannot be measured: no answer after 300 s; killed"]
     assert [bool(found[entry.key].latency) for entry in entries] == [False, True]
 
@@ -115,7 +115,9 @@ def test_without_a_gpu_that_works_nothing_is_measured(
     bank = bank_of(ledger)
     entry = unmeasured(bank, "bee")
     messages: list[str] = []
-    found = measure_latencies(ledger, bank, [entry], CONFIG.with_(gpus=2), say=messages.append)
+    found = measure_latencies(
+        ledger, bank, [entry], CONFIG.with_(gpus=2), on_message=messages.append
+    )
     assert found == {entry.key: entry}
     assert messages == ["latency cannot be measured: no GPU works (CUDA error)"]
 
@@ -124,7 +126,7 @@ def test_one_of_another_template_is_reported_of(ledger: Ledger) -> None:
     bank = bank_of(ledger)
     messages: list[str] = []
     measure_latencies(
-        ledger, bank, [unmeasured(bank, "ant", "t" * 16)], CONFIG, say=messages.append
+        ledger, bank, [unmeasured(bank, "ant", "t" * 16)], CONFIG, on_message=messages.append
     )
     assert FakeSandbox.measured == []
     assert messages == ["ant_s: its latency cannot be measured: its template has changed since"]

@@ -111,7 +111,7 @@ def test_memory_that_others_hold_is_waited_for(
     monkeypatch.setattr(probing, "time", SimpleNamespace(sleep=waited.append))  # others sleep too
     messages: list[str] = []
     under = conditions_for(space(), SearchConfig(), 10)
-    found = probe_members(ledger, MEMBERS, under, say=messages.append)
+    found = probe_members(ledger, MEMBERS, under, on_message=messages.append)
     assert all(probe.ok for probe in found.values())
     assert waited == [10, 20, 40]
     assert FakeSandbox.calls == ["test_resnet"] * 4 + ["test_vit", "test_nfnet"]
@@ -148,7 +148,7 @@ def test_on_gpus_it_is_one_that_works(ledger: Ledger, monkeypatch: pytest.Monkey
     monkeypatch.setattr(probing, "GpuSandbox", OnGpu)
     messages: list[str] = []
     under = conditions_for(space(), SearchConfig(), 10).with_(device="a card")
-    found = probe_members(ledger, MEMBERS[:1], under, gpus=3, say=messages.append)
+    found = probe_members(ledger, MEMBERS[:1], under, gpus=3, on_message=messages.append)
     assert found["test_resnet"].ok
     assert requests == [3]
     assert messages == ["GPU 0 does not work"]

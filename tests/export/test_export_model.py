@@ -87,7 +87,7 @@ class TestCode:
 
     def test_the_template_s_own_needs_no_word(self, maker: Maker, tmp_path: Path, key: str) -> None:
         messages: list[str] = []
-        export(maker.ledger, key, tmp_path / "out", code_only=True, say=messages.append)
+        export(maker.ledger, key, tmp_path / "out", code_only=True, on_message=messages.append)
         assert messages == []
         assert "has changed" not in (tmp_path / "out" / "README.md").read_text()
 
@@ -106,7 +106,9 @@ class TestCode:
             other = Candidate.model_validate(row.spec).with_(**change)
             row.spec, row.key = other.model_dump(mode="json"), other.key
         messages: list[str] = []
-        export(maker.ledger, other.key, tmp_path / "out", code_only=True, say=messages.append)
+        export(
+            maker.ledger, other.key, tmp_path / "out", code_only=True, on_message=messages.append
+        )
         [line] = messages
         assert "could not be compared" in line
         card = (tmp_path / "out" / "README.md").read_text()
@@ -119,7 +121,7 @@ def test_weights_from_before_there_were_checksums_are_exported_with_a_note(
 ) -> None:
     key = trained(maker, digest=False)
     messages: list[str] = []
-    export(maker.ledger, key, tmp_path / "out", say=messages.append)
+    export(maker.ledger, key, tmp_path / "out", on_message=messages.append)
     [_, line] = messages
     assert "recorded no checksum" in line
     config = json.loads((tmp_path / "out" / "config.json").read_text())

@@ -200,14 +200,14 @@ class TestDryRun:
         own = here / "templates" / "nano.py.j2"
         own.write_text(NANO)
         messages: list[str] = []
-        for drawn in DryRun(SPACE, SearchConfig(), 2, say=messages.append):
+        for drawn in DryRun(SPACE, SearchConfig(), 2, on_message=messages.append):
             found = as_json(drawn)
             assert found["params"] is found["macs"] is found["memory_bytes"] is None
             assert "WIDTH" in drawn.code
         assert ["nas trust templates" in line for line in messages] == [True]
         trust.trust([own])
         monkeypatch.setattr("nas.measure.gate.load_module", None)  # of this process
-        [drawn] = DryRun(SPACE, SearchConfig(), 1, say=messages.append)
+        [drawn] = DryRun(SPACE, SearchConfig(), 1, on_message=messages.append)
         assert as_json(drawn)["params"] is not None
         assert len(messages) == 1
         assert not (here / "PWNED").exists()  # it was run, and elsewhere
@@ -229,7 +229,7 @@ class TestDryRun:
         families = {name: (Member(model=f"test_{name}"),) for name in ("resnet", "vit")}
         space = Space(name="mine", image_size=160, experts=ExpertAxis(k=2, families=families))
         messages: list[str] = []
-        [drawn] = DryRun(space, SearchConfig(), 1, say=messages.append)
+        [drawn] = DryRun(space, SearchConfig(), 1, on_message=messages.append)
         assert counted == [drawn.code]
         assert drawn.cost is not None
         assert drawn.cost.params > 10**9
