@@ -141,7 +141,7 @@ def test_a_new_campaign_takes_a_report_up(decided: Path) -> None:
     assert audit["verdict"] in ("fair", "adaptive")
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_campaign_goes_on_in_a_phase_of_its_own_report(decided: Path) -> None:
     reported = nas("resume", "--from-report", "--trials", "62", "-w", "1", cwd=decided)
     assert reported.returncode == 0, reported.stderr + reported.stdout

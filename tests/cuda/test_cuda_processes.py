@@ -18,7 +18,7 @@ from real_nas import nas, results, write_space
 from nas.execute.executors.local import LocalExecutor
 from nas.schema import CHECKPOINT, MEMORY_OF_OTHERS, Epoch, Status
 
-pytestmark = [pytest.mark.cuda, pytest.mark.slow]
+pytestmark = [pytest.mark.cuda, pytest.mark.proof]
 
 
 def executor(device: str, workers: int) -> LocalExecutor:

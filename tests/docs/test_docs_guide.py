@@ -84,6 +84,7 @@ def test_its_first_command_searches(tmp_path: Path) -> None:
     assert Ledger(tmp_path / "runs.db").candidates()["outcome"].tolist() == ["ok", "ok"]
 
 
+@pytest.mark.proof
 def test_its_other_commands_work(here: Path) -> None:
     rest = [line for line in commands()[1:] if line != "nas dashboard"]
     assert len(rest) == len(commands()) - 2
@@ -129,6 +130,7 @@ def test_the_plot_s_picture_shows_the_plot(here: Path, page: Page, anew: bool) -
     assert {"convnext", "xcit"} <= set(texts(made))
 
 
+@pytest.mark.proof
 def test_the_page_s_picture_can_be_made(here: Path, page: Page, anew: bool) -> None:
     command = ("-m", "nas.cli", "dashboard", "--port", "0")
     with running(*command, cwd=here) as (_, port):
@@ -147,6 +149,7 @@ def test_the_page_s_picture_can_be_made(here: Path, page: Page, anew: bool) -> N
     assert len(picture) < 150_000
 
 
+@pytest.mark.proof
 def test_the_screen_s_picture_can_be_made(tmp_path: Path, page: Page, anew: bool) -> None:
     maker = planted(tmp_path, noise=0.04, by="probe")
     (tmp_path / "out.html").write_bytes(page_of(maker.ledger))

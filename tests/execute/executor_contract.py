@@ -146,7 +146,7 @@ class ProcessContract(ExecutorContract):
         self.make().run(driver)
         assert driver.outcomes[1].message == "[-15, -15]", driver.outcomes[1]
 
-    @pytest.mark.slow
+    @pytest.mark.proof
     def test_deaths_are_outcomes_and_the_next_runs(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["segv", "ok", "leave 139", "kill", "quit_python", "ok"], tmp_path)
         self.make().run(driver)
@@ -162,7 +162,7 @@ class ProcessContract(ExecutorContract):
         assert quit_python.message == "SystemExit: 3"
         assert first.status is last.status is Status.OK
 
-    @pytest.mark.slow
+    @pytest.mark.proof
     def test_a_hang_is_killed_after_its_limit(self, tmp_path: Path) -> None:
         driver = ScriptedDriver(["sleep", "hold_gil", "ok"], tmp_path)
         driver.limit(1.0, 1, 2)
@@ -184,7 +184,7 @@ class ProcessContract(ExecutorContract):
         assert driver.statuses == [Status.OK]
         assert len(driver.epochs[1]) == 3
 
-    @pytest.mark.slow
+    @pytest.mark.proof
     def test_a_process_that_is_stopped_goes_on_once_and_then_is_killed(
         self, tmp_path: Path
     ) -> None:

@@ -25,7 +25,7 @@ def short_temporary_folder() -> Iterator[str]:
         yield folder
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("executor", "script"),
     [
@@ -62,7 +62,7 @@ def test_workers_die_with_a_driver_that_is_killed(
         driver.stdout.close()
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_stop_signals_do_not_reach_workers(tmp_path: Path) -> None:
     """They are sent to whole groups; only the driver may act on them."""
     driver = subprocess.Popen(

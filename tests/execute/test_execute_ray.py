@@ -23,7 +23,7 @@ from nas.execute.ray_session import ray_session
 from nas.processes.signals import STOPS
 from nas.schema import Epoch, Status
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.proof]
 
 
 @pytest.fixture(scope="module")

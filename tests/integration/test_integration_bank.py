@@ -52,7 +52,7 @@ def bank(folder: Path, *arguments: str) -> list[dict[str, object]]:
     return rows
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_every_expert_has_a_sound_entry_and_a_row(folder: Path) -> None:
     rows = bank(folder, "--check")
     assert all(row["in_bank"] for row in rows)
@@ -72,14 +72,14 @@ def test_every_expert_has_a_sound_entry_and_a_row(folder: Path) -> None:
         assert entry.inputs.train_images == 1079 - 216
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_nothing_to_do_trains_nothing(folder: Path) -> None:
     before = len(Ledger(folder / "runs.db").attempts())
     bank(folder)
     assert len(Ledger(folder / "runs.db").attempts()) == before
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_other_settings_are_another_bank(folder: Path) -> None:
     reported = inside("screen", "five.yaml", "--epochs", "2", cwd=folder)
     assert (reported.returncode, reported.stdout) == (1, "")
@@ -90,7 +90,7 @@ def test_other_settings_are_another_bank(folder: Path) -> None:
     assert reported.returncode == 1
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_what_is_damaged_is_trained_again_and_nothing_else(folder: Path) -> None:
     hurt, *others = entries(folder)
     before = {path: path.stat().st_mtime_ns for path in others}
@@ -111,7 +111,7 @@ def test_what_is_damaged_is_trained_again_and_nothing_else(folder: Path) -> None
     assert attempts[hurt.parent.name] >= 2
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_screen_and_its_reports(folder: Path) -> None:
     made = json.loads(nas_inside("screen", "five.yaml", "--epochs", "1", "--json", cwd=folder))
     assert (made["scored"], made["total"], made["missing"]) == (10, 10, [])
@@ -151,7 +151,7 @@ def test_a_screen_and_its_reports(folder: Path) -> None:
     assert len(rows) == 10
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
     nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
     nas_inside("screen", "five.yaml", "--epochs", "1", "--limit", "4", cwd=folder)
@@ -169,7 +169,7 @@ def test_a_bank_is_published_with_its_scores(folder: Path) -> None:
     assert "none of 10 mixtures is within these limits" in none.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_bank_that_is_full_stops_with_one_line_and_goes_on(tmp_path: Path) -> None:
     space = write_space(tmp_path)
     reported = inside("bank", space, *INLINE, "--max-size", "3M", cwd=tmp_path)
@@ -184,7 +184,7 @@ def test_a_bank_that_is_full_stops_with_one_line_and_goes_on(tmp_path: Path) -> 
     assert len(entries(tmp_path)) == 5
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     nas_inside("screen", "five.yaml", "--epochs", "1", cwd=folder)
     requests = ("five.yaml", "--experts", "bank", "--from-screen", "2", "--executor", "inline")
@@ -223,7 +223,7 @@ def test_a_search_from_the_bank_and_its_screen(folder: Path) -> None:
     assert "give --from-screen K instead" in refused.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) -> None:
     begun = {path.parent.name for path in entries(folder)}
     tuned = bank(folder, "--tuned")
@@ -243,7 +243,7 @@ def test_tuned_experts_are_screened_and_begun_from_as_they_were(folder: Path) ->
     assert "+".join(chosen["members"]) == best["members"]
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_experts_that_early_stopping_ends_are_left_out(tmp_path: Path) -> None:
     space = write_space(tmp_path)
     settings = ("--epochs", "2", "--executor", "inline", "--scheduler", "asha")

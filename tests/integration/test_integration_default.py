@@ -22,7 +22,7 @@ def has_begun(folder: Path) -> bool:
         return False
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.ray
 @pytest.mark.timeout(900)
 def test_three_trials_of_the_default_space(tmp_path: Path) -> None:

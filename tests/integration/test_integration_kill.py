@@ -17,7 +17,7 @@ STARTS = (("ray", 1), ("local", 0), ("local", 2), ("ray", 0), ("local", 1))
 while it starts. In epochs, not in seconds: a fast machine would be done before the last kill."""
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.ray
 @pytest.mark.timeout(600)
 def test_a_campaign_killed_five_times_ends_like_one_that_never_was(tmp_path: Path) -> None:

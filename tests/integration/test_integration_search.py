@@ -10,7 +10,7 @@ from real_nas import nas, nas_inside, results, write_space
 import nas as package
 from nas.schema import Role
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 
 @pytest.fixture(scope="module")

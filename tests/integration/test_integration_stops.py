@@ -18,7 +18,7 @@ from real_nas import nas, results, started, write_nano, write_space
 
 import nas as package
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 
 def test_a_closed_terminal_stops_the_campaign_cleanly(tmp_path: Path) -> None:

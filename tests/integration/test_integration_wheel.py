@@ -12,7 +12,7 @@ from real_nas import environment
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_wheel_lists_spaces_and_runs_a_trial(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
     _run([*build, "--wheel-dir", str(tmp_path / "dist"), str(ROOT)], tmp_path)

@@ -25,7 +25,7 @@ def campaign(path: Path | str) -> None:
     ledger.close()
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_fresh_ledger_opened_by_several_processes_at_once(
     where: Path | str, spawn: Spawn
 ) -> None:
@@ -47,7 +47,7 @@ def test_a_fresh_ledger_opened_by_several_processes_at_once(
     assert sorted(Ledger(where).campaign_names()) == names + chosen
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_several_drivers_draw_and_train_everything_exactly_once(
     where: Path | str, spawn: Spawn
 ) -> None:
@@ -69,7 +69,7 @@ def test_several_drivers_draw_and_train_everything_exactly_once(
     assert len(ledger.epochs()) == limit
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_ten_kills_in_mid_write_lose_nothing(tmp_path: Path, spawn: Spawn) -> None:
     path = tmp_path / "runs.db"
     campaign(path)
@@ -99,7 +99,7 @@ def test_ten_kills_in_mid_write_lose_nothing(tmp_path: Path, spawn: Spawn) -> No
     assert mine.reclaim() is None
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_killed_driver_s_candidate_is_taken_over_at_once(tmp_path: Path, spawn: Spawn) -> None:
     path = tmp_path / "runs.db"
     campaign(path)

@@ -213,7 +213,7 @@ def one_success(maker: Maker) -> None:
     maker.trained("ant_s", "bee_s", val=0.5)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("happened", [nothing, failures_alone, one_running, one_success])
 def test_it_opens_and_says_what_there_is(
     maker: Maker, watched: Watched, tmp_path: Path, happened: Callable[[Maker], None]

@@ -308,7 +308,7 @@ def test_gate_use_by_setting(page: Page) -> None:
     until(page, f"document.querySelectorAll('#gates .boxlayer .box').length === {len(after)}")
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_follow_the_system_and_the_button(
     watched: Watched, file: Path, scheme: str
@@ -336,7 +336,7 @@ def test_colours_follow_the_system_and_the_button(
     assert paper_is_dark() == (scheme == "light")  # remembered
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("width", [390, 768, 1400])
 def test_the_leaderboard_is_complete(watched: Watched, file: Path, width: int) -> None:
     """Every value is in view: no column missing, no number cut, no box that scrolls by itself."""
@@ -365,7 +365,7 @@ def test_the_leaderboard_is_complete(watched: Watched, file: Path, width: int) -
     assert abs(boxes[0]["y"] - boxes[1]["y"]) < 12  # the accuracy, beside the number
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("width", [390, 740, 768, 1400])
 def test_nothing_is_wider_than_the_screen(watched: Watched, file: Path, width: int) -> None:
     watched.page.set_viewport_size({"width": width, "height": 800})
@@ -382,7 +382,7 @@ def test_nothing_is_wider_than_the_screen(watched: Watched, file: Path, width: i
     assert max(links) <= width  # each is in view
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("width", [390, 1400])
 def test_many_families_fit(watched: Watched, tmp_path: Path, width: int) -> None:
     """No figure scrolls by itself; where names have no room beside each other, bars lie."""

@@ -59,7 +59,7 @@ def serving(where: Path) -> Iterator[Server]:
         server.http.server_close()
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_it_follows_and_keeps_sort_filter_and_choices(maker: Maker, watched: Watched) -> None:
     for n in range(3):
         maker.trained("ant_s", "bee_s", val=0.5 + 0.1 * n, replicate=n)
@@ -93,7 +93,7 @@ def test_it_follows_and_keeps_sort_filter_and_choices(maker: Maker, watched: Wat
         assert {url.removeprefix(server.address) for url in watched.requests} == {"", "data.json"}
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_it_says_when_nobody_answers_any_more(maker: Maker, watched: Watched) -> None:
     maker.trained("ant_s", "bee_s", val=0.5)
     with serving(Path(maker.path)) as server:

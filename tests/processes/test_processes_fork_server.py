@@ -58,7 +58,8 @@ def test_a_fork_has_the_settings_of_its_owner_not_of_the_server(
     with Sandbox() as sandbox:
         assert sandbox.call("os:getenv", "NAS_TEST").value == "new"
         assert sandbox.call("os:getenv", "PATH").value is None
-        assert sandbox.call("os:getenv", "TORCHINDUCTOR_CACHE_DIR").value is None
+        for name in ("TORCHINDUCTOR_CACHE_DIR", "NAS_FORK_SERVER_IMPORTING"):
+            assert sandbox.call("os:getenv", name).value == os.environ.get(name)
         assert sandbox.call("tempfile:gettempdir").value == str(tmp_path)
         assert sandbox.call("torch:get_num_threads").value == 1
     with Sandbox("") as sandbox:
@@ -164,8 +165,8 @@ WAITING = """
 import sys
 from nas.processes.fork_server import FORK_SERVER
 FORK_SERVER.start()
-print("started", flush=True)
 try:
+    print("started", flush=True)
     FORK_SERVER.wait()
 except KeyboardInterrupt:
     print("interrupted", flush=True)

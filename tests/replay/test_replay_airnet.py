@@ -100,6 +100,6 @@ def test_what_is_counted(days: SimulatedCampaign) -> None:
     assert days.wasted == pytest.approx(1 - len(won) / len(quartets))
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_two_free_numbers_are_those_that_fit_best() -> None:
     assert fit(range(168, 171), (0.06, 0.08, 0.1), seeds=60) == (BLACKLIST_FROM, FAILURE)

@@ -81,7 +81,7 @@ def test_every_figure_has_a_row_and_every_assumption_a_line(comparison: Comparis
     assert names[3:] == list(plain(comparison)["assumptions"])
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_golden_table_and_the_docs(pytestconfig: pytest.Config) -> None:
     done = CliRunner().invoke(app, ["replay", "airnet", "--format", "md"])
     assert done.exit_code == 0, done.output

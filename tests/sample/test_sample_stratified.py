@@ -41,7 +41,7 @@ def check_every_prefix(
             assert spread(count, [(choice.name, value) for value in choice.values]) <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize(("n", "seed"), [(29, 0), (29, 1), (29, 2), (28, 3), (30, 4)])
 def test_the_published_campaign_drawn_fairly(n: int, seed: int) -> None:
     space = make_space([1 + i % 3 for i in range(n)], 4, [2, 3])

@@ -13,7 +13,7 @@ from nas.sample.samplers.tpe import GOOD, OTHERS, STARTUP, TPESampler, _params, 
 from nas.schema import Assignment, Phase, ProblemError, Record, Status
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_draws_better_points_than_uniform() -> None:
     space = make_space([1] * 14, 4, [2])
     means = {

@@ -210,7 +210,7 @@ def test_on_the_published_order_the_adjusted_ranking_beats_raw_means() -> None:
     assert np.mean(gains) > 0
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("count", [200, 2000])
 def test_a_family_with_few_results_gets_a_wide_interval_and_spoils_no_other(count: int) -> None:
     where, rng = space(12), np.random.default_rng(0)

@@ -70,7 +70,7 @@ def test_too_few_results(count: int) -> None:
     assert np.isnan(found.q_value).all()
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_planted_synergies_are_found_and_false_ones_are_rare() -> None:
     """At full size in benchmarks/evidence.py, with unequal noise too."""
     where, rng = space(29), np.random.default_rng(0)
@@ -166,7 +166,7 @@ def test_advice_is_a_function_of_the_interval_alone(ends: list[float], at: float
     assert rule(effect, low, high).verdict == wanted
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_what_is_called_detectable_is_detected_four_times_of_five() -> None:
     where, rng = space(12), np.random.default_rng(0)
     seen = design(where, assignments(where, 200))

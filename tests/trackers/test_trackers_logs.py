@@ -276,7 +276,7 @@ def test_resume_keeps_the_log_or_changes_it(
     assert ledger.campaign("c").config.log == kept
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_campaign_logs_and_goes_on_logging_when_resumed(tmp_path: Path) -> None:
     """The real command, without Ray; `nas resume` keeps the option."""
     from real_nas import nas, write_space

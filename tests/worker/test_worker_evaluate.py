@@ -446,7 +446,7 @@ def real_candidate() -> Candidate:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_four_timm_networks_read_digits_after_two_epochs(
     real_candidate: Candidate, tmp_path: Path
 ) -> None:
