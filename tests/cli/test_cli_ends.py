@@ -133,6 +133,7 @@ PathFinder.find_spec = find_spec
 """
 
 
+@pytest.mark.proof
 def test_nothing_but_what_is_used_need_be_installed(here: Path) -> None:
     """In this process and in every child of it."""
     (here / "hidden").mkdir()

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from ledger_maker import Maker
 from playwright.sync_api import Browser, expect
 from test_dashboard_server import served
 
 
+@pytest.mark.proof
 def test_a_new_candidate_appears_by_itself(maker: Maker, browser: Browser, tmp_path: Path) -> None:
     maker.trained("ant_s", "bee_s", val=0.9, inside=(0.8, 0.7))
     with served(maker) as port:

@@ -60,6 +60,7 @@ def test_a_stopped_process_spends_no_time(process: "subprocess.Popen[str]") -> N
     assert after - before <= time.monotonic() - began - 4.0 + LONGEST_GAP
 
 
+@pytest.mark.proof
 def test_a_process_that_waits_spends_it(process: "subprocess.Popen[str]") -> None:
     """Its own thread reads the clock meanwhile: here no call is made for longer than a gap."""
     before = awake_in(process)

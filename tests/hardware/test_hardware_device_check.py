@@ -17,6 +17,7 @@ def test_a_cpu_computes() -> None:
     assert list(device_check.check_devices(0)) == [{"device": "cpu", "problem": None}]
 
 
+@pytest.mark.proof
 def test_a_child_answers_for_its_device() -> None:
     assert device_check._answer(device_check._start("cpu")) == {}
     failed = device_check._answer(device_check._start("cuda:9"))

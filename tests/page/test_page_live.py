@@ -103,6 +103,7 @@ def test_it_says_when_nobody_answers_any_more(maker: Maker, watched: Watched) ->
     watched.messages.clear()  # the browser's own line about the refused connection
 
 
+@pytest.mark.proof
 def test_a_campaign_begins_while_one_looks(tmp_path: Path, watched: Watched) -> None:
     Ledger(tmp_path / "runs.db", read_only=False).close()
     with serving(tmp_path / "runs.db") as server:

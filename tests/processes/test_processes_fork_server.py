@@ -79,6 +79,7 @@ def test_stop_signals_do_not_end_the_server(sandbox: Sandbox) -> None:
     assert process.is_running()
 
 
+@pytest.mark.proof
 def test_a_server_that_dies_takes_its_forks_along_and_is_replaced(sandbox: Sandbox) -> None:
     first = server()
     assert sandbox.call(os.getppid).value == first.pid
@@ -87,6 +88,7 @@ def test_a_server_that_dies_takes_its_forks_along_and_is_replaced(sandbox: Sandb
     assert sandbox.call(os.getppid).value == server().pid != first.pid
 
 
+@pytest.mark.proof
 def test_a_server_that_dies_as_it_forks_is_done_without(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +128,7 @@ def nested() -> int:
     return process.exitcode
 
 
+@pytest.mark.proof
 def test_a_fork_can_have_a_server_of_its_own(sandbox: Sandbox) -> None:
     answer = sandbox.call(nested)
     assert answer.value == 0
@@ -148,6 +151,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.proof
 def test_nothing_survives_an_owner_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
@@ -162,8 +166,9 @@ def test_nothing_survives_an_owner_that_is_killed(tmp_path: Path) -> None:
 
 
 WAITING = """
-import sys
+import signal
 from nas.processes.fork_server import FORK_SERVER
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 FORK_SERVER.start()
 try:
     print("started", flush=True)

@@ -276,6 +276,7 @@ def test_without_a_file_an_unknown_model_names_its_space_and_family() -> None:
         space.check_models(wrong)
 
 
+@pytest.mark.proof
 def test_known_models_are_found_without_timm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

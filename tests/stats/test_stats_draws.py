@@ -179,6 +179,7 @@ def uniform_campaigns(campaigns: int, draws: int, families: int, k: int) -> np.n
     return held
 
 
+@pytest.mark.proof
 def test_false_alarms_are_as_rare_as_promised() -> None:
     # At full size in benchmarks/audit.py: 10,000 campaigns of 1,146 draws.
     held = uniform_campaigns(400, 300, families=29, k=4)
