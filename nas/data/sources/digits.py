@@ -7,6 +7,7 @@ import numpy as np
 
 from nas.data.raw import Pool, Raw
 from nas.data.sources.base import Source
+from nas.schema import ProblemError
 
 STRETCHED = "scikit-learn's grey levels 0…16 were taken as 0…255"
 
@@ -18,11 +19,21 @@ class Digits(Source):
     images = 1_797
     pixels = f"{STRETCHED}."
 
+    def check(self, where: Path) -> None:
+        """Raises ProblemError if scikit-learn, or its file, is missing."""
+        if not self.files(where):
+            raise ProblemError(
+                f"{self.name} is read from scikit-learn, which is not installed or not complete",
+                where=f"--dataset {self.name}",
+                fix="pip install --force-reinstall scikit-learn",
+            )
+
     def num_classes(self, where: Path) -> int:
         return 10
 
     def read(self, where: Path) -> Raw:
         """1,797 images `(1, 8, 8)`, grey levels 0…16 stretched to 0…255; split 60/20/20."""
+        self.check(where)
         (path,) = self.files(where)
         rows = np.loadtxt(path, delimiter=",", dtype=np.int64)  # 64 grey levels and the label
         images = np.rint(rows[:, :-1].reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
@@ -37,4 +48,4 @@ class Digits(Source):
     def files(self, where: Path) -> tuple[Path, ...]:
         package = find_spec("sklearn")  # without importing it, which takes seconds
         folders = package.submodule_search_locations if package else None
-        return tuple(Path(folders[0], "datasets", "data").glob("digits.csv*")) if folders else ()
+        return tuple(Path(folders[0]).glob("datasets/data/digits.csv.gz")) if folders else ()
