@@ -17,6 +17,11 @@ SPACE = Space(
     choices=(Choice(name="mixing", values=("soft", "top1")),),
     recipe=Recipe(epochs=2),
 )
+FIGURES = (
+    *("together", "coverage", "families", "pairs", "costs"),
+    *("curves", "failures", "timeline", "gates"),
+)
+"""The page's figures, by the ids of their sections."""
 PAIRS = list(combinations(range(len(FAMILIES)), 2))
 
 

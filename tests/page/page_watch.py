@@ -33,3 +33,12 @@ def watch(browser: Browser) -> Iterator[Watched]:
     yield made
     context.close()
     assert made.messages == [], made.messages
+
+
+def until(page: Page, expression: str) -> None:
+    """Waits for something in the page; its policy forbids what Playwright would do for it."""
+    for _ in range(1200):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not within 60 s: {expression}")
