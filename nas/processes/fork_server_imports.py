@@ -6,6 +6,8 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+from nas.processes.fork_server import IMPORTING
+
 PRELOADED = ("nas.worker.evaluate", "nas.measure.profile", "nas.measure.gate", "timm")
 """Imported by name, because these packages are above this one."""
 
@@ -18,7 +20,7 @@ def _silence() -> None:
     os.close(nowhere)
 
 
-if (importing := os.environ.get("NAS_FORK_SERVER_IMPORTING")) is not None:
+if (importing := os.environ.get(IMPORTING)) is not None:
     _silence()
     for name in PRELOADED:
         with suppress(Exception):  # the fork that needs it gets the same error and reports it
