@@ -139,7 +139,7 @@ def measures(bench: Bench) -> dict[str, Callable[[], float]]:
         "dry-run moe4, warm": lambda: bench.command(*search, "moe4"),
         "first step, cold": lambda: bench.first_step(cold=True),
         "first step, warm": lambda: bench.first_step(),
-        "first step, warm, local": lambda: bench.first_step("--executor", "local"),
+        "first step, warm, Ray": lambda: bench.first_step("--executor", "ray"),
     }
 
 

@@ -1,6 +1,5 @@
 """Converts the options of `nas search`, `resume` and `confirm` to settings."""
 
-import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -158,24 +157,3 @@ def adjusted(
         return space.with_(recipe=space.recipe.with_(**recipe))
     except ValidationError as error:
         raise _refused(error) from None
-
-
-WORKERS_PER_GPU = 8
-"""From a simulation with 60 % of all trials on an eighth of a GPU or less: 4 workers use 68 % of
-it, 8 use 75 %, and 16 no more. A worker spends most of its time launching kernels, so more workers
-need more cores too."""
-WORKER_BYTES = 3 * 2**30
-"""Approximate main memory of a worker on a GPU: torch, CUDA's libraries, its data set."""
-
-
-def default_workers(gpus: int) -> int:
-    """The default of `--workers`: one per CPU. With GPUs WORKERS_PER_GPU each, limited by CPUs and
-    main memory, but at least one per GPU."""
-    affinity = hasattr(os, "sched_getaffinity")
-    cpus = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
-    if not gpus:
-        return cpus
-    import psutil
-
-    memory = psutil.virtual_memory().total // WORKER_BYTES
-    return max(gpus, min(WORKERS_PER_GPU * gpus, cpus, memory))

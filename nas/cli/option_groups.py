@@ -141,8 +141,13 @@ class MachineOptions:
         return found
 
     def of_new(self) -> dict[str, Any]:
-        """As `given`, with as many workers as suit this machine where nobody said how many."""
-        return {"workers": arguments.default_workers(self.gpus or 0), **self.given()}
+        """As `given`, with the defaults of this machine for what was not given."""
+        gpus = self.gpus or 0
+        return {
+            "executor": defaults.executor_for(gpus),
+            "workers": defaults.workers_for(gpus),
+            **self.given(),
+        }
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,7 @@ ExecutorName = Annotated[
         "--executor",
         "-e",
         metavar=choices(*EXECUTORS.names()),
-        help="inline is for debugging. [ray]",
+        help="inline is for debugging. [local; ray with --gpus]",
         autocompletion=complete.registered(EXECUTORS),
         rich_help_panel=RUN,
     ),

@@ -184,7 +184,7 @@ def _profiled(space: str, profile: ProfileOptions, db: str) -> "ProfiledTime":
     data = defaults.dataset_for(profile.dataset, gpus)
     whole, profiles = member_profiles(space, data, gpus, profile.data_root, db)
     # Workers on one GPU share it: what they gain together is not in a profile.
-    parallel = gpus or profile.workers or arguments.default_workers(0)
+    parallel = gpus or profile.workers or defaults.workers_for(0)
     return ProfiledTime.of(whole, profiles, num_images(data, profile.data_root), parallel)
 
 

@@ -101,7 +101,7 @@ def screen(
     chosen_form = form_of(form, as_json)
     space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(experts.dataset, gpus)
     data.check_name(dataset)
-    use_threads(arguments.default_workers(0))
+    use_threads(defaults.workers_for(0))
     chosen = recipe.adjusted(space)
     config = _configured(data.canonical(dataset), experts, limits)
     check_gpus(gpus or 0)

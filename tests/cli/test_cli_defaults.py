@@ -10,7 +10,7 @@ from real_nas import inside
 
 from nas import data
 from nas.cli import defaults
-from nas.cli.arguments import default_workers
+from nas.cli.option_groups import MachineOptions
 from nas.data import catalog
 from nas.hardware import devices
 from nas.schema import UsageError
@@ -32,6 +32,20 @@ def test_defaults_follow_the_device(gpus: int | None, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "executor"),
+    [
+        (MachineOptions(), "local"),
+        (MachineOptions(gpus=0), "local"),
+        (MachineOptions(gpus=1), "ray"),
+        (MachineOptions(gpus=1, executor="local"), "local"),
+        (MachineOptions(executor="ray"), "ray"),
+    ],
+)
+def test_the_executor_follows_the_device(given: MachineOptions, executor: str) -> None:
+    assert given.of_new()["executor"] == executor
+
+
+@pytest.mark.parametrize(
     ("gpus", "cpus", "gib", "workers"),
     [
         (0, 2, 8, 2),
@@ -50,7 +64,7 @@ def test_workers_follow_the_machine(
     memory = SimpleNamespace(total=gib * 2**30)
     monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cpus)), raising=False)
-    assert default_workers(gpus) == workers
+    assert defaults.workers_for(gpus) == workers
 
 
 @pytest.mark.usefixtures("gpu")
