@@ -12,8 +12,6 @@ from nas.ledger.ledger import Ledger
 from nas.ledger.owner import Owner
 from nas.schema import ProblemError
 
-_KIND = "driver"
-"""The kind of the events that say so; each is removed when its driver ends."""
 ELSEWHERE_SECONDS = 3600.0
 """How long a driver on another host is believed, from its start: nobody here can see it die. Once
 it holds leases, they say how it is."""
@@ -30,7 +28,7 @@ def at_work(ledger: Ledger, campaign_id: int, owner: Owner) -> Iterator[None]:
             if _owner(row).surely_dead():
                 session.delete(row)
         mark = m.Event(
-            campaign_id=campaign_id, at=time.time(), kind=_KIND, data={"owner": str(owner)}
+            campaign_id=campaign_id, at=time.time(), kind=m.DRIVER_MARK, data={"owner": str(owner)}
         )
         session.add(mark)
         session.flush()
@@ -56,7 +54,7 @@ def drivers(session: Session, campaign_id: int) -> list[Owner]:
 
 
 def _marks(session: Session, campaign_id: int) -> list[m.Event]:
-    query = select(m.Event).where(m.Event.campaign_id == campaign_id, m.Event.kind == _KIND)
+    query = select(m.Event).where(m.Event.campaign_id == campaign_id, m.Event.kind == m.DRIVER_MARK)
     return list(session.scalars(query))
 
 

@@ -176,7 +176,8 @@ def events(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     """
     e = m.Event
     query = select(m.Campaign.name, e.at, e.kind, e.data)
-    query = query.join(m.Campaign, m.Campaign.id == e.campaign_id).where(_of(ledger, campaign))
+    query = query.join(m.Campaign, m.Campaign.id == e.campaign_id)
+    query = query.where(_of(ledger, campaign), e.kind != m.DRIVER_MARK)
     with ledger.session() as session:
         rows = session.execute(query.order_by(e.id)).all()
         return c.frame(((*row[:3], row.data.get("family"), row.data) for row in rows), c.EVENTS)

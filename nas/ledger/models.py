@@ -248,6 +248,11 @@ class Event(Base):
     data: Mapped[dict[str, Any]]
 
 
+DRIVER_MARK = "driver"
+"""The kind of the events that mark running drivers (`nas.ledger.drivers`). They name hosts and
+processes, so nothing shows them."""
+
+
 class Screen(Base):
     """One pass over a space with the experts of a bank."""
 

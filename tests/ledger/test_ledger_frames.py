@@ -8,7 +8,8 @@ import pytest
 from ledger_maker import CONDITIONS, PROBE, SPACE, Maker, epoch
 from sqlalchemy import event
 
-from nas.ledger import Ledger, columns, frames
+from nas.ledger import Ledger, Owner, columns, frames
+from nas.ledger.drivers import at_work
 from nas.schema import Outcome, Role, SearchConfig, Status
 
 NAMES = ("campaigns", "candidates", "attempts", "epochs", "experts", "probes", "events")
@@ -47,6 +48,13 @@ def test_every_column_is_documented(name: str) -> None:
     doc = getattr(frames, name).__doc__
     named = set(re.findall(r"`([a-z_]+)`", doc))
     assert set(getattr(columns, name.upper())) <= named
+
+
+def test_events_do_not_name_the_machines_that_run_a_campaign(maker: Maker) -> None:
+    with at_work(maker.ledger, maker.campaign, Owner.me()):
+        maker.store.event("benched", family="dog", after=6)
+        assert maker.ledger.events()["kind"].tolist() == ["benched"]
+        assert maker.ledger.events("first")["kind"].tolist() == ["benched"]
 
 
 def test_a_ledger_without_campaigns(tmp_path: Path) -> None:
