@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from nas.execute import GpuSandbox, NoGpuError
 from nas.experts import Bank, Entry
 from nas.hardware import settled_precision
-from nas.ledger import CampaignStore, Ledger, Owner
+from nas.ledger import Ledger
+from nas.ledger.campaign_list import is_running
 from nas.measure.latency import measure_latency
 from nas.processes import Sandbox
 from nas.render import current_hash, render_to_run
@@ -29,17 +30,17 @@ def measure_latencies(
 ) -> dict[str, Entry]:
     """The entries by key, with their latency in seconds; missing ones are measured and stored.
 
-    Running trials would distort it, so nothing is measured while another driver works in this
-    ledger. That is printed, as are experts that cannot be measured. Raises ProblemError if a
+    Running trials and profiles would distort it, so nothing is measured while a campaign of this
+    ledger is running. That is printed, as are experts that cannot be measured. Raises ProblemError if a
     template of the working directory would run instead of nas's own without consent.
     """
     found = {entry.key: entry for entry in entries}
     missing = [entry for entry in found.values() if not entry.latency]
     if not missing:
         return found
-    if working := _working(ledger):
+    if running := _running(ledger):
         on_message(
-            f"latency is not measured while {working} is running: run the same command again when"
+            f"latency is not measured while {running} is running: run the same command again when"
             " it has ended"
         )
         return found
@@ -76,10 +77,8 @@ def measure_latencies(
     return found
 
 
-def _working(ledger: Ledger) -> str | None:
-    """A campaign that another driver is running; None if there is none."""
-    for name in ledger.campaign_names():
-        store = CampaignStore(ledger, ledger.campaign(name).id, Owner.me())
-        if store.open_elsewhere():
-            return name
-    return None
+def _running(ledger: Ledger) -> str | None:
+    """A campaign that is running, be it in pre-flight; None if there is none."""
+    rows = [ledger.campaign(name) for name in ledger.campaign_names()]
+    with ledger.session() as session:
+        return next((row.name for row in rows if is_running(session, row)), None)

@@ -71,9 +71,10 @@ def _line(ledger: Ledger, session: Session, row: CampaignRecord) -> CampaignLine
 
 def is_running(session: Session, row: CampaignRecord) -> bool:
     """Whether a driver works on it now, as far as the ledger says."""
+    if drivers(session, row.id):
+        return True
     silent = None if row.heartbeat_at is None else max(0.0, time.time() - row.heartbeat_at)
-    at_work = bool(drivers(session, row.id))
-    return at_work or is_alive(silent, leases_of(session, row.id))
+    return row.state == "running" and is_alive(silent, leases_of(session, row.id))
 
 
 def folders_of(ledger: Ledger, session: Session, row: CampaignRecord) -> list[Path]:

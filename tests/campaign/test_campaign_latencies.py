@@ -17,7 +17,8 @@ from nas.campaign.latencies import measure_latencies
 from nas.execute import NoGpuError
 from nas.experts import Bank, Entry
 from nas.experts.components import load
-from nas.ledger import Ledger
+from nas.ledger import Ledger, Owner
+from nas.ledger.drivers import at_work
 from nas.processes import Answer, Failure
 from nas.render import template_hash
 from nas.schema import ProblemError, SearchConfig
@@ -87,6 +88,21 @@ def test_nothing_is_measured_while_another_driver_works(ledger: Ledger, tmp_path
         "latency is not measured while c is running: run the same command again when it has ended"
     ]
     driver.close()
+    measure_latencies(ledger, bank, [entry], CONFIG)
+    assert FakeSandbox.measured == ["ant_s"]
+
+
+def test_nothing_is_measured_while_another_campaign_profiles(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path)  # in the same ledger
+    bank = bank_of(ledger)
+    entry = unmeasured(bank, "ant")
+    messages: list[str] = []
+    with at_work(bench.ledger, bench.id, Owner.me()):  # without a lease
+        measure_latencies(ledger, bank, [entry], CONFIG, on_message=messages.append)
+    assert FakeSandbox.measured == []
+    assert "while c is running" in messages[0]
     measure_latencies(ledger, bank, [entry], CONFIG)
     assert FakeSandbox.measured == ["ant_s"]
 

@@ -180,6 +180,7 @@ def test_rm_refuses_what_runs(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "a is running" in done.stderr
     maker.store.release_all()
+    maker.store.set_state("stopped")  # a moment ago
     nas_inside("rm", "a", "--yes", cwd=tmp_path)
     assert maker.ledger.campaign_names() == []
 
