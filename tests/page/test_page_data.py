@@ -4,6 +4,7 @@ import json
 import shlex
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from scipy.stats import binomtest
 import nas
 from nas.ledger import Ledger
 from nas.report.page import page_data, to_json
+from nas.report.page import timeline as timeline_module
 from nas.report.page import together as together_module
 from nas.report.page.code_diffs import unpack
 from nas.report.page.fronts import front
@@ -184,6 +186,27 @@ def test_worker_time_adds_up(data: dict[str, Any]) -> None:
     none, *best = column(table, "best")
     assert none is None
     assert best == sorted(best)
+
+
+def test_every_improvement_is_a_step_of_the_timeline() -> None:
+    """The first success too, however many attempts there are."""
+    count, improving = 5 * timeline_module.POINTS, {7: 0.5, 622: 0.6}
+    attempts = pd.DataFrame(
+        {
+            "outcome": ["ok" if row in improving else "crash" for row in range(count)],
+            "role": "search",
+            "val_acc": [improving.get(row) for row in range(count)],
+            "seconds": 1.0,
+            "started_at": pd.to_datetime(range(count), unit="s", utc=True),
+            "ended_at": pd.to_datetime(range(1, count + 1), unit="s", utc=True),
+        }
+    )
+    events = pd.DataFrame({"at": pd.to_datetime([], utc=True), "kind": [], "family": []})
+    ledger = SimpleNamespace(attempts=lambda _: attempts, events=lambda _: events)
+    made = timeline_module.timeline(ledger, "first")["table"]  # type: ignore[arg-type]
+    at, best = column(made, "at"), column(made, "best")
+    for row, value in improving.items():
+        assert best[at.index(row + 1)] == value
 
 
 def page_kinds() -> tuple[str, ...]:

@@ -21,7 +21,8 @@ _COLUMNS = (
 
 def timeline(ledger: Snapshot, campaign: str) -> dict[str, Any]:
     """`table`: cumulative worker seconds by kind, from zero at the first attempt's start, at up to
-    POINTS times and at every improvement; `events`: `at`, `kind` and `family` of each event."""
+    POINTS times and, if there are at most POINTS improvements of `best`, at each of them; `events`:
+    `at`, `kind` and `family` of each event."""
     rows = ledger.attempts(campaign)
     rows = rows[rows["outcome"].notna() & rows["ended_at"].notna()].sort_values("ended_at")
     kind = rows["outcome"].map({"ok": "trained", "pruned": "pruned"}).fillna("interrupted")
@@ -36,7 +37,8 @@ def timeline(ledger: Snapshot, campaign: str) -> dict[str, Any]:
         start = {"at": rows["started_at"].min(), **dict.fromkeys(KINDS, 0.0)}
         made = pd.concat([pd.DataFrame([start]), made], ignore_index=True)
     chosen = np.unique(np.linspace(0, len(made) - 1, min(POINTS, len(made))).round().astype(int))
-    improved = np.flatnonzero(made["best"].diff().to_numpy() > 0)  # keeps every improvement
+    gain = made["best"].diff().fillna(made["best"])  # the first result is one too
+    improved = np.flatnonzero(gain.to_numpy() > 0)
     if len(improved) <= POINTS:
         chosen = np.union1d(chosen, improved)
     events = ledger.events(campaign)
