@@ -138,6 +138,26 @@ def test_what_is_printed_is_drawn_when_printing_starts(watched: Watched, file: P
     until(page, "document.querySelector('#gates .main-svg').clientWidth > 680")
 
 
+def test_an_open_card_and_the_tables_are_printed_as_the_figures_are(
+    watched: Watched, file: Path
+) -> None:
+    watched.page.emulate_media(color_scheme="dark")
+    page = watched.open(file.as_uri())
+    page.locator("#leaders tr.opens").first.click()
+    page.wait_for_selector("#card-curves .xtick text")
+    inks, stacked = page.evaluate(
+        """() => {
+            const host = document.querySelector("#leaders [data-table]");
+            host.classList.add("stacked"); // as on a narrow screen
+            dispatchEvent(new Event("beforeprint"));
+            return [[...document.querySelectorAll("#card-curves .xtick text")].map(t => t.style.fill),
+                host.classList.contains("stacked")];
+        }"""  # noqa: E501
+    )
+    assert set(inks) == {"rgb(28, 31, 35)"}
+    assert not stacked
+
+
 def test_print(watched: Watched, file: Path) -> None:
     watched.page.emulate_media(color_scheme="dark")
     watched.page.set_viewport_size({"width": 690, "height": 1000})  # A4 less its margins

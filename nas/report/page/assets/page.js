@@ -196,7 +196,9 @@ function remembered() {
 function print(now) {
   if (printing === now) return;
   printing = now;
+  for (const table of tables.values()) table.fit();
   all("main figure").forEach(draw);
+  if (find("#card").open) drawCurves();
 }
 
 function listen() {
