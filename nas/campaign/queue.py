@@ -58,7 +58,7 @@ class WorkQueue:
         return self._left()  # postponed candidates come last
 
     def note_result(self) -> None:
-        """Notes a success, which may need controls."""
+        """Notes a recorded outcome: a success may need controls, and `reclaim` counts results."""
         self._results += 1
         self._controls_due = True
 

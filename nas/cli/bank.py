@@ -38,7 +38,7 @@ def bank(
     """Train each member of a space once; keep its weights and predictions.
 
     `nas screen` then scores mixtures from these predictions, without training any. Experts that are
-    in the bank already are not trained again.
+    in the bank already are not trained again; those that --scheduler asha stops early are not kept.
 
     Example: `nas bank moe4 --dataset cifar10 --gpus 1`
     """

@@ -166,9 +166,9 @@ class Audit:
         rest = rest if self._runs_out else ""
         wealth = _pooled([bets.log_wealth[:, None] for bets in self._bets])[0] if self._bets else 0
         return (
-            f"{self._looked:,} draw{'s'[: self._looked != 1]}, evidence of bias"
-            f" {exp(min(wealth, 50)):.2g}; {1 / ALPHA:.0f} means biased, which at most 1 fair"
-            f" campaign in {1 / ALPHA:.0f} ever reaches{rest}"
+            f"{self._looked:,} draw{'s'[: self._looked != 1]}, {exp(min(wealth, 50)):.2g} times as"
+            f" likely from a biased sampler as from a fair one; {1 / ALPHA:.0f} times means biased,"
+            f" which at most 1 fair campaign in {1 / ALPHA:.0f} ever reaches{rest}"
         )
 
 
