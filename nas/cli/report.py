@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.table import Table
 
 from nas.cli import complete, consent, options
 from nas.cli.chosen import campaign_named
-from nas.cli.console import echo, put, put_shown, write
+from nas.cli.console import console, echo, put, put_shown, write
 from nas.cli.option_checks import writable
 from nas.cli.output import Form, form_of, print_records
 from nas.cli.working import working
@@ -42,7 +43,9 @@ def report(
     figures: Annotated[
         Path | None,
         typer.Option(
-            "--figures", help="Write the main figures as SVG and PDF files into a folder."
+            "--figures",
+            callback=writable,
+            help="Write the main figures as SVG and PDF files into a folder.",
         ),
     ] = None,
     screen: Annotated[
@@ -88,10 +91,14 @@ def _list(form: Form, output: Path | None) -> None:
     from nas.results import tables
 
     known = [{"table": known, "question": _question(known)} for known in tables()]
-    listed = Table.grid(padding=(0, 2))
-    for row in known:
-        listed.add_row(row["table"], row["question"])
-    print_records(form, known, shown=[listed], output=output)
+    width = max(len(row["table"]) for row in known)
+    shown: list[RenderableType] = [f"{row['table']:{width}}  {row['question']}" for row in known]
+    if console.is_terminal and output is None:
+        listed = Table.grid(padding=(0, 2))
+        for row in known:
+            listed.add_row(row["table"], row["question"])
+        shown = [listed]
+    print_records(form, known, shown=shown, output=output)
 
 
 def _print_table(

@@ -4,10 +4,14 @@ matplotlib draws them from `page_data`, so they show the same values as the page
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from nas.files import write_output
+from nas.ledger.output_paths import check_output
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +44,8 @@ class Empty(Exception):  # noqa: N818 - not an error
 
 def figures(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, list[Path] | str]]:
     """Writes each figure of `page_data` into a folder. Yields its name with its files, or with a
-    sentence that gives the reason if there is no figure. Raises OSError if writing fails."""
+    sentence that gives the reason if there is no figure. Raises OSError if writing fails, and
+    UsageError for a file that belongs to a ledger."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -57,9 +62,12 @@ def figures(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, list[P
                 yield name, str(reason)
                 continue
             paths = [folder / f"{name}.{form}" for form in FORMATS]
-            for path in paths:
-                dated = {"CreationDate" if path.suffix == ".pdf" else "Date": None}
-                figure.savefig(path, metadata=dated)
+            for path, form in zip(paths, FORMATS, strict=True):
+                drawn = BytesIO()
+                dated = {"CreationDate" if form == "pdf" else "Date": None}
+                figure.savefig(drawn, format=form, metadata=dated)
+                check_output(path)
+                write_output(path, drawn.getvalue())
         yield name, paths
 
 

@@ -10,6 +10,7 @@ from real_nas import inside, nas_inside
 from sqlalchemy import update
 
 from nas.campaign import run as running
+from nas.cli.console import console
 from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.drivers import ELSEWHERE_SECONDS, at_work, drivers
 from nas.ledger.models import Event
@@ -88,12 +89,17 @@ def test_compare_by_hand(two: Path) -> None:
     assert found["not_paired"] is None
 
 
-def test_tables_fit_a_narrow_terminal_and_have_nothing_empty(two: Path) -> None:
+def test_tables_fit_a_narrow_terminal_and_have_nothing_empty(
+    two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = Ledger(two / "runs.db").files
     (files / "1" / "weights").write_bytes(b"w" * 1_500_000)
-    for words in (["list"], ["report"], ["report", "failures"], ["show", "0"]):
-        done = inside(*words, cwd=two, COLUMNS="80")
-        assert max(map(len, done.stdout.splitlines())) <= 80
+    with monkeypatch.context() as terminal:
+        for name, value in (("force_terminal", True), ("color_system", None), ("width", 80)):
+            terminal.setattr(console, f"_{name}", value)
+        for words in (["list"], ["report"], ["report", "failures"], ["show", "0"]):
+            done = inside(*words, cwd=two)
+            assert max(map(len, done.stdout.splitlines())) <= 80
     assert "1.5 MB" in nas_inside("list", cwd=two)
     failures = nas_inside("report", "failures", cwd=two)
     assert "No attempt has failed." in failures

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from ledger_maker import Maker
 from loaded_modules import loaded_by
+from real_nas import inside
 from typer.testing import CliRunner
 
 from nas.cli.app import app
@@ -82,6 +83,35 @@ def test_a_folder_that_cannot_be_made_is_reported(filled: Maker, tmp_path: Path)
     (tmp_path / "file").touch()
     with pytest.raises(ProblemError, match="the figures cannot be written"):
         run("--figures", str(tmp_path / "file"), "--db", str(filled.path))
+
+
+def test_none_is_written_where_a_ledger_s_files_are(maker: Maker, tmp_path: Path) -> None:
+    maker.ledger.claim_files()
+    done = inside("report", "--figures", "runs.files/figures", cwd=tmp_path)
+    assert (done.returncode, "ledger's files folder" in done.stderr) == (2, True)
+    assert not (maker.ledger.files / "figures").exists()
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "coverage.svg").symlink_to(tmp_path / "runs.db")
+    maker.draw("ant_s", "bee_s")
+    done = inside("report", "--figures", "f", cwd=tmp_path)
+    assert (done.returncode, "this is the ledger" in done.stderr) == (2, True)
+
+
+def test_a_figure_is_replaced_whole_or_not_at_all(
+    maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker.draw("ant_s", "bee_s")
+    data = page_data(maker.ledger)
+    old = tmp_path / "coverage.svg"
+    old.write_text("old")
+
+    def full(path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nas.files.flush", full)
+    with pytest.raises(OSError, match="No space"):
+        list(figures(data, tmp_path))
+    assert old.read_text() == "old"
 
 
 def test_it_is_requested_alone(filled: Maker, tmp_path: Path) -> None:
