@@ -137,10 +137,7 @@ def from_screen(space: Space, config: SearchConfig, top: int, by: str, db: str) 
     kind = "tuned experts" if chosen_screen.config.from_bank else "experts"
     note(f"From screen {ident}, of {len(chosen_screen.experts)} {kind}.")
     sampler = SurrogateSampler.name if by == CORRECTED else TopKWithControls.name
-    changes: dict[str, Any] = {"sampler": sampler, "screen": ident, "top": top, "by": by}
-    if config.trials is None and config.budget_seconds is None:
-        changes["trials"] = 2 * top
-    return config.with_(**changes)
+    return config.with_(sampler=sampler, screen=ident, top=top, by=by)
 
 
 def adjusted(

@@ -30,6 +30,7 @@ def list_campaigns(
     from nas.ledger import Ledger
     from nas.ledger.campaign_list import campaign_lines
 
+    chosen = form_of(form, as_json)
     ledger = Ledger(db)
     lines = [line.model_dump() for line in campaign_lines(ledger)]
     shown = [
@@ -49,7 +50,7 @@ def list_campaigns(
     ]
     table = render(shown, "table", note=ledger.place, limit=None)
     none = "No campaign is in this ledger yet."
-    print_records(form_of(form, as_json), lines, shown=[table if lines else none])
+    print_records(chosen, lines, shown=[table if lines else none])
 
 
 def _age(seconds: float) -> str:
@@ -121,10 +122,10 @@ def compare(
     from nas.ledger import Ledger
     from nas.results.comparison import compare as compared
 
+    chosen = form_of(form, as_json)
     ledger = Ledger(db)
     with working("comparing"):
         found = compared(ledger, ledger.campaign(a).name, ledger.campaign(b).name)
-    chosen = form_of(form, as_json)
     rows = [
         {str(name): value for name, value in row.items()}
         for row in found.rows.astype(object).where(found.rows.notna(), None).to_dict("records")

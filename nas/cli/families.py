@@ -30,6 +30,7 @@ def families(
 
     Example: `nas families moe4 --dataset cifar10`
     """
+    chosen_form = form_of(form, as_json)
     data_set = defaults.dataset_for(dataset, gpus)
     space = defaults.space_for(space, gpus)
     chosen, probes = member_profiles(space, data_set, gpus or 0, data_root, db)
@@ -53,7 +54,7 @@ def families(
     failed = [
         f"{record['member']} fails: {record['problem']}" for record in records if not record["ok"]
     ]
-    print_records(form_of(form, as_json), records, shown=[table, *failed])
+    print_records(chosen_form, records, shown=[table, *failed])
 
 
 def _mebibytes(size: Any) -> str:

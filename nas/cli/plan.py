@@ -10,7 +10,7 @@ import typer
 from nas.cli import arguments, complete, defaults, options
 from nas.cli.console import prose
 from nas.cli.groups import grouped
-from nas.cli.option_checks import finite
+from nas.cli.option_checks import finite, only_with
 from nas.cli.option_groups import LengthOptions
 from nas.cli.output import form_of, print_facts
 from nas.cli.working import working
@@ -53,6 +53,15 @@ class ProfileOptions:
     workers: options.Workers = None
     gpus: options.Gpus = None
 
+    def given(self, space: str | None) -> dict[str, object]:
+        """The given options by name; --gpus only with a `space`, as it selects the default one."""
+        return {
+            "--dataset": self.dataset,
+            "--data-root": None if self.data_root == ProfileOptions.data_root else self.data_root,
+            "--workers": self.workers,
+            "--gpus": None if space is None else self.gpus,
+        }
+
 
 @grouped
 def plan(
@@ -78,6 +87,8 @@ def plan(
     chosen_form = form_of(form, as_json)
     if (length.trials is None) == (length.budget is None):
         raise typer.BadParameter("give one of --trials and --budget")
+    if length.budget is None or basis.like is not None:
+        only_with("--budget without --like", profile.given(space))
     space = defaults.space_for(space, profile.gpus)
     chosen = load(space)
     if chosen.experts is None:

@@ -22,7 +22,7 @@ from nas.schema import SCRATCH, SearchConfig, Space, UsageError, did_you_mean
 from nas.schema.scores import CORRECTED, PREDICTORS
 
 DEFAULT_SECONDS = 240.0
-"""How long a search goes on where nobody said."""
+"""Working time of a search without --budget, --trials and --from-screen."""
 
 
 @grouped
@@ -40,8 +40,8 @@ def search(
     output: OutputOptions,
     dry: DryRunOptions,
 ) -> None:
-    """Draw, render, train and rank heterogeneous mixtures of experts; for 4 minutes, where neither
-    --budget nor --trials is given.
+    """Draw, render, train and rank heterogeneous mixtures of experts; for 4 minutes, unless
+    --budget, --trials or --from-screen is given.
 
     Example: `nas search --budget 28d --gpus 1`, `nas search moe4 --dataset cifar100`
     """
@@ -51,6 +51,8 @@ def search(
     from nas.space import check_models, find, place_in
 
     form = output.chosen
+    if not dry.dry_run:
+        only_with("--dry-run", {"--render": dry.render, "--audit": dry.audit})
     typed, space = space, defaults.space_for(space, machine.gpus)
     chosen = recipe.adjusted(space)
     wishes = phase.wishes
@@ -64,7 +66,7 @@ def search(
         prefer=arguments.names_of(wishes["prefer"]),
         drop=arguments.names_of(wishes["drop"]),
     )
-    config = _from_screen(chosen, config, draw, output.db)
+    config = with_length(_from_screen(chosen, config, draw, output.db))
     if train.experts != SCRATCH:
         chosen, config = arguments.from_bank(chosen, config, train.experts, output.db)
     if not dry.dry_run:
@@ -73,16 +75,13 @@ def search(
         defaults.provide(
             config.dataset, source.data_root
         )  # first, because what follows imports timm
-    with working("building each member of the space"):
+    with working("checking the space"):
         check_models(chosen, find(space))
         check_space(chosen, place_in(find(space)))
     if dry.dry_run:
         trials = config.trials or 10
         print_draws(chosen, config, keep.name, output.db, trials, dry.render, dry.audit, form)
         return
-    only_with("--dry-run", {"--render": dry.render, "--audit": dry.audit})
-    if config.budget_seconds is None and config.trials is None:
-        config = config.with_(budget_seconds=DEFAULT_SECONDS)
     _begin(chosen, config, keep.name, output, typed)
 
 
@@ -101,6 +100,15 @@ def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str)
     if draw.sampler != DrawOptions.sampler:
         raise typer.BadParameter("--from-screen has its own sampler", param_hint="--sampler")
     return arguments.from_screen(space, config, draw.from_screen, draw.by, db)
+
+
+def with_length(config: SearchConfig) -> SearchConfig:
+    """The settings with the default length of a search, unless one is given."""
+    if config.budget_seconds is not None or config.trials is not None:
+        return config
+    if config.screen is not None:
+        return config.with_(trials=2 * config.top)
+    return config.with_(budget_seconds=DEFAULT_SECONDS)
 
 
 def _begin(

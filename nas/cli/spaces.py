@@ -17,12 +17,13 @@ from nas.files import check_folder, make_folder
 from nas.schema import ProblemError, UsageError
 from nas.schema.size import parse_size
 
+ImageSizeAlias = Annotated[int | None, typer.Option("--img-size", min=8, max=2048, hidden=True)]
+"""The name that --image-size had."""
+
 
 def spaces(
     new: Annotated[str | None, typer.Option("--new", hidden=True)] = None,
-    img_size: Annotated[
-        int | None, typer.Option("--img-size", min=8, max=2048, hidden=True)
-    ] = None,
+    img_size: ImageSizeAlias = None,
     max_params: Annotated[str | None, typer.Option(hidden=True)] = None,
     gpus: Annotated[int | None, typer.Option(min=0, max=1024, hidden=True)] = None,
     form: options.Format = "table",
@@ -34,9 +35,10 @@ def spaces(
     """
     from nas.space import available, load
 
+    chosen = form_of(form, as_json)
     if new is not None:
         largest = "12M" if max_params is None else max_params
-        write_new(new, img_size or 64, largest, gpus or 0, form_of(form, as_json))
+        write_new(new, img_size or 64, largest, gpus or 0, chosen)
         return
     only_with("--new", {"--img-size": img_size, "--max-params": max_params, "--gpus": gpus})
     rows: list[dict[str, object]] = []
@@ -59,7 +61,7 @@ def spaces(
                 "file": str(path),
             }
         )
-    print_records(form_of(form, as_json), rows, shown=[_listed(rows)])
+    print_records(chosen, rows, shown=[_listed(rows)])
 
 
 def _listed(rows: list[dict[str, object]]) -> Table:
@@ -106,6 +108,7 @@ def new(
         str, typer.Option(metavar="SIZE", help="Most parameters of a member, as in 500k.")
     ] = "12M",
     gpus: options.Gpus = None,
+    img_size: ImageSizeAlias = None,
     form: options.Format = "table",
     as_json: options.Json = False,
 ) -> None:
@@ -113,7 +116,7 @@ def new(
 
     Example: `nas new mine --image-size 64 --max-params 12M`
     """
-    write_new(name, image_size, max_params, gpus or 0, form_of(form, as_json))
+    write_new(name, img_size or image_size, max_params, gpus or 0, form_of(form, as_json))
 
 
 def write_new(name: str, image_size: int, max_params: str, gpus: int, form: Form) -> None:

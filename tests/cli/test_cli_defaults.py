@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from real_nas import inside
@@ -11,9 +12,10 @@ from real_nas import inside
 from nas import data
 from nas.cli import defaults
 from nas.cli.option_groups import MachineOptions
+from nas.cli.search import with_length
 from nas.data import catalog
 from nas.hardware import devices
-from nas.schema import UsageError
+from nas.schema import SearchConfig, UsageError
 
 
 @pytest.fixture
@@ -65,6 +67,24 @@ def test_workers_follow_the_machine(
     monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cpus)), raising=False)
     assert defaults.workers_for(gpus) == workers
+
+
+@pytest.mark.parametrize(
+    ("given", "budget", "trials"),
+    [
+        ({}, 240.0, None),
+        ({"budget_seconds": 9.0}, 9.0, None),
+        ({"trials": 3}, None, 3),
+        ({"screen": 1, "top": 5}, None, 10),
+        ({"screen": 1, "top": 5, "trials": 3}, None, 3),
+        ({"screen": 1, "top": 5, "budget_seconds": 9.0}, 9.0, None),
+    ],
+)
+def test_the_length_of_a_search(
+    given: dict[str, Any], budget: float | None, trials: int | None
+) -> None:
+    found = with_length(SearchConfig(**given))
+    assert (found.budget_seconds, found.trials) == (budget, trials)
 
 
 @pytest.mark.usefixtures("gpu")

@@ -46,7 +46,9 @@ def lopsided(tmp_path: Path) -> Path:
 
 def test_every_report_begins_with_the_verdict(lopsided: Path) -> None:
     table = nas("report", "family_yield", cwd=lopsided, COLUMNS="200")
-    assert table.stdout.splitlines()[0].startswith("The draw looks fair: 3 draws, evidence of bias")
+    first = " ".join(table.stdout.split())
+    assert first.startswith("The draw looks fair: 3 draws, ")
+    assert "times as likely from a biased sampler as from a fair one; 200 times means" in first
     markdown = nas("report", "family_yield", "--format", "md", cwd=lopsided)
     assert markdown.stdout.splitlines()[0].startswith("The draw looks fair")
     data = nas("report", "family_yield", "--format", "json", cwd=lopsided)
@@ -60,10 +62,25 @@ def test_a_report_that_advises_nothing_is_not_taken_up(lopsided: Path) -> None:
     assert "Traceback" not in reported.stderr
 
 
+def test_audit_without_a_dry_run_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwanted(*_: object) -> None:
+        raise AssertionError("the data set was looked for")
+
+    monkeypatch.setattr("nas.cli.defaults.provide", unwanted)
+    reported = nas("search", "--audit", "--trials", "1", cwd=tmp_path)
+    assert (reported.returncode, "--audit goes with --dry-run" in reported.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["plan", "tiny"], 2, "--trials and --budget"),
+        (["plan", "-n", "9", "-w", "2"], 2, "--workers goes with --budget without --like"),
+        (["plan", "-n", "9", "-d", "cifar10"], 2, "--dataset goes with --budget without"),
+        (["plan", "-b", "1h", "--like", "x", "--data-root", "y"], 2, "--data-root goes with"),
+        (["plan", "tiny", "-n", "9", "--gpus", "1"], 2, "--gpus goes with --budget without"),
         (["plan", "tiny", "--budget", "1d", "--like", "x"], 2, "runs.db"),
         (["plan", "tinny", "--trials", "5"], 2, "did you mean tiny"),
         (["search", "--prefer", "resnett", "--dry-run"], 2, "did you mean resnet"),

@@ -54,7 +54,10 @@ def test_every_form(words: list[str], place: Path) -> None:
 def test_a_new_space_is_reported_in_every_form(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def made(name: str, *_: object, **__: object) -> Space:
+    sizes: list[object] = []
+
+    def made(name: str, image_size: int, *_: object, **__: object) -> Space:
+        sizes.append(image_size)
         return PAIR.with_(name=name)
 
     monkeypatch.setattr("nas.campaign.new_space.new_space", made)
@@ -65,6 +68,8 @@ def test_a_new_space_is_reported_in_every_form(
         "members": 3,
     }
     assert "2 families, 3 members" in nas_inside("new", "two", cwd=tmp_path)
+    nas_inside("new", "alias", "--img-size", "32", cwd=tmp_path)
+    assert sizes == [64, 64, 32]
     shown = nas_inside("spaces", "--new", "three", "-f", "csv", cwd=tmp_path)
     assert list(csv.reader(io.StringIO(shown))) == [
         ["space", "file", "families", "members"],
@@ -92,7 +97,7 @@ def test_a_download_is_reported_in_every_form(
     shown = nas_inside("data", "get", "tiny-imagenet", cwd=tmp_path)
     assert "tiny-imagenet is in data: 0.0 MB" in shown
     done = inside("data", "--json", "get", "tiny-imagenet", cwd=tmp_path)
-    assert (done.returncode, "write it after `get`" in done.stderr) == (2, True)
+    assert (done.returncode, "write --json after `get`" in done.stderr) == (2, True)
     done = inside("data", "get", "cifar11", cwd=tmp_path)
     assert (done.returncode, "did you mean cifar10" in done.stderr) == (2, True)
 
@@ -108,10 +113,36 @@ def test_a_dashboard_tells_a_program_where_it_is(
     assert "(Ctrl-C ends it)" in nas_inside("dashboard", "--port", "0", cwd=place)
 
 
-def test_two_forms_at_once_are_refused(place: Path) -> None:
-    done = inside("list", "--json", "-f", "csv", cwd=place)
+@pytest.mark.parametrize(
+    "words",
+    [["list"], ["spaces"], ["families"], ["compare", "first", "first"]],
+    ids=" ".join,
+)
+def test_two_forms_at_once_are_refused_before_any_work(
+    words: list[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwanted(*_: object, **__: object) -> None:
+        raise AssertionError("it began to work")
+
+    for work in (
+        "nas.ledger.campaign_list.campaign_lines",
+        "nas.space.available",
+        "nas.cli.families.member_profiles",
+        "nas.results.comparison.compare",
+    ):
+        monkeypatch.setattr(work, unwanted)
+    done = inside(*words, "--json", "-f", "csv", cwd=place)
     assert done.returncode == 2
     assert "--json contradicts -f csv" in done.stderr
+
+
+def test_the_list_of_tables_is_a_line_each_for_a_program(place: Path) -> None:
+    rows = json.loads(nas_inside("report", "--json", cwd=place))
+    lines = nas_inside("report", cwd=place).splitlines()
+    assert [line.split()[0] for line in lines] == [row["table"] for row in rows]
+    assert all(line.endswith(row["question"]) for line, row in zip(lines, rows, strict=True))
+    nas_inside("report", "-o", "tables.txt", cwd=place)
+    assert (place / "tables.txt").read_text().splitlines() == lines
 
 
 def test_a_path_is_not_broken_by_a_terminal_s_width(place: Path) -> None:
