@@ -30,7 +30,8 @@ def _list(
 
     if context.invoked_subcommand is not None:
         if form != "table" or as_json:
-            raise typer.BadParameter(f"write it after `{context.invoked_subcommand}`")
+            option = "--json" if as_json else "--format"
+            raise typer.BadParameter(f"write {option} after `{context.invoked_subcommand}`")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("data set", "what", "how to get it"):

@@ -54,10 +54,12 @@ def work(
             else:
                 ended = run(ledger, name, config, callbacks)
     except KeyboardInterrupt as stop:  # in pre-flight: later, the campaign takes signals itself
+        words = ["resume", "-c", name]
+        if confirm:
+            words = ["confirm", "-c", name, "--top", str(confirm[0]), "--seeds", str(confirm[1])]
         with suppress(OSError):  # the terminal may be gone
             echo(
-                "Interrupted before the first trial. Continue with:"
-                f" {ledger.command('resume', '-c', name)}",
+                f"Interrupted before the first trial. Continue with: {ledger.command(*words)}",
                 err=True,
             )
         raise typer.Exit(exit_code(stop)) from None

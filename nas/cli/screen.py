@@ -126,7 +126,7 @@ def screen(
         best = table("screen", ledger, screen=made.ident)
         put(str(render(best, chosen_form, title=question("screen"))), None)
         return
-    _print(ledger, made)
+    print_screen(ledger, made)
 
 
 def _configured(dataset: str, experts: ExpertsOf, limits: LimitOptions) -> ScreenConfig:
@@ -172,7 +172,7 @@ def _scored(
         progress.stop()
 
 
-def _print(ledger: "Ledger", made: "ScreenRun") -> None:
+def print_screen(ledger: "Ledger", made: "ScreenRun") -> None:
     """The best mixtures, and the families in them."""
     from nas.report import render
     from nas.results import question, table
@@ -181,7 +181,9 @@ def _print(ledger: "Ledger", made: "ScreenRun") -> None:
     for name in ("screen", "screen_families"):
         answer = table(name, ledger, screen=made.ident)
         console.print(
-            render(answer, "table", title=question(name), note=answer.attrs["note"], limit=20)
+            render(
+                answer, "table", title=question(name), note=answer.attrs.get("note", ""), limit=20
+            )
         )
         console.print()
     console.print(f"{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s.")

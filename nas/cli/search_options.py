@@ -29,7 +29,7 @@ class DrawOptions:
             metavar=options.choices(*_DRAWING),
             show_default=False,
             help="[stratified]",
-            autocompletion=complete.registered(SAMPLERS),
+            autocompletion=complete.words(*_DRAWING),
             rich_help_panel=options.SAMPLER,
         ),
     ] = "stratified"

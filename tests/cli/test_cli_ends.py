@@ -4,13 +4,17 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ledger_maker import Maker
+from planted_screen import planted
 from real_nas import inside, run
 
+from nas.campaign.screen import ScreenRun
 from nas.cli.run_and_print import _tables
+from nas.cli.screen import print_screen
 
 TEMPLATE = '''"""A network that trains in a moment, or fails."""
 
@@ -68,6 +72,41 @@ def test_tables_at_the_end_have_their_notes(
     messages = " ".join(capsys.readouterr().out.split())
     assert "campaign first; effects and synergies on final validation accuracy" in messages
     assert "none of 1 run learned" in messages
+
+
+def test_an_own_analysis_of_a_screen_needs_no_note(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    consent: Callable[..., None],
+) -> None:
+    ledger = planted(tmp_path, noise=0.02).ledger
+    own = tmp_path / "analysis" / "screen.py"
+    own.parent.mkdir()
+    own.write_text('"""Mine?"""\n\n\ndef table(data):\n    return data.screened.head(1)\n')
+    consent(own)
+    monkeypatch.chdir(tmp_path)
+    print_screen(ledger, ScreenRun(1, 28, 28, (), 1.0))
+    assert "Mine?" in capsys.readouterr().out
+
+
+def test_ctrl_c_in_pre_flight_names_the_command_that_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    maker = Maker(tmp_path / "runs.db", sampler="uniform", dataset="digits", executor="inline")
+    maker.trained("ant_s", "bee_s", val=0.5)
+    maker.ledger.close()
+    monkeypatch.setattr("nas.campaign.run.run", interrupted)
+    monkeypatch.setattr("nas.campaign.confirm.confirm", interrupted)
+    for words in (["resume", "-c", "first"], ["confirm", "-c", "first", "--top", "2"]):
+        done = inside(*words, cwd=tmp_path)
+        assert done.returncode == 130
+        typed = shlex.split(done.stderr.strip().splitlines()[-1].partition("Continue with: ")[2])
+        assert typed[1 : len(words) + 1] == words
+    assert typed[-2:] == ["--seeds", "3"]
 
 
 @pytest.mark.parametrize("module", ["nas.import_path", "nas.schema", "nas.cli.app", "nas.ledger"])

@@ -148,6 +148,7 @@ def make_ledger(path: Path) -> None:
         ("nas search m", {"moe4"}),
         ("nas search --dataset ci", {"cifar10", "cifar100"}),
         ("nas search --sampler u", {"uniform"}),
+        ("nas search --sampler sc", set()),  # only --from-screen uses it
         ("nas report c", {"cooccurrence", "coverage"}),
         ("nas report --campaign c", {"c"}),
         ("nas resume c", {"c"}),
