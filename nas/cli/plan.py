@@ -1,14 +1,15 @@
 """`nas plan`: the statistical power of a campaign, before it runs."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
-from nas.cli import arguments, complete, defaults, options
-from nas.cli.console import prose
+from nas.cli import complete, defaults, options
 from nas.cli.groups import grouped
 from nas.cli.option_checks import finite, only_with
 from nas.cli.option_groups import LengthOptions
@@ -46,7 +47,7 @@ class BasisOptions:
 
 @dataclass(frozen=True)
 class ProfileOptions:
-    """What members are profiled for, where no campaign says how long a candidate takes."""
+    """What members are profiled for, if the time of a candidate is not known from a campaign."""
 
     dataset: options.Dataset = None
     data_root: options.DataRoot = Path("data")
@@ -81,34 +82,31 @@ def plan(
 
     Example: `nas plan moe4 --trials 1146 --noise 2`
     """
-    from nas.results.power import plan as look_ahead
+    from nas.results.power import plan as power_of
     from nas.space import load
 
     chosen_form = form_of(form, as_json)
-    if (length.trials is None) == (length.budget is None):
+    given = length.given()
+    if len(given) != 1:
         raise typer.BadParameter("give one of --trials and --budget")
-    if length.budget is None or basis.like is not None:
+    if "trials" in given or basis.like is not None:
         only_with("--budget without --like", profile.given(space))
     space = defaults.space_for(space, profile.gpus)
     chosen = load(space)
     if chosen.experts is None:
         raise UsageError(f"{chosen.name} has no families to compare", where=space)
-    seconds = arguments.budget_of(length.budget)
     before = _measured(basis.like, db)
-    guess = None if seconds is None or before else _profiled(space, profile, db)
-    trials = length.trials or _trials(seconds or 0.0, before, guess)
+    trials, time = _trials(given, before, lambda: _profiled(space, profile, db))
     rate = before.success_rate * before.learned_rate if before else 1.0
     with working("simulating the draws"):
-        found = look_ahead(chosen, trials, success_rate=rate)
-    points = basis.noise
-    if points is None and before is not None and not isnan(before.noise):
-        points = 100 * before.noise
+        found = power_of(chosen, trials, success_rate=rate)
+    points, origin = _noise(basis.noise, before)
     facts = {
         "space": chosen.name,
         "trials": trials,
         "noise_points": points,
         "like": asdict(before) if before else None,
-        "candidate_seconds": before.seconds if before else guess.candidate if guess else None,
+        "candidate_seconds": before.seconds if before else time and time.candidate,
         "results": found.results,
         "together": found.together,
         "family_sd": _known(found.family),
@@ -116,65 +114,57 @@ def plan(
         "family_points": _known(found.family, points),
         "pair_points": _known(found.pair, points),
     }
-    lines = _lines(chosen, trials, rate, found, guess)
-    source = (
-        "as given"
-        if basis.noise is not None
-        else f"measured in {before.campaign}"
-        if before
-        else ""
-    )
-    lines += _sizes(found, points, source)
-    if points is None:
-        origin = (
-            f"{before.campaign} has too few results to measure it"
-            if before
-            else "--like CAMPAIGN measures it"
-        )
-        lines.append(
-            f"sd: the standard deviation between equal candidates; {origin}, --noise gives it."
-        )
-    print_facts(chosen_form, facts, shown=[prose(line) for line in lines])
+    lines = [*_draws(chosen, trials, rate, found, time), *_sizes(found, points, origin)]
+    print_facts(chosen_form, facts, shown=[Text(line) for line in lines])
 
 
-def _lines(
-    space: Space, trials: int, rate: float, found: "Detectable", guess: "ProfiledTime | None"
-) -> list[str]:
-    """How often families and pairs come up, in words."""
+def _draws(
+    space: Space, trials: int, rate: float, found: "Detectable", time: "ProfiledTime | None"
+) -> Iterator[str]:
+    """In words, how long a candidate trains, and how often families and pairs are drawn."""
     assert space.experts is not None
+    if time is not None:
+        yield (
+            f"By its members' profiles, a candidate of {space.name} trains for about"
+            f" {format_duration(time.candidate)}, {time.parallel} at once."
+        )
     k, families = space.experts.k, len(space.experts.families)
     short = f" (the space ends at {found.results:,})" if found.results < int(trials * rate) else ""
     each = found.results * k / families
-    lines = [
+    yield (
         f"{trials:,} stratified trials of {space.name}, {k} of {families} families,"
         f" {found.results:,} with a result{short}: a family is in {each:.1f} of them, a pair in"
         f" {found.together:.1f}."
-    ]
-    if guess is not None:
-        time = format_duration(guess.candidate)
-        lines.insert(
-            0,
-            f"By its members' profiles, a candidate of {space.name} trains for about {time},"
-            f" {guess.parallel} at once.",
-        )
-    return lines
+    )
 
 
-def _sizes(found: "Detectable", points: float | None, source: str) -> list[str]:
-    """The least effects that are found, in words."""
-    lines = ["Found with a probability of 80 %, if at least as large as:"]
+def _sizes(found: "Detectable", points: float | None, origin: str) -> Iterator[str]:
+    """In words, the smallest effects that are found."""
     if points is not None:
-        lines.insert(0, f"Noise between equal candidates: {points:.2f} points, {source}.")
+        yield f"Noise between equal candidates: {points:.2f} points, {origin}."
+    yield "Found with a probability of 80 %, if at least as large as:"
     for what, size in (
         ("a family's effect against the average family", found.family),
         ("a synergy of one pair, among all pairs, at a false-discovery rate of 5 %", found.pair),
     ):
-        lines.append(f"  {_size(size, points):>12}  {what}")
-    return lines
+        yield f"  {_size(size, points):>12}  {what}"
+    if points is None:
+        yield f"sd: the standard deviation between equal candidates; {origin}, --noise gives it."
+
+
+def _noise(typed: float | None, before: "Measured | None") -> tuple[float | None, str]:
+    """The noise in points and where it is from, or None and how to get it."""
+    if typed is not None:
+        return typed, "as given"
+    if before is None:
+        return None, "--like CAMPAIGN measures it"
+    if isnan(before.noise):
+        return None, f"{before.campaign} has too few results to measure it"
+    return 100 * before.noise, f"measured in {before.campaign}"
 
 
 def _measured(like: str | None, db: str) -> "Measured | None":
-    """What a campaign measured; None where none is named."""
+    """What a campaign measured; None if none is named."""
     from nas.ledger import Ledger
     from nas.results.power import measured
 
@@ -199,12 +189,17 @@ def _profiled(space: str, profile: ProfileOptions, db: str) -> "ProfiledTime":
     return ProfiledTime.of(whole, profiles, num_images(data, profile.data_root), parallel)
 
 
-def _trials(seconds: float, before: "Measured | None", guess: "ProfiledTime | None") -> int:
-    """How many candidates a budget pays for."""
+def _trials(
+    given: dict[str, Any], before: "Measured | None", profiled: "Callable[[], ProfiledTime]"
+) -> tuple[int, "ProfiledTime | None"]:
+    """The number of trials that the options for a campaign's length allow, and the profiled time of
+    a candidate if it follows from that."""
+    if "trials" in given:
+        return given["trials"], None
     if before is not None:
-        return max(1, int(seconds / before.seconds))
-    assert guess is not None
-    return guess.trials(seconds)
+        return before.trials(given["budget_seconds"]), None
+    time = profiled()
+    return time.trials(given["budget_seconds"]), time
 
 
 def _known(size: float, points: float | None = 1.0) -> float | None:

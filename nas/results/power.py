@@ -27,6 +27,10 @@ class Measured:
     seconds: float
     """Budget time per drawn candidate, including controls."""
 
+    def trials(self, budget: float) -> int:
+        """The number of candidates in a budget of seconds."""
+        return max(1, int(budget / self.seconds))
+
 
 @dataclass(frozen=True)
 class ProfiledTime:
