@@ -8,7 +8,7 @@ import typer
 from nas.cli import arguments, defaults, options
 from nas.cli.bank_options import LICENCE, ExpertOptions, PublishOptions
 from nas.cli.bank_table import print_experts
-from nas.cli.bank_training import Filling
+from nas.cli.bank_training import BankFiller, open_filler
 from nas.cli.console import note
 from nas.cli.groups import grouped
 from nas.cli.option_groups import DataOptions, MachineOptions, RecipeOptions
@@ -44,27 +44,26 @@ def bank(
     """
     chosen_form = form_of(form, as_json)
     benchmark.check()
-    typed = defaults.space_for(space, machine.gpus)
-    chosen = recipe.adjusted(typed)
+    space = defaults.space_for(space, machine.gpus)
+    chosen = recipe.adjusted(space)
     config = _configured(source, budget, machine, experts)
-    aside = chosen_form != "table"
-    work = Filling(chosen, typed, config, db, verify=experts.check, aside=aside)
-    members, found = work.fill(config)
+    filler = open_filler(chosen, space, config, db, verify=experts.check, form=chosen_form)
+    members, found = filler.fill(config)
     every = found
     if experts.tuned:
-        config = work.tuned(config)
-        members, found = work.fill(config)
+        config = filler.tuned(config)
+        members, found = filler.fill(config)
         every = every | found
-    timed = work.timed(every, config)
+    timed = filler.timed(every, config)
     found = {key: timed[key] for key in found}
     print_experts(members, found, chosen_form)
     if benchmark.publish is not None:
         licence = LICENCE if benchmark.licence is None else benchmark.licence
-        _publish(work, found, config, benchmark.publish, licence)
+        _publish(filler, found, config, benchmark.publish, licence)
     if not found:
         raise ProblemError(
             "no expert was trained to its end",
-            fix=f"see why: {work.ledger.command('report', 'failures')}",
+            fix=f"see why: {filler.ledger.command('report', 'failures')}",
         )
 
 
@@ -85,21 +84,21 @@ def _configured(
 
 
 def _publish(
-    work: Filling, found: "dict[str, Entry]", config: BankConfig, folder: Path, licence: str
+    filler: BankFiller, found: "dict[str, Entry]", config: BankConfig, folder: Path, licence: str
 ) -> None:
     from nas.export.benchmark import publish
     from nas.ledger.screens import screen_of, screen_of_experts, screened
 
-    ident = screen_of_experts(work.ledger, found)
-    scores = None if ident is None else screened(work.ledger, ident)
-    total = None if ident is None else screen_of(work.ledger, ident).total
+    ident = screen_of_experts(filler.ledger, found)
+    scores = None if ident is None else screened(filler.ledger, ident)
+    total = None if ident is None else screen_of(filler.ledger, ident).total
     sizes = publish(
-        work.bank,
+        filler.bank,
         list(found.values()),
         scores,
         folder,
         of=total,
-        space=work.space,
+        space=filler.space,
         config=config,
         licence=licence,
     )

@@ -1,16 +1,16 @@
-"""How `nas bank` fills a bank: what it lacks is trained, then timed."""
+"""How `nas bank` fills a bank: trains the experts that it lacks, then measures their latency."""
 
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from nas.cli import consent, defaults
-from nas.cli.console import console, echo, note, open_if_there
-from nas.cli.volume import quiet, verbose
+from nas.cli.console import echo, note, open_if_there
+from nas.cli.output import Form
+from nas.cli.run_and_print import code_of_stop, run_with_display
 from nas.cli.working import working
-from nas.report.terminal import Terminal
 from nas.schema import BankConfig, ProblemError, Space
 
 if TYPE_CHECKING:
@@ -23,42 +23,53 @@ Filled = tuple["list[BankMember]", "dict[str, Entry]"]
 """Every expert of a space, and those that the bank has, by key."""
 
 
-class Filling:
-    """Fills the bank of one space; opens its ledger, and makes one only where all can be done."""
+def open_filler(
+    space: Space, name: str, config: BankConfig, db: str, *, verify: bool, form: Form
+) -> "BankFiller":
+    """Opens the ledger, and creates it only if the bank can be trained.
+
+    `name`: the space as the command names it. `verify`: whether to compare the checksums of all
+    files first. `form`: the format of the results.
+    """
+    from nas.ledger import Ledger, check_place
+
+    manifest = None
+    if not open_if_there(db):
+        check_place(db)
+        _check(space, name, config)
+        manifest = _examined(config)
+    ledger = Ledger(db, read_only=False)
+    return BankFiller(ledger, space, name, manifest, verify=verify, form=form)
+
+
+class BankFiller:
+    """Fills the bank of one space, for one or more configurations on the same data."""
 
     def __init__(
         self,
+        ledger: "Ledger",
         space: Space,
-        typed: str,
-        config: BankConfig,
-        db: str,
+        name: str,
+        manifest: "Manifest | None",
         *,
         verify: bool,
-        aside: bool,
+        form: Form,
     ) -> None:
-        """`typed`: the space as it was typed. With `verify` the checksums of all files are compared
-        first. `aside`: whether progress goes to the other stream."""
-        from nas.campaign.bank import bank_of, single_expert_space
-        from nas.ledger import Ledger, check_place
+        """As `open_filler`; `manifest`: of the data set, if it was examined already."""
+        from nas.campaign.bank import bank_of
 
+        self.ledger = ledger
         self.space = space
-        self.alone = single_expert_space(space)
-        self._typed = typed
-        self._config = config
-        self._verify = verify
-        self._aside = aside
-        self._manifest = cache(self._examined)
-        if not open_if_there(db):  # so that an error leaves no new ledger
-            check_place(db)
-            self._check()
-            self._manifest()
-        self.ledger = Ledger(db, read_only=False)
-        self.bank = bank_of(self.ledger)
+        self.bank = bank_of(ledger)
         self.bank.sweep()
+        self._name = name
+        self._manifest = manifest
+        self._verify = verify
+        self._form = form
 
     def fill(self, config: BankConfig) -> Filled:
-        """Trains what the bank lacks of these settings. Raises ProblemError where that fails, and
-        typer.Exit where it is stopped."""
+        """Trains the experts that the bank lacks. Raises ProblemError if that fails, and typer.Exit
+        if it is stopped."""
         from nas.campaign.bank import bank_members, existing_entries, open_bank
         from nas.campaign.dataset import hold_experts_to
 
@@ -71,28 +82,31 @@ class Filling:
         missing = [expert for expert in experts if expert.key not in found]
         if not missing:
             return experts, found
-        self._check()
-        name, again = open_bank(self.ledger, self.space, config, missing, self._manifest)
+        _check(self.space, self._name, config)
+        examined = partial(self._examined_once, config)
+        campaign, again = open_bank(self.ledger, self.space, config, missing, examined)
         if again:
             lost = "1 expert was" if again == 1 else f"{again} experts were"
             are = "is" if again == 1 else "are"
             note(f"{lost} lost or damaged and {are} trained again.")
-        _train(self.ledger, name, config, aside=self._aside)
+        _train(self.ledger, campaign, config, self._form)
         return experts, existing_entries(self.bank, experts)
 
     def tuned(self, config: BankConfig) -> BankConfig:
-        """The settings of the bank whose experts begin as those of this one."""
+        """The configuration of the bank whose experts start from those of this one."""
         from nas.campaign.bank import bank_with
 
-        return config.with_(experts=bank_with(self.ledger, self.space, config, self._manifest))
+        examined = partial(self._examined_once, config)
+        return config.with_(experts=bank_with(self.ledger, self.space, config, examined))
 
     def timed(self, found: "dict[str, Entry]", config: BankConfig) -> "dict[str, Entry]":
         """The entries with their latency, measured while nothing is training."""
         if all(entry.latency for entry in found.values()):
             return found
+        from nas.campaign.bank import single_expert_space
         from nas.campaign.latencies import measure_latencies
 
-        consent.ask_about_templates(self.alone, config)
+        consent.ask_about_templates(single_expert_space(self.space), config)
         with working("measuring latency") as update:
             return measure_latencies(
                 self.ledger,
@@ -105,47 +119,45 @@ class Filling:
                 ),
             )
 
-    def _check(self) -> None:
-        from nas.campaign.run import check
-        from nas.hardware import check_gpus
-        from nas.space import check_models, find
-
-        check_gpus(self._config.gpus)
-        defaults.provide(self._config.dataset, Path(self._config.data_root))
-        check_models(self.space, find(self._typed))
-        consent.ask_about_templates(self.alone, self._config)
-        check(self.alone, self._config)
-
-    def _examined(self) -> "Manifest":
-        from nas.campaign.dataset import examine
-
-        with working("looking at the data"):
-            return examine(self._config, note)
+    def _examined_once(self, config: BankConfig) -> "Manifest":
+        self._manifest = self._manifest or _examined(config)
+        return self._manifest
 
 
-def _train(ledger: "Ledger", name: str, config: BankConfig, *, aside: bool) -> None:
-    from nas.campaign.run import Callbacks, run
-    from nas.cli.run_and_print import exit_code, exit_code_of
-    from nas.report.progress import Display
+def _check(space: Space, name: str, config: BankConfig) -> None:
+    """Raises ProblemError if the space's members cannot be trained; offers to download data."""
+    from nas.campaign.bank import single_expert_space
+    from nas.campaign.run import check
+    from nas.hardware import check_gpus
+    from nas.space import check_models, find
 
-    try:
-        with Display(
-            Terminal(stderr=True) if aside else console,
-            ledger,
-            name,
-            quiet=quiet(),
-            epochs=verbose(),
-        ) as display:
-            callbacks = Callbacks(display.say, display.on_tick, display.on_profile)
-            ended = run(ledger, name, config, callbacks)
-    except KeyboardInterrupt as stop:
-        raise typer.Exit(exit_code(stop)) from None
+    alone = single_expert_space(space)
+    check_gpus(config.gpus)
+    defaults.provide(config.dataset, Path(config.data_root))
+    check_models(space, find(name))
+    consent.ask_about_templates(alone, config)
+    check(alone, config)
+
+
+def _examined(config: BankConfig) -> "Manifest":
+    from nas.campaign.dataset import examine
+
+    with working("looking at the data"):
+        return examine(config, note)
+
+
+def _train(ledger: "Ledger", name: str, config: BankConfig, form: Form) -> None:
+    from nas.campaign.run import run
+
+    continuing = "The same command continues."
+    start = partial(run, ledger, name, config)
+    ended = run_with_display(ledger, name, start, continuing=continuing, form=form)
     if ended.fault:
         raise ProblemError(
             ended.fault, fix="fix it and run the same command again: finished experts are kept"
         )
-    if code := exit_code_of(ended.stop):
-        echo(f"{name}: {ended.stop}. The same command continues.", err=True)
+    if code := code_of_stop(ended.stop):
+        echo(f"{name}: {ended.stop}. {continuing}", err=True)
         raise typer.Exit(code)
 
 

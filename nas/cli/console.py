@@ -41,18 +41,15 @@ def put(text: str, output: Path | None) -> None:
 
 def put_shown(output: Path | None, *parts: RenderableType) -> None:
     """Prints tables and text for a person, or writes them to a file, 200 characters wide and
-    without colours. Strings are not wrapped, so that paths stay whole."""
+    without colours. Strings are not wrapped, so that paths stay whole; Text is wrapped between
+    words, but only on a terminal: elsewhere a program may read it."""
     shown = console if output is None else Terminal(file=io.StringIO(), width=200)
+    whole = str if shown.is_terminal else (str, Text)
     for part in parts:
-        shown.print(part, soft_wrap=isinstance(part, str))
+        shown.print(part, soft_wrap=isinstance(part, whole))
     if output is not None:
         assert isinstance(shown.file, io.StringIO)
         write(output, shown.file.getvalue())
-
-
-def prose(line: str) -> RenderableType:
-    """A line that a terminal breaks between words; elsewhere it stays whole, for a program."""
-    return Text(line) if console.is_terminal else line
 
 
 def write(output: Path, content: str | bytes) -> int:

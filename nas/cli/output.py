@@ -3,14 +3,21 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 from rich.console import RenderableType
 
-from nas.cli.console import put, put_shown
+from nas.cli.console import console, put, put_shown
 from nas.report import render
+from nas.report.render import ROWS
+from nas.report.terminal import Terminal
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEW_ROWS = 20
+"""Rows of a table that is printed next to others at a command's end."""
 Form = Literal["table", "json", "csv", "md", "latex"]
 
 
@@ -20,6 +27,25 @@ def form_of(form: Form, as_json: bool) -> Form:
     if as_json and form not in ("table", "json"):
         raise typer.BadParameter(f"--json contradicts -f {form}: leave out one of the two")
     return "json" if as_json else form
+
+
+def progress_console(form: Form) -> Terminal:
+    """Where progress is shown: stderr if stdout is for a program or a document."""
+    return console if form == "table" else Terminal(stderr=True)
+
+
+def rendered_analysis(
+    answer: "pd.DataFrame",
+    form: Form,
+    title: str,
+    campaign: str | None = None,
+    *,
+    limit: int | None = ROWS,
+) -> RenderableType:
+    """An analysis' table as `nas.report.render` gives it, with its own note after the campaign."""
+    notes = (campaign and f"campaign {campaign}", answer.attrs.get("note"))
+    note = "; ".join(filter(None, notes))
+    return render(answer, form, title=title, note=note, limit=limit)
 
 
 def print_records(

@@ -11,7 +11,7 @@ from nas.cli import complete, consent, options
 from nas.cli.chosen import campaign_named
 from nas.cli.console import console, echo, put, put_shown, write
 from nas.cli.option_checks import writable
-from nas.cli.output import Form, form_of, print_records
+from nas.cli.output import Form, form_of, print_records, rendered_analysis
 from nas.cli.working import working
 from nas.report.cells import disk
 from nas.schema import ProblemError, UsageError
@@ -109,16 +109,15 @@ def _print_table(
     form: Form,
     output: Path | None,
 ) -> None:
-    """One table, under what the audit says of the draw."""
-    from nas.report import format_audit, markdown, render
+    """Prints one table, under the audit of the draws."""
+    from nas.report import format_audit, markdown
     from nas.results import audit_result, question, table
 
     chosen = campaign_named(ledger, campaign)
     with working(f"computing {name}"):
         answer = table(name, ledger, campaign, screen)
         fair = audit_result(ledger, chosen)
-    note = "; ".join(filter(None, (f"campaign {chosen}", answer.attrs.get("note"))))
-    text = render(answer, form, title=question(name), note=note)
+    text = rendered_analysis(answer, form, question(name), chosen)
     if isinstance(text, str):
         if form == "md":
             text = "\n\n".join([*map(markdown, fair.lines), text])

@@ -1,4 +1,4 @@
-"""`nas resume`, `nas confirm`: what goes on with a campaign."""
+"""`nas resume`, `nas confirm`: continue a campaign, and retrain its best candidates."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from nas.cli import arguments, consent, defaults, options
-from nas.cli import run_and_print as ending
 from nas.cli.chosen import campaign_named
 from nas.cli.groups import grouped
 from nas.cli.option_checks import one_campaign
 from nas.cli.option_groups import LengthOptions, MachineOptions, OutputOptions, PhaseOptions
+from nas.cli.run_and_print import work
 
 
 @grouped
@@ -58,7 +58,7 @@ def resume(
     check(space, config)
     check_budget(ledger, row.name, row.worked_seconds, config)
     ledger.update_config(row.id, config)
-    ending.work(ledger, row.name, config, form=form)
+    work(ledger, row.name, config, form=form)
 
 
 @grouped
@@ -82,7 +82,7 @@ def confirm(
     row = ledger.campaign(campaign_named(ledger, campaign))
     config = arguments.config_in(row, **given)
     consent.ask_about_templates(row.space, config, campaign=row.name)
-    ending.work(ledger, row.name, config, confirm=(top, seeds), form=form)
+    work(ledger, row.name, config, confirm=(top, seeds), form=form)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,21 +1,22 @@
 """Runs a campaign from the command line: a live display, then tables and an exit code."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
 from nas.cli.consent import tell_of_analyses
-from nas.cli.console import console, echo, put
-from nas.cli.output import Form
+from nas.cli.console import console, echo, put, put_shown
+from nas.cli.output import FEW_ROWS, Form, progress_console, rendered_analysis
 from nas.cli.volume import quiet, verbose
-from nas.report.terminal import Terminal
 from nas.schema import CampaignConfig, Role, Status, format_duration
 from nas.schema.stop import Stop, StopReason
 from nas.schema.visible import visible
 
 if TYPE_CHECKING:
-    from nas.campaign.run import RunResult
+    from nas.campaign.run import Callbacks, RunResult
     from nas.ledger import Ledger
     from nas.ledger.summary import Summary
 
@@ -40,63 +41,78 @@ def work(
     With a `form` other than `table`, only the leaderboard goes to stdout, and the rest to stderr.
     """
     from nas.campaign.confirm import confirm as confirm_leaders
-    from nas.campaign.run import Callbacks, run
+    from nas.campaign.run import run
     from nas.ledger.summary import summary
-    from nas.report.progress import Display
 
-    display_on = console if form == "table" else Terminal(stderr=True)
-    try:
-        with Display(display_on, ledger, name, quiet=quiet(), epochs=verbose()) as display:
-            callbacks = Callbacks(display.say, display.on_tick, display.on_profile)
-            if confirm:
-                top, seeds = confirm
-                ended = confirm_leaders(ledger, name, config, callbacks, top=top, seeds=seeds)
-            else:
-                ended = run(ledger, name, config, callbacks)
-    except KeyboardInterrupt as stop:  # in pre-flight: later, the campaign takes signals itself
-        words = ["resume", "-c", name]
-        if confirm:
-            words = ["confirm", "-c", name, "--top", str(confirm[0]), "--seeds", str(confirm[1])]
-        with suppress(OSError):  # the terminal may be gone
-            echo(
-                f"Interrupted before the first trial. Continue with: {ledger.command(*words)}",
-                err=True,
-            )
-        raise typer.Exit(exit_code(stop)) from None
+    if confirm:
+        top, seeds = confirm
+        start = partial(confirm_leaders, ledger, name, config, top=top, seeds=seeds)
+        words = ["confirm", "-c", name, "--top", str(top), "--seeds", str(seeds)]
+    else:
+        start, words = partial(run, ledger, name, config), ["resume", "-c", name]
+    continuing = f"Continue with: {ledger.command(*words)}"
+    ended = run_with_display(ledger, name, start, continuing=continuing, form=form)
     with suppress(OSError):  # the terminal may be gone
-        _tables(ledger, name, form, confirmed=bool(confirm))
+        _print_tables(ledger, name, form, confirmed=bool(confirm))
     if ended.fault:
         echo(f"nas: {ended.fault}", err=True)
         raise typer.Exit(1)
     found = summary(ledger, name)
     none_ok = not found.counts[Role.CONFIRM if confirm else Role.SEARCH].get(Status.OK)
     with suppress(OSError):
-        closing = _verdict(ledger, name, ended, found, confirmed=bool(confirm))
+        closing = _closing_line(ledger, name, ended, found, confirmed=bool(confirm))
         if not quiet():
-            display_on.print()
-            display_on.print(visible(closing), soft_wrap=True)
-    if code := exit_code_of(ended.stop):
+            shown = progress_console(form)
+            shown.print()
+            shown.print(visible(closing), soft_wrap=True)
+    if code := code_of_stop(ended.stop):
         raise typer.Exit(code)
     if none_ok:
         echo(f"nas: {name}: no candidate has succeeded", err=True)
         raise typer.Exit(1)
 
 
-def exit_code_of(stop: Stop | None) -> int:
+def run_with_display(
+    ledger: "Ledger",
+    name: str,
+    start: "Callable[[Callbacks], RunResult]",
+    *,
+    continuing: str,
+    form: Form,
+) -> "RunResult":
+    """The result of `start`, which runs a campaign, with a live display meanwhile.
+
+    Ctrl-C in the pre-flight prints `continuing`, a sentence on how to continue, and raises
+    typer.Exit; later the campaign takes signals itself.
+    """
+    from nas.campaign.run import Callbacks
+    from nas.report.progress import Display
+
+    shown = progress_console(form)
+    try:
+        with Display(shown, ledger, name, quiet=quiet(), epochs=verbose()) as display:
+            return start(Callbacks(display.say, display.on_tick, display.on_profile))
+    except KeyboardInterrupt as stop:
+        with suppress(OSError):  # the terminal may be gone
+            echo(f"Interrupted before the first trial. {continuing}", err=True)
+        raise typer.Exit(_code_of_interrupt(stop)) from None
+
+
+def code_of_stop(stop: Stop | None) -> int:
     """The exit code of a run that ended like this: 0 if it was complete or its budget is spent."""
     if stop is None or stop.reason is StopReason.BUDGET:
         return 0
     return INTERRUPTED if stop.reason is StopReason.INTERRUPT else STOPPED
 
 
-def exit_code(stop: KeyboardInterrupt) -> int:
+def _code_of_interrupt(stop: KeyboardInterrupt) -> int:
     """The exit code of a command that was stopped before the first trial."""
     from nas.campaign.signals import Stopped
 
     return STOPPED if isinstance(stop, Stopped) else INTERRUPTED
 
 
-def _verdict(
+def _closing_line(
     ledger: "Ledger", name: str, ended: "RunResult", s: "Summary", *, confirmed: bool
 ) -> str:
     """One line: how the run ended, and the next command to type."""
@@ -140,14 +156,14 @@ def _as_option(seconds: float) -> str:
     return f"{whole // size}{unit}"
 
 
-def _tables(ledger: "Ledger", name: str, form: Form = "table", *, confirmed: bool) -> None:
-    from nas.report import format_audit, render
+def _print_tables(ledger: "Ledger", name: str, form: Form = "table", *, confirmed: bool) -> None:
+    from nas.report import format_audit
     from nas.results import audit_result, question, table
 
     tell_of_analyses()
     board = table("leaderboard", ledger, name)
     if form != "table":
-        put(str(render(board, form, title=question("leaderboard"), note=f"campaign {name}")), None)
+        put(str(rendered_analysis(board, form, question("leaderboard"), name)), None)
         return
     if board.empty:
         return
@@ -158,8 +174,6 @@ def _tables(ledger: "Ledger", name: str, form: Form = "table", *, confirmed: boo
         tables = [(board, question("leaderboard"))]
         tables.append((table("family_yield", ledger, name), question("family_yield")))
     console.print()
-    console.print(format_audit(audit_result(ledger, name)))
+    put_shown(None, format_audit(audit_result(ledger, name)))
     for frame, title in tables:
-        console.print()
-        note = "; ".join(filter(None, (f"campaign {name}", frame.attrs.get("note"))))
-        console.print(render(frame, "table", title=title, note=note, limit=20))
+        put_shown(None, "", rendered_analysis(frame, form, title, name, limit=FEW_ROWS))

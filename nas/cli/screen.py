@@ -5,17 +5,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.progress import Progress, TaskID
 
 from nas.cli import arguments, consent, defaults, options
-from nas.cli.console import console, note, put
+from nas.cli.console import note, put, put_shown
 from nas.cli.groups import grouped
 from nas.cli.option_checks import finite
 from nas.cli.option_groups import RecipeOptions
-from nas.cli.output import form_of, print_facts
+from nas.cli.output import FEW_ROWS, Form, form_of, print_facts, progress_console, rendered_analysis
 from nas.cli.volume import quiet
 from nas.cli.working import working
-from nas.report.terminal import Terminal
 from nas.schema import SCRATCH, ScreenConfig, Space
 from nas.schema.size import parse_size
 
@@ -95,8 +95,6 @@ def screen(
     from nas.compute import use_threads
     from nas.hardware import check_gpus
     from nas.ledger import Ledger
-    from nas.report import render
-    from nas.results import question, table
 
     chosen_form = form_of(form, as_json)
     space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(experts.dataset, gpus)
@@ -116,17 +114,13 @@ def screen(
         bank, chosen, config = found
         epochs = chosen.recipe.epochs
         note(f"Experts of the bank {bank}, {epochs} epoch{'s'[: epochs != 1]} each.")
-    made = _scored(ledger, chosen, config, gpus, aside=chosen_form != "table")
+    made = _scored(ledger, chosen, config, gpus, chosen_form)
     if made.missing:
         note(f"Not in the bank, so left out: {', '.join(made.missing)}.")
     if chosen_form == "json":
         print_facts(chosen_form, asdict(made), shown=[])
         return
-    if chosen_form != "table":
-        best = table("screen", ledger, screen=made.ident)
-        put(str(render(best, chosen_form, title=question("screen"))), None)
-        return
-    print_screen(ledger, made)
+    print_screen(ledger, made, chosen_form)
 
 
 def _configured(dataset: str, experts: ExpertsOf, limits: LimitOptions) -> ScreenConfig:
@@ -148,12 +142,12 @@ def _configured(dataset: str, experts: ExpertsOf, limits: LimitOptions) -> Scree
 
 
 def _scored(
-    ledger: "Ledger", space: Space, config: ScreenConfig, gpus: int | None, *, aside: bool
+    ledger: "Ledger", space: Space, config: ScreenConfig, gpus: int | None, form: Form
 ) -> "ScreenRun":
-    """Scores the mixtures and shows how far that is; `aside`: on the other stream."""
+    """Scores the mixtures and shows the progress."""
     from nas.campaign.screen import screen_space
 
-    shown = Terminal(stderr=True) if aside else console
+    shown = progress_console(form)
     # Without a task or a terminal it would print an empty line.
     progress = Progress(console=shown, transient=True, disable=quiet() or not shown.is_interactive)
     tasks: dict[str, TaskID] = {}
@@ -172,21 +166,21 @@ def _scored(
         progress.stop()
 
 
-def print_screen(ledger: "Ledger", made: "ScreenRun") -> None:
-    """The best mixtures, and the families in them."""
-    from nas.report import render
+def print_screen(ledger: "Ledger", made: "ScreenRun", form: Form = "table") -> None:
+    """Prints the best mixtures and, as a table, the families in them."""
     from nas.results import question, table
 
+    def rendered(name: str) -> RenderableType:
+        answer = table(name, ledger, screen=made.ident)
+        return rendered_analysis(answer, form, question(name), limit=FEW_ROWS)
+
+    if form != "table":
+        put(str(rendered("screen")), None)
+        return
     consent.tell_of_analyses()
     for name in ("screen", "screen_families"):
-        answer = table(name, ledger, screen=made.ident)
-        console.print(
-            render(
-                answer, "table", title=question(name), note=answer.attrs.get("note", ""), limit=20
-            )
-        )
-        console.print()
-    console.print(f"{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s.")
+        put_shown(None, rendered(name), "")
+    put_shown(None, f"{made.scored:,} of {made.total:,} mixtures in {made.seconds:.1f} s.")
 
 
 def register(app: typer.Typer) -> None:

@@ -3,7 +3,6 @@
 import typer
 
 from nas.cli import arguments, consent, defaults, options
-from nas.cli import run_and_print as ending
 from nas.cli.console import note
 from nas.cli.dry_run import print_draws
 from nas.cli.groups import grouped
@@ -16,6 +15,7 @@ from nas.cli.option_groups import (
     PhaseOptions,
     RecipeOptions,
 )
+from nas.cli.run_and_print import work
 from nas.cli.search_options import DrawOptions, DryRunOptions, KeepOptions, TrainOptions
 from nas.cli.working import working
 from nas.schema import SCRATCH, SearchConfig, Space, UsageError, did_you_mean
@@ -129,7 +129,7 @@ def _begin(
         manifest = examine(config, note)
     ledger = Ledger(output.db, read_only=False)
     campaign = prepare_campaign(ledger, space, config, name, manifest)
-    ending.work(ledger, campaign, config, form=output.chosen)
+    work(ledger, campaign, config, form=output.chosen)
 
 
 def register(app: typer.Typer) -> None:

@@ -194,7 +194,7 @@ def test_who_begins_is_reported_once_what_was_found(
     command: list[str], pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nas.cli.run_and_print.work", lambda *_: None)
+    monkeypatch.setattr("nas.cli.search.work", lambda *_: None)
     monkeypatch.setattr("nas.cli.bank_training._train", lambda *_: None)
     words = [*command, "tiny", "--dataset", f"folder:{pets}", "--executor", "local"]
     done = CliRunner().invoke(app, words)

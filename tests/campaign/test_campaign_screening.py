@@ -133,7 +133,7 @@ def test_a_screen_that_is_refused_writes_no_empty_lines_first(
     terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = Terminal(file=io.StringIO(), force_terminal=terminal)
-    monkeypatch.setattr("nas.cli.screen.console", shown)
+    monkeypatch.setattr("nas.cli.output.console", shown)
     Ledger(tmp_path / "runs.db", read_only=False).close()
     done = CliRunner().invoke(app, ["screen", "tiny", "--db", str(tmp_path / "runs.db")])
     assert isinstance(done.exception, ProblemError)

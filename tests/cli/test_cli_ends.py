@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from ledger_maker import Maker
 from planted_screen import planted
-from real_nas import inside, run
+from real_nas import SPACE, inside, run
 
 from nas.campaign.screen import ScreenRun
-from nas.cli.run_and_print import _tables
+from nas.cli.run_and_print import _print_tables
 from nas.cli.screen import print_screen
 
 TEMPLATE = '''"""A network that trains in a moment, or fails."""
@@ -68,7 +68,7 @@ def test_tables_at_the_end_have_their_notes(
 ) -> None:
     maker = Maker(tmp_path / "runs.db", sampler="uniform", dataset="digits")
     maker.trained("ant_s", "bee_s", val=0.1)
-    _tables(maker.ledger, "first", confirmed=False)
+    _print_tables(maker.ledger, "first", confirmed=False)
     messages = " ".join(capsys.readouterr().out.split())
     assert "campaign first; effects and synergies on final validation accuracy" in messages
     assert "none of 1 run learned" in messages
@@ -107,6 +107,10 @@ def test_ctrl_c_in_pre_flight_names_the_command_that_continues(
         typed = shlex.split(done.stderr.strip().splitlines()[-1].partition("Continue with: ")[2])
         assert typed[1 : len(words) + 1] == words
     assert typed[-2:] == ["--seeds", "3"]
+    (tmp_path / "five.yaml").write_text(SPACE)
+    done = inside("bank", "five.yaml", "-d", "digits", cwd=tmp_path)
+    assert done.returncode == 130
+    assert "before the first trial. The same command continues." in done.stderr
 
 
 @pytest.mark.parametrize("module", ["nas.import_path", "nas.schema", "nas.cli.app", "nas.ledger"])

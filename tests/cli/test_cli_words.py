@@ -6,20 +6,21 @@ from pathlib import Path
 import pytest
 from ledger_maker import Maker
 from real_nas import SPACE, inside
+from rich.text import Text
 
-from nas.cli.console import console, echo, prose, put_shown
+from nas.cli.console import console, echo, put_shown
 from nas.report.progress import Display
 from nas.report.terminal import Terminal
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_prose_breaks_between_words_and_a_path_nowhere(
+def test_text_breaks_between_words_and_a_path_nowhere(
     terminal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = Terminal(file=io.StringIO(), width=40, force_terminal=terminal, no_color=True)
     monkeypatch.setattr("nas.cli.console.console", shown)
     path, line = "a/" * 30, "word " * 9 + "end"
-    put_shown(None, path, prose(line))
+    put_shown(None, path, Text(line))
     first, *lines = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert first == path
     assert (len(lines), " ".join(map(str.strip, lines))) == (2 if terminal else 1, line)

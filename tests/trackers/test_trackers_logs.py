@@ -256,7 +256,7 @@ def test_resume_keeps_the_log_or_changes_it(
 ) -> None:
     from typer.testing import CliRunner
 
-    from nas.cli import run_and_print
+    from nas.cli import resume
     from nas.cli.app import app
     from nas.ledger import Ledger
     from nas.schema import CampaignConfig
@@ -266,9 +266,7 @@ def test_resume_keeps_the_log_or_changes_it(
     config = SearchConfig(trials=1, executor="local", log="tensorboard")
     ledger.create_campaign("c", load("tiny"), config)
     requests: list[CampaignConfig] = []
-    monkeypatch.setattr(
-        run_and_print, "work", lambda ledger, name, config, **_: requests.append(config)
-    )
+    monkeypatch.setattr(resume, "work", lambda ledger, name, config, **_: requests.append(config))
     where = ["--db", str(tmp_path / "runs.db")]
     done = CliRunner().invoke(app, ["resume", *where, *given], catch_exceptions=False)
     assert done.exit_code == 0, done.output
