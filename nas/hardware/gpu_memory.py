@@ -100,7 +100,7 @@ def _by_child(gpus: list[int]) -> dict[int, GpuMemory | None]:
 
 
 def _by_sandbox(gpus: list[int], visible_devices: str | None) -> dict[int, GpuMemory | None]:
-    with Sandbox(visible_devices) as sandbox:
+    with Sandbox(visible_devices, cuda=True) as sandbox:
         answer = sandbox.call(mem_get_info, gpus, timeout=_TIMEOUT)
     answers = answer.value if answer.ok else [None] * len(gpus)
     return {

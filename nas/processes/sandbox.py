@@ -61,9 +61,10 @@ class Sandbox:
     """How long a child may take to start and to import a function's module."""
     LOOK_SECONDS = 1.0
 
-    def __init__(self, visible_devices: str | None = None) -> None:
-        """`visible_devices`: the child's CUDA_VISIBLE_DEVICES; None to inherit this process's."""
+    def __init__(self, visible_devices: str | None = None, *, cuda: bool = False) -> None:
+        """As of Child."""
         self.visible_devices = visible_devices
+        self._cuda = cuda
         self._child: Child | None = None
         self._scratch: Scratch | None = None
 
@@ -106,7 +107,7 @@ class Sandbox:
         """Starts the child."""
         self._scratch = Scratch("sandbox")
         (self._scratch.path / _EMPTY).mkdir()
-        self._child = Child(visible_devices=self.visible_devices)
+        self._child = Child(self.visible_devices, cuda=self._cuda)
 
     def close(self) -> None:
         """Kills the child; the next call makes a new one."""

@@ -57,11 +57,13 @@ def die_with_parent(parent: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of the parent for a child. A fork otherwise has those of the fork server's start."""
+    """Settings of the parent for a child. A fork otherwise has those of the fork server's start.
+
+    What a library read from the environment when it was imported stays as it was then.
+    """
 
     parent: int
     """The process to end with: the one that forks or spawns."""
-    niceness: int
     environment: dict[str, str]
 
     @classmethod
@@ -70,7 +72,7 @@ class Settings:
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
         if visible_devices is not None:
             environment["CUDA_VISIBLE_DEVICES"] = visible_devices
-        return cls(parent, os.nice(0), environment)
+        return cls(parent, environment)
 
     def take(self) -> None:
         """Applies them to this process."""
@@ -79,7 +81,6 @@ class Settings:
         os.environ.clear()
         os.environ.update(self.environment)
         tempfile.tempdir = None  # TMPDIR may name another folder than at the server's start
-        os.nice(max(0, self.niceness - os.nice(0)))
 
 
 def serve(connection: "Connection[Any, Any]", settings: Settings, log: Inherited) -> None:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from nas.processes import Failure, Sandbox
+from nas.processes.child import Child
 from nas.processes.exits import outcome_of_exit
 from nas.processes.fork_server import FORK_SERVER
 from nas.processes.signals import STOPS
@@ -60,14 +61,16 @@ def test_a_fork_has_the_settings_of_its_owner_not_of_the_server(
         assert sandbox.call("os:getenv", "PATH").value is None
         for name in ("TORCHINDUCTOR_CACHE_DIR", "NAS_FORK_SERVER_IMPORTING"):
             assert sandbox.call("os:getenv", name).value == os.environ.get(name)
+        assert sandbox.call("os:getenv", "PYTHONSAFEPATH").value == "1"  # for its own children
         assert sandbox.call("tempfile:gettempdir").value == str(tmp_path)
         assert sandbox.call("torch:get_num_threads").value == 1
     with Sandbox("") as sandbox:
         assert sandbox.call("os:getenv", "CUDA_VISIBLE_DEVICES").value == ""
 
 
-def test_a_process_with_a_device_is_spawned() -> None:
-    with Sandbox("0") as sandbox:
+@pytest.mark.parametrize(("devices", "cuda"), [("0", False), (None, True)])
+def test_a_process_that_uses_cuda_is_spawned(devices: str | None, cuda: bool) -> None:
+    with Sandbox(devices, cuda=cuda) as sandbox:
         assert sandbox.call(os.getppid).value == os.getpid()
 
 
@@ -104,19 +107,73 @@ def test_a_server_that_dies_as_it_forks_is_done_without(
     assert sandbox.call(os.getppid).ok
     with Sandbox() as other:
         assert other.call(os.getppid).value == server().pid != first.pid
+        assert other.call("builtins:eval", "'torch' in __import__('sys').modules").value is True
+
+
+def end_of(child: Child) -> int | None:
+    while child.recv() is not None:
+        pass
+    return child.exitcode
 
 
 def test_that_end_is_not_taken_for_a_crash_of_the_candidate() -> None:
     assert outcome_of_exit(None)[0] is Status.KILLED
-    from nas.processes.child import Child
+    children = [Child(), Child()]
+    for child in children:
+        child.send(time.sleep, 60)
+    first = server()
+    kill(first)
+    assert end_of(children[0]) is None
+    assert server().pid != first.pid  # replaced before the other end is seen
+    assert end_of(children[1]) is None
+    for child in children:
+        child.close()
 
+
+def test_a_crash_with_the_same_exit_code_is_one() -> None:
     child = Child()
-    child.send(time.sleep, 60)
-    kill(server())
-    while child.recv() is not None:
-        pass
-    assert child.exitcode is None
+    child.send(os._exit, 255)
+    assert end_of(child) == 255
     child.close()
+
+
+UNUSABLE = """
+import multiprocessing, os, sys
+from pathlib import Path
+from nas.processes.fork_server import FORK_SERVER
+from nas.processes.sandbox import Sandbox
+
+def spawned():
+    with Sandbox() as sandbox:
+        return sandbox.call(os.getppid).value == os.getpid()
+
+def in_a_fork():
+    os._exit(0 if spawned() else 1)
+
+if __name__ == "__main__":
+    FORK_SERVER.root = Path(sys.argv[1])  # too long for a socket
+    print(spawned())
+    FORK_SERVER.root, FORK_SERVER.IMPORT_SECONDS = None, 0.0
+    print(spawned())
+    FORK_SERVER.IMPORT_SECONDS = 60.0
+    while FORK_SERVER._importing.exists():
+        pass
+    print(not spawned())
+    fork = multiprocessing.get_context("fork").Process(target=in_a_fork)
+    fork.start()
+    fork.join()
+    print(fork.exitcode == 0)
+"""
+
+
+def test_without_a_server_processes_are_spawned(tmp_path: Path) -> None:
+    """Where there is no room for its socket, while it imports for long, and in a fork."""
+    root = tmp_path / ("long" * 30)
+    root.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", UNUSABLE, root], check=False, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["True"] * 4, done.stderr
 
 
 def nested() -> int:
