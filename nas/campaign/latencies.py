@@ -6,7 +6,7 @@ from nas.execute import GpuSandbox, NoGpuError
 from nas.experts import Bank, Entry
 from nas.hardware import settled_precision
 from nas.ledger import Ledger
-from nas.ledger.campaign_list import is_running
+from nas.ledger.drivers import is_running
 from nas.measure.latency import measure_latency
 from nas.processes import Sandbox
 from nas.render import current_hash, render_to_run

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from nas.contained import contained
 from nas.ledger import models as m
-from nas.ledger.drivers import drivers
+from nas.ledger.drivers import is_running
 from nas.ledger.ledger import Ledger
 from nas.ledger.records import CampaignRecord, campaign_record
-from nas.ledger.summary import best_of, is_alive, leases_of
+from nas.ledger.summary import best_of
 from nas.schema import Frozen
 
 BANK = "bank"
@@ -52,13 +52,12 @@ def _line(ledger: Ledger, session: Session, row: CampaignRecord) -> CampaignLine
         m.Candidate.campaign_id == row.id, m.Candidate.outcome.is_not(None)
     )
     best = best_of(session, row.id)
-    state = "running" if drivers(session, row.id) else row.state
-    if state == "running" and not is_running(session, row):
-        state = "interrupted"
+    running = is_running(session, row)
+    gone = row.state == "running" and not running
     return CampaignLine(
         campaign=row.name,
         kind="bank" if row.config.bank else "search",
-        state=state,
+        state="running" if running else "interrupted" if gone else row.state,
         space=row.space.name,
         dataset=row.config.dataset,
         candidates=session.scalar(ended) or 0,
@@ -67,14 +66,6 @@ def _line(ledger: Ledger, session: Session, row: CampaignRecord) -> CampaignLine
         age_seconds=max(0.0, now - row.created_at),
         disk_bytes=sum(map(folder_bytes, folders_of(ledger, session, row))),
     )
-
-
-def is_running(session: Session, row: CampaignRecord) -> bool:
-    """Whether a driver works on it now, as far as the ledger says."""
-    if drivers(session, row.id):
-        return True
-    silent = None if row.heartbeat_at is None else max(0.0, time.time() - row.heartbeat_at)
-    return row.state == "running" and is_alive(silent, leases_of(session, row.id))
 
 
 def folders_of(ledger: Ledger, session: Session, row: CampaignRecord) -> list[Path]:

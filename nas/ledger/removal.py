@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from nas.files import unused_name
 from nas.ledger import models as m
-from nas.ledger.campaign_list import folder_bytes, folders_of, is_running
+from nas.ledger.campaign_list import folder_bytes, folders_of
+from nas.ledger.drivers import is_running
 from nas.ledger.ledger import Ledger
 from nas.ledger.records import CampaignRecord, campaign_record
 from nas.schema import ProblemError, UsageError

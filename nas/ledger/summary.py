@@ -3,7 +3,6 @@
 It needs no pandas, torch or Ray, and is fast at any size: it reads counts, not rows.
 """
 
-import time
 from collections import Counter
 from contextlib import suppress
 
@@ -11,14 +10,10 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from nas.ledger import models as m
-from nas.ledger.drivers import drivers
+from nas.ledger.drivers import is_running, silent_seconds
 from nas.ledger.ledger import Ledger
-from nas.ledger.owner import Owner, beyond
 from nas.schema import DRIVER, CampaignConfig, Frozen, ProblemError, Role, Status
 from nas.schema.progress import PROGRESS, Progress
-
-SILENCE_SECONDS = 60.0
-"""A driver without a sign of life for this long is presumed dead; as long as a lease."""
 
 
 class Running(Frozen):
@@ -100,20 +95,18 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         coverage, failing = (None, ()) if row.config.bank else _audited(session, row.id)
         running = _running(ledger, session, row.id)
         best = best_of(session, row.id)
-        leases = leases_of(session, row.id)
-        at_work = bool(drivers(session, row.id))
+        alive = is_running(session, row)
     search = counts[Role.SEARCH]
     drawn = sum(search.values())
     finished = drawn - search.get("open", 0)
     sound = search.get(Status.OK, 0) + search.get(Status.PRUNED, 0)
     failed = sum(n for s, n in search.items() if _failed(s))
-    silent = None if row.heartbeat_at is None else max(0.0, time.time() - row.heartbeat_at)
     rate = finished / row.worked_seconds if finished and row.worked_seconds > 0 else None
     return Summary(
         campaign=row.name,
-        state="running" if at_work else row.state,
-        alive=at_work or (row.state == "running" and is_alive(silent, leases)),
-        silent_seconds=silent,
+        state="running" if alive else row.state,
+        alive=alive,
+        silent_seconds=silent_seconds(row),
         space=row.space.name,
         dataset=row.config.dataset,
         sampler=row.config.sampler,
@@ -137,16 +130,6 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
 
 def _failed(outcome: str) -> bool:
     return outcome != "open" and Status(outcome).failed
-
-
-def is_alive(silent: float | None, leases: list[tuple[str, float]]) -> bool:
-    """Whether a driver that is not known to be dead holds a lease or gave a recent sign of life."""
-    now = time.time()
-    running = (owner for owner, until in leases if now <= until and not beyond(until, now))
-    holders = [Owner.parse(owner) for owner in running]
-    if holders:
-        return not all(holder.surely_dead() for holder in holders)
-    return silent is not None and silent <= SILENCE_SECONDS and not leases
 
 
 def _eta(config: CampaignConfig, worked: float, finished: int, rate: float | None) -> float | None:
@@ -268,14 +251,3 @@ def best_of(session: Session, campaign: int) -> Best | None:
     return found and Best(
         key=found.key, number=found.number, families=found.families, val_acc=found.val_acc
     )
-
-
-def leases_of(session: Session, campaign: int) -> list[tuple[str, float]]:
-    """(driver, end of its last lease) for open candidates."""
-    c = m.Candidate
-    rows = session.execute(
-        select(c.owner, func.max(c.lease_until))
-        .where(c.campaign_id == campaign, c.outcome.is_(None), c.owner.is_not(None))
-        .group_by(c.owner)
-    )
-    return [(owner, until or 0.0) for owner, until in rows if owner is not None]

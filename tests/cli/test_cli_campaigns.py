@@ -1,19 +1,20 @@
 """`nas list`, `nas rm`, `nas compare`."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ledger_maker import SPACE, Maker
 from real_nas import inside, nas_inside
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from nas.campaign import run as running
 from nas.cli.console import console
 from nas.ledger import CampaignStore, Ledger, Owner
-from nas.ledger.drivers import ELSEWHERE_SECONDS, at_work, drivers
-from nas.ledger.models import Event
+from nas.ledger.drivers import ELSEWHERE_SECONDS, at_work, is_running
+from nas.ledger.models import DRIVER_MARK, Event
 from nas.ledger.removal import remove_campaign
 from nas.schema import Choice, Member, ProblemError, SearchConfig
 
@@ -223,10 +224,21 @@ def test_a_driver_that_died_in_pre_flight_is_in_nobody_s_way(tmp_path: Path) -> 
         [line] = json.loads(nas_inside("list", "--json", cwd=tmp_path))
         assert line["state"] == "interrupted"
         with at_work(ledger, row.id, elsewhere), ledger.session() as session:
-            assert drivers(session, row.id) == [elsewhere]  # and what the dead one left is gone
-            session.execute(update(Event).values(at=Event.at - 2 * ELSEWHERE_SECONDS))
-            assert drivers(session, row.id) == []
+            marks = select(Event.data).where(Event.kind == DRIVER_MARK)
+            assert list(session.scalars(marks)) == [{"owner": str(elsewhere)}]  # the dead one's not
+            assert is_running(session, row)
+            session.execute(update(Event).values(at=Event.at - 200))
+            assert is_running(session, replace(row, heartbeat_at=time.time() - 300))
+            assert not is_running(session, replace(row, heartbeat_at=time.time() - 100))
+            session.execute(update(Event).values(at=Event.at - ELSEWHERE_SECONDS))
+            assert not is_running(session, row)
     nas_inside("rm", "a", "--yes", cwd=tmp_path)
+
+
+def test_a_campaign_that_has_ended_can_be_removed_at_once(tmp_path: Path) -> None:
+    maker = campaign(tmp_path, "a")
+    CampaignStore(maker.ledger, maker.ledger.campaign("a").id, Owner.me()).set_state("done")
+    assert "removed a" in nas_inside("rm", "a", "--yes", cwd=tmp_path)
 
 
 def test_a_bank_that_others_begin_from_stays(tmp_path: Path) -> None:
