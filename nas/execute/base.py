@@ -68,7 +68,7 @@ class Executor(ABC):
     GPU (`Dispatcher.wants`). `placing` decides the shares (`Trial.memory_fraction`) and the order
     of GPUs. A worker on a GPU sees no other GPU, and a GPU that does not work is retired. A worker
     that dies, cannot start, or exceeds its time limit by `GRACE` ends as an Outcome, never as an
-    exception. No child process outlives `run`. `InlineExecutor` has no worker processes and meets
+    exception. No worker outlives `run`. `InlineExecutor` has no worker processes and meets
     only the obligations that need none.
     """
 

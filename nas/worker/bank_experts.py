@@ -36,9 +36,8 @@ def task_of(trial: Trial) -> Task:
 def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> dict[str, Any]:
     """Loads the bank's weights into a mixture's experts; returns more arguments for its procedure.
 
-    With frozen experts these are `answers`: logits by split (`held`, `val`), of shape (images,
-    experts, classes). Raises ProblemError if the bank lacks an expert or its predictions are for
-    other images.
+    With frozen experts these are `cached_logits`: by split (`held`, `val`), `(N, E, C)`. Raises
+    ProblemError if the bank lacks an expert or its predictions are for other images.
     """
     candidate = trial.candidate
     source = candidate.source
@@ -62,14 +61,14 @@ def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> dict[str, A
         raise ProblemError("a gate over frozen experts needs held-out images")
     predictions = [bank.logits(entry) for entry in entries]
     splits: dict[str, Split] = {"held": data.held, "val": data.val}
-    answers: dict[str, Tensor] = {}
+    cached: dict[str, Tensor] = {}
     for name, split in splits.items():
-        for entry, answer in zip(entries, predictions, strict=True):
-            if not torch.equal(answer[name][1], split.labels.cpu()):
+        for entry, predicted in zip(entries, predictions, strict=True):
+            if not torch.equal(predicted[name][1], split.labels.cpu()):
                 raise BankError(
                     f"the bank's predictions of {entry.model} are for other images",
                     where=str(bank.folder / entry.key),
                     fix="train a new bank on the current data",
                 )
-        answers[name] = torch.stack([answer[name][0] for answer in predictions], dim=1)
-    return {"answers": answers}
+        cached[name] = torch.stack([predicted[name][0] for predicted in predictions], dim=1)
+    return {"cached_logits": cached}

@@ -32,36 +32,39 @@ class TestGate:
         assert training.model.experts is experts
         assert same_state(experts.state_dict(), before)
 
-    def test_given_answers_are_what_asking_gives(self, few: Data) -> None:
-        requests = self.begin(few)
-        expected = [figures(epoch) for epoch in requests.events()]
-        answers = {}
+    def test_given_logits_train_the_same_gate(self, few: Data) -> None:
+        computing = self.begin(few)
+        expected = [figures(epoch) for epoch in computing.events()]
+        cached = {}
         model = load_model(SOURCES["soft"], 10)
-        model.load_state_dict(requests.model.state_dict())
+        model.load_state_dict(computing.model.state_dict())
         model.eval()
         for split, name in ((few.train, "held"), (few.val, "val")):
             x = torch.cat([x for x, _ in split.batches(32)])
             with torch.no_grad():
-                answers[name] = model.mixture(x).expert_logits
-        given = self.begin(few, answers=answers)
+                cached[name] = model.mixture(x).expert_logits
+        given = self.begin(few, cached_logits=cached)
         calls: list[int] = []
         for expert in given.model.experts:
             expert.register_forward_hook(lambda *_: calls.append(1))
-        seen = [figures(epoch) for epoch in given.events()]
-        assert calls == []  # nobody was asked again
+        seen = []
+        for epoch in given.events():
+            seen.append(figures(epoch))
+            assert not any(module.training for module in given.model.modules())
+        assert calls == []
         for one, other in zip(seen, expected, strict=True):
             assert one["val_acc"] == other["val_acc"]
             assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-4)
 
     def test_it_learns_whom_to_believe(self, few: Data) -> None:
         """One expert is always right, two say nothing."""
-        answers = {}
+        cached = {}
         for split, name in ((few.train, "held"), (few.val, "val")):
             messages = torch.zeros(len(split), 3, 10)
             messages[torch.arange(len(split)), 1, split.labels] = 3.0
-            answers[name] = messages
+            cached[name] = messages
         training = self.begin(
-            few, answers=answers, recipe={"epochs": 12, "balance_weight": 0.0, "lr": 0.02}
+            few, cached_logits=cached, recipe={"epochs": 12, "balance_weight": 0.0, "lr": 0.02}
         )
         first, *_, last = training.events()
         assert last.usage[1] > 0.6

@@ -92,19 +92,20 @@ class Procedure(ABC):
         # Reading the loss back waits for the device, so on CUDA that is done now and then.
         self._check_every = 25 if device.type == "cuda" else 1
 
-    # What a subclass says
+    # For a subclass
 
     @property
     @abstractmethod
     def part(self) -> nn.Module:
-        """What of the model trains: the whole of it, or one of its modules."""
+        """What of the model trains: the whole of it, or one of its modules that takes images
+        `(B, channels, H, W)`, since BatchNorm is re-estimated by passing images through it."""
 
     @property
     @abstractmethod
     def split(self) -> Split:
         """The images it learns from."""
 
-    # What its user calls
+    # For the worker
 
     def events(self, state: dict[str, Any] | None = None) -> Iterator[Epoch]:
         """Trains from a state's epoch, or the present one, and yields each epoch's results."""
@@ -116,7 +117,7 @@ class Procedure(ABC):
     def restore(self, state: dict[str, Any]) -> None:
         """Replaces the current state, before the first epoch.
 
-        Raises whatever comes of a state that is not one; then this procedure is of no more use.
+        Raises any exception for a damaged state; the procedure cannot be used after that.
         """
         epoch = state["epoch"]
         if type(epoch) is not int or not 0 <= epoch <= self.recipe.epochs:

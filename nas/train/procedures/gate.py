@@ -23,7 +23,7 @@ class GateTraining(Procedure):
     training images; without augmentation and mixup, as logits belong to one picture. A batch is
     never split: only the gate keeps activations for a gradient.
 
-    `answers`: the experts' logits, by split `held` and `val`, float32 `(N, E, C)`.
+    `cached_logits`: the experts' logits, by split `held` and `val`, float32 `(N, E, C)`.
     """
 
     augments = False
@@ -39,7 +39,7 @@ class GateTraining(Procedure):
         micro_batches: int = 1,
         tick: Tick = lambda: None,
         rungs: Collection[int] = (),
-        answers: Mapping[str, Tensor] | None = None,
+        cached_logits: Mapping[str, Tensor] | None = None,
     ) -> None:
         """Raises BuildError for a model without a gate."""
         super().__init__(
@@ -52,7 +52,7 @@ class GateTraining(Procedure):
             tick=tick,
             rungs=rungs,
         )
-        self._cached_logits = answers
+        self._cached_logits = cached_logits
 
     @property
     def part(self) -> nn.Module:
@@ -71,6 +71,8 @@ class GateTraining(Procedure):
         return self.mixture
 
     def _run(self, epoch: int) -> Epoch:
+        self.model.eval()  # the experts too, which are away while the gate trains
+        self._expert_logits()  # before the epoch is seeded: a resumed run computes them anew
         figures = super()._run(epoch)
         self.last_score = None  # a bank's logits may come from another device
         return figures
