@@ -123,13 +123,13 @@ class Dispatcher:
 
     # Listening
 
-    def recv(self, running: Running, event: Event) -> bool:
+    def handle(self, running: Running, event: Event) -> bool:
         """Handles an event from a trial's worker. False once the trial is over for this worker:
         reported, stopped by the driver, or queued again because its GPU does not work."""
         match event:
             case Started(pid):
                 if running.started_at is None:
-                    running.begin(pid)
+                    running.note_started(pid)
                     self.driver.started(running.attempt)
                 return True
             case Item(Epoch() as epoch):

@@ -13,7 +13,7 @@ class Running:
     """A trial that an executor has taken from its driver and not yet reported."""
 
     trial: Trial
-    given: float | None = None
+    given_at: float | None = None
     """`awake()` when a worker got it; None while it waits for a GPU."""
     started_at: float | None = None
     """`awake()` when the worker started it; None before."""
@@ -29,17 +29,17 @@ class Running:
         """The attempt's number in the ledger."""
         return self.trial.attempt
 
-    def granted(self) -> None:
+    def note_given(self) -> None:
         """Notes that a worker got the trial."""
-        self.given = awake()
+        self.given_at = awake()
 
-    def begin(self, pid: int | None = None) -> None:
+    def note_started(self, pid: int | None = None) -> None:
         """Notes that its worker has started, in the process `pid`."""
         self.started_at, self.pid = awake(), pid
 
     def wait_again(self) -> None:
         """Resets the trial: its GPU did not work, and what it did there does not count."""
-        self.given = self.started_at = self.pid = None
+        self.given_at = self.started_at = self.pid = None
         self.halted = 0.0
         self.epochs = self.peak_memory_bytes = 0
 
@@ -51,10 +51,10 @@ class Running:
     def deadline(self, start: float, grace: float) -> float:
         """When (`awake()`) its worker must be killed: `start` seconds after the worker got it or,
         once started, `grace` after its time limit. inf while it waits, or without a limit."""
-        if self.given is None:
+        if self.given_at is None:
             return math.inf
         if self.started_at is None:
-            return self.given + start
+            return self.given_at + start
         if self.trial.time_limit is None:
             return math.inf
         return self.started_at + self.trial.time_limit + grace
@@ -62,8 +62,8 @@ class Running:
     def extend_deadline(self, seconds: float) -> None:
         """Adds to its deadline the `seconds` in which the watchdog was inactive."""
         now = awake()
-        if self.given is not None:
-            self.given = min(now, self.given + seconds)
+        if self.given_at is not None:
+            self.given_at = min(now, self.given_at + seconds)
         if self.started_at is not None:
             self.started_at = min(now, self.started_at + seconds)
 
@@ -83,7 +83,7 @@ class Running:
         A failed outcome has the stage `start` if no worker had started, which is not the
         candidate's fault, and `worker` otherwise.
         """
-        since = self.given if self.started_at is None else self.started_at
+        since = self.given_at if self.started_at is None else self.started_at
         return Outcome(
             status=status,
             stage=("start" if self.started_at is None else "worker") if status.failed else "",
@@ -125,4 +125,4 @@ class Running:
     def died(self, exitcode: int | None, detail: str = "") -> Outcome:
         """The outcome if the process ended; `exitcode` as for `outcome_of_exit`."""
         status, message = outcome_of_exit(exitcode)
-        return self.ended(status if self.started_at else Status.KILLED, message, detail)
+        return self.ended(status if self.started_at is not None else Status.KILLED, message, detail)

@@ -67,7 +67,7 @@ class TuneBridge:
         self.dispatcher = dispatcher
         self._folder = folder
         self.settings = dispatcher.settings
-        self.trials: dict[str, ActiveTrial] = {}
+        self.active: dict[str, ActiveTrial] = {}
         """By Tune's trial id; removed when reported or stopped."""
         self.left = limit
         """Number of trials that this `tune.run` may still take."""
@@ -85,11 +85,11 @@ class TuneBridge:
             running = self._call(dispatcher.take, None) if dispatcher.wants(self._free()) else None
             if running is not None:
                 self.left -= 1
-                self.trials[trial_id] = ActiveTrial(running)
+                self.active[trial_id] = ActiveTrial(running)
                 self._grant()
                 mark = self._mark(running)
                 return {"payload": TrialPayload(running.trial, self.settings, late=mark)}
-            if self.trials:
+            if self.active:
                 return None  # Tune does other work and asks again within 0.1 s
             self._call(dispatcher.tick, None)
             self._let_rest()
@@ -99,44 +99,44 @@ class TuneBridge:
 
     def started(self, trial_id: str, actor: Any) -> None:
         """An actor has started for a trial, which may have to wait."""
-        trial = self.trials[trial_id]
-        trial.actor = actor
-        self._send(trial)
+        active = self.active[trial_id]
+        active.actor = actor
+        self._send(active)
 
-    def recv(self, trial_id: str, event: Event | None) -> bool:
+    def handle(self, trial_id: str, event: Event | None) -> bool:
         """Handles an event of a trial's worker, None for no event. False if Tune must end the
         trial."""
-        trial = self.trials[trial_id]
-        attempt, taken = trial.running.attempt, self.dispatcher.taken
+        active = self.active[trial_id]
+        attempt, taken = active.running.attempt, self.dispatcher.taken
         if event is not None:
-            if self._call(lambda: self.dispatcher.recv(trial.running, event), False):
+            if self._call(lambda: self.dispatcher.handle(active.running, event), False):
                 return True
             if isinstance(event, Item) and isinstance(event.value, Epoch):
-                self._resting[trial.actor.rest.remote()] = attempt
+                self._resting[active.actor.rest.remote()] = attempt
             else:
                 self.dispatcher.release(attempt)
-            trial.granted = trial.sent = False
+            active.granted = active.sent = False
         more = attempt in taken  # it waits for a GPU, perhaps for another one
         if not more:
-            del self.trials[trial_id]
+            del self.active[trial_id]
         if event is not None:
             self._grant()
         return more
 
     def failed(self, trial_id: str, error_file: str | None) -> None:
         """Handles an actor that died or could not start."""
-        trial = self.trials.pop(trial_id, None)
-        if trial is None:
+        active = self.active.pop(trial_id, None)
+        if active is None:
             return
-        self._processes.pop(trial.actor, None)
-        if trial.running.attempt not in self.dispatcher.taken:
+        self._processes.pop(active.actor, None)
+        if active.running.attempt not in self.dispatcher.taken:
             return
-        if trial.killed:
-            self._call(lambda: self.dispatcher.expire(trial.running), None)
+        if active.killed:
+            self._call(lambda: self.dispatcher.expire(active.running), None)
         else:
-            outcome = outcome_from_crash(trial.running, error_file)
-            self._call(lambda: self.dispatcher.end(trial.running, outcome), None)
-        self.dispatcher.release(trial.running.attempt)
+            outcome = outcome_from_crash(active.running, error_file)
+            self._call(lambda: self.dispatcher.end(active.running, outcome), None)
+        self.dispatcher.release(active.running.attempt)
         self._grant()
 
     def step(self) -> None:
@@ -145,15 +145,15 @@ class TuneBridge:
         self._let_rest()
         self._grant()
         late = self.dispatcher.overdue()
-        for trial in self.trials.values():
-            if trial.running not in late:
+        for active in self.active.values():
+            if active.running not in late:
                 continue
-            if trial.marked is None:
-                trial.marked = awake()
-                self._mark(trial.running).touch()
-            elif awake() > trial.marked + self.UNRESPONSIVE_SECONDS and not trial.killed:
-                trial.killed = True
-                ray.kill(trial.actor)
+            if active.marked is None:
+                active.marked = awake()
+                self._mark(active.running).touch()
+            elif awake() > active.marked + self.UNRESPONSIVE_SECONDS and not active.killed:
+                active.killed = True
+                ray.kill(active.actor)
         if self.dispatcher.driver.abort or self.error:
             self._abandon()
             raise Halt
@@ -168,8 +168,8 @@ class TuneBridge:
         """Reports, after the loop, the trials that Tune has dropped, as it does on SIGUSR1."""
         for attempt in self._resting.values():
             self.dispatcher.release(attempt)
-        for trial in self.trials.values():
-            running = trial.running
+        for active in self.active.values():
+            running = active.running
             if running.attempt in self.dispatcher.taken:
                 dropped = running.ended(Status.INTERRUPTED, "Ray Tune ended while it ran")
                 self._call(partial(self.dispatcher.end, running, dropped), None)
@@ -177,29 +177,29 @@ class TuneBridge:
 
     def _grant(self) -> None:
         """Starts the trials for which there is room now."""
-        trials = {trial.running.attempt: trial for trial in self.trials.values()}
+        by_attempt = {active.running.attempt: active for active in self.active.values()}
         for running, gpu in self._call(lambda: self.dispatcher.grant(self._free()), []):
-            trial = trials[running.attempt]
-            trial.granted, trial.gpu = True, gpu
-            self._send(trial)
+            active = by_attempt[running.attempt]
+            active.granted, active.gpu = True, gpu
+            self._send(active)
 
     def _free(self) -> int:
         """Number of further trials that may run beside those that run or are cleaned up."""
-        running = sum(trial.granted for trial in self.trials.values())
+        running = sum(active.granted for active in self.active.values())
         return self.settings.workers - running - len(self._resting)
 
-    def _send(self, trial: ActiveTrial) -> None:
-        if not trial.granted or trial.actor is None:
+    def _send(self, active: ActiveTrial) -> None:
+        if not active.granted or active.actor is None:
             return
-        trial.sent = True
-        if trial.gpu is not None:
-            share = sixteenths(trial.running.trial.memory_fraction)
-            self._processes[trial.actor] = trial.gpu, share
-            self._make_room(trial.gpu)
-        trial.running.granted()
-        trial.marked = None
-        self._mark(trial.running).unlink(missing_ok=True)
-        trial.actor.grant.remote(trial.running.attempt, self.dispatcher.visible(trial.gpu))
+        active.sent = True
+        if active.gpu is not None:
+            share = sixteenths(active.running.trial.memory_fraction)
+            self._processes[active.actor] = active.gpu, share
+            self._make_room(active.gpu)
+        active.running.note_given()
+        active.marked = None
+        self._mark(active.running).unlink(missing_ok=True)
+        active.actor.grant.remote(active.running.attempt, self.dispatcher.visible(active.gpu))
 
     def _mark(self, running: Running) -> Path:
         """The marker file that informs a trial's actor that the trial is past its limit."""
@@ -207,7 +207,7 @@ class TuneBridge:
 
     def _make_room(self, gpu: int) -> None:
         """Dismisses processes without a trial that do not fit beside the trials on a GPU."""
-        busy = {trial.actor for trial in self.trials.values() if trial.sent}
+        busy = {active.actor for active in self.active.values() if active.sent}
         idle = {
             actor: share
             for actor, (on, share) in self._processes.items()
@@ -221,10 +221,10 @@ class TuneBridge:
             del self._processes[actor]
 
     def _abandon(self) -> None:
-        for trial in self.trials.values():
-            if trial.actor is not None:
-                ray.kill(trial.actor)
-        self.trials.clear()
+        for active in self.active.values():
+            if active.actor is not None:
+                ray.kill(active.actor)
+        self.active.clear()
         self._call(self.dispatcher.abort, None)
 
     def _call(self, call: Callable[[], T], default: U) -> T | U:
@@ -284,7 +284,7 @@ class DriverScheduler(FIFOScheduler):  # type: ignore[misc]
         self._bridge = bridge
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        more = self._bridge.recv(trial.trial_id, result.get("event"))
+        more = self._bridge.handle(trial.trial_id, result.get("event"))
         decision: str = self.CONTINUE if more else self.STOP
         return decision
 

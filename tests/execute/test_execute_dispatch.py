@@ -34,9 +34,9 @@ def test_a_trial_that_waits_spends_no_time(tmp_path: Path) -> None:
     assert isinstance(second, Running)
     ((started, gpu),) = line.grant()
     assert (started, gpu) == (first, 0)
-    first.granted()
-    assert first.deadline(300.0, 30.0) == pytest.approx((first.given or 0.0) + 300.0)
-    assert line.recv(first, Started())
+    first.note_given()
+    assert first.deadline(300.0, 30.0) == pytest.approx((first.given_at or 0.0) + 300.0)
+    assert line.handle(first, Started())
     assert first.deadline(300.0, 30.0) == pytest.approx((first.started_at or 0.0) + 35.0)
     assert second.deadline(300.0, 30.0) == math.inf
     assert second.interrupted().seconds == 0.0
@@ -74,8 +74,8 @@ def test_a_stop_of_all_makes_nobody_overdue(tmp_path: Path, working_time: list[f
     line = dispatcher(driver, gpus=0)
     running = line.take()
     assert isinstance(running, Running)
-    running.granted()
-    line.recv(running, Started())
+    running.note_given()
+    line.handle(running, Started())
     working_time[0] += 10_000.0
     assert line.overdue() == []
     for _ in range(100):  # of work
@@ -97,8 +97,8 @@ def worker() -> Iterator[psutil.Popen]:
 def started(line: Dispatcher, pid: int) -> Running:
     running = line.take()
     assert isinstance(running, Running)
-    running.granted()
-    line.recv(running, Started(pid))
+    running.note_given()
+    line.handle(running, Started(pid))
     return running
 
 
@@ -157,7 +157,7 @@ def test_a_worker_that_never_starts_is_overdue(tmp_path: Path) -> None:
     running = line.take()
     assert line.grant() == [(running, None)]
     assert isinstance(running, Running)
-    running.granted()
+    running.note_given()
     assert line.overdue() == [running]
     line.expire(running, "its last words")
     outcome = driver.outcomes[1]
@@ -176,15 +176,15 @@ def test_what_ran_on_a_gpu_when_it_died_goes_elsewhere_too(tmp_path: Path) -> No
     first, second, third = (running for running, _ in line.grant())
     assert [line.placing.gpu_of(running.attempt) for running in (first, second, third)] == [0, 1, 0]
     for running in (first, third):
-        line.recv(running, Started())
-        assert line.recv(running, Item(make_epoch(2)))
-        assert not line.recv(running, DEAD)
+        line.handle(running, Started())
+        assert line.handle(running, Item(make_epoch(2)))
+        assert not line.handle(running, DEAD)
         line.release(running.attempt)
     assert driver.retirements == [(0, "no answer")]
     assert driver.outcomes == {}
     assert line.grant() == [(first, 1)]
     assert (first.started_at, first.epochs, first.peak_memory_bytes) == (None, 0, 0)
-    line.recv(second, Item(Outcome(status=Status.OK)))
+    line.handle(second, Item(Outcome(status=Status.OK)))
     line.release(second.attempt)
     assert line.grant() == [(third, 1)]
 
@@ -194,14 +194,14 @@ def test_a_gpu_that_takes_one_process_at_a_time_gets_one(tmp_path: Path) -> None
     line = dispatcher(driver, gpus=1)
     first, second = (running for running, _ in line.fill(2))
     busy = Item(Outcome(status=Status.OOM, stage=BUSY, message="GPUs are busy"))
-    assert not line.recv(second, busy)
+    assert not line.handle(second, busy)
     line.release(second.attempt)
     assert driver.outcomes[2].message == (
         "GPUs are busy; GPU 0 accepts only one process and gets only one from now on"
     )
     assert line.fill(3) == []
     assert line.placing.crowd(0, {"an idle process": 4}) == ["an idle process"]
-    line.recv(first, Item(Outcome(status=Status.OK)))
+    line.handle(first, Item(Outcome(status=Status.OK)))
     line.release(first.attempt)
     assert len(line.fill(3)) == 1
     assert driver.retirements == []
@@ -237,8 +237,8 @@ def test_ends_without_an_outcome_get_one(tmp_path: Path) -> None:
     for event in (Raised("ValueError: no", "Traceback"), Died(-11, "stack")):
         running = line.take()
         assert isinstance(running, Running)
-        line.recv(running, Started())
-        assert not line.recv(running, event)
+        line.handle(running, Started())
+        assert not line.handle(running, event)
     assert driver.statuses == [Status.CRASH, Status.CRASH]
     assert driver.outcomes[1].detail == "Traceback"
     assert driver.outcomes[2].message == "the process crashed with SIGSEGV"

@@ -34,7 +34,7 @@ class InlineExecutor(Executor):
 
     def _one(self, trial: Trial, driver: Driver, ticker: Ticker) -> None:
         running = Running(trial)
-        running.begin()
+        running.note_started()
         driver.started(trial.attempt)
         outcome: Outcome | None = None
         # Only `next` is guarded: the driver's exceptions must pass, the candidate's must not.

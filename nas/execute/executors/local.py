@@ -83,7 +83,7 @@ class _WorkerPool:
             self._make_room(gpu, worker)
         worker.gpu, worker.share = gpu, sixteenths(running.trial.memory_fraction)
         worker.running, worker.attempt = running, running.attempt
-        running.granted()
+        running.note_given()
         payload = TrialPayload(running.trial, self.settings)
         worker.process.begin(payload, self.dispatcher.visible(gpu))
 
@@ -125,7 +125,7 @@ class _WorkerPool:
 
     def _handle(self, worker: _Worker, event: Event | None) -> None:
         if event is not None and worker.running is not None:
-            more = self.dispatcher.recv(worker.running, event)
+            more = self.dispatcher.handle(worker.running, event)
             if isinstance(event, Item) and isinstance(event.value, Epoch):
                 worker.process.ack(more)
             if not more:
