@@ -174,21 +174,21 @@ def discoveries(campaigns: int, unequal: bool, rng: np.random.Generator) -> tupl
 
 
 def rankings(campaigns: int, rng: np.random.Generator) -> tuple[float, float, float, int]:
-    """Mean rank correlation with the truth, adjusted and raw, how often adjusted is better, and how
-    many families cannot be told."""
+    """Mean rank correlation with the truth, adjusted and raw, how often adjusted is better, and for
+    how many families no effect can be estimated."""
     seen = design(space(), assignments(space(), 1146, "lexicographic"))
-    adjusted, raw, untold = [], [], 0
+    adjusted, raw, missing = [], [], 0
     for _ in range(campaigns):
         effects = rng.normal(0, 1, FAMILIES)
         trial = valued(seen, effects, rng)
         found = family_effects(trial)
         reported = ~np.isnan(found.rank)
-        untold = int((~reported).sum())
+        missing = int((~reported).sum())
         means = (trial.held.T @ trial.value) / trial.counts
         adjusted.append(spearmanr(-found.rank[reported], effects[reported]).statistic)
         raw.append(spearmanr(means[reported], effects[reported]).statistic)
     better = np.mean(np.array(adjusted) > np.array(raw))
-    return float(np.mean(adjusted)), float(np.mean(raw)), float(better), untold
+    return float(np.mean(adjusted)), float(np.mean(raw)), float(better), missing
 
 
 def main() -> None:
@@ -235,10 +235,10 @@ def main() -> None:
             f"synergies, {noise} noise: {power:.1%} of the planted found (at least 80), "
             f"{false:.1%} of the discoveries false (at most 10); {requests.campaigns:,} campaigns"
         )
-    adjusted, raw, better, untold = rankings(max(1, requests.campaigns // 10), rng)
+    adjusted, raw, better, missing = rankings(max(1, requests.campaigns // 10), rng)
     print(
         f"lexicographic: rank correlation with the truth {adjusted:.3f} adjusted, {raw:.3f} by raw "
-        f"means, adjusted better in {better:.0%}; {untold} family cannot be told"
+        f"means, adjusted better in {better:.0%}; {missing} families without an estimate"
     )
 
 

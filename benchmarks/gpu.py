@@ -155,24 +155,24 @@ def device(bench: Bench) -> dict[str, Any]:
 
 
 def memory(bench: Bench) -> Iterator[dict[str, Any]]:
-    """A row a quartet: what the pre-flight foretells, and what three steps took."""
+    """A row a quartet: what the pre-flight predicts, and what three steps took."""
     space = bench.space
     under = conditions(
         space.image_size, space.channels, CLASSES, bench.device.type, space.recipe.precision
     )
-    probes: dict[str, MemberProfile] = {}
+    profiles: dict[str, MemberProfile] = {}
     for candidate in bench.candidates(bench.sizes.quartets):
         for expert in candidate.experts:
-            if expert.member.model not in probes:
-                probes[expert.member.model] = profile_member(expert.member, under)
+            if expert.member.model not in profiles:
+                profiles[expert.member.model] = profile_member(expert.member, under)
         row: dict[str, Any] = {"quartet": "+".join(candidate.families)}
-        failed = [p.problem for e in candidate.experts if not (p := probes[e.member.model]).ok]
+        failed = [p.problem for e in candidate.experts if not (p := profiles[e.member.model]).ok]
         if failed:
             yield row | {"failed": failed[0]}
             continue
         code = render(candidate)
         gate = overhead(code, space.image_size, space.channels)
-        estimate = cost(candidate, probes, CLASSES, gate).memory_bytes
+        estimate = cost(candidate, profiles, CLASSES, gate).memory_bytes
         assert estimate is not None
         row["estimate_mib"] = estimate / 2**20
         gc.collect()  # a model's cycles keep the last quartet's tensors
@@ -232,7 +232,7 @@ def _heard(end: Any) -> float | None:
 
 
 def _pace(device: str, end: Any) -> None:
-    """In a process: two passes to warm up, then one as often as it is told to."""
+    """In a process: two passes to warm up, then one for each message."""
     bench = Bench(device)
     [candidate] = bench.candidates(1)
     training = bench.training(render(candidate), candidate, bench.sizes.steps)

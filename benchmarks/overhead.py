@@ -4,7 +4,7 @@
 
 Nothing is built or trained, so what is measured is the way there and back: the driver's answer,
 the executor, its processes. The first trial of each worker, which starts it, is not counted. With
-`--db` the share of a real campaign's attempts is told too. Target: ≤ 0.1 s.
+`--db` also the share of a real campaign's attempts. Target: ≤ 0.1 s.
 """
 
 import argparse

@@ -11,8 +11,10 @@ fewer if a member fails here. The published campaign built each quartet: 50–50
 import argparse
 import json
 import platform
+import sys
 import time
 from itertools import combinations
+from math import comb
 
 import torch
 
@@ -39,6 +41,8 @@ def measure() -> dict[str, float | int | str]:
     profiling = time.perf_counter() - start
     profiles = [profile for profile in found.values() if profile.ok]
     failed = [model for model, profile in found.items() if not profile.ok]
+    if len(profiles) < 4:
+        sys.exit(f"only {len(profiles)} members work here; these fail: {', '.join(failed)}")
 
     picks = tuple(ExpertChoice(name, members[name].model) for name in names[:4])
     example = Candidate.of(
@@ -59,7 +63,7 @@ def measure() -> dict[str, float | int | str]:
         fits += too_large(needs, available) is None
     adding = time.perf_counter() - start
 
-    quartets = sum(1 for _ in combinations(profiles, 4))
+    quartets = comb(len(profiles), 4)
     return {
         "machine": f"{platform.machine()}, torch {torch.__version__}, one thread",
         "families": len(profiles),

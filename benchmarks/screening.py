@@ -1,4 +1,4 @@
-"""How well does a screen foretell what training gives, and what does it save?
+"""How well does a screen predict what training gives, and what does it save?
 
     python benchmarks/screening.py [--dataset noisy-digits] [--banks 3] [--top 20] [--controls 40]
 
@@ -95,7 +95,7 @@ def taus(name: str, seeds: list[pd.DataFrame], ledger: Ledger, ident: int) -> di
 
 
 def corrected(runs: list[pd.DataFrame], controls: set[str], ledger: Ledger, ident: int) -> float:
-    """τ over the controls of what the corrector foretells of each from all others."""
+    """τ over the controls between accuracies and what the corrector predicts from all others."""
     scored = screened(ledger, ident)
     rows = runs[0][["families", "members", "val_acc", "macs"]]
     rows = with_scores(rows, scored, screen_of(ledger, ident))

@@ -5,7 +5,7 @@
 Seconds of CPU, user and system, of a command and all its processes; every round runs each command
 once and the unit once, so a machine that is busier for a while is so for all of them. `cold` begins
 with an empty cache of the user's, `warm` with what an earlier run kept; every search begins without
-a ledger. `first step`: until a search's first epoch is in its ledger; it is one step, of 60 images.
+a ledger. `first step`: until a search's first epoch is in its ledger; it is one step.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from PIL import Image
 
 UNIT = [sys.executable, "-c", "import torch, timm"]
 IMAGES = 30
-"""Of each of two classes; an epoch of what is not held out is one step of 64."""
+"""Number per class, of two: 42 train, so an epoch is one step of at most 64."""
 LONGEST = 900.0
 
 

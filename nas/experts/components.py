@@ -86,7 +86,7 @@ def load(bank: Bank, entries: Sequence[Entry]) -> ExpertPredictions:
             known = labels.setdefault(split, truth)
             if not torch.equal(known, truth) or len(logits) != len(truth):
                 raise BankError(
-                    f"{entry.model} was asked about other images than {ordered[0].model}",
+                    f"{entry.model} and {ordered[0].model} have predictions for different images",
                     where=f"{bank.folder / entry.key}, split {split}",
                     fix="`nas bank --check` finds what is damaged",
                 )

@@ -95,7 +95,9 @@ def _write(
     for split in SPLITS:
         labels = predictions[0][split][1]
         if any(not torch.equal(one[split][1], labels) for one in predictions):
-            raise BankError("the experts were asked about other images", where=str(bank.folder))
+            raise BankError(
+                "the experts' predictions are for different images", where=str(bank.folder)
+            )
         logits = torch.stack([one[split][0] for one in predictions])
         save_file({"logits": logits, "labels": labels}, folder / f"{split}.safetensors")
     members = [
@@ -166,9 +168,9 @@ def _card(
         )
     return f"""# A tabular Mixture-of-Experts benchmark: {of_what}
 
-What {len(entries)} separately trained timm networks say of every held-out, validation and test
-image, and the scores of {mixtures} of them. Whoever wants to know which experts belong together can
-try it here without training one. Version {VERSION}, made by nas {nas.__version__}.
+The logits of {len(entries)} separately trained timm networks for every held-out, validation and
+test image, and the scores of {mixtures} of them: for research on which experts belong together,
+without training one. Version {VERSION}, made by nas {nas.__version__}.
 
 - `held.safetensors`, `val.safetensors`, `test.safetensors`: `logits`, float32 (E, N, C), and
   `labels`, int64 (N,).

@@ -45,8 +45,8 @@ def export(
     Returns the files written. Raises ProblemError for a candidate that has not been trained to
     its end, for weights that were not kept, are gone or are not what was written, and for a folder
     that holds something, or for code that is not what its template makes of the candidate; nothing
-    is left behind then. `code_only` leaves the weights out. `on_message` is
-    told what the owner should know of what was written.
+    is left behind then. `code_only` leaves the weights out. `on_message` gets
+    warnings about what was written.
     """
     found = find(ledger, ident, campaign)
     check_output(out)

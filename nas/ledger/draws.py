@@ -62,26 +62,25 @@ class Draws(Attempts):
                     return self._insert(session, Role.SEARCH, drawn)
 
     def add(self, role: Role, drawn: NewCandidate) -> LeasedCandidate | None:
-        """Adds a control and leases it; None if the campaign already has that candidate."""
+        """Adds a candidate and leases it; None if the campaign already has it."""
         with self.ledger.session() as session:
-            return self._add(session, role, drawn)
+            return self._add(session, role, drawn, lease=True)
 
     def plan(self, role: Role, drawn: Iterable[NewCandidate]) -> int:
         """Adds candidates for any driver to run later; returns how many were new."""
         with self.ledger.session() as session:
-            new = [claim for d in drawn if (claim := self._add(session, role, d))]
-            for claim in new:
-                row = session.get_one(m.Candidate, claim.id)
-                row.owner = row.lease_until = None
-            return len(new)
+            added = (self._add(session, role, candidate, lease=False) for candidate in drawn)
+            return sum(new is not None for new in added)
 
-    def _add(self, session: Session, role: Role, drawn: NewCandidate) -> LeasedCandidate | None:
+    def _add(
+        self, session: Session, role: Role, drawn: NewCandidate, *, lease: bool
+    ) -> LeasedCandidate | None:
         mine = self._mine()
         if session.scalar(
             select(m.Candidate.id).where(mine, m.Candidate.key == drawn.candidate.key)
         ):
             return None
-        return self._insert(session, role, drawn)
+        return self._insert(session, role, drawn, lease=lease)
 
     def _next_number(self, session: Session, role: Role) -> int:
         """One above the highest number in use; gaps stay, left by candidates of changed role."""
@@ -90,7 +89,13 @@ class Draws(Attempts):
         return 0 if number is None else number + 1
 
     def _insert(
-        self, session: Session, role: Role, drawn: NewCandidate, number: int | None = None
+        self,
+        session: Session,
+        role: Role,
+        drawn: NewCandidate,
+        number: int | None = None,
+        *,
+        lease: bool = True,
     ) -> LeasedCandidate:
         now = time.time()
         if number is None:
@@ -109,8 +114,8 @@ class Draws(Attempts):
             macs=cost.macs if cost else None,
             memory_bytes=cost.memory_bytes if cost else None,
             drawn_at=now,
-            owner=self.owner,
-            lease_until=now + self.lease_seconds,
+            owner=self.owner if lease else None,
+            lease_until=now + self.lease_seconds if lease else None,
         )
         session.add(row)
         session.flush()

@@ -183,13 +183,14 @@ def put_fits(
 def screened(ledger: Ledger, ident: int) -> "pd.DataFrame":
     """One row per mixture that a screen scored, by uniform validation accuracy, best first.
 
-    `rank` from 1; `families` and `members`: `a+b+c+d`; `uniform`, `probe`, `static`, `gate`:
-    validation accuracy of the experts' plain average, with a linear probe beside it, with fitted
-    static weights, with a fitted gate;
-    `<of>_loss`: their cross-entropy in nats; `<of>_test`: their test accuracy; `oracle`: share of
-    validation images that any expert gets right; `best_member`: validation accuracy of its best
-    expert alone; `params`; `latency`: seconds of one image, the experts one after another.
-    `attrs["fitted"]`: of how many, the best, the screen itself has fitted what is fitted.
+    `rank` from 1; `families` and `members`: `a+b+c+d`; validation accuracies in [0, 1]: `uniform`
+    of the plain average of the experts' logits, `probe` of that with a linear probe on all experts'
+    features, `static` with fitted weights, `gate` with a fitted gate; `<of>_loss`: their
+    cross-entropy in nats; `<of>_test`: their test accuracy; `oracle`: share of validation images
+    that at least one expert gets right; `best_member`: validation accuracy of its best expert
+    alone; `params`; `latency`: seconds for one image, the experts one after another.
+    `attrs["fitted"]`: the number of best mixtures for which the screen fitted probe, weights and
+    gate.
     """
     import pandas as pd
 

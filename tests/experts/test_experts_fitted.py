@@ -131,7 +131,7 @@ class TestLoad:
     def test_other_labels_are_refused(self, tmp_path: Path) -> None:
         bank, entries = fill(tmp_path / "bank", "ab")
         entries.append(put(bank, "c", truth=labels(seed=7)))
-        with pytest.raises(BankError, match="c_s was asked about other images than a_s"):
+        with pytest.raises(BankError, match="c_s and a_s have predictions for different images"):
             load(bank, entries)
 
     def test_numbers_that_are_not_finite_are_refused(self, tmp_path: Path) -> None:

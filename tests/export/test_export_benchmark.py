@@ -90,7 +90,7 @@ def test_what_is_there_is_not_written_over(tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_failure(tmp_path: Path) -> None:
     bank, entries = fill(tmp_path / "bank", "ab")
     entries.append(put(bank, "c", truth=labels(seed=9)))
-    with pytest.raises(BankError, match="other images"):
+    with pytest.raises(BankError, match="different images"):
         publish(bank, entries, None, tmp_path / "o", space=SPACE, config=CONFIG, licence="x")
     with pytest.raises(BankError, match="no expert"):
         publish(Bank(tmp_path), [], None, tmp_path / "o", space=SPACE, config=CONFIG, licence="x")

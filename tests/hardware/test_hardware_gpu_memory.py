@@ -131,8 +131,8 @@ class TestReader:
         requests, time = list[int](), [0.0]
 
         class Requests:
-            def __init__(self, visible_devices: str | None) -> None:
-                pass
+            def __init__(self, visible_devices: str | None, *, cuda: bool) -> None:
+                assert cuda
 
             def __enter__(self) -> "Requests":
                 return self
@@ -164,7 +164,8 @@ class TestReader:
         time = [0.0]
 
         class Requests:
-            def __init__(self, visible_devices: str | None) -> None:
+            def __init__(self, visible_devices: str | None, *, cuda: bool) -> None:
+                assert cuda
                 self.seen = visible_devices
 
             def __enter__(self) -> "Requests":

@@ -64,9 +64,6 @@ class Folder(Source):
         found = (path for part in layout.parts for name in names for path in images(part / name))
         return tuple(sorted(found))
 
-    def listed(self, where: Path) -> Raw:
-        return self.read(where)
-
 
 def _check(layout: Layout) -> tuple[str, ...]:
     """The classes. Raises ProblemError for fewer than two, for a class without images, for one that

@@ -60,8 +60,8 @@ class Source(ABC):
         return ()
 
     def listed(self, where: Path) -> Raw | None:
-        """As `read`, without reading the files; None if images are not files."""
-        return None
+        """As `read`, which reads no image where images are files; None where they are not."""
+        return self.read(where) if self.images_are_files else None
 
     def download(self, where: Path) -> None:
         """Downloads the data set into a folder and verifies its checksum; does nothing if it

@@ -72,9 +72,6 @@ class TinyImageNet(Source):
         base = where / _FOLDER
         return (*sorted(_images(base)), base / "val" / "val_annotations.txt")
 
-    def listed(self, where: Path) -> Raw:
-        return self.read(where)
-
     def download(self, where: Path) -> None:
         from torchvision.datasets.utils import download_and_extract_archive
 

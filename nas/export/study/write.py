@@ -68,7 +68,7 @@ def export_study(
                     study.set_user_attr(key, value)
                 _fill(study, rdb, trials)
             except BaseException:  # no half of a study is left, Ctrl-C or not
-                with suppress(Exception):  # on a full disk, say: what came first is told
+                with suppress(Exception):  # on a full disk, say; the first error is reported
                     optuna.delete_study(study_name=name, storage=rdb)
                 raise
     return Exported(database_url(path).render_as_string(), name, len(trials))
