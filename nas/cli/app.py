@@ -100,6 +100,7 @@ def _debug(wanted: bool) -> None:
 
 
 @app.callback()
+@with_volume
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")

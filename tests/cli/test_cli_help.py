@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 from loaded_modules import loaded_by
+from real_nas import inside
 from typer.testing import CliRunner
 
 from nas.cli.app import app
@@ -174,3 +175,10 @@ def test_completion_knows_the_names(typed: str, offered: set[str], tmp_path: Pat
     assert offered <= found, shown.stderr
     assert bool(found) == bool(offered)
     assert shown.stderr == ""
+
+
+def test_how_much_is_printed_may_stand_before_the_command(tmp_path: Path) -> None:
+    assert inside("-q", "spaces", cwd=tmp_path).returncode == 0
+    for words in (["-q", "spaces", "-v"], ["-v", "spaces", "-q"]):
+        done = inside(*words, cwd=tmp_path)
+        assert (done.returncode, "are opposites" in done.stderr) == (2, True)
