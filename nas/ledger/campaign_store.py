@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from sqlalchemy import func, select, update
 
 from nas.ledger import models as m
-from nas.ledger.attempts import close_orphaned
+from nas.ledger.attempts import Attempts, close_orphaned
 from nas.ledger.draws import Draws
 from nas.ledger.leases import LeasedCandidate, lease_of, setbacks
 from nas.ledger.owner import Owner, beyond
 from nas.schema import Role, Status
 
 
-class CampaignStore(Draws):
+class CampaignStore(Draws, Attempts):
     """One driver's write side of one campaign."""
 
     def reopen(self, keys: Iterable[str]) -> int:

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from nas.ledger import models as m
-from nas.ledger.attempts import Attempts
+from nas.ledger.events import CampaignEvents
 from nas.ledger.leases import (
     LeasedCandidate,
     NewCandidate,
@@ -18,25 +19,16 @@ from nas.ledger.leases import (
     end,
     lease_of,
 )
-from nas.ledger.ledger import Ledger
-from nas.ledger.owner import LEASE_SECONDS, Owner
 from nas.schema import ExpertChoice, Record, Role, Status
 
 
-class Draws(Attempts):
-    """The candidates that one driver adds to a campaign; each is leased to it."""
+class Draws(CampaignEvents):
+    """The candidates that one driver adds to a campaign."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        campaign_id: int,
-        owner: Owner,
-        *,
-        lease_seconds: float = LEASE_SECONDS,
-    ) -> None:
-        super().__init__(ledger, campaign_id, owner, lease_seconds=lease_seconds)
-        self._records: dict[int, Record] = {}
+    @cached_property
+    def _records(self) -> dict[int, Record]:
         """By number, in order of drawing."""
+        return {}
 
     def draw(
         self,
