@@ -13,11 +13,9 @@ from nas.schema import (
     DataConfig,
     SearchConfig,
     Space,
-    UsageError,
     fault_of,
     parse_duration,
 )
-from nas.schema.scores import CORRECTED
 
 if TYPE_CHECKING:
     from nas.ledger.records import CampaignRecord
@@ -35,7 +33,7 @@ def config_of(kind: type[T], **values: Any) -> T:
     try:
         return kind(**values)
     except ValidationError as error:
-        raise _refused(error) from None
+        raise refused(error) from None
 
 
 def config_in(row: "CampaignRecord", **changes: Any) -> CampaignConfig:
@@ -52,24 +50,11 @@ _OPTIONS = {
 """Options whose name differs from that of their setting."""
 
 
-def _refused(error: ValidationError) -> typer.BadParameter:
+def refused(error: ValidationError) -> typer.BadParameter:
     """The error for an option whose value is outside its setting's bounds."""
     setting, problem = fault_of(error)
     option = _OPTIONS.get(setting, f"--{setting.replace('_', '-')}")
     return typer.BadParameter(problem, param_hint=option)
-
-
-def time_limit_of(time_limit: str) -> float | None:
-    """The seconds that `--time-limit` allows an attempt; None for `none`.
-
-    Raises UsageError for text that is not a duration.
-    """
-    return None if time_limit == "none" else parse_duration(time_limit, "--time-limit")
-
-
-def log_of(name: str | None) -> str | None:
-    """The tracker that `--log` names; None if it was not given, or is `none`."""
-    return None if name == "none" else name
 
 
 def advised(db: str, campaign: str, wishes: dict[str, str | None]) -> dict[str, str | None]:
@@ -111,46 +96,3 @@ def from_bank(space: Space, config: SearchConfig, bank: str, db: str) -> tuple[S
     name, hold_out = find_bank(Ledger(db), bank, space, config)
     changes = {"experts": name, "hold_out": hold_out, "controls": False}
     return with_starts(space), config.with_(**changes)
-
-
-def from_screen(space: Space, config: SearchConfig, top: int, by: str, db: str) -> SearchConfig:
-    """The settings of a search that trains the `top` mixtures of a screen, and as many controls.
-
-    Raises UsageError if the screen has fewer mixtures with the score `by`.
-    """
-    from nas.campaign.screen import find_screen
-    from nas.ledger import Ledger
-    from nas.ledger.screens import best_screened, screen_of
-    from nas.sample import SurrogateSampler, TopKWithControls
-
-    ledger = Ledger(db)
-    ident = find_screen(ledger, space, config)
-    scored = best_screened(ledger, ident, "uniform" if by == CORRECTED else by, top)
-    if len(scored) < top:
-        few = "mixture has" if len(scored) == 1 else "mixtures have"
-        raise UsageError(
-            f"only {len(scored):,} {few} the score {by} in screen {ident}, not {top:,}",
-            where=f"--from-screen {top}",
-            fix="ask for fewer, or give `nas screen` a larger --top, or choose --by uniform",
-        )
-    chosen_screen = screen_of(ledger, ident)
-    kind = "tuned experts" if chosen_screen.config.from_bank else "experts"
-    note(f"From screen {ident}, of {len(chosen_screen.experts)} {kind}.")
-    sampler = SurrogateSampler.name if by == CORRECTED else TopKWithControls.name
-    return config.with_(sampler=sampler, screen=ident, top=top, by=by)
-
-
-def adjusted(
-    name: str, settings: list[str] | None, image_size: int | None, recipe: dict[str, Any]
-) -> Space:
-    """The space of this name, with the given options replacing some of its settings."""
-    from nas.space import load
-    from nas.space.settings import parse_settings, with_settings
-
-    space = with_settings(load(name), parse_settings(settings))
-    if image_size is not None:
-        space = with_settings(space, {"image_size": image_size}, where="--image-size")
-    try:
-        return space.with_(recipe=space.recipe.with_(**recipe))
-    except ValidationError as error:
-        raise _refused(error) from None

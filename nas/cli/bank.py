@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from nas.cli import arguments, defaults, options
-from nas.cli.bank_options import LICENCE, ExpertOptions, PublishOptions
+from nas.cli.bank_options import LICENCE, BankOptions, ExpertOptions, PublishOptions
 from nas.cli.bank_table import print_experts
 from nas.cli.bank_training import BankFiller, open_filler
 from nas.cli.console import note
@@ -30,6 +30,7 @@ def bank(
     budget: options.Budget = None,
     machine: MachineOptions,
     experts: ExpertOptions,
+    filling: BankOptions,
     benchmark: PublishOptions,
     form: options.Format = "table",
     as_json: options.Json = False,
@@ -46,11 +47,17 @@ def bank(
     benchmark.check()
     space = defaults.space_for(space, machine.gpus)
     chosen = recipe.adjusted(space)
-    config = _configured(source, budget, machine, experts)
-    filler = open_filler(chosen, space, config, db, verify=experts.check, form=chosen_form)
+    config = arguments.config_of(
+        BankConfig,
+        bank_bytes=parse_size(filling.max_size, "--max-size"),
+        scheduler=filling.scheduler,
+        budget_seconds=arguments.budget_of(budget),
+        **(source.settings(machine.gpus) | machine.with_defaults() | experts.settings()),
+    )
+    filler = open_filler(chosen, space, config, db, verify=filling.check, form=chosen_form)
     members, found = filler.fill(config)
     every = found
-    if experts.tuned:
+    if filling.tuned:
         config = filler.tuned(config)
         members, found = filler.fill(config)
         every = every | found
@@ -65,22 +72,6 @@ def bank(
             "no expert was trained to its end",
             fix=f"see why: {filler.ledger.command('report', 'failures')}",
         )
-
-
-def _configured(
-    source: DataOptions, budget: str | None, machine: MachineOptions, experts: ExpertOptions
-) -> BankConfig:
-    from nas.campaign.bank import HOLD_OUT
-
-    return arguments.config_of(
-        BankConfig,
-        hold_out=HOLD_OUT if experts.hold_out is None else experts.hold_out,
-        replicate=experts.seed or 0,
-        bank_bytes=parse_size(experts.max_size, "--max-size"),
-        scheduler=experts.scheduler,
-        budget_seconds=arguments.budget_of(budget),
-        **(source.settings(machine.gpus) | machine.of_new()),
-    )
 
 
 def _publish(

@@ -1,8 +1,8 @@
-"""What `nas bank` alone takes, in groups."""
+"""Options of the commands that fill or use a bank, in groups."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,11 +15,24 @@ LICENCE = "CC BY 4.0"
 
 @dataclass(frozen=True)
 class ExpertOptions:
-    """How experts are trained, and how many are kept."""
+    """How the experts of a bank are trained."""
 
-    scheduler: options.Scheduler = "fifo"
     hold_out: options.HoldOut = None
     seed: options.BankSeed = None
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of a bank or a screen, with defaults."""
+        from nas.campaign.bank import HOLD_OUT
+
+        hold_out = HOLD_OUT if self.hold_out is None else self.hold_out
+        return {"hold_out": hold_out, "replicate": self.seed or 0}
+
+
+@dataclass(frozen=True)
+class BankOptions:
+    """How a bank is filled, and how large it may be."""
+
+    scheduler: options.Scheduler = "fifo"
     tuned: Annotated[
         bool,
         typer.Option(
@@ -70,8 +83,8 @@ class PublishOptions:
     ] = None
 
     def check(self) -> None:
-        """Raises UsageError for a folder that may not be written to, and for a licence of
-        nothing."""
+        """Raises UsageError for a folder that may not be written to, and BadParameter for a licence
+        without --publish."""
         from nas.ledger.output_paths import check_output
 
         if self.publish is None:

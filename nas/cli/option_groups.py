@@ -5,12 +5,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from nas.cli import arguments, complete, defaults, options
 from nas.cli.option_checks import finite, within
 from nas.cli.output import Form, form_of
 from nas.registry import TRACKERS
-from nas.schema import Space
+from nas.schema import Space, parse_duration
+
+
+def _given(**typed: Any) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value for name, value in typed.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class RecipeOptions:
             rich_help_panel=options.TRAIN,
         ),
     ] = None
-    settings: Annotated[
+    assignments: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
@@ -84,35 +90,41 @@ class RecipeOptions:
         ),
     ] = None
 
-    @property
     def given(self) -> dict[str, Any]:
-        """The given settings of the recipe, by their names there, without those of --set."""
-        typed = {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}
-        return {name: value for name, value in typed.items() if value is not None}
+        """The given settings of the recipe, without those of --set."""
+        return _given(epochs=self.epochs, batch_size=self.batch_size, lr=self.lr)
 
     def fixed(self) -> set[str]:
-        """The names of all given settings of the recipe, by their own options or by --set."""
+        """The names of all given settings of the recipe, including those of --set."""
         from nas.space.settings import parse_settings
 
-        typed = parse_settings(self.settings)
-        return {*self.given, *(n.removeprefix("recipe.") for n in typed if "recipe." in n)}
+        typed = parse_settings(self.assignments)
+        return {*self.given(), *(n.removeprefix("recipe.") for n in typed if "recipe." in n)}
 
     def adjusted(self, name: str) -> Space:
-        """The space of this name, with what was given in place of its own."""
-        return arguments.adjusted(name, self.settings, self.image_size, self.given)
+        """The space of this name with the given settings."""
+        from nas.space import load
+        from nas.space.settings import parse_settings, with_settings
+
+        space = with_settings(load(name), parse_settings(self.assignments))
+        if self.image_size is not None:
+            space = with_settings(space, {"image_size": self.image_size}, where="--image-size")
+        try:
+            return space.with_(recipe=space.recipe.with_(**self.given()))
+        except ValidationError as error:
+            raise arguments.refused(error) from None
 
 
 @dataclass(frozen=True)
 class LengthOptions:
-    """How long a search goes on."""
+    """The length of a search."""
 
     budget: options.Budget = None
     trials: options.Trials = None
 
     def given(self) -> dict[str, Any]:
-        """The settings of a campaign that were given."""
-        typed = {"budget_seconds": arguments.budget_of(self.budget), "trials": self.trials}
-        return {name: value for name, value in typed.items() if value is not None}
+        """The campaign settings that were given."""
+        return _given(budget_seconds=arguments.budget_of(self.budget), trials=self.trials)
 
 
 @dataclass(frozen=True)
@@ -133,15 +145,18 @@ class MachineOptions:
     ] = None
 
     def given(self) -> dict[str, Any]:
-        """The settings of a campaign that were given."""
-        typed = {"executor": self.executor, "workers": self.workers, "gpus": self.gpus}
-        found: dict[str, Any] = {name: value for name, value in typed.items() if value is not None}
+        """The campaign settings that were given; the time limit in seconds, None for `none`.
+
+        Raises UsageError for a time limit that is not a duration.
+        """
+        found = _given(executor=self.executor, workers=self.workers, gpus=self.gpus)
         if self.time_limit:
-            found["time_limit"] = arguments.time_limit_of(self.time_limit)
+            limit = self.time_limit
+            found["time_limit"] = None if limit == "none" else parse_duration(limit, "--time-limit")
         return found
 
-    def of_new(self) -> dict[str, Any]:
-        """As `given`, with the defaults of this machine for what was not given."""
+    def with_defaults(self) -> dict[str, Any]:
+        """As `given`, for a new campaign: executor and workers default to this machine's."""
         gpus = self.gpus or 0
         return {
             "executor": defaults.executor_for(gpus),
@@ -194,9 +209,8 @@ class PhaseOptions:
         return {"prefer": self.prefer, "drop": self.drop}
 
     def given(self) -> dict[str, Any]:
-        """The settings of a campaign that were given, `wishes` apart."""
-        typed = {"bench_after": self.bench_after, "strict_coverage": self.strict_coverage}
-        return {name: value for name, value in typed.items() if value is not None}
+        """The campaign settings that were given, except `wishes`."""
+        return _given(bench_after=self.bench_after, strict_coverage=self.strict_coverage)
 
 
 @dataclass(frozen=True)
@@ -218,8 +232,8 @@ class OutputOptions:
     as_json: options.Json = False
 
     def given(self) -> dict[str, Any]:
-        """The settings of a campaign that were given."""
-        return {"log": arguments.log_of(self.log)} if self.log else {}
+        """The campaign settings that were given; no tracker for `none`."""
+        return {"log": None if self.log == "none" else self.log} if self.log else {}
 
     @property
     def chosen(self) -> Form:

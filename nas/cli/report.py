@@ -140,10 +140,8 @@ def _question(name: str) -> str:
 def _write_page(path: Path, ledger: "Ledger", campaign: str | None) -> None:
     from nas.report.stats_process import StatsProcess
 
-    with (
-        working("writing the page"),
-        StatsProcess() as stats,
-    ):  # loads its libraries while this process loads its own
+    # The second process loads its libraries while this one loads its own.
+    with working("writing the page"), StatsProcess() as stats:
         from nas.report.page import page
 
         size = write(path, page(ledger, campaign, stats=stats))

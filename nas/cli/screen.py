@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.progress import Progress, TaskID
 
 from nas.cli import arguments, consent, defaults, options
+from nas.cli.bank_options import ExpertOptions
 from nas.cli.console import note, put, put_shown
 from nas.cli.groups import grouped
 from nas.cli.option_checks import finite
@@ -25,13 +26,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ExpertsOf:
-    """Which bank has the experts."""
+class SourceOptions:
+    """Which bank has the experts, apart from how they are trained."""
 
     dataset: options.Dataset = None
     split_seed: options.SplitSeed = 0
-    hold_out: options.HoldOut = None
-    seed: options.BankSeed = None
     tuned: Annotated[
         bool, typer.Option("--tuned", help="Score the tuned experts of `nas bank --tuned`.")
     ] = False
@@ -75,7 +74,8 @@ class LimitOptions:
 def screen(
     space: options.SpaceName = None,
     *,
-    experts: ExpertsOf,
+    source: SourceOptions,
+    experts: ExpertOptions,
     recipe: RecipeOptions,
     limits: LimitOptions,
     gpus: options.Gpus = None,
@@ -97,11 +97,11 @@ def screen(
     from nas.ledger import Ledger
 
     chosen_form = form_of(form, as_json)
-    space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(experts.dataset, gpus)
+    space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(source.dataset, gpus)
     data.check_name(dataset)
     use_threads(defaults.workers_for(0))
     chosen = recipe.adjusted(space)
-    config = _configured(data.canonical(dataset), experts, limits)
+    config = _configured(data.canonical(dataset), source, experts, limits)
     check_gpus(gpus or 0)
     ledger = Ledger(db, read_only=False, create=False)
     found = fitting_bank(
@@ -123,21 +123,20 @@ def screen(
     print_screen(ledger, made, chosen_form)
 
 
-def _configured(dataset: str, experts: ExpertsOf, limits: LimitOptions) -> ScreenConfig:
-    from nas.campaign.bank import HOLD_OUT
-
+def _configured(
+    dataset: str, source: SourceOptions, experts: ExpertOptions, limits: LimitOptions
+) -> ScreenConfig:
     largest = None if limits.max_params is None else parse_size(limits.max_params, "--max-params")
     return arguments.config_of(
         ScreenConfig,
         dataset=dataset,
-        split_seed=experts.split_seed,
-        hold_out=HOLD_OUT if experts.hold_out is None else experts.hold_out,
-        replicate=experts.seed or 0,
-        experts="bank" if experts.tuned else SCRATCH,
+        split_seed=source.split_seed,
+        experts="bank" if source.tuned else SCRATCH,
         top=limits.top,
         limit=limits.limit,
         max_params=largest,
         max_latency=None if limits.max_latency is None else limits.max_latency / 1000,
+        **experts.settings(),
     )
 
 

@@ -18,8 +18,8 @@ from nas.cli.option_groups import (
 from nas.cli.run_and_print import work
 from nas.cli.search_options import DrawOptions, DryRunOptions, KeepOptions, TrainOptions
 from nas.cli.working import working
-from nas.schema import SCRATCH, SearchConfig, Space, UsageError, did_you_mean
-from nas.schema.scores import CORRECTED, PREDICTORS
+from nas.schema import SCRATCH, SearchConfig, Space, UsageError
+from nas.schema.scores import CORRECTED
 
 DEFAULT_SECONDS = 240.0
 """Working time of a search without --budget, --trials and --from-screen."""
@@ -61,7 +61,7 @@ def search(
     config = arguments.config_of(
         SearchConfig,
         **source.settings(machine.gpus),
-        **(machine.of_new() | length.given() | phase.given() | output.given()),
+        **(machine.with_defaults() | length.given() | phase.given() | output.given()),
         **(draw.settings() | train.settings() | keep.settings()),
         prefer=arguments.names_of(wishes["prefer"]),
         drop=arguments.names_of(wishes["drop"]),
@@ -72,9 +72,8 @@ def search(
     if not dry.dry_run:
         check_place(output.db)
         check_gpus(config.gpus)
-        defaults.provide(
-            config.dataset, source.data_root
-        )  # first, because what follows imports timm
+        # First, because what follows imports timm.
+        defaults.provide(config.dataset, source.data_root)
     with working("checking the space"):
         check_models(chosen, find(space))
         check_space(chosen, place_in(find(space)))
@@ -86,20 +85,38 @@ def search(
 
 
 def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str) -> SearchConfig:
-    """The settings where a screen chooses what is drawn; unchanged where none was asked for."""
+    """With --from-screen K, the settings that train the K best mixtures of a screen and K controls.
+
+    Raises UsageError if the screen has fewer than K mixtures with the score --by.
+    """
+    from nas.campaign.screen import find_screen
+    from nas.ledger import Ledger
+    from nas.ledger.screens import best_screened, check_score, screen_of
+    from nas.sample import SurrogateSampler, TopKWithControls
+
     if draw.from_screen is None:
-        if draw.by != DrawOptions.by:
-            raise typer.BadParameter("it goes with --from-screen", param_hint="--by")
+        only_with("--from-screen", {"--by": None if draw.by == DrawOptions.by else draw.by})
         return config
-    if draw.by not in (known := (*PREDICTORS, CORRECTED)) and not draw.by.endswith("_test"):
-        raise UsageError(
-            f"screens have no score {draw.by!r}",
-            where="--by",
-            fix=did_you_mean(draw.by, known) or f"choose from {', '.join(known)}",
-        )
     if draw.sampler != DrawOptions.sampler:
         raise typer.BadParameter("--from-screen has its own sampler", param_hint="--sampler")
-    return arguments.from_screen(space, config, draw.from_screen, draw.by, db)
+    top, by = draw.from_screen, draw.by
+    score = "uniform" if by == CORRECTED else by
+    check_score(score)
+    ledger = Ledger(db)
+    ident = find_screen(ledger, space, config)
+    scored = len(best_screened(ledger, ident, score, top))
+    if scored < top:
+        few = "mixture has" if scored == 1 else "mixtures have"
+        raise UsageError(
+            f"only {scored:,} {few} the score {by} in screen {ident}, not {top:,}",
+            where=f"--from-screen {top}",
+            fix="ask for fewer, or give `nas screen` a larger --top, or choose --by uniform",
+        )
+    screen = screen_of(ledger, ident)
+    kind = "tuned experts" if screen.config.from_bank else "experts"
+    note(f"From screen {ident}, of {len(screen.experts)} {kind}.")
+    sampler = SurrogateSampler.name if by == CORRECTED else TopKWithControls.name
+    return config.with_(sampler=sampler, screen=ident, top=top, by=by)
 
 
 def with_length(config: SearchConfig) -> SearchConfig:

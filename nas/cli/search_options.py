@@ -82,7 +82,7 @@ class DrawOptions:
     ] = None
 
     def settings(self) -> dict[str, Any]:
-        """Those of a campaign; a screen or a report changes some."""
+        """The campaign settings of these options; --from-screen changes the sampler."""
         return {"sampler": self.sampler, "seed": self.seed, "controls": self.controls}
 
 
@@ -113,13 +113,13 @@ class TrainOptions:
     ] = 3
 
     def settings(self) -> dict[str, Any]:
-        """Those of a campaign, where experts come from apart."""
+        """The campaign settings of these options, except the experts' initial weights."""
         return {"scheduler": self.scheduler, "max_deaths": self.retries}
 
 
 @dataclass(frozen=True)
 class KeepOptions:
-    """What a campaign is called, and keeps."""
+    """A campaign's name, and the weights that it keeps."""
 
     name: Annotated[
         str | None,
@@ -136,7 +136,7 @@ class KeepOptions:
     ] = "best:20"
 
     def settings(self) -> dict[str, Any]:
-        """Those of a campaign."""
+        """The campaign settings of these options, except the name."""
         return {"keep_weights": self.keep_weights}
 
 

@@ -104,22 +104,29 @@ def screen_of_experts(ledger: Ledger, keys: Iterable[str]) -> int | None:
         return next(found, None)
 
 
+def check_score(score: str) -> None:
+    """Raises UsageError unless mixtures may be chosen by this score: one of PREDICTORS."""
+    if score in SCORES and score not in PREDICTORS:
+        raise UsageError(
+            f"{score} is only for reporting: choosing by it would use up the test set",
+            where="--by",
+            fix=f"choose by {score.removesuffix('_test')}",
+        )
+    if score not in PREDICTORS:
+        known = (*PREDICTORS, CORRECTED)
+        raise UsageError(
+            f"screens have no score {score!r}",
+            where="--by",
+            fix=did_you_mean(score, known) or f"choose from {', '.join(known)}",
+        )
+
+
 def best_screened(ledger: Ledger, ident: int, by: str, top: int) -> list[tuple[str, str]]:
     """(families, members) of a screen's best `top` mixtures by one of PREDICTORS, best first.
 
-    Raises UsageError for an unknown score or a test score, ProblemError if no mixture has it.
+    Raises as `check_score`, and ProblemError if no mixture has the score.
     """
-    if by in SCORES and by not in PREDICTORS:
-        raise UsageError(
-            f"{by} is only for reporting: choosing by it would use up the test set",
-            fix=f"choose by {by.removesuffix('_test')}",
-        )
-    if by not in PREDICTORS:
-        known = (*PREDICTORS, CORRECTED)
-        raise UsageError(
-            f"screens have no score {by!r}",
-            fix=did_you_mean(by, known) or f"choose from {', '.join(known)}",
-        )
+    check_score(by)
     fitted = screen_of(ledger, ident).config.top
     column = getattr(m.MixtureScore, by)
     best = column.asc() if lower_is_better(by) else column.desc()

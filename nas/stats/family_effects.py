@@ -70,9 +70,8 @@ def family_effects(every: Observations, excluded: Mapping[str, str] | None = Non
         needed, have = np.count_nonzero(every.counts) + SPARE, len(every.value)
         results = "result is" if have == 1 else "results are"
         short = f"{have} {results} too few: {needed} or more are needed"
-        undecided = (
-            never_estimable & ~named
-        )  # contained in these few results, but perhaps not in later ones
+        # Every candidate contains these; perhaps not every later one will.
+        undecided = never_estimable & ~named
         never_estimable &= named
         not_estimable = tuple(
             short if few else reason or short

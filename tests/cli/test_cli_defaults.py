@@ -44,7 +44,7 @@ def test_defaults_follow_the_device(gpus: int | None, expected: str) -> None:
     ],
 )
 def test_the_executor_follows_the_device(given: MachineOptions, executor: str) -> None:
-    assert given.of_new()["executor"] == executor
+    assert given.with_defaults()["executor"] == executor
 
 
 @pytest.mark.parametrize(
