@@ -64,7 +64,7 @@ class CampaignDriver:
         self.only = only
         self.on_message = on_message
         self.on_tick = on_tick
-        self.stopping = Stopping(store, on_message)
+        self.stopping = Stopping(store, on_message, lambda: bool(self._running))
         self.finished = False
         """Whether nothing is left to do."""
         self._queue = WorkQueue(config, store, proposer, only, on_message)
@@ -143,7 +143,7 @@ class CampaignDriver:
         self.store.ledger.storage.fold_in()
         self.recorder.done(claim, attempt, outcome)
         if result.fault:
-            self._fail(outcome.message)
+            self.stopping.fail(outcome.message)
         if result.final:
             weights.tidy(self.store, claim, running.trial, outcome, self.config.keep_weights)
         killed = outcome.status is Status.KILLED
@@ -204,10 +204,7 @@ class CampaignDriver:
 
     def stop(self, why: Stop) -> None:
         """Starts no new trial; running ones end after their current epoch, with a checkpoint."""
-        self.stopping.request(why, running=bool(self._running))
-
-    def _fail(self, problem: str) -> None:
-        self.stopping.fail(problem, running=bool(self._running))
+        self.stopping.request(why)
 
     def wait_for_ledger(self, seconds: float) -> bool:
         """Whether to keep waiting for a ledger that another program has locked for `seconds`.
@@ -252,13 +249,13 @@ class CampaignDriver:
         try:
             return self._admission.next(self._running.values())
         except (CandidateError, DamagedError) as error:  # running trials still end normally
-            self._fail(str(error))
+            self.stopping.fail(str(error))
             return None
 
     def _exhausted(self) -> bool:
         """Whether nothing is left to do. Also requests a stop if too few families are left."""
         if self._admission.waiting.gave_up:
-            self._fail(
+            self.stopping.fail(
                 f"other programs have held the memory for {GIVE_UP_SECONDS / 60:.0f} minutes"
             )
             return True
@@ -318,4 +315,4 @@ class CampaignDriver:
                 self.stop(BIASED)
 
     def _check_for_stop(self) -> None:
-        self.stopping.check(spent=self.clock.spent, running=bool(self._running))
+        self.stopping.check(spent=self.clock.spent)
