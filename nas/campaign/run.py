@@ -60,11 +60,10 @@ class RunResult:
 def prepare_campaign(
     ledger: Ledger, space: Space, config: CampaignConfig, name: str | None, manifest: Manifest
 ) -> str:
-    """Checks that a campaign can run, and adds it to the ledger. Returns its name.
+    """Adds a campaign that passes `check` to the ledger. Returns its name.
 
-    `manifest` identifies the files of its data set; see nas.campaign.dataset. Raises as `check`.
+    `manifest` identifies the files of its data set; see nas.campaign.dataset.
     """
-    check(space, config, name)
     ledger.claim_files()
     if name is None:
         name, made = ledger.name_campaign(
