@@ -39,7 +39,7 @@ class DrawSetup:
     init_keys: Mapping[str, str] | None
     """By model, the key of the bank's expert that training starts from; None without a bank."""
     not_in_bank: tuple[str, ...]
-    """Members that are not drawn because the campaign's bank has no expert of them."""
+    """Models that are not drawn because the campaign's bank has no expert of them."""
 
     @classmethod
     def of(
@@ -65,14 +65,14 @@ class DrawSetup:
         for line in failed_lines(profiles):
             on_message(line)
         return cls(
-            usable,
-            config,
-            profiles,
-            classes,
-            constraints_of(config, profiles, missing),
-            sampler_of(ledger, usable, config),
-            keys,
-            missing,
+            space=usable,
+            config=config,
+            profiles=profiles,
+            num_classes=classes,
+            constraints=constraints_of(config, profiles, missing),
+            sampler=sampler_of(ledger, usable, config),
+            init_keys=keys,
+            not_in_bank=missing,
         )
 
     def proposer(
