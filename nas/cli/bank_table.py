@@ -27,7 +27,7 @@ def print_experts(experts: "list[BankMember]", found: "dict[str, Entry]", form: 
         for expert in experts
     ]
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("family", "model", "val %", "test %", "params", "ms", "MB"):
+    for column in ("family", "model", "val %", "test %", "params", "latency", "disk"):
         justify: JustifyMethod = "left" if column in ("family", "model") else "right"
         table.add_column(column, justify=justify, no_wrap=column == "model")
     for row in sorted(rows, key=lambda row: -row.get("val_acc", -1.0)):
@@ -37,16 +37,12 @@ def print_experts(experts: "list[BankMember]", found: "dict[str, Entry]", form: 
         table.add_row(
             *(row["family"], row["model"]),
             *(cell("val_acc", row["val_acc"]), cell("test_acc", row["test_acc"])),
-            *(cell("params", row["params"]), _milliseconds(row["latency"])),
-            f"{row['bytes'] / 1e6:.1f}",
+            *(cell(name, row[name]) for name in ("params", "latency")),
+            disk(row["bytes"]),
         )
     size = sum(entry.bytes for entry in found.values())
-    summary = f"\n{len(found)} of {len(experts)} experts, {disk(size)}; ms: for one image."
+    summary = f"\n{len(found)} of {len(experts)} experts, {disk(size)}; latency: of one image."
     print_records(form, rows, shown=[table, summary])
-
-
-def _milliseconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{1000 * seconds:.2f}"
 
 
 def _figures(entry: "Entry") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from nas.cli import defaults, options
 from nas.cli.output import form_of, print_records
 from nas.cli.profiles import member_profiles
-from nas.report.cells import MISSING, cell
+from nas.report.cells import cell
 from nas.schema import MemberProfile
 
 
@@ -38,13 +38,13 @@ def families(
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for column in ("family", "member"):  # never truncate a name
         table.add_column(column, no_wrap=True, overflow="ignore")
-    for column in ("params", "MACs", "MiB/img", "s/step", ""):
+    for column in ("params", "MACs", "mem/image", "s/step", ""):
         table.add_column(column, justify="right", no_wrap=True)
     for record in records:
         figures = (
             cell("params", record["params"]),
             cell("macs", record["macs"]),
-            _mebibytes(record["saved_bytes_per_image"]),
+            cell("saved_bytes", record["saved_bytes_per_image"]),
             cell("", record["step_seconds"]),
         )
         table.add_row(
@@ -55,10 +55,6 @@ def families(
         f"{record['member']} fails: {record['problem']}" for record in records if not record["ok"]
     ]
     print_records(chosen_form, records, shown=[table, *failed])
-
-
-def _mebibytes(size: Any) -> str:
-    return MISSING if size is None else f"{size / 2**20:.2f}"
 
 
 def _plain(family: str, probe: MemberProfile) -> dict[str, Any]:
