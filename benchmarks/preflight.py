@@ -19,7 +19,7 @@ from math import comb
 import torch
 
 from nas import render, space
-from nas.campaign.probing import probe_members
+from nas.campaign.profiling import profile_members
 from nas.hardware import device_bytes
 from nas.measure import conditions, too_large
 from nas.measure.gate import overhead
@@ -37,7 +37,7 @@ def measure() -> dict[str, float | int | str]:
 
     at = conditions(moe4.image_size, moe4.channels, 10)
     start = time.perf_counter()
-    found = probe_members(None, list(members.values()), at)
+    found = profile_members(None, list(members.values()), at)
     profiling = time.perf_counter() - start
     profiles = [profile for profile in found.values() if profile.ok]
     failed = [model for model, profile in found.items() if not profile.ok]

@@ -67,7 +67,7 @@ def check_unchanged(
     Raises ProblemError if the data have changed: results before and after would not be comparable.
     """
     row = ledger.campaign(name)
-    known, now = compare(ledger, name, config, on_message)
+    known, now = compare_data(ledger, name, config, on_message)
     if known is None:
         keep_manifest(ledger, row.id, now.to_json())
         if row.heartbeat_at is not None:
@@ -76,7 +76,7 @@ def check_unchanged(
         renew_manifest(ledger, row.id, now.to_json())
 
 
-def compare(
+def compare_data(
     ledger: Ledger, name: str, config: CampaignConfig, on_message: Callable[[str], None]
 ) -> tuple[Manifest | None, Manifest]:
     """The recorded manifest of a campaign's data, None without one, and the current manifest.
@@ -115,7 +115,7 @@ def experts_of(ledger: Ledger, config: CampaignConfig) -> list[str]:
     return keys
 
 
-def hold_experts_to(
+def check_experts_unchanged(
     ledger: Ledger,
     keys: Collection[str],
     on_message: Callable[[str], None],
@@ -138,7 +138,7 @@ def hold_experts_to(
         if write:
             check_unchanged(ledger, name, config, on_message)
         elif manifest_of(ledger, row.id) is not None:
-            compare(ledger, name, config, on_message)
+            compare_data(ledger, name, config, on_message)
 
 
 def examine_if_there(
@@ -154,9 +154,9 @@ def examine_if_there(
         return
     if ledger:
         keys = experts_of(ledger, config)
-        hold_experts_to(ledger, keys, on_message, data_root=config.data_root, write=False)
+        check_experts_unchanged(ledger, keys, on_message, data_root=config.data_root, write=False)
     if ledger and name:
-        compare(ledger, name, config, on_message)
+        compare_data(ledger, name, config, on_message)
     else:
         examine(config, on_message)
 
@@ -199,8 +199,8 @@ class SameData:
         )
 
 
-def _identity(data: DatasetInfo) -> tuple[object, ...]:
-    return data.class_names, data.val_images, data.test_images, data.value_range
+def _identity(info: DatasetInfo) -> tuple[object, ...]:
+    return info.class_names, info.val_images, info.test_images, info.value_range
 
 
 def _scale(info: DatasetInfo) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from nas.campaign.bank import bank_keys_of, models_without_expert, without_members
 from nas.campaign.constraints import check_enough, constraints_of
-from nas.campaign.probing import classes_of, conditions_for, failed_lines, feasible
+from nas.campaign.profiling import classes_of, conditions_for, failed_lines, feasible
 from nas.campaign.proposals import Measure, Proposer
 from nas.campaign.screen import sampler_of
 from nas.ledger import Ledger

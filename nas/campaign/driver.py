@@ -7,8 +7,8 @@ from dataclasses import replace
 from nas.campaign import weights
 from nas.campaign.admission import Admission, Running
 from nas.campaign.afterwards import always
+from nas.campaign.audit_watch import AuditWatch
 from nas.campaign.backoff import GIVE_UP_SECONDS
-from nas.campaign.coverage import AuditWatch
 from nas.campaign.dataset import SameData
 from nas.campaign.exclusions import excluded_for_failing
 from nas.campaign.launch import Launcher
@@ -50,7 +50,7 @@ class CampaignDriver:
         device_bytes: int,
         data_bytes: int = 0,
         memory: MemoryReader | None = None,
-        coverage: AuditWatch | None = None,
+        audit: AuditWatch | None = None,
         recorder: Recorder | None = None,
         only: Role | None = None,
         on_message: Callable[[str], None] = lambda line: None,
@@ -86,7 +86,7 @@ class CampaignDriver:
         self._others_announced = False
         self._last_heartbeat = time.monotonic()
         asha = config.scheduler == "asha"
-        self._coverage = coverage
+        self._audit = audit
         self._rungs = Rungs(store, proposer.space.recipe.epochs) if asha else None
 
     # The Driver protocol of nas.execute
@@ -307,11 +307,11 @@ class CampaignDriver:
                 f"{family} is benched (no longer drawn): its last {after} candidates failed"
             )
         self._excluded = now
-        if self._coverage is not None:
-            audit, lines = self._coverage.update(records)
+        if self._audit is not None:
+            result, lines = self._audit.update(records)
             for line in lines:
                 self.on_message(line)
-            if audit.verdict == "biased" and self.config.strict_coverage:
+            if result.verdict == "biased" and self.config.strict_coverage:
                 self.stop(BIASED)
 
     def _check_for_stop(self) -> None:

@@ -8,7 +8,7 @@ from nas.campaign.checks import check_settings
 from nas.campaign.dataset import examine_if_there
 from nas.campaign.draw_setup import DrawSetup
 from nas.campaign.gate_cost import GateCostProbe
-from nas.campaign.probing import unsound_members
+from nas.campaign.profiling import unsound_members
 from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner, phase_of, profile_digest
 from nas.processes import Sandbox
 from nas.render import render, runs_unasked

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from nas.campaign.probing import probe_members
+from nas.campaign.profiling import profile_members
 from nas.measure import conditions
 from nas.measure.propose import candidates, proposed_space
 from nas.schema import Member, MemberProfile, Space
@@ -38,6 +38,8 @@ def new_space(
 
     under = conditions(image_size, 3, CLASSES, "cuda" if gpus else "cpu", "auto")
     members = [member for _, member in found]
-    profiles = probe_members(None, members, under, gpus=gpus, watch=profiled, on_message=on_message)
+    profiles = profile_members(
+        None, members, under, gpus=gpus, watch=profiled, on_message=on_message
+    )
     sound = [(family, member) for family, member in found if profiles[member.model].ok]
     return proposed_space(name, image_size, sound)

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from nas import data
 from nas.campaign.afterwards import always
+from nas.campaign.audit_watch import AuditWatch
 from nas.campaign.checks import check_consent, check_settings
-from nas.campaign.coverage import AuditWatch
-from nas.campaign.dataset import check_unchanged, experts_of, hold_experts_to
+from nas.campaign.dataset import check_experts_unchanged, check_unchanged, experts_of
 from nas.campaign.draw_setup import DrawSetup
 from nas.campaign.drawn_fits import fit_drawn
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.gate_cost import GateCostProbe
 from nas.campaign.naming import check_name, default_name
-from nas.campaign.probing import Watch, probe_members
+from nas.campaign.profiling import Watch, profile_members
 from nas.campaign.signals import stops_raise, stops_reach
 from nas.campaign.stale_files import clear_leftovers
 from nas.campaign.timer import BudgetTimer
@@ -145,19 +145,19 @@ def _set_up(
     row = ledger.campaign(name)
     ledger.claim_files()
     check_unchanged(ledger, name, config, callbacks.on_message)
-    hold_experts_to(
+    check_experts_unchanged(
         ledger, experts_of(ledger, config), callbacks.on_message, data_root=config.data_root
     )
     check(row.space, config)
-    probe = partial(
-        probe_members,
+    profile = partial(
+        profile_members,
         ledger,
         gpus=config.gpus,
         watch=callbacks.on_profile,
         on_message=callbacks.on_message,
         sandbox=sandbox,
     )
-    setup = DrawSetup.of(ledger, row.space, config, probe, callbacks.on_message)
+    setup = DrawSetup.of(ledger, row.space, config, profile, callbacks.on_message)
     _, note = settled_precision(setup.space.recipe.precision, config.gpus)
     if note:
         callbacks.on_message(note)
@@ -183,7 +183,7 @@ def _set_up(
             image_size=setup.space.image_size,
             channels=setup.space.channels,
         ),
-        coverage=AuditWatch(store, row.space, setup.sampler.bias()) if draws else None,
+        audit=AuditWatch(store, row.space, setup.sampler.bias()) if draws else None,
         recorder=recorder,
         only=only,
         on_message=callbacks.on_message,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.campaign.bank import bank_members, bank_of, existing_entries, untuned_entries
-from nas.campaign.dataset import hold_experts_to
+from nas.campaign.dataset import check_experts_unchanged
 from nas.ledger import Ledger
 from nas.ledger.lookup import inputs_of_screen
 from nas.ledger.records import ScreenExpert
@@ -76,7 +76,7 @@ def screen_space(
     found = existing_entries(bank, experts)
     if not found:
         raise _no_expert(ledger, space, config)
-    hold_experts_to(ledger, list(found), on_message)
+    check_experts_unchanged(ledger, list(found), on_message)
     table = load(bank, list(found.values()))
     assert space.experts is not None
     sets = enumerate_mixtures(table.families, space.experts.k, limit=config.limit, seed=config.seed)

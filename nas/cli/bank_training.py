@@ -71,11 +71,11 @@ class BankFiller:
         """Trains the experts that the bank lacks. Raises ProblemError if that fails, and typer.Exit
         if it is stopped."""
         from nas.campaign.bank import bank_members, existing_entries, open_bank
-        from nas.campaign.dataset import hold_experts_to
+        from nas.campaign.dataset import check_experts_unchanged
 
         experts = bank_members(self.space, config)
         keys = [expert.key for expert in experts]
-        hold_experts_to(self.ledger, keys, note, data_root=config.data_root)
+        check_experts_unchanged(self.ledger, keys, note, data_root=config.data_root)
         found = existing_entries(self.bank, experts)
         if self._verify:
             found = _sound(self.bank, found)

@@ -33,8 +33,8 @@ def families(
     chosen_form = form_of(form, as_json)
     data_set = defaults.dataset_for(dataset, gpus)
     space = defaults.space_for(space, gpus)
-    chosen, probes = member_profiles(space, data_set, gpus or 0, data_root, db)
-    records = [_plain(family, probes[member.model]) for family, member in chosen.members]
+    chosen, profiles = member_profiles(space, data_set, gpus or 0, data_root, db)
+    records = [_plain(family, profiles[member.model]) for family, member in chosen.members]
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     for column in ("family", "member"):  # never truncate a name
         table.add_column(column, no_wrap=True, overflow="ignore")
@@ -57,22 +57,22 @@ def families(
     print_records(chosen_form, records, shown=[table, *failed])
 
 
-def _plain(family: str, probe: MemberProfile) -> dict[str, Any]:
+def _plain(family: str, profile: MemberProfile) -> dict[str, Any]:
     """A member's profile as plain data; None for the measurements of a failed one."""
     figures = {
-        "params": probe.params,
-        "macs": probe.macs,
-        "saved_bytes_per_image": probe.saved_bytes,
-        "step_seconds": probe.seconds,
-        "step_batch": probe.batch,
+        "params": profile.params,
+        "macs": profile.macs,
+        "saved_bytes_per_image": profile.saved_bytes,
+        "step_seconds": profile.seconds,
+        "step_batch": profile.batch,
     }
     return {
         "family": family,
-        "member": probe.member.model,
-        "args": probe.member.args,
-        "ok": probe.ok,
-        **(figures if probe.ok else dict.fromkeys(figures)),
-        "problem": probe.problem,
+        "member": profile.member.model,
+        "args": profile.member.args,
+        "ok": profile.ok,
+        **(figures if profile.ok else dict.fromkeys(figures)),
+        "problem": profile.problem,
     }
 
 

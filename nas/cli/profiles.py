@@ -16,7 +16,7 @@ def member_profiles(
     Missing profiles are measured, and stored in the ledger if there is one. Raises ProblemError for
     an unknown space, an unknown model or missing data.
     """
-    from nas.campaign.probing import classes_of, conditions_for, probe_members
+    from nas.campaign.profiling import classes_of, conditions_for, profile_members
     from nas.hardware import check_gpus
     from nas.ledger import Ledger
     from nas.schema import SearchConfig
@@ -35,7 +35,7 @@ def member_profiles(
         def watch(done: int, total: int, profile: MemberProfile) -> None:
             update(f"profiling {done}/{total}: {profile.member.model}")
 
-        profiles = probe_members(
+        profiles = profile_members(
             ledger, members, conditions, gpus=gpus, watch=watch, on_message=note
         )
     return chosen, profiles

@@ -132,7 +132,7 @@ def _begin(
     space: Space, config: SearchConfig, name: str | None, output: OutputOptions, typed: str | None
 ) -> None:
     """Creates the campaign and runs it; `typed`: the space as given on the command line."""
-    from nas.campaign.dataset import examine, experts_of, hold_experts_to
+    from nas.campaign.dataset import check_experts_unchanged, examine, experts_of
     from nas.campaign.run import check, prepare_campaign
     from nas.ledger import Ledger
 
@@ -141,7 +141,7 @@ def _begin(
     if config.from_bank or config.screen is not None:
         there = Ledger(output.db)
         keys = experts_of(there, config)
-        hold_experts_to(there, keys, note, data_root=config.data_root, write=False)
+        check_experts_unchanged(there, keys, note, data_root=config.data_root, write=False)
     with working("looking at the data"):
         manifest = examine(config, note)
     ledger = Ledger(output.db, read_only=False)

@@ -130,7 +130,7 @@ def write_new(name: str, image_size: int, max_params: str, gpus: int, form: Form
     path = Path("search_spaces") / f"{name}.yaml"
     if path.exists():
         raise UsageError("this space exists already", where=str(path), fix="choose another name")
-    check_output(path)  # probing takes minutes
+    check_output(path)  # profiling takes minutes
     check_folder(path.parent)
     largest = parse_size(max_params, "--max-params")
     with working("reading timm's models") as update:

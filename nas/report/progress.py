@@ -268,11 +268,11 @@ class Display:
         """Prints what is being done; called in another thread while `on_tick` is not called."""
         self.say(f"{self._doing}, {format_duration(seconds)} so far")
 
-    def on_profile(self, done: int, total: int, probe: MemberProfile) -> None:
+    def on_profile(self, done: int, total: int, profile: MemberProfile) -> None:
         """Shows that one more member was profiled."""
-        self._doing = f"{self._campaign}: pre-flight {done} of {total}: {probe.member.model}"
+        self._doing = f"{self._campaign}: pre-flight {done} of {total}: {profile.member.model}"
         if self._live:
-            words = f"pre-flight {done} of {total}: {probe.member.model}"
+            words = f"pre-flight {done} of {total}: {profile.member.model}"
             self._live.update(_bar(done, total, words), refresh=True)
         if done == total:
             self._doing = f"{self._campaign}: at work"

@@ -5,8 +5,8 @@ nas.table("family_yield", nas.Ledger("runs.db"))
 """
 
 from nas.results.advice import recommended
+from nas.results.audit import audit_result
 from nas.results.campaign_data import CampaignData
-from nas.results.coverage import audit_result
 from nas.results.tables import answer, passed_over, question, table, tables
 
 __all__ = [

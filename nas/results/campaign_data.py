@@ -25,6 +25,6 @@ class CampaignData(CampaignTables):
     @cached_property
     def verdict(self) -> "AuditResult":
         """Whether the draws are fair."""
-        from nas.results.coverage import audit_campaign
+        from nas.results.audit import audit_campaign
 
         return audit_campaign(self)

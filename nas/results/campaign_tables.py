@@ -74,7 +74,7 @@ class CampaignTables:
 
     @cached_property
     def probes(self) -> "pd.DataFrame":
-        """One row a cached probe, of every campaign."""
+        """One row a cached profile of a member, of every campaign."""
         return self.ledger.probes()
 
     @cached_property

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.sample.draw_counts import DrawCounts
 from nas.sample.grid import Grid
-from nas.sample.pair_counts import DrawCounts
 
 _CELLS = 4096
 """Maximum number of cells that are compared, unless more than half as many are drawn already."""
@@ -39,11 +39,11 @@ def least_drawn_combination(
     n_values = len(grid.widths)
     counts = [tally.members[family] for family in subset]
     joint = [np.zeros(len(count), dtype=np.int64) for count in counts]
-    beside = tally.family_pairs[list(subset)].sum(axis=0)
+    together = tally.family_values[list(subset)].sum(axis=0)
     for start, width in zip(grid.starts, grid.widths, strict=True):
         span = slice(start, start + width)
         counts.append(tally.values.diagonal()[span])
-        joint.append(beside[span] - beside[span].min())
+        joint.append(together[span] - together[span].min())
     if not counts:
         return Combination((), 0)
     excess = [count - count.min() for count in counts]

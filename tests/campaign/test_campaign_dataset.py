@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from nas.campaign import screen
 from nas.campaign.bank import bank_members, open_bank, with_starts
-from nas.campaign.dataset import check_unchanged, examine, experts_of, hold_experts_to
+from nas.campaign.dataset import check_experts_unchanged, check_unchanged, examine, experts_of
 from nas.campaign.dry_run import DryRun
 from nas.campaign.run import Callbacks, prepare_campaign, run
 from nas.cli.app import app
@@ -114,7 +114,7 @@ def test_a_run_stops_before_it_does_anything(
 ) -> None:
     name = prepare_campaign(ledger, load("tiny"), config, None, examine(config, silent))
     shutil.copytree(pets / "dog", pets / "ape")
-    monkeypatch.setattr("nas.campaign.run.probe_members", nothing)
+    monkeypatch.setattr("nas.campaign.run.profile_members", nothing)
     with pytest.raises(ProblemError, match=f"the data of {name} have changed"):
         run(ledger, name, config, Callbacks())
 
@@ -322,14 +322,14 @@ class TestBank:
     ) -> None:
         """A screen needs none of them."""
         pets.rename(pets.with_name("elsewhere"))
-        hold_experts_to(ledger, experts_of(ledger, bank), nothing)
+        check_experts_unchanged(ledger, experts_of(ledger, bank), nothing)
 
     def test_unchanged_data_are_not_read_again(
         self, ledger: Ledger, bank: CampaignConfig, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("hashlib.file_digest", nothing)
         monkeypatch.setattr("nas.data.examining.look_at_all", nothing)
-        hold_experts_to(ledger, experts_of(ledger, bank), nothing)
+        check_experts_unchanged(ledger, experts_of(ledger, bank), nothing)
 
     def test_one_without_a_record_takes_what_is_there(
         self, ledger: Ledger, bank: CampaignConfig, pets: Path
@@ -339,15 +339,15 @@ class TestBank:
         CampaignStore(ledger, ident, Owner.me()).set_state("done")
         with ledger.session() as session:
             session.get_one(Campaign, ident).dataset_id = None
-        hold_experts_to(ledger, keys, nothing, write=False)
+        check_experts_unchanged(ledger, keys, nothing, write=False)
         messages: list[str] = []
-        hold_experts_to(ledger, keys, messages.append)
+        check_experts_unchanged(ledger, keys, messages.append)
         assert len(messages) == 2
         assert messages[0].startswith("pets: 12 images")
         assert "had no record of its data: the current data are recorded now" in messages[1]
         self.swap(pets)
         with pytest.raises(ProblemError, match="have changed"):
-            hold_experts_to(ledger, keys, nothing)
+            check_experts_unchanged(ledger, keys, nothing)
 
 
 def fed(**seen: Any) -> Script:

@@ -36,7 +36,7 @@ class Fails:
 def campaign(bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = bench(trials=3)
     monkeypatch.setattr(module, "check", lambda *_: None)
-    monkeypatch.setattr(module, "probe_members", lambda *_, **__: {})
+    monkeypatch.setattr(module, "profile_members", lambda *_, **__: {})
     monkeypatch.setattr(module, "make_executor", lambda *_, **__: Fails())
     monkeypatch.setattr(module, "GateCostProbe", lambda *_: lambda *_: NO_OVERHEAD)
     monkeypatch.setattr("nas.campaign.proposals.cost", lambda *_: None)

@@ -41,7 +41,7 @@ def test_it_is_reported_once_and_holds_for_all(
     monkeypatch.setattr(devices, "gpus_available", lambda: (Gpu("a card", 24 * GIB, capability),))
     monkeypatch.setattr(module, "check", lambda *_: None)
     monkeypatch.setattr("nas.campaign.draw_setup.conditions_for", lambda *_: None)
-    monkeypatch.setattr(module, "probe_members", lambda *_, **__: {})
+    monkeypatch.setattr(module, "profile_members", lambda *_, **__: {})
     monkeypatch.setattr(module, "make_executor", lambda *_, **__: Takes())
     monkeypatch.setattr(module, "GateCostProbe", lambda *_: lambda *_: NO_OVERHEAD)
     monkeypatch.setattr("nas.campaign.proposals.cost", lambda *_: None)

@@ -202,17 +202,17 @@ def test_a_dry_run_of_too_few_sound_families_says_why(tmp_path: Path) -> None:
 def test_a_member_that_fails_has_no_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def probed(
+    def profiled(
         _: object, members: list[Member], *__: object, **___: object
     ) -> dict[str, MemberProfile]:
         failed, *sound = sorted(members, key=lambda member: member.model != "vit_tiny_patch16_224")
-        probes = [
+        profiles = [
             MemberProfile(member=m, ok=True, params=7, macs=7, seconds=1, batch=8) for m in sound
         ]
-        probes.append(MemberProfile(member=failed, ok=False, problem=WRONG))
-        return {probe.member.model: probe for probe in probes}
+        profiles.append(MemberProfile(member=failed, ok=False, problem=WRONG))
+        return {profile.member.model: profile for profile in profiles}
 
-    monkeypatch.setattr("nas.campaign.probing.probe_members", probed)
+    monkeypatch.setattr("nas.campaign.profiling.profile_members", profiled)
     (tmp_path / "fam.yaml").write_text(VIT)
     shown = nas("families", "fam.yaml", cwd=tmp_path).stdout
     line, messages = (line for line in shown.splitlines() if "vit_tiny" in line)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from nas.campaign.audit_watch import AuditWatch
 from nas.campaign.constraints import constraints_of
-from nas.campaign.coverage import AuditWatch
 from nas.campaign.driver import CampaignDriver
 from nas.campaign.proposals import Proposer
 from nas.campaign.timer import BudgetTimer
@@ -138,7 +138,7 @@ class Bench:
             device_bytes=device_bytes,
             data_bytes=data_bytes,
             memory=memory,
-            coverage=AuditWatch(store, self.space, proposer.sampler.bias()),
+            audit=AuditWatch(store, self.space, proposer.sampler.bias()),
             only=only,
             on_message=self.messages.append,
         )

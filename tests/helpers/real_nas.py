@@ -54,7 +54,7 @@ class Net(nn.Module):
 def build(num_classes):
     return Net(num_classes)
 """
-"""A template without families: no member to probe, and trained in a moment."""
+"""A template without families: no member to profile, and trained in a moment."""
 
 
 def command(*arguments: str) -> list[str]:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_spaces import every_point, make_space
 
+from nas.sample.draw_counts import DrawCounts
 from nas.sample.grid import Grid
 from nas.sample.least_drawn import least_drawn_combination
-from nas.sample.pair_counts import DrawCounts
 from nas.sample.subsets import level_subsets
 
 

@@ -65,9 +65,9 @@ def _step_ms(ledger: Snapshot, board: pd.DataFrame) -> dict[str, float]:
 
     NaN if one of the members has no successful profile. The latest profile of each member is used.
     """
-    probes = ledger.probes()
-    probes = probes[probes["ok"] & (probes["seconds"] > 0) & (probes["batch"] > 0)]
-    latest = probes.sort_values("probed_at").drop_duplicates("model", keep="last")
+    profiles = ledger.probes()
+    profiles = profiles[profiles["ok"] & (profiles["seconds"] > 0) & (profiles["batch"] > 0)]
+    latest = profiles.sort_values("probed_at").drop_duplicates("model", keep="last")
     ms = dict(zip(latest["model"], 1000 * latest["seconds"] / latest["batch"], strict=True))
     return {
         members: sum(ms.get(model, float("nan")) for model in members.split("+"))

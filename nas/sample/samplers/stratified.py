@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.sample.base import Sampler
+from nas.sample.draw_counts import DrawCounts
 from nas.sample.grid import Point
 from nas.sample.least_drawn import least_drawn_combination
-from nas.sample.pair_counts import DrawCounts
 from nas.sample.ranks import combinations_with
 from nas.sample.subsets import level_subsets
 from nas.schema import Phase, Record

@@ -1,4 +1,4 @@
-"""Probes: taken once, remembered in the ledger; a death is not remembered."""
+"""Profiles: measured once, remembered in the ledger; a death is not remembered."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nas.campaign import probing
-from nas.campaign.probing import conditions_for, feasible, probe_members, unsound_members
+from nas.campaign import profiling
+from nas.campaign.profiling import conditions_for, feasible, profile_members, unsound_members
 from nas.ledger import Ledger
 from nas.measure import Crowded
 from nas.processes import Answer, Failure
@@ -45,7 +45,7 @@ class FakeSandbox:
 @pytest.fixture
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     FakeSandbox.calls = []
-    monkeypatch.setattr(probing, "Sandbox", FakeSandbox)
+    monkeypatch.setattr(profiling, "Sandbox", FakeSandbox)
     return Ledger(tmp_path / "runs.db", read_only=False)
 
 
@@ -54,14 +54,14 @@ def space() -> Space:
     return Space(name="s", experts=ExpertAxis(k=2, families=families))
 
 
-def test_a_member_is_probed_once_but_a_death_is_looked_at_again(ledger: Ledger) -> None:
+def test_a_member_is_profiled_once_but_a_death_is_looked_at_again(ledger: Ledger) -> None:
     under = conditions_for(space(), SearchConfig(), 10)
     seen: list[tuple[int, int]] = []
-    first = probe_members(ledger, MEMBERS, under, watch=lambda n, of, _: seen.append((n, of)))
+    first = profile_members(ledger, MEMBERS, under, watch=lambda n, of, _: seen.append((n, of)))
     assert [first[m.model].ok for m in MEMBERS] == [True, False, False]
     assert seen == [(1, 3), (2, 3), (3, 3)]
     FakeSandbox.calls.clear()
-    second = probe_members(ledger, MEMBERS, under)
+    second = profile_members(ledger, MEMBERS, under)
     assert FakeSandbox.calls == ["test_nfnet"] * 2
     assert second == first
     assert second["test_nfnet"].problem == "the process crashed with SIGSEGV, twice"
@@ -71,7 +71,7 @@ def test_a_member_is_probed_once_but_a_death_is_looked_at_again(ledger: Ledger) 
 def test_an_accident_is_looked_at_again_in_a_fresh_process(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, failure: Failure
 ) -> None:
-    """Memory that ran out and CUDA's errors are raised by a probe; it dies of a crash in a kernel,
+    """Memory that ran out and CUDA's errors are raised; the process dies of a crash in a kernel,
     and hangs: none of that need be the member's fault, nor the next one's."""
     processes: list[list[str]] = [[]]
 
@@ -87,10 +87,10 @@ def test_an_accident_is_looked_at_again_in_a_fresh_process(
         def close(self) -> None:
             processes.append([])
 
-    monkeypatch.setattr(probing, "Sandbox", Once)
+    monkeypatch.setattr(profiling, "Sandbox", Once)
     under = conditions_for(space(), SearchConfig(), 10)
-    found = probe_members(ledger, MEMBERS, under)
-    assert all(probe.ok for probe in found.values())
+    found = profile_members(ledger, MEMBERS, under)
+    assert all(profile.ok for profile in found.values())
     assert processes == [["test_resnet", "test_vit"], ["test_vit", "test_nfnet"]]
     assert len(ledger.cached_profiles(under)) == 3
 
@@ -107,12 +107,12 @@ def test_memory_that_others_hold_is_waited_for(
                 return Answer(Crowded("OutOfMemoryError: CUDA out of memory"))
             return Answer(MemberProfile(member=member, ok=True))
 
-    monkeypatch.setattr(probing, "Sandbox", Full)
-    monkeypatch.setattr(probing, "time", SimpleNamespace(sleep=waited.append))  # others sleep too
+    monkeypatch.setattr(profiling, "Sandbox", Full)
+    monkeypatch.setattr(profiling, "time", SimpleNamespace(sleep=waited.append))  # others sleep too
     messages: list[str] = []
     under = conditions_for(space(), SearchConfig(), 10)
-    found = probe_members(ledger, MEMBERS, under, on_message=messages.append)
-    assert all(probe.ok for probe in found.values())
+    found = profile_members(ledger, MEMBERS, under, on_message=messages.append)
+    assert all(profile.ok for profile in found.values())
     assert waited == [10, 20, 40]
     assert FakeSandbox.calls == ["test_resnet"] * 4 + ["test_vit", "test_nfnet"]
     assert messages[0] == (
@@ -128,11 +128,11 @@ def test_but_not_for_ever(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> No
         def call(self, function: Any, member: Member, under: Any, timeout: float) -> Answer[Any]:
             return Answer(Crowded("OutOfMemoryError: CUDA out of memory"))
 
-    monkeypatch.setattr(probing, "Sandbox", Full)
-    monkeypatch.setattr(probing, "time", SimpleNamespace(sleep=waited.append))  # others sleep too
+    monkeypatch.setattr(profiling, "Sandbox", Full)
+    monkeypatch.setattr(profiling, "time", SimpleNamespace(sleep=waited.append))  # others sleep too
     under = conditions_for(space(), SearchConfig(), 10)
     with pytest.raises(ProblemError, match="held the GPU's memory for 60 minutes"):
-        probe_members(ledger, MEMBERS, under)
+        profile_members(ledger, MEMBERS, under)
     assert 3000 < sum(waited) <= 3600
     assert ledger.cached_profiles(under) == {}
 
@@ -145,18 +145,18 @@ def test_on_gpus_it_is_one_that_works(ledger: Ledger, monkeypatch: pytest.Monkey
             requests.append(gpus)
             on_message("GPU 0 does not work")
 
-    monkeypatch.setattr(probing, "GpuSandbox", OnGpu)
+    monkeypatch.setattr(profiling, "GpuSandbox", OnGpu)
     messages: list[str] = []
     under = conditions_for(space(), SearchConfig(), 10).with_(device="a card")
-    found = probe_members(ledger, MEMBERS[:1], under, gpus=3, on_message=messages.append)
+    found = profile_members(ledger, MEMBERS[:1], under, gpus=3, on_message=messages.append)
     assert found["test_resnet"].ok
     assert requests == [3]
     assert messages == ["GPU 0 does not work"]
 
 
-def test_other_conditions_are_other_probes(ledger: Ledger) -> None:
+def test_other_conditions_are_other_profiles(ledger: Ledger) -> None:
     for classes in (10, 100):
-        probe_members(ledger, MEMBERS[:1], conditions_for(space(), SearchConfig(), classes))
+        profile_members(ledger, MEMBERS[:1], conditions_for(space(), SearchConfig(), classes))
     assert FakeSandbox.calls == ["test_resnet"] * 2
 
 
@@ -166,7 +166,7 @@ def test_a_dry_run_too_knows_which_members_fail(monkeypatch: pytest.MonkeyPatch)
             raise ProblemError("refuses 64×64 images", fix="give it args")
         return 7, 8
 
-    monkeypatch.setattr(probing, "meta_cost", build)
+    monkeypatch.setattr(profiling, "meta_cost", build)
     failed = unsound_members(MEMBERS, conditions_for(space(), SearchConfig(), 10))
     assert failed == {
         "test_vit": MemberProfile(
@@ -176,6 +176,6 @@ def test_a_dry_run_too_knows_which_members_fail(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_too_few_sound_families_say_why(ledger: Ledger) -> None:
-    probes = probe_members(ledger, MEMBERS, conditions_for(space(), SearchConfig(), 10))
+    profiles = profile_members(ledger, MEMBERS, conditions_for(space(), SearchConfig(), 10))
     with pytest.raises(ProblemError, match=r"too few families pass.*SIGSEGV.*does not build"):
-        feasible(space(), probes)
+        feasible(space(), profiles)

@@ -30,7 +30,7 @@ def conditions_for(space: Space, config: CampaignConfig, classes: int) -> Profil
     return profile_conditions(space.image_size, space.channels, classes, config.device, precision)
 
 
-def probe_members(
+def profile_members(
     ledger: Ledger | None,
     members: list[Member],
     conditions: ProfileConditions,
