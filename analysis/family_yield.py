@@ -9,7 +9,7 @@ ok                    of those, trained to their end
 reason                the reason for the advice
 success_rate          (ok + pruned) / (ok + pruned + failed)
 collapse_rate         collapsed runs / runs that can be compared. A run has collapsed if it is no
-                      better on validation than always answering the commonest class (one-sided
+                      better on validation than always answering the most frequent class (one-sided
                       binomial test at 1 %), while at least half of the campaign's runs are
 mean_val_acc          of the ok candidates with it that learned; its partners contribute to it
 effect                change in validation accuracy when it replaces an average family, with

@@ -32,7 +32,7 @@ oracle_val_acc        share of images that any of its experts gets right: no top
 oracle_test_acc       the same on test
 members               timm models, in the families' order
 collapsed             True if it learned nothing: no better on validation than always answering
-                      the commonest class, while at least half of the campaign is
+                      the most frequent class, while at least half of the campaign is
 confirm_collapsed     retrainings that learned nothing, which the means leave out
 rank                  1 is best
 macs                  multiply-accumulate operations of one image's forward pass

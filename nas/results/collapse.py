@@ -39,7 +39,8 @@ class MajorityClass:
         else:
             share = 1 / inputs.num_classes
             notes = [
-                f"the commonest class is taken as one of {inputs.num_classes}: it is not recorded"
+                f"the most frequent class is taken as one of {inputs.num_classes}: it is not"
+                " recorded"
             ]
         if not collapse.can_tell(images, share):
             notes.append(
@@ -61,7 +62,7 @@ class MajorityClass:
         those, rest = (f"only {some} of", "the others") if some else ("none of", "they")
         return (
             f"{those} {every} run{'s'[: every != 1]} learned: {rest} are not clearly better than"
-            " always answering the commonest class,"
+            " always answering the most frequent class,"
             f" {100 * self.share:.1f} % of the validation images"
         )
 
@@ -70,9 +71,9 @@ class MajorityClass:
 
 
 def with_collapsed(attempts: "pd.DataFrame", inputs: DatasetInfo | None) -> "pd.DataFrame":
-    """Attempts with a column `collapsed`: True where a candidate's final attempt, trained to its
-    end or stopped early, ended not clearly better than always answering the commonest class, while
-    at least half of the search did better."""
+    """Attempts with a column `collapsed`: True if a candidate's final attempt, trained to its end
+    or stopped early, is not clearly better than always answering the most frequent class, while at
+    least half of the search did better."""
     ended = attempts["final"] & attempts["outcome"].isin(NOT_FAILED)
     accuracy = attempts["val_acc"].where(ended).to_numpy(dtype=float)
     deciding = (attempts["role"] == Role.SEARCH.value).to_numpy(dtype=bool)

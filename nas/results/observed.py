@@ -56,8 +56,8 @@ def observed(data: CampaignTables) -> Observed:
     if lost.any():
         note = (
             f"means, effects and synergies of runs that learned, on {on}; {lost.sum()} of"
-            f" {len(lost)} collapsed: not clearly better than always answering the commonest class,"
-            f" {100 * commonest.share:.1f} % of the validation images"
+            f" {len(lost)} collapsed: not clearly better than always answering the most frequent"
+            f" class, {100 * commonest.share:.1f} % of the validation images"
         )
     if few := commonest.few(values.to_numpy(dtype=float)):
         note += f"; no figures for families: {few}"

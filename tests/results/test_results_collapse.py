@@ -122,7 +122,7 @@ def test_where_too_few_learned_nothing_is_reported_of_families(
     for name in ("family_yield", "cooccurrence"):
         note = nas.table(name, maker.ledger).attrs["note"]
         assert f"no figures for families: {messages} runs learned" in note
-        assert "commonest class, 40.0 % of the validation images" in note
+        assert "most frequent class, 40.0 % of the validation images" in note
     assert nas.table("cooccurrence", maker.ledger)["synergy"].isna().all()
 
 
@@ -172,7 +172,7 @@ def test_the_page_says_what_effects_are_of(filled: Maker) -> None:
 @pytest.mark.parametrize(
     ("inputs", "lost", "messages"),
     [
-        (SKEWED.with_(val_counts=()), 0, "the commonest class is taken as one of 3"),
+        (SKEWED.with_(val_counts=()), 0, "the most frequent class is taken as one of 3"),
         (None, 0, "whether runs collapsed is unknown"),
         (INPUTS.with_(val_counts=(52, *[5] * 8, 8)), 2, "52.0 % of the validation images"),
         (
@@ -185,7 +185,7 @@ def test_the_page_says_what_effects_are_of(filled: Maker) -> None:
 def test_an_older_ledger_does_what_it_can(
     tmp_path: Path, inputs: nas.schema.DatasetInfo | None, lost: int, messages: str
 ) -> None:
-    """.51 of 100 is no learning where the commonest class has .52, and learning at a third."""
+    """.51 of 100 is no learning where the most frequent class has .52, and learning at a third."""
     maker = Maker(tmp_path / "runs.db", space=SPACE)
     maker.inputs = inputs
     for again, val in enumerate((0.51, 0.52, 0.9, 0.9)):

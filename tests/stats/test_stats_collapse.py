@@ -22,9 +22,10 @@ def test_by_hand() -> None:
 
 
 def test_of_few_images_nothing_can_be_reported() -> None:
-    """Of 18 images of which a third is the commonest class, 12 right pass (.0039; 11: .0144), which
-    a model that is right on two thirds manages with a chance of .608. Of 40 at even odds, 28 pass
-    (.0083), which one that is right on three quarters manages with .820; of 39, 28 with .746."""
+    """Of 18 images of which a third is the most frequent class, 12 right pass (.0039; 11: .0144),
+    which a model that is right on two thirds manages with a chance of .608. Of 40 at even odds, 28
+    pass (.0083), which one that is right on three quarters manages with .820; of 39, 28 with
+    .746."""
     assert not can_tell(18, 1 / 3)
     assert [can_tell(images, 0.5) for images in (1, 6, 39, 40)] == [False, False, False, True]
     assert lost(0.5, 11 / 18, 1.0, images=18, commonest=1 / 3) == [False] * 3

@@ -21,7 +21,10 @@ _TABLE = (
     Column("success_low", "95 % low", "percent", "Wilson"),
     Column("success_high", "95 % high", "percent", "Wilson"),
     Column(
-        "collapse_rate", "Collapsed", "percent", "runs not clearly better than the commonest class"
+        "collapse_rate",
+        "Collapsed",
+        "percent",
+        "runs not clearly better than the most frequent class",
     ),
     Column("collapse_low", "95 % low", "percent", "Wilson"),
     Column("collapse_high", "95 % high", "percent", "Wilson"),

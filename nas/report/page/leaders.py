@@ -15,7 +15,7 @@ _BEFORE = (
 )
 _MEMBERS = Column("members", "Members", "joined", "timm models")
 _AFTER = (
-    Column("collapsed", "Collapsed", "flag", "not clearly better than always the commonest class"),
+    Column("collapsed", "Collapsed", "flag", "not clearly better than the most frequent class"),
     Column("confirm_val_acc", "Confirmed", "percent", "mean of retrainings with new seeds"),
     Column("test_acc", "Test", "percent", "for reporting, not for choosing"),
     Column(

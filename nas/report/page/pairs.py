@@ -20,7 +20,7 @@ _TABLE = (
     Column("mean_val_acc", "Mean", "percent", "of those that learned, not adjusted"),
     Column("draws", "Draws", "int", "candidates drawn with both"),
     Column("ok", "Trained", "int"),
-    Column("collapsed", "Collapsed", "int", "not clearly better than the commonest class"),
+    Column("collapsed", "Collapsed", "int", "not clearly better than the most frequent class"),
 )
 
 

@@ -156,7 +156,7 @@ const FIGURES = {
     const [of, name, unit, axis] = {
       effect: [table, "effect", "points", `adjusted effect on validation accuracy${learned}, percentage points`],
       success: [table, "success_rate", "percent", "candidates that did not fail, of those that ended, %"],
-      collapse: [table, "collapse_rate", "percent", "runs not clearly better than always answering the commonest class, %"],
+      collapse: [table, "collapse_rate", "percent", "runs not clearly better than always answering the most frequent class, %"],
       alone: [lift, "lift_over_alone", "points", "test accuracy over its best expert trained alone, percentage points"],
       uniform: [lift, "lift_over_uniform", "points", "test accuracy over the plain mean of its experts, percentage points"],
     }[choice];
