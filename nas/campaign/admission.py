@@ -66,14 +66,14 @@ class Admission:
                 claim = self._queue.next(retries_only=self.waiting.full)
             if claim is None:
                 return None
-            if not self._fits_beside(claim, running):
+            if not self._fits_with(claim, running):
                 self._queue.waiting.insert(0, claim)
                 return None
             if self._has_room(claim, running):
                 return claim
         return None
 
-    def _fits_beside(self, claim: LeasedCandidate, running: Collection[Running]) -> bool:
+    def _fits_with(self, claim: LeasedCandidate, running: Collection[Running]) -> bool:
         """Whether a candidate may run next to the running ones. A suspect runs alone. On a CPU,
         trials share main memory; on GPUs the executor distributes the shares."""
         if not running:

@@ -24,8 +24,8 @@ def check_template(candidate: Candidate, space: Space) -> None:
     if candidate.template not in (space.template, TEMPLATE):
         raise CandidateError(
             f"candidate {candidate.key} is of the template {candidate.template}, and its campaign"
-            f" of {space.template}: somebody changed the ledger",
-            fix="take the ledger from a copy that you trust",
+            f" of {space.template}: the ledger was changed by another program",
+            fix="restore the ledger from a backup that you trust",
         )
 
 

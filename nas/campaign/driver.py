@@ -110,7 +110,7 @@ class CampaignDriver:
         """Records that a worker has started a trial. The first start also starts the budget."""
         self.clock.start()
         self._admission.mark_started(self._running[attempt])
-        self.store.begun(attempt)
+        self.store.mark_started(attempt)
 
     def epoch(self, attempt: int, epoch: Epoch) -> bool:
         """Records an epoch. Returns False if the trial must end here: early stopping, or the
@@ -150,8 +150,8 @@ class CampaignDriver:
         again = replace(
             claim,
             micro_batches=result.micro_batches,
-            deaths=claim.deaths + (killed and not outcome.unbegun),
-            unbegun=claim.unbegun + (killed and outcome.unbegun),
+            deaths=claim.deaths + (killed and not outcome.never_started),
+            failed_starts=claim.failed_starts + (killed and outcome.never_started),
             earlier=(self._launcher.earlier(running.trial), *claim.earlier),
         )
         line = format_result(claim, outcome, result)

@@ -17,10 +17,11 @@ KIND = "gates"
 
 
 class GateCostProbe:
-    """Calls `nas.measure.gate.overhead` in the sandbox's process.
+    """Measures how many parameters, MACs and bytes a template adds to its experts.
 
-    Results are kept in the user's cache. If a template's overhead cannot be measured, a message is
-    printed and it counts as zero: the worker then records the candidate's own failure.
+    The rendered code runs in the sandbox's process, since it may crash, and results are kept in the
+    user's cache. If it cannot be measured, the overhead counts as zero, with a message: the
+    candidate then fails in its worker, where that is recorded.
     """
 
     def __init__(

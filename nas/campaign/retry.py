@@ -59,10 +59,10 @@ def decide_retry(
     if outcome.status is Status.OOM and pieces == 1:
         return RetryDecision(final=False, retry=True, micro_batches=2, how="with half batches")
     if outcome.status is Status.KILLED:
-        before = claim.unbegun if outcome.unbegun else claim.deaths
+        before = claim.failed_starts if outcome.never_started else claim.deaths
         if before < config.max_deaths:
             return RetryDecision(final=False, retry=True, micro_batches=pieces)
-        if outcome.unbegun:
+        if outcome.never_started:
             return RetryDecision(final=False, micro_batches=pieces, fault=True)
     return RetryDecision(micro_batches=pieces)
 

@@ -8,7 +8,7 @@ from nas.schema.stop import Stop, StopReason
 
 SPENT = Stop(StopReason.BUDGET, "the budget is used up")
 BIASED = Stop(StopReason.BIASED, "the draw is biased, and --strict-coverage is set")
-FAULT = Stop(StopReason.FAULT, "the campaign cannot go on")
+FAULT = Stop(StopReason.FAULT, "the campaign cannot continue")
 
 
 class Stopping:

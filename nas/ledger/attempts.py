@@ -49,7 +49,7 @@ class Attempts(CampaignEvents):
             row.folder = f"{self.campaign_id}/{claim.candidate.key}/{row.id}"
             return row.id, row.folder
 
-    def begun(self, attempt: int) -> None:
+    def mark_started(self, attempt: int) -> None:
         """Records that a worker has started the attempt."""
         with self.ledger.session() as session:
             session.execute(
@@ -113,7 +113,7 @@ class Attempts(CampaignEvents):
             row = session.get_one(m.Candidate, claim.id)
             if row.owner != self.owner or row.outcome is not None:
                 return False  # the lease was lost before this attempt began
-            row.deaths += outcome.status is Status.KILLED and not outcome.unbegun
+            row.deaths += outcome.status is Status.KILLED and not outcome.never_started
             if final:
                 end(row, outcome.status, attempt, now, outcome.val_acc)
             elif outcome.status is Status.INTERRUPTED:

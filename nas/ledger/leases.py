@@ -41,7 +41,7 @@ class LeasedCandidate:
     micro_batches: int = 1
     deaths: int = 0
     """Attempts whose process died while training, although their driver lived."""
-    unbegun: int = 0
+    failed_starts: int = 0
     """Attempts of this driver whose process died before the attempt began."""
     setbacks: int = 0
     """Consecutive attempts that were lost with their driver before making progress."""

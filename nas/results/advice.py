@@ -18,8 +18,9 @@ def recommended(ledger: Ledger, campaign: str | None = None) -> DrawConstraints:
     prefer = tuple(sorted(rows.loc[better, "family"]))
     if not drop and not prefer:
         raise ProblemError(
-            "the report recommends nothing yet: no family is surely better or worse than others",
+            "the report recommends nothing yet: no family is significantly better or worse than the"
+            " average family",
             where=ledger.campaign(campaign).name,
-            fix="let the campaign go on first; `nas report family_yield` says which draws it lacks",
+            fix="continue the campaign; `nas report family_yield` estimates the draws it needs",
         )
     return DrawConstraints(drop=drop, prefer=prefer)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def tables() -> dict[str, Path]:
-    """Every analysis by name, with its file. One of the working directory takes the place of one
-    that came with nas only where it is trusted: whoever asks for that name means nas's."""
+    """Every analysis by name, with its file. A file of the working directory replaces an analysis
+    of nas with the same name only if the user consented to it."""
     shipped = resources.shipped("analysis")
     return {
         name: path if _is_trusted(path) else shipped / path.name
@@ -30,7 +30,7 @@ def tables() -> dict[str, Path]:
 
 
 def passed_over() -> list[Path]:
-    """The working directory's analyses that are not run because nas has one of that name."""
+    """The working directory's analyses that are not run, because nas has one of the same name."""
     used = set(tables().values())
     return [path for path in resources.files("analysis", ".py").values() if path not in used]
 
@@ -66,7 +66,7 @@ def answer(name: str, data: CampaignData) -> "pd.DataFrame":
     """As `table`, from data that several analyses share; each table is computed once."""
     if name not in data.answers:
         data.answers[name] = _computed(name, data)
-    return data.answers[name].copy(deep=False)  # whoever asks may add columns
+    return data.answers[name].copy(deep=False)  # the caller may add columns
 
 
 def _computed(name: str, data: CampaignData) -> "pd.DataFrame":
@@ -77,7 +77,7 @@ def _computed(name: str, data: CampaignData) -> "pd.DataFrame":
         found = _function(path)(data)
     except ProblemError:
         raise
-    except Exception as error:  # an analysis is anybody's code, and its rows may be damaged
+    except Exception as error:  # users write analyses, and rows may be damaged
         if data.ledger and (damage := data.ledger.damage()):
             raise damage from error
         raise _problem(path, error) from error
@@ -91,14 +91,14 @@ def _computed(name: str, data: CampaignData) -> "pd.DataFrame":
 
 
 def _is_trusted(path: Path) -> bool:
-    """Whether a file may run under its name: it came with nas, or nothing of that name did, or
-    somebody consented to what is in it."""
+    """Whether a file may run: it is nas's own, nas has none of that name, or the user consented to
+    its content."""
     shipped = resources.shipped("analysis") / path.name
     if not shipped.exists() or path.samefile(shipped):
         return True
     try:
         return is_trusted(read_source(path))
-    except (OSError, ProblemError):  # what cannot be read, nobody read
+    except (OSError, ProblemError):  # nobody can have read and approved it
         return False
 
 

@@ -153,8 +153,8 @@ class Outcome(Frozen):
     """Whether its worker process cannot run another trial: CUDA fails there."""
 
     @property
-    def unbegun(self) -> bool:
-        """Whether it ended before a worker had begun, which is not the candidate's fault."""
+    def never_started(self) -> bool:
+        """Whether it ended before a worker had started, which is not the candidate's fault."""
         return self.stage == "start"
 
     @field_validator("message", "detail", mode="before")

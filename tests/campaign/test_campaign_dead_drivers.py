@@ -157,11 +157,11 @@ def test_workers_that_cannot_start_are_the_campaign_s_fault(bench: Make) -> None
 
 def test_workers_that_could_not_start_convict_nobody_later(bench: Make) -> None:
     campaign = bench(trials=1, max_deaths=1)
-    unbegun = ending(Status.KILLED, stage="start")
+    never_started = ending(Status.KILLED, stage="start")
     died = ending(Status.KILLED, stage="worker")
     for _ in range(2):
-        assert campaign.run(scripts(unbegun)).stopping.fault is not None
-    campaign.run(scripts(unbegun, died, ok))
+        assert campaign.run(scripts(never_started)).stopping.fault is not None
+    campaign.run(scripts(never_started, died, ok))
     assert campaign.outcomes() == [(0, "ok")]
     assert campaign.ledger.candidates()["deaths"].tolist() == [1]
 

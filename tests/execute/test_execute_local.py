@@ -94,7 +94,7 @@ class TestLocal(ProcessContract):
         driver = ScriptedDriver(["kill 9", "use"], tmp_path, device="cuda")
         self.run_on_a_gpu(driver)
         assert driver.statuses == [Status.KILLED, Status.OK]
-        assert not driver.outcomes[1].unbegun
+        assert not driver.outcomes[1].never_started
         assert driver.retirements == []
 
     @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ class TestLocal(ProcessContract):
         driver = ScriptedDriver(["throw", "ok"], tmp_path, device="cuda")
         self.run_on_a_gpu(driver)
         assert driver.statuses == [Status.KILLED, Status.OK]
-        assert driver.outcomes[1].unbegun  # nothing against its candidate
+        assert driver.outcomes[1].never_started  # nothing against its candidate
         assert words in driver.outcomes[1].message
         assert driver.retirements == []
 

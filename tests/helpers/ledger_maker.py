@@ -140,7 +140,7 @@ class Maker:
         )
         assert started is not None
         attempt, folder = started
-        self.store.begun(attempt)
+        self.store.mark_started(attempt)
         (self.ledger.files / folder).mkdir(parents=True)
         return attempt
 

@@ -71,7 +71,7 @@ def start(mine: CampaignStore, claim: LeasedCandidate) -> int:
         memory_fraction=None,
         resumed_from=None,
     )
-    mine.begun(attempt)
+    mine.mark_started(attempt)
     return attempt
 
 

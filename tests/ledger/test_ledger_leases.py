@@ -38,7 +38,7 @@ def start(store: CampaignStore, claim: LeasedCandidate) -> int:
     attempt, _ = store.start(
         claim, environment_id=1, device="cpu", memory_fraction=None, resumed_from=None
     )
-    store.begun(attempt)
+    store.mark_started(attempt)
     return attempt
 
 
