@@ -16,7 +16,7 @@ from nas.working_time import awake
 class Running:
     """A trial that was given to an executor."""
 
-    claim: LeasedCandidate
+    leased: LeasedCandidate
     trial: Trial
     started_at: float | None = None
     """`awake()` when a worker started it; None before, when it uses no GPU memory."""
@@ -50,35 +50,35 @@ class Admission:
         running.started_at = awake()
         self._processes = min(self._config.workers, self._processes + 1)
 
-    def postpone(self, claim: LeasedCandidate, outcome: Outcome) -> float:
+    def postpone(self, leased: LeasedCandidate, outcome: Outcome) -> float:
         """Postpones a candidate whose attempt lacked memory that other programs hold. Returns the
         seconds until the next attempt. If the attempt had not started training and there is no
         other GPU, all other candidates wait too."""
         other_gpus = self._config.gpus - len(self._launcher.memory.retired) > 1
         only_this = other_gpus or outcome.stage in (CROWDED, BUSY)
-        return self.waiting.postpone(claim, everyone=not only_this)
+        return self.waiting.postpone(leased, everyone=not only_this)
 
     def next(self, running: Collection[Running]) -> LeasedCandidate | None:
         """The next candidate, leased; None if none may start now."""
         while not self.waiting.paused:
-            claim = self.waiting.due()
-            if claim is None:
-                claim = self._queue.next(retries_only=self.waiting.full)
-            if claim is None:
+            leased = self.waiting.due()
+            if leased is None:
+                leased = self._queue.next(retries_only=self.waiting.full)
+            if leased is None:
                 return None
-            if not self._fits_with(claim, running):
-                self._queue.waiting.insert(0, claim)
+            if not self._fits_with(leased, running):
+                self._queue.waiting.insert(0, leased)
                 return None
-            if self._has_room(claim, running):
-                return claim
+            if self._has_room(leased, running):
+                return leased
         return None
 
-    def _fits_with(self, claim: LeasedCandidate, running: Collection[Running]) -> bool:
+    def _fits_with(self, leased: LeasedCandidate, running: Collection[Running]) -> bool:
         """Whether a candidate may run next to the running ones. A suspect runs alone. On a CPU,
         trials share main memory; on GPUs the executor distributes the shares."""
         if not running:
             return True
-        needs = [claim, *(each.claim for each in running)]
+        needs = [leased, *(each.leased for each in running)]
         if any(need.suspect for need in needs):
             return False
         if self._config.gpus:
@@ -86,10 +86,10 @@ class Admission:
         sizes = [(need.cost and need.cost.memory_bytes) or 0 for need in needs]
         return sum(sizes) + len(needs) * self._launcher.data_bytes <= self._launcher.device_bytes
 
-    def _has_room(self, claim: LeasedCandidate, running: Collection[Running]) -> bool:
+    def _has_room(self, leased: LeasedCandidate, running: Collection[Running]) -> bool:
         """Whether some GPU could hold it without this campaign's own trials, for which the executor
         makes it wait. A candidate larger than a whole GPU returns True, and is refused later."""
-        need = self._launcher.need(claim)
+        need = self._launcher.need(leased)
         if need > self._launcher.device_bytes:
             return True
         trials = [each.trial for each in running if each.started_at is not None]
@@ -97,9 +97,9 @@ class Admission:
             rooms = self._launcher.room(trials, self._processes, anew=anew)
             if rooms is None or need <= max(rooms):
                 return True
-        if self.waiting.no_room(claim) and rooms is not None:
+        if self.waiting.no_room(leased) and rooms is not None:
             self._on_message(
-                f"{title(claim)}: waits for memory that other programs hold: needs"
+                f"{title(leased)}: waits for memory that other programs hold: needs"
                 f" {need / 2**30:.1f} GiB of a GPU, {max(rooms) / 2**30:.1f} GiB are free"
             )
         return False

@@ -42,11 +42,11 @@ class BackgroundLogger(Recorder):
         with stops_held():  # neither it nor its library's threads handle stop signals
             self._thread.start()
 
-    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
-        self._later(lambda: self._log.epoch(claim, attempt, epoch))
+    def epoch(self, leased: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
+        self._later(lambda: self._log.epoch(leased, attempt, epoch))
 
-    def done(self, claim: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
-        self._later(lambda: self._log.done(claim, attempt, outcome))
+    def done(self, leased: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
+        self._later(lambda: self._log.done(leased, attempt, outcome))
 
     def close(self) -> None:
         """Waits at most `close_seconds` for the remaining calls."""

@@ -34,7 +34,7 @@ def _delay(tries: int) -> float:
 
 @dataclass(frozen=True)
 class _Postponed:
-    claim: LeasedCandidate
+    leased: LeasedCandidate
     due: float
 
 
@@ -71,23 +71,23 @@ class Backoff:
             return False
         return self._since is not None and self._clock() - self._since > GIVE_UP_SECONDS
 
-    def postpone(self, claim: LeasedCandidate, *, everyone: bool) -> float:
+    def postpone(self, leased: LeasedCandidate, *, everyone: bool) -> float:
         """Postpones a candidate whose attempt lacked memory. Returns the seconds until the next
         attempt; with `everyone`, no other candidate is tried before then."""
-        tries = self._tries.get(claim.id, 0)
+        tries = self._tries.get(leased.id, 0)
         seconds = _delay(tries)
-        self._tries[claim.id] = tries + 1
-        self._add(claim, seconds)
+        self._tries[leased.id] = tries + 1
+        self._add(leased, seconds)
         if everyone:
             self._paused_until = self._clock() + seconds
         return seconds
 
-    def no_room(self, claim: LeasedCandidate) -> bool:
+    def no_room(self, leased: LeasedCandidate) -> bool:
         """Postpones a candidate that does not fit now, without an attempt. Returns whether this is
         the first time."""
-        self._add(claim, LOOK_SECONDS)
-        first = claim.id not in self._announced
-        self._announced.add(claim.id)
+        self._add(leased, LOOK_SECONDS)
+        first = leased.id not in self._announced
+        self._announced.add(leased.id)
         return first
 
     def reset(self) -> None:
@@ -101,11 +101,11 @@ class Backoff:
         for entry in self._postponed:
             if entry.due <= now:
                 self._postponed.remove(entry)
-                return entry.claim
+                return entry.leased
         return None
 
-    def _add(self, claim: LeasedCandidate, seconds: float) -> None:
+    def _add(self, leased: LeasedCandidate, seconds: float) -> None:
         now = self._clock()
-        self._postponed.append(_Postponed(claim, now + seconds))
+        self._postponed.append(_Postponed(leased, now + seconds))
         if self._since is None:
             self._since = now

@@ -95,10 +95,10 @@ class CampaignDriver:
         """The next trial, in the order of `WorkQueue`: retries, orphans, controls, a new draw."""
         self._check_for_stop()
         while not self.stopping.stop:
-            claim = self._claim()
-            if claim is None:
+            leased = self._admitted()
+            if leased is None:
                 break
-            trial = self._launch(claim)
+            trial = self._launch(leased)
             if trial is not None:
                 return trial
         if not self.stopping.stop and (self._running or not self._exhausted()):
@@ -118,13 +118,13 @@ class CampaignDriver:
         running = self._running[attempt]
         if not self.store.epoch(attempt, epoch):
             del self._running[attempt]
-            self._lease_lost(running.claim, "stopped")
+            self._lease_lost(running.leased, "stopped")
             return False
-        self.recorder.epoch(running.claim, attempt, epoch)
+        self.recorder.epoch(running.leased, attempt, epoch)
         self._admission.waiting.reset()
         if self._rungs is None:
             return True
-        pruned = self._rungs.decide(running.claim, epoch, running.seconds)
+        pruned = self._rungs.decide(running.leased, epoch, running.seconds)
         if pruned is not None:
             self.done(attempt, pruned)
         return pruned is None
@@ -132,29 +132,29 @@ class CampaignDriver:
     def done(self, attempt: int, outcome: Outcome) -> None:
         """Records an attempt's outcome and decides whether its candidate is retried."""
         running = self._running.pop(attempt)
-        claim = running.claim
+        leased = running.leased
         outcome = self._same_data.check(outcome)
-        result = decide_retry(outcome, claim, self.config, running.trial.memory_fraction)
+        result = decide_retry(outcome, leased, self.config, running.trial.memory_fraction)
         if not self.store.finish(
-            claim, attempt, outcome, final=result.final, micro_batches=result.micro_batches
+            leased, attempt, outcome, final=result.final, micro_batches=result.micro_batches
         ):
-            self._lease_lost(claim, "result dropped")
+            self._lease_lost(leased, "result dropped")
             return
         self.store.ledger.storage.fold_in()
-        self.recorder.done(claim, attempt, outcome)
+        self.recorder.done(leased, attempt, outcome)
         if result.fault:
             self.stopping.fail(outcome.message)
         if result.final:
-            weights.tidy(self.store, claim, running.trial, outcome, self.config.keep_weights)
+            weights.tidy(self.store, leased, running.trial, outcome, self.config.keep_weights)
         killed = outcome.status is Status.KILLED
         again = replace(
-            claim,
+            leased,
             micro_batches=result.micro_batches,
-            deaths=claim.deaths + (killed and not outcome.never_started),
-            failed_starts=claim.failed_starts + (killed and outcome.never_started),
-            earlier=(self._launcher.earlier(running.trial), *claim.earlier),
+            deaths=leased.deaths + (killed and not outcome.never_started),
+            failed_starts=leased.failed_starts + (killed and outcome.never_started),
+            earlier=(self._launcher.earlier(running.trial), *leased.earlier),
         )
-        line = format_result(claim, outcome, result)
+        line = format_result(leased, outcome, result)
         if result.waits:
             seconds = self._admission.postpone(again, outcome)
             line += f"; next attempt in {seconds:.0f} s"
@@ -168,14 +168,14 @@ class CampaignDriver:
         self.on_message(line)
         self.update_exclusions()
 
-    def _lease_lost(self, claim: LeasedCandidate, consequence: str) -> None:
+    def _lease_lost(self, leased: LeasedCandidate, consequence: str) -> None:
         """Handles an attempt that is no longer this driver's: releases its candidate, unless
         another driver has leased it."""
-        if self.store.let_go(claim):
+        if self.store.let_go(leased):
             why = "another program closed or removed its attempt; it will be retried"
         else:
             why = "another driver took this candidate over"
-        self.on_message(f"{title(claim)}: {why}; {consequence}")
+        self.on_message(f"{title(leased)}: {why}; {consequence}")
 
     def retired(self, gpu: int, why: str) -> None:
         """Records that a GPU is no longer used; the campaign continues with the others."""
@@ -244,7 +244,7 @@ class CampaignDriver:
 
     # Choosing
 
-    def _claim(self) -> LeasedCandidate | None:
+    def _admitted(self) -> LeasedCandidate | None:
         """The next candidate that fits the free memory; None if there is none, or after a fault."""
         try:
             return self._admission.next(self._running.values())
@@ -279,17 +279,17 @@ class CampaignDriver:
             )
         return True
 
-    def _launch(self, claim: LeasedCandidate) -> Trial | None:
+    def _launch(self, leased: LeasedCandidate) -> Trial | None:
         """The trial for a leased candidate; None if its lease is lost or it cannot fit the
         device."""
-        trial = self._launcher.trial(claim)
+        trial = self._launcher.trial(leased)
         if trial is None:
-            self.on_message(f"{title(claim)}: another driver took this candidate over")
+            self.on_message(f"{title(leased)}: another driver took this candidate over")
             return None
-        self._running[trial.attempt] = Running(claim, trial)
-        if claim.suspect:
-            self.on_message(alone(claim))
-        refusal = self._launcher.refusal(claim)
+        self._running[trial.attempt] = Running(leased, trial)
+        if leased.suspect:
+            self.on_message(alone(leased))
+        refusal = self._launcher.refusal(leased)
         if refusal is not None:
             self.done(trial.attempt, refusal)
             return None

@@ -35,12 +35,12 @@ class Launcher:
         """The ledger's files folder, with checkpoints and weights."""
         return self.store.ledger.files
 
-    def trial(self, claim: LeasedCandidate) -> Trial | None:
+    def trial(self, leased: LeasedCandidate) -> Trial | None:
         """A new attempt at a candidate; None if its lease was lost."""
-        fraction = self._share(claim)
-        resumed, checkpoint = self._resumable(claim)
+        fraction = self._share(leased)
+        resumed, checkpoint = self._resumable(leased)
         started = self.store.start(
-            claim,
+            leased,
             environment_id=self.environment_id,
             device=self.config.device,
             memory_fraction=fraction,
@@ -49,45 +49,45 @@ class Launcher:
         if started is None:
             return None
         attempt, _ = started
-        folder = self.store.folder(claim.candidate.key, attempt)
+        folder = self.store.folder(leased.candidate.key, attempt)
         weights.clear(folder)  # left by a ledger that was since restored from a backup
         return Trial(
             attempt=attempt,
-            candidate=claim.candidate,
-            code=claim.code,
+            candidate=leased.candidate,
+            code=leased.code,
             folder=str(folder),
             resume_from=checkpoint,
             stop_file=str(self.stop_file),
             data_root=self.config.data_root,
             device=self.config.device,
-            precision=settled_precision(claim.candidate.recipe.precision, self.config.gpus)[0],
+            precision=settled_precision(leased.candidate.recipe.precision, self.config.gpus)[0],
             memory_fraction=fraction,
-            micro_batches=claim.micro_batches,
+            micro_batches=leased.micro_batches,
             time_limit=self.config.time_limit,
             # What ended an earlier attempt may happen again: an early checkpoint saves progress.
-            checkpoint_first=bool(claim.earlier),
+            checkpoint_first=bool(leased.earlier),
             bank=str(contained(self.files, FOLDER)),
             keep_in_bank=self.config.bank,
             bank_bytes=self.config.bank_bytes if isinstance(self.config, BankConfig) else None,
-            keep_weights=self._keeps_weights(claim),
-            rungs=self._rungs(claim),
+            keep_weights=self._keeps_weights(leased),
+            rungs=self._rungs(leased),
         )
 
-    def refusal(self, claim: LeasedCandidate) -> Outcome | None:
+    def refusal(self, leased: LeasedCandidate) -> Outcome | None:
         """The outcome `invalid` of a candidate that is too large for the device; None otherwise."""
-        if claim.cost is None:
+        if leased.cost is None:
             return None
         room = self.device_bytes - self.data_bytes
         room -= CONTEXT_BYTES if self.config.gpus else 0
-        problem = too_large(claim.cost, room)
+        problem = too_large(leased.cost, room)
         if problem is None:
             return None
         return Outcome(
             status=Status.INVALID,
             stage="fit",
             message=str(problem),
-            detail=f"{claim.cost}, room {room} bytes",
-            params=claim.cost.params,
+            detail=f"{leased.cost}, room {room} bytes",
+            params=leased.cost.params,
         )
 
     def room(
@@ -105,41 +105,41 @@ class Launcher:
         kept = processes * (2 * CONTEXT_BYTES + self.data_bytes)
         return [gpu.room(share, kept) for gpu in known]
 
-    def need(self, claim: LeasedCandidate) -> int:
+    def need(self, leased: LeasedCandidate) -> int:
         """Estimated bytes on a GPU for candidate, data and CUDA context; 0 without an estimate."""
-        memory = claim.cost.memory_bytes if claim.cost else None
+        memory = leased.cost.memory_bytes if leased.cost else None
         return 0 if memory is None else memory + self.data_bytes + CONTEXT_BYTES
 
     def earlier(self, trial: Trial) -> PreviousAttempt:
         """A trial of this launcher as a previous attempt of a later one."""
         return PreviousAttempt(trial.attempt)
 
-    def _keeps_weights(self, claim: LeasedCandidate) -> bool:
+    def _keeps_weights(self, leased: LeasedCandidate) -> bool:
         rule = self.config.keep_weights
-        return rule == "all" or (rule != "none" and claim.role is not Role.CONTROL)
+        return rule == "all" or (rule != "none" and leased.role is not Role.CONTROL)
 
-    def _rungs(self, claim: LeasedCandidate) -> tuple[int, ...]:
-        if self.config.scheduler != "asha" or claim.role is not Role.SEARCH:
+    def _rungs(self, leased: LeasedCandidate) -> tuple[int, ...]:
+        if self.config.scheduler != "asha" or leased.role is not Role.SEARCH:
             return ()
-        return Asha(claim.candidate.recipe.epochs).rungs
+        return Asha(leased.candidate.recipe.epochs).rungs
 
-    def _share(self, claim: LeasedCandidate) -> float | None:
+    def _share(self, leased: LeasedCandidate) -> float | None:
         """The share of a GPU for a candidate: by its estimate, but larger than a share that was too
         small; a whole GPU if its batch is split or there is no estimate. None on a CPU."""
         if not self.config.gpus:
             return None
-        need = claim.cost.memory_bytes if claim.cost else None
-        if claim.micro_batches > 1 or need is None:
+        need = leased.cost.memory_bytes if leased.cost else None
+        if leased.micro_batches > 1 or need is None:
             return 1.0
         fits = share(need + self.data_bytes, self.device_bytes) or 1.0
-        return max(fits, larger_share(claim.outgrown)) if claim.outgrown else fits
+        return max(fits, larger_share(leased.outgrown)) if leased.outgrown else fits
 
-    def _resumable(self, claim: LeasedCandidate) -> tuple[int, str] | tuple[None, None]:
+    def _resumable(self, leased: LeasedCandidate) -> tuple[int, str] | tuple[None, None]:
         """The latest attempt with a checkpoint, and its path; else one whose checkpoint is missing;
         the worker validates it. Deletes files that killed workers had not finished writing."""
-        key, gone = claim.candidate.key, None
+        key, gone = leased.candidate.key, None
         folder = contained(self.files, self.store.campaign_id, key)
-        for earlier in claim.earlier:
+        for earlier in leased.earlier:
             if ours := self.store.folder_if_ours(key, earlier.attempt):
                 clear_unfinished(ours)
             left = earlier.attempt, str(folder / str(earlier.attempt) / CHECKPOINT)

@@ -46,9 +46,9 @@ class WorkQueue:
             return None
         now = time.monotonic()
         if now >= self._next_look:
-            claim = self._left(self._results)
-            if claim is not None:
-                return claim
+            leased = self._left(self._results)
+            if leased is not None:
+                return leased
             self._next_look = now + LOOK_SECONDS
             self._controls_due = True  # another driver's results may need some
         if self.only is None:
@@ -82,28 +82,28 @@ class WorkQueue:
         """A candidate that another run left open; see `CampaignStore.reclaim`. None if there is
         none."""
         while (left := self.store.reclaim(only=self.only, results=results)) is not None:
-            claim = self._renewed(left)
-            if claim is not None:
-                return claim
+            leased = self._renewed(left)
+            if leased is not None:
+                return leased
         return None
 
-    def _renewed(self, claim: LeasedCandidate) -> LeasedCandidate | None:
+    def _renewed(self, leased: LeasedCandidate) -> LeasedCandidate | None:
         """An open candidate with its code rendered again, or its replacement if its template has
         changed; None if it needs none. Raises CandidateError."""
-        candidate = claim.candidate
+        candidate = leased.candidate
         check_template(candidate, self.proposer.space)
         changed = current_hash(candidate)
         if changed is None:
-            code = rendered_anew(candidate, claim.code, self.proposer.render)
-            return replace(claim, code=code)
+            code = rendered_anew(candidate, leased.code, self.proposer.render)
+            return replace(leased, code=code)
         # There is no point in confirming code that no longer exists.
-        again = claim.role is not Role.CONFIRM
+        again = leased.role is not Role.CONFIRM
         self._on_message(
-            f"{title(claim)}: superseded, because the template {candidate.template} has changed"
+            f"{title(leased)}: superseded, because the template {candidate.template} has changed"
             + (": its point is drawn again" if again else "")
         )
         drawn = self.proposer.ready(candidate.with_(template_hash=changed)) if again else None
-        return self.store.supersede(claim, drawn)
+        return self.store.supersede(leased, drawn)
 
     def _control(self) -> LeasedCandidate | None:
         if not (self.config.controls and self._controls_due):
@@ -111,8 +111,8 @@ class WorkQueue:
         have = self.store.controls()
         for pick in due(self.store.records(), have):
             candidate = control(self.proposer.space, pick, self.proposer.task)
-            claim = self.store.add(Role.CONTROL, self.proposer.ready(candidate))
-            if claim is not None:
-                return claim
+            leased = self.store.add(Role.CONTROL, self.proposer.ready(candidate))
+            if leased is not None:
+                return leased
         self._controls_due = False
         return None

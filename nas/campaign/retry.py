@@ -36,7 +36,7 @@ class RetryDecision:
 
 
 def decide_retry(
-    outcome: Outcome, claim: LeasedCandidate, config: CampaignConfig, share: float | None = None
+    outcome: Outcome, leased: LeasedCandidate, config: CampaignConfig, share: float | None = None
 ) -> RetryDecision:
     """The decision after an attempt that had this `share` of a GPU; None on a CPU.
 
@@ -45,7 +45,7 @@ def decide_retry(
     After a worker's death the candidate is retried alone, up to `max_deaths` times; deaths before
     any work are counted separately.
     """
-    pieces = claim.micro_batches
+    pieces = leased.micro_batches
     if outcome.status is Status.INTERRUPTED:
         return RetryDecision(final=False, micro_batches=pieces)
     faults = (*NOT_THE_CANDIDATES, "save") if config.bank else NOT_THE_CANDIDATES
@@ -59,7 +59,7 @@ def decide_retry(
     if outcome.status is Status.OOM and pieces == 1:
         return RetryDecision(final=False, retry=True, micro_batches=2, how="with half batches")
     if outcome.status is Status.KILLED:
-        before = claim.failed_starts if outcome.never_started else claim.deaths
+        before = leased.failed_starts if outcome.never_started else leased.deaths
         if before < config.max_deaths:
             return RetryDecision(final=False, retry=True, micro_batches=pieces)
         if outcome.never_started:
@@ -67,24 +67,24 @@ def decide_retry(
     return RetryDecision(micro_batches=pieces)
 
 
-def title(claim: LeasedCandidate) -> str:
+def title(leased: LeasedCandidate) -> str:
     """`#12 resnet+vit` for a candidate of the search, its role and number for the others."""
-    return f"{printed_name(claim.role, claim.number)} {'+'.join(claim.candidate.families)}"
+    return f"{printed_name(leased.role, leased.number)} {'+'.join(leased.candidate.families)}"
 
 
-def alone(claim: LeasedCandidate) -> str:
+def alone(leased: LeasedCandidate) -> str:
     """One line about a suspect: a candidate that may have killed its worker."""
     lost = (
-        f"its driver died {claim.setbacks} times in the same epoch"
-        if claim.setbacks
+        f"its driver died {leased.setbacks} times in the same epoch"
+        if leased.setbacks
         else "its worker died"
     )
-    return f"{title(claim)}: runs alone, because {lost}"
+    return f"{title(leased)}: runs alone, because {lost}"
 
 
-def format_result(claim: LeasedCandidate, outcome: Outcome, result: RetryDecision) -> str:
+def format_result(leased: LeasedCandidate, outcome: Outcome, result: RetryDecision) -> str:
     """One line about an attempt's end."""
-    words = [f"{title(claim)}: {outcome.status}"]
+    words = [f"{title(leased)}: {outcome.status}"]
     if result.retry:
         words.append(f"(retried {result.how})" if result.how else "(retried)")
     if result.waits:

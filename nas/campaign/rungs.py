@@ -12,21 +12,21 @@ class Rungs:
         self._store = store
         self._asha = Asha(epochs)
 
-    def decide(self, claim: LeasedCandidate, epoch: Epoch, seconds: float) -> Outcome | None:
+    def decide(self, leased: LeasedCandidate, epoch: Epoch, seconds: float) -> Outcome | None:
         """The outcome of a candidate that stops after this epoch; None if it continues.
 
         Controls and confirmations continue: they are compared at equal epochs. `seconds` is the
         attempt's time so far.
         """
         rung = self._asha.rung_at(epoch.epoch)
-        if rung is None or claim.role is not Role.SEARCH:
+        if rung is None or leased.role is not Role.SEARCH:
             return None
         # A resumed trial passes rungs that were decided before; their decisions stand.
-        promoted = self._store.decided(claim, rung)
+        promoted = self._store.decided(leased, rung)
         if promoted is None:
-            others = self._store.rung_values(rung, claim)
+            others = self._store.rung_values(rung, leased)
             promoted = self._asha.promote(epoch.val_acc, others)
-            self._store.put_rung(claim, rung, epoch.epoch, epoch.val_acc, promoted)
+            self._store.put_rung(leased, rung, epoch.epoch, epoch.val_acc, promoted)
         if promoted:
             return None
         return Outcome(

@@ -10,11 +10,11 @@ from nas.schema import Outcome, Trial
 
 
 def tidy(
-    store: CampaignStore, claim: LeasedCandidate, trial: Trial, outcome: Outcome, rule: str
+    store: CampaignStore, leased: LeasedCandidate, trial: Trial, outcome: Outcome, rule: str
 ) -> None:
     """Deletes a finished candidate's checkpoints, and weights that `rule` does not keep."""
-    for earlier in claim.earlier:
-        if folder := store.folder_if_ours(claim.candidate.key, earlier.attempt):
+    for earlier in leased.earlier:
+        if folder := store.folder_if_ours(leased.candidate.key, earlier.attempt):
             clear(folder)
     clear(Path(trial.folder), keep=outcome.weights)
     if outcome.weights and rule != "all":

@@ -17,7 +17,7 @@ class Attempts(CampaignEvents):
 
     def start(
         self,
-        claim: LeasedCandidate,
+        leased: LeasedCandidate,
         *,
         environment_id: int,
         device: str,
@@ -29,24 +29,24 @@ class Attempts(CampaignEvents):
         None if the lease was lost: another driver has the candidate, or it is finished.
         """
         with self.ledger.session() as session:
-            if session.get_one(m.Candidate, claim.id).owner != self.owner:
+            if session.get_one(m.Candidate, leased.id).owner != self.owner:
                 return None
-            number = len(self._attempts(session, claim.id)) + 1
+            number = len(self._attempts(session, leased.id)) + 1
             row = m.Attempt(
-                candidate_id=claim.id,
+                candidate_id=leased.id,
                 environment_id=environment_id,
                 number=number,
                 owner=self.owner,
                 device=device,
                 memory_fraction=memory_fraction,
-                micro_batches=claim.micro_batches,
+                micro_batches=leased.micro_batches,
                 resumed_from=resumed_from,
                 folder="",
                 started_at=time.time(),
             )
             session.add(row)
             session.flush()
-            row.folder = f"{self.campaign_id}/{claim.candidate.key}/{row.id}"
+            row.folder = f"{self.campaign_id}/{leased.candidate.key}/{row.id}"
             return row.id, row.folder
 
     def mark_started(self, attempt: int) -> None:
@@ -71,7 +71,7 @@ class Attempts(CampaignEvents):
 
     def finish(
         self,
-        claim: LeasedCandidate,
+        leased: LeasedCandidate,
         attempt: int,
         outcome: Outcome,
         *,
@@ -110,7 +110,7 @@ class Attempts(CampaignEvents):
                 m.Expert(attempt_id=attempt, position=position, **expert.model_dump())
                 for position, expert in enumerate(outcome.experts)
             )
-            row = session.get_one(m.Candidate, claim.id)
+            row = session.get_one(m.Candidate, leased.id)
             if row.owner != self.owner or row.outcome is not None:
                 return False  # the lease was lost before this attempt began
             row.deaths += outcome.status is Status.KILLED and not outcome.never_started

@@ -114,11 +114,11 @@ class CampaignStore(Draws, Attempts):
             now = time.time()
             return sum(r.owner != self.owner and self._held(r, now) for r in rows)
 
-    def let_go(self, claim: LeasedCandidate) -> bool:
+    def let_go(self, leased: LeasedCandidate) -> bool:
         """Gives up one lease, so that any driver can take the candidate; False if another driver
         has it by now, or it is finished."""
         with self.ledger.session() as session:
-            row = session.get(m.Candidate, claim.id)
+            row = session.get(m.Candidate, leased.id)
             if row is None or row.owner != self.owner or row.outcome is not None:
                 return False
             row.owner = row.lease_until = None

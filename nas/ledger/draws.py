@@ -114,7 +114,7 @@ class Draws(CampaignEvents):
         return lease_of(row)
 
     def supersede(
-        self, claim: LeasedCandidate, drawn: NewCandidate | None
+        self, leased: LeasedCandidate, drawn: NewCandidate | None
     ) -> LeasedCandidate | None:
         """Closes a candidate without a result and leases its replacement, if one is given.
 
@@ -125,7 +125,7 @@ class Draws(CampaignEvents):
         """
         now = time.time()
         with self.ledger.session() as session:
-            row = session.get_one(m.Candidate, claim.id)
+            row = session.get_one(m.Candidate, leased.id)
             role, number, phase = Role(row.role), row.number, row.phase
             row.number = self._next_number(session, Role.SUPERSEDED)
             row.role = Role.SUPERSEDED

@@ -49,20 +49,20 @@ class CampaignEvents:
                 )
             )
 
-    def decided(self, claim: LeasedCandidate, rung: int) -> bool | None:
+    def decided(self, leased: LeasedCandidate, rung: int) -> bool | None:
         """Whether a candidate was promoted at a rung; None if it has not reached it."""
         with self.ledger.session() as session:
-            row = session.get(m.Rung, (claim.id, rung))
+            row = session.get(m.Rung, (leased.id, rung))
             return None if row is None else row.promoted
 
     def put_rung(
-        self, claim: LeasedCandidate, rung: int, epoch: int, value: float, promoted: bool
+        self, leased: LeasedCandidate, rung: int, epoch: int, value: float, promoted: bool
     ) -> None:
         """Records a candidate's value at a rung and whether it was promoted."""
         with self.ledger.session() as session:
             session.merge(
                 m.Rung(
-                    candidate_id=claim.id, rung=rung, epoch=epoch, value=value, promoted=promoted
+                    candidate_id=leased.id, rung=rung, epoch=epoch, value=value, promoted=promoted
                 )
             )
 

@@ -56,9 +56,9 @@ def test_list(two: Path) -> None:
 
 def test_list_counts_what_lies_on_the_disk(tmp_path: Path) -> None:
     maker = campaign(tmp_path, "a", 0.5)
-    claim = maker.draw("ant_s", "bee_s", replicate=1)
-    attempt = maker.start(claim)
-    folder = maker.ledger.attempt_folder(maker.campaign, claim.candidate.key, attempt)
+    leased = maker.draw("ant_s", "bee_s", replicate=1)
+    attempt = maker.start(leased)
+    folder = maker.ledger.attempt_folder(maker.campaign, leased.candidate.key, attempt)
     (folder / "checkpoint.pt").write_bytes(b"x" * 1000)
     maker.ledger.close()
     (row,) = json.loads(nas_inside("list", "--json", cwd=tmp_path))

@@ -23,12 +23,12 @@ def build(num_classes):
 def trained(maker: Maker, *, keep: bool = True, digest: bool = True) -> str:
     """A finished candidate with real weights, and their digest; its key."""
     drawn = NewCandidate(candidate=maker.candidate("ant_s", "bee_s"), code=CODE)
-    claim = maker.store.draw(lambda _: drawn)
-    assert claim is not None
-    attempt = maker.start(claim)
+    leased = maker.store.draw(lambda _: drawn)
+    assert leased is not None
+    attempt = maker.start(leased)
     weights = "weights.safetensors" if keep else None
     if weights:
-        folder = maker.ledger.files / str(maker.campaign) / claim.candidate.key / str(attempt)
+        folder = maker.ledger.files / str(maker.campaign) / leased.candidate.key / str(attempt)
         save_file(model().state_dict(), folder / weights)
     outcome = Outcome(
         status=Status.OK, epochs=2, val_acc=0.9, test_acc=0.875, uniform_test_acc=0.85, params=30730
@@ -37,8 +37,8 @@ def trained(maker: Maker, *, keep: bool = True, digest: bool = True) -> str:
     if weights and digest:
         known = hashlib.sha256((folder / weights).read_bytes()).hexdigest()
         outcome = outcome.with_(weights_sha256=known)
-    assert maker.store.finish(claim, attempt, outcome, final=True)
-    return claim.candidate.key
+    assert maker.store.finish(leased, attempt, outcome, final=True)
+    return leased.candidate.key
 
 
 def model() -> nn.Module:

@@ -29,9 +29,9 @@ class TestPreprocessing:
     def exported(maker: Maker, out: Path, data: Data, size: int, channels: int) -> ModuleType:
         """The recipe that goes with a model that was trained on `data`."""
         plain = maker.candidate("ant_s", "bee_s").with_(image_size=size, channels=channels)
-        claim = maker.store.draw(lambda _: NewCandidate(candidate=plain, code=CODE))
-        assert claim is not None
-        maker.finish(claim, Outcome(status=Status.OK, val_acc=0.5, inputs=data.inputs))
+        leased = maker.store.draw(lambda _: NewCandidate(candidate=plain, code=CODE))
+        assert leased is not None
+        maker.finish(leased, Outcome(status=Status.OK, val_acc=0.5, inputs=data.inputs))
         export(maker.ledger, "#0", out, code_only=True)
         spec = spec_from_file_location("exported_preprocess", out / "preprocess.py")
         assert spec is not None

@@ -77,9 +77,9 @@ class TestCode:
     @pytest.fixture
     def key(self, maker: Maker) -> str:
         made = maker.candidate("ant_s", "bee_s").with_(template_hash=template_hash("moe4"))
-        claim = maker.store.draw(lambda _: NewCandidate(candidate=made, code=render(made)))
-        assert claim is not None
-        return claim.candidate.key
+        leased = maker.store.draw(lambda _: NewCandidate(candidate=made, code=render(made)))
+        assert leased is not None
+        return leased.candidate.key
 
     def change(self, maker: Maker, **values: object) -> None:
         with maker.ledger.session() as session:
@@ -234,8 +234,8 @@ def test_a_copied_ledger_needs_no_data(maker: Maker, tmp_path: Path) -> None:
     gone = maker.candidate("ant_s", "bee_s")
     task = gone.task.with_(dataset=f"folder:{tmp_path / 'gone'}")
     drawn = NewCandidate(candidate=gone.with_(task=task), code=CODE)
-    claim = maker.store.draw(lambda _: drawn)
-    assert claim is not None
+    leased = maker.store.draw(lambda _: drawn)
+    assert leased is not None
     inputs = DatasetInfo(
         class_names=("cat", "dog"),
         mean=(0.5, 0.5, 0.5),
@@ -244,7 +244,7 @@ def test_a_copied_ledger_needs_no_data(maker: Maker, tmp_path: Path) -> None:
         val_images=2,
         test_images=1,
     )
-    maker.finish(claim, Outcome(status=Status.OK, val_acc=0.5, inputs=inputs))
+    maker.finish(leased, Outcome(status=Status.OK, val_acc=0.5, inputs=inputs))
     export(maker.ledger, "#0", tmp_path / "best", code_only=True)
     config = json.loads((tmp_path / "best" / "config.json").read_text())
     assert config["class_names"] == ["cat", "dog"]

@@ -23,13 +23,13 @@ def filled(maker: Maker) -> Maker:
     maker.trained("ant_s", "bee_m", val=0.9, test=0.88, oracle=0.95)
     maker.trained("ant_s", "cat_s", val=0.7, mixing="top1")
     maker.failed("bee_s", "dog_s", message="<b>out</b> of memory")
-    claim = maker.draw("cat_s", "dog_s")
-    attempt = maker.start(claim)
+    leased = maker.draw("cat_s", "dog_s")
+    attempt = maker.start(leased)
     maker.store.epoch(attempt, epoch(1, 0.2))
     pruned = Outcome(status=Status.PRUNED, val_acc=0.2, epochs=1, rung=0)
-    assert maker.store.finish(claim, attempt, pruned, final=True)
-    claim = maker.draw("ant_s", "dog_s")
-    attempt = maker.start(claim)
+    assert maker.store.finish(leased, attempt, pruned, final=True)
+    leased = maker.draw("ant_s", "dog_s")
+    attempt = maker.start(leased)
     maker.store.epoch(attempt, epoch(1, 0.4))
     maker.draw("bee_s", "cat_s")
     maker.control("ant_s", 0.8)
@@ -88,13 +88,13 @@ def test_times_are_the_attempts_(filled: Maker, tmp_path: Path) -> None:
 
 
 def test_epochs_go_on_over_resumes(maker: Maker, tmp_path: Path) -> None:
-    claim = maker.draw("ant_s", "bee_s")
-    first = maker.start(claim)
+    leased = maker.draw("ant_s", "bee_s")
+    first = maker.start(leased)
     maker.store.epoch(first, epoch(1, 0.1))
     maker.store.epoch(first, epoch(2, 0.2))
-    maker.store.finish(claim, first, Outcome(status=Status.KILLED), final=False)
+    maker.store.finish(leased, first, Outcome(status=Status.KILLED), final=False)
     started = maker.store.start(
-        claim,
+        leased,
         environment_id=maker.environment,
         device="cpu",
         memory_fraction=None,
@@ -104,7 +104,7 @@ def test_epochs_go_on_over_resumes(maker: Maker, tmp_path: Path) -> None:
     second, _ = started
     for number, value in ((2, 0.25), (3, 0.3)):  # its checkpoint was of the first epoch
         maker.store.epoch(second, epoch(number, value))
-    maker.store.finish(claim, second, Outcome(status=Status.OK, val_acc=0.3), final=True)
+    maker.store.finish(leased, second, Outcome(status=Status.OK, val_acc=0.3), final=True)
     [trial] = read(maker, tmp_path / "study.db").trials
     assert trial.intermediate_values == {1: 0.1, 2: 0.25, 3: 0.3}
     assert trial.user_attrs["attempts"] == 2

@@ -124,15 +124,15 @@ class Maker:
         candidate = self.candidate(*models, mixing=mixing, replicate=replicate)
         drawn = NewCandidate(candidate=candidate, code=CODE, cost=COST)
         if role is Role.SEARCH:
-            claim = self.store.draw(lambda _: drawn)
+            leased = self.store.draw(lambda _: drawn)
         else:
-            claim = self.store.add(role, drawn)
-        assert claim is not None
-        return claim
+            leased = self.store.add(role, drawn)
+        assert leased is not None
+        return leased
 
-    def start(self, claim: LeasedCandidate) -> int:
+    def start(self, leased: LeasedCandidate) -> int:
         started = self.store.start(
-            claim,
+            leased,
             environment_id=self.environment,
             device="cpu",
             memory_fraction=None,
@@ -144,9 +144,9 @@ class Maker:
         (self.ledger.files / folder).mkdir(parents=True)
         return attempt
 
-    def finish(self, claim: LeasedCandidate, outcome: Outcome, *, final: bool = True) -> int:
-        attempt = self.start(claim)
-        assert self.store.finish(claim, attempt, outcome, final=final)
+    def finish(self, leased: LeasedCandidate, outcome: Outcome, *, final: bool = True) -> int:
+        attempt = self.start(leased)
+        assert self.store.finish(leased, attempt, outcome, final=final)
         return attempt
 
     def trained(
@@ -165,8 +165,8 @@ class Maker:
         weights: str | None = None,
     ) -> LeasedCandidate:
         """A candidate that was trained to its end; `inside` are its experts' accuracies."""
-        claim = self.draw(*models, mixing=mixing, replicate=replicate, role=role)
-        experts = claim.candidate.experts
+        leased = self.draw(*models, mixing=mixing, replicate=replicate, role=role)
+        experts = leased.candidate.experts
         usage = usage or tuple(1 / len(experts) for _ in experts)
         scores = tuple(
             ExpertScore(family=e.family, model=e.member.model, val_acc=a, test_acc=a, usage=u)
@@ -191,11 +191,11 @@ class Maker:
             inputs=self.inputs,
             weights=weights,
         )
-        attempt = self.start(claim)
+        attempt = self.start(leased)
         for number in (1, 2):
             self.store.epoch(attempt, epoch(number, val_acc=val * number / 2))
-        assert self.store.finish(claim, attempt, outcome, final=True)
-        return claim
+        assert self.store.finish(leased, attempt, outcome, final=True)
+        return leased
 
     def control(self, model: str, val: float, test: float | None = None) -> LeasedCandidate:
         return self.trained(model, val=val, test=test, role=Role.CONTROL)
@@ -210,7 +210,7 @@ class Maker:
         mixing: str = "soft",
         replicate: int = 0,
     ) -> LeasedCandidate:
-        claim = self.draw(*models, mixing=mixing, replicate=replicate)
+        leased = self.draw(*models, mixing=mixing, replicate=replicate)
         outcome = Outcome(status=status, stage=stage, message=message, seconds=seconds)
-        self.finish(claim, outcome)
-        return claim
+        self.finish(leased, outcome)
+        return leased

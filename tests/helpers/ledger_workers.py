@@ -63,9 +63,9 @@ def store(path: Path | str, lease_seconds: float = 60.0) -> CampaignStore:
     return CampaignStore(ledger, ledger.campaign().id, Owner.me(), lease_seconds=lease_seconds)
 
 
-def start(mine: CampaignStore, claim: LeasedCandidate) -> int:
+def start(mine: CampaignStore, leased: LeasedCandidate) -> int:
     attempt, _ = mine.start(
-        claim,
+        leased,
         environment_id=mine.environment({}),
         device="cpu",
         memory_fraction=None,
@@ -75,9 +75,9 @@ def start(mine: CampaignStore, claim: LeasedCandidate) -> int:
     return attempt
 
 
-def finish(mine: CampaignStore, claim: LeasedCandidate, attempt: int) -> bool:
+def finish(mine: CampaignStore, leased: LeasedCandidate, attempt: int) -> bool:
     outcome = Outcome(status=Status.OK, epochs=1, val_acc=0.5, seconds=2.0)
-    return mine.finish(claim, attempt, outcome, final=True)
+    return mine.finish(leased, attempt, outcome, final=True)
 
 
 def say(what: object) -> None:
@@ -89,11 +89,11 @@ def say(what: object) -> None:
 def train_all(path: Path | str, limit: int) -> None:
     """Draws and trains until the campaign has `limit` candidates; says each one's number."""
     mine = store(path)
-    while claim := mine.draw(propose, limit=limit):
-        attempt = start(mine, claim)
+    while leased := mine.draw(propose, limit=limit):
+        attempt = start(mine, leased)
         mine.epoch(attempt, epoch())
-        assert finish(mine, claim, attempt)
-        say(claim.number)
+        assert finish(mine, leased, attempt)
+        say(leased.number)
 
 
 def create(path: Path | str, name: str | None = None) -> None:
@@ -113,9 +113,9 @@ def hang(path: Path | str) -> None:
     """Draws a candidate, trains an epoch of it, says so and goes on when it is told to: to another
     epoch."""
     mine = store(path)
-    claim = mine.draw(propose)
-    assert claim is not None
-    attempt = start(mine, claim)
+    leased = mine.draw(propose)
+    assert leased is not None
+    attempt = start(mine, leased)
     mine.epoch(attempt, epoch())
     say(mine.owner)
     if sys.stdin.readline():

@@ -76,11 +76,11 @@ def test_a_template_that_changed_since_has_its_open_candidate_drawn_again(
     consent(own)
     ledger, queue = moe4(tmp_path)
     before = ledger.candidates().iloc[1]
-    claim = queue.next()
-    assert claim is not None
-    assert (claim.role, claim.number, claim.earlier) == (Role.SEARCH, 1, ())
-    assert claim.code.endswith("# Changed.\n")
-    assert claim.candidate.template_hash == template_hash("moe4")
+    leased = queue.next()
+    assert leased is not None
+    assert (leased.role, leased.number, leased.earlier) == (Role.SEARCH, 1, ())
+    assert leased.code.endswith("# Changed.\n")
+    assert leased.candidate.template_hash == template_hash("moe4")
     after = ledger.candidates()
     assert after["role"].tolist() == ["search", "superseded", "search"]
     assert after["outcome"].tolist()[:2] == ["ok", "superseded"]

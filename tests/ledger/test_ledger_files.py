@@ -189,8 +189,8 @@ def test_a_file_that_is_written_over_is_noticed(content: str, maker: Maker, tmp_
 
 
 def test_what_is_lost_within_a_transaction_is_noticed_at_its_end(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
-    attempt = maker.start(claim)
+    leased = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(leased)
 
     def spoilt() -> None:
         with maker.ledger.session():
@@ -199,7 +199,7 @@ def test_what_is_lost_within_a_transaction_is_noticed_at_its_end(maker: Maker) -
     with pytest.raises(ProblemError, match="may be lost"):
         spoilt()
     with pytest.raises(ProblemError, match="removed or replaced"):
-        maker.store.finish(claim, attempt, Outcome(status=Status.OK), final=True)
+        maker.store.finish(leased, attempt, Outcome(status=Status.OK), final=True)
 
 
 def test_an_error_that_comes_of_a_loss_is_reported_as_the_loss(maker: Maker) -> None:
@@ -229,7 +229,7 @@ def test_others_who_come_and_go_are_no_loss(maker: Maker) -> None:
 
 def test_a_backup_has_all_that_was_committed(maker: Maker, tmp_path: Path) -> None:
     maker.trained("ant_s", "bee_s", val=0.5)
-    claim = maker.draw("cat_s", "dog_s")
+    leased = maker.draw("cat_s", "dog_s")
     with maker.ledger.session() as session:  # a campaign that is in the middle of something
         session.connection().exec_driver_sql("UPDATE candidates SET outcome = 'half'")
         size = backup(Ledger(maker.path), tmp_path / "copy.db")
@@ -238,7 +238,7 @@ def test_a_backup_has_all_that_was_committed(maker: Maker, tmp_path: Path) -> No
     assert alone(tmp_path / "copy.db", tmp_path) == [("ok",), (None,)]
     copy = Ledger(tmp_path / "copy.db")
     assert copy.check() == []
-    assert copy.candidates()["key"].tolist()[1] == claim.candidate.key
+    assert copy.candidates()["key"].tolist()[1] == leased.candidate.key
 
 
 def test_a_backup_replaces_nothing_unasked(maker: Maker, tmp_path: Path) -> None:

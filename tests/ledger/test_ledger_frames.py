@@ -104,11 +104,11 @@ def test_values(maker: Maker) -> None:
 
 
 def test_all_attempts_of_a_candidate(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
+    leased = maker.draw("ant_s", "bee_s")
     killed = Outcome(status=Status.KILLED)
-    attempt = maker.start(claim)
-    maker.store.finish(claim, attempt, killed, final=False)
-    maker.finish(claim, Outcome(status=Status.OK, val_acc=0.5), final=True)
+    attempt = maker.start(leased)
+    maker.store.finish(leased, attempt, killed, final=False)
+    maker.finish(leased, Outcome(status=Status.OK, val_acc=0.5), final=True)
     attempts = maker.ledger.attempts()
     assert attempts["attempt_number"].tolist() == [1, 2]
     assert attempts["final"].tolist() == [False, True]

@@ -34,9 +34,9 @@ def other(maker: Maker) -> CampaignStore:
     return CampaignStore(ledger, maker.campaign, Owner.me())
 
 
-def start(store: CampaignStore, claim: LeasedCandidate) -> int:
+def start(store: CampaignStore, leased: LeasedCandidate) -> int:
     attempt, _ = store.start(
-        claim, environment_id=1, device="cpu", memory_fraction=None, resumed_from=None
+        leased, environment_id=1, device="cpu", memory_fraction=None, resumed_from=None
     )
     store.mark_started(attempt)
     return attempt
@@ -62,17 +62,17 @@ def test_a_lease_holds_and_a_heartbeat_renews_it(maker: Maker) -> None:
 def test_a_driver_that_lost_its_lease_is_fenced_off(maker: Maker) -> None:
     second = other(maker)
     maker.store.lease_seconds = -1.0
-    claim = maker.draw("ant_s", "bee_s")
-    old = maker.start(claim)
+    leased = maker.draw("ant_s", "bee_s")
+    old = maker.start(leased)
     taken = second.reclaim()
     assert taken is not None
     new = start(second, taken)
     maker.store.epoch(old, epoch(1, val_acc=0.99))
     second.epoch(new, epoch(1, val_acc=0.5))
     late = replace_val(OK, 0.99)
-    assert not maker.store.finish(claim, old, late, final=True)
+    assert not maker.store.finish(leased, old, late, final=True)
     assert second.finish(taken, new, OK, final=True)
-    assert not maker.store.finish(claim, old, late, final=True)
+    assert not maker.store.finish(leased, old, late, final=True)
     [candidate] = maker.ledger.candidates().itertuples()
     assert (candidate.outcome, candidate.val_acc, candidate.final_attempt) == ("ok", 0.8, new)
     assert maker.ledger.epochs()["attempt"].tolist() == [new]
@@ -84,12 +84,12 @@ def test_a_driver_that_lost_its_lease_is_fenced_off(maker: Maker) -> None:
 def test_no_attempt_begins_after_the_lease_was_lost(maker: Maker) -> None:
     second = other(maker)
     maker.store.lease_seconds = -1.0
-    claim = maker.draw("ant_s", "bee_s")
+    leased = maker.draw("ant_s", "bee_s")
     taken = second.reclaim()
     assert taken is not None
     new = start(second, taken)
     slept = maker.store.start(
-        claim, environment_id=1, device="cpu", memory_fraction=None, resumed_from=None
+        leased, environment_id=1, device="cpu", memory_fraction=None, resumed_from=None
     )
     assert slept is None
     assert second.finish(taken, new, OK, final=True)
@@ -102,10 +102,10 @@ def replace_val(outcome: Outcome, val_acc: float) -> Outcome:
 
 
 def test_a_result_is_taken_once(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
-    attempt = maker.start(claim)
-    assert maker.store.finish(claim, attempt, OK, final=True)
-    assert not maker.store.finish(claim, attempt, replace_val(OK, 0.1), final=True)
+    leased = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(leased)
+    assert maker.store.finish(leased, attempt, OK, final=True)
+    assert not maker.store.finish(leased, attempt, replace_val(OK, 0.1), final=True)
     assert maker.ledger.attempts()["val_acc"].tolist() == [0.8]
 
 
@@ -121,21 +121,21 @@ def test_another_driver_may_draw_while_one_makes_up_its_mind(maker: Maker) -> No
     def slowly(records: Sequence[Record]) -> NewCandidate:
         seen.append(len(records))
         if len(seen) == 1:
-            claim = second.draw(lambda records: first)
-            assert claim is not None
-            assert claim.number == 0
+            leased = second.draw(lambda records: first)
+            assert leased is not None
+            assert leased.number == 0
         return last
 
-    claim = maker.store.draw(slowly)
-    assert claim is not None
-    assert claim.number == 1
+    leased = maker.store.draw(slowly)
+    assert leased is not None
+    assert leased.number == 1
     assert seen == [0, 1]  # asked again, for what it had been shown was no longer all
 
 
 def test_interrupted_is_free_for_anyone_and_no_death(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
+    leased = maker.draw("ant_s", "bee_s")
     outcome = Outcome(status=Status.INTERRUPTED, epochs=1, seconds=2.0)
-    attempt = maker.finish(claim, outcome, final=False)
+    attempt = maker.finish(leased, outcome, final=False)
     taken = other(maker).reclaim()
     assert taken is not None
     assert taken.deaths == 0
@@ -161,9 +161,9 @@ def test_no_number_of_dead_drivers_ends_a_candidate(maker: Maker) -> None:
     maker.store.lease_seconds = -1.0
     maker.store.heartbeat(0.0)
     seen = [attempt_that_reaches(0, other(maker)) for _ in range(9)]
-    assert [claim.setbacks for claim in seen] == list(range(9))
-    assert [claim.suspect for claim in seen] == [False, False] + [True] * 7
-    assert {claim.deaths for claim in seen} == {0}
+    assert [leased.setbacks for leased in seen] == list(range(9))
+    assert [leased.suspect for leased in seen] == [False, False] + [True] * 7
+    assert {leased.deaths for leased in seen} == {0}
     assert maker.ledger.candidates()["outcome"].isna().all()
     assert set(maker.ledger.attempts()["stage"][:-1]) == {"driver"}
     assert summary(maker.ledger).failures == {}  # it is not the candidate that failed
@@ -196,13 +196,13 @@ def test_what_may_take_its_driver_with_it_waits_for_others_results(maker: Maker)
 
 
 def test_a_retry_keeps_its_lease_and_its_half_batch(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
-    attempt = maker.start(claim)
+    leased = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(leased)
     out_of_memory = Outcome(status=Status.OOM, seconds=1.0)
-    assert maker.store.finish(claim, attempt, out_of_memory, final=False, micro_batches=2)
+    assert maker.store.finish(leased, attempt, out_of_memory, final=False, micro_batches=2)
     assert other(maker).reclaim() is None
-    again = maker.start(replace(claim, micro_batches=2))
-    assert maker.store.finish(claim, again, OK, final=True)
+    again = maker.start(replace(leased, micro_batches=2))
+    assert maker.store.finish(leased, again, OK, final=True)
     attempts = maker.ledger.attempts()
     assert attempts["outcome"].tolist() == ["oom", "ok"]
     assert attempts["micro_batches"].tolist() == [1, 2]
@@ -210,21 +210,21 @@ def test_a_retry_keeps_its_lease_and_its_half_batch(maker: Maker) -> None:
 
 
 def test_a_worker_that_died_leaves_what_it_had_reported(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
-    attempt = maker.start(claim)
+    leased = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(leased)
     maker.store.epoch(attempt, epoch(1))
     maker.store.epoch(attempt, epoch(2))
-    maker.store.finish(claim, attempt, Outcome(status=Status.CRASH), final=True)
+    maker.store.finish(leased, attempt, Outcome(status=Status.CRASH), final=True)
     [row] = maker.ledger.attempts().itertuples()
     assert (row.epochs, row.seconds) == (2, 4.0)
 
 
 def test_time_in_which_an_attempt_waited_is_none_that_it_worked(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
-    attempt = maker.start(claim)
+    leased = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(leased)
     with maker.ledger.session() as session:  # Ctrl-Z, say
         session.get_one(m.Attempt, attempt).started_at -= 3600.0
-    maker.store.finish(claim, attempt, Outcome(status=Status.INVALID), final=True)
+    maker.store.finish(leased, attempt, Outcome(status=Status.INVALID), final=True)
     assert maker.ledger.attempts()["seconds"].tolist() == [0.0]
 
 
@@ -234,7 +234,7 @@ def test_what_a_driver_gives_up_is_open_to_others(maker: Maker) -> None:
     maker.store.release_all()
     second = other(maker)
     taken = [second.reclaim(), second.reclaim()]
-    assert [claim and claim.number for claim in taken] == [0, 1]
+    assert [leased and leased.number for leased in taken] == [0, 1]
 
 
 def test_the_limit_counts_the_search_alone(maker: Maker) -> None:
@@ -252,16 +252,16 @@ def test_a_control_is_added_once(maker: Maker) -> None:
 
 def test_records_follow_other_drivers(maker: Maker) -> None:
     second = other(maker)
-    claim = maker.draw("ant_s", "bee_s")
+    leased = maker.draw("ant_s", "bee_s")
     assert [r.status for r in second.records()] == [None]
-    maker.store.finish(claim, maker.start(claim), OK, final=True)
+    maker.store.finish(leased, maker.start(leased), OK, final=True)
     maker.failed("cat_s", "dog_s")
     records = second.records()
     assert [(r.number, r.status, r.value) for r in records] == [
         (0, Status.OK, 0.8),
         (1, Status.OOM, None),
     ]
-    assert records[0].assignment == claim.candidate.assignment
+    assert records[0].assignment == leased.candidate.assignment
     assert records == other(maker).records()
 
 
@@ -289,9 +289,9 @@ def test_a_gap_in_the_numbers_repeats_no_record(maker: Maker) -> None:
     for _ in range(3):
         assert [record.number for record in store.records()] == [0, 9]
     drawn = NewCandidate(candidate=maker.candidate("ant_s", "dog_s"), code="", cost=COST)
-    claim = store.draw(lambda _: drawn, limit=3)
-    assert claim is not None
-    assert claim.number == 10
+    leased = store.draw(lambda _: drawn, limit=3)
+    assert leased is not None
+    assert leased.number == 10
 
 
 def test_what_left_a_gap_is_in_nobody_s_way(maker: Maker) -> None:
@@ -301,9 +301,9 @@ def test_what_left_a_gap_is_in_nobody_s_way(maker: Maker) -> None:
 
     assert maker.store.plan(Role.CONFIRM, map(confirmation, (1, 2, 3))) == 3
     for _ in range(2):
-        claim = maker.store.reclaim()
-        assert claim is not None
-        maker.store.supersede(claim, None)
+        leased = maker.store.reclaim()
+        assert leased is not None
+        maker.store.supersede(leased, None)
     assert maker.store.plan(Role.CONFIRM, map(confirmation, (4, 5))) == 2
     assert sorted(maker.ledger.candidates().query("role == 'confirm'")["number"]) == [2, 3, 4]
     assert maker.ledger.check() == []
@@ -331,17 +331,17 @@ def test_an_altered_spec_is_not_trained_under_its_old_key(maker: Maker) -> None:
 
 
 def test_a_lease_beyond_any_that_is_given_is_none(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
-    maker.start(claim)
+    leased = maker.draw("ant_s", "bee_s")
+    maker.start(leased)
     second = other(maker)
     for seconds, held in ((110.0, 1), (130.0, 0), (1e9, 0)):
         with maker.ledger.session() as session:
-            row = session.get_one(m.Candidate, claim.id)
+            row = session.get_one(m.Candidate, leased.id)
             row.owner, row.lease_until = "elsewhere/5/5/x", time.time() + seconds
         assert second.open_elsewhere() == held
     taken = second.reclaim()
     assert taken is not None
-    assert taken.id == claim.id
+    assert taken.id == leased.id
     [attempt] = maker.ledger.attempts().itertuples()
     assert (attempt.outcome, attempt.seconds) == ("killed", 0.0)
 

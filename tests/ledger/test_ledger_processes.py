@@ -95,7 +95,7 @@ def test_ten_kills_in_mid_write_lose_nothing(tmp_path: Path, spawn: Spawn) -> No
     mine = store(path)
     left = int(Ledger(path).candidates()["outcome"].isna().sum())
     claims = [mine.reclaim() for _ in range(left)]
-    assert len({claim.number for claim in claims if claim}) == left
+    assert len({leased.number for leased in claims if leased}) == left
     assert mine.reclaim() is None
 
 
@@ -117,11 +117,11 @@ def test_a_killed_driver_s_candidate_is_taken_over_at_once(tmp_path: Path, spawn
     process.communicate()
     assert owner.surely_dead()
     assert mine.open_elsewhere() == 0
-    claim = mine.reclaim()  # its lease had most of a minute to go
-    assert claim is not None
-    assert (claim.deaths, claim.setbacks) == (0, 0)  # it got an epoch further
-    [old] = claim.earlier
+    leased = mine.reclaim()  # its lease had most of a minute to go
+    assert leased is not None
+    assert (leased.deaths, leased.setbacks) == (0, 0)  # it got an epoch further
+    [old] = leased.earlier
     [row] = Ledger(path).attempts().itertuples()
     assert (row.attempt, row.outcome, row.epochs) == (old.attempt, Status.KILLED, 1)
     assert row.seconds == 2.0  # of the one epoch it reported
-    assert start(mine, claim) != old.attempt
+    assert start(mine, leased) != old.attempt

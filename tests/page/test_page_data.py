@@ -228,14 +228,14 @@ def test_curves_count_a_repeated_epoch_once(maker: Maker) -> None:
 
     from nas.schema import Outcome
 
-    claim = maker.draw("ant_s", "bee_s")
-    killed = maker.start(claim)
+    leased = maker.draw("ant_s", "bee_s")
+    killed = maker.start(leased)
     maker.store.epoch(killed, epoch(1, val_acc=0.2))
-    maker.store.finish(claim, killed, Outcome(status=Status.KILLED), final=False)
-    again = maker.start(claim)
+    maker.store.finish(leased, killed, Outcome(status=Status.KILLED), final=False)
+    again = maker.start(leased)
     for number in (1, 2):
         maker.store.epoch(again, epoch(number, val_acc=0.3 * number))
-    maker.store.finish(claim, again, Outcome(status=Status.OK, val_acc=0.6), final=True)
+    maker.store.finish(leased, again, Outcome(status=Status.OK, val_acc=0.6), final=True)
     [line] = page_data(maker.ledger)["sections"]["curves"]["lines"]
     assert line["epoch"] == [1, 2]
     assert line["val_acc"] == [0.3, 0.6]
@@ -376,8 +376,8 @@ def test_a_card_has_its_members_and_curves(data: dict[str, Any]) -> None:
 
 def test_failed_controls_of_one_family_show_their_member(maker: Maker) -> None:
     for model in ("bee_s", "bee_m"):
-        claim = maker.draw(model, role=Role.CONTROL)
-        maker.finish(claim, Outcome(status=Status.OOM, stage="train", message="out of memory"))
+        leased = maker.draw(model, role=Role.CONTROL)
+        maker.finish(leased, Outcome(status=Status.OOM, stage="train", message="out of memory"))
     latest = page_data(maker.ledger)["sections"]["failures"]["latest"]
     assert column(latest, "families") == ["bee", "bee"]
     assert set(column(latest, "members")) == {"bee_s", "bee_m"}

@@ -21,7 +21,7 @@ def text_of(found: dict[str, object], width: int = 120) -> str:
 
 
 def test_everything_about_a_candidate(maker: Maker) -> None:
-    claim = maker.trained(
+    leased = maker.trained(
         *("ant_s", "bee_s"),
         val=0.9,
         test=0.88,
@@ -33,9 +33,9 @@ def test_everything_about_a_candidate(maker: Maker) -> None:
     maker.control("ant_s", 0.8, 0.79)
     maker.control("bee_s", 0.75, 0.7)
     maker.control("bee_m", 0.99)  # of the same family, but not the member in it
-    found = details(Ledger(maker.path), claim.candidate.key)
+    found = details(Ledger(maker.path), leased.candidate.key)
     assert json.loads(json.dumps(found)) == found
-    assert (found["key"], found["number"]) == (claim.candidate.key, 0)
+    assert (found["key"], found["number"]) == (leased.candidate.key, 0)
     assert (found["families"], found["members"]) == ("ant+bee", "ant_s+bee_s")
     assert found["gate"] == {"mixing": "soft"}
     assert (found["outcome"], found["val_acc"], found["test_acc"]) == ("ok", 0.9, 0.88)
@@ -63,10 +63,10 @@ def test_everything_about_a_candidate(maker: Maker) -> None:
 
 
 def test_a_failure_and_its_retries(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
-    maker.finish(claim, Outcome(status=Status.OOM, seconds=4.0), final=False)
+    leased = maker.draw("ant_s", "bee_s")
+    maker.finish(leased, Outcome(status=Status.OOM, seconds=4.0), final=False)
     end = Outcome(status=Status.OOM, stage="train", message="too big", detail="at\nline", seconds=6)
-    maker.finish(claim, end)
+    maker.finish(leased, end)
     found = details(maker.ledger, "#0")
     assert (found["outcome"], found["val_acc"], found["seconds"]) == ("oom", None, 10.0)
     assert [attempt["message"] for attempt in found["attempts"]] == ["", "too big"]
@@ -127,11 +127,11 @@ def test_a_role_and_a_number_as_they_are_printed(maker: Maker) -> None:
 
 
 def test_a_name_with_its_campaign(maker: Maker) -> None:
-    claim = maker.trained("ant_s", "bee_s", val=0.5)
+    leased = maker.trained("ant_s", "bee_s", val=0.5)
     maker.ledger.create_campaign("se/cond", maker.space, SearchConfig())
-    for typed in ("first/0", "first/#0", f"first/{claim.candidate.key[:9]}"):
-        assert key_of(maker, typed) == claim.candidate.key
-        assert key_of(maker, typed, "first") == claim.candidate.key
+    for typed in ("first/0", "first/#0", f"first/{leased.candidate.key[:9]}"):
+        assert key_of(maker, typed) == leased.candidate.key
+        assert key_of(maker, typed, "first") == leased.candidate.key
     with pytest.raises(ProblemError, match="no candidate matches 'se/cond/0'"):
         find(maker.ledger, "se/cond/0")
     with pytest.raises(ProblemError, match="no campaign is named 'third'"):
@@ -142,17 +142,17 @@ def test_a_name_with_its_campaign(maker: Maker) -> None:
 
 def test_numbers_are_the_search_s_and_the_campaign_s(maker: Maker) -> None:
     maker.control("ant_s", 0.5)
-    claim = maker.trained("ant_s", "bee_s", val=0.5)
+    leased = maker.trained("ant_s", "bee_s", val=0.5)
     confirmed = maker.trained("ant_s", "bee_s", val=0.6, replicate=1, role=Role.CONFIRM)
-    assert key_of(maker, "#0") == claim.candidate.key
+    assert key_of(maker, "#0") == leased.candidate.key
     assert details(maker.ledger, confirmed.candidate.key)["role"] == "confirm"
     maker.ledger.create_campaign("second", maker.space, SearchConfig())
     with pytest.raises(ProblemError, match="no candidate"):
         find(maker.ledger, "#0")  # the latest campaign has none
-    assert key_of(maker, "#0", "first") == claim.candidate.key
-    assert key_of(maker, claim.candidate.key) == claim.candidate.key  # keys are sought everywhere
+    assert key_of(maker, "#0", "first") == leased.candidate.key
+    assert key_of(maker, leased.candidate.key) == leased.candidate.key  # keys are sought everywhere
     with pytest.raises(ProblemError, match="no candidate"):
-        find(maker.ledger, claim.candidate.key, "second")
+        find(maker.ledger, leased.candidate.key, "second")
 
 
 def test_an_empty_ledger(tmp_path: Path) -> None:

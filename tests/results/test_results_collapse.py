@@ -201,12 +201,12 @@ def test_with_early_stopping_they_are_reported_at_the_first_rung(tmp_path: Path)
     for again, (first, last) in enumerate(
         ((0.5, 0.9), (0.6, 0.1), (0.1, 0.8), (0.1, None), (0.4, None))
     ):
-        claim = maker.draw("ant_s", "bee_s" if again % 2 else "cat_s", replicate=again)
-        attempt = maker.start(claim)
+        leased = maker.draw("ant_s", "bee_s" if again % 2 else "cat_s", replicate=again)
+        attempt = maker.start(leased)
         maker.store.epoch(attempt, epoch(1, val_acc=first))
         status = Status.PRUNED if last is None else Status.OK
         ended = Outcome(status=status, epochs=1, val_acc=last or first, inputs=maker.inputs)
-        assert maker.store.finish(claim, attempt, ended, final=True)
+        assert maker.store.finish(leased, attempt, ended, final=True)
     data = CampaignData(maker.ledger, "first")
     assert data.observed.observations.value.tolist() == [0.5, 0.6, 0.4]
     table = nas.table("family_yield", maker.ledger).set_index("family")

@@ -49,9 +49,9 @@ def test_leaderboard(filled: Maker) -> None:
 
 
 def test_leaderboard_adds_a_candidate_s_attempts_up(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
-    maker.finish(claim, Outcome(status=Status.OOM, seconds=4.0), final=False)
-    maker.finish(claim, Outcome(status=Status.OK, val_acc=0.5, seconds=6.0))
+    leased = maker.draw("ant_s", "bee_s")
+    maker.finish(leased, Outcome(status=Status.OOM, seconds=4.0), final=False)
+    maker.finish(leased, Outcome(status=Status.OK, val_acc=0.5, seconds=6.0))
     assert nas.table("leaderboard", maker.ledger)["seconds"].tolist() == [10.0]
 
 
@@ -171,9 +171,9 @@ def test_failures(filled: Maker) -> None:
 
 
 def test_failures_count_attempts_that_were_tried_again(maker: Maker) -> None:
-    claim = maker.draw("ant_s", "bee_s")
-    maker.finish(claim, Outcome(status=Status.OOM, seconds=4.0), final=False)
-    maker.finish(claim, Outcome(status=Status.OOM, seconds=6.0, message="still"))
+    leased = maker.draw("ant_s", "bee_s")
+    maker.finish(leased, Outcome(status=Status.OOM, seconds=4.0), final=False)
+    maker.finish(leased, Outcome(status=Status.OOM, seconds=6.0, message="still"))
     row = nas.table("failures", maker.ledger).iloc[0]
     assert (row["attempts"], row["candidates"], row["seconds"]) == (2, 1, 10.0)
     assert row["message"] == "still"
@@ -230,11 +230,11 @@ def test_early_stopping_is_compared_at_its_first_rung(maker: Maker) -> None:
     from nas.results import CampaignData
 
     maker.trained("ant_s", "bee_s", val=0.9)
-    claim = maker.draw("ant_s", "cat_s")
-    attempt = maker.start(claim)
+    leased = maker.draw("ant_s", "cat_s")
+    attempt = maker.start(leased)
     maker.store.epoch(attempt, epoch(1, val_acc=0.3))
     stopped = Outcome(status=Status.PRUNED, stage="train", epochs=1, val_acc=0.3, rung=0)
-    assert maker.store.finish(claim, attempt, stopped, final=True)
+    assert maker.store.finish(leased, attempt, stopped, final=True)
     data = CampaignData(maker.ledger, "first")
     seen = data.observed
     assert seen.observations.value.tolist() == [0.45, 0.3]  # the first one's first epoch, too

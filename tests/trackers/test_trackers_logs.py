@@ -157,7 +157,7 @@ class Broken(Recorder):
     def __str__(self) -> str:
         return "Broken"
 
-    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
+    def epoch(self, leased: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
         self.requests += 1
         raise OSError(28, "No space left on device")
 
@@ -168,7 +168,7 @@ class Stuck(Broken):
     def __init__(self) -> None:
         self.freed = threading.Event()
 
-    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
+    def epoch(self, leased: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
         self.freed.wait()
 
 

@@ -20,21 +20,21 @@ SPACE = Space(
 
 
 @pytest.fixture
-def claim(tmp_path: Path) -> LeasedCandidate:
+def leased(tmp_path: Path) -> LeasedCandidate:
     return Maker(tmp_path / "runs.db", space=SPACE, name=HOSTILE).draw("ant_s", mixing=HOSTILE)
 
 
-def test_names_of_figures_are_words(claim: LeasedCandidate) -> None:
-    for name in figures(claim, epoch()):
+def test_names_of_figures_are_words(leased: LeasedCandidate) -> None:
+    for name in figures(leased, epoch()):
         assert all(c.isascii() and (c.isalnum() or c in "_./-") for c in name)
 
 
-def test_tensorboard_s_hyperparameters(claim: LeasedCandidate) -> None:
+def test_tensorboard_s_hyperparameters(leased: LeasedCandidate) -> None:
     from tensorboard.plugins.hparams import metadata
 
     from nas.campaign.trackers.tensorboard import _session
 
-    [value] = _session(claim)[1].value
+    [value] = _session(leased)[1].value
     start = metadata.parse_session_start_info_plugin_data(value.metadata.plugin_data.content)
     texts = {name: given.string_value for name, given in start.hparams.items()}
     assert texts["gate_mixing"] == visible(HOSTILE)
@@ -72,7 +72,7 @@ class Client:
 
 
 def test_mlflow_s_names_tags_and_parameters(
-    claim: LeasedCandidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    leased: LeasedCandidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from nas.campaign.trackers import mlflow
     from nas.ledger import Ledger
@@ -80,6 +80,6 @@ def test_mlflow_s_names_tags_and_parameters(
     reported: list[Any] = []
     monkeypatch.setattr(mlflow.mlflow, "MlflowClient", lambda uri: Client(reported))
     log = mlflow.MLflow(Ledger(tmp_path / "runs.db"), HOSTILE)
-    log.done(claim, 1, Outcome(status=Status.CRASH, message=HOSTILE))
+    log.done(leased, 1, Outcome(status=Status.CRASH, message=HOSTILE))
     assert reported.count(visible(HOSTILE)) == 4  # the experiment twice, a parameter, the message
     assert not any(map(hidden, [str(log), *reported]))

@@ -66,9 +66,9 @@ def test_a_folder_that_cannot_be_written_stops_nobody(
 )
 def test_the_summary_reads_it(text: str, within: float, tmp_path: Path) -> None:
     maker = Maker(tmp_path / "runs.db", dataset="digits")
-    claim = maker.draw("ant_s", "bee_s")
-    attempt = maker.start(claim)
-    folder = maker.ledger.attempt_folder(maker.campaign, claim.candidate.key, attempt)
+    leased = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(leased)
+    folder = maker.ledger.attempt_folder(maker.campaign, leased.candidate.key, attempt)
     (folder / PROGRESS).write_text(text)
     (running,) = summary(maker.ledger).running
     assert running.within == pytest.approx(within)

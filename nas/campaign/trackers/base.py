@@ -23,10 +23,10 @@ class Recorder:
     new attempt, so no epoch of an attempt is reported twice.
     """
 
-    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
+    def epoch(self, leased: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
         """An attempt at the leased candidate has finished an epoch."""
 
-    def done(self, claim: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
+    def done(self, leased: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
         """An attempt has ended, possibly without an epoch."""
 
     def close(self) -> None:
@@ -51,28 +51,28 @@ class Tracker(Recorder, ABC):
         """For example `TensorBoard: tensorboard --logdir PATH`."""
 
 
-def title(claim: LeasedCandidate, attempt: int) -> str:
+def title(leased: LeasedCandidate, attempt: int) -> str:
     """`search-00012-3fa9c1d2-31`: role, number, key and attempt; sorts in the order of draws."""
-    return f"{claim.role.value}-{claim.number:05d}-{claim.candidate.key[:8]}-{attempt}"
+    return f"{leased.role.value}-{leased.number:05d}-{leased.candidate.key[:8]}-{attempt}"
 
 
-def settings(claim: LeasedCandidate) -> dict[str, Scalar]:
+def settings(leased: LeasedCandidate) -> dict[str, Scalar]:
     """The gate's settings by name, `gate_<name>` as in the ledger's DataFrames."""
-    choices = sorted(claim.candidate.choices.items())
+    choices = sorted(leased.candidate.choices.items())
     return {
         f"gate_{_plain(name)}": visible(value) if isinstance(value, str) else value
         for name, value in choices
     }
 
 
-def figures(claim: LeasedCandidate, epoch: Epoch) -> dict[str, float]:
+def figures(leased: LeasedCandidate, epoch: Epoch) -> dict[str, float]:
     """An epoch's values by name, in the ledger's units. The gate weight of an expert is
     `usage/<family>`; a metric without a column in the ledger is `metrics/<name>`. Missing and
     non-finite values are omitted."""
     found = {name: getattr(epoch, name) for name in _FIGURES}
     others = {name: value for name, value in epoch.metrics.items() if name not in found}
     found |= {f"metrics/{name}": value for name, value in others.items()}
-    for family, share in zip(claim.candidate.families, epoch.usage, strict=False):
+    for family, share in zip(leased.candidate.families, epoch.usage, strict=False):
         found[f"usage/{_plain(family)}"] = share
     return _finite(found)
 

@@ -39,12 +39,12 @@ class MLflow(Tracker):
     def __str__(self) -> str:
         return f"MLflow: experiment {self._experiment} at {self._uri}"
 
-    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
-        run = self._run(claim, attempt)
-        self._client.log_batch(run, metrics=_metrics(figures(claim, epoch), epoch.epoch))
+    def epoch(self, leased: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
+        run = self._run(leased, attempt)
+        self._client.log_batch(run, metrics=_metrics(figures(leased, epoch), epoch.epoch))
 
-    def done(self, claim: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
-        run = self._run(claim, attempt)
+    def done(self, leased: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
+        run = self._run(leased, attempt)
         self._client.log_batch(run, metrics=_metrics(results(outcome), outcome.epochs))
         self._client.set_tag(run, "nas.outcome", outcome.status.value)
         if outcome.message:
@@ -80,22 +80,22 @@ class MLflow(Tracker):
     def _place(self) -> str:
         return visible(self._ledger.place.replace("'", "_"))
 
-    def _run(self, claim: LeasedCandidate, attempt: int) -> str:
+    def _run(self, leased: LeasedCandidate, attempt: int) -> str:
         if attempt not in self._runs:
             client, experiment = self._opened
             tags = {
-                "nas.key": claim.candidate.key,
-                "nas.role": claim.role.value,
-                "nas.number": str(claim.number),
-                "nas.families": "+".join(claim.candidate.families),
-                "nas.members": "+".join(e.member.model for e in claim.candidate.experts),
+                "nas.key": leased.candidate.key,
+                "nas.role": leased.role.value,
+                "nas.number": str(leased.number),
+                "nas.families": "+".join(leased.candidate.families),
+                "nas.members": "+".join(e.member.model for e in leased.candidate.experts),
                 "nas.attempt": str(attempt),
                 "nas.ledger": self._place,
             }
             tags = {name: visible(value) for name, value in tags.items()}
-            run = client.create_run(experiment, run_name=title(claim, attempt), tags=tags)
+            run = client.create_run(experiment, run_name=title(leased, attempt), tags=tags)
             self._runs[attempt] = run.info.run_id
-            given = [Param(name, str(value)) for name, value in settings(claim).items()]
+            given = [Param(name, str(value)) for name, value in settings(leased).items()]
             client.log_batch(run.info.run_id, params=given)
         return self._runs[attempt]
 

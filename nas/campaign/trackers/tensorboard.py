@@ -30,19 +30,19 @@ class TensorBoard(Tracker):
     def __str__(self) -> str:
         return f"TensorBoard: tensorboard --logdir {self._folder}"
 
-    def epoch(self, claim: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
-        writer = self._writer(claim, attempt)
-        for name, value in figures(claim, epoch).items():
+    def epoch(self, leased: LeasedCandidate, attempt: int, epoch: Epoch) -> None:
+        writer = self._writer(leased, attempt)
+        for name, value in figures(leased, epoch).items():
             _write(writer, summary.scalar(name, value), epoch.epoch)
         writer.flush()
 
-    def done(self, claim: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
-        writer = self._writer(claim, attempt)
+    def done(self, leased: LeasedCandidate, attempt: int, outcome: Outcome) -> None:
+        writer = self._writer(leased, attempt)
         try:
             for name, value in results(outcome).items():
                 _write(writer, summary.scalar(name, value), outcome.epochs)
             if outcome.status is Status.OK:
-                _write(writer, _session(claim)[2])
+                _write(writer, _session(leased)[2])
         finally:
             del self._open[attempt]
             writer.close()
@@ -52,22 +52,22 @@ class TensorBoard(Tracker):
             writer.close()
         self._open.clear()
 
-    def _writer(self, claim: LeasedCandidate, attempt: int) -> Any:
+    def _writer(self, leased: LeasedCandidate, attempt: int) -> Any:
         if attempt not in self._open:
-            folder = contained(self._folder, title(claim, attempt))
+            folder = contained(self._folder, title(leased, attempt))
             folder.mkdir(parents=True, exist_ok=True)
             writer = EventsWriter(str(folder / "events"))
             self._open[attempt] = writer
-            for part in _session(claim)[:2]:
+            for part in _session(leased)[:2]:
                 _write(writer, part)
         return self._open[attempt]
 
 
-def _session(claim: LeasedCandidate) -> tuple[Any, Any, Any]:
+def _session(leased: LeasedCandidate) -> tuple[Any, Any, Any]:
     """TensorBoard's records of an experiment, a session's start and its successful end."""
-    named = {"role": claim.role.value, "families": visible(" ".join(claim.candidate.families))}
+    named = {"role": leased.role.value, "families": visible(" ".join(leased.candidate.families))}
     shown = {"final/val_acc": 0.0, "final/test_acc": 0.0}  # only the names are used
-    parts: tuple[Any, Any, Any] = summary.hparams({**named, **settings(claim)}, shown)
+    parts: tuple[Any, Any, Any] = summary.hparams({**named, **settings(leased)}, shown)
     return parts
 
 
