@@ -52,6 +52,7 @@ import pandas as pd
 
 from nas.results import CampaignData
 from nas.results.aggregates import by_family, control_results, device_hours, learned, wilson
+from nas.results.collapse import MajorityClass
 from nas.results.outcomes import FAILED
 from nas.stats import Advice, advise, family_effects
 
@@ -167,6 +168,8 @@ def _collapses(data: CampaignData) -> pd.DataFrame:
     answer = pd.DataFrame(index=pd.Index(found.families, name="family"))
     answer["collapsed"] = found.collapsed
     runs = pd.Series(found.runs, index=answer.index)
+    if not MajorityClass.of(data.inputs).can_tell:
+        runs[:] = 0  # of which anything is known
     answer["collapse_rate"] = answer["collapsed"] / runs.where(runs > 0)
     answer["collapse_low"], answer["collapse_high"] = wilson(answer["collapsed"], runs)
     return answer

@@ -48,7 +48,7 @@ from nas.results.aggregates import by_family, control_results, finals, seconds_o
 
 COLUMNS = [
     *("lift_over_alone", "experts_used", "lift_over_uniform", "test_acc", "val_se"),
-    *("confirm_val_acc", "confirm_sd", "confirm_n", "confirm_test_acc", "params", "seconds"),
+    *("confirm_val_acc", "confirm_sd", "confirm_n", "confirm_test_acc", "params", "seconds", "key"),
     *("alone_model", "alone_val_acc", "alone_test_acc", "uniform_val_acc", "uniform_test_acc"),
     *("oracle_val_acc", "oracle_test_acc", "members", "collapsed", "confirm_collapsed"),
     *("rank", "macs"),
@@ -74,7 +74,7 @@ def table(data: CampaignData) -> pd.DataFrame:
     rows["lift_over_alone"] = rows["test_acc"] - rows["alone_test_acc"]
     rows["lift_over_uniform"] = rows["test_acc"] - rows["uniform_test_acc"]
     gates = [name for name in rows.columns if name.startswith("gate_")]
-    return rows[["number", "key", "families", "val_acc", *gates, *COLUMNS]]
+    return rows[["number", "families", "val_acc", *gates, *COLUMNS]]
 
 
 def _experts_used(data: CampaignData) -> pd.Series:

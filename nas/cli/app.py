@@ -28,7 +28,7 @@ from nas.cli import (
     spaces,
     status,
 )
-from nas.cli.console import echo
+from nas.cli.console import echo, note_printed
 from nas.cli.volume import reset, with_volume
 from nas.schema.visible import visible
 
@@ -69,12 +69,23 @@ def _without_types_of_flags(command: Any) -> None:
         _without_types_of_flags(below)
 
 
+_PLAIN = {
+    "Input should be a valid integer": "it is not a whole number",
+    "Input should be a valid number": "it is not a number",
+}
+"""Messages of pydantic, by their beginnings, in plain words."""
+
+
 @contextmanager
 def _as_text() -> Iterator[None]:
     try:
         yield
     except _ClickError as error:
-        error.message = visible(error.message.removeprefix("Value error, "))
+        message = error.message.removeprefix("Value error, ")
+        for begin, plain in _PLAIN.items():
+            if message.startswith(begin):
+                message = plain
+        error.message = visible(message)
         raise
 
 
@@ -114,7 +125,7 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    pass
+    note_printed()
 
 
 for room in (

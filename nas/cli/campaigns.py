@@ -138,7 +138,7 @@ def compare(
         "rows": rows,
     }
     lines = [f"a: {found.a}", f"b: {found.b}"]
-    lines += [f"  {line}" for line in found.differ] or ["  with the same settings"]
+    lines += [f"  {line}" for line in found.differ] or ["both with the same settings"]
     if found.unpaired:
         lines.append(f"not paired: {found.unpaired}")
     table = render(found.rows, "table", title=f"How does {a} compare with {b}?", limit=None)

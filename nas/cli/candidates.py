@@ -12,7 +12,7 @@ from nas.schema import printed_name
 
 Candidate = Annotated[
     list[str],
-    typer.Argument(help="A candidate: 12, `control 3`, CAMPAIGN/12, or a key or its beginning."),
+    typer.Argument(help="A candidate: best, 12, `control 3`, CAMPAIGN/12, a key or its beginning."),
 ]
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,22 @@ class PatientConsole(Terminal):
 
 
 console = PatientConsole()
+
+
+class _Printed:
+    """When this process's command began, or last printed something (`time.monotonic()`)."""
+
+    at = time.monotonic()
+
+
+def note_printed() -> None:
+    """Notes that something was printed, or that a command begins."""
+    _Printed.at = time.monotonic()
+
+
+def printed_at() -> float:
+    """When something was last printed (`time.monotonic()`)."""
+    return _Printed.at
 
 
 def put(text: str, output: Path | None) -> None:
@@ -66,6 +83,7 @@ def write(output: Path, content: str | bytes) -> int:
 def echo(text: object = "", *, err: bool = False, nl: bool = True, lines: bool = False) -> None:
     """Prints one line, or with `lines` several. Control characters are escaped, so that a name can
     neither add a line nor control the terminal."""
+    note_printed()
     typer.echo(visible(str(text), lines=lines), err=err, nl=nl)
 
 

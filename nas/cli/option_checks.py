@@ -18,9 +18,10 @@ def within(low: int, high: int | None = None) -> Callable[[int | None], int | No
     """Callback of an option: checks bounds that its help does not show."""
 
     def check(value: int | None) -> int | None:
-        if value is not None and not low <= value <= (value if high is None else high):
-            most = "" if high is None else f" and at most {high:,}"
-            raise typer.BadParameter(f"{value} is not at least {low}{most}")
+        if value is not None and value < low:
+            raise typer.BadParameter(f"{value:,} is less than {low}")
+        if value is not None and high is not None and value > high:
+            raise typer.BadParameter(f"{value:,} is more than {high:,}")
         return value
 
     return check

@@ -32,7 +32,7 @@ class BasisOptions:
             min=0.0,
             max=100.0,
             callback=finite,
-            help="Standard deviation between equal candidates, in percentage points.",
+            help="Standard deviation that families do not explain, in percentage points.",
         ),
     ] = None
     like: Annotated[
@@ -141,7 +141,7 @@ def _draws(
 def _sizes(found: "Detectable", points: float | None, origin: str) -> Iterator[str]:
     """In words, the smallest effects that are found."""
     if points is not None:
-        yield f"Noise between equal candidates: {points:.2f} points, {origin}."
+        yield f"Noise, which families do not explain: {points:.2f} points, {origin}."
     yield "Found with a probability of 80 %, if at least as large as:"
     for what, size in (
         ("a family's effect against the average family", found.family),
@@ -149,7 +149,7 @@ def _sizes(found: "Detectable", points: float | None, origin: str) -> Iterator[s
     ):
         yield f"  {_size(size, points):>12}  {what}"
     if points is None:
-        yield f"sd: the standard deviation between equal candidates; {origin}, --noise gives it."
+        yield f"sd: the standard deviation families do not explain; {origin}, --noise gives it."
 
 
 def _noise(typed: float | None, before: "Measured | None") -> tuple[float | None, str]:

@@ -51,6 +51,7 @@ def work(
     else:
         start, words = partial(run, ledger, name, config), ["resume", "-c", name]
     continuing = f"Continue with: {ledger.command(*words)}"
+    before = summary(ledger, name).counts
     ended = run_with_display(ledger, name, start, continuing=continuing, form=form)
     with suppress(OSError):  # the terminal may be gone
         _print_tables(ledger, name, form, confirmed=bool(confirm))
@@ -61,6 +62,8 @@ def work(
     none_ok = not found.counts[Role.CONFIRM if confirm else Role.SEARCH].get(Status.OK)
     with suppress(OSError):
         closing = _closing_line(ledger, name, ended, found, confirmed=bool(confirm))
+        if found.counts == before and ended.stop is None:
+            closing = f"Nothing was left to do; --trials or --budget gives it more. {closing}"
         if not quiet():
             shown = progress_console(form)
             shown.print()

@@ -48,7 +48,8 @@ def search(
     from nas.hardware import check_gpus
     from nas.ledger import check_place
     from nas.render import check_space
-    from nas.space import check_models, find, place_in
+    from nas.space import check_models, find
+    from nas.space.settings import parse_settings, place_of
 
     form = output.chosen
     if not dry.dry_run:
@@ -76,7 +77,7 @@ def search(
         defaults.provide(config.dataset, source.data_root)
     with working("checking the space"):
         check_models(chosen, find(space))
-        check_space(chosen, place_in(find(space)))
+        check_space(chosen, place_of(parse_settings(recipe.assignments), find(space)))
     if dry.dry_run:
         trials = config.trials or 10
         print_draws(chosen, config, keep.name, output.db, trials, dry.render, dry.audit, form)

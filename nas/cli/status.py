@@ -25,7 +25,7 @@ def status(
     """
     from nas.ledger import Ledger
     from nas.ledger.summary import summary
-    from nas.report.progress import panel
+    from nas.report.progress import live_panel, panel
 
     chosen = form_of(form, as_json)
     if watch and chosen != "table":
@@ -38,7 +38,7 @@ def status(
         return
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(panel(summary(ledger, name)), refresh=True)
+            live.update(live_panel(summary(ledger, name), console), refresh=True)
             time.sleep(1.0)
 
 

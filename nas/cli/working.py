@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from rich.text import Text
 
-from nas.cli.console import note
+from nas.cli.console import note, printed_at
 from nas.cli.volume import quiet
 from nas.report.terminal import Terminal
 from nas.report.waiting import SilenceBreaker
@@ -28,5 +28,7 @@ def working(what: str) -> Iterator[Update]:
             yield lambda text: status.update(Text(text))
     else:
         doing = [f"{what}…"]
-        with SilenceBreaker(lambda seconds: note(f"{doing[0]} {format_duration(seconds)}")):
+        with SilenceBreaker(
+            lambda seconds: note(f"{doing[0]} {format_duration(seconds)}"), printed_at()
+        ):
             yield lambda text: doing.__setitem__(0, text)

@@ -18,11 +18,19 @@ from nas.ledger.lookup import Found, find
 from nas.ledger.output_paths import check_output
 from nas.render import CandidateError, current_hash, render, rendered_anew
 from nas.report.show import details
-from nas.schema import WEIGHTS, CampaignConfig, Candidate, DatasetInfo, ProblemError
+from nas.schema import (
+    WEIGHTS,
+    CampaignConfig,
+    Candidate,
+    DatasetInfo,
+    ProblemError,
+    printed_name,
+)
 
 KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
 
 AGAIN = "`nas confirm` trains leaders again; `nas export --code-only` writes the code alone"
+TAKE_BEST = "`nas export best` exports the best candidate"
 NOT_COMPARED = (
     "its template has changed since: the code is as the ledger has it, and could not be compared"
     " with what the template makes"
@@ -91,8 +99,12 @@ def _weights(ledger: Ledger, found: Found) -> Path:
         raise ProblemError(f"the weights of {row.key} were not kept", fix=AGAIN)
     path = contained(ledger.attempt_folder(found.campaign.id, row.key, final.id), WEIGHTS)
     if not path.is_file():
+        rule = found.campaign.config.keep_weights
         raise ProblemError(
-            f"the weights of {row.key} are gone", where=str(path), fix=f"--keep-weights; {AGAIN}"
+            f"the weights of {printed_name(row.role, row.number)} are not there: the campaign keeps"
+            f" {rule} (--keep-weights)",
+            where=str(path),
+            fix=f"{TAKE_BEST}; {AGAIN}",
         )
     return path
 

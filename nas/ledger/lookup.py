@@ -21,8 +21,11 @@ from nas.ledger.records import (
     candidate_record,
     record,
 )
+from nas.ledger.summary import best_of
 from nas.schema import DatasetInfo, Role, UsageError, printed_name
 
+BEST = "best"
+"""The name of the candidate with the highest validation accuracy."""
 _SHOWN = 5
 
 
@@ -64,7 +67,7 @@ class _Name:
 
     @classmethod
     def parse(cls, typed: str) -> "_Name":
-        """`12`, `#12`, `control 3`, `control-3` or a key, each perhaps after `campaign/`."""
+        """`best`, `12`, `#12`, `control 3`, `control-3` or a key, perhaps after `campaign/`."""
         campaign, slash, text = typed.strip().rpartition("/")
         name = cls(text, campaign if slash else None)
         role, digits = Role.SEARCH, re.fullmatch(r"#?(\d{1,9})", text)
@@ -82,8 +85,8 @@ _OF_ROLE = re.compile(rf"({'|'.join(role for role in Role)})[ -]?#?(\d{{1,9}})")
 
 def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
     """A candidate by its number in the search (`12`, `#12`), by its role and number as printed
-    (`control 3`, `confirm 0`), by its key, or by a prefix of the key; `campaign/12` also names the
-    campaign.
+    (`control 3`, `confirm 0`), by its key, or by a prefix of the key; `best` is the first of the
+    leaderboard; `campaign/12` also names the campaign.
 
     Searches one campaign, the latest by default; a key is then also searched in all others. Digits
     are a number if the campaign has that number, otherwise a key. Raises UsageError if no
@@ -98,6 +101,13 @@ def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
     named = campaign if name.campaign is None else name.campaign
     here = ledger.campaign(named)
     with ledger.session() as session:
+        if name.text == BEST:
+            leader = best_of(session, here.id)
+            if leader is None:
+                raise UsageError(
+                    "no candidate has succeeded yet", where=f"{ledger.place}, campaign {here.name}"
+                )
+            name = replace(name, role=Role.SEARCH, number=leader.number)
         found = _matches(session, name, m.Candidate.campaign_id == here.id)
         if not found and named is None:
             elsewhere = replace(name, number=None)
@@ -106,7 +116,7 @@ def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
             raise UsageError(
                 f"no candidate matches {ident!r}",
                 where=f"{ledger.place}, campaign {here.name}",
-                fix="`nas report leaderboard` lists them; 12 is the number of the 13th drawn",
+                fix="`nas report leaderboard` lists them by number; `best` is its first",
             )
         if len({row.key for row in found}) > 1:
             names = ", ".join(

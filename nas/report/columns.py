@@ -13,6 +13,8 @@ Table = Mapping[str, Sequence[Any]]
 INTERVAL = "95 % CI"
 WIDEST = 30
 """Maximum width of a column in characters; longer text wraps."""
+NARROW = 20
+"""That of a column of words, if more columns fit then."""
 HEADER_LINES = 2
 
 
@@ -29,6 +31,14 @@ class Column:
         """Width in characters. A cell wraps at WIDEST, a header between words into HEADER_LINES."""
         longest = max(map(len, self.cells), default=0)
         return max(_header_width(self.header), min(WIDEST, longest))
+
+    @property
+    def narrow(self) -> int:
+        """Width of a column of words where there is little room: a cell wraps at NARROW, but never
+        within a word."""
+        words = (word for text in self.cells for word in text.split(" "))
+        least = max(NARROW, _header_width(self.header), max(map(len, words), default=0))
+        return self.width if self.numeric else min(self.width, least)
 
 
 def columns_of(table: Table, limit: int | None = None) -> tuple[list[Column], int]:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -53,6 +54,12 @@ def panel(s: Summary) -> RenderableType:
     if s.running:
         parts += [Text(""), _running(s)]
     return Panel(Group(*parts), border_style="dim", padding=(0, 1))
+
+
+def live_panel(s: Summary, console: Terminal) -> RenderableType:
+    """The panel for a rich.live.Live, without the screen's last columns: a terminal writes `^C`
+    there, which must not begin a new line, as Live counts lines to overwrite them."""
+    return Constrain(panel(s), max(20, console.width - len("^C^C") - 1))
 
 
 def _state(s: Summary) -> str:
@@ -142,6 +149,8 @@ def _running(s: Summary) -> RenderableType:
     if not s.alive:  # trials of a dead driver have not run since its last heartbeat
         now -= s.silent_seconds or 0.0
     table = Table.grid(padding=(0, 2))
+    for _ in range(5):
+        table.add_column(no_wrap=True)
     for run in s.running[:SHOWN]:
         table.add_row(
             Text(printed_name(run.role, run.number), style="cyan"),
@@ -252,7 +261,7 @@ class Display:
             self._say_epochs(s.running)
         if self._live:
             with suppress(OSError):
-                self._live.update(panel(s), refresh=True)
+                self._live.update(live_panel(s, self._console), refresh=True)
         elif self._silence.due():
             self.say(_line(s))
 

@@ -112,8 +112,11 @@ class _Page:
             last = self.note if self.empty else self.footer(len(self.columns))
             yield from map(Text, filter(None, (self.title, self.empty, last)))
             return
-        needed = accumulate(column.width + 3 for column in self.columns)
-        count = max(1, sum(so_far <= options.max_width for so_far in needed))
+        widths = [column.width for column in self.columns]
+        count = _fitting(widths, options.max_width)
+        narrow = [column.narrow for column in self.columns]
+        if (more := _fitting(narrow, options.max_width)) > count:
+            widths, count = narrow, more
         table = Table(
             title=self.title or None,
             title_justify="left",
@@ -122,12 +125,18 @@ class _Page:
             box=SIMPLE_HEAD,
             pad_edge=False,
         )
-        for column in self.columns[:count]:
+        for column, width in zip(self.columns[:count], widths, strict=False):
             justify: JustifyMethod = "right" if column.numeric else "left"
-            table.add_column(column.header, justify=justify, width=column.width, overflow="fold")
+            table.add_column(column.header, justify=justify, width=width, overflow="fold")
         for row in self.lines(count):
             table.add_row(*map(Text, row))  # Text, so that brackets are not markup
         yield table
+
+
+def _fitting(widths: Sequence[int], most: int) -> int:
+    """How many of the first columns fit, at least one. Each has 3 characters of space beside it,
+    but the table's edges have only 2."""
+    return max(1, sum(so_far - 1 <= most for so_far in accumulate(width + 3 for width in widths)))
 
 
 def _values(table: "pd.DataFrame | Sequence[Mapping[str, Any]]") -> Values:

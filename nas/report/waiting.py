@@ -22,11 +22,12 @@ class SilenceBreaker:
     """Context manager that calls `on_silence`, in a thread of its own, whenever `heard` was not
     called for `quiet_seconds`."""
 
-    def __init__(self, on_silence: Callable[[float], None]) -> None:
-        """`on_silence` is called with the seconds since the start."""
+    def __init__(self, on_silence: Callable[[float], None], last: float | None = None) -> None:
+        """`on_silence` is called with the seconds since the start. `last`: when something was last
+        printed (`time.monotonic()`); None for now."""
         self._on_silence = on_silence
         self._over = threading.Event()
-        self._start = self._last = time.monotonic()
+        self._start = self._last = time.monotonic() if last is None else last
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:

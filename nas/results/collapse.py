@@ -27,6 +27,11 @@ class MajorityClass:
     note: str
     """What is not known, for a person; empty if everything is."""
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether its images are known, and enough to tell whether a run learned anything."""
+        return collapse.can_tell(self.images, self.share)
+
     @classmethod
     def of(cls, inputs: DatasetInfo | None) -> "MajorityClass":
         """From what a campaign's models are fed."""

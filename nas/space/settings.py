@@ -1,16 +1,19 @@
 """Some settings of a space replaced without editing its file: `recipe.warmup=0.2`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from nas.schema import Space, UsageError
+from nas.schema import Recipe, Space, UsageError
 from nas.space.errors import explain
 from nas.space.file_schema import FileSpace
+from nas.space.models import place_in
 from nas.space.write import dump
 from nas.space.yaml_loader import read
 
+Place = Callable[[tuple[str | int, ...]], str]
 SIZE_ARGUMENT = "img_size"
 """timm's name for what a member must know of the images; it follows `image_size`."""
 
@@ -32,7 +35,9 @@ def with_settings(space: Space, settings: Mapping[str, object], *, where: str = 
         form = FileSpace.model_validate(document)
     except ValidationError as error:
         problem = explain(error.errors(include_url=False)[0], FileSpace)
-        raise UsageError(problem.what, where=where, fix=problem.fix) from None
+        meant = next((name for name in settings if name in Recipe.model_fields), None)
+        fix = f"write recipe.{meant}" if meant else problem.fix
+        raise UsageError(problem.what, where=where, fix=fix) from None
     try:
         return form.to_space(space.name)
     except ValidationError as error:
@@ -51,6 +56,17 @@ def parse_settings(words: list[str] | None) -> dict[str, object]:
             )
         found[name.strip()] = value
     return found
+
+
+def place_of(settings: Mapping[str, object], path: Path) -> Place:
+    """A function that says where a part of a space was given: `--set NAME`, or its file's line."""
+    in_file = place_in(path)
+
+    def place(part: tuple[str | int, ...]) -> str:
+        names = {".".join(map(str, part[: n + 1])) for n in range(len(part))}
+        return next((f"--set {name}" for name in settings if name in names), None) or in_file(part)
+
+    return place
 
 
 def _parsed(text: str, name: str, where: str) -> object:

@@ -30,7 +30,10 @@ def learned(accuracy: Floats, images: Floats, commonest: Floats) -> Bools:
 
 
 def can_tell(images: float, commonest: float) -> bool:
-    """Whether there are enough images for that test: see POWER. Arguments as in `learned`."""
+    """Whether there are enough images for that test: see POWER. Arguments as in `learned`; False
+    if they are NaN."""
+    if not images > 0:
+        return False
     right = np.arange(1, images + 1)
     passing = right[_or_more(right, images, commonest) <= LEVEL][:1]
     return bool((_or_more(passing, images, (1 + commonest) / 2) >= POWER).any())

@@ -207,7 +207,7 @@ def test_weights_that_are_gone(maker: Maker, tmp_path: Path) -> None:
     key = trained(maker)
     [path] = maker.ledger.files.rglob("weights.safetensors")
     path.unlink()
-    error = refused(maker, key, tmp_path / "best", "are gone")
+    error = refused(maker, key, tmp_path / "best", "are not there")
     assert error.problem.where == str(path)
     assert "nas confirm" in error.problem.fix
 

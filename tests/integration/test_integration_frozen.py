@@ -40,6 +40,7 @@ def test_a_campaign_of_one_s_own_template_goes_on_from_its_checkpoint(tmp_path: 
     assert after.loc[1] == done.loc[1]
     assert after.loc[2] == [1, 2, 3, 4]
     assert after.loc[3] == [5, 6]
+    assert "Nothing was left to do" in nas("resume", "frozen", cwd=tmp_path)
     nas("export", "#0", "-o", "exported", cwd=tmp_path)
     assert (tmp_path / "exported" / "weights.safetensors").exists()
 

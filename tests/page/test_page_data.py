@@ -308,8 +308,8 @@ def test_the_best_have_intervals_and_commands(answer: tuple[Ledger, dict[str, An
     assert section["ties"] == (board["val_acc"] >= known.low).sum() - 1 > 0
     assert section["sure"][0] == (
         "Accuracy is measured on 100 validation images: the best candidate’s"
-        f" {100 * first['val_acc']:.2f} % is uncertain by ± {50 * (known.high - known.low):.1f}"
-        " points (95 %)."
+        f" {100 * first['val_acc']:.2f} % may be {100 * known.low:.1f} to {100 * known.high:.1f} %"
+        " in truth (95 % interval)."
     )
     assert section["sure"][1].startswith(f"{section['ties']} other candidates lie within")
     assert "`nas confirm`" in section["sure"][2]
@@ -352,7 +352,9 @@ def test_a_sentence_names_a_few_and_counts_the_rest() -> None:
     rows = [(f"f{n}", 0.05 - 0.001 * n, 0.01, 0.06) for n in range(9)]
     effects = pd.DataFrame(rows, columns=["family", "effect", "effect_low", "effect_high"])
     sentence = together_module.about_families(effects)
-    assert sentence.startswith("Better than the average family: f0 (+5.0), ")
+    assert sentence.startswith(
+        "In percentage points of validation accuracy, better than the average family: f0 (+5.0), "
+    )
     assert "f3 (+4.7) and 5 more" in sentence
     assert "worse" not in sentence
 

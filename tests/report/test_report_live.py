@@ -6,7 +6,7 @@ from ledger_maker import Maker
 
 from nas.ledger.summary import summary
 from nas.report import Terminal
-from nas.report.progress import Display, panel
+from nas.report.progress import Display, live_panel, panel
 from nas.schema import Member, MemberProfile, Status
 
 
@@ -44,6 +44,15 @@ def test_a_narrow_terminal_still_shows_everything_that_matters(maker: Maker) -> 
     shown = text(panel(summary(maker.ledger)), width=60)
     assert all(len(line) <= 60 for line in shown.splitlines())
     assert "90.00 %" in shown
+
+
+def test_an_interrupt_s_echo_fits_beside_the_panel(maker: Maker) -> None:
+    """A terminal writes ^C behind the last line; a line begun by it would not be overwritten."""
+    maker.start(maker.draw("ant_s", "bee_s"))
+    terminal = Terminal(file=io.StringIO(), width=80)
+    terminal.print(live_panel(summary(maker.ledger), terminal))
+    lines = terminal.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(len(line.rstrip()) for line in lines) <= 80 - len("^C^C") - 1
 
 
 def test_where_there_is_no_terminal_lines_are_plain(maker: Maker) -> None:

@@ -71,6 +71,27 @@ def test_a_narrow_terminal_gets_the_first_columns_and_is_reported(width: int) ->
     assert "families" in words  # headers break between words only
 
 
+def test_a_table_fills_the_terminal_to_its_last_column() -> None:
+    """Two columns of 30 and 44 characters, 3 between them, 2 at the edges and 1 of rich's."""
+    table = pd.DataFrame({"a": ["x" * 30], "b": [int("9" * 33)]})
+    assert "more column" not in printed(render(table, "table"), 79)
+    lines = printed(render(table, "table"), 79).splitlines()
+    needed = max(map(len, lines))
+    assert "more column" not in printed(render(table, "table"), needed)
+    assert "1 more column" in printed(render(table, "table"), needed - 1)
+
+
+def test_words_wrap_before_a_column_is_left_out() -> None:
+    words = "convnext efficientnet mambaout"  # 30 characters; of 20, two lines
+    table = pd.DataFrame({"families": [words], "model": ["0123456789abcdef"], "n": [12345678]})
+    assert words in printed(render(table, "table"), 80)
+    narrow = printed(render(table, "table"), 56)
+    assert "12,345,678" in narrow
+    assert "more column" not in narrow
+    assert words not in narrow
+    assert all(word in narrow for word in (*words.split(), "0123456789abcdef"))
+
+
 def test_a_limit_is_for_terminals_and_reported() -> None:
     assert "1 of 2 rows" in printed(render(FRAME, "table", limit=1))
     assert "fedcba98" in str(render(FRAME, "md", limit=1))

@@ -86,6 +86,17 @@ def key_of(maker: Maker, ident: str, campaign: str | None = None) -> str:
     return find(maker.ledger, ident, campaign).candidate.key
 
 
+def test_the_best_is_the_first_of_the_leaderboard(maker: Maker) -> None:
+    with pytest.raises(ProblemError, match="no candidate has succeeded yet"):
+        find(maker.ledger, "best")
+    maker.trained("ant_s", "bee_s", val=0.5)
+    second = maker.trained("ant_s", "cat_s", val=0.7).candidate.key
+    maker.trained("bee_s", "cat_s", val=0.7)
+    maker.control("ant_s", 0.9)
+    name = maker.ledger.campaign().name
+    assert key_of(maker, "best") == key_of(maker, f"{name}/best") == second
+
+
 def test_names(maker: Maker) -> None:
     keys = [maker.trained("ant_s", "bee_s", val=0.5, replicate=n).candidate.key for n in range(40)]
     for number, key in enumerate(keys):

@@ -63,6 +63,15 @@ def test_each_family_has_its_rate(filled: Maker) -> None:
     assert (table["success_rate"] == 1).all()
 
 
+def test_too_few_images_give_no_rate(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "runs.db", space=SPACE)
+    maker.inputs = SKEWED.with_(val_images=10, val_counts=(4, 3, 3))
+    maker.trained("ant_s", "bee_s", val=0.4)
+    table = nas.table("family_yield", maker.ledger)
+    assert "10 validation images are too few" in table.attrs["note"]
+    assert table[["collapse_rate", "collapse_low", "collapse_high"]].isna().all(axis=None)
+
+
 def test_effects_and_means_are_of_runs_that_learned(filled: Maker) -> None:
     table = nas.table("family_yield", filled.ledger).set_index("family")
     reported = [family for family in WORTH if family != "fox"]

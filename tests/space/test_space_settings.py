@@ -1,10 +1,12 @@
 """Settings that are typed, in place of those of the space's file."""
 
+import re
+
 import pytest
 
 from nas.schema import ProblemError, UsageError
-from nas.space import load
-from nas.space.settings import parse_settings, with_settings
+from nas.space import find, load
+from nas.space.settings import parse_settings, place_of, with_settings
 
 
 def typed(*words: str, space: str = "moe4") -> object:
@@ -56,6 +58,17 @@ def test_errors_name_the_setting(word: str, message: str) -> None:
         typed(word)
     assert message in str(caught.value)
     assert "--set" in str(caught.value)
+
+
+def test_a_setting_of_the_recipe_without_its_prefix() -> None:
+    with pytest.raises(UsageError, match=r"write recipe\.warmup"):
+        typed("warmup=0.2")
+
+
+def test_what_was_set_is_placed_there_and_the_rest_in_the_file() -> None:
+    place = place_of({"choices.mixing": "[hard]"}, find("tiny"))
+    assert place(("choices", "mixing", 0)) == "--set choices.mixing"
+    assert re.search(r"tiny\.yaml:\d+$", place(("experts", "choose")))
 
 
 def test_a_value_that_is_no_yaml() -> None:

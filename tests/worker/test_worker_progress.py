@@ -124,6 +124,13 @@ def test_lines_become_rarer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert times == [*first, *range(120, 3601, 60), *range(4200, 7200, 600)]
 
 
+def test_silence_counts_from_what_was_printed_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "QUIET_SECONDS", 10.0)
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: 100.0)
+    assert SilenceBreaker(lambda seconds: None)._left() == 10.0
+    assert SilenceBreaker(lambda seconds: None, 93.0)._left() == 3.0
+
+
 def test_every_epoch_has_a_line_where_that_is_wanted(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "runs.db", dataset="digits")
     attempt = maker.start(maker.draw("ant_s", "bee_s"))

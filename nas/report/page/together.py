@@ -106,7 +106,7 @@ def about_families(effects: pd.DataFrame) -> str:
     worse = effects[effects["effect_high"] < 0].iloc[::-1]
     parts = [
         f"{side} than the average family: {_listed([_effect(row) for row in rows.itertuples()])}"
-        for side, rows in (("Better", better), ("worse", worse))
+        for side, rows in (("better", better), ("worse", worse))
         if len(rows)
     ]
     if not parts:
@@ -114,8 +114,7 @@ def about_families(effects: pd.DataFrame) -> str:
             f"No family is shown to be better or worse than the average one: all {len(effects)}"
             " intervals include zero."
         )
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]} (percentage points of validation accuracy)."
+    return f"In percentage points of validation accuracy, {'; '.join(parts)}."
 
 
 def _caution(ledger: Snapshot, campaign: str) -> str:
