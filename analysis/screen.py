@@ -43,5 +43,5 @@ def table(data: CampaignData) -> pd.DataFrame:
     rows, note = screen(data)
     rows = rows.sort_values(["probe", "uniform", "rank"], ascending=[False, False, True])
     answer = rows[COLUMNS].reset_index(drop=True)
-    answer.attrs["note"] = note
+    answer.attrs |= {"note": note, "of": "screen"}
     return answer

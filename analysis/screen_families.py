@@ -49,7 +49,7 @@ def table(data: CampaignData) -> pd.DataFrame:
     answer["gain"] = answer["uniform"] - answer["without"]
     answer["alone"] = answer.index.map(_alone(data))
     answer = answer.sort_values(["gain", "uniform"], ascending=False).reset_index()[COLUMNS]
-    answer.attrs["note"] = note
+    answer.attrs |= {"note": note, "of": "screen"}
     return answer
 
 

@@ -35,7 +35,7 @@ def table(data: CampaignData) -> pd.DataFrame:
     )
     costs = zip(ordered["params"].tolist(), ordered["latency"].tolist(), strict=True)
     answer = ordered[_front(costs)][COLUMNS].reset_index(drop=True)
-    answer.attrs["note"] = note
+    answer.attrs |= {"note": note, "of": "screen"}
     return answer
 
 

@@ -39,5 +39,5 @@ def table(data: CampaignData) -> pd.DataFrame:
     answer["synergy"] = answer["uniform"] - each + rows["uniform"].mean()
     answer = answer.sort_values(["synergy", "uniform"], ascending=False)
     answer = answer.reset_index(drop=True)[COLUMNS]
-    answer.attrs["note"] = note
+    answer.attrs |= {"note": note, "of": "screen"}
     return answer

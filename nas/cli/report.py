@@ -109,23 +109,25 @@ def _print_table(
     form: Form,
     output: Path | None,
 ) -> None:
-    """Prints one table, under the audit of the draws."""
+    """Prints one table, under the audit of the campaign's draws; a table whose `attrs["of"]` is
+    `screen` is about no campaign."""
     from nas.report import format_audit, markdown
     from nas.results import audit_result, question, table
 
     chosen = campaign_named(ledger, campaign)
     with working(f"computing {name}"):
         answer = table(name, ledger, campaign, screen)
-        fair = audit_result(ledger, chosen)
-    text = rendered_analysis(answer, form, question(name), chosen)
+        of_campaign = answer.attrs.get("of") != "screen"
+        fair = audit_result(ledger, chosen) if of_campaign else None
+    text = rendered_analysis(answer, form, question(name), chosen if of_campaign else None)
     if isinstance(text, str):
-        if form == "md":
+        if fair is not None and form == "md":
             text = "\n\n".join([*map(markdown, fair.lines), text])
-        elif fair.verdict == "biased":  # stdout is for a program
+        elif fair is not None and fair.verdict == "biased":  # stdout is for a program
             echo(fair.line, err=True)
         put(text, output)
     else:
-        put_shown(output, format_audit(fair), text)
+        put_shown(output, *([] if fair is None else [format_audit(fair)]), text)
 
 
 def _question(name: str) -> str:

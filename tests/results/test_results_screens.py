@@ -5,6 +5,7 @@ from documented_columns import documented_columns
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_maker import SPACE, Maker
+from real_nas import nas_inside
 
 import nas
 from nas.ledger.records import ScreenExpert
@@ -65,6 +66,14 @@ def test_every_column_is_documented(screened: Maker, name: str) -> None:
     table = nas.table(name, screened.ledger)
     assert not table.empty
     assert sorted(documented_columns(tables()[name])) == sorted(table.columns)
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_what_is_printed_is_about_no_campaign(screened: Maker, name: str) -> None:
+    shown = nas_inside("report", name, cwd=screened.path.parent)
+    assert "screen 1: 4 experts" in shown
+    assert "campaign first" not in shown
+    assert "draw" not in shown  # whose audit would be another matter
 
 
 def test_it_is_the_latest_s_or_the_named_campaign_s_or_the_named_one(screened: Maker) -> None:
