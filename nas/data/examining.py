@@ -1,12 +1,12 @@
 """Checks a data set before a campaign starts or resumes, and records its files."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from nas.data.catalog import find, is_own
-from nas.data.manifest import Manifest, take
+from nas.data.manifest import Manifest, name_in, take
 from nas.data.preprocess import COLOUR
 from nas.data.raw import Pool, Raw
 from nas.data.reading import Tell
@@ -41,7 +41,31 @@ def examine(
     notes = () if raw is None or known else _look(raw, where, task, tell)
     names = () if raw is None else raw.class_names
     manifest = take(source.files(where), where, names, known=known, tell=tell)
+    if raw is not None and not known:
+        notes += _copies(manifest, raw, where, divide(raw, task.split_seed))
     return Examined(manifest, notes)
+
+
+def _copies(manifest: Manifest, raw: Raw, where: Path, pools: Sequence[Pool]) -> tuple[str, ...]:
+    """Notes on images whose files are equal, in different classes and in different splits."""
+    equal = defaultdict(list)
+    for split, pool in zip(("train", "validation", "test"), pools, strict=True):
+        if isinstance(pool.pixels, tuple):
+            for path, label in zip(pool.pixels, pool.labels.tolist(), strict=True):
+                equal[manifest.checksum(path, where)].append((path, label, split))
+    notes = []
+    for place, what, consequence in (
+        (1, "class", "a label is wrong"),
+        (2, "split", "measured accuracies are too high"),
+    ):
+        found = [files for files in equal.values() if len({file[place] for file in files}) > 1]
+        if found:
+            first = found[0][0]
+            other = next(file for file in found[0] if file[place] != first[place])
+            pair = " and ".join(name_in(one[0], where) for one in (first, other))
+            are = "images are" if len(found) > 1 else "image is"
+            notes.append(f"{len(found):,} {are} in more than one {what}, so {consequence}: {pair}.")
+    return tuple(notes)
 
 
 def _look(raw: Raw, where: Path, task: Task, tell: Tell) -> tuple[str, ...]:

@@ -43,6 +43,10 @@ class Manifest(NamedTuple):
         classes, files = json.loads(text)
         return cls(tuple(classes), {name: File(*row) for name, row in files.items()})
 
+    def checksum(self, path: Path, where: Path) -> str:
+        """The checksum of one of the files; `where`: the data set's folder."""
+        return self.files[name_in(path, where)].sha256
+
     def changes(self, now: "Manifest") -> str:
         """A description of the changes since this manifest; empty if nothing changed."""
         files, others = self.files, now.files
@@ -72,12 +76,9 @@ def take(
     """
     old = known.files if known else {}
 
-    def name(path: Path) -> str:
-        return str(path.relative_to(where) if path.is_relative_to(where) else path.name)
-
     def measure(path: Path) -> File:
         status = path.stat()
-        entry = old.get(name(path))
+        entry = old.get(name_in(path, where))
         seen = status.st_size, status.st_mtime_ns, status.st_ctime_ns
         if entry and (entry.size, entry.modified, entry.changed) == seen:
             return entry
@@ -87,7 +88,12 @@ def take(
         return File(size, modified, digest[:_DIGITS], changed)
 
     found = sound(each(lambda path: usable(measure, path), files, tell))
-    return Manifest(classes, dict(zip(map(name, files), found, strict=True)))
+    return Manifest(classes, {name_in(f, where): one for f, one in zip(files, found, strict=True)})
+
+
+def name_in(path: Path, where: Path) -> str:
+    """A file's name in a manifest: its path relative to the data set's folder."""
+    return str(path.relative_to(where) if path.is_relative_to(where) else path.name)
 
 
 def _counted(what: str, names: Sequence[str]) -> str:

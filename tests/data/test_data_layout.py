@@ -253,7 +253,7 @@ class TestMessages:
         messages = (
             "The validation split has no image of a, d. The test split has no image of b, c, d."
         )
-        assert self.notes(f"folder:{tmp_path}") == messages
+        assert self.notes(f"folder:{tmp_path}").startswith(messages)
 
     def test_validation_images_of_one_class_are_refused(self, tmp_path: Path) -> None:
         make_folder(tmp_path / "train", TWO)

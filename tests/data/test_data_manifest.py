@@ -229,3 +229,28 @@ class TestExamine:
         assert any("becomes 0" in note and "becomes 1" in note for note in notes)
         assert "2 images have several frames: the first is read." in notes
         assert "Other files, not read as images: 2 of .gif, 1 of no suffix." in notes
+
+
+class TestCopies:
+    """A file twice: in two classes one label is wrong, in two splits accuracy is too high."""
+
+    @staticmethod
+    def notes(dataset: str) -> str:
+        return "\n".join(examine(Task(dataset=dataset), Path("unused")).notes)
+
+    def test_none(self, pets: Path) -> None:
+        assert "more than one" not in self.notes(f"folder:{pets}")
+
+    def test_in_two_classes(self, pets: Path) -> None:
+        shutil.copy(pets / "cat" / "00.png", pets / "dog" / "copy.png")
+        notes = self.notes(f"folder:{pets}")
+        assert "1 image is in more than one class, so a label is wrong: " in notes
+        assert {"cat/00.png", "dog/copy.png"} <= set(notes.replace(".\n", " ").split())
+
+    def test_in_two_splits(self, tmp_path: Path) -> None:
+        for part in ("train", "val", "test"):
+            make_folder(tmp_path / part, {"cat": 4, "dog": 4})
+        notes = self.notes(f"folder:{tmp_path}")
+        assert "8 images are in more than one split, so measured accuracies are too high: " in notes
+        assert "train/cat/00.png and val/cat/00.png." in notes
+        assert "class, so" not in notes
