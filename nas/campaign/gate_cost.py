@@ -20,8 +20,8 @@ class GateCostProbe:
     """Measures how many parameters, MACs and bytes a template adds to its experts.
 
     The rendered code runs in the sandbox's process, since it may crash, and results are kept in the
-    user's cache. If it cannot be measured, the overhead counts as zero, with a message: the
-    candidate then fails in its worker, where that is recorded.
+    user's cache. If it cannot be measured, a gate counts as nothing, and a whole model's cost is
+    unknown, with a message: the candidate then fails in its worker, where that is recorded.
     """
 
     def __init__(
@@ -33,21 +33,29 @@ class GateCostProbe:
         self._seconds = seconds
 
     def __call__(
-        self, code: str, image_size: int, channels: int, gate: tuple[object, ...] = ()
-    ) -> Overhead:
-        """Parameters, MACs and saved bytes that the template adds. `gate`: plain data that
-        identifies a candidate's gate in the cache; if empty, the code does."""
+        self,
+        code: str,
+        image_size: int,
+        channels: int,
+        gate: tuple[object, ...] = (),
+        classes: int = 0,
+    ) -> Overhead | None:
+        """Parameters, MACs and saved bytes that the template adds; with `classes`, those of the
+        whole model. `gate`: plain data that identifies a candidate's gate in the cache; if empty,
+        the code does."""
         key = [nas.__version__, torch_version(), image_size, channels, list(gate) or code]
+        key += [classes] if classes else []
         if (known := _overhead_in(recall(KIND, key))) is not None:
             return known
         answer: Answer[Overhead] = self._sandbox.call(
-            COUNT, code, image_size, channels, timeout=self._seconds or GATE_SECONDS
+            COUNT, code, image_size, channels, classes, timeout=self._seconds or GATE_SECONDS
         )
         if answer.ok:
             keep(KIND, key, asdict(answer.value))
             return answer.value
-        self._on_message(f"the cost of a template's gate cannot be computed: {answer.problem}")
-        return NO_OVERHEAD
+        what = "model" if classes else "gate"
+        self._on_message(f"the cost of a template's {what} cannot be computed: {answer.problem}")
+        return None if classes else NO_OVERHEAD
 
 
 def _overhead_in(kept: object) -> Overhead | None:

@@ -19,9 +19,9 @@ from nas.schema import (
     Task,
 )
 
-Measure = Callable[[str, int, int, tuple[object, ...]], Overhead | None]
-"""Measures a template's overhead from a candidate's code, image size and channels, and the data
-that identifies its gate; None if unknown."""
+Measure = Callable[[str, int, int, tuple[object, ...], int], Overhead | None]
+"""Measures a template's overhead from a candidate's code, image size and channels, the data that
+identifies its gate, and the number of classes if it has no experts, else 0. None if unknown."""
 
 
 class Proposer:
@@ -101,13 +101,16 @@ class Proposer:
         choices = candidate.assignment.choices
         key = (candidate.template_hash, len(candidate.experts), choices)
         if key not in self._overheads:
+            classes = 0 if candidate.experts else self.num_classes
             self._overheads[key] = self._measure(
-                code, candidate.image_size, candidate.channels, key
+                code, candidate.image_size, candidate.channels, key, classes
             )
         return self._overheads[key]
 
 
-def _overhead_here(code: str, image_size: int, channels: int, _: object) -> Overhead | None:
+def _overhead_here(
+    code: str, image_size: int, channels: int, _: object, classes: int
+) -> Overhead | None:
     from nas.measure.gate import overhead  # torch
 
-    return overhead(code, image_size, channels)
+    return overhead(code, image_size, channels, classes)

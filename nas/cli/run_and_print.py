@@ -175,7 +175,9 @@ def _print_tables(ledger: "Ledger", name: str, form: Form = "table", *, confirme
         tables = [(board, "What do the leaders score with new seeds?")]
     else:
         tables = [(board, question("leaderboard"))]
-        tables.append((table("family_yield", ledger, name), question("family_yield")))
+        families = table("family_yield", ledger, name)
+        if not families.empty:  # a space may have none
+            tables.append((families, question("family_yield")))
     console.print()
     put_shown(None, format_audit(audit_result(ledger, name)))
     for frame, title in tables:

@@ -42,17 +42,23 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
     candidate = config["candidate"]
     task, recipe = candidate["task"], config["recipe"]
     count = len(candidate["experts"])
+    title = markdown(config["families"].replace("+", " + ") or candidate["template"])
     what = f"A mixture of {count} timm networks" if count > 1 else "One timm network"
+    if not count:
+        what = f"A model of the template {title}"
     lines = [
-        f"# {markdown(config['families'].replace('+', ' + ') or config['key'])}",
+        f"# {title}",
         "",
         f"{what}, from nas {config['nas']} (candidate {code_span(config['key'], cell=False)})"
         + (", trained." if weights else ": the code alone, untrained."),
         "",
         *([] if config.get("code_compared", True) else [_UNCOMPARED, ""]),
-        "| expert | timm model | val acc % | test acc % | gate weight % | alone, test acc % |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
+    if config["experts"]:
+        lines += [
+            "| expert | timm model | val acc % | test acc % | gate weight % | alone, test acc % |",
+            "| --- | --- | ---: | ---: | ---: | ---: |",
+        ]
     for e in config["experts"]:
         figures = (
             cell(name, e[name]) for name in ("val_acc", "test_acc", "usage", "alone_test_acc")
@@ -62,7 +68,7 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
     gate = markdown(", ".join(f"{name} {value}" for name, value in config["gate"].items()))
     lines += [
         "",
-        f"Gate: {gate or 'as the template has it'}."
+        f"{'Gate' if count else 'Settings'}: {gate or 'as the template has it'}."
         f" Parameters: {cell('params', config['metrics']['params'])}.",
         "",
         "## Training",
@@ -75,10 +81,16 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
         "",
         "| | val acc % | test acc % |",
         "| --- | ---: | ---: |",
-        _row("this mixture", config["metrics"]),
-        _row("its best member trained alone", config["baselines"]["alone"]),
-        _row("uniform average of its experts", config["baselines"]["uniform"]),
-        _row("top-1 oracle over its experts", config["baselines"]["oracle"]),
+        _row("this mixture" if count else "this model", config["metrics"]),
+        *(
+            _row(name, config["baselines"][which])
+            for name, which, there in (
+                ("its best member trained alone", "alone", count),
+                ("uniform average of its experts", "uniform", count or config["experts"]),
+                ("top-1 oracle over its experts", "oracle", count or config["experts"]),
+            )
+            if there
+        ),
         "",
         "## Images",
         "",

@@ -1,30 +1,57 @@
-"""What a template adds to its experts, counted by running its code."""
+"""What a template adds to its experts, or a whole model without experts: counted by running its
+code."""
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 
 import torch
+from torch import nn
 
 from nas.measure.checks import stage
 from nas.measure.cost import NO_OVERHEAD, Overhead
 from nas.measure.meta import count_macs
 from nas.measure.saved import saved_bytes
+from nas.schema import ProblemError
 from nas.train.rendered import load_module
 
 
-def overhead(code: str, image_size: int, channels: int) -> Overhead:
-    """Counts a rendered file's `build_gate()` on the meta device; nothing if it has none.
+def overhead(code: str, image_size: int, channels: int, classes: int = 0) -> Overhead:
+    """Counts a rendered file's `build_gate()` on the meta device; nothing if it has none. With
+    `classes`, the whole model `build(classes)`, for a candidate without experts. Of a model that
+    runs some of its experts for an image, only those count among the MACs.
 
     Saved tensors are counted in fp32, an upper bound under autocast. Raises ProblemError for code
     that does not run.
     """
     with stage("does not import"):
         module = vars(load_module(code))
-    if "build_gate" not in module:
+    if not classes and "build_gate" not in module:
         return NO_OVERHEAD
-    with warnings.catch_warnings(), torch.device("meta"), stage("its gate does not run"):
+    if not classes:
+        return _counted("meta", module["build_gate"], "its gate", image_size, channels)
+    whole = partial(module["build"], classes), "the model", image_size, channels
+    try:
+        return _counted("meta", *whole)
+    except ProblemError as error:
+        if not isinstance(error.__cause__, RuntimeError):
+            raise
+    # A model that sends images to some of its experts reads numbers, and meta tensors have none.
+    return _counted("cpu", *whole)
+
+
+def _counted(
+    device: str, build: Callable[[], nn.Module], what: str, image_size: int, channels: int
+) -> Overhead:
+    with (
+        warnings.catch_warnings(),
+        torch.random.fork_rng(devices=[]),
+        torch.device(device),
+        stage(f"{what} does not run"),
+    ):
         warnings.simplefilter("ignore")
-        gate = module["build_gate"]().train()
-        images = torch.empty(2, channels, image_size, image_size)
-        _, saved = saved_bytes(gate, images)
-        macs = count_macs(gate, images[:1])
-    return Overhead(sum(p.numel() for p in gate.parameters()), macs, -(-saved // len(images)))
+        part = build().train()
+        images = torch.zeros(2, channels, image_size, image_size)
+        _, saved = saved_bytes(part, images)
+        macs = count_macs(part, images[:1])
+    return Overhead(sum(p.numel() for p in part.parameters()), macs, -(-saved // len(images)))

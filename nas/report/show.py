@@ -93,13 +93,13 @@ def _baselines(found: Found) -> dict[str, dict[str, float | None]]:
 
 def _experts(found: Found) -> list[dict[str, Any]]:
     inside = {expert.model: expert for expert in found.experts}
+    drawn = [(expert.family, expert.member.model) for expert in found.candidate.spec.experts]
     rows = []
-    for expert in found.candidate.spec.experts:
-        model = expert.member.model
+    for family, model in drawn or [(expert.family, expert.model) for expert in found.experts]:
         here, alone = inside.get(model), found.controls.get(model)
         rows.append(
             {
-                "family": expert.family,
+                "family": family,
                 "model": model,
                 **{name: getattr(here, name, None) for name in ("val_acc", "test_acc", "usage")},
                 "alone_val_acc": getattr(alone, "val_acc", None),
@@ -113,7 +113,8 @@ def shown(found: dict[str, Any]) -> RenderableType:
     """The result of `details` for a terminal, without the code."""
     name = printed_name(found["role"], found["number"])
     head = Text.assemble(
-        (f"{name} {found['families'].replace('+', ' ')}", "bold"), f"\n{found['key']}"
+        (f"{name} {found['families'].replace('+', ' ') or found['template']}", "bold"),
+        f"\n{found['key']}",
     )
     return Group(
         head,
@@ -131,7 +132,7 @@ def _facts(found: dict[str, Any]) -> Table:
     facts = {
         "campaign": found["campaign"],
         "outcome": found["outcome"] or "open",
-        "gate": gate,
+        "gate" if found["families"] else "settings": gate,
         "data": f"{found['dataset']}, {found['image_size']} px",
         "params": cell("params", found["params"]),
         "MACs": cell("macs", found["macs"]),
@@ -146,10 +147,14 @@ def _facts(found: dict[str, Any]) -> Table:
 
 def _accuracies(found: dict[str, Any]) -> Iterable[dict[str, Any]]:
     what = "this network" if found["role"] == "control" else "mixture"
+    if not found["families"]:
+        what = "this model"
     yield {"": what, "val_acc": found["val_acc"], "test_acc": found["test_acc"]}
     names = {"alone": "best member alone", "uniform": "uniform average", "oracle": "top-1 oracle"}
     for baseline, name in names.items():
-        yield {"": name, **found["baselines"][baseline]}
+        values = found["baselines"][baseline]
+        if found["families"] or values["val_acc"] is not None:
+            yield {"": name, **values}
 
 
 def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> Table:

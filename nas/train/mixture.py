@@ -29,6 +29,8 @@ class Mixture(Protocol):
     """A rendered model with a gate, besides being an nn.Module."""
 
     experts: nn.ModuleList
+    expert_names: list[tuple[str, str]]
+    """(family, timm model) of each expert; of others two names of the template's choice."""
     gate: nn.Module
 
     def mixture(self, x: Tensor) -> MixtureOutput:

@@ -272,7 +272,10 @@ class _Attempt:
             )
 
         val, test = training.last_score or scored(data.val), scored(data.test)
-        experts = self.trial.candidate.experts if val.expert_accs else ()
+        names: list[tuple[str, str]] = []
+        if training.mixture is not None:
+            experts = self.trial.candidate.experts
+            names = [(e.family, e.member.model) for e in experts] or training.mixture.expert_names
         return {
             "val_acc": val.acc,
             "val_loss": val.loss,
@@ -285,14 +288,14 @@ class _Attempt:
             "test_images": len(data.test),
             "experts": tuple(
                 ExpertScore(
-                    family=expert.family,
-                    model=expert.member.model,
+                    family=family,
+                    model=model,
                     val_acc=val_acc,
                     test_acc=test_acc,
                     usage=usage,
                 )
-                for expert, val_acc, test_acc, usage in zip(
-                    experts, val.expert_accs, test.expert_accs, val.usage, strict=True
+                for (family, model), val_acc, test_acc, usage in zip(
+                    names, val.expert_accs, test.expert_accs, val.usage, strict=True
                 )
             ),
         }

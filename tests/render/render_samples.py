@@ -48,6 +48,10 @@ GOLDEN = {
     "moe4_one_grey_expert": candidate(experts={"ResNet": CNNS["ResNet"]}, channels=1),
     "single": candidate("single", experts={"ResNet": CNNS["ResNet"]}),
     "single_with_args": candidate("single", experts={"ViT": WITH_VIT["ViT"]}),
+    "heads_dense": candidate("heads", {}),
+    "heads_soft": candidate("heads", {}, head="soft"),
+    "heads_softmoe": candidate("heads", {}, head="softmoe"),
+    "heads_sparse": candidate("heads", {}, head="sparse"),
 }
 
 
@@ -65,7 +69,7 @@ def variants(template: str) -> Iterable[Candidate]:
             render(candidate(template, experts))
         except ProblemError:
             continue
-        return [candidate(template, experts, **choices) for choices in chosen]
+        return [candidate(template, experts).with_(choices=choices) for choices in chosen]
     raise AssertionError(f"{template} renders with neither four, one nor no experts")
 
 

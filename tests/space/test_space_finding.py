@@ -43,7 +43,7 @@ def test_an_unknown_name_gets_the_nearest(typed: str, here: Path) -> None:
 
 
 def test_a_name_that_is_near_none_gets_all_there_are(here: Path) -> None:
-    assert refusal("nope") == "no search space named 'nope' — choose from moe4, tiny"
+    assert refusal("nope") == "no search space named 'nope' — choose from heads, moe4, tiny"
 
 
 def test_a_file_here_is_found_by_its_name(here: Path) -> None:
