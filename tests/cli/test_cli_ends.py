@@ -99,8 +99,9 @@ def test_ctrl_c_in_pre_flight_names_the_command_that_continues(
     maker = Maker(tmp_path / "runs.db", sampler="uniform", dataset="digits", executor="inline")
     maker.trained("ant_s", "bee_s", val=0.5)
     maker.ledger.close()
-    monkeypatch.setattr("nas.campaign.run.run", interrupted)
+    # In this order: imported later, confirm would keep the other one for good.
     monkeypatch.setattr("nas.campaign.confirm.confirm", interrupted)
+    monkeypatch.setattr("nas.campaign.run.run", interrupted)
     for words in (["resume", "-c", "first"], ["confirm", "-c", "first", "--top", "2"]):
         done = inside(*words, cwd=tmp_path)
         assert done.returncode == 130

@@ -32,7 +32,7 @@ WIDTH = {{{{ axis("width", 4, minimum=1, maximum=512) | literal }}}}
 
 
 def build(num_classes):
-    return nn.Linear(WIDTH, num_classes)
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, WIDTH), nn.Linear(WIDTH, num_classes))
 """
 SPACE = Space(
     name="nano",
