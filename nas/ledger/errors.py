@@ -97,6 +97,12 @@ def translate_errors(url: URL) -> Iterator[None]:
     """Turns database errors into a ProblemError with a remedy."""
     try:
         yield
+    except UnicodeDecodeError as error:  # of a cell, or of a message that quotes the schema
+        raise DamagedError(
+            "this database is damaged (it has text that is not UTF-8)",
+            where=display_url(url),
+            fix=recover(url),
+        ) from error
     except (DBAPIError, sqlite3.Error) as error:
         reason = str(getattr(error, "orig", None) or error).lower()
         if any(sign in reason for sign in _DAMAGED):

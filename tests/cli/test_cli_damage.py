@@ -159,6 +159,20 @@ def test_a_bad_page(page: int, whole: bytes, tmp_path: Path, messages: Messages)
         assert code in (0, 1), shown
 
 
+@pytest.mark.parametrize("words", [["status"], ["list"], ["doctor"], ["report", "leaderboard"]])
+def test_a_schema_that_is_no_utf_8(
+    words: list[str], whole: bytes, tmp_path: Path, messages: Messages
+) -> None:
+    """SQLite's message quotes the schema, and Python cannot decode it."""
+    spoiled = bytearray(whole)
+    spoiled[whole.index(b"PRIMARY KEY", whole.index(b"manifest BLOB")) + 9] |= 0x80
+    (tmp_path / "runs.db").write_bytes(spoiled)
+    code, shown = messages(words)
+    assert code == 1
+    assert "this database is damaged" in shown
+    assert "Traceback" not in shown
+
+
 @pytest.fixture(scope="module")
 def half_done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real campaign of a template without families: one candidate done, one begun."""
