@@ -4,17 +4,24 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast
+from sqlalchemy import ColumnElement, Text, cast, type_coerce
 
 from nas.ledger import models as m
+from nas.ledger.bounded import BoundedInteger
 
 _SPEC = m.Candidate.spec
+
+
+def _whole(*path: str) -> ColumnElement[Any]:
+    return type_coerce(_SPEC[path].as_integer(), BoundedInteger())
+
+
 FROM_SPEC: dict[str, ColumnElement[Any]] = {
-    "replicate": _SPEC["replicate"].as_integer(),
+    "replicate": _whole("replicate"),
     "template": _SPEC["template"].as_string(),
     "dataset": _SPEC["task", "dataset"].as_string(),
-    "image_size": _SPEC["image_size"].as_integer(),
-    "planned_epochs": _SPEC["recipe", "epochs"].as_integer(),
+    "image_size": _whole("image_size"),
+    "planned_epochs": _whole("recipe", "epochs"),
 }
 """Columns that are stored only in the spec."""
 

@@ -155,7 +155,7 @@ class LedgerBase:
                 yield session
                 session.commit()
         except Exception as error:
-            # Rows are read without checks. If that fails, look whether they are damaged.
+            # Reading checks cells, not whole rows. If it fails, look whether rows are damaged.
             known = isinstance(error, ProblemError) and not isinstance(error, DamagedError)
             if not known and (damage := self.damage()):
                 raise damage from error

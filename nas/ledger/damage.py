@@ -1,12 +1,11 @@
 """Damaged rows: every row that this program cannot have written, and what is wrong with it.
 
-Cells are read raw, without the column types that decode them, so that a bad cell is reported and
-does not fail the check. Other readers trust rows; when they fail for any reason, `Ledger.damage`
-runs this check.
+Cells are read raw, without the column types that decode and check them, so that a bad cell is
+reported and does not fail the check. Other readers check the bounds of cells, not whole rows; when
+they fail for any reason, `Ledger.damage` runs this check.
 """
 
 import json
-import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,35 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Float,
-    Integer,
-    Table,
-    inspect,
-    text,
-)
+from sqlalchemy import JSON, Boolean, Column, Connection, Table, inspect, text
 from sqlalchemy.exc import DatabaseError, NoSuchTableError
 
 from nas.ledger import models as m
+from nas.ledger.bounded import Bounded, ShareList
 from nas.ledger.decoding import CHECKS
 from nas.schema import Role, Status, fault_of, one_line
 from nas.schema.visible import visible
 
 Row = dict[str, Any]
-_SHARES = frozenset(
-    {
-        *("uniform", "uniform_test", "oracle", "best_member", "probe", "probe_test"),
-        *("static", "static_test", "gate", "gate_test", "memory_fraction", "usage", "value"),
-    }
-)
-"""Columns with values in [0, 1], in addition to accuracies."""
-_ANY_SIGN = frozenset({"train_loss"})
-"""Numbers that may be negative."""
 _KEPT = (
     *("candidate_id", "campaign_id", "role", "number", "epochs"),
     *("outcome", "final_attempt", "resumed_from"),
@@ -53,9 +33,6 @@ _FORMS = {
     "weights": re.compile(r"[\w.-]+"),
 }
 """Patterns of the texts in some columns."""
-_ROUNDING = 1e-6
-_YEAR_2200, _CENTURIES, _FLOAT32 = 7.3e9, 1e11, 3.5e38
-"""The latest valid time, the longest duration in seconds, the largest float32."""
 
 
 @dataclass(frozen=True)
@@ -167,14 +144,18 @@ def _cell(column: Column[Any], cell: Any) -> Any:
     kind = column.type
     if isinstance(kind, m.CompressedText):
         return zlib.decompress(cell).decode()
-    if isinstance(kind, JSON):
-        return _json(cell) if isinstance(cell, str | bytes) else cell
+    if isinstance(kind, JSON | ShareList):
+        value = _json(cell) if isinstance(cell, str | bytes) else cell
+        if isinstance(kind, ShareList):
+            kind.check(value)
+        return value
     if isinstance(kind, Boolean):
         if cell not in (0, 1):
             raise ValueError("neither true nor false")
         return bool(cell)
-    if isinstance(kind, Integer | Float):
-        return _number(column.name, kind, cell)
+    if isinstance(kind, Bounded):
+        kind.check(cell)
+        return cell
     if not isinstance(cell, str):
         raise ValueError("not text")
     if "\0" in cell:
@@ -193,29 +174,6 @@ def _json(cell: str | bytes) -> Any:
     if not isinstance(value, dict | list):
         raise ValueError("neither an object nor a list")
     return value
-
-
-def _number(name: str, kind: Integer | Float[Any], cell: Any) -> Any:
-    whole = isinstance(kind, Integer)
-    if isinstance(cell, bool) or not isinstance(cell, int if whole else int | float):
-        raise ValueError("not a whole number" if whole else "not a number")
-    if not math.isfinite(cell):
-        raise ValueError("not finite")
-    if (name in _SHARES or name.endswith("_acc")) and not -_ROUNDING <= cell <= 1 + _ROUNDING:
-        raise ValueError("not between 0 and 1")
-    if cell < 0 and name not in _ANY_SIGN:
-        raise ValueError("negative")
-    if cell > _most(name, kind):
-        raise ValueError("too large")
-    return cell
-
-
-def _most(name: str, kind: Integer | Float[Any]) -> float:
-    if isinstance(kind, Integer):
-        return 2**63 - 1 if isinstance(kind, BigInteger) else 2**31 - 1
-    if name.endswith(("_at", "_until")):
-        return _YEAR_2200
-    return _CENTURIES if name.endswith("seconds") else _FLOAT32
 
 
 def _checked(table: Table, row: Row) -> Iterator[str]:

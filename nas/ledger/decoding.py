@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from nas.ledger.owner import Owner
+from nas.ledger.records import screen_expert
 from nas.schema import (
     Candidate,
     DatasetInfo,
@@ -53,12 +54,6 @@ def _attempt(row: Mapping[str, Any]) -> Iterator[str]:
     yield from _ordered(row, "started_at", "begun_at", "ended_at")
 
 
-def _epoch(row: Mapping[str, Any]) -> Iterator[str]:
-    usage = row["usage"]
-    if not all(isinstance(share, int | float) and share >= 0 for share in usage):
-        yield f"usage is {usage!r}, not a list of shares"
-
-
 def _probe(row: Mapping[str, Any]) -> Iterator[str]:
     ProfileConditions.model_validate(row["conditions"])
     probe = MemberProfile.model_validate(row["probe"])
@@ -83,6 +78,7 @@ def _screen(row: Mapping[str, Any]) -> Iterator[str]:
     for expert in row["experts"]:
         if not all(isinstance(expert[name], str) for name in ("key", "family", "model")):
             yield "an expert's key, family or model is not text"
+        screen_expert(expert)
     ScreenConfig.recorded(row["config"])
 
 
@@ -148,7 +144,6 @@ CHECKS: dict[str, Check] = {
     "candidates": _candidate,
     "datasets": _dataset,
     "environments": _environment,
-    "epochs": _epoch,
     "events": _event,
     "identity": _identity,
     "inputs": _inputs,

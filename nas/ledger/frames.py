@@ -24,6 +24,7 @@ from nas.ledger import columns as c
 from nas.ledger import models as m
 from nas.ledger.assignments import FROM_SPEC, base_keys, joined, member, parsed, setting, values
 from nas.ledger.base import LedgerBase
+from nas.ledger.bounded import SHARES
 from nas.ledger.records import CampaignRecord, campaign_record
 
 _SHARED: dict[str, Any] = {
@@ -224,7 +225,10 @@ def _of_attempts(
         frame = c.frame(_rows(session, _mine(query, mine)), own)
         shared = c.frame(_rows(session, _mine(of, mine)), common).set_index("attempt")
         for name in read:
-            frame[name] = pd.Series(list(parsed(frame[name].tolist())), dtype="object")
+            lists = list(parsed(frame[name].tolist()))
+            for shares in lists:
+                SHARES.check(shares)
+            frame[name] = pd.Series(lists, dtype="object")
     shared = shared.loc[frame["attempt"]].reset_index(drop=True)
     return frame.join(shared)[list(columns)]
 

@@ -7,23 +7,30 @@ Times are seconds since 1970-01-01 UTC; durations are seconds; sizes are bytes; 
 import zlib
 from typing import Annotated, Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Double,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
-    UniqueConstraint,
-)
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-Big = Annotated[int, mapped_column(BigInteger().with_variant(Integer, "sqlite"))]
-"""A 64-bit integer for bytes, parameters and operations; SQLite's integers always are."""
+from nas.ledger.bounded import (
+    ANY_SIGN,
+    DURATION,
+    MOMENT,
+    SHARE,
+    SHARES,
+    BoundedBigInteger,
+    BoundedFloat,
+    BoundedInteger,
+)
+
+Big = Annotated[int, mapped_column(BoundedBigInteger())]
+"""For bytes, parameters and operations."""
+Share = Annotated[float, mapped_column(SHARE)]
+"""An accuracy, or another number in [0, 1]."""
+Moment = Annotated[float, mapped_column(MOMENT)]
+"""Seconds since 1970-01-01 UTC."""
+Duration = Annotated[float, mapped_column(DURATION)]
+"""Seconds."""
 
 
 class CompressedText(TypeDecorator[str]):
@@ -42,7 +49,7 @@ class CompressedText(TypeDecorator[str]):
 class Base(DeclarativeBase):
     """The declarative base of all tables; says how Python types become columns."""
 
-    type_annotation_map = {dict[str, Any]: JSON, float: Double}
+    type_annotation_map = {dict[str, Any]: JSON, float: BoundedFloat(), int: BoundedInteger()}
 
 
 class Identity(Base):
@@ -85,14 +92,14 @@ class Campaign(Base):
     __tablename__ = "campaigns"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
-    created_at: Mapped[float]
+    created_at: Mapped[Moment]
     config: Mapped[dict[str, Any]]
     space: Mapped[dict[str, Any]]
     """The space at the start: later edits of the YAML do not change a running campaign."""
     state: Mapped[str] = mapped_column(default="running")
     """running, stopped (resumable) or done."""
-    worked_seconds: Mapped[float] = mapped_column(default=0.0)
-    heartbeat_at: Mapped[float | None]
+    worked_seconds: Mapped[Duration] = mapped_column(default=0.0)
+    heartbeat_at: Mapped[Moment | None]
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id"))
     """Its data at the start; None until they have been read."""
 
@@ -121,17 +128,17 @@ class Candidate(Base):
     macs: Mapped[Big | None]
     memory_bytes: Mapped[Big | None]
     """Estimated memory of one training step."""
-    drawn_at: Mapped[float]
+    drawn_at: Mapped[Moment]
     owner: Mapped[str | None]
     """The driver that holds the lease; None if it is free."""
-    lease_until: Mapped[float | None]
+    lease_until: Mapped[Moment | None]
     micro_batches: Mapped[int] = mapped_column(default=1)
     deaths: Mapped[int] = mapped_column(default=0)
     """Attempts whose process died while their driver lived."""
     outcome: Mapped[str | None]
     """The final result, written once; None while the candidate is open."""
-    val_acc: Mapped[float | None]
-    finished_at: Mapped[float | None]
+    val_acc: Mapped[Share | None]
+    finished_at: Mapped[Moment | None]
     final_attempt: Mapped[int | None]
 
 
@@ -147,31 +154,31 @@ class Attempt(Base):
     """Counts a candidate's attempts from 1."""
     owner: Mapped[str]
     device: Mapped[str]
-    memory_fraction: Mapped[float | None]
+    memory_fraction: Mapped[Share | None]
     micro_batches: Mapped[int] = mapped_column(default=1)
     resumed_from: Mapped[int | None]
     """The earlier attempt whose checkpoint it resumed."""
     folder: Mapped[str]
     """Relative to the ledger's files folder."""
-    started_at: Mapped[float]
-    begun_at: Mapped[float | None]
+    started_at: Mapped[Moment]
+    begun_at: Mapped[Moment | None]
     """When a worker started it; None while it waits for one."""
-    ended_at: Mapped[float | None]
+    ended_at: Mapped[Moment | None]
     outcome: Mapped[str | None] = mapped_column(index=True)
     stage: Mapped[str] = mapped_column(default="")
     message: Mapped[str] = mapped_column(default="")
     detail: Mapped[str] = mapped_column(default="")
     epochs: Mapped[int] = mapped_column(default=0)
-    val_acc: Mapped[float | None]
+    val_acc: Mapped[Share | None]
     val_loss: Mapped[float | None]
-    test_acc: Mapped[float | None]
-    uniform_val_acc: Mapped[float | None]
-    uniform_test_acc: Mapped[float | None]
-    oracle_val_acc: Mapped[float | None]
-    oracle_test_acc: Mapped[float | None]
+    test_acc: Mapped[Share | None]
+    uniform_val_acc: Mapped[Share | None]
+    uniform_test_acc: Mapped[Share | None]
+    oracle_val_acc: Mapped[Share | None]
+    oracle_test_acc: Mapped[Share | None]
     val_images: Mapped[int | None]
     test_images: Mapped[int | None]
-    seconds: Mapped[float] = mapped_column(default=0.0)
+    seconds: Mapped[Duration] = mapped_column(default=0.0)
     peak_memory_bytes: Mapped[Big] = mapped_column(default=0)
     params: Mapped[Big | None]
     weights: Mapped[str | None]
@@ -186,18 +193,18 @@ class Epoch(Base):
     __tablename__ = "epochs"
     attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
     epoch: Mapped[int] = mapped_column(primary_key=True)
-    train_loss: Mapped[float]
+    train_loss: Mapped[float] = mapped_column(ANY_SIGN)
     balance_loss: Mapped[float | None]
-    train_acc: Mapped[float]
+    train_acc: Mapped[Share]
     val_loss: Mapped[float]
-    val_acc: Mapped[float]
+    val_acc: Mapped[Share]
     lr: Mapped[float]
     gate_lr: Mapped[float | None]
     temperature: Mapped[float | None]
     gate_entropy: Mapped[float | None]
-    usage: Mapped[list[float]] = mapped_column(JSON)
+    usage: Mapped[list[float]] = mapped_column(SHARES)
     images_per_second: Mapped[float]
-    seconds: Mapped[float]
+    seconds: Mapped[Duration]
     peak_memory_bytes: Mapped[Big]
 
 
@@ -209,9 +216,9 @@ class Expert(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     family: Mapped[str] = mapped_column(index=True)
     model: Mapped[str]
-    val_acc: Mapped[float]
-    test_acc: Mapped[float]
-    usage: Mapped[float]
+    val_acc: Mapped[Share]
+    test_acc: Mapped[Share]
+    usage: Mapped[Share]
 
 
 class Rung(Base):
@@ -221,7 +228,7 @@ class Rung(Base):
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id"), primary_key=True)
     rung: Mapped[int] = mapped_column(primary_key=True)
     epoch: Mapped[int]
-    value: Mapped[float]
+    value: Mapped[Share]
     promoted: Mapped[bool]
 
 
@@ -234,7 +241,7 @@ class MemberProfile(Base):
     model: Mapped[str] = mapped_column(index=True)
     conditions: Mapped[dict[str, Any]]
     probe: Mapped[dict[str, Any]]
-    probed_at: Mapped[float]
+    probed_at: Mapped[Moment]
 
 
 class Event(Base):
@@ -243,7 +250,7 @@ class Event(Base):
     __tablename__ = "events"
     id: Mapped[int] = mapped_column(primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), index=True)
-    at: Mapped[float]
+    at: Mapped[Moment]
     kind: Mapped[str]
     data: Mapped[dict[str, Any]]
 
@@ -258,7 +265,7 @@ class Screen(Base):
 
     __tablename__ = "screens"
     id: Mapped[int] = mapped_column(primary_key=True)
-    created_at: Mapped[float]
+    created_at: Mapped[Moment]
     space: Mapped[dict[str, Any]]
     config: Mapped[dict[str, Any]]
     """The configuration: data, split, hold-out, replicate, seed, number of fitted mixtures."""
@@ -268,7 +275,7 @@ class Screen(Base):
     """Mixtures in the space; if there are fewer rows, they are a sample."""
     val_images: Mapped[int]
     test_images: Mapped[int]
-    seconds: Mapped[float]
+    seconds: Mapped[Duration]
 
 
 class MixtureScore(Base):
@@ -280,19 +287,19 @@ class MixtureScore(Base):
     """Rank by the uniform average, from 1."""
     families: Mapped[str]
     members: Mapped[str]
-    uniform: Mapped[float | None]
+    uniform: Mapped[Share | None]
     uniform_loss: Mapped[float | None]
-    uniform_test: Mapped[float | None]
-    oracle: Mapped[float | None]
-    best_member: Mapped[float | None]
+    uniform_test: Mapped[Share | None]
+    oracle: Mapped[Share | None]
+    best_member: Mapped[Share | None]
     params: Mapped[float | None]
     latency: Mapped[float | None]
-    probe: Mapped[float | None]
+    probe: Mapped[Share | None]
     probe_loss: Mapped[float | None]
-    probe_test: Mapped[float | None]
-    static: Mapped[float | None]
+    probe_test: Mapped[Share | None]
+    static: Mapped[Share | None]
     static_loss: Mapped[float | None]
-    static_test: Mapped[float | None]
-    gate: Mapped[float | None]
+    static_test: Mapped[Share | None]
+    gate: Mapped[Share | None]
     gate_loss: Mapped[float | None]
-    gate_test: Mapped[float | None]
+    gate_test: Mapped[Share | None]

@@ -1,9 +1,11 @@
 """Frozen values that the ledger returns for its rows, free of SQL."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nas.ledger import models as m
+from nas.ledger.bounded import DURATION, SHARE
 from nas.ledger.leases import candidate_of
 from nas.schema import CampaignConfig, Candidate, ScreenConfig, Space, campaign_config
 
@@ -38,6 +40,12 @@ class ScreenExpert:
     """Training time, including that of the expert it was initialised from."""
     proxies: dict[str, float] = field(default_factory=dict)
     """Zero-cost proxies before its training, by name."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value that nas cannot have recorded."""
+        if self.val_acc is not None:
+            SHARE.check(self.val_acc)
+        DURATION.check(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -180,22 +188,23 @@ def candidate_record(row: m.Candidate) -> CandidateRecord:
     )
 
 
+def screen_expert(data: Mapping[str, Any]) -> ScreenExpert:
+    """Raises ValueError, or TypeError, for damaged data."""
+    known = [field.name for field in fields(ScreenExpert)]
+    return ScreenExpert(**{name: data[name] for name in known if name in data})
+
+
 def screen_record(row: m.Screen) -> ScreenRecord:
-    """Raises pydantic's ValidationError, or TypeError, for a damaged row."""
+    """Raises ValueError (also as pydantic's ValidationError) or TypeError for a damaged row."""
     return ScreenRecord(
         id=row.id,
         created_at=row.created_at,
         space=Space.model_validate(row.space),
         config=ScreenConfig.recorded(row.config),
-        experts=tuple(
-            ScreenExpert(**{name: e[name] for name in _EXPERT if name in e}) for e in row.experts
-        ),
+        experts=tuple(map(screen_expert, row.experts)),
         total=row.total,
         left_out=row.config.get("left_out", 0),
         val_images=row.val_images,
         test_images=row.test_images,
         seconds=row.seconds,
     )
-
-
-_EXPERT = tuple(field.name for field in fields(ScreenExpert))

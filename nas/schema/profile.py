@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from nas.schema.axes import Member
 from nas.schema.base import Frozen
 
@@ -27,15 +29,15 @@ class MemberProfile(Frozen):
     ok: bool
     problem: str = ""
     """The reason if it failed."""
-    params: int = 0
-    buffers_bytes: int = 0
-    macs: int = 0
+    params: int = Field(0, ge=0)
+    buffers_bytes: int = Field(0, ge=0)
+    macs: int = Field(0, ge=0)
     """Multiply-accumulates of one forward pass."""
-    saved_bytes: int = 0
+    saved_bytes: int = Field(0, ge=0)
     """Bytes that autograd keeps from forward to backward, without parameters."""
-    seconds: float = 0.0
+    seconds: float = Field(0.0, ge=0)
     """Seconds of one training step (forward, backward) with `batch` images."""
-    batch: int = 0
+    batch: int = Field(0, ge=0)
 
 
 class Cost(Frozen):

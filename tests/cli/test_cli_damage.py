@@ -146,6 +146,45 @@ def test_one_bad_cell(
             assert f"damaged: {table} " in shown
 
 
+IMPOSSIBLE = {
+    "candidates SET val_acc = 7.5": (
+        ["status"],
+        ["list"],
+        ["report", "leaderboard"],
+        ["show", "best"],
+    ),
+    "candidates SET number = -1 - number": (["show", "best"], ["report", "coverage"]),
+    "candidates SET spec = json_set(spec, '$.recipe.epochs', -3)": (["report", "failures"],),
+    "attempts SET val_acc = -0.5": (["show", "0"], ["report", "family_yield"]),
+    "attempts SET test_acc = 7.5": (["show", "0"], ["report", "leaderboard"]),
+    "attempts SET epochs = -3": (["show", "0"], ["report", "failures"]),
+    "attempts SET seconds = -60": (["show", "0"], ["report", "leaderboard"]),
+    "epochs SET val_acc = 2": (["show", "0"], ["report", "--html", "page.html"]),
+    "epochs SET usage = '[-2.0, 3.0]'": (["show", "0"],),
+    "experts SET val_acc = 7.5": (["show", "0"], ["report", "--html", "page.html"]),
+    "campaigns SET worked_seconds = -60": (["status"], ["list"]),
+    "screened SET uniform = 7.5": (["report", "screen"],),
+    "screens SET experts = json_set(experts, '$[0].val_acc', 7.5)": (
+        ["report", "screen_families"],
+    ),
+}
+"""Values that no program wrote, and commands that would show them."""
+
+
+@pytest.mark.parametrize("change", IMPOSSIBLE)
+def test_an_impossible_value_is_shown_by_no_command(
+    change: str, whole: bytes, tmp_path: Path, messages: Messages
+) -> None:
+    (tmp_path / "runs.db").write_bytes(whole)
+    with closing(sqlite3.connect(tmp_path / "runs.db")) as connection, connection:
+        connection.execute(f"UPDATE {change}")
+    for words in IMPOSSIBLE[change]:
+        code, shown = messages(words)
+        assert code == 1, shown
+        assert f"this database is damaged: {change.split()[0]} " in shown
+        assert "Warning" not in shown
+
+
 @pytest.mark.parametrize("page", [3, 9, 17, 30])
 def test_a_bad_page(page: int, whole: bytes, tmp_path: Path, messages: Messages) -> None:
     content = bytearray(whole)

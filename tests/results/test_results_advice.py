@@ -24,6 +24,7 @@ def campaign(tmp_path: Path, trials: int, noise: float) -> Maker:
     for replicate in range(trials):
         pair = sorted(rng.choice(list(WORTH), 2, replace=False))
         value = 0.7 + sum(WORTH[family] for family in pair) + noise * rng.standard_normal()
+        value = min(max(value, 0.0), 1.0)
         maker.trained(*(f"{family}_s" for family in pair), val=value, replicate=replicate)
     return maker
 
