@@ -80,13 +80,14 @@ class Running:
     def ended(self, status: Status, message: str, detail: str = "") -> Outcome:
         """An outcome with what is known from outside: epochs, seconds, peak memory.
 
-        A failed outcome has the stage `start` if no worker had started, which is not the
-        candidate's fault, and `worker` otherwise.
+        Its stage is `worker` if a worker had started. Otherwise it is `start` for a failure, which
+        is then not the candidate's fault.
         """
+        stage = "worker" if self.started_at is not None else "start" if status.failed else ""
         since = self.given_at if self.started_at is None else self.started_at
         return Outcome(
             status=status,
-            stage=("start" if self.started_at is None else "worker") if status.failed else "",
+            stage=stage,
             message=message,
             detail=detail,
             epochs=self.epochs,

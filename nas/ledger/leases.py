@@ -88,7 +88,9 @@ def lease_of(row: m.Candidate, attempts: Sequence[m.Attempt] = ()) -> LeasedCand
         deaths=row.deaths or 0,
         setbacks=setbacks(attempts),
         earlier=tuple(
-            PreviousAttempt(a.id, kept=a.outcome == Status.INTERRUPTED and a.epochs > 0)
+            PreviousAttempt(
+                a.id, kept=a.outcome == Status.INTERRUPTED and a.epochs > 0 and not a.stage
+            )
             for a in attempts
         ),
         outgrown=max((a.memory_fraction or 0.0 for a in attempts if _outgrew(a)), default=0.0),

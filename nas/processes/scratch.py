@@ -7,7 +7,7 @@ import tempfile
 import time
 import weakref
 from contextlib import suppress
-from io import BufferedWriter
+from io import BufferedRandom, BufferedWriter
 from pathlib import Path
 
 PREFIX = "nas-"
@@ -50,7 +50,7 @@ def clear_left_behind(folder: Path | None = None) -> None:
             if (path / LOCK).exists():
                 with (path / LOCK).open("r+b") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(path, ignore_errors=True)
+                    _remove(path, lock)
             elif time.time() - path.stat().st_mtime > STARTING_SECONDS:
                 (path / UNLOCKED).unlink(missing_ok=True)
                 path.rmdir()
@@ -64,6 +64,16 @@ def short_root() -> str | None:
     return "/tmp"
 
 
-def _remove(path: Path, lock: BufferedWriter) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-    lock.close()
+def _remove(path: Path, lock: BufferedWriter | BufferedRandom) -> None:
+    """Removes a folder and unlocks its lock. The lock file goes last: if anything remains, because
+    this process is killed or another one still writes there, a later run clears the folder."""
+    with lock, suppress(OSError):
+        for inside in path.iterdir():
+            if inside.name in (LOCK, UNLOCKED):
+                continue
+            if inside.is_dir() and not inside.is_symlink():
+                shutil.rmtree(inside, ignore_errors=True)
+            else:
+                inside.unlink(missing_ok=True)
+        if {inside.name for inside in path.iterdir()} <= {LOCK, UNLOCKED}:
+            shutil.rmtree(path)

@@ -136,13 +136,15 @@ class _Attempt:
             self.epochs = epoch.epoch
             self.progress.begin(self.epochs + 1, batches)
             stop = Path(self.trial.stop_file).exists()
+            kept = False
             if stop or awake() - self.saved > self.trial.checkpoint_seconds:
-                self._checkpoint(training)
+                kept = self._checkpoint(training)
             reported = awake()
             yield epoch
             self.start += awake() - reported  # time in which the driver kept it waiting
             if stop and epoch.epoch < self.recipe.epochs:
-                return self._outcome(Status.INTERRUPTED, "stopped after an epoch")
+                stage = "" if kept else "save"
+                return self._outcome(Status.INTERRUPTED, "stopped after an epoch", stage=stage)
         self.stage = "measure"
         measured = self._measure(training, data)
         self.stage = "save"
@@ -242,14 +244,18 @@ class _Attempt:
             return None
         return training
 
-    def _checkpoint(self, training: Procedure) -> None:
+    def _checkpoint(self, training: Procedure) -> bool:
+        """Whether a checkpoint could be written."""
         try:
             save_checkpoint(
                 self.folder / CHECKPOINT, self.trial.candidate.key, training.state_dict()
             )
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
             self.notes.append(f"no checkpoint after epoch {self.epochs}: {error}")
-        self.saved = awake()
+            return False
+        finally:
+            self.saved = awake()
+        return True
 
     def _save_weights(self, model: nn.Module) -> str | None:
         """The SHA-256 of the weights file; None if it could not be written."""

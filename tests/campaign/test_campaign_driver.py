@@ -125,6 +125,23 @@ def test_an_interrupted_candidate_goes_on_from_its_checkpoint_first(bench: Make)
     assert not Path(first.folder).exists()  # the checkpoint has served
 
 
+@pytest.mark.parametrize("stage", ["worker", "save"])
+def test_a_checkpoint_that_was_never_written_is_not_missed(stage: str, bench: Make) -> None:
+    """Of an attempt that a second Ctrl-C killed, or that found the disk full."""
+    campaign = bench(trials=1)
+    first = campaign.drive()
+
+    def interrupted(trial: Trial) -> Iterator[Epoch | Outcome]:
+        first.stop(HALT)
+        yield epoch(1)
+        yield Outcome(status=Status.INTERRUPTED, epochs=1, stage=stage)
+
+    campaign.run(interrupted, first)
+    campaign.run()
+    assert campaign.trials[1].resume_from is None
+    assert campaign.outcomes() == [(0, "ok")]
+
+
 @pytest.mark.parametrize("what", ["gone", "a link", "a pipe", "behind a link"])
 def test_a_checkpoint_that_is_no_file_stops_no_campaign_and_is_left_to_the_worker(
     what: str, bench: Make, tmp_path: Path

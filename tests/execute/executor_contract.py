@@ -85,6 +85,7 @@ class ExecutorContract:
         driver.abort_when = lambda d: len(d.epochs.get(1, [])) >= 2
         self.make().run(driver)
         assert driver.outcomes[1].status is Status.INTERRUPTED
+        assert driver.outcomes[1].stage == "worker"
         assert driver.outcomes[1].epochs >= 2
         assert ("next", 2) not in driver.events
 
@@ -201,6 +202,7 @@ class ProcessContract(ExecutorContract):
         driver.abort_when = lambda d: len(d.epochs) == 2
         self.make(workers=2).run(driver)
         assert driver.statuses == [Status.INTERRUPTED] * 2
+        assert {outcome.stage for outcome in driver.outcomes.values()} == {"worker"}
         assert ("next", 3) not in driver.events
 
     def test_an_abort_while_there_is_nothing_to_do(self, tmp_path: Path) -> None:

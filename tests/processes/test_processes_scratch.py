@@ -60,6 +60,42 @@ def test_one_goes_with_what_made_it(temporary: Path) -> None:
         assert list(temporary.iterdir()) == []
 
 
+def test_a_removal_that_was_interrupted_is_finished_by_the_next(temporary: Path) -> None:
+    script = temporary / "killed.py"
+    script.write_text(
+        "import os, shutil, signal\n"
+        "from nas.processes.scratch import Scratch\n"
+        "made = Scratch('ray')\n"
+        "for name in 'abc':\n"
+        "    (made.path / name).mkdir()\n"
+        "    (made.path / name / 'file').touch()\n"
+        "really = shutil.rmtree\n"
+        "def killed(path, **how):\n"
+        "    really(path, **how)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "shutil.rmtree = killed\n"
+        "made.remove()\n"
+    )
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    killed = subprocess.run([sys.executable, str(script)], env=environment, check=False)
+    script.unlink()
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(temporary.glob("nas-ray-*/*/file"))) == 2
+    clear_left_behind()
+
+
+def test_what_another_process_still_writes_is_removed_later(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Scratch("ray")
+    (made.path / "tune").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *_, **__: None)
+        made.remove()
+    assert (made.path / "tune").exists()
+    clear_left_behind()
+
+
 def test_a_sandbox_works_in_an_empty_folder_that_goes(temporary: Path) -> None:
     with Sandbox() as sandbox:
         assert sandbox.call(os.listdir).value == []

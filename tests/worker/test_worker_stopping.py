@@ -40,6 +40,22 @@ class TestStopping:
         assert figures(outcome) == figures(whole)
         assert [figures(e) for e in seen] == [figures(e) for e in whole_epochs]
 
+    @pytest.mark.parametrize("full", [False, True])
+    def test_it_says_whether_it_left_a_checkpoint(
+        self, make_trial: Any, tmp_path: Path, full: bool
+    ) -> None:
+        (tmp_path / "file").touch()
+        folder = tmp_path / ("file" if full else "folder") / "attempt"
+        trial = make_trial(recipe={"epochs": 4}, folder=str(folder))
+        Path(trial.stop_file).parent.mkdir(parents=True, exist_ok=True)
+        events = []
+        for event in evaluate(trial):
+            events.append(event)
+            Path(trial.stop_file).touch()
+        outcome = events[-1]
+        assert (outcome.status, outcome.stage) == (Status.INTERRUPTED, "save" if full else "")
+        assert (folder / CHECKPOINT).exists() is not full
+
     def test_nothing_is_trained_once_the_campaign_stops(self, make_trial: Any) -> None:
         trial = make_trial()
         Path(trial.stop_file).touch()
