@@ -1,18 +1,46 @@
 """Base classes of all values."""
 
-from collections.abc import Mapping
+import typing
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 
 class Frozen(BaseModel):
     """A frozen value: equal by content, strict about unknown fields, JSON in both directions.
 
-    Numbers must be finite: neither JSON nor a database can store others.
+    Numbers must be finite: neither JSON nor a database can store others. True and False are no
+    numbers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    _numeric: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are numbers, or contain some, and may not be True or False."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls._numeric = frozenset(
+            n for n, f in cls.model_fields.items() if _is_numeric(f.annotation)
+        )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool | Mapping | list | tuple) and info.field_name in cls._numeric:
+            if isinstance(value, bool):
+                raise ValueError("should be a number")
+            parts = value.values() if isinstance(value, Mapping) else value
+            if any(isinstance(part, bool) for part in parts):
+                raise ValueError("should contain numbers, not true or false")
+        return value
 
     def with_(self, **changes: Any) -> Self:
         """A copy with some fields changed, validated like a new value. (`model_copy` validates
@@ -44,3 +72,18 @@ class OmitDefaults(Frozen):
         for name in self.data_names.keys() & data.keys():
             data[self.data_names[name]] = data.pop(name)
         return data
+
+
+def _is_numeric(annotation: Any) -> bool:
+    kinds = set(_kinds(annotation))
+    return bool(kinds & {int, float}) and not kinds & {bool, Any}
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The types inside an annotation, without those of a mapping's keys."""
+    arguments = typing.get_args(annotation)
+    if typing.get_origin(annotation) in (dict, Mapping):
+        arguments = arguments[1:]
+    yield annotation
+    for argument in arguments:
+        yield from _kinds(argument)

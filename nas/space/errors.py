@@ -117,5 +117,7 @@ def _shown(value: object) -> str:
         return "a list"
     if value is None:
         return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -7,7 +7,17 @@ import pytest
 from pydantic import ValidationError
 
 import nas
-from nas.schema import Candidate, Choice, Frozen, Recipe, SearchConfig, Space, Task
+from nas.schema import (
+    Candidate,
+    Choice,
+    DatasetInfo,
+    Epoch,
+    Frozen,
+    Recipe,
+    SearchConfig,
+    Space,
+    Task,
+)
 
 SPACE = Space(name="s", choices=(Choice(name="a", values=(1,)),))
 
@@ -32,6 +42,34 @@ SPACE = Space(name="s", choices=(Choice(name="a", values=(1,)),))
 def test_a_change_is_validated(value: Frozen, changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         value.with_(**changes)
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (Recipe, "epochs"),
+        (Recipe, "lr"),
+        (Recipe, "losses"),
+        (Space, "image_size"),
+        (Candidate, "replicate"),
+        (SearchConfig, "trials"),
+        (DatasetInfo, "std"),
+        (DatasetInfo, "value_range"),
+        (Epoch, "gate_entropy"),
+        (Epoch, "metrics"),
+    ],
+)
+@pytest.mark.parametrize("given", [True, False, [True, 0.5], {"a": False}], ids=str)
+def test_true_and_false_are_no_numbers(
+    value: type[Frozen], name: str, given: list[object] | dict[str, object] | bool
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        value.model_validate({name: given})
+    assert name in {error["loc"][0] for error in caught.value.errors()}
+
+
+def test_true_remains_a_setting() -> None:
+    assert Choice(name="noise", values=(True, 1)).values == (True, 1)
 
 
 def test_a_change_gives_another_value_and_leaves_the_first() -> None:

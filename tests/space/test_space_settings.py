@@ -51,6 +51,8 @@ def test_members_follow_the_image_size() -> None:
         ("recipe.warmup", "'recipe.warmup' sets nothing"),
         ("=1", "'=1' sets nothing"),
         ("experts.choose=99", "experts.choose"),
+        ("experts.choose=true", "experts.choose should be a number; true given"),
+        ("recipe.losses={z: true}", "recipe.losses should contain numbers, not true or false"),
     ],
 )
 def test_errors_name_the_setting(word: str, message: str) -> None:
