@@ -309,7 +309,7 @@ def test_the_best_have_intervals_and_commands(answer: tuple[Ledger, dict[str, An
     assert section["sure"][0] == (
         "Accuracy is measured on 100 validation images: the best candidate’s"
         f" {100 * first['val_acc']:.2f} % may be {100 * known.low:.1f} to {100 * known.high:.1f} %"
-        " in truth (95 % interval)."
+        f" in truth (95 % interval, about ± {50 * (known.high - known.low):.1f} points)."
     )
     assert section["sure"][1].startswith(f"{section['ties']} other candidates lie within")
     assert "`nas confirm`" in section["sure"][2]

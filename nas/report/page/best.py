@@ -74,10 +74,11 @@ def _sure(rows: pd.DataFrame, images: int, ties: int, noun: str) -> list[str]:
     first = rows.iloc[0]
     if not images:
         return ["The number of validation images is not recorded, so there is no interval."]
+    half = 50 * (first["high"] - first["low"])
     sentences = [
         f"Accuracy is measured on {images:,} validation images: the best {noun}’s"
         f" {100 * first['val_acc']:.2f} % may be {100 * first['low']:.1f} to"
-        f" {100 * first['high']:.1f} % in truth (95 % interval)."
+        f" {100 * first['high']:.1f} % in truth (95 % interval, about ± {half:.1f} points)."
     ]
     if ties:
         others = f"{ties:,} other {noun}{'s lie' if ties > 1 else ' lies'}"
