@@ -15,7 +15,8 @@ lift_over_uniform     test_acc − uniform_test_acc: what the gate adds to plain
                       experts, which were trained together; one the gate never used learned nothing
 test_acc              test accuracy; for the report, not for choosing
 val_se                binomial standard error of val_acc, √(p(1−p)/n): leaders closer than that
-                      are tied
+                      are tied; with 2 right and 2 wrong images more (Agresti and Coull, 1998),
+                      so that it is not 0 where all images are right
 confirm_val_acc       mean of its retrainings with new seeds (`nas confirm`), without this run,
                       which was selected and so is lucky on average
 confirm_sd            their standard deviation (n − 1)
@@ -63,7 +64,7 @@ def table(data: CampaignData) -> pd.DataFrame:
     )
     rows = rows.assign(
         rank=np.arange(1, len(rows) + 1),
-        val_se=np.sqrt(rows["val_acc"] * (1 - rows["val_acc"]) / rows["val_images"].astype(float)),
+        val_se=_standard_error(rows["val_acc"], rows["val_images"].astype(float)),
         seconds=rows["candidate"].map(seconds_of(data)),
         experts_used=rows["candidate"].map(_experts_used(data)),
     )
@@ -75,6 +76,12 @@ def table(data: CampaignData) -> pd.DataFrame:
     rows["lift_over_uniform"] = rows["test_acc"] - rows["uniform_test_acc"]
     gates = [name for name in rows.columns if name.startswith("gate_")]
     return rows[["number", "families", "val_acc", *gates, *COLUMNS]]
+
+
+def _standard_error(rate: pd.Series, trials: pd.Series) -> pd.Series:
+    n = trials + 4
+    p = (rate * trials + 2) / n
+    return (p * (1 - p) / n) ** 0.5
 
 
 def _experts_used(data: CampaignData) -> pd.Series:

@@ -106,7 +106,7 @@ def _described(removal: "Removal") -> str:
 def compare(
     a: Annotated[str, typer.Argument(help="First campaign.", autocompletion=complete.campaigns)],
     b: Annotated[str, typer.Argument(help="Second campaign.", autocompletion=complete.campaigns)],
-    form: options.Format = "table",
+    form: options.Format = None,
     as_json: options.Json = False,
     output: options.Output = None,
     db: options.Db = "runs.db",
@@ -122,7 +122,7 @@ def compare(
     from nas.ledger import Ledger
     from nas.results.comparison import compare as compared
 
-    chosen = form_of(form, as_json)
+    chosen = form_of(form, as_json, output)
     ledger = Ledger(db)
     with working("comparing"):
         found = compared(ledger, ledger.campaign(a).name, ledger.campaign(b).name)

@@ -110,7 +110,7 @@ Db = Annotated[
     ),
 ]
 Format = Annotated[
-    Form,
+    Form | None,
     typer.Option(
         "--format",
         "-f",
@@ -141,7 +141,8 @@ Output = Annotated[
         "--output",
         "-o",
         callback=writable,
-        help="Write to this file instead of the screen.",
+        help="Write to this file instead of the screen. Without --format, .json, .csv, .md and .tex"
+        " name the format.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -21,12 +21,19 @@ FEW_ROWS = 20
 Form = Literal["table", "json", "csv", "md", "latex"]
 
 
-def form_of(form: Form, as_json: bool) -> Form:
-    """The chosen format; `--json` means `-f json`. Raises BadParameter for both `--json` and
-    another format."""
-    if as_json and form not in ("table", "json"):
+_SUFFIXES: dict[str, Form] = {".json": "json", ".csv": "csv", ".md": "md", ".tex": "latex"}
+"""Formats by the suffix of an output file."""
+
+
+def form_of(form: Form | None, as_json: bool, output: Path | None = None) -> Form:
+    """The chosen format; by default the one that the output file's name ends in, or a table.
+    `--json` means `-f json`. Raises BadParameter for both `--json` and another format."""
+    if as_json and form not in (None, "table", "json"):
         raise typer.BadParameter(f"--json contradicts -f {form}: leave out one of the two")
-    return "json" if as_json else form
+    if as_json:
+        return "json"
+    by_name = "table" if output is None else _SUFFIXES.get(output.suffix.lower(), "table")
+    return form or by_name
 
 
 def progress_console(form: Form) -> Terminal:

@@ -19,7 +19,7 @@ def replay(
     seeds: Annotated[
         int, typer.Option(min=1, max=1000, help="Number of campaigns with nas; each takes seconds.")
     ] = 3,
-    form: options.Format = "table",
+    form: options.Format = None,
     as_json: options.Json = False,
     output: options.Output = None,
 ) -> None:
@@ -30,7 +30,7 @@ def replay(
     from nas.replay import compare, note, plain, remarks, table
     from nas.report import render
 
-    form = form_of(form, as_json)
+    form = form_of(form, as_json, output)
     with working("replaying"):
         found = compare(seed, seeds)
     if form == "json":

@@ -29,7 +29,7 @@ def report(
         ),
     ] = None,
     campaign: options.Campaign = None,
-    form: options.Format = "table",
+    form: options.Format = None,
     as_json: options.Json = False,
     output: options.Output = None,
     html: Annotated[
@@ -66,7 +66,7 @@ def report(
     """
     from nas.ledger import Ledger
 
-    form = form_of(form, as_json)
+    form = form_of(form, as_json, output)
     consent.ask_about_analyses()
     if html is not None or figures is not None:
         if name is not None or output is not None or form != "table" or screen is not None:
@@ -114,12 +114,13 @@ def _print_table(
     from nas.report import format_audit, markdown
     from nas.results import audit_result, question, table
 
-    chosen = campaign_named(ledger, campaign)
     with working(f"computing {name}"):
         answer = table(name, ledger, campaign, screen)
-        of_campaign = answer.attrs.get("of") != "screen"
-        fair = audit_result(ledger, chosen) if of_campaign else None
-    text = rendered_analysis(answer, form, question(name), chosen if of_campaign else None)
+    of_campaign = answer.attrs.get("of") != "screen"
+    chosen = campaign_named(ledger, campaign) if of_campaign else None
+    with working("auditing the draws"):
+        fair = audit_result(ledger, chosen) if chosen else None
+    text = rendered_analysis(answer, form, question(name), chosen)
     if isinstance(text, str):
         if fair is not None and form == "md":
             text = "\n\n".join([*map(markdown, fair.lines), text])

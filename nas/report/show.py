@@ -120,7 +120,7 @@ def shown(found: dict[str, Any]) -> RenderableType:
         head,
         _facts(found),
         _rows("accuracy", _accuracies(found), ("", "val_acc", "test_acc")),
-        _rows("inside the mixture", found["experts"], _EXPERT),
+        _rows("expert" if _alone(found) else "inside the mixture", found["experts"], _EXPERT),
         _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _SHOWN_EPOCH),
         _rows("attempts", _numbered(found["attempts"]), _SHOWN_ATTEMPT),
     )
@@ -145,11 +145,16 @@ def _facts(found: dict[str, Any]) -> Table:
     return grid
 
 
+def _alone(found: dict[str, Any]) -> bool:
+    """Whether it is a bank's expert or a control: one network instead of a mixture."""
+    return len(found["experts"]) == 1
+
+
 def _accuracies(found: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    what = "this network" if found["role"] == "control" else "mixture"
-    if not found["families"]:
-        what = "this model"
+    what = "this network" if _alone(found) else "mixture" if found["families"] else "this model"
     yield {"": what, "val_acc": found["val_acc"], "test_acc": found["test_acc"]}
+    if _alone(found):
+        return
     names = {"alone": "best member alone", "uniform": "uniform average", "oracle": "top-1 oracle"}
     for baseline, name in names.items():
         values = found["baselines"][baseline]

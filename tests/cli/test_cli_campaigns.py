@@ -266,6 +266,8 @@ def test_the_campaign_is_named_where_it_was_guessed(two: Path) -> None:
     assert "campaign b, the latest search; -c names another" in done.stderr
     assert inside("status", "-q", cwd=two).stderr == ""
     assert inside("status", "-c", "a", cwd=two).stderr == ""
+    assert "latest search" in inside("report", "leaderboard", cwd=two).stderr
+    assert "latest search" not in inside("report", "screen", cwd=two).stderr
     shown = inside("show", "3", "-c", "a", cwd=two)
     assert shown.stdout.startswith("#3 bee dog") or "#3 ant cat" in shown.stdout
     assert nas_inside("show", "a/3", cwd=two) == shown.stdout

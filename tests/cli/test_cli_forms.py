@@ -145,6 +145,24 @@ def test_the_list_of_tables_is_a_line_each_for_a_program(place: Path) -> None:
     assert (place / "tables.txt").read_text().splitlines() == lines
 
 
+@pytest.mark.parametrize(
+    "words", [["report"], ["report", "leaderboard"], ["compare", "first", "first"]]
+)
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("a.json", "json"), ("a.CSV", "csv"), ("a.md", "md"), ("a.tex", "latex"), ("a.txt", "table")],
+)
+def test_a_file_s_name_says_its_form(words: list[str], name: str, form: str, place: Path) -> None:
+    nas_inside(*words, "-f", form, "-o", "named", cwd=place)
+    nas_inside(*words, "-o", name, cwd=place)
+    assert (place / name).read_bytes() == (place / "named").read_bytes()
+
+
+def test_a_form_that_is_named_outdoes_the_file_s_name(place: Path) -> None:
+    nas_inside("report", "leaderboard", "-f", "json", "-o", "named.csv", cwd=place)
+    assert json.loads((place / "named.csv").read_text())
+
+
 def test_a_path_is_not_broken_by_a_terminal_s_width(place: Path) -> None:
     folder = "a" * 90
     shown = nas_inside("export", "0", "-o", folder, "--code-only", cwd=place)

@@ -62,6 +62,16 @@ def test_everything_about_a_candidate(maker: Maker) -> None:
     assert "def build" not in text  # `nas show --code` prints it
 
 
+@pytest.mark.parametrize("role", [Role.SEARCH, Role.CONTROL])
+def test_one_expert_is_no_mixture(maker: Maker, role: Role) -> None:
+    """A bank's experts have the search's role, and a search's controls their own."""
+    leased = maker.trained("ant_s", val=0.9, inside=(0.9,), usage=(1.0,), role=role)
+    text = text_of(details(Ledger(maker.path), leased.candidate.key))
+    assert "this network" in text
+    for part in ("mixture", "best member alone", "top-1 oracle"):
+        assert part not in text
+
+
 def test_a_failure_and_its_retries(maker: Maker) -> None:
     leased = maker.draw("ant_s", "bee_s")
     maker.finish(leased, Outcome(status=Status.OOM, seconds=4.0), final=False)

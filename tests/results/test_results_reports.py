@@ -28,8 +28,8 @@ def test_leaderboard(filled: Maker) -> None:
     assert table["gate_mixing"].tolist() == ["soft", "soft"]
     best, second = table.iloc[0], table.iloc[1]
     assert (best["val_acc"], best["test_acc"]) == (0.9, 0.88)
-    # √(.9 · .1 / 100) = .03
-    assert best["val_se"] == pytest.approx(0.03)
+    # √(92 · 12 / 104³)
+    assert best["val_se"] == pytest.approx((92 * 12 / 104**3) ** 0.5)
     # Alone, bee_s is better than ant_s on validation (.85 > .80); its test accuracy is .83.
     assert best["alone_model"] == "bee_s"
     assert best["lift_over_alone"] == pytest.approx(0.88 - 0.83)
