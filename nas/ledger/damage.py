@@ -197,9 +197,9 @@ def _dangling(table: Table, row: Row, known: Mapping[str, Mapping[Any, Row]]) ->
 
 
 def _models(row: Row) -> set[str] | None:
-    """A candidate's models; None if its spec does not name them."""
+    """A candidate's models; None if its spec names none, as where a template builds the experts."""
     try:
-        return {expert["member"]["model"] for expert in row["spec"]["experts"]}
+        return {expert["member"]["model"] for expert in row["spec"]["experts"]} or None
     except (TypeError, KeyError):
         return None
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from frozen_campaign import thaw
 from ledger_filled import fill
+from ledger_maker import Maker
 from real_nas import inside
 
 from nas.ledger import Ledger
 from nas.ledger.models import Base
+from nas.schema import Choice, ExpertScore, Outcome, Space, Status
 
 Messages = Callable[[list[str]], tuple[int, str]]
 
@@ -322,6 +324,15 @@ def test_the_doctor_names_the_row(words: str, whole: bytes, tmp_path: Path) -> N
         connection.execute(f"UPDATE {SPOILT[words]} WHERE rowid = (SELECT min(rowid) FROM {table})")
     found = Ledger(tmp_path / "runs.db").check()
     assert any(words in line for line in found), found
+
+
+def test_experts_that_a_template_builds_are_sound(tmp_path: Path) -> None:
+    """Their candidate names no model of timm."""
+    space = Space(name="own", choices=(Choice(name="mixing", values=("soft",)),))
+    maker = Maker(tmp_path / "runs.db", space=space)
+    inside = ExpertScore(family="expert", model="0", val_acc=0.5, test_acc=0.5, usage=1.0)
+    maker.finish(maker.draw(), Outcome(status=Status.OK, val_acc=0.5, experts=(inside,)))
+    assert maker.ledger.check() == []
 
 
 @pytest.mark.parametrize(
