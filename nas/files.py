@@ -32,7 +32,8 @@ def write_output(path: Path, content: str | bytes) -> int:
     if isinstance(content, str):
         content = _encoded(content)
     if path.exists() and not (path.is_file() or path.is_dir()):
-        return path.write_bytes(content)
+        with _named(path, path):
+            return path.write_bytes(content)
     return write_bytes(path, content)
 
 
@@ -91,7 +92,7 @@ def _named(path: Path, fresh: Path) -> Iterator[None]:
             raise UsageError(
                 "nothing can be created here", where=str(path), fix="name another place"
             ) from None
-        if fresh in (name, *name.parents):
+        if not error.filename or fresh in (name, *name.parents):  # a full disk names no file
             error.filename, error.filename2 = str(path), None
         raise
 

@@ -32,6 +32,10 @@ def _run() -> None:
         from nas.cli.app import app
 
         app()
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        sys.exit(0)  # as below: click has noticed it first
     except ProblemError as error:
         _say(str(error))
         _trace()

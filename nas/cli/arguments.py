@@ -13,6 +13,7 @@ from nas.schema import (
     DataConfig,
     SearchConfig,
     Space,
+    UsageError,
     fault_of,
     parse_duration,
 )
@@ -77,7 +78,10 @@ def names_of(families: str | None) -> tuple[str, ...]:
     """The families of `a,b`; none for `none`."""
     if families is None or families.strip() == "none":
         return ()
-    return tuple(sorted({name.strip() for name in families.split(",") if name.strip()}))
+    names = {name.strip() for name in families.split(",") if name.strip()}
+    if not names:
+        raise UsageError(f"{families!r} names no family", fix="write vit,resnet, or none")
+    return tuple(sorted(names))
 
 
 def budget_of(text: str | None) -> float | None:

@@ -138,6 +138,12 @@ def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise UsageError("there is no such file", where=str(path), fix="`nas trust` lists them")
     if not path.is_dir():
+        if not path.name.endswith(tuple(consents.KINDS.values())):
+            raise UsageError(
+                "this is neither a template nor an analysis",
+                where=str(path),
+                fix="`nas trust` lists what needs consent",
+            )
         return [path]
     files = sorted(file for end in consents.KINDS.values() for file in path.glob(f"*{end}"))
     if not files:

@@ -24,7 +24,7 @@ def space_for(typed: str | None, gpus: int | None) -> str:
     folder replaces nas's own."""
     from nas.space import stands_in
 
-    space = typed or SPACES[bool(gpus)]
+    space = SPACES[bool(gpus)] if typed is None else typed
     if own := stands_in(space):
         note(f"{space}: reading {own} instead of nas's own.")
     return space
@@ -32,7 +32,7 @@ def space_for(typed: str | None, gpus: int | None) -> str:
 
 def dataset_for(typed: str | None, gpus: int | None) -> str:
     """The given data set, or the default for this number of GPUs."""
-    return typed or DATASETS[bool(gpus)]
+    return DATASETS[bool(gpus)] if typed is None else typed
 
 
 def executor_for(gpus: int) -> str:

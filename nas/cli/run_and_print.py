@@ -1,7 +1,8 @@
 """Runs a campaign from the command line: a live display, then tables and an exit code."""
 
-from collections.abc import Callable
-from contextlib import suppress
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -53,14 +54,14 @@ def work(
     continuing = f"Continue with: {ledger.command(*words)}"
     before = summary(ledger, name).counts
     ended = run_with_display(ledger, name, start, continuing=continuing, form=form)
-    with suppress(OSError):  # the terminal may be gone
+    with _terminal_may_be_gone():
         _print_tables(ledger, name, form, confirmed=bool(confirm))
     if ended.fault:
         echo(f"nas: {ended.fault}", err=True)
         raise typer.Exit(1)
     found = summary(ledger, name)
     none_ok = not found.counts[Role.CONFIRM if confirm else Role.SEARCH].get(Status.OK)
-    with suppress(OSError):
+    with _terminal_may_be_gone():
         closing = _closing_line(ledger, name, ended, found, confirmed=bool(confirm))
         if found.counts == before and ended.stop is None:
             closing = f"Nothing was left to do; --trials or --budget gives it more. {closing}"
@@ -73,6 +74,16 @@ def work(
     if none_ok:
         echo(f"nas: {name}: no candidate has succeeded", err=True)
         raise typer.Exit(1)
+
+
+@contextmanager
+def _terminal_may_be_gone() -> Iterator[None]:
+    """Passes over a closed terminal or pipe, but not over a full disk, whose output is missed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
 
 
 def run_with_display(

@@ -18,7 +18,7 @@ from nas.cli.option_groups import (
 from nas.cli.run_and_print import work
 from nas.cli.search_options import DrawOptions, DryRunOptions, KeepOptions, TrainOptions
 from nas.cli.working import working
-from nas.schema import SCRATCH, SearchConfig, Space, UsageError
+from nas.schema import SCRATCH, ProblemError, SearchConfig, Space, UsageError
 from nas.schema.scores import CORRECTED
 
 DEFAULT_SECONDS = 240.0
@@ -77,7 +77,13 @@ def search(
         defaults.provide(config.dataset, source.data_root)
     with working("checking the space"):
         check_models(chosen, find(space))
-        check_space(chosen, place_of(parse_settings(recipe.assignments), find(space)))
+        try:
+            check_space(chosen, place_of(parse_settings(recipe.assignments), find(space)))
+        except ProblemError as error:
+            problem = error.problem
+            if not problem.where.startswith("--set"):
+                raise
+            raise UsageError(problem.what, where=problem.where, fix=problem.fix) from None
     if dry.dry_run:
         trials = config.trials or 10
         print_draws(chosen, config, keep.name, output.db, trials, dry.render, dry.audit, form)

@@ -109,6 +109,8 @@ def download(name: str, root: Path) -> None:
     source, where = find(name, root)
     if not source.download_size:
         raise UsageError(f"{name} needs no download", fix=f"nas search --dataset {name}")
+    if root.exists() and not root.is_dir():
+        raise UsageError("this is not a folder", where=str(root), fix="name one with --data-root")
     try:
         source.download(where)
     except (OSError, RuntimeError) as error:
@@ -124,7 +126,7 @@ def find(dataset: str, root: Path) -> tuple[Source, Path]:
     name, colon, path = dataset.partition(":")
     if name not in DATA_SETS.names():
         fix = did_you_mean(dataset, [source.typed for source in describe()])
-        if _is_folder(dataset):
+        if dataset and _is_folder(dataset):
             fix = f"for the images in that folder type --dataset {shlex.quote(f'folder:{dataset}')}"
         raise UsageError(f"no data set is called {dataset!r}", fix=fix)
     source = _source(name)

@@ -70,9 +70,9 @@ class _Name:
         """`best`, `12`, `#12`, `control 3`, `control-3` or a key, perhaps after `campaign/`."""
         campaign, slash, text = typed.strip().rpartition("/")
         name = cls(text, campaign if slash else None)
-        role, digits = Role.SEARCH, re.fullmatch(r"#?(\d{1,9})", text)
+        role, digits = Role.SEARCH, re.fullmatch(r"#?([0-9]{1,9})", text)
         if digits is None and (of_role := _OF_ROLE.fullmatch(text.lower())):
-            role, digits = Role(of_role[1]), re.fullmatch(r"(\d{1,9})", of_role[2])
+            role, digits = Role(of_role[1]), re.fullmatch(r"([0-9]{1,9})", of_role[2])
         if digits is not None:
             name = replace(name, role=role, number=int(digits[1]))
         if re.fullmatch(r"[0-9a-f]+", text):
@@ -80,7 +80,7 @@ class _Name:
         return name
 
 
-_OF_ROLE = re.compile(rf"({'|'.join(role for role in Role)})[ -]?#?(\d{{1,9}})")
+_OF_ROLE = re.compile(rf"({'|'.join(role for role in Role)})[ -]?#?([0-9]{{1,9}})")
 
 
 def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:

@@ -46,7 +46,7 @@ def render(
     if format in ("csv", "json"):
         import pandas as pd
 
-        frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(list(table))
+        frame = table if isinstance(table, pd.DataFrame) else _frame(table)
         return csv_text(frame) if format == "csv" else _json(frame)
     if format not in FORMATS:
         raise UsageError(f"no format {format!r}", fix=did_you_mean(format, FORMATS))
@@ -54,6 +54,16 @@ def render(
     if format == "table":
         return page
     return _markdown(page) if format == "md" else _latex(page)
+
+
+def _frame(records: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Records as objects: pandas' text cannot hold a file's name that is not Unicode, and its
+    numbers would make a fraction of 1 beside a missing one."""
+    import pandas as pd
+
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    rows = [[record.get(name) for name in columns] for record in records]
+    return pd.DataFrame(rows, columns=columns, dtype="object")
 
 
 @dataclass(frozen=True)
@@ -170,12 +180,13 @@ def csv_text(frame: "pd.DataFrame") -> str:
 
 def _texts(frame: "pd.DataFrame", write: Callable[[str], str]) -> "pd.DataFrame":
     """A copy of a DataFrame with `write` applied to all its text; numbers are unchanged."""
+    import pandas as pd
+
     safe = frame.copy(deep=False)
     for n, dtype in enumerate(frame.dtypes):
         if dtype.kind == "O":
-            column = frame.iloc[:, n]
-            texts = column.map(lambda value: write(value) if isinstance(value, str) else value)
-            safe.isetitem(n, texts.array)
+            cells = [write(cell) if isinstance(cell, str) else cell for cell in frame.iloc[:, n]]
+            safe.isetitem(n, pd.Series(cells, dtype="object").array)
     return safe
 
 

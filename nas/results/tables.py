@@ -59,7 +59,11 @@ def table(
     ProblemError for an unknown name or campaign, and for an analysis that fails, naming its line.
     """
     found = ledger.campaign(campaign).name
-    return answer(name, CampaignData(ledger, found, screen, named=campaign is not None))
+    data = CampaignData(ledger, found, screen, named=campaign is not None)
+    made = answer(name, data)
+    if screen is not None and "screened_by" not in vars(data):
+        raise UsageError(f"{name} is about no screen", where="--screen", fix="leave it out")
+    return made
 
 
 def answer(name: str, data: CampaignData) -> "pd.DataFrame":

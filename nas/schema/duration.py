@@ -7,7 +7,7 @@ from nas.schema.problem import UsageError
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 1e10
 """Three centuries in seconds: anything longer is a typing error."""
-_FORM = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_FORM = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 
 
 def parse_duration(text: str, where: str = "") -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nas.schema import Recipe, Space, UsageError
+from nas.schema import ProblemError, Recipe, Space, UsageError
 from nas.space.errors import explain
 from nas.space.file_schema import FileSpace
 from nas.space.models import place_in
@@ -64,13 +64,22 @@ def place_of(settings: Mapping[str, object], path: Path) -> Place:
 
     def place(part: tuple[str | int, ...]) -> str:
         names = {".".join(map(str, part[: n + 1])) for n in range(len(part))}
-        return next((f"--set {name}" for name in settings if name in names), None) or in_file(part)
+        found = next((name for name in settings if name in names), None)
+        if found is None and "template" in settings:  # the file's parts were right for its own
+            found = "template"
+        return f"--set {found}" if found else in_file(part)
 
     return place
 
 
 def _parsed(text: str, name: str, where: str) -> object:
-    return read(f"value: {text}\n", f"{where} {name}").data["value"]
+    """The value of a setting. Raises UsageError if it is not plain YAML."""
+    try:
+        return read(f"value: {text}\n", where).data["value"]
+    except ProblemError as error:
+        what = f"{text!r} is not a value: {error.problem.what}"
+        fix = "write it as in a space file, in one line"
+        raise UsageError(what, where=f"{where} {name}", fix=fix) from None
 
 
 def _put(document: dict[str, Any], name: str, value: object) -> None:

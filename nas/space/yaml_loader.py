@@ -57,6 +57,15 @@ class _Loader(yaml.SafeLoader):
             )
         return super().compose_node(parent, index)
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        try:
+            node.value.encode()
+        except UnicodeEncodeError:  # an escape of half a character, such as "\ud800"
+            raise yaml.MarkedYAMLError(
+                problem="this is not Unicode text", problem_mark=node.start_mark
+            ) from None
+        return super().construct_scalar(node)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: dict[str, int] = {}
         for key, _ in node.value:

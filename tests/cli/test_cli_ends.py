@@ -1,16 +1,18 @@
 """How a campaign's end is told: an exit code, and a next command that can be typed."""
 
+import json
 import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from ledger_maker import Maker
 from planted_screen import planted
-from real_nas import SPACE, inside, run
+from real_nas import SPACE, command, environment, inside, run
 
 from nas.campaign.screen import ScreenRun
 from nas.cli.run_and_print import _print_tables
@@ -129,6 +131,51 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def printing_to(
+    stdout: IO[str] | int, *words: str, cwd: Path
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command(*words),
+        cwd=cwd,
+        env=environment(),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["spaces"], ["list"], ["report", "leaderboard", "-f", "csv"], ["trust"]]
+)
+def test_a_reader_that_has_seen_enough_is_no_error(words: list[str], tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "runs.db", dataset="digits")
+    maker.trained("ant_s", "bee_s", val=0.5)
+    maker.ledger.close()
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = printing_to(writer, *words, cwd=tmp_path)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_tables_that_a_full_disk_swallows_are_missed(here: Path) -> None:
+    """The campaign is done, but whoever reads the file must hear of it."""
+    with Path("/dev/full").open("w") as full:
+        done = printing_to(
+            full,
+            *("search", "sound.yaml", "--executor", "inline", "--no-controls", "--trials", "1"),
+            *("-q", "-d", "digits"),
+            cwd=here,
+        )
+    assert done.returncode == 1
+    assert "no space left on device" in done.stderr
+    counts = json.loads(inside("status", "--json", cwd=here).stdout)["counts"]
+    assert counts["search"] == {"ok": 1}
 
 
 def test_nothing_succeeded(here: Path) -> None:

@@ -276,3 +276,8 @@ def test_what_is_in_brackets_is_no_markup() -> None:
     console.print(render(frame, "table"))
     assert "unexpected [/red] at [x]" in console.file.getvalue()
     assert "[/pytorch/x.cpp:123]" in console.file.getvalue()
+
+
+def test_records_with_a_name_that_is_not_unicode_and_a_gap() -> None:
+    rows = [{"file": "a\udcff", "size": 1}, {"file": "b"}]
+    assert render(rows, "csv") == '"file","size"\n"a\\udcff",1\n"b",""\n'

@@ -66,6 +66,7 @@ MISSPELT = {
 }
 WRONG = {
     "type": ("32\n", "big\n", "3: image_size should be a valid integer; 'big' given"),
+    "half a character": ("top1]", '"\\ud800"]', "10: this is not Unicode text — write plain YAML"),
     "true for a number": ("32\n", "true\n", "3: image_size should be a number; true given"),
     "false for a rate": ("1e-3", "false", "11: recipe.lr should be a number; false given"),
     "bound": ("32\n", "4\n", "3: image_size should be greater than or equal to 8; 4 given"),
