@@ -78,7 +78,7 @@ def test_the_best_candidates_come_with_their_command(page: Page) -> None:
     assert f"nas export {number} -o candidate-{number} -c first" in first.inner_text()
     assert cells(page, "leaders", "val_acc")[0] in first.inner_text()
     assert "on 100 validation images" in page.locator("#best ul").inner_text()
-    assert "(95\N{NO-BREAK SPACE}% interval)" in page.locator("#best ul").inner_text()
+    assert "95\N{NO-BREAK SPACE}% interval, about ±" in page.locator("#best ul").inner_text()
     first.get_by_role("button").first.click()
     expect(page.get_by_role("dialog")).to_contain_text(f"#{number} ")
 
