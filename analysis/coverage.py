@@ -32,17 +32,20 @@ def table(data: CampaignData) -> pd.DataFrame:
     space = data.space
     drawn = data.candidates[data.candidates["role"] == "search"]
     rows = []
-    if space.experts:
+    group, member = space.kinds
+    if space.groups:
         long = by_family(drawn, "candidate")
-        rows.append(_level("family", _counts(long["family"], space.families)))
-        pairs = by_pair(drawn, space.families)["pair"].value_counts()
-        every = ["+".join(pair) for pair in combinations(space.families, 2)]
-        counts = pairs.reindex(range(len(every)), fill_value=0).set_axis(every)
-        rows.append(_level("pair", counts))
-        members = _counts(long["model"], [member.model for _, member in space.members])
-        within = members.groupby([family for family, _ in space.members])
+        rows.append(_level(group, _counts(long["family"], space.families)))
+        if space.k > 1:
+            pairs = by_pair(drawn, space.families)["pair"].value_counts()
+            every = ["+".join(pair) for pair in combinations(space.families, 2)]
+            counts = pairs.reindex(range(len(every)), fill_value=0).set_axis(every)
+            rows.append(_level("pair", counts))
+        known = [(name, model) for name, models in space.groups.items() for model in models]
+        members = _counts(long["model"], [model for _, model in known])
+        within = members.groupby([name for name, _ in known])
         spread = int((within.max() - within.min()).max())
-        rows.append(_level("member", members) | {"spread": spread})
+        rows.append(_level(member, members) | {"spread": spread})
         rows.append(_subsets(drawn, space.subsets))
     for choice in space.choices:
         held = drawn[f"gate_{choice.name}"]

@@ -111,8 +111,7 @@ def table(data: CampaignData) -> pd.DataFrame:
     answer["device_hours_per_success"] = answer["device_hours"] / successes
     benched = data.events[data.events["kind"] == "benched"]["family"]
     answer["benched"] = families.isin(benched)
-    members = data.space.experts.families if data.space.experts else {}
-    answer["members"] = [len(members[family]) for family in families]
+    answer["members"] = [len(data.space.groups[family]) for family in families]
     answer = answer.join(_effects(data)).join(_collapses(data))
     advised = _advice(data, answer)
     answer["advice"] = [str(advice) for advice in advised]

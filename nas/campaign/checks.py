@@ -1,8 +1,8 @@
 """Checks that both a run and a dry run make."""
 
+from nas.campaign import controls
 from nas.campaign.bank import check_starts
 from nas.campaign.constraints import check_constraints
-from nas.campaign.controls import TEMPLATE as CONTROLS
 from nas.campaign.screen import check_screen
 from nas.campaign.tracking import check_log
 from nas.execute import make_executor
@@ -21,8 +21,9 @@ def check_consent(space: Space, config: CampaignConfig) -> None:
 
 def templates_run(space: Space, config: CampaignConfig) -> tuple[str, ...]:
     """The templates whose code a campaign runs."""
-    controls = config.controls and space.experts is not None
-    return (space.template, CONTROLS) if controls else (space.template,)
+    return (
+        (space.template, controls.TEMPLATE) if controls.wanted(space, config) else (space.template,)
+    )
 
 
 def check_settings(space: Space, config: CampaignConfig) -> None:

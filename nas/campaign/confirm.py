@@ -31,7 +31,7 @@ def confirm(
         (
             replace(leader, candidate=leader.candidate.with_replicate(replicate), code=code)
             for leader, code in zip(leaders, codes, strict=True)
-            for replicate in range(1, seeds + 1)
+            for replicate in range(space.replicates, space.replicates + seeds)
         ),
     )
     leading = f"{len(leaders)} leader{'s'[: len(leaders) != 1]}"

@@ -39,9 +39,11 @@ def check_constraints(space: Space, config: CampaignConfig) -> None:
 
 def check_enough(space: Space, config: CampaignConfig) -> None:
     """Raises ProblemError if fewer families are left than a candidate has experts."""
-    left, k = set(space.families) - set(config.drop), space.experts.k if space.experts else 0
-    if len(left) < k:
-        few = f"{len(left)} families would be left for {k} experts"
+    left = set(space.families) - set(config.drop)
+    if len(left) < space.k:
+        few = f"{len(left)} families would be left for {space.k} experts"
+        if space.arms:
+            few = "no arm would be left"
         if config.drop:
             raise UsageError(few, where="--drop", fix="drop fewer")
         raise ProblemError(few, where=f"space {space.name}", fix="give it more families")

@@ -7,9 +7,23 @@ experts are also trained alone for the same number of epochs.
 from collections.abc import Iterable, Iterator
 
 from nas.render import CandidateError, template_hash
-from nas.schema import Assignment, Candidate, ExpertChoice, Record, Space, Status, Task
+from nas.schema import (
+    Assignment,
+    CampaignConfig,
+    Candidate,
+    ExpertChoice,
+    Record,
+    Space,
+    Status,
+    Task,
+)
 
 TEMPLATE = "single"
+
+
+def wanted(space: Space, config: CampaignConfig) -> bool:
+    """Whether a campaign trains controls: arms have no members that could be trained alone."""
+    return config.controls and space.experts is not None
 
 
 def control(space: Space, pick: ExpertChoice, task: Task) -> Candidate:

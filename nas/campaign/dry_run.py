@@ -114,8 +114,8 @@ def as_json(drawn: NewCandidate) -> dict[str, Any]:
     return {
         "key": candidate.key,
         "families": list(candidate.families),
-        "members": [expert.member.model for expert in candidate.experts],
-        "gate": dict(sorted(candidate.choices.items())),
+        "members": [pick.model for pick in candidate.assignment.picks],
+        "gate": dict(sorted(candidate.settings.items())),
         "params": cost.params if cost else None,
         "macs": cost.macs if cost else None,
         "memory_bytes": cost.memory_bytes if cost else None,

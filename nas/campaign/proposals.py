@@ -98,8 +98,8 @@ class Proposer:
 
     def _overhead(self, candidate: Candidate, code: str) -> Overhead | None:
         """What the template adds to its experts; measured once for equal choices."""
-        choices = candidate.assignment.choices
-        key = (candidate.template_hash, len(candidate.experts), choices)
+        settings = tuple(sorted(candidate.settings.items()))
+        key = (candidate.template_hash, len(candidate.experts), settings)
         if key not in self._overheads:
             classes = 0 if candidate.experts else self.num_classes
             self._overheads[key] = self._measure(

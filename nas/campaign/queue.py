@@ -1,11 +1,11 @@
-"""A campaign's next candidate: retries, candidates of dead processes, controls, then new draws."""
+"""A campaign's next candidate: retries, dead processes' candidates, controls, draws, replicates."""
 
 import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from nas.campaign.controls import check_template, control, due
+from nas.campaign.controls import check_template, control, due, wanted
 from nas.campaign.proposals import Proposer
 from nas.campaign.retry import title
 from nas.ledger import CampaignStore, LeasedCandidate
@@ -53,6 +53,7 @@ class WorkQueue:
             self._controls_due = True  # another driver's results may need some
         if self.only is None:
             new = self._control() or self.store.draw(self.proposer, limit=self.config.trials)
+            new = new or self._replicate()
             if new is not None:
                 return new
         return self._left()  # postponed candidates come last
@@ -69,14 +70,14 @@ class WorkQueue:
 
     def lacks_families(self, excluded: frozenset[str]) -> bool:
         """Whether more draws are wanted, but exclusions left too few families for a candidate."""
-        experts = self.proposer.space.experts
-        if self.only is not None or not excluded or experts is None:
+        space = self.proposer.space
+        if self.only is not None or not excluded:
             return False
-        gone = excluded.union(self.proposer.constraints.drop).intersection(experts.families)
+        gone = excluded.union(self.proposer.constraints.drop).intersection(space.families)
         trials = self.config.trials
         if trials is not None and len(self.store.records()) >= trials:
             return False
-        return len(experts.families) - len(gone) < experts.k
+        return len(space.families) - len(gone) < space.k
 
     def _left(self, results: float = math.inf) -> LeasedCandidate | None:
         """A candidate that another run left open; see `CampaignStore.reclaim`. None if there is
@@ -96,8 +97,8 @@ class WorkQueue:
         if changed is None:
             code = rendered_anew(candidate, leased.code, self.proposer.render)
             return replace(leased, code=code)
-        # There is no point in confirming code that no longer exists.
-        again = leased.role is not Role.CONFIRM
+        # There is no point in repeating code that no longer exists.
+        again = leased.role not in (Role.CONFIRM, Role.REPLICATE)
         self._on_message(
             f"{title(leased)}: superseded, because the template {candidate.template} has changed"
             + (": its point is drawn again" if again else "")
@@ -106,7 +107,7 @@ class WorkQueue:
         return self.store.supersede(leased, drawn)
 
     def _control(self) -> LeasedCandidate | None:
-        if not (self.config.controls and self._controls_due):
+        if not (self._controls_due and wanted(self.proposer.space, self.config)):
             return None
         have = self.store.controls()
         for pick in due(self.store.records(), have):
@@ -115,4 +116,16 @@ class WorkQueue:
             if leased is not None:
                 return leased
         self._controls_due = False
+        return None
+
+    def _replicate(self) -> LeasedCandidate | None:
+        """The next repetition of a successful candidate, with another seed; None if there is none.
+
+        None is made of a candidate whose template has changed: it would be another network.
+        """
+        for candidate in self.store.replicates_due(self.proposer.space.replicates):
+            if current_hash(candidate) is None:
+                leased = self.store.add(Role.REPLICATE, self.proposer.ready(candidate))
+                if leased is not None:
+                    return leased
         return None

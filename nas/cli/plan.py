@@ -93,8 +93,8 @@ def plan(
         only_with("--budget without --like", profile.given(space))
     space = defaults.space_for(space, profile.gpus)
     chosen = load(space)
-    if chosen.experts is None:
-        raise UsageError(f"{chosen.name} has no families to compare", where=space)
+    if not chosen.groups:
+        raise UsageError(f"{chosen.name} has no families or arms to compare", where=space)
     before = _measured(basis.like, db)
     trials, time = _trials(given, before, lambda: _profiled(space, profile, db))
     rate = before.success_rate * before.learned_rate if before else 1.0
@@ -122,17 +122,22 @@ def _draws(
     space: Space, trials: int, rate: float, found: "Detectable", time: "ProfiledTime | None"
 ) -> Iterator[str]:
     """In words, how long a candidate trains, and how often families and pairs are drawn."""
-    assert space.experts is not None
     if time is not None:
         yield (
             f"By its members' profiles, a candidate of {space.name} trains for about"
             f" {format_duration(time.candidate)}, {time.parallel} at once."
         )
-    k, families = space.experts.k, len(space.experts.families)
     short = f" (the space ends at {found.results:,})" if found.results < int(trials * rate) else ""
-    each = found.results * k / families
+    families = len(space.families)
+    each = found.results * space.k / families
+    if space.arms:
+        yield (
+            f"{trials:,} stratified trials of {space.name}, {families} arms, {found.results:,} with"
+            f" a result{short}: {each:.1f} of each arm."
+        )
+        return
     yield (
-        f"{trials:,} stratified trials of {space.name}, {k} of {families} families,"
+        f"{trials:,} stratified trials of {space.name}, {space.k} of {families} families,"
         f" {found.results:,} with a result{short}: a family is in {each:.1f} of them, a pair in"
         f" {found.together:.1f}."
     )

@@ -186,9 +186,10 @@ def _print_tables(ledger: "Ledger", name: str, form: Form = "table", *, confirme
         tables = [(board, "What do the leaders score with new seeds?")]
     else:
         tables = [(board, question("leaderboard"))]
-        families = table("family_yield", ledger, name)
-        if not families.empty:  # a space may have none
-            tables.append((families, question("family_yield")))
+        groups = "arms" if ledger.campaign(name).space.arms else "family_yield"
+        found = table(groups, ledger, name)
+        if not found.empty:  # a space may have neither
+            tables.append((found, question(groups)))
     console.print()
     put_shown(None, format_audit(audit_result(ledger, name)))
     for frame, title in tables:

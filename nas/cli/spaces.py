@@ -51,8 +51,9 @@ def spaces(
         rows.append(
             {
                 "space": name,
-                "families": len(space.families),
-                "members": len(space.members),
+                "families": len(space.experts.families) if space.experts else 0,
+                "arms": len(space.arms),
+                "members": sum(map(len, space.groups.values())),
                 "experts": space.experts.k if space.experts else 0,
                 "sets": space.subsets,
                 "image_size": space.image_size,
@@ -74,7 +75,7 @@ def _listed(rows: list[dict[str, object]]) -> Table:
             continue
         table.add_row(
             str(row["space"]),
-            str(row["families"]),
+            f"{row['arms']} arms" if row["arms"] else str(row["families"]),
             str(row["members"]),
             _count(cast(int, row["sets"])),
             str(row["image_size"]),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, type_coerce
+from sqlalchemy import ColumnElement, Text, cast, func, type_coerce
 
 from nas.ledger import models as m
 from nas.ledger.bounded import BoundedInteger
@@ -27,9 +27,10 @@ FROM_SPEC: dict[str, ColumnElement[Any]] = {
 
 
 def member(position: int) -> ColumnElement[Any]:
-    """The model of the expert at `position`, from 0; NULL for a candidate with fewer experts."""
+    """The model of the expert at `position`, from 0, or the variant of an arm; NULL for a candidate
+    with fewer experts."""
     model: ColumnElement[Any] = _SPEC["experts", position, "member", "model"].as_string()
-    return model
+    return model if position else func.coalesce(model, _SPEC["arm", "label"].as_string())
 
 
 def setting(name: str) -> ColumnElement[Any]:

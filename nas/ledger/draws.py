@@ -19,7 +19,7 @@ from nas.ledger.leases import (
     end,
     lease_of,
 )
-from nas.schema import ExpertChoice, Record, Role, Status
+from nas.schema import Candidate, ExpertChoice, Record, Role, Status
 
 
 class Draws(CampaignEvents):
@@ -179,6 +179,27 @@ class Draws(CampaignEvents):
                 select(m.Candidate.spec).where(self._mine(), m.Candidate.role == Role.CONTROL)
             )
             return {assignment_of(spec).picks[0] for spec in specs}
+
+    def replicates_due(self, replicates: int) -> list[Candidate]:
+        """The repetitions that are missing of the search's successful candidates, so that each is
+        trained `replicates` times: the second of all, in the order of draws, before the third."""
+        if replicates == 1:
+            return []
+        row = m.Candidate
+        with self.ledger.session() as session:
+            known = set(session.scalars(select(row.key).where(self._mine())))
+            rows = session.scalars(
+                select(row)
+                .where(self._mine(), row.role == Role.SEARCH, row.outcome == Status.OK)
+                .order_by(row.number)
+            )
+            found = [candidate_of(row) for row in rows]
+        again = (
+            candidate.with_replicate(candidate.replicate + n)
+            for n in range(1, replicates)
+            for candidate in found
+        )
+        return [candidate for candidate in again if candidate.key not in known]
 
     def leaders(self, top: int) -> list[NewCandidate]:
         """The search's best finished candidates by validation accuracy, best first."""

@@ -60,6 +60,8 @@ class LeasedCandidate:
 def assignment_of(spec: dict[str, Any]) -> Assignment:
     """Parses only the JSON needed: a resumed campaign reads thousands of rows."""
     picks = [[e["family"], e["member"]["model"]] for e in spec["experts"]]
+    if arm := spec.get("arm"):
+        picks = [[arm["name"], arm["label"]]]
     return Assignment.from_json({"picks": picks, "choices": spec["choices"]})
 
 

@@ -24,7 +24,7 @@ def render(candidate: Candidate) -> str:
     """
     name = candidate.template
     parsed(name)  # unknown names and syntax errors, in partials too, before rendering
-    choices = check_choices(name, candidate.choices)
+    choices = check_choices(name, candidate.settings)
 
     def axis(name: str, *_: Any, **__: Any) -> Any:
         return choices[name]
@@ -82,27 +82,29 @@ def check_space(space: Space, place: Place | None = None) -> None:
             part = ("choices", choice.name, index)
             with _placed(part if choice.name in known else part[:2], place):
                 check_choices(space.template, {choice.name: value})
-    base = {choice.name: choice.values[0] for choice in space.choices}
-    variants = [base | {c.name: value} for c in space.choices for value in c.values]
-    samples: list[tuple[tuple[ExpertChoice, ...], dict[str, Scalar]]]
-    if space.experts is None:
-        samples = [((), variant) for variant in variants]
-    else:
-        k, members = space.experts.k, space.experts.families
-        first = {
-            family: ExpertChoice(family, members[family][0].model) for family in space.families
-        }
-        quartet = tuple(first.values())[:k]
-        samples = [(quartet, variant) for variant in variants]
-        for family, member in space.members:
-            others = [first[other] for other in space.families if other != family]
-            samples.append(((ExpertChoice(family, member.model), *others)[:k], base))
-    for picks, choices in samples:
+    for arm, variants in space.arms.items():
+        for variant in variants:
+            with _placed(("arms", arm), place):
+                check_choices(space.template, variant.settings)
+    for picks, choices in _samples(space):
         try:
             _render_sample(space, picks, choices)
         except RefusedError:
             with _placed(_to_blame(space, picks, choices), place):
                 raise
+
+
+def _samples(space: Space) -> Iterator[tuple[tuple[ExpertChoice, ...], dict[str, Scalar]]]:
+    """Picks and choices in which every value and every member, or variant, is at least once."""
+    base = {choice.name: choice.values[0] for choice in space.choices}
+    first = [ExpertChoice(group, members[0]) for group, members in space.groups.items()]
+    for choice in space.choices:
+        for value in choice.values:
+            yield tuple(first[: space.k]), base | {choice.name: value}
+    for group, members in space.groups.items():
+        others = [pick for pick in first if pick.family != group]
+        for member in members:
+            yield (ExpertChoice(group, member), *others)[: space.k], base
 
 
 def _render_sample(
@@ -115,8 +117,8 @@ def _render_sample(
 def _to_blame(
     space: Space, picks: tuple[ExpertChoice, ...], choices: Mapping[str, Scalar]
 ) -> tuple[str | int, ...]:
-    """The part for which a template refuses a sample: the number of experts, a single choice, or
-    several choices together."""
+    """The part for which a template refuses a sample: the number of experts, a variant of an arm, a
+    single choice, or several choices together."""
 
     def refused(some: Mapping[str, Scalar]) -> bool:
         try:
@@ -126,6 +128,8 @@ def _to_blame(
         return False
 
     if refused({}):
+        if space.arms:
+            return ("arms", picks[0].family)
         return ("template",) if space.experts is None else ("experts", "choose")
     for choice in space.choices:
         if refused({choice.name: choices[choice.name]}):

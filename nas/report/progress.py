@@ -104,6 +104,7 @@ _NOUNS = {
     Role.SEARCH: "candidate",
     Role.CONTROL: "control",
     Role.CONFIRM: "confirmation",
+    Role.REPLICATE: "replicate",
     Role.SUPERSEDED: "superseded draw",
 }
 

@@ -32,7 +32,7 @@ class Grid:
     Attributes:
         families: names, sorted.
         sizes: number of members of each family.
-        k: families in a point; 0 for a space without an expert axis.
+        k: families in a point; 0 for a space of choices alone.
         widths: number of values of each choice, choices sorted by name.
         starts: index of each choice's first value in the concatenated values of all choices.
         settings: number of combinations of values, Π widths.
@@ -40,9 +40,8 @@ class Grid:
 
     def __init__(self, space: Space) -> None:
         self.families = space.families
-        self.k = space.experts.k if space.experts else 0
-        axis = space.experts.families if space.experts else {}
-        self._models = [[member.model for member in axis[family]] for family in self.families]
+        self.k = space.k
+        self._models = list(space.groups.values())
         self._values = [choice.values for choice in space.choices]
         self._names = [choice.name for choice in space.choices]
         self.sizes = [len(models) for models in self._models]

@@ -1,6 +1,6 @@
 """The pipeline's values: frozen, validated when made, JSON in both directions, free of torch."""
 
-from nas.schema.axes import Choice, ExpertAxis, Member, Scalar, Space
+from nas.schema.axes import Choice, ExpertAxis, Member, Scalar, Space, Variant
 from nas.schema.base import Frozen
 from nas.schema.candidate import (
     FINETUNED,
@@ -96,6 +96,7 @@ __all__ = [
     "Task",
     "Trial",
     "UsageError",
+    "Variant",
     "campaign_config",
     "command_line",
     "did_you_mean",

@@ -1,12 +1,13 @@
 """The axes of a search space."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from math import comb
-from typing import Self
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from nas.schema.base import Frozen
+from nas.schema.base import Frozen, OmitDefaults
 from nas.schema.recipe import Recipe
 
 Scalar = bool | int | float | str
@@ -92,8 +93,25 @@ class ExpertAxis(Frozen):
         raise KeyError(f"{family} has no member {model}")
 
 
-class Space(Frozen):
-    """Everything a sampler may choose, and how a candidate is built and trained."""
+class Variant(Frozen):
+    """One variant of an arm."""
+
+    label: str = Field(min_length=1, max_length=500)
+    """Its name in tables, different from all others of its space: `moe(experts=4)`."""
+    settings: dict[str, Scalar] = {}
+    """Values for some of the template's axes."""
+    recipe: dict[str, Any] = {}
+    """Fields of the space's recipe that are different for this variant."""
+
+
+class Space(OmitDefaults):
+    """Everything a sampler may choose, and how a candidate is built and trained.
+
+    A candidate takes k groups, and one member of each: k families and a timm model of each, or one
+    arm and a variant of it.
+    """
+
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"arms", "reference", "replicates"})
 
     name: str
     description: str = ""
@@ -101,6 +119,12 @@ class Space(Frozen):
     image_size: int = Field(32, ge=8, le=2048)
     channels: int = Field(3, ge=1, le=16)
     experts: ExpertAxis | None = None
+    arms: dict[str, tuple[Variant, ...]] = {}
+    """Kinds of model that are compared with each other, instead of families of experts."""
+    reference: str = ""
+    """The arm that others are compared with; by default the first."""
+    replicates: int = Field(1, ge=1, le=100)
+    """How often each successful candidate is trained in all, each time with another seed."""
     choices: tuple[Choice, ...] = ()
     """Sorted by name on construction."""
     recipe: Recipe = Recipe()
@@ -115,14 +139,72 @@ class Space(Frozen):
 
     @model_validator(mode="after")
     def _has_axes(self) -> Self:
-        if self.experts is None and not self.choices:
+        if self.experts is None and not self.choices and not self.arms:
             raise ValueError("a space needs at least one axis")
+        if self.experts is not None and self.arms:
+            raise ValueError("a space has either experts or arms")
         return self
+
+    @model_validator(mode="after")
+    def _known_reference(self) -> Self:
+        if self.reference and self.reference not in self.arms:
+            raise ValueError(f"reference {self.reference!r} is not an arm")
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_variants(self) -> Self:
+        chosen = {choice.name for choice in self.choices}
+        seen: dict[str, str] = {}
+        for arm, variants in self.arms.items():
+            if not variants:
+                raise ValueError(f"arm {arm} has no variant")
+            for variant in variants:
+                if both := chosen & variant.settings.keys():
+                    raise ValueError(f"{min(both)} is a choice and a setting of arm {arm}")
+                model = repr((sorted(variant.settings.items()), self.recipe_of(variant)))
+                if model in seen:
+                    raise ValueError(f"{variant.label} and {seen[model]} are the same model")
+                seen[model] = variant.label
+        return self
+
+    def recipe_of(self, variant: Variant) -> Recipe:
+        """The recipe for a variant. Raises ValueError if a field is unknown or out of bounds."""
+        try:
+            return self.recipe.with_(**variant.recipe)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise ValueError(f"recipe of {variant.label}: {first['msg']}") from None
+
+    @cached_property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The members' names by group, groups sorted by name: models by family, or variants'
+        labels by arm. Empty for a space of choices alone."""
+        if self.experts is not None:
+            axis = self.experts.families
+            return {family: tuple(m.model for m in axis[family]) for family in sorted(axis)}
+        return {arm: tuple(v.label for v in self.arms[arm]) for arm in sorted(self.arms)}
+
+    @property
+    def kinds(self) -> tuple[str, str]:
+        """What its groups and their members are called."""
+        return ("arm", "variant") if self.arms else ("family", "member")
+
+    @property
+    def k(self) -> int:
+        """The number of groups in a candidate."""
+        return self.experts.k if self.experts else min(1, len(self.arms))
 
     @property
     def families(self) -> tuple[str, ...]:
-        """Family names, sorted; empty without an expert axis."""
-        return tuple(sorted(self.experts.families)) if self.experts else ()
+        """Names of the families or arms, sorted; empty for a space of choices alone."""
+        return tuple(self.groups)
+
+    def variant(self, arm: str, label: str) -> Variant:
+        """A variant by its label; KeyError if there is none."""
+        for variant in self.arms[arm]:
+            if variant.label == label:
+                return variant
+        raise KeyError(f"{arm} has no variant {label}")
 
     @property
     def members(self) -> tuple[tuple[str, Member], ...]:
@@ -133,17 +215,22 @@ class Space(Frozen):
 
     @property
     def subsets(self) -> int:
-        """The number of sets of k families; 1 without an expert axis."""
-        return comb(len(self.families), self.experts.k) if self.experts else 1
+        """The number of sets of k families or arms; 1 for a space of choices alone."""
+        return comb(len(self.families), self.k)
 
-    def without(self, models: Iterable[str]) -> Self:
-        """This space without some models, and without families that are left empty.
+    def without(self, members: Iterable[str]) -> Self:
+        """This space without some models or variants, and without families or arms left empty.
 
-        Raises ValueError if fewer families than experts remain.
+        Raises ValueError if fewer families than experts, or no arms, remain.
         """
+        gone = set(members)
         if self.experts is None:
-            return self
-        gone = set(models)
+            left = {a: tuple(v for v in vs if v.label not in gone) for a, vs in self.arms.items()}
+            if self.arms and not any(left.values()):
+                raise ValueError("no arm remains")
+            left = {arm: variants for arm, variants in left.items() if variants}
+            reference = self.reference if self.reference in left else ""
+            return self.with_(arms=left, reference=reference)
         kept = {
             family: tuple(m for m in members if m.model not in gone)
             for family, members in self.experts.families.items()

@@ -21,7 +21,7 @@ SCRATCH, FROZEN, FINETUNED = "scratch", "frozen", "finetuned"
 
 @dataclass(frozen=True, slots=True, order=True)
 class ExpertChoice:
-    """A family and its chosen member (a timm model's name)."""
+    """A family and its chosen member (a timm model's name), or an arm and a variant's label."""
 
     family: str
     model: str
@@ -63,12 +63,21 @@ class Role(StrEnum):
     SEARCH = "search"
     CONTROL = "control"  # one member alone, at equal epochs
     CONFIRM = "confirm"  # a leader again, with a new seed
+    REPLICATE = "replicate"  # any successful candidate again, with a new seed
     SUPERSEDED = "superseded"  # replaced by another candidate, see Status.SUPERSEDED
 
 
 def printed_name(role: str, number: int) -> str:
     """`#12` for a candidate of the search, its role and number, `control 3`, for the others."""
     return f"#{number}" if role == Role.SEARCH else f"{role} {number}"
+
+
+class Arm(Frozen):
+    """The arm of a candidate, and its variant."""
+
+    name: str
+    label: str
+    settings: dict[str, Scalar] = {}
 
 
 class Expert(Frozen):
@@ -96,7 +105,7 @@ class ExpertSource:
 class Candidate(OmitDefaults):
     """One model to train. Equal content gives an equal key, in whatever order it was given."""
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"init_from"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"init_from", "arm"})
     data_names: ClassVar[Mapping[str, str]] = {"init_from": "warm"}
     model_config = ConfigDict(populate_by_name=True)
 
@@ -105,6 +114,7 @@ class Candidate(OmitDefaults):
     image_size: int
     channels: int = 3
     experts: tuple[Expert, ...] = ()
+    arm: Arm | None = None
     choices: dict[str, Scalar] = {}
     recipe: Recipe
     task: Task
@@ -129,7 +139,7 @@ class Candidate(OmitDefaults):
         replicate: int = 0,
         init_from: Mapping[str, str] | None = None,
     ) -> Self:
-        """The candidate at a point of a space; KeyError for an unknown family or member.
+        """The candidate at a point of a space; KeyError for an unknown family, arm or member.
 
         `init_from` maps each model to the key of the bank expert that initialises it.
         """
@@ -139,14 +149,21 @@ class Candidate(OmitDefaults):
             for pick in assignment.picks
             if axis is not None
         )
+        arm, recipe = None, space.recipe
+        if space.arms:
+            [pick] = assignment.picks
+            variant = space.variant(pick.family, pick.model)
+            arm = Arm(name=pick.family, label=variant.label, settings=variant.settings)
+            recipe = space.recipe_of(variant)
         return cls(
             template=space.template,
             template_hash=template_hash,
             image_size=space.image_size,
             channels=space.channels,
             experts=experts,
+            arm=arm,
             choices=dict(assignment.choices),
-            recipe=space.recipe,
+            recipe=recipe,
             task=task,
             replicate=replicate,
             init_from=tuple(init_from[e.member.model] for e in sorted_experts(experts))
@@ -161,15 +178,20 @@ class Candidate(OmitDefaults):
     @cached_property
     def assignment(self) -> Assignment:
         """What was drawn: members and settings, without recipe, template and replicate."""
-        return Assignment(
-            picks=tuple(ExpertChoice(e.family, e.member.model) for e in self.experts),
-            choices=tuple(self.choices.items()),
-        )
+        picks = [ExpertChoice(e.family, e.member.model) for e in self.experts]
+        if self.arm is not None:
+            picks = [ExpertChoice(self.arm.name, self.arm.label)]
+        return Assignment(picks=tuple(picks), choices=tuple(self.choices.items()))
+
+    @property
+    def settings(self) -> dict[str, Scalar]:
+        """Values of the template's axes: its choices, and what its arm sets."""
+        return {**self.choices, **(self.arm.settings if self.arm else {})}
 
     @property
     def source(self) -> ExpertSource:
         """How its experts are initialised, and whether they are trained further."""
-        start = str(self.choices.get(START, FINETUNED if self.init_from else SCRATCH))
+        start = str(self.settings.get(START, FINETUNED if self.init_from else SCRATCH))
         return ExpertSource(start, self.init_from)
 
     @cached_property
@@ -185,7 +207,7 @@ class Candidate(OmitDefaults):
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The families, sorted by name."""
+        """The families, sorted by name; of a candidate of an arm, the arm."""
         return self.assignment.families
 
     @cached_property

@@ -3,13 +3,16 @@
 import keyword
 import math
 import re
+from collections.abc import Iterator
+from itertools import product
+from math import prod
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from nas.registry import LOSSES, PROCEDURES
-from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space
+from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space, Variant
 from nas.schema.axes import NAME, RESERVED_ARGS
 
 MOST_VALUES = 1000
@@ -38,6 +41,11 @@ def _argument(name: str) -> str:
 
 def _member(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    """`[value]`, or the value itself if it is a list; `[{}]` for nothing."""
+    return value if isinstance(value, list) else [{} if value is None else value]
 
 
 FileScalar = Annotated[Any, AfterValidator(_scalar)]
@@ -89,6 +97,41 @@ class FileRecipe(Recipe):
         return losses
 
 
+class FileVariant(Frozen):
+    """Settings of one or several variants of an arm: a list of values stands for a variant each.
+
+    `recipe` are fields of the recipe that differ.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)],
+        Annotated[list[FileScalar], BeforeValidator(_listed), Field(min_length=1)],
+    ] = Field(init=False)
+    recipe: FileRecipe = FileRecipe()
+
+    @property
+    def count(self) -> int:
+        """The number of variants."""
+        return prod(len(values) for values in (self.__pydantic_extra__ or {}).values())
+
+    def variants(self, arm: str) -> Iterator[Variant]:
+        """The variants, the last setting's values varying fastest."""
+        given = self.__pydantic_extra__ or {}
+        recipe = self.recipe.model_dump(include=self.recipe.model_fields_set)
+        for values in product(*given.values()):
+            settings = dict(zip(given, values, strict=True))
+            parts = [*settings.items(), *((f"recipe.{n}", v) for n, v in recipe.items())]
+            shown = ",".join(f"{name}={value}".replace("+", "_") for name, value in parts)
+            label = f"{arm}({shown})" if shown else arm
+            yield Variant(label=label, settings=settings, recipe=recipe)
+
+
+def _named(arm: str, variants: list[Variant]) -> list[Variant]:
+    """The only variant of an arm is called like the arm."""
+    return [variants[0].with_(label=arm)] if len(variants) == 1 else variants
+
+
 class FileSpace(Frozen):
     """A space file, field for field; see `search_spaces/` for examples."""
 
@@ -97,6 +140,12 @@ class FileSpace(Frozen):
     image_size: int = Field(32, ge=8, le=2048)
     channels: int = Field(3, ge=1, le=16)
     experts: FileExperts | None = None
+    arms: dict[
+        Annotated[str, Field(pattern=NAME, max_length=60)],
+        Annotated[list[FileVariant], BeforeValidator(_listed), Field(min_length=1)],
+    ] = Field({}, max_length=200)
+    reference: str = ""
+    replicates: int = Field(1, ge=1, le=100)
     choices: dict[
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)],
         Annotated[list[FileScalar], Field(min_length=1)],
@@ -110,12 +159,24 @@ class FileSpace(Frozen):
             raise ValueError(f"have {count:,} values, and at most {MOST_VALUES:,} are allowed")
         return choices
 
+    @field_validator("arms")
+    @classmethod
+    def _few_variants(cls, arms: dict[str, list[FileVariant]]) -> dict[str, list[FileVariant]]:
+        count = sum(variant.count for variants in arms.values() for variant in variants)
+        if count > MOST_VALUES:  # each is rendered to check it
+            raise ValueError(f"have {count:,} variants, and at most {MOST_VALUES:,} are allowed")
+        return arms
+
     def to_space(self, name: str) -> Space:
         """Converts to a Space. Raises ValidationError with Space's field names."""
-        data = self.model_dump(exclude={"experts", "choices"})
+        data = self.model_dump(exclude={"experts", "arms", "choices"})
         if self.experts is not None:
             families = self.experts.model_dump()["families"]
             data["experts"] = {"k": self.experts.choose, "families": families}
+        data["arms"] = {
+            arm: _named(arm, [v for given in variants for v in given.variants(arm)])
+            for arm, variants in self.arms.items()
+        }
         data["choices"] = [{"name": n, "values": v} for n, v in self.choices.items()]
         return Space.model_validate({"name": name, **data})
 

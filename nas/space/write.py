@@ -47,6 +47,17 @@ def dump(space: Space) -> str:
             "choose": space.experts.k,
             "families": {name: _members(families[name]) for name in families},
         }
+    if space.arms:
+        data["arms"] = {
+            arm: [
+                _FlowMap(v.settings | ({"recipe": v.recipe} if v.recipe else {})) for v in variants
+            ]
+            for arm, variants in space.arms.items()
+        }
+    if space.reference:
+        data["reference"] = space.reference
+    if space.replicates > 1:
+        data["replicates"] = space.replicates
     if space.choices:
         data["choices"] = {choice.name: _Flow(choice.values) for choice in space.choices}
     shown = {"epochs", "batch_size", "lr"}

@@ -18,7 +18,7 @@ def audit_of(space: Space, phases: Events) -> Audit:
     if not phases:
         return Audit(space)
     plan = DrawConstraints.model_validate(phases[0]["plan"])
-    dropped = [member.model for family, member in space.members if family in plan.drop]
+    dropped = [member for family in plan.drop for member in space.groups.get(family, ())]
     return Audit(space.without([*plan.left_out, *dropped]))
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from math import comb, prod
+from math import prod
 
 from nas.schema import Assignment, Space
 
@@ -14,12 +14,11 @@ class ExhaustionTracker:
     """Counts the remaining points of each set of families."""
 
     def __init__(self, space: Space) -> None:
-        axis = space.experts
-        self._sizes = {family: len(ms) for family, ms in axis.families.items()} if axis else {}
+        self._sizes = {family: len(members) for family, members in space.groups.items()}
         self._settings = prod(len(choice.values) for choice in space.choices)
         self._drawn: Counter[tuple[str, ...]] = Counter()
         self._used_up = 0
-        self._sets = comb(len(self._sizes), axis.k) if axis else 1
+        self._sets = space.subsets
 
     def free(self, draws: Sequence[Assignment]) -> Sequence[Assignment]:
         """The draws before the space is exhausted, up to the one that exhausts it."""

@@ -37,24 +37,25 @@ class LevelCounts:
     """Counts which levels of each group a space's assignments contain."""
 
     def __init__(self, space: Space) -> None:
-        axis = space.experts
         self.groups: list[Group] = []
         self._families = {family: place for place, family in enumerate(space.families)}
-        families, k = space.families, axis.k if axis else 0
-        sizes = [len(axis.families[family]) for family in families] if axis else []
+        families, k = space.families, space.k
+        sizes = [len(space.groups[family]) for family in families]
         self._grouped = k < len(families)  # where k = F, every candidate holds them all
         if self._grouped:
-            self._add("family", families, *_range(len(families), k, sizes, 1))
+            self._add(space.kinds[0], families, *_range(len(families), k, sizes, 1))
         self._pairs = np.triu_indices(len(families), 1) if self._grouped and k > 1 else None
         if self._pairs is not None:
             names = [f"{families[a]}+{families[b]}" for a, b in zip(*self._pairs, strict=True)]
             self._add("pair", names, *_range(len(families), k, sizes, 2))
-        several = [(f, m.model) for f, m in space.members if axis and len(axis.families[f]) > 1]
+        several = [
+            (f, m) for f, members in space.groups.items() for m in members if len(members) > 1
+        ]
         self._members = {model: place for place, (_, model) in enumerate(several)}
         self._family_of = np.array([self._families[family] for family, _ in several], dtype=int)
-        if axis and several:
-            chance = np.array([1 / len(axis.families[family]) for family, _ in several])
-            self._add("member", [model for _, model in several], chance, chance)
+        if several:
+            chance = np.array([1 / len(space.groups[family]) for family, _ in several])
+            self._add(space.kinds[1], [model for _, model in several], chance, chance)
         self._choices = [choice for choice in space.choices if len(choice.values) > 1]
         for choice in self._choices:
             even = np.full(len(choice.values), 1 / len(choice.values))

@@ -42,6 +42,7 @@ def test_a_campaign_at_work(maker: Maker) -> None:
         "search": {"ok": 2, "nan": 1, "open": 2},
         "control": {"ok": 1},
         "confirm": {},
+        "replicate": {},
         "superseded": {},
     }
     assert (s.drawn, s.subsets) == (5, 6)  # C(4, 2) sets of families

@@ -54,6 +54,13 @@ def test_parameters_and_macs_of_the_heads(
     assert found.saved_bytes > 0
 
 
+@pytest.mark.parametrize("k", [2, 3])
+def test_the_sparse_head_evaluates_as_its_dense_mixture(k: int) -> None:
+    model = built("sparse", experts=8, top_k=k).double().eval()
+    images = torch.randn(9, 3, 32, 32, dtype=torch.float64)
+    torch.testing.assert_close(model(images), model.mixture(images).logits, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("head", ["soft", "sparse"])
 def test_a_mixture_names_its_experts(head: str) -> None:
     model = built(head, experts=4)

@@ -14,6 +14,7 @@ from nas.schema import (
     Record,
     Space,
     Status,
+    Variant,
 )
 
 FIRST = Phase()
@@ -36,6 +37,20 @@ def make_space(
     )
 
 
+def make_arms(variants: Sequence[int], choices: Sequence[int] = ()) -> Space:
+    """`variants[i]` variants of arm i, `choices[j]` values in choice j."""
+    return Space(
+        name="arms",
+        arms={
+            f"F{i:02d}": tuple(
+                Variant(label=f"f{i:02d}_{v}", settings={"a": i, "v": v}) for v in range(n)
+            )
+            for i, n in enumerate(variants)
+        },
+        choices=make_space(choices=choices).choices if choices else (),
+    )
+
+
 def every_point(space: Space, excluded: Iterable[str] = ()) -> list[Assignment]:
     """Every point by brute force, subset by subset as itertools gives them."""
     gone = set(excluded)
@@ -43,6 +58,14 @@ def every_point(space: Space, excluded: Iterable[str] = ()) -> list[Assignment]:
         tuple(zip((c.name for c in space.choices), values, strict=True))
         for values in product(*(choice.values for choice in space.choices))
     ]
+    if space.arms:
+        picks = [
+            (ExpertChoice(arm, variant.label),)
+            for arm, variants in space.arms.items()
+            if arm not in gone
+            for variant in variants
+        ]
+        return [Assignment(picks=pick, choices=setting) for pick in picks for setting in settings]
     if space.experts is None:
         return [Assignment(choices=setting) for setting in settings]
     return [

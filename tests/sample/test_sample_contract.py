@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from loaded_modules import loaded_by
-from sample_spaces import draw, every_point, finished, make_space
+from sample_spaces import draw, every_point, finished, make_arms, make_space
 
 from nas.registry import SAMPLERS
 from nas.sample import (
@@ -30,6 +30,8 @@ SPACES = {
     "experts_only": make_space([2] * 4, 3),
     "all_families": make_space([2, 2, 1], 3),
     "one_expert": make_space([3, 1, 2], 1, [3]),
+    "arms": make_arms([3, 1, 2], [2]),
+    "arms_only": make_arms([1, 2]),
     "choices_only": make_space(choices=[3, 2, 4]),
     "one_point": make_space([1], 1),
     "alike": Space(

@@ -60,8 +60,8 @@ MISSPELT = {
     "far from any": (
         "template",
         "zzz",
-        "2: unknown field 'zzz' — choose from channels, choices, description, experts, image_size,"
-        " recipe, template",
+        "2: unknown field 'zzz' — choose from arms, channels, choices, description, experts,"
+        " image_size, recipe, reference, replicates, template",
     ),
 }
 WRONG = {

@@ -88,7 +88,7 @@ class MLflow(Tracker):
                 "nas.role": leased.role.value,
                 "nas.number": str(leased.number),
                 "nas.families": "+".join(leased.candidate.families),
-                "nas.members": "+".join(e.member.model for e in leased.candidate.experts),
+                "nas.members": "+".join(pick.model for pick in leased.candidate.assignment.picks),
                 "nas.attempt": str(attempt),
                 "nas.ledger": self._place,
             }

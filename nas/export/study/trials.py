@@ -48,11 +48,11 @@ def trials_of(ledger: Ledger, campaign: str) -> list[FrozenTrial]:
 
 
 def _distributions(space: Space) -> dict[str, CategoricalDistribution]:
-    found = {}
-    if space.experts is not None:
-        for family in space.families:
-            models = [member.model for member in space.experts.families[family]]
-            found[f"family {family}"] = CategoricalDistribution([OUT, *models])
+    kind = "arm" if space.arms else "family"
+    found = {
+        f"{kind} {name}": CategoricalDistribution([OUT, *members])
+        for name, members in space.groups.items()
+    }
     for choice in space.choices:
         found[f"gate_{choice.name}"] = CategoricalDistribution(choice.values)
     return found
@@ -67,10 +67,9 @@ def _trial(
 ) -> FrozenTrial:
     held = dict(zip(row["families"].split("+"), row["members"].split("+"), strict=True))
     params = {
-        name: held.get(name.removeprefix("family "), OUT)
-        if name.startswith("family ")
-        else _choice(distribution, row[name])
+        name: held.get(group, OUT) if group else _choice(distribution, row[name])
         for name, distribution in distributions.items()
+        for _, _, group in [name.partition(" ")]  # `family vit`, `arm dense` or `gate_width`
     }
     value = _given(row["val_acc"])
     state = _state(_given(row["outcome"]), value)

@@ -36,10 +36,17 @@ def _settings(space: Space, config: CampaignConfig) -> Facts:
             f"{space.name}: {axis.k} of {len(space.families)} families,"
             f" {_many(len(space.members), 'member')}, {_many(space.subsets, 'possible set')}"
         )
+    elif space.arms:
+        variants = sum(map(len, space.groups.values()))
+        facts["Space"] = (
+            f"{space.name}: {_many(len(space.arms), 'arm')}, {_many(variants, 'variant')}"
+        )
     else:
         facts["Space"] = space.name
     for choice in space.choices:
-        facts[f"Gate: {_words(choice.name)}"] = ", ".join(str(value) for value in choice.values)
+        facts[f"{'Gate' if space.experts else 'Setting'}: {_words(choice.name)}"] = ", ".join(
+            str(value) for value in choice.values
+        )
     facts["Template"] = f"{space.template}, {space.image_size} px, {space.channels} channels"
     facts["Data"] = config.dataset
     facts["Split seed"] = config.split_seed
@@ -90,12 +97,14 @@ _ROLES = {
     Role.SEARCH: "Candidates",
     Role.CONTROL: "Controls (one member alone)",
     Role.CONFIRM: "Confirmations (new seeds)",
+    Role.REPLICATE: "Replicates (new seeds)",
     Role.SUPERSEDED: "Superseded (template changed)",
 }
 _WHAT = {
     Role.SEARCH: "search",
     Role.CONTROL: "controls",
     Role.CONFIRM: "confirmations",
+    Role.REPLICATE: "replicates",
     Role.SUPERSEDED: "superseded",
 }
 

@@ -57,5 +57,5 @@ def coverage(ledger: Snapshot, campaign: str, yields: Callable[[], pd.DataFrame]
 
 
 def _mean(levels: pd.DataFrame) -> float | None:
-    found = levels.loc[levels["level"] == "family", "mean"]
+    found = levels.loc[levels["level"].isin(["family", "arm"]), "mean"]
     return float(found.iloc[0]) if len(found) else None
