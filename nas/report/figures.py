@@ -51,6 +51,8 @@ def figures(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, list[P
 
     for name, (section, draw) in _FIGURES.items():
         found = data["sections"].get(section) if data["campaign"] else None
+        if found is None and data["campaign"]:  # arms of a campaign of families, or the reverse
+            continue
         if found is None or "problem" in found:
             yield name, found["problem"] if found else "This campaign has no such figure."
             continue
@@ -110,6 +112,15 @@ def _effects(section: Section, axes: "Axes") -> None:
     ends = zip(values["effect_low"], values["effect_high"], strict=True)
     _forest(axes, values["family"], values, "effect", [low > 0 or high < 0 for low, high in ends])
     axes.set_xlabel("effect on validation accuracy, percentage points (95 % interval)")
+
+
+def _arms(section: Section, axes: "Axes") -> None:
+    values = section["effects"]["values"]
+    if not values["family"]:
+        raise Empty("A difference needs three runs of an arm and of the reference arm.")
+    ends = zip(values["effect_low"], values["effect_high"], strict=True)
+    _forest(axes, values["family"], values, "effect", [low > 0 or high < 0 for low, high in ends])
+    axes.set_xlabel(f"against {section['reference']}, percentage points (95 % interval)")
 
 
 def _synergies(section: Section, axes: "Axes") -> None:
@@ -202,6 +213,7 @@ def _coverage(section: Section, axes: "Axes") -> None:
 
 _FIGURES: dict[str, tuple[str, Draw]] = {
     "effects": ("together", _effects),
+    "arms": ("arms", _arms),
     "synergies": ("together", _synergies),
     "pairs": ("pairs", _pairs),
     "costs": ("costs", _costs),

@@ -11,9 +11,13 @@ from typer.testing import CliRunner
 
 from nas.cli.app import app
 from nas.ledger import Ledger
-from nas.report.figures import NAMES, figures
+from nas.report import figures as figures_module
+from nas.report.figures import figures
 from nas.report.page import page_data
 from nas.schema import ProblemError
+
+NAMES = [name for name in figures_module.NAMES if name != "arms"]
+"""Of a campaign of families."""
 
 
 def run(*arguments: str) -> tuple[str, str]:
@@ -76,6 +80,7 @@ def test_what_cannot_be_drawn_is_reported(maker: Maker, tmp_path: Path) -> None:
 def test_a_ledger_without_a_campaign_has_none(tmp_path: Path) -> None:
     Ledger(tmp_path / "runs.db", read_only=False).close()
     made = dict(figures(page_data(Ledger(tmp_path / "runs.db")), tmp_path))
+    assert set(made) == {*NAMES, "arms"}
     assert set(made.values()) == {"This campaign has no such figure."}
 
 

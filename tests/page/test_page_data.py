@@ -28,7 +28,17 @@ from nas.report.page.fronts import front
 from nas.schema import ExpertAxis, Member, Outcome, Role, Status
 
 SECTIONS = (
-    *("together", "best", "leaders", "coverage", "families", "pairs", "screening", "screened"),
+    *(
+        "together",
+        "arms",
+        "best",
+        "leaders",
+        "coverage",
+        "families",
+        "pairs",
+        "screening",
+        "screened",
+    ),
     *("costs", "curves"),
     *("failures", "timeline", "gates"),
 )
@@ -46,7 +56,7 @@ def column(table: dict[str, Any], name: str) -> list[Any]:
 def test_every_section_is_there(data: dict[str, Any]) -> None:
     assert tuple(data["sections"]) == SECTIONS
     assert not [name for name, made in data["sections"].items() if made and "problem" in made]
-    for name in ("screening", "screened"):
+    for name in ("screening", "screened", "arms"):
         assert data["sections"][name] is None  # it was drawn from none
     assert data["campaign"] == "first"
     assert data["headline"].startswith("61 candidates drawn: 56 trained, 4 out of memory")
@@ -351,7 +361,7 @@ def test_many_families_are_shown_by_their_ends() -> None:
 def test_a_sentence_names_a_few_and_counts_the_rest() -> None:
     rows = [(f"f{n}", 0.05 - 0.001 * n, 0.01, 0.06) for n in range(9)]
     effects = pd.DataFrame(rows, columns=["family", "effect", "effect_low", "effect_high"])
-    sentence = together_module.about_families(effects)
+    sentence = together_module.about_effects(effects)
     assert sentence.startswith(
         "In percentage points of validation accuracy, better than the average family: f0 (+5.0), "
     )

@@ -11,6 +11,7 @@ from nas.ledger.frames import gc_paused
 from nas.ledger.sources import codes
 from nas.ledger.summary import Summary, summary
 from nas.report.page.about import about, in_words, state_of
+from nas.report.page.arms import arms
 from nas.report.page.best import best
 from nas.report.page.cards import cards
 from nas.report.page.code_diffs import pack
@@ -73,6 +74,7 @@ def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
     by_family = cache(lambda: yields(ledger, name))
     parts: dict[str, Callable[[], dict[str, Any] | None]] = {
         "together": lambda: together(ledger, name),
+        "arms": lambda: arms(ledger, name),
         "best": lambda: best(ledger, name, rows(), bank=bank),
         "leaders": lambda: leaders(rows(), limit),
         "coverage": lambda: coverage(ledger, name, by_family),
@@ -86,6 +88,8 @@ def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
         "timeline": lambda: timeline(ledger, name),
         "gates": lambda: gates(ledger, name),
     }
+    if ledger.campaign(name).space.experts is None:
+        parts |= dict.fromkeys(("families", "pairs"), lambda: None)
     if bank:  # every member is trained alone: there are no draws and no mixtures
         parts |= dict.fromkeys(_OF_MIXTURES, lambda: None)
     made = {n: _section(make) for n, make in parts.items() if n not in _SLOW}

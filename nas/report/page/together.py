@@ -42,8 +42,9 @@ def together(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
 
     None for a space without families.
     """
-    if not len(rows := yields(ledger, campaign)):
+    if ledger.campaign(campaign).space.experts is None:
         return None
+    rows = yields(ledger, campaign)
     effects = rows.dropna(subset=["effect"]).sort_values("effect", ascending=False, kind="stable")
     pairs = need_pairs(ledger.table("cooccurrence", campaign))
     known = pairs.dropna(subset=["synergy"])
@@ -52,7 +53,7 @@ def together(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
     shown = extremes(effects)
     return {
         "pairs": about_pairs(known, len(pairs)),
-        "families": about_families(effects),
+        "families": about_effects(effects),
         "caution": _caution(ledger, campaign),
         "effects": table(shown, _EFFECTS, "family_yield"),
         "synergies": table(strongest.head(SYNERGIES), _SYNERGIES, "cooccurrence"),
@@ -97,21 +98,23 @@ def about_pairs(known: pd.DataFrame, total: int) -> str:
     return " ".join(sentences)
 
 
-def about_families(effects: pd.DataFrame) -> str:
-    """A sentence about the families whose interval excludes zero. `effects`: rows with an effect,
-    best first."""
+def about_effects(
+    effects: pd.DataFrame, kind: str = "family", reference: str = "the average family"
+) -> str:
+    """A sentence about the families, or arms, whose interval excludes zero. `effects`: rows with an
+    effect against `reference`, best first."""
     if effects.empty:
-        return "No family’s effect can be estimated yet."
+        return f"No {kind}’s effect can be estimated yet."
     better = effects[effects["effect_low"] > 0]
     worse = effects[effects["effect_high"] < 0].iloc[::-1]
     parts = [
-        f"{side} than the average family: {_listed([_effect(row) for row in rows.itertuples()])}"
+        f"{side} than {reference}: {_listed([_effect(row) for row in rows.itertuples()])}"
         for side, rows in (("better", better), ("worse", worse))
         if len(rows)
     ]
     if not parts:
         return (
-            f"No family is shown to be better or worse than the average one: all {len(effects)}"
+            f"No {kind} is shown to be better or worse than {reference}: all {len(effects)}"
             " intervals include zero."
         )
     return f"In percentage points of validation accuracy, {'; '.join(parts)}."

@@ -113,6 +113,13 @@ const FIGURES = {
       label: `Effects of ${rows} families with 95 % intervals` };
   },
 
+  arms({ effects: { values: v, rows }, reference }, _, palette) {
+    if (!rows) return "A difference needs three runs of an arm and of the reference arm.";
+    const styles = indices(rows).map(i => against(v.effect_low[i], v.effect_high[i], palette));
+    return { ...forest(v.family, v, "effect", styles, `against ${reference}, percentage points`, i => lines(v.family[i], interval(v, "effect", i), `${v.draws[i]} runs`), palette, ROW),
+      label: `Differences of ${rows} arms from ${reference} with 95 % intervals` };
+  },
+
   synergies({ synergies: { values: v, rows } }, _, palette) {
     if (!rows) return "No synergy can be estimated yet.";
     const names = indices(rows).map(i => `${v.family_a[i]}\n+ ${v.family_b[i]}`);

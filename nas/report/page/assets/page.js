@@ -65,6 +65,7 @@ function heading_(data) {
   for (const list of all("[data-facts]")) facts(list, data.about[list.dataset.facts]);
   const texts = {
     "pairs-answer": sections.together?.pairs, "families-answer": sections.together?.families, caution: sections.together?.caution,
+    "arms-answer": sections.arms?.answer,
     costs: (sections.costs.rest ? "The shading counts all candidates, the dots are the best. " : "") + TIMES,
     families: sections.families?.note && `Here: ${sections.families.note}.`,
     screening: sections.screening?.note && `Here: ${sections.screening.note}.`,
