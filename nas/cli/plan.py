@@ -114,7 +114,7 @@ def plan(
         "family_points": _known(found.family, points),
         "pair_points": _known(found.pair, points),
     }
-    lines = [*_draws(chosen, trials, rate, found, time), *_sizes(found, points, origin)]
+    lines = [*_draws(chosen, trials, rate, found, time), *_sizes(chosen, found, points, origin)]
     print_facts(chosen_form, facts, shown=[Text(line) for line in lines])
 
 
@@ -143,18 +143,19 @@ def _draws(
     )
 
 
-def _sizes(found: "Detectable", points: float | None, origin: str) -> Iterator[str]:
+def _sizes(space: Space, found: "Detectable", points: float | None, origin: str) -> Iterator[str]:
     """In words, the smallest effects that are found."""
+    one, several = ("an arm", "arms") if space.arms else ("a family", "families")
     if points is not None:
-        yield f"Noise, which families do not explain: {points:.2f} points, {origin}."
+        yield f"Noise, which {several} do not explain: {points:.2f} points, {origin}."
     yield "Found with a probability of 80 %, if at least as large as:"
-    for what, size in (
-        ("a family's effect against the average family", found.family),
-        ("a synergy of one pair, among all pairs, at a false-discovery rate of 5 %", found.pair),
-    ):
-        yield f"  {_size(size, points):>12}  {what}"
+    average = f"the average {space.kinds[0]}"
+    yield f"  {_size(found.family, points):>12}  {one}'s effect against {average}"
+    if space.k > 1:
+        what = "a synergy of one pair, among all pairs, at a false-discovery rate of 5 %"
+        yield f"  {_size(found.pair, points):>12}  {what}"
     if points is None:
-        yield f"sd: the standard deviation families do not explain; {origin}, --noise gives it."
+        yield f"sd: the standard deviation {several} do not explain; {origin}, --noise gives it."
 
 
 def _noise(typed: float | None, before: "Measured | None") -> tuple[float | None, str]:

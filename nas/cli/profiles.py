@@ -5,7 +5,7 @@ from pathlib import Path
 from nas.cli import defaults
 from nas.cli.console import note, open_if_there
 from nas.cli.working import working
-from nas.schema import MemberProfile, Space
+from nas.schema import MemberProfile, Space, UsageError
 
 
 def member_profiles(
@@ -14,7 +14,7 @@ def member_profiles(
     """The space, and a profile of each of its members by model name.
 
     Missing profiles are measured, and stored in the ledger if there is one. Raises ProblemError for
-    an unknown space, an unknown model or missing data.
+    an unknown space, an unknown model or missing data, and UsageError for a space without families.
     """
     from nas.campaign.profiling import classes_of, conditions_for, profile_members
     from nas.hardware import check_gpus
@@ -23,6 +23,8 @@ def member_profiles(
     from nas.space import check_models, find, load
 
     chosen = load(space)
+    if not chosen.members:
+        raise UsageError(f"{chosen.name} has no families to profile", where=space)
     check_models(chosen, find(space))
     check_gpus(gpus)
     defaults.provide(dataset, data_root)

@@ -57,6 +57,8 @@ def here(tmp_path: Path) -> Path:
         ("export", "#0", "-o", "full"),
         ("export", "#0", "-o", "loop"),
         ("plan", "alone.yaml", "-n", "5"),
+        ("plan", "heads", "--budget", "5m"),
+        ("families", "heads"),
         ("doctor", "--db", "s://x"),
         ("list", "--db", "postgresql+foo://h/x"),
         ("backup", "copy.db", "--db", "postgresql+foo://h/x"),
