@@ -109,7 +109,7 @@ def _profiles(
 
 def as_json(drawn: NewCandidate) -> dict[str, Any]:
     """A drawn candidate as plain data. Costs are None if unknown; `memory_bytes` also if a member's
-    profile is not cached."""
+    profile is not cached. `refused`: why the template refuses it; None if it does not."""
     candidate, cost = drawn.candidate, drawn.cost
     return {
         "key": candidate.key,
@@ -119,4 +119,5 @@ def as_json(drawn: NewCandidate) -> dict[str, Any]:
         "params": cost.params if cost else None,
         "macs": cost.macs if cost else None,
         "memory_bytes": cost.memory_bytes if cost else None,
+        "refused": drawn.refusal or None,
     }

@@ -13,6 +13,7 @@ from nas.files import clear_unfinished
 from nas.hardware import CONTEXT_BYTES, MemoryReader, larger_share, settled_precision, share
 from nas.ledger import CampaignStore, LeasedCandidate, PreviousAttempt
 from nas.measure import too_large
+from nas.render import code_of, render
 from nas.schema import CHECKPOINT, BankConfig, CampaignConfig, Outcome, Role, Status, Trial
 
 
@@ -74,7 +75,11 @@ class Launcher:
         )
 
     def refusal(self, leased: LeasedCandidate) -> Outcome | None:
-        """The outcome `invalid` of a candidate that is too large for the device; None otherwise."""
+        """The outcome `invalid` of a candidate that its template refuses, or that is too large for
+        the device; None otherwise."""
+        if not leased.code:
+            _, why = code_of(leased.candidate, render)
+            return Outcome(status=Status.INVALID, stage="render", message=why)
         if leased.cost is None:
             return None
         room = self.device_bytes - self.data_bytes

@@ -6,7 +6,7 @@ from dataclasses import replace
 from nas.campaign.exclusions import excluded_for_failing
 from nas.ledger import NewCandidate
 from nas.measure import Overhead, cost
-from nas.render import candidate_errors, render_to_run, template_hash
+from nas.render import candidate_errors, code_of, render_to_run, template_hash
 from nas.sample import Sampler
 from nas.schema import (
     Assignment,
@@ -84,10 +84,12 @@ class Proposer:
         return self.ready(candidate)
 
     def ready(self, candidate: Candidate) -> NewCandidate:
-        """A candidate with its source text and its cost. Raises CandidateError if its template is
-        not trusted or cannot be rendered."""
+        """A candidate with its source text and its cost, or with the reason why its template
+        refuses it. Raises CandidateError if its template is not trusted or cannot be rendered."""
         with candidate_errors(candidate):
-            code = self.render(candidate)
+            code, refusal = code_of(candidate, self.render)
+        if refusal:
+            return NewCandidate(candidate=candidate, code=code, refusal=refusal)
         gate = self._overhead(candidate, code)
         need = None if gate is None else cost(candidate, self.profiles, self.num_classes, gate)
         return NewCandidate(candidate=candidate, code=code, cost=need)

@@ -57,13 +57,14 @@ def print_draws(
     for drawn in draws:
         data = plain(drawn)
         candidates.append(data)
-        if folder:
+        if folder and drawn.code:
             write(folder / f"{data['key']}.py", drawn.code)
         if form == "table":  # now, because a large space takes long
             gate = " ".join(f"{k}={v}" for k, v in data["gate"].items())
             members = " + ".join(data["members"])
             size = "      –" if data["params"] is None else f"{data['params'] / 1e6:7.2f}"
-            echo(f"{data['key']}  {size} M  {gate}  {members}")
+            refused = f"  refused: {data['refused']}" if data["refused"] else ""
+            echo(f"{data['key']}  {size} M  {gate}  {members}{refused}")
     found = draws.verdict if audit else None
     if form == "json":
         judged = found and {

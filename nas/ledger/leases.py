@@ -15,8 +15,11 @@ class NewCandidate:
 
     candidate: Candidate
     code: str
+    """Empty if its template refuses it."""
     cost: Cost | None = None
     phase: int = 0
+    refusal: str = ""
+    """Why its template refuses it; empty if it does not."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class LeasedCandidate:
     number: int
     candidate: Candidate
     code: str
+    """Empty if its template refuses it."""
     cost: Cost | None
     micro_batches: int = 1
     deaths: int = 0

@@ -7,7 +7,7 @@ documents the functions that a rendered file must define.
 """
 
 from nas.render.axes import Axis, axes
-from nas.render.engine import check_space, render, render_to_run
+from nas.render.engine import check_space, code_of, render, render_to_run
 from nas.render.library import check_trusted, own_parts, runs_unasked, template_hash, templates
 from nas.render.renewal import CandidateError, candidate_errors, current_hash, rendered_anew
 
@@ -18,6 +18,7 @@ __all__ = [
     "candidate_errors",
     "check_space",
     "check_trusted",
+    "code_of",
     "current_hash",
     "own_parts",
     "render",

@@ -2,8 +2,9 @@
 
 import ast
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice, product
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError
@@ -51,6 +52,14 @@ def render(candidate: Candidate) -> str:
     return source
 
 
+def code_of(candidate: Candidate, render: Callable[[Candidate], str]) -> tuple[str, str]:
+    """A candidate's code, or empty text and the reason why its template refuses it."""
+    try:
+        return render(candidate), ""
+    except RefusedError as error:
+        return "", error.problem.what
+
+
 def render_to_run(candidate: Candidate) -> str:
     """As `render`, for text that will be run. Also raises ProblemError if a file of the working
     directory would replace a shipped template without the user's consent."""
@@ -62,6 +71,10 @@ Place = Callable[[tuple[str | int, ...]], str]
 """Maps a part of a space file, such as ("choices", "mixing", 0), to its location."""
 
 
+COMBINATIONS = 500
+"""Maximum number of combinations that are rendered to find an allowed one."""
+
+
 class RefusedError(ProblemError):
     """A template refuses these choices and experts."""
 
@@ -70,7 +83,9 @@ def check_space(space: Space, place: Place | None = None) -> None:
     """Raises ProblemError for a space that its template cannot render, before any run.
 
     Renders a sample for every value of every choice and for every member, so that every unknown
-    axis, disallowed value and unsafe value is found. With a `place`, the error's `where` is the
+    axis, disallowed value and unsafe value is found. A combination that the template refuses is no
+    error if each of its parts is allowed in another one: it may be drawn, and is then recorded as
+    `invalid`. With a `place`, the error's `where` is the
     location of the wrong part, unless the template itself is wrong.
     """
     if space.template not in templates():
@@ -90,8 +105,10 @@ def check_space(space: Space, place: Place | None = None) -> None:
         try:
             _render_sample(space, picks, choices)
         except RefusedError:
-            with _placed(_to_blame(space, picks, choices), place):
-                raise
+            blamed = _to_blame(space, picks, choices)
+            if blamed is not None:
+                with _placed(blamed, place):
+                    raise
 
 
 def _samples(space: Space) -> Iterator[tuple[tuple[ExpertChoice, ...], dict[str, Scalar]]]:
@@ -116,26 +133,47 @@ def _render_sample(
 
 def _to_blame(
     space: Space, picks: tuple[ExpertChoice, ...], choices: Mapping[str, Scalar]
-) -> tuple[str | int, ...]:
-    """The part for which a template refuses a sample: the number of experts, a variant of an arm, a
-    single choice, or several choices together."""
-
-    def refused(some: Mapping[str, Scalar]) -> bool:
-        try:
-            _render_sample(space, picks, some)
-        except RefusedError:
-            return True
-        return False
-
-    if refused({}):
-        if space.arms:
+) -> tuple[str | int, ...] | None:
+    """The part for which a template refuses a sample: the number of experts, an arm, or a choice's
+    value. None if each of them is allowed in another combination."""
+    if space.arms:
+        if _never_allowed(space, [picks], {}):
             return ("arms", picks[0].family)
+    elif _refused(space, picks, {}):
         return ("template",) if space.experts is None else ("experts", "choose")
+    with_any = [picks]
+    if space.arms:
+        groups = space.groups.items()
+        with_any = [(ExpertChoice(arm, label),) for arm, labels in groups for label in labels]
     for choice in space.choices:
-        if refused({choice.name: choices[choice.name]}):
-            values = list(map(repr, choice.values))
-            return ("choices", choice.name, values.index(repr(choices[choice.name])))
-    return ("choices",)
+        value = choices[choice.name]
+        if _never_allowed(space, with_any, {choice.name: value}):
+            return ("choices", choice.name, list(map(repr, choice.values)).index(repr(value)))
+    return None
+
+
+def _never_allowed(
+    space: Space, picks: Iterable[tuple[ExpertChoice, ...]], fixed: Mapping[str, Scalar]
+) -> bool:
+    """Whether a template refuses every combination of these picks with the space's choices, as far
+    as COMBINATIONS tell."""
+    free = [choice for choice in space.choices if choice.name not in fixed]
+    names = [choice.name for choice in free]
+    settings = product(*(choice.values for choice in free))
+    tried = 0
+    for some, values in islice(product(picks, settings), COMBINATIONS):
+        tried += 1
+        if not _refused(space, some, {**fixed, **dict(zip(names, values, strict=True))}):
+            return False
+    return tried < COMBINATIONS
+
+
+def _refused(space: Space, picks: tuple[ExpertChoice, ...], choices: Mapping[str, Scalar]) -> bool:
+    try:
+        _render_sample(space, picks, choices)
+    except RefusedError:
+        return True
+    return False
 
 
 @contextmanager

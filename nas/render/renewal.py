@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from nas.render.engine import render_to_run
+from nas.render.engine import code_of, render_to_run
 from nas.render.library import template_hash
 from nas.schema import Candidate, ProblemError
 
@@ -25,12 +25,13 @@ def current_hash(candidate: Candidate) -> str | None:
 def rendered_anew(
     candidate: Candidate, known: str, render: Callable[[Candidate], str] = render_to_run
 ) -> str:
-    """The code of a candidate, rendered again from its unchanged template.
+    """The code of a candidate, rendered again from its unchanged template; empty if that refuses
+    it.
 
     Raises CandidateError if it differs from `known`, the ledger's text, or cannot be rendered.
     """
     with candidate_errors(candidate):
-        code = render(candidate)
+        code, _ = code_of(candidate, render)
     if code != known:
         raise CandidateError(
             f"the code of candidate {candidate.key} differs from what its template"

@@ -117,9 +117,9 @@ class Outcome(Frozen):
 
     status: Status
     stage: str = ""
-    """Where a failure happened: start (no worker had begun), fit, data, build, train, measure,
-    save, worker (the process died or had to be killed), DRIVER, DEVICE, CROWDED or BUSY. Of an
-    interrupted attempt: save or worker if it could not keep its last epoch, otherwise empty."""
+    """Where a failure happened: start (no worker had begun), render, fit, data, build, train,
+    measure, save, worker (the process died or had to be killed), DRIVER, DEVICE, CROWDED or BUSY.
+    Of an interrupted attempt: save or worker if it could not keep its last epoch, else empty."""
     message: str = ""
     """One line for the user."""
     detail: str = ""

@@ -13,6 +13,7 @@ from nas.campaign.timer import BudgetTimer
 from nas.execute import Idle
 from nas.hardware import MemoryReader
 from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner
+from nas.render import code_of
 from nas.sample import make_sampler
 from nas.schema import (
     CampaignConfig,
@@ -93,8 +94,9 @@ class PlainProposer(Proposer):
         self.memory_bytes = memory_bytes
 
     def ready(self, candidate: Candidate) -> NewCandidate:
+        code, refusal = code_of(candidate, self.render)
         cost = Cost(params=1, macs=1, memory_bytes=self.memory_bytes)
-        return NewCandidate(candidate=candidate, code=self.render(candidate), cost=cost)
+        return NewCandidate(candidate=candidate, code=code, cost=cost, refusal=refusal)
 
     def render(self, candidate: Candidate) -> str:
         return "pass\n"

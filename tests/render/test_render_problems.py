@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from render_samples import CNNS, candidate
 
 from nas.render import axes, check_space, render, template_hash
-from nas.schema import Choice, ExpertAxis, Member, ProblemError, Space
+from nas.schema import Choice, ExpertAxis, Member, ProblemError, Space, Variant
 
 Write = Callable[..., Path]
 
@@ -206,6 +206,55 @@ class TestSpaces:
         bad = self.space(self.SOUND, *axes, k=k, template=template)
         text = problem(lambda: check_space(bad, lambda part: f"F:{part}"))
         assert text.startswith(f"F:{part}: ")
+
+    PAIRS = (
+        "{% set a = axis('a', 1) %}{% set b = axis('b', 1) %}\n"
+        "{% if a == 2 and b == 2 %}{{ refuse('not both') }}{% endif %}\n"
+        "def build(num_classes):\n    return None\n"
+    )
+
+    @pytest.mark.parametrize(
+        ("a", "b", "part"),
+        [
+            ((1, 2), (1, 2), None),
+            ((2, 1), (2, 1), None),  # the first of both is refused, and other pairs are not
+            ((2,), (1, 2), ("choices", "b", 1)),
+            ((1, 2), (2,), ("choices", "a", 1)),
+            ((2,), (2,), ("choices", "a", 0)),
+        ],
+    )
+    def test_what_is_refused_with_everything_is_an_error(
+        self, a: tuple[int, ...], b: tuple[int, ...], part: object, write: Write
+    ) -> None:
+        write("pairs", self.PAIRS)
+        axes = [Choice(name="a", values=a), Choice(name="b", values=b)]
+        space = Space(name="s", template="pairs", choices=tuple(axes))
+        if part is None:
+            check_space(space)
+            return
+        text = problem(lambda: check_space(space, lambda part: f"F:{part}"))
+        assert text == f"F:{part}: not both"
+
+    @pytest.mark.parametrize(
+        ("variants", "b", "part"),
+        [
+            ({"one": 1, "two": 2}, (1, 2), None),
+            ({"one": 1, "two": 2}, (2,), ("arms", "two")),
+            ({"two": 2}, (1, 2), ("choices", "b", 1)),
+        ],
+    )
+    def test_an_arm_that_is_refused_with_everything_is_an_error(
+        self, variants: dict[str, int], b: tuple[int, ...], part: object, write: Write
+    ) -> None:
+        write("pairs", self.PAIRS)
+        arms = {arm: (Variant(label=arm, settings={"a": a}),) for arm, a in variants.items()}
+        choices = (Choice(name="b", values=b),)
+        space = Space(name="s", template="pairs", arms=arms, choices=choices)
+        if part is None:
+            check_space(space)
+            return
+        text = problem(lambda: check_space(space, lambda part: f"F:{part}"))
+        assert text == f"F:{part}: not both"
 
     def test_a_template_s_own_fault_is_in_the_template(self, write: Write) -> None:
         path = write("mine", "{% set a = axis('a', 1) %}\n{{ nothing }}\n")
