@@ -52,7 +52,7 @@ def bank(
         bank_bytes=parse_size(filling.max_size, "--max-size"),
         scheduler=filling.scheduler,
         budget_seconds=arguments.budget_of(budget),
-        **(source.settings(machine.gpus) | machine.with_defaults() | experts.settings()),
+        **(source.settings(machine.gpus, chosen) | machine.with_defaults() | experts.settings()),
     )
     filler = open_filler(chosen, space, config, db, verify=filling.check, form=chosen_form)
     members, found = filler.fill(config)

@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nas.cli.console import note, says_yes
+
+if TYPE_CHECKING:
+    from nas.schema import Space
 
 SPACES = ("tiny", "moe4")
 """The defaults without GPUs, and with some."""
@@ -30,9 +34,10 @@ def space_for(typed: str | None, gpus: int | None) -> str:
     return space
 
 
-def dataset_for(typed: str | None, gpus: int | None) -> str:
-    """The given data set, or the default for this number of GPUs."""
-    return DATASETS[bool(gpus)] if typed is None else typed
+def dataset_for(typed: str | None, gpus: int | None, space: "Space") -> str:
+    """The given data set, or the one that the space is made for, or the default for this number of
+    GPUs."""
+    return (space.dataset or DATASETS[bool(gpus)]) if typed is None else typed
 
 
 def executor_for(gpus: int) -> str:

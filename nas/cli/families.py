@@ -30,9 +30,11 @@ def families(
 
     Example: `nas families moe4 --dataset cifar10`
     """
+    from nas.space import load
+
     chosen_form = form_of(form, as_json)
-    data_set = defaults.dataset_for(dataset, gpus)
     space = defaults.space_for(space, gpus)
+    data_set = defaults.dataset_for(dataset, gpus, load(space))
     chosen, profiles = member_profiles(space, data_set, gpus or 0, data_root, db)
     records = [_plain(family, profiles[member.model]) for family, member in chosen.members]
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))

@@ -27,12 +27,13 @@ class DataOptions:
     data_root: options.DataRoot = Path("data")
     split_seed: options.SplitSeed = 0
 
-    def settings(self, gpus: int | None) -> dict[str, Any]:
-        """The campaign settings that these options give; the default data set depends on `gpus`."""
+    def settings(self, gpus: int | None, space: Space) -> dict[str, Any]:
+        """The campaign settings that these options give; the default data set depends on the space
+        and on `gpus`."""
         from nas import data
 
         return {
-            "dataset": data.canonical(defaults.dataset_for(self.dataset, gpus)),
+            "dataset": data.canonical(defaults.dataset_for(self.dataset, gpus, space)),
             "split_seed": self.split_seed,
             "data_root": str(self.data_root.absolute()),
         }

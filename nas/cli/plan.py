@@ -186,9 +186,10 @@ def _profiled(space: str, profile: ProfileOptions, db: str) -> "ProfiledTime":
     from nas.cli.profiles import member_profiles
     from nas.data import num_images
     from nas.results.power import ProfiledTime
+    from nas.space import load
 
     gpus = profile.gpus or 0
-    data = defaults.dataset_for(profile.dataset, gpus)
+    data = defaults.dataset_for(profile.dataset, gpus, load(space))
     whole, profiles = member_profiles(space, data, gpus, profile.data_root, db)
     # Workers on one GPU share it: what they gain together is not in a profile.
     parallel = gpus or profile.workers or defaults.workers_for(0)

@@ -97,10 +97,11 @@ def screen(
     from nas.ledger import Ledger
 
     chosen_form = form_of(form, as_json)
-    space, dataset = defaults.space_for(space, gpus), defaults.dataset_for(source.dataset, gpus)
-    data.check_name(dataset)
+    space = defaults.space_for(space, gpus)
     use_threads(defaults.workers_for(0))
     chosen = recipe.adjusted(space)
+    dataset = defaults.dataset_for(source.dataset, gpus, chosen)
+    data.check_name(dataset)
     config = _configured(data.canonical(dataset), source, experts, limits)
     check_gpus(gpus or 0)
     ledger = Ledger(db, read_only=False, create=False)

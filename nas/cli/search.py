@@ -61,7 +61,7 @@ def search(
         wishes = arguments.advised(output.db, draw.from_report, wishes)
     config = arguments.config_of(
         SearchConfig,
-        **source.settings(machine.gpus),
+        **source.settings(machine.gpus, chosen),
         **(machine.with_defaults() | length.given() | phase.given() | output.given()),
         **(draw.settings() | train.settings() | keep.settings()),
         prefer=arguments.names_of(wishes["prefer"]),

@@ -111,13 +111,17 @@ class Space(OmitDefaults):
     arm and a variant of it.
     """
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"arms", "reference", "replicates"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset(
+        {"arms", "dataset", "reference", "replicates"}
+    )
 
     name: str
     description: str = ""
     template: str = Field("moe4", pattern=r"^[a-z][a-z0-9_]*$")
     image_size: int = Field(32, ge=8, le=2048)
     channels: int = Field(3, ge=1, le=16)
+    dataset: str = ""
+    """The data set that it is made for, used where none is named; empty if it is made for any."""
     experts: ExpertAxis | None = None
     arms: dict[str, tuple[Variant, ...]] = {}
     """Kinds of model that are compared with each other, instead of families of experts."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from nas.registry import LOSSES, PROCEDURES
+from nas.registry import DATA_SETS, LOSSES, PROCEDURES
 from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space, Variant
 from nas.schema.axes import NAME, RESERVED_ARGS
 
@@ -139,6 +139,7 @@ class FileSpace(Frozen):
     template: str = Field("moe4", pattern=r"^[a-z][a-z0-9_]*$")
     image_size: int = Field(32, ge=8, le=2048)
     channels: int = Field(3, ge=1, le=16)
+    dataset: str = Field("", max_length=60)
     experts: FileExperts | None = None
     arms: dict[
         Annotated[str, Field(pattern=NAME, max_length=60)],
@@ -158,6 +159,14 @@ class FileSpace(Frozen):
         if (count := sum(map(len, choices.values()))) > MOST_VALUES:  # each is rendered to check it
             raise ValueError(f"have {count:,} values, and at most {MOST_VALUES:,} are allowed")
         return choices
+
+    @field_validator("dataset")
+    @classmethod
+    def _known_data(cls, name: str) -> str:
+        if name and name not in DATA_SETS.names():
+            known = ", ".join(repr(known) for known in DATA_SETS.names())
+            raise PydanticCustomError("literal_error", "unknown", {"expected": known})
+        return name
 
     @field_validator("arms")
     @classmethod

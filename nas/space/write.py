@@ -41,6 +41,8 @@ def dump(space: Space) -> str:
     data |= {"template": space.template, "image_size": space.image_size}
     if space.channels != 3:
         data["channels"] = space.channels
+    if space.dataset:
+        data["dataset"] = space.dataset
     if space.experts is not None:
         families = space.experts.families
         data["experts"] = {

@@ -16,6 +16,7 @@ from nas.cli.search import with_length
 from nas.data import catalog
 from nas.hardware import devices
 from nas.schema import SearchConfig, UsageError
+from nas.space import load
 
 
 @pytest.fixture
@@ -28,9 +29,12 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     ("gpus", "expected"), [(None, "tiny digits"), (0, "tiny digits"), (2, "moe4 cifar10")]
 )
 def test_defaults_follow_the_device(gpus: int | None, expected: str) -> None:
-    assert f"{defaults.space_for(None, gpus)} {defaults.dataset_for(None, gpus)}" == expected
+    name = defaults.space_for(None, gpus)
+    assert f"{name} {defaults.dataset_for(None, gpus, load(name))}" == expected
     assert defaults.space_for("mine", gpus) == "mine"
-    assert defaults.dataset_for("folder:x", gpus) == "folder:x"
+    made_for = load(name).with_(dataset="noisy-digits")
+    assert defaults.dataset_for(None, gpus, made_for) == "noisy-digits"
+    assert defaults.dataset_for("folder:x", gpus, made_for) == "folder:x"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from nas.space.write import dump
 
 GOOD = """\
 template: heads
+dataset: noisy-digits
 arms:
   dense: {head: dense}
   soft: [{head: soft}, {head: soft, recipe: {lr: 0.5}}]
@@ -38,6 +39,7 @@ def test_a_list_is_a_variant_each() -> None:
     }
     assert found.arms["sparse"][2].settings == {"head": "sparse", "top_k": 4, "hidden": 8}
     assert (found.reference, found.replicates, found.k, found.subsets) == ("soft", 3, 1, 3)
+    assert found.dataset == "noisy-digits"
 
 
 def test_a_variant_may_change_the_recipe() -> None:
@@ -59,7 +61,7 @@ def test_what_is_written_is_read_as_the_same_space() -> None:
 
 def test_data_of_spaces_without_arms_are_as_they_were() -> None:
     found = parsed("template: heads\nchoices: {head: [dense, soft]}\n")
-    assert not {"arms", "reference", "replicates"} & found.model_dump().keys()
+    assert not {"arms", "dataset", "reference", "replicates"} & found.model_dump().keys()
 
 
 @pytest.mark.parametrize(
@@ -69,15 +71,15 @@ def test_data_of_spaces_without_arms_are_as_they_were() -> None:
         ("width: [8", "hidden: [8", "hidden is a choice and a setting of arm sparse"),
         ("reference: soft", "reference: hard", "reference 'hard' is not an arm"),
         ("dense: {head", "de nse: {head", "should be a name"),
-        ("{lr: 0.5}", "{lr: 50}", "4: arms.soft[1].recipe.lr should be less than or equal to 10"),
-        ("{lr: 0.5}", "{rl: 0.5}", "4: unknown field 'rl' in arms.soft[1].recipe"),
-        ("top_k: [2, 4]", "top_k: []", "5: arms.sparse[0].top_k is empty"),
+        ("{lr: 0.5}", "{lr: 50}", "5: arms.soft[1].recipe.lr should be less than or equal to 10"),
+        ("{lr: 0.5}", "{rl: 0.5}", "5: unknown field 'rl' in arms.soft[1].recipe"),
+        ("top_k: [2, 4]", "top_k: []", "6: arms.sparse[0].top_k is empty"),
         ("top_k: [2, 4]", "top_k: [[2]]", "should be text, a number, true or false"),
         ("top_k: [2, 4]", "Top_k: [2, 4]", "should be a name"),
         ("hidden: [8, 16]", f"hidden: {list(range(1, 600))}", "have 1,201 variants, and at most"),
-        ("replicates: 3", "replicates: 0", "7: replicates should be greater than or equal to 1"),
-        ("replicates: 3", "replicates: true", "7: replicates should be a number; true given"),
-        ("  dense: {head: dense}\n", "  dense: 5\n", "3: arms.dense"),
+        ("replicates: 3", "replicates: 0", "8: replicates should be greater than or equal to 1"),
+        ("replicates: 3", "replicates: true", "8: replicates should be a number; true given"),
+        ("  dense: {head: dense}\n", "  dense: 5\n", "4: arms.dense"),
     ],
 )
 def test_each_fault_is_named(old: str, new: str, words: str) -> None:

@@ -60,12 +60,18 @@ MISSPELT = {
     "far from any": (
         "template",
         "zzz",
-        "2: unknown field 'zzz' — choose from arms, channels, choices, description, experts,"
-        " image_size, recipe, reference, replicates, template",
+        "2: unknown field 'zzz' — choose from arms, channels, choices, dataset, description,"
+        " experts, image_size, recipe, reference, replicates, template",
     ),
 }
 WRONG = {
     "type": ("32\n", "big\n", "3: image_size should be a valid integer; 'big' given"),
+    "a data set": (
+        "description: four lines before the experts",
+        "dataset: cifar1",
+        "1: dataset is 'cifar1', not one of cifar10, cifar100, classes, digits, folder,"
+        " noisy-digits, synthetic, tiny-imagenet — did you mean cifar10 or cifar100?",
+    ),
     "half a character": ("top1]", '"\\ud800"]', "10: this is not Unicode text — write plain YAML"),
     "true for a number": ("32\n", "true\n", "3: image_size should be a number; true given"),
     "false for a rate": ("1e-3", "false", "11: recipe.lr should be a number; false given"),
