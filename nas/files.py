@@ -172,7 +172,7 @@ def followed(path: Path) -> Path:
     """The target of a path with all links resolved. Raises UsageError for a circle of links."""
     try:
         target = path.resolve()
-        circle = target.is_symlink()
+        circle = any(part.is_symlink() for part in (target, *target.parents))  # from Python 3.13
     except RuntimeError:
         circle = True
     except OSError as error:

@@ -26,7 +26,8 @@ def database_url(where: str | Path | URL) -> URL:
     try:
         url = make_url(typed)
         backend = url.get_backend_name()
-        url.get_dialect()  # of a driver, too: postgresql+psycopg
+        if backend == "postgresql":
+            url.get_dialect()  # of its driver, too: postgresql+psycopg
     except (ArgumentError, ValueError):  # an unknown dialect, or a port that is not a number
         hidden = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", typed)
         raise UsageError(

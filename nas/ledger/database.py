@@ -1,5 +1,7 @@
 """Opening a ledger: its schema version, and migrations."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, inspect, text
@@ -52,18 +54,29 @@ def open_ledger(url: URL, *, read_only: bool, create: bool = True, older: bool =
     there = file_of(url)
     if read_only or not create or (there and there.exists()):
         look = open_engine(url, read_only=True)
-        version = known_version(look)
-        if version is None and (read_only or not create):
-            raise _empty(url)
-        if read_only:
-            if version != HEAD and not older:
-                raise _of_older(url, version)
-            return look
+        with _closed_on_failure(look):
+            version = known_version(look)
+            if version is None and (read_only or not create):
+                raise _empty(url)
+            if read_only:
+                if version != HEAD and not older:
+                    raise _of_older(url, version)
+                return look
         look.dispose()
     engine = open_engine(url, read_only=False)
-    if known_version(engine) != HEAD:
-        migrate(engine)
+    with _closed_on_failure(engine):
+        if known_version(engine) != HEAD:
+            migrate(engine)
     return engine
+
+
+@contextmanager
+def _closed_on_failure(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def known_version(engine: Engine) -> str | None:

@@ -3,6 +3,7 @@
 All of these start processes: they run on a GPU, or on a CPU under NAS_CUDA_DRY=1.
 """
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,9 @@ def test_an_assertion_on_the_device_ends_one_trial_alone(gpu: str, tmp_path: Pat
     assert driver.outcomes[2].needs_restart == (gpu == "cuda")
 
 
+_WORKER = re.compile("spawn_main|forkserver")
+
+
 def test_four_quarters_side_by_side_and_one_of_them_killed(gpu: str, tmp_path: Path) -> None:
     changes = {
         "recipe": {"epochs": 4, "batch_size": 1024},
@@ -57,7 +61,9 @@ def test_four_quarters_side_by_side_and_one_of_them_killed(gpu: str, tmp_path: P
         seen.add(attempt)
         if seen == {1, 2, 3, 4} and not shot:  # all four run
             workers = psutil.Process().children(recursive=True)
-            busy = [w for w in workers if any("spawn_main" in word for word in w.cmdline())]
+            busy = [
+                w for w in workers if not w.children() and _WORKER.search(" ".join(w.cmdline()))
+            ]
             shot.append(busy[0].pid)
             busy[0].kill()
 

@@ -251,3 +251,12 @@ def test_the_command(filled: Maker, tmp_path: Path) -> None:
     again = nas("export-study", "-o", "study.db", cwd=tmp_path)
     assert again.returncode == 2
     assert len(again.stderr.splitlines()) == 1
+
+
+def test_without_optuna_there_is_one_line_and_no_file(
+    filled: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.export.study.write.find_spec", lambda name: None)
+    with pytest.raises(ProblemError, match="a study needs Optuna"):
+        export_study(filled.ledger, None, str(tmp_path / "study.db"))
+    assert not (tmp_path / "study.db").exists()

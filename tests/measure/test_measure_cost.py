@@ -124,7 +124,7 @@ def test_the_estimate_covers_the_peak_of_a_real_step() -> None:
         optimizer.zero_grad(set_to_none=False)
 
     step()  # gradients and moments exist from here on
-    with torch.profiler.profile(profile_memory=True) as profile:
+    with torch.profiler.profile(profile_memory=True, acc_events=True) as profile:
         step()
     events = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
     now = most = 0

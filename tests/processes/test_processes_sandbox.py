@@ -40,7 +40,7 @@ def test_the_process_is_another_and_stays(sandbox: Sandbox) -> None:
     [
         (fake.fail, ("no such layer",), Failure.RAISED, "ValueError: no such layer", True),
         (fake.quit_now, (), Failure.RAISED, "SystemExit: 4", True),
-        (fake.unpicklable, (), Failure.RAISED, "pickle", True),
+        (fake.unpicklable, (), Failure.RAISED, "local object", True),
         (fake.crash, (), Failure.DIED, "SIGSEGV", False),
         (fake.leave_with, (139,), Failure.DIED, "code 139", False),
         (fake.hang, (), Failure.TIMEOUT, "no answer after 0.5 s", False),

@@ -28,4 +28,4 @@ def test_a_head_is_trained_and_measured(make_trial: Any, head: str) -> None:
     assert names == ([("expert", "0"), ("expert", "1"), ("expert", "2")] if mixture else [])
     if mixture:
         assert sum(expert.usage for expert in outcome.experts) == pytest.approx(1)
-        assert outcome.oracle_val_acc >= outcome.val_acc
+        assert 0 <= outcome.oracle_val_acc <= 1  # for averaging it is no upper bound

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,11 @@ def export_study(
     """Writes a campaign, the latest by default, as a study of its name into a SQLite file.
 
     The file is made, or is one of Optuna's that has no such study; with `overwrite` a study of
-    that name is replaced. Raises ProblemError for any other file, and leaves it as it was; OSError
-    where it cannot be written.
+    that name is replaced. Raises ProblemError without Optuna, and for any other file, which stays
+    as it was; OSError where it cannot be written.
     """
+    if find_spec("optuna") is None:
+        raise ProblemError("a study needs Optuna, which is not installed", fix="pip install optuna")
     import optuna
 
     from nas.export.study.trials import trials_of
