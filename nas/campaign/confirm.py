@@ -10,7 +10,7 @@ from nas.campaign.controls import check_template
 from nas.campaign.run import Callbacks, RunResult, run
 from nas.ledger import CampaignStore, Ledger, NewCandidate, Owner
 from nas.render import current_hash, rendered_anew
-from nas.schema import CampaignConfig, ProblemError, Role, Space
+from nas.schema import CampaignConfig, Candidate, ProblemError, Role, Space
 
 
 def confirm(
@@ -29,15 +29,19 @@ def confirm(
     new = store.plan(
         Role.CONFIRM,
         (
-            replace(leader, candidate=leader.candidate.with_replicate(replicate), code=code)
+            replace(leader, candidate=_again(leader.candidate, space.replicates + n), code=code)
             for leader, code in zip(leaders, codes, strict=True)
-            for replicate in range(space.replicates, space.replicates + seeds)
+            for n in range(seeds)
         ),
     )
     leading = f"{len(leaders)} leader{'s'[: len(leaders) != 1]}"
     callbacks.on_message(f"{new} confirmation{'s'[: new != 1]} of {leading} to train")
     unlimited = config.with_(budget_seconds=None)
     return run(ledger, name, unlimited, callbacks, only=Role.CONFIRM)
+
+
+def _again(candidate: Candidate, further: int) -> Candidate:
+    return candidate.with_replicate(candidate.replicate + further)
 
 
 def _code(leader: NewCandidate, space: Space) -> str:

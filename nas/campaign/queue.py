@@ -34,7 +34,7 @@ class WorkQueue:
         self._on_message = on_message
         self.waiting: list[LeasedCandidate] = []
         """Leased candidates to retry, or too large to run next to the running ones."""
-        self._controls_due = True
+        self._controls_due = self._replicates_due = True
         self._next_look = 0.0
         self._results = 0
 
@@ -50,7 +50,7 @@ class WorkQueue:
             if leased is not None:
                 return leased
             self._next_look = now + LOOK_SECONDS
-            self._controls_due = True  # another driver's results may need some
+            self._controls_due = self._replicates_due = True  # of another driver's results
         if self.only is None:
             new = self._control() or self.store.draw(self.proposer, limit=self.config.trials)
             new = new or self._replicate()
@@ -59,9 +59,9 @@ class WorkQueue:
         return self._left()  # postponed candidates come last
 
     def note_result(self) -> None:
-        """Notes a recorded outcome: a success may need controls, and `reclaim` counts results."""
+        """Notes a recorded outcome: it may call for controls or replicates; `reclaim` counts it."""
         self._results += 1
-        self._controls_due = True
+        self._controls_due = self._replicates_due = True
 
     @property
     def empty(self) -> bool:
@@ -123,9 +123,12 @@ class WorkQueue:
 
         None is made of a candidate whose template has changed: it would be another network.
         """
+        if not self._replicates_due:
+            return None
         for candidate in self.store.replicates_due(self.proposer.space.replicates):
             if current_hash(candidate) is None:
                 leased = self.store.add(Role.REPLICATE, self.proposer.ready(candidate))
                 if leased is not None:
                     return leased
+        self._replicates_due = False
         return None

@@ -57,7 +57,7 @@ def title(leased: LeasedCandidate, attempt: int) -> str:
 
 
 def settings(leased: LeasedCandidate) -> dict[str, Scalar]:
-    """The gate's settings by name, `gate_<name>` as in the ledger's DataFrames."""
+    """Its choices and its arm's settings by name, `gate_<name>`."""
     choices = sorted(leased.candidate.settings.items())
     return {
         f"gate_{_plain(name)}": visible(value) if isinstance(value, str) else value
