@@ -2,8 +2,9 @@
 
 One row an arm, in the order of the space; an arm with several variants also has a row for each
 variant. Runs are candidates of the search and their replicates that were trained to the end and
-learned something; candidates selected for confirmation are not among them. Accuracies are shares in
-[0, 1]; values that were not measured are missing.
+learned something; candidates selected for confirmation are not among them. With early stopping
+there are no intervals, because results chose which runs were trained to the end. Accuracies are
+shares in [0, 1]; values that were not measured are missing.
 
 arm                   the arm; the reference is the arm that the others are compared with
 variant               one of its variants; empty for all of them together
@@ -31,6 +32,7 @@ import pandas as pd
 
 from nas.results import CampaignData
 from nas.results.aggregates import finals, learned, mean_interval
+from nas.results.observed import first_rung
 from nas.results.outcomes import FAILED
 from nas.stats.comparison import unpaired_difference
 
@@ -96,8 +98,12 @@ def table(data: CampaignData) -> pd.DataFrame:
             row[name] = known[0] if len(known) == 1 else None
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
-    if reference:
-        frame.attrs["note"] = f"differences are against {reference}"
+    notes = [f"differences are against {reference}"] if reference else []
+    if rows and first_rung(data) is not None:
+        frame[[name for name in COLUMNS if name.endswith(("_low", "_high"))]] = float("nan")
+        notes.append("of the survivors of early stopping alone, so without intervals")
+    if notes:
+        frame.attrs["note"] = "; ".join(notes)
     return frame
 
 

@@ -18,7 +18,7 @@ from nas.cli.option_groups import (
 from nas.cli.run_and_print import work
 from nas.cli.search_options import DrawOptions, DryRunOptions, KeepOptions, TrainOptions
 from nas.cli.working import working
-from nas.schema import SCRATCH, ProblemError, SearchConfig, Space, UsageError
+from nas.schema import SCRATCH, SearchConfig, Space, UsageError
 from nas.schema.scores import CORRECTED
 
 DEFAULT_SECONDS = 240.0
@@ -47,9 +47,9 @@ def search(
     """
     from nas.hardware import check_gpus
     from nas.ledger import check_place
-    from nas.render import check_space
+    from nas.render import SpaceError, check_space
     from nas.space import check_models, find
-    from nas.space.settings import parse_settings, place_of
+    from nas.space.settings import parse_settings, place_of, setting_of
 
     form = output.chosen
     if not dry.dry_run:
@@ -77,12 +77,13 @@ def search(
         defaults.provide(config.dataset, source.data_root)
     with working("checking the space"):
         check_models(chosen, find(space))
+        settings = parse_settings(recipe.assignments)
         try:
-            check_space(chosen, place_of(parse_settings(recipe.assignments), find(space)))
-        except ProblemError as error:
-            problem = error.problem
-            if not problem.where.startswith("--set"):
+            check_space(chosen, place_of(settings, find(space)))
+        except SpaceError as error:
+            if setting_of(settings, error.part) is None:
                 raise
+            problem = error.problem
             raise UsageError(problem.what, where=problem.where, fix=problem.fix) from None
     if dry.dry_run:
         trials = config.trials or 10

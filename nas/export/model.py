@@ -96,7 +96,7 @@ def _weights(ledger: Ledger, found: Found) -> Path:
             fix="`nas export --code-only` writes its code",
         )
     if final.weights is None:
-        why = f": {final.message}" if "weights not saved" in final.message else ""
+        why = f" ({final.message})" if final.message else ""
         raise ProblemError(f"the weights of {row.key} were not kept{why}", fix=AGAIN)
     path = contained(ledger.attempt_folder(found.campaign.id, row.key, final.id), WEIGHTS)
     if not path.is_file():

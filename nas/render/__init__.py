@@ -7,13 +7,14 @@ documents the functions that a rendered file must define.
 """
 
 from nas.render.axes import Axis, axes
-from nas.render.engine import check_space, code_of, render, render_to_run
+from nas.render.engine import SpaceError, check_space, code_of, render, render_to_run
 from nas.render.library import check_trusted, own_parts, runs_unasked, template_hash, templates
 from nas.render.renewal import CandidateError, candidate_errors, current_hash, rendered_anew
 
 __all__ = [
     "Axis",
     "CandidateError",
+    "SpaceError",
     "axes",
     "candidate_errors",
     "check_space",

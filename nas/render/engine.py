@@ -71,6 +71,14 @@ Place = Callable[[tuple[str | int, ...]], str]
 """Maps a part of a space file, such as ("choices", "mixing", 0), to its location."""
 
 
+class SpaceError(ProblemError):
+    """A part of a space is wrong, such as ("choices", "mixing", 0)."""
+
+    def __init__(self, part: tuple[str | int, ...], what: str, *, where: str, fix: str) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.part = part
+
+
 COMBINATIONS = 500
 """Maximum number of combinations that are rendered to find an allowed one."""
 
@@ -185,7 +193,7 @@ def _placed(part: tuple[str | int, ...], place: Place | None) -> Iterator[None]:
         if place is None:
             raise
         problem = error.problem
-        raise ProblemError(problem.what, where=place(part), fix=problem.fix) from None
+        raise SpaceError(part, problem.what, where=place(part), fix=problem.fix) from None
 
 
 def _experts(candidate: Candidate) -> list[dict[str, Any]]:

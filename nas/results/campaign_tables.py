@@ -95,6 +95,11 @@ class CampaignTables:
         """
         return screen_of(self.ledger, self.screen or self.config.screen)
 
+    @property
+    def of_screen(self) -> bool:
+        """Whether a screen was read so far: an analysis that reads none is about none."""
+        return "screened_by" in vars(self)
+
     @cached_property
     def space(self) -> Space:
         """The space as it was when the campaign began."""

@@ -61,7 +61,7 @@ def table(
     found = ledger.campaign(campaign).name
     data = CampaignData(ledger, found, screen, named=campaign is not None)
     made = answer(name, data)
-    if screen is not None and "screened_by" not in vars(data):
+    if screen is not None and not data.of_screen:
         raise UsageError(f"{name} is about no screen", where="--screen", fix="leave it out")
     return made
 

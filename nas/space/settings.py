@@ -63,13 +63,18 @@ def place_of(settings: Mapping[str, object], path: Path) -> Place:
     in_file = place_in(path)
 
     def place(part: tuple[str | int, ...]) -> str:
-        names = {".".join(map(str, part[: n + 1])) for n in range(len(part))}
-        found = next((name for name in settings if name in names), None)
-        if found is None and "template" in settings:  # the file's parts were right for its own
-            found = "template"
+        found = setting_of(settings, part)
         return f"--set {found}" if found else in_file(part)
 
     return place
+
+
+def setting_of(settings: Mapping[str, object], part: tuple[str | int, ...]) -> str | None:
+    """The setting that a part of a space comes from; None if that is its file. With another
+    template than the file's, that is to blame for all parts of the file."""
+    names = {".".join(map(str, part[: n + 1])) for n in range(len(part))}
+    blamed = "template" if "template" in settings else None
+    return next((name for name in settings if name in names), blamed)
 
 
 def _parsed(text: str, name: str, where: str) -> object:

@@ -2,22 +2,12 @@
 
 from pathlib import Path
 
-from ledger_maker import CODE, COST, Maker
+from arm_maker import draw
+from ledger_maker import Maker
 
-from nas.ledger import NewCandidate
 from nas.report.figures import figures
 from nas.report.page import page_data
-from nas.schema import (
-    Assignment,
-    Candidate,
-    ExpertChoice,
-    Outcome,
-    Role,
-    Space,
-    Status,
-    Task,
-    Variant,
-)
+from nas.schema import Outcome, Space, Status, Variant
 
 ARMS = {"dense": (0.70, 0.71, 0.72), "soft": (0.80, 0.81, 0.82), "sparse": (0.70, 0.60, 0.80)}
 
@@ -32,14 +22,7 @@ def campaign(path: Path, arms: dict[str, tuple[float, ...]]) -> Maker:
     maker = Maker(path, space=space, dataset="digits")
     for arm, values in arms.items():
         for seed, value in enumerate(values):
-            point = Assignment((ExpertChoice(arm, arm),))
-            candidate = Candidate.of(space, point, Task(), "t", replicate=seed)
-            drawn = NewCandidate(candidate=candidate, code=CODE, cost=COST)
-            if seed == 0:
-                leased = maker.store.draw(lambda _, drawn=drawn: drawn)
-            else:
-                leased = maker.store.add(Role.REPLICATE, drawn)
-            assert leased is not None
+            leased = draw(maker, arm, arm, seed=seed)
             maker.finish(leased, Outcome(status=Status.OK, val_acc=value, val_images=100))
     return maker
 

@@ -3,22 +3,12 @@
 from pathlib import Path
 
 import pytest
-from ledger_maker import CODE, COST, INPUTS, Maker, epoch
+from arm_maker import draw
+from ledger_maker import INPUTS, Maker, epoch
 
 import nas
-from nas.ledger import NewCandidate
 from nas.results import tables
-from nas.schema import (
-    Assignment,
-    Candidate,
-    ExpertChoice,
-    Outcome,
-    Role,
-    Space,
-    Status,
-    Task,
-    Variant,
-)
+from nas.schema import Outcome, Role, Space, Status, Variant
 
 SPACE = Space(
     name="arms",
@@ -46,18 +36,12 @@ def run(
     val: float | None,
     *,
     seed: int = 0,
-    role: Role | None = None,
+    role: Role = Role.REPLICATE,
+    status: Status = Status.NAN,
 ) -> None:
-    """One candidate of an arm, or its repetition; without a value it fails."""
-    point = Assignment((ExpertChoice(label.partition("(")[0], label),))
-    candidate = Candidate.of(SPACE, point, Task(), "t", replicate=seed)
-    drawn = NewCandidate(candidate=candidate, code=CODE, cost=COST)
-    if seed == 0:
-        leased = maker.store.draw(lambda _: drawn)
-    else:
-        leased = maker.store.add(role or Role.REPLICATE, drawn)
-    assert leased is not None
-    outcome = Outcome(status=Status.NAN, stage="train")
+    """One candidate of an arm, or its repetition; without a value it ends with the status."""
+    leased = draw(maker, label.partition("(")[0], label, seed=seed, role=role)
+    outcome = Outcome(status=status, epochs=1)
     if val is not None:
         outcome = Outcome(
             status=Status.OK,
@@ -107,6 +91,19 @@ def test_figures_of_arms_and_variants(maker: Maker) -> None:
     assert sparse["difference"] == pytest.approx(-0.12)
     assert sparse[["difference_low", "val_acc_low", "sd_val_acc"]].isna().all()
     assert table.attrs["note"] == "differences are against dense"
+
+
+def test_survivors_of_early_stopping_have_no_intervals(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "runs.db", space=SPACE, dataset="digits", scheduler="asha")
+    for seed in range(3):
+        run(maker, "dense", 0.7 + seed / 100, seed=seed)
+        run(maker, "soft", 0.8 + seed / 100, seed=seed)
+    run(maker, "sparse(2)", None, status=Status.PRUNED)
+    table = nas.table("arms", maker.ledger)
+    assert table["difference"].notna().any()
+    ends = [name for name in table if name.endswith(("_low", "_high"))]
+    assert table[ends].isna().all(axis=None)
+    assert "survivors of early stopping" in table.attrs["note"]
 
 
 def test_a_space_without_arms_has_none(tmp_path: Path) -> None:
