@@ -108,3 +108,34 @@ def test_other_code_under_the_same_hash_is_not_gone_on_with(
     with pytest.raises(CandidateError, match="differs from what its template moe4 renders"):
         queue.next()
     assert ledger.candidates()["outcome"].isna().tolist() == [False, True]
+
+
+RESUMED = {
+    ("search", 1): 0.2965,
+    ("search", 2): 0.2525,
+    ("replicate", 0): 0.3178,
+    ("replicate", 1): 0.2903,
+    ("replicate", 2): 0.2995,
+}
+"""Validation losses with which the nas that began the campaign of arms ended it."""
+
+
+def test_a_campaign_of_arms_ends_as_it_would_have_ended(tmp_path: Path) -> None:
+    thaw("blend", tmp_path)
+    nas("doctor", "--migrate", cwd=tmp_path)
+    before = Ledger(tmp_path / "runs.db").candidates()
+    nas("resume", "frozen", cwd=tmp_path)
+    ledger = Ledger(tmp_path / "runs.db")
+    after = ledger.candidates()
+    assert after["key"].tolist()[:3] == before["key"].tolist()
+    assert after["outcome"].tolist() == ["ok"] * 6
+    attempts = ledger.attempts().set_index("attempt")
+    ended = attempts[attempts["final"]]
+    found = dict(
+        zip(zip(ended["role"], ended["number"], strict=True), ended["val_loss"], strict=True)
+    )
+    assert {run: found[run] for run in RESUMED} == pytest.approx(RESUMED, abs=0.005)
+    resumed = attempts[attempts["resumed_from"].notna()]
+    epochs = ledger.epochs().groupby("attempt")["epoch"].agg(list)
+    assert [epochs[attempt] for attempt in resumed.index] == [[6], [6]]
+    assert "Nothing was left to do" in nas("resume", "frozen", cwd=tmp_path)
