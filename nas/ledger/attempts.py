@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
@@ -63,7 +64,13 @@ class Attempts(CampaignEvents):
                 select(m.Attempt.id).where(m.Attempt.id == attempt, m.Attempt.outcome.is_(None))
             ):
                 return False
-            session.merge(m.Epoch(attempt_id=attempt, **epoch.model_dump(exclude={"metrics"})))
+            figures = epoch.model_dump(exclude={"metrics", "events"})
+            session.merge(m.Epoch(attempt_id=attempt, **figures))
+            _add_metrics(session, attempt, epoch)
+            session.add_all(
+                m.TrainingEvent(attempt_id=attempt, epoch=epoch.epoch, **event.model_dump())
+                for event in epoch.events
+            )
             session.execute(
                 update(m.Attempt).where(m.Attempt.id == attempt).values(epochs=epoch.epoch)
             )
@@ -161,6 +168,17 @@ class Attempts(CampaignEvents):
             return self.folder(key, attempt)
         except ProblemError:
             return None
+
+
+def _add_metrics(session: Session, attempt: int, epoch: Epoch) -> None:
+    """One row for each split and layer."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for metric in epoch.metrics:
+        rows.setdefault((metric.split, metric.layer), {})[metric.name] = metric.value
+    for (split, layer), data in rows.items():
+        session.merge(
+            m.Metrics(attempt_id=attempt, epoch=epoch.epoch, split=split, layer=layer, data=data)
+        )
 
 
 def close_orphaned(session: Session, attempt: m.Attempt, last_sign: float | None) -> None:

@@ -98,18 +98,15 @@ class BoundedBigInteger(Bounded):
         super().__init__(0, 2**63 - 1)
 
 
-class ShareList(TypeDecorator[list[float]]):
-    """A list of numbers that are not negative, as JSON."""
+class CheckedJson(TypeDecorator[Any]):
+    """Plain data as JSON, checked when it is read."""
 
     impl = JSON
     cache_ok = True
 
     def check(self, value: Any) -> None:
         """Raises ValueError if a column of this type cannot have the value."""
-        if not isinstance(value, list) or not all(
-            type(share) in (float, int) and share >= 0 for share in value
-        ):
-            raise ValueError("not a list of shares")
+        raise NotImplementedError
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """The value, checked."""
@@ -117,7 +114,34 @@ class ShareList(TypeDecorator[list[float]]):
         return value
 
 
+class ShareList(CheckedJson):
+    """A list of numbers that are not negative."""
+
+    cache_ok = True
+
+    def check(self, value: Any) -> None:
+        if not isinstance(value, list) or not all(
+            type(share) in (float, int) and share >= 0 for share in value
+        ):
+            raise ValueError("not a list of shares")
+
+
+class FigureMap(CheckedJson):
+    """Names, each with a number or a list of numbers."""
+
+    cache_ok = True
+
+    def check(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise ValueError("not an object")
+        for figure in value.values():
+            for number in figure if isinstance(figure, list) else [figure]:
+                if type(number) not in (float, int) or not math.isfinite(number):
+                    raise ValueError("not numbers by name")
+
+
 SHARES = ShareList()
+FIGURES = FigureMap()
 SHARE = BoundedShare()
 ANY_SIGN = BoundedFloat(-_FLOAT32)
 MOMENT = BoundedFloat(most=7.3e9)

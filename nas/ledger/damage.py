@@ -17,7 +17,7 @@ from sqlalchemy import JSON, Boolean, Column, Connection, Table, inspect, text
 from sqlalchemy.exc import DatabaseError, NoSuchTableError
 
 from nas.ledger import models as m
-from nas.ledger.bounded import Bounded, ShareList
+from nas.ledger.bounded import Bounded, CheckedJson
 from nas.ledger.decoding import CHECKS
 from nas.schema import Role, Status, fault_of, one_line
 from nas.schema.visible import visible
@@ -29,7 +29,7 @@ _KEPT = (
 )
 _FORMS = {
     **dict.fromkeys(("digest", "weights_sha256"), re.compile("[0-9a-f]{64}")),
-    **dict.fromkeys(("kind", "stage"), re.compile("[a-z_]*")),
+    **dict.fromkeys(("kind", "stage", "instrument"), re.compile("[a-z_]*")),
     "weights": re.compile(r"[\w.-]+"),
 }
 """Patterns of the texts in some columns."""
@@ -144,9 +144,9 @@ def _cell(column: Column[Any], cell: Any) -> Any:
     kind = column.type
     if isinstance(kind, m.CompressedText):
         return zlib.decompress(cell).decode()
-    if isinstance(kind, JSON | ShareList):
+    if isinstance(kind, JSON | CheckedJson):
         value = _json(cell) if isinstance(cell, str | bytes) else cell
-        if isinstance(kind, ShareList):
+        if isinstance(kind, CheckedJson):
             kind.check(value)
         return value
     if isinstance(kind, Boolean):
@@ -256,11 +256,13 @@ def _sequences(known: Mapping[str, Mapping[Any, Row]]) -> Iterator[Fault]:
         if of is not None and row["number"] is not None and row["number"] != expected:
             what = f"its number is {row['number']}, but it is attempt {expected} of its candidate"
             yield Fault("attempts", str(ident), what)
-    for attempt, number in known["epochs"]:
-        last = known["attempts"].get(attempt, {}).get("epochs")
-        if last is not None and isinstance(number, int) and not 1 <= number <= last:
-            what = f"its attempt has only {last} epochs"
-            yield Fault("epochs", f"{attempt}/{number}", what)
+    for table in ("epochs", "metrics"):
+        for key in known[table]:
+            attempt, number = key[:2]
+            last = known["attempts"].get(attempt, {}).get("epochs")
+            if last is not None and isinstance(number, int) and not 1 <= number <= last:
+                what = f"its attempt has only {last} epochs"
+                yield Fault(table, "/".join(map(str, key)), what)
 
 
 def _place(candidate: Row) -> int:

@@ -24,7 +24,7 @@ from nas.ledger import columns as c
 from nas.ledger import models as m
 from nas.ledger.assignments import FROM_SPEC, base_keys, joined, member, parsed, setting, values
 from nas.ledger.base import LedgerBase
-from nas.ledger.bounded import SHARES
+from nas.ledger.bounded import CheckedJson
 from nas.ledger.records import CampaignRecord, campaign_record
 
 _SHARED: dict[str, Any] = {
@@ -137,6 +137,72 @@ def epochs(
     return _of_attempts(ledger, campaign, m.Epoch, chosen, m.Epoch.epoch)
 
 
+def metrics(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
+    """One row per metric of an epoch, in order; `nas/moe/metrics` documents each.
+
+    `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `epoch`: counts from 1; `split`:
+    train, as trained on, or val; `layer`: the one that routes, empty for the whole model; `metric`:
+    its name; `expert`: its position from 0 where each expert has a value, else missing; `value`.
+    """
+    return _figures(ledger, campaign, m.Metrics, c.METRICS, "expert")
+
+
+def training_events(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
+    """One row per event of a training, in order.
+
+    `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `epoch`: of which it was
+    reported; `step`: steps done before it, from the first epoch on; `kind`; `reason`; `data`: all
+    recorded details, a dict.
+    """
+    return _of_attempts(ledger, campaign, m.TrainingEvent, c.TRAINING_EVENTS, m.TrainingEvent.id)
+
+
+def diagnostics(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
+    """One row per figure that an instrument of `nas diagnose` found, in the order of examination.
+
+    `attempt`: whose weights were examined; `candidate`, `campaign`, `key`, `role`, `families`;
+    `instrument`; `made_at`; `seconds` it took; `device`; `environment`: id of a record of versions;
+    `reason`: why it does not apply, in one row without a figure, else empty; `metric`: the figure's
+    name; `position`: from 0 where there are several of that name, else missing; `value`.
+    """
+    return _figures(ledger, campaign, m.Diagnosis, c.DIAGNOSTICS, "position")
+
+
+def _figures(
+    ledger: LedgerBase,
+    campaign: str | None,
+    table: "type[m.Metrics | m.Diagnosis]",
+    columns: Mapping[str, str],
+    position: str,
+) -> pd.DataFrame:
+    """A table with a row for every number of its `data`: columns `metric`, a position and
+    `value`."""
+    own = [name for name in columns if name not in ("metric", position, "value")]
+    stored = {name: columns[name] for name in own} | {"data": "any"}
+    order = table.__mapper__.primary_key
+    rows = _of_attempts(ledger, campaign, table, stored, *order)
+    numbers = [
+        (at, *number) for at, data in enumerate(rows.pop("data")) for number in _numbers(data)
+    ]
+    at, names, positions, values = zip(*numbers, strict=True) if numbers else ((),) * 4
+    frame = rows.iloc[list(at)].reset_index(drop=True)
+    frame["metric"] = pd.Series(names, dtype=c.TEXT)
+    frame[position] = pd.Series(positions, dtype="Int64")
+    frame["value"] = pd.Series(values, dtype="float64")
+    return frame[list(columns)]
+
+
+def _numbers(data: Mapping[str, Any]) -> Iterator[tuple[str | None, int | None, float | None]]:
+    """(name, position, value) of every number; one of nothing if there is none."""
+    for name, figure in data.items():
+        if isinstance(figure, list):
+            yield from ((name, place, number) for place, number in enumerate(figure))
+        else:
+            yield name, None, figure
+    if not data:
+        yield None, None, None
+
+
 def experts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     """One row per expert inside a mixture that was trained to its end.
 
@@ -205,30 +271,33 @@ def _mine(query: Select[Any], mine: ColumnElement[bool]) -> Select[Any]:
 def _of_attempts(
     ledger: LedgerBase,
     campaign: str | None,
-    table: type[m.Epoch] | type[m.Expert],
+    table: "type[m.Epoch | m.Expert | m.Metrics | m.TrainingEvent | m.Diagnosis]",
     columns: Mapping[str, str],
-    order: Any,
+    *order: Any,
 ) -> pd.DataFrame:
     mine = _of(ledger, campaign)
     own = {"attempt": "int"} | {n: kind for n, kind in columns.items() if n not in _SHARED}
     common = {"attempt": "int"} | {n: kind for n, kind in columns.items() if n in _SHARED}
     # Columns shared by all rows of an attempt are read once per attempt.
     read = {n: cast(getattr(table, n), Text) for n, kind in own.items() if kind == "any"}
+    special = {"attempt": table.attempt_id, "environment": getattr(table, "environment_id", None)}
     query = (
-        _select(table, own, {**read, "attempt": table.attempt_id})
+        _select(table, own, {**read, **special})
         .join(m.Attempt, m.Attempt.id == table.attempt_id)
         .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
-        .order_by(table.attempt_id, order)
+        .order_by(table.attempt_id, *order)
     )
     of = _select(m.Attempt, common, {}).join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
     with ledger.session() as session, gc_paused():
         frame = c.frame(_rows(session, _mine(query, mine)), own)
         shared = c.frame(_rows(session, _mine(of, mine)), common).set_index("attempt")
         for name in read:
-            lists = list(parsed(frame[name].tolist()))
-            for shares in lists:
-                SHARES.check(shares)
-            frame[name] = pd.Series(lists, dtype="object")
+            cells = list(parsed(frame[name].tolist()))
+            kind = getattr(table, name).type
+            if isinstance(kind, CheckedJson):
+                for cell in cells:
+                    kind.check(cell)
+            frame[name] = pd.Series(cells, dtype="object")
     shared = shared.loc[frame["attempt"]].reset_index(drop=True)
     return frame.join(shared)[list(columns)]
 

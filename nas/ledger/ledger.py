@@ -38,6 +38,24 @@ class Ledger(LedgerBase):
 
         return frames.epochs(self, campaign, columns)
 
+    def metrics(self, campaign: str | None = None) -> "pd.DataFrame":
+        """One row per metric of an epoch."""
+        from nas.ledger import frames
+
+        return frames.metrics(self, campaign)
+
+    def training_events(self, campaign: str | None = None) -> "pd.DataFrame":
+        """One row per event of a training."""
+        from nas.ledger import frames
+
+        return frames.training_events(self, campaign)
+
+    def diagnostics(self, campaign: str | None = None) -> "pd.DataFrame":
+        """One row per figure that an instrument of `nas diagnose` found."""
+        from nas.ledger import frames
+
+        return frames.diagnostics(self, campaign)
+
     def experts(self, campaign: str | None = None) -> "pd.DataFrame":
         """One row per expert inside a finished mixture."""
         from nas.ledger import frames

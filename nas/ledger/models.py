@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeDecorator
 from nas.ledger.bounded import (
     ANY_SIGN,
     DURATION,
+    FIGURES,
     MOMENT,
     SHARE,
     SHARES,
@@ -185,6 +186,8 @@ class Attempt(Base):
     rung: Mapped[int | None]
     weights_sha256: Mapped[str | None] = mapped_column(String(64))
     """Of the weights file; None if there is none, or if it predates this column."""
+    structure: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """See nas.schema.Outcome."""
 
 
 class Epoch(Base):
@@ -206,6 +209,51 @@ class Epoch(Base):
     images_per_second: Mapped[float]
     seconds: Mapped[Duration]
     peak_memory_bytes: Mapped[Big]
+
+
+class Metrics(Base):
+    """The metrics of one layer, or of the whole model, in one epoch: see nas.schema.Metric.
+
+    A row has them all by name, so that a new metric needs no column, and few rows are written.
+    """
+
+    __tablename__ = "metrics"
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    split: Mapped[str] = mapped_column(primary_key=True)
+    layer: Mapped[str] = mapped_column(primary_key=True)
+    """Empty for the whole model."""
+    data: Mapped[dict[str, Any]] = mapped_column(FIGURES)
+
+
+class TrainingEvent(Base):
+    """Something that happened while an attempt trained: see nas.schema.TrainingEvent."""
+
+    __tablename__ = "training_events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    epoch: Mapped[int]
+    step: Mapped[int]
+    kind: Mapped[str]
+    reason: Mapped[str]
+    data: Mapped[dict[str, Any]]
+
+
+class Diagnosis(Base):
+    """What one instrument found in one trained model: see nas.diagnose."""
+
+    __tablename__ = "diagnostics"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    """The attempt whose weights were examined."""
+    instrument: Mapped[str]
+    made_at: Mapped[Moment]
+    seconds: Mapped[Duration]
+    environment_id: Mapped[int] = mapped_column(ForeignKey("environments.id"))
+    device: Mapped[str]
+    reason: Mapped[str]
+    """Why the instrument does not apply to the model; empty if it does."""
+    data: Mapped[dict[str, Any]] = mapped_column(FIGURES)
 
 
 class Expert(Base):

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import CompoundSelect, Select, delete, select
 from sqlalchemy.orm import Session
 
 from nas.files import unused_name
@@ -84,12 +84,20 @@ def _candidates(campaign: int) -> Select[int]:
     return select(m.Candidate.id).where(m.Candidate.campaign_id == campaign)
 
 
+def _environments() -> CompoundSelect[int]:
+    """Those that something hangs on."""
+    return select(m.Attempt.environment_id).union(select(m.Diagnosis.environment_id))
+
+
 def _delete(session: Session, row: CampaignRecord) -> None:
     """All rows that hang on a campaign, then those of shared tables that nothing hangs on now."""
     candidates = _candidates(row.id)
     attempts = select(m.Attempt.id).where(m.Attempt.candidate_id.in_(candidates))
     for table, of in (
         (m.Epoch, m.Epoch.attempt_id.in_(attempts)),
+        (m.Metrics, m.Metrics.attempt_id.in_(attempts)),
+        (m.TrainingEvent, m.TrainingEvent.attempt_id.in_(attempts)),
+        (m.Diagnosis, m.Diagnosis.attempt_id.in_(attempts)),
         (m.Expert, m.Expert.attempt_id.in_(attempts)),
         (m.Rung, m.Rung.candidate_id.in_(candidates)),
         (m.Attempt, m.Attempt.candidate_id.in_(candidates)),
@@ -100,7 +108,7 @@ def _delete(session: Session, row: CampaignRecord) -> None:
         session.execute(delete(table).where(of), execution_options={"synchronize_session": False})
     for ident, used in (
         (m.DatasetInfo.id, select(m.Attempt.inputs_id).where(m.Attempt.inputs_id.is_not(None))),
-        (m.Environment.id, select(m.Attempt.environment_id)),
+        (m.Environment.id, _environments()),
         (m.Dataset.id, select(m.Campaign.dataset_id).where(m.Campaign.dataset_id.is_not(None))),
     ):
         session.execute(

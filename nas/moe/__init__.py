@@ -1,16 +1,31 @@
-"""Losses and metrics of routing, one file each.
+"""Routing: how a network's decisions are read, and losses and metrics of them, one file each.
 
 To add a loss, put a file with one function of a `Routing` into `losses/`: the recipe's `losses`
-takes its name. To add a metric, put one into `metrics/`: every evaluation computes it.
+takes its name. To add a metric, put one with a function of `RoutingTotals` into `metrics/`: every
+pass over a split computes it for every layer, and the ledger stores it.
 """
 
 from functools import cache
 from typing import cast
 
+from nas.moe.meter import RoutingMeter
+from nas.moe.routed import RoutedModel, RoutedOutput, as_routed
 from nas.moe.routing import Loss, Metric, Routing
+from nas.moe.totals import RoutingTotals
 from nas.registry import LOSSES, METRICS
 
-__all__ = ["Loss", "Metric", "Routing", "all_metrics", "loss"]
+__all__ = [
+    "Loss",
+    "Metric",
+    "RoutedModel",
+    "RoutedOutput",
+    "Routing",
+    "RoutingMeter",
+    "RoutingTotals",
+    "all_metrics",
+    "as_routed",
+    "loss",
+]
 
 
 def loss(name: str) -> Loss:

@@ -1,25 +1,96 @@
-"""What losses and metrics get. Shapes: B batch, E experts."""
+"""What losses and meters get of a network that routes.
+
+Shapes: N tokens that a layer routed (images, where it routes whole images), E experts, B batch,
+C classes.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, Self
 
+import torch
 from torch import Tensor
+
+from nas.moe.totals import RoutingTotals
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What a gate decided for a batch of images, in fp32 whatever the model computes in."""
+    """What one layer's router decided for a batch, in fp32 at least, whatever the model computes
+    in. `templates/_routing.py.j2` is its counterpart in rendered files."""
 
-    weights: Tensor
-    """`(B, E)`: what the mixture multiplies its experts' logits by, rows summing to 1: equal to
-    `probs` in a soft mixture, zero outside the k chosen experts in a top-k one."""
+    name: str
+    """The layer's."""
+    gate_logits: Tensor
+    """`(N, E)`: what the softmax gets: after temperature, and in training noise."""
     probs: Tensor
-    """`(B, E)`: the gate's full softmax."""
+    """`(N, E)`: the softmax."""
+    weights: Tensor
+    """`(N, E)`: what experts' outputs are multiplied by; 0 outside the kept ones."""
+    chosen: Tensor
+    """`(N, E)` bool: the experts a token chose, before capacity; all of them in a soft layer."""
+    kept: Tensor
+    """`(N, E)` bool: those of the chosen that had room for it."""
+    slots: int | None = None
+    """The places of all experts together; None without a capacity."""
+    clean_logits: Tensor | None = None
+    """`(N, E)`: logits before noise whose size is learned; else None, as `noise_scale`."""
+    noise_scale: Tensor | None = None
+    """`(N, E)`: that noise's standard deviation."""
+
+    @classmethod
+    def of(cls, layer: "Layer") -> Self:
+        """From the tuple of a rendered file."""
+        return cls(
+            name=layer.name,
+            gate_logits=_precise(layer.gate_logits),
+            probs=_precise(layer.probs),
+            weights=_precise(layer.weights),
+            chosen=layer.chosen,
+            kept=layer.kept,
+            slots=layer.slots,
+            clean_logits=None if layer.clean_logits is None else _precise(layer.clean_logits),
+            noise_scale=None if layer.noise_scale is None else _precise(layer.noise_scale),
+        )
+
+    @classmethod
+    def dense(cls, name: str, gate_logits: Tensor, weights: Tensor) -> Self:
+        """Of a mixture without capacity: the experts with a weight are those it chose."""
+        gate_logits, chosen = _precise(gate_logits), weights > 0
+        return cls(name, gate_logits, gate_logits.softmax(1), _precise(weights), chosen, chosen)
+
+
+class Layer(Protocol):
+    """A `Routing` of a rendered file."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def gate_logits(self) -> Tensor: ...
+    @property
+    def probs(self) -> Tensor: ...
+    @property
+    def weights(self) -> Tensor: ...
+    @property
+    def chosen(self) -> Tensor: ...
+    @property
+    def kept(self) -> Tensor: ...
+    @property
+    def slots(self) -> int | None: ...
+    @property
+    def clean_logits(self) -> Tensor | None: ...
+    @property
+    def noise_scale(self) -> Tensor | None: ...
+
+
+def _precise(x: Tensor) -> Tensor:
+    return x if x.dtype is torch.float64 else x.float()
 
 
 Loss = Callable[[Routing], Tensor]
-"""Of a batch → a scalar that training adds to its objective, times its weight in the recipe. Its
-gradient reaches the gate; nothing is read back from the device."""
-Metric = Callable[[Routing], Tensor]
-"""Of a batch → one figure an image, `(B,)`, whose mean over a split is the metric. Called without
-gradients; nothing is read back from the device."""
+"""Of one layer and a batch → a scalar that training adds to its objective, times its weight in the
+recipe. Its gradient reaches the gate; nothing is read back from the device. Raises BuildError for a
+layer that it is not defined for."""
+Metric = Callable[[RoutingTotals], float | tuple[float, ...] | None]
+"""Of one layer and a pass over a split → the metric, a number or one for each expert; None where
+it has no meaning."""

@@ -6,13 +6,12 @@ A template sees `experts` (each with `family`, `model` and `args`), `channels`, 
 documents the functions that a rendered file must define.
 """
 
-from nas.render.axes import Axis, axes
+from nas.render.axes import axes
 from nas.render.engine import SpaceError, check_space, code_of, render, render_to_run
 from nas.render.library import check_trusted, own_parts, runs_unasked, template_hash, templates
 from nas.render.renewal import CandidateError, candidate_errors, current_hash, rendered_anew
 
 __all__ = [
-    "Axis",
     "CandidateError",
     "SpaceError",
     "axes",

@@ -63,6 +63,21 @@ class CampaignTables:
         return self.ledger.epochs(self.campaign, ("candidate", "epoch", "val_acc"))
 
     @cached_property
+    def metrics(self) -> "pd.DataFrame":
+        """One row a metric of an epoch."""
+        return self.ledger.metrics(self.campaign)
+
+    @cached_property
+    def training_events(self) -> "pd.DataFrame":
+        """One row an event of a training, such as a growth."""
+        return self.ledger.training_events(self.campaign)
+
+    @cached_property
+    def diagnostics(self) -> "pd.DataFrame":
+        """One row a figure that `nas diagnose` found."""
+        return self.ledger.diagnostics(self.campaign)
+
+    @cached_property
     def experts(self) -> "pd.DataFrame":
         """One row an expert inside a finished mixture."""
         return self.ledger.experts(self.campaign)

@@ -1,6 +1,7 @@
 """The pipeline's values: frozen, validated when made, JSON in both directions, free of torch."""
 
-from nas.schema.axes import Choice, ExpertAxis, Member, Scalar, Space, Variant
+from nas.schema.axes import Choice, ExpertAxis, Member, Space, Variant
+from nas.schema.axis import Axis
 from nas.schema.base import Frozen
 from nas.schema.candidate import (
     FINETUNED,
@@ -33,8 +34,10 @@ from nas.schema.outcome import (
     DatasetInfo,
     Epoch,
     ExpertScore,
+    Metric,
     Outcome,
     Status,
+    TrainingEvent,
 )
 from nas.schema.problem import (
     Problem,
@@ -46,7 +49,7 @@ from nas.schema.problem import (
     one_line,
 )
 from nas.schema.profile import Cost, MemberProfile, ProfileConditions
-from nas.schema.recipe import GATE, Recipe, Task
+from nas.schema.recipe import GATE, Recipe, Scalar, Task
 from nas.schema.record import DrawConstraints, Phase, Record
 from nas.schema.trial import CHECKPOINT, WEIGHTS, Trial
 
@@ -64,6 +67,7 @@ __all__ = [
     "START",
     "WEIGHTS",
     "Assignment",
+    "Axis",
     "BankConfig",
     "CampaignConfig",
     "Candidate",
@@ -79,6 +83,7 @@ __all__ = [
     "Frozen",
     "Member",
     "MemberProfile",
+    "Metric",
     "Outcome",
     "Phase",
     "Problem",
@@ -94,6 +99,7 @@ __all__ = [
     "Space",
     "Status",
     "Task",
+    "TrainingEvent",
     "Trial",
     "UsageError",
     "Variant",

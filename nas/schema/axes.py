@@ -8,10 +8,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from nas.schema.base import Frozen, OmitDefaults
-from nas.schema.recipe import Recipe
-
-Scalar = bool | int | float | str
-"""A value of an axis or a model argument in a space file; rendered with `repr` only."""
+from nas.schema.recipe import Recipe, Scalar
 
 NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self
 
 from pydantic import ConfigDict, Field, field_validator
 
-from nas.schema.axes import Member, Scalar, Space
+from nas.schema.axes import Member, Space
 from nas.schema.base import Frozen, OmitDefaults
-from nas.schema.recipe import GATE, Recipe, Task
+from nas.schema.recipe import GATE, Recipe, Scalar, Task
 
 START = "start"
 SCRATCH, FROZEN, FINETUNED = "scratch", "frozen", "finetuned"

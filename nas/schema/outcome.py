@@ -1,7 +1,7 @@
 """Reports of training: an Epoch after each one, and one Outcome at the end."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -50,6 +50,29 @@ MEMORY_OF_OTHERS = ("start", "data", CROWDED, BUSY)
 processes use the promised memory."""
 
 
+class Metric(Frozen):
+    """One figure of one epoch; a new one needs no column and no migration."""
+
+    name: str
+    split: Literal["train", "val"]
+    """The images that it is about. Those of training are augmented and mixed as the recipe says."""
+    layer: str = ""
+    """The layer that routes; empty for the whole model."""
+    value: float | tuple[float, ...]
+    """A number, or one for each expert."""
+
+
+class TrainingEvent(Frozen):
+    """Something that happened while a network trained, other than a step."""
+
+    kind: str
+    step: int
+    """Steps done before it, from the first epoch on."""
+    reason: str = ""
+    data: dict[str, Any] = {}
+    """Details, plain JSON."""
+
+
 class Epoch(Frozen):
     """Measurements of an epoch. Losses in nats, accuracies and shares in [0, 1], sizes in bytes."""
 
@@ -65,12 +88,15 @@ class Epoch(Frozen):
     gate_lr: float | None = None
     temperature: float | None = None
     gate_entropy: float | None = None
-    """Mean entropy of the gate's weights on validation, in nats: between 0 and ln E."""
-    metrics: dict[str, float] = {}
-    """Every metric of routing on validation, by name (files of `nas/moe/metrics`). The ledger
-    keeps `gate_entropy` alone; a tracker gets all."""
+    """Mean entropy of the gate's weights on validation, in nats, over layers: between 0 and
+    ln E."""
+    metrics: tuple[Metric, ...] = ()
+    """Every metric of routing (files of `nas/moe/metrics`), of each layer, in training and on
+    validation; every auxiliary loss, unweighted."""
+    events: tuple[TrainingEvent, ...] = ()
     usage: tuple[float, ...] = ()
-    """Mean gate weight of each expert on validation, in the experts' order; sums to 1."""
+    """Mean gate weight of each expert on validation, in the experts' order, sums to 1; empty for a
+    network with several layers."""
     images_per_second: float
     seconds: float
     peak_memory_bytes: int
@@ -150,6 +176,9 @@ class Outcome(Frozen):
     weights_sha256: str | None = None
     """SHA-256 of that file, in hexadecimal digits."""
     rung: int | None = None
+    structure: dict[str, Any] | None = None
+    """What the model's `structure()` gives, plain JSON: what its shapes are, if training changed
+    them. None for a model without one."""
     needs_restart: bool = False
     """Whether its worker process cannot run another trial: CUDA fails there."""
 

@@ -1,22 +1,60 @@
 """How a candidate is trained, and on which data."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, PlainValidator, field_validator
 
 from nas.schema.base import OmitDefaults
+from nas.schema.ramp import AS_IT_IS, Ramp, Scheduled, as_ramp, values_of
 
 GATE = "gate"
 """The procedure for frozen experts. It follows from a candidate's `start`, and is never set in a
 recipe, which describes the training of experts."""
 
 
-class Recipe(OmitDefaults):
-    """Training settings; the defaults follow the published MoE4 recipe (arXiv 2606.23739)."""
+Scalar = bool | int | float | str
+"""A value of an axis or a model argument in a space file; rendered with `repr` only."""
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"warm_lr", "losses"})
+
+def _weight(scheduled: float | Ramp) -> float | Ramp:
+    values = values_of(scheduled)
+    if min(values) < 0 or max(values) > 1e6:
+        raise ValueError("should be from 0 to 1e6")
+    return scheduled
+
+
+def _factor(given: Any) -> Ramp | None:
+    if given is None:
+        return None
+    ramp = as_ramp(given)
+    if not 0 <= min(values_of(ramp)) <= max(values_of(ramp)) <= 1:
+        raise ValueError("should have values from 0 to 1: factors on the learning rate")
+    return ramp
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Weight = Annotated[Scheduled, AfterValidator(_weight)]
+Factor = Annotated[Ramp | None, PlainValidator(_factor), AS_IT_IS]
+
+
+class Recipe(OmitDefaults):
+    """Training settings; the defaults follow the published MoE4 recipe (arXiv 2606.23739).
+
+    Where a ramp is allowed, it is a list of points `[share of training, value]`, so that it serves
+    any number of epochs; a third part `cosine` makes the way to a point a half cosine.
+    """
+
+    omit_if_default: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("warm_lr", "losses", "optimizer", "momentum", "beta2", "schedule", "gate_schedule"),
+            *("gate_clip_norm", "knobs", "settings", "score_training"),
+        }
+    )
 
     procedure: str = Field("joint", pattern=r"^[a-z][a-z0-9_]*$")
+    settings: dict[Name, Scalar] = {}
+    """Settings of the procedure, by name: see its file in `nas/train/procedures`."""
     epochs: int = Field(2, ge=1, le=10_000)
     batch_size: int = Field(32, ge=2, le=65_536)
     lr: float = Field(1e-3, gt=0, le=10)
@@ -27,27 +65,56 @@ class Recipe(OmitDefaults):
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     mixup_alpha: float = Field(0.2, ge=0)
     """0 switches mixup off."""
-    balance_weight: float = Field(0.01, ge=0)
-    """Weight of the load-balancing loss; its gradient reaches the gate."""
-    losses: dict[
-        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)],
-        Annotated[float, Field(ge=0, le=1e6)],
-    ] = {}
-    """Weights of further auxiliary losses on the gate, by name: files of `nas/moe/losses`."""
+    balance_weight: Weight = 0.01
+    """Weight of the load-balancing loss, or a ramp; its gradient reaches the gate."""
+    losses: dict[Name, Weight] = {}
+    """Weights of further auxiliary losses on the gate, or ramps, by name: files of
+    `nas/moe/losses`."""
+    knobs: dict[Name, Scheduled] = {}
+    """Values, or ramps, for settings of the model that change while it trains, by name; a model
+    without any ignores them."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Of sgd."""
+    beta2: float = Field(0.999, gt=0, lt=1)
+    """Of adamw."""
     warmup: float = Field(0.1, ge=0, lt=1)
     """Share of all steps for the warm-up from 0.1·lr to lr; then cosine decay to 0."""
+    schedule: Factor = None
+    """A ramp of the factor on every learning rate, instead of warm-up and cosine."""
+    gate_schedule: Factor = None
+    """The same for the gate's alone."""
+    gate_clip_norm: float | None = Field(None, gt=0)
+    """Clips the gate's gradients by themselves; None: together with all others."""
     augment: Literal["none", "light", "standard"] = "light"
     warm_lr: float = Field(0.1, gt=0, le=10)
     """Factor on lr for experts that are initialised from a bank."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 autocast on CUDA, fp32 on CPU. A GPU without bf16 computes in fp32."""
+    score_training: bool = False
+    """Whether the trained model is also scored on its training images, unaugmented."""
 
     @field_validator("losses")
     @classmethod
-    def _balance_apart(cls, losses: dict[str, float]) -> dict[str, float]:
+    def _balance_apart(cls, losses: dict[str, Any]) -> dict[str, Any]:
         if "balance" in losses:
             raise ValueError("do not name balance: its weight is balance_weight")
         return losses
+
+    def having(self, settings: Mapping[str, Scalar]) -> Self:
+        """The recipe with fields replaced, each under its dotted name, such as `losses.z`.
+
+        Raises pydantic's ValidationError for an unknown name or a value out of bounds.
+        """
+        changes: dict[str, Any] = {}
+        for name, value in settings.items():
+            field, dot, inner = name.partition(".")
+            known = changes.get(field, getattr(self, field, None))
+            if dot and isinstance(known, dict):
+                changes[field] = {**known, inner: value}
+            else:
+                changes[name] = value
+        return self.with_(**changes)
 
     def finetuned(self) -> Self:
         """The recipe for finetuned experts: their learning rate times `warm_lr`, the gate's as is.

@@ -27,6 +27,9 @@ for _tag, _pattern in CORE_SCHEMA:
 _Dumper.add_representer(
     _Flow, lambda d, v: d.represent_sequence("tag:yaml.org,2002:seq", v, flow_style=True)
 )
+_Dumper.add_representer(  # a ramp's points
+    tuple, lambda d, v: d.represent_sequence("tag:yaml.org,2002:seq", v, flow_style=True)
+)
 _Dumper.add_representer(
     _FlowMap,
     lambda d, v: d.represent_mapping("tag:yaml.org,2002:map", v.items(), flow_style=True),

@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from nas.compute import Compute
 from nas.data.batches import Split
-from nas.train.mixture import as_mixture
+from nas.moe import as_routed
 
 IMAGES = 512
 """Enough for a channel's mean to ±4 % of its deviation even where maps are 1×1."""
@@ -38,8 +38,7 @@ def reestimate(
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]
-    mixture = as_mixture(model)
-    forward = mixture.mixture if mixture else model
+    forward = as_routed(model) or model
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a cumulative average

@@ -1,38 +1,62 @@
-"""AdamW groups and the learning-rate schedule."""
+"""Groups of parameters, their optimizer, and their learning rates over a training."""
 
+from collections.abc import Mapping
 from math import cos, pi
 from typing import Any
 
 from torch import nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 
+from nas.moe import as_routed
 from nas.schema import Recipe
-from nas.train.mixture import as_mixture
+from nas.schema.ramp import value_at
+
+EXPERTS, GATE = "experts", "gate"
+"""The parts that have their own rates: what decides, and all the rest of a network."""
 
 
-def build_optimizer(model: nn.Module, recipe: Recipe) -> AdamW:
-    """AdamW (arXiv 1711.05101) over experts and gate, each with its own rate and decay.
+def build_optimizer(model: nn.Module, recipe: Recipe) -> Optimizer:
+    """AdamW (arXiv 1711.05101) or SGD over experts and gate, each with its own rate and decay.
 
     Parameters of one dimension or none, so biases, norms and the gate's temperature, are never
     decayed. A model without a gate has the experts' groups alone. Each group carries its
     `part` and its `peak_lr`, which `set_rates` scales.
     """
-    mixture = as_mixture(model)
-    gate_ids = {id(p) for p in mixture.gate.parameters()} if mixture else set()
+    gate_ids = {id(parameter) for parameter in gate_parameters(model)}
     groups: dict[tuple[str, float], dict[str, Any]] = {}
     for parameter in model.parameters():
         if not parameter.requires_grad:
             continue
         if id(parameter) in gate_ids:
-            part, lr = "gate", recipe.lr * recipe.gate_lr_multiplier
+            part, lr = GATE, recipe.lr * recipe.gate_lr_multiplier
             decay = recipe.gate_weight_decay
         else:
-            part, lr, decay = "experts", recipe.lr, recipe.weight_decay
+            part, lr, decay = EXPERTS, recipe.lr, recipe.weight_decay
         decay = decay if parameter.ndim > 1 else 0.0
         empty = {"params": [], "lr": lr, "peak_lr": lr, "weight_decay": decay, "part": part}
         groups.setdefault((part, decay), empty)["params"].append(parameter)
     # One kernel for all tensors; the default loop costs a small model more than its backward.
-    return AdamW(groups.values(), lr=recipe.lr, fused=True)
+    if recipe.optimizer == "sgd":
+        return SGD(groups.values(), lr=recipe.lr, momentum=recipe.momentum, fused=True)
+    return AdamW(groups.values(), lr=recipe.lr, betas=(0.9, recipe.beta2), fused=True)
+
+
+def gate_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters of the modules that decide; none in a plain model."""
+    routed = as_routed(model)
+    return [p for module in routed.gate for p in module.parameters()] if routed else []
+
+
+def factors(step: int, steps: int, recipe: Recipe) -> dict[str, float]:
+    """The factor on each part's learning rate at `step` of 0…steps-1: the recipe's ramps, or
+    `schedule`."""
+    share = step / steps
+    if recipe.schedule is None:
+        common = schedule(step, steps, recipe.warmup)
+    else:
+        common = value_at(recipe.schedule, share)
+    gate = common if recipe.gate_schedule is None else value_at(recipe.gate_schedule, share)
+    return {EXPERTS: common, GATE: gate}
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -48,15 +72,28 @@ def schedule(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1 + cos(pi * (step - warm) / (steps - warm)))
 
 
-def set_rates(optimizer: Optimizer, factor: float) -> None:
-    """Scales every group's learning rate to `factor` of its peak."""
+def set_rates(optimizer: Optimizer, factors: Mapping[str, float]) -> None:
+    """Scales each group's learning rate to its part's factor of its peak."""
     for group in optimizer.param_groups:
-        group["lr"] = group["peak_lr"] * factor
+        group["lr"] = group["peak_lr"] * factors[group["part"]]
 
 
 def rate(optimizer: Optimizer, part: str) -> float | None:
-    """The learning rate of a part, `experts` or `gate`; None if the model has no such part."""
+    """The learning rate of a part; None if the model has no such part."""
     for group in optimizer.param_groups:
         if group["part"] == part:
             return float(group["lr"])
     return None
+
+
+def clip(model: nn.Module, recipe: Recipe) -> Any:
+    """Clips the gradients of all parameters together, or of the gate by itself where the recipe
+    has a norm for it. A scalar tensor that is finite exactly if every gradient was."""
+    everything = [p for p in model.parameters() if p.grad is not None]
+    if recipe.gate_clip_norm is None:
+        return nn.utils.clip_grad_norm_(everything, recipe.clip_norm)
+    gate_ids = {id(parameter) for parameter in gate_parameters(model)}
+    gate = [p for p in everything if id(p) in gate_ids]
+    rest = [p for p in everything if id(p) not in gate_ids]
+    norm = nn.utils.clip_grad_norm_(rest, recipe.clip_norm)
+    return norm + nn.utils.clip_grad_norm_(gate, recipe.gate_clip_norm)

@@ -3,7 +3,7 @@
 Shapes: B batch, E experts, C classes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -14,9 +14,7 @@ from torch.nn import functional
 from nas.compute import Compute
 from nas.data.batches import Split
 from nas.faults import NonFiniteLossError
-from nas.moe import all_metrics
-from nas.train.auxiliary import routing_of
-from nas.train.mixture import as_mixture
+from nas.moe import RoutedModel, RoutingMeter, RoutingTotals, as_routed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +24,11 @@ class Score:
     loss: float
     """Plain cross-entropy, without smoothing."""
     acc: float
-    metrics: dict[str, float] = field(default_factory=dict)
-    """Mean over images of every metric of routing, by name; empty without a gate, where those
-    below are missing too."""
-    usage: tuple[float, ...] = ()
-    """Mean mixing weight of each expert."""
+    routing: Mapping[str, RoutingTotals] = field(default_factory=dict)
+    """By layer that routes; empty for a plain model."""
     expert_accs: tuple[float, ...] = ()
-    """Each expert inside the mixture, by its own logits."""
+    """Each expert inside the mixture, by its own logits; empty, as what follows is None, where
+    experts have none."""
     uniform_acc: float | None = None
     """Of the experts' unweighted mean logits."""
     oracle_acc: float | None = None
@@ -40,8 +36,17 @@ class Score:
 
     @property
     def gate_entropy(self) -> float | None:
-        """Mean over images of the gate's entropy, in nats."""
-        return self.metrics.get("gate_entropy")
+        """Mean over tokens and layers of the gate's entropy, in nats; None for a plain model."""
+        means = [layer.entropy / layer.tokens for layer in self.routing.values()]
+        return sum(means) / len(means) if means else None
+
+    @property
+    def usage(self) -> tuple[float, ...]:
+        """Mean mixing weight of each expert; empty without exactly one layer that routes."""
+        if len(self.routing) != 1:
+            return ()
+        [layer] = self.routing.values()
+        return tuple(weight / layer.tokens for weight in layer.weights)
 
 
 def score(
@@ -57,56 +62,50 @@ def score(
     `tick` is called after each batch and may raise to stop. Raises NonFiniteLossError.
     """
     model.eval()
+    routed, meter = as_routed(model), RoutingMeter()
     totals: list[Tensor] = []
     with torch.inference_mode():
         for x, labels in split.batches(batch_size):
             with compute.autocast():
-                totals.append(_sums(model, compute.images(x), labels))
+                images = compute.images(x)
+                if routed is None:
+                    totals.append(torch.stack(_plain(model(images), labels)))
+                else:
+                    totals.append(_routed(routed, meter, images, labels))
             tick()
         sums = torch.stack(totals).sum(dim=0).tolist()
-    figures = [figure / len(split) for figure in sums]
-    loss, acc, *gate = figures
+    loss, acc, *more = [figure / len(split) for figure in sums]
     if not isfinite(loss):
         raise NonFiniteLossError(f"the evaluation loss is {loss}")
-    if not all(map(isfinite, gate)):
-        raise NonFiniteLossError("the gate's weights are not finite in evaluation")
-    if not gate:
-        return Score(loss=loss, acc=acc)
-    names = tuple(all_metrics())
-    uniform, oracle, *each = gate
-    values, each = each[: len(names)], each[len(names) :]
-    experts = len(each) // 2
+    routing = meter.totals()
+    for layer in routing.values():
+        if not all(map(isfinite, (layer.entropy, *layer.weights))):
+            raise NonFiniteLossError("the gate's weights are not finite in evaluation")
+    if not more:
+        return Score(loss=loss, acc=acc, routing=routing)
+    uniform, oracle, *each = more
     return Score(
         loss=loss,
         acc=acc,
-        metrics=dict(zip(names, values, strict=True)),
+        routing=routing,
         uniform_acc=uniform,
         oracle_acc=oracle,
-        usage=tuple(each[:experts]),
-        expert_accs=tuple(each[experts:]),
+        expert_accs=tuple(each),
     )
 
 
-def _sums(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
-    """Sums over a batch, float64: loss, hits and, of a mixture, uniform hits, oracle hits, each
-    metric, E weights, E experts' hits. One tensor, so that nothing is read back from the device.
-    """
-    mixture = as_mixture(model)
-    if mixture is None:
-        return torch.stack(_plain(model(x), labels))
-    out = mixture.mixture(x)
-    routing = routing_of(out)
+def _routed(model: RoutedModel, meter: RoutingMeter, x: Tensor, labels: Tensor) -> Tensor:
+    """Sums over a batch, float64: loss, hits and, where experts have logits, uniform hits, oracle
+    hits and E experts' hits. One tensor, so that nothing is read back from the device."""
+    out = model(x)
+    meter.add(out.layers)
+    sums = torch.stack(_plain(out.logits, labels))
+    if out.expert_logits is None:
+        return sums
     right = out.expert_logits.argmax(dim=2) == labels[:, None]  # (B, E)
     uniform = out.expert_logits.float().mean(dim=1).argmax(dim=1) == labels
-    sums = [
-        *_plain(out.logits, labels),
-        uniform.sum().double(),
-        right.any(dim=1).sum().double(),
-        *(metric(routing).sum().double() for metric in all_metrics().values()),
-    ]
-    return torch.cat(
-        [torch.stack(sums), out.weights.sum(dim=0).double(), right.sum(dim=0).double()]
-    )
+    baselines = torch.stack([uniform.sum(), right.any(dim=1).sum()])
+    return torch.cat([sums, baselines.double(), right.sum(dim=0).double()])
 
 
 def _plain(logits: Tensor, labels: Tensor) -> list[Tensor]:

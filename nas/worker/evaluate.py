@@ -279,10 +279,12 @@ class _Attempt:
 
         val, test = training.last_score or scored(data.val), scored(data.test)
         names: list[tuple[str, str]] = []
-        if training.mixture is not None:
+        if training.routed is not None and val.expert_accs:
             experts = self.trial.candidate.experts
-            names = [(e.family, e.member.model) for e in experts] or training.mixture.expert_names
+            names = [(e.family, e.member.model) for e in experts] or training.routed.expert_names
+        structure = getattr(training.model, "structure", None)
         return {
+            "structure": structure() if callable(structure) else None,
             "val_acc": val.acc,
             "val_loss": val.loss,
             "test_acc": test.acc,

@@ -15,6 +15,7 @@ from nas.schema import (
     ExpertScore,
     Member,
     MemberProfile,
+    Metric,
     Outcome,
     ProfileConditions,
     Recipe,
@@ -22,6 +23,7 @@ from nas.schema import (
     Space,
     Status,
     Task,
+    TrainingEvent,
     campaign_config,
 )
 
@@ -78,6 +80,11 @@ def epoch(number: int = 1, val_acc: float = 0.5, seconds: float = 2.0) -> Epoch:
         temperature=2.0,
         gate_entropy=0.6,
         usage=(0.25, 0.75),
+        metrics=(
+            Metric(name="loss_balance", split="train", value=1.25),
+            Metric(name="gate_entropy", split="val", layer="gate", value=0.6),
+            Metric(name="expert_shares", split="val", layer="gate", value=(0.25, 0.75)),
+        ),
         images_per_second=100.0,
         seconds=seconds,
         peak_memory_bytes=4000,
@@ -163,6 +170,7 @@ class Maker:
         replicate: int = 0,
         role: Role = Role.SEARCH,
         weights: str | None = None,
+        events: tuple[TrainingEvent, ...] = (),
     ) -> LeasedCandidate:
         """A candidate that was trained to its end; `inside` are its experts' accuracies."""
         leased = self.draw(*models, mixing=mixing, replicate=replicate, role=role)
@@ -193,7 +201,8 @@ class Maker:
         )
         attempt = self.start(leased)
         for number in (1, 2):
-            self.store.epoch(attempt, epoch(number, val_acc=val * number / 2))
+            ended = epoch(number, val_acc=val * number / 2)
+            self.store.epoch(attempt, ended.with_(events=events if number == 2 else ()))
         assert self.store.finish(leased, attempt, outcome, final=True)
         return leased
 

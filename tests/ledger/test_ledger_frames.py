@@ -9,10 +9,14 @@ from ledger_maker import CONDITIONS, PROBE, SPACE, Maker, epoch
 from sqlalchemy import event
 
 from nas.ledger import Ledger, Owner, columns, frames
+from nas.ledger.diagnoses import put_diagnosis
 from nas.ledger.drivers import at_work
-from nas.schema import Outcome, Role, SearchConfig, Status
+from nas.schema import Outcome, Role, SearchConfig, Status, TrainingEvent
 
-NAMES = ("campaigns", "candidates", "attempts", "epochs", "experts", "probes", "events")
+NAMES = (
+    *("campaigns", "candidates", "attempts", "epochs", "experts", "probes", "events"),
+    *("metrics", "training_events", "diagnostics"),
+)
 
 
 @pytest.fixture
@@ -24,7 +28,10 @@ def fill(maker: Maker) -> None:
     maker.trained("ant_s", "bee_m", val=0.9, test=0.8, inside=(0.7, 0.6), usage=(0.4, 0.6))
     maker.failed("cat_s", "dog_s", mixing="top1")
     maker.control("ant_s", 0.75)
-    maker.store.epoch(maker.start(maker.draw("ant_s", "cat_s")), epoch())
+    running = maker.start(maker.draw("ant_s", "cat_s"))
+    maker.store.epoch(running, epoch().with_(events=(TrainingEvent(kind="growth", step=3),)))
+    found = {"environment": {}, "device": "cpu", "seconds": 0.1, "figures": {"ms": 1.0}}
+    put_diagnosis(maker.ledger, 1, "latency", **found)  # type: ignore[arg-type]
     maker.store.event("benched", family="dog", after=6)
     maker.ledger.put_profiles(CONDITIONS, [PROBE])
 

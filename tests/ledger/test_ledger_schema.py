@@ -83,6 +83,9 @@ def test_an_old_ledger_is_brought_up_to_date(old: Path, tmp_path: Path) -> None:
     assert ledger.experts()["family"].tolist() == ["ant", "bee"]
     assert ledger.events()["family"].tolist() == ["cat"]
     assert ledger.probes()["model"].tolist() == ["bee_m"]
+    measured = ledger.metrics()
+    assert len(measured) == (0 if old.stem < "runs-0007" else 24)
+    assert len(ledger.diagnostics()) == (0 if old.stem < "runs-0007" else 3)
     assert "def build" in find(ledger, "#0").candidate.code
     assert summary(ledger).worked_seconds == 12.5
     recorded = manifest_of(ledger, ledger.campaign().id)

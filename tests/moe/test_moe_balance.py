@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from routings import hard, random_probs
 from torch import Tensor
 
 from nas.moe import Routing
@@ -16,13 +17,8 @@ def top_k(probs: Tensor, k: int) -> Tensor:
     return torch.zeros_like(probs).scatter(1, experts, values / values.sum(1, keepdim=True))
 
 
-def random_probs(seed: int, batch: int, experts: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return (3 * torch.randn(batch, experts, generator=generator, dtype=torch.float64)).softmax(1)
-
-
 def balance_of(weights: Tensor, probs: Tensor) -> Tensor:
-    return balance(Routing(weights=weights, probs=probs))
+    return balance(Routing("gate", probs.log(), probs, weights, weights > 0, weights > 0))
 
 
 SHAPES = st.tuples(st.integers(0, 999), st.integers(1, 12), st.integers(2, 6))
@@ -103,3 +99,9 @@ def test_descending_the_gradient_balances_the_gate(k: int) -> None:
         bias = (bias - 1.0 * gradient).detach().requires_grad_()
     assert losses[0] > 1.4
     assert losses[-1] < 1.05
+
+
+def test_choices_count_whether_they_had_room_or_not() -> None:
+    # Ten tokens choose expert 0, which keeps one: collapsed all the same.
+    tokens = [(0, token == 0) for token in range(10)]
+    assert balance(hard(*tokens, experts=4)).item() == pytest.approx(4)

@@ -1,4 +1,4 @@
-"""Gate entropy. Shapes: B batch, E experts."""
+"""Metrics of routing, by hand. Shapes: N tokens, E experts."""
 
 from math import log
 
@@ -6,33 +6,130 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from routings import hard, measured, random_probs, routing
 
-from nas.moe import Routing
-from nas.moe.metrics.gate_entropy import gate_entropy
+from nas.moe import RoutingMeter, RoutingTotals, all_metrics
 
 
-def entropy_of(probs: Tensor) -> Tensor:
-    return gate_entropy(Routing(weights=probs, probs=probs))
+def totals(*kept: int, dropped: int = 0, slots: int | None = None) -> RoutingTotals:
+    """Of a top-1 layer whose experts kept so many tokens; the dropped ones chose the first."""
+    chosen = (kept[0] + dropped, *kept[1:])
+    every = tuple(map(float, kept))
+    return RoutingTotals(sum(chosen), 0.0, every, tuple(map(float, chosen)), every, slots)
+
+
+def metric(name: str, of: RoutingTotals) -> float | None:
+    value = all_metrics()[name](of)
+    assert not isinstance(value, tuple)
+    return value
+
+
+def test_the_seven_metrics_of_positional_convolution_experts() -> None:
+    assert {
+        *("spec_entropy", "entropy_norm", "imbalance", "drop_rate"),
+        *("cap_ratio", "dead", "active"),
+    } <= set(all_metrics())
+
+
+def test_counts_by_hand() -> None:
+    # q = (37, 1, 1, 1)/40: H = −.925 ln .925 − 3·.025 ln .025 = .3488; over ln 4 .252
+    found = totals(37, 1, 1, 1)
+    assert metric("imbalance", found) == pytest.approx(37.0)
+    assert metric("entropy_norm", found) == pytest.approx(0.252, abs=5e-4)
+    assert metric("dead", found) == 0
+    assert metric("active", found) == 4
+
+
+def test_dead_experts() -> None:
+    found = totals(40, 0, 0, 0)
+    assert metric("dead", found) == 3
+    assert metric("active", found) == 1
+    assert metric("imbalance", found) is None, "it would be infinite"
+    assert metric("entropy_norm", found) == 0
+
+
+def test_capacity() -> None:
+    # 50 tokens, 2 experts of 20 places: 10 of the 30 that chose the first are dropped.
+    found = totals(20, 20, dropped=10, slots=40)
+    assert metric("drop_rate", found) == pytest.approx(0.2)
+    assert metric("cap_ratio", found) == 1
+    assert metric("drop_rate", totals(3, 4)) is None, "without a capacity"
+    assert metric("cap_ratio", totals(3, 4)) is None
+
+
+def test_everything_dropped() -> None:
+    found = totals(0, 0, dropped=5, slots=2)
+    assert metric("drop_rate", found) == 1
+    assert metric("entropy_norm", found) is None
+    assert metric("imbalance", found) is None
+    assert metric("dead", found) == 2
+
+
+def test_one_expert_has_no_entropy_to_speak_of() -> None:
+    assert metric("spec_entropy", totals(7)) is None
+    assert metric("entropy_norm", totals(7)) is None
+    assert metric("imbalance", totals(7)) == 1
+
+
+@pytest.mark.parametrize("experts", [2, 4, 16])
+def test_zero_logits_are_undecided(experts: int) -> None:
+    found = measured(routing(torch.zeros(6, experts).softmax(1)))
+    assert metric("spec_entropy", found) == pytest.approx(1)
+    assert metric("gate_entropy", found) == pytest.approx(log(experts))
+    assert metric("entropy_norm", found) == pytest.approx(1)
 
 
 def test_entropy_by_hand() -> None:
-    # −½ ln ½ − 2·¼ ln ¼ = ½ ln 2 + ½·2 ln 2 = 1.5 ln 2; a certain gate has none
+    # ½ ln 2 + ½·2 ln 2 = 1.5 ln 2 of the first token; a certain gate has none.
     probs = torch.tensor([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]])
-    torch.testing.assert_close(entropy_of(probs), torch.tensor([1.5 * log(2), 0.0]))
+    assert metric("gate_entropy", measured(routing(probs))) == pytest.approx(0.75 * log(2))
 
 
-def test_a_certain_gate_has_a_finite_gradient() -> None:
-    probs = torch.tensor([[1.0, 0.0]], requires_grad=True)
-    (gradient,) = torch.autograd.grad(entropy_of(probs).sum(), probs)
-    assert gradient[0, 0].item() == pytest.approx(-1)  # −(ln p + 1)
+def test_a_soft_layer_is_judged_by_its_weights() -> None:
+    probs = torch.tensor([[0.75, 0.25], [0.75, 0.25]])
+    found = measured(routing(probs))
+    assert found.shares == pytest.approx((0.75, 0.25))
+    assert metric("imbalance", found) == pytest.approx(3)
 
 
-@given(st.integers(0, 999), st.integers(2, 8))
-def test_entropy_lies_between_0_and_ln_e(seed: int, experts: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    probs = (5 * torch.randn(6, experts, generator=generator)).softmax(1)
-    assert (entropy_of(probs) >= 0).all()
-    assert (entropy_of(probs) <= log(experts) + 1e-6).all()
-    even = torch.full((1, experts), 1 / experts)
-    assert entropy_of(even).item() == pytest.approx(log(experts))
+def test_a_pass_is_the_sum_of_its_batches() -> None:
+    meter = RoutingMeter()
+    first = hard((0, True), (0, False), (1, True), experts=3, slots=2)
+    second = hard((2, True), experts=3, slots=1)
+    for batch in (first, second):
+        meter.add([batch])
+    [found] = meter.totals().values()
+    assert found == RoutingTotals(
+        tokens=4,
+        entropy=0.0,
+        weights=(1.0, 1.0, 1.0),
+        chosen=(2.0, 1.0, 1.0),
+        kept=(1.0, 1.0, 1.0),
+        slots=3,
+    )
+
+
+def test_layers_are_told_apart() -> None:
+    meter = RoutingMeter()
+    for name, experts in (("deep", 2), ("flat", 3)):
+        layer = hard((1, True), experts=experts)
+        object.__setattr__(layer, "name", name)
+        meter.add([layer])
+    assert {name: found.kept for name, found in meter.totals().items()} == {
+        "deep": (0.0, 1.0),
+        "flat": (0.0, 1.0, 0.0),
+    }
+
+
+def test_nothing_routed() -> None:
+    assert RoutingMeter().totals() == {}
+
+
+@given(st.integers(0, 999), st.integers(1, 30), st.integers(2, 8))
+def test_bounds(seed: int, tokens: int, experts: int) -> None:
+    found = measured(routing(random_probs(seed, tokens, experts), k=1))
+    assert 0 <= (metric("spec_entropy", found) or 0) <= 1 + 1e-9
+    assert 0 <= (metric("entropy_norm", found) or 0) <= 1 + 1e-9
+    assert (metric("imbalance", found) or 1) >= 1
+    assert (metric("dead", found) or 0) + (metric("active", found) or 0) == experts
+    assert sum(found.shares) == pytest.approx(1)

@@ -8,7 +8,9 @@ from nas.ledger import LeasedCandidate, Ledger
 from nas.schema import Epoch, Outcome, Scalar
 from nas.schema.visible import visible
 
-_FIGURES = tuple(name for name in Epoch.model_fields if name not in ("epoch", "metrics", "usage"))
+_FIGURES = tuple(
+    name for name in Epoch.model_fields if name not in ("epoch", "events", "metrics", "usage")
+)
 _FINAL = (
     *("val_acc", "val_loss", "test_acc", "uniform_val_acc", "uniform_test_acc"),
     *("oracle_val_acc", "oracle_test_acc", "seconds", "peak_memory_bytes", "params"),
@@ -67,11 +69,15 @@ def settings(leased: LeasedCandidate) -> dict[str, Scalar]:
 
 def figures(leased: LeasedCandidate, epoch: Epoch) -> dict[str, float]:
     """An epoch's values by name, in the ledger's units. The gate weight of an expert is
-    `usage/<family>`; a metric without a column in the ledger is `metrics/<name>`. Missing and
-    non-finite values are omitted."""
+    `usage/<family>`; a metric is `<split>/<layer>/<name>`, with the number of the expert where
+    each has one. Missing and non-finite values are omitted."""
     found = {name: getattr(epoch, name) for name in _FIGURES}
-    others = {name: value for name, value in epoch.metrics.items() if name not in found}
-    found |= {f"metrics/{name}": value for name, value in others.items()}
+    for metric in epoch.metrics:
+        name = "/".join(filter(None, (metric.split, _plain(metric.layer), metric.name)))
+        if isinstance(metric.value, tuple):
+            found |= {f"{name}/{expert}": value for expert, value in enumerate(metric.value)}
+        else:
+            found[name] = metric.value
     for family, share in zip(leased.candidate.families, epoch.usage, strict=False):
         found[f"usage/{_plain(family)}"] = share
     return _finite(found)

@@ -1,11 +1,9 @@
-"""How undecided the gate is. Shapes: B batch, E experts."""
+"""How undecided the gate is."""
 
-from torch import Tensor
-
-from nas.moe.routing import Routing
+from nas.moe.totals import RoutingTotals
 
 
-def gate_entropy(routing: Routing) -> Tensor:
-    """Each image's gate entropy in nats, `(B,)`: 0 when sure, ln E when undecided."""
-    # xlogy: 0 · ln 0 is 0.
-    return -routing.probs.xlogy(routing.probs).sum(dim=1)
+def gate_entropy(totals: RoutingTotals) -> float:
+    """Mean over tokens of the entropy of their probabilities, in nats: 0 when sure, ln E when
+    undecided."""
+    return totals.entropy / totals.tokens

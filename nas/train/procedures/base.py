@@ -1,8 +1,9 @@
 """The contract of a training procedure, and the loop of steps that all of them share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,18 +13,41 @@ from torch.nn import functional
 from nas.compute import Compute, peak_memory
 from nas.data.batches import Data, Split
 from nas.faults import NonFiniteLossError
-from nas.schema import Epoch, Recipe
-from nas.train.auxiliary import AuxiliaryLosses
+from nas.moe import RoutingMeter, RoutingTotals, as_routed
+from nas.schema import (
+    Axis,
+    Epoch,
+    ProblemError,
+    Recipe,
+    Scalar,
+    TrainingEvent,
+    did_you_mean,
+)
 from nas.train.batchnorm import reestimate
-from nas.train.mixture import as_mixture
+from nas.train.epoch_metrics import epoch_metrics
+from nas.train.knobs import Knobs
 from nas.train.mixup import Mixed, mix
-from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
+from nas.train.objective import BALANCE, AuxiliaryLosses
+from nas.train.optimizer import EXPERTS, GATE, build_optimizer, clip, factors, rate, set_rates
 from nas.train.scoring import Score, score
 from nas.train.seeding import seed_everything
 from nas.working_time import awake
 
 Tick = Callable[[], None]
 """Called after every step and every evaluated batch; raises to stop, as on a time limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Means over the images of one epoch of training, as they were trained on."""
+
+    loss: float
+    """The whole objective."""
+    acc: float
+    losses: Mapping[str, float]
+    """The auxiliary losses, unweighted; of a plain model none."""
+    routing: Mapping[str, RoutingTotals]
+    """By layer that routes."""
 
 
 class Procedure(ABC):
@@ -44,10 +68,14 @@ class Procedure(ABC):
     be any mixture of dict, list, numbers, strings and tensors: `torch.load(weights_only=True)` must
     read it.
 
-    The objective is cross-entropy against smoothed labels, mixed where images are, plus a mixture's
-    auxiliary losses: its load-balancing loss times the recipe's `balance_weight`, and those that
-    the recipe's `losses` name.
+    The objective is cross-entropy against smoothed labels, mixed where images are, plus the
+    auxiliary losses of every layer that routes: the load-balancing loss times the recipe's
+    `balance_weight`, and those that the recipe's `losses` name.
     """
+
+    axes: ClassVar[tuple[Axis, ...]] = ()
+    """The settings that it has, which the recipe's `settings` give and a space may search as
+    `recipe.settings.NAME`."""
 
     augments = True
     """Whether images are augmented and mixed as the recipe says, or trained on unchanged."""
@@ -66,7 +94,8 @@ class Procedure(ABC):
         tick: Tick = lambda: None,
         rungs: Collection[int] = (),
     ) -> None:
-        """Moves the model to the device, and freezes what does not train.
+        """Moves the model to the device, and freezes what does not train. Raises ProblemError for
+        a setting that the procedure does not have.
 
         `micro_batches`: pieces of at least 2 images that a batch is split into; their gradients add
         up to the whole batch's, BatchNorm and the auxiliary losses see the pieces. `rungs`: the
@@ -74,7 +103,7 @@ class Procedure(ABC):
         """
         self.compute = Compute.of(recipe, device)
         self.model = self.compute.place(model)
-        self.mixture = as_mixture(self.model)
+        self.routed = as_routed(self.model)
         self.data = data
         self.recipe = recipe
         self.device = device
@@ -83,16 +112,38 @@ class Procedure(ABC):
         self.tick = tick
         self.rungs = frozenset(rungs)
         self.epoch = 0
+        self.settings = self.settings_of(recipe)
         trains = {id(parameter) for parameter in self.part.parameters()}
         for parameter in self.model.parameters():
             if id(parameter) not in trains:
                 parameter.requires_grad_(False)
         self.optimizer = build_optimizer(self.model, recipe)
         self._losses = AuxiliaryLosses(recipe)
+        self._loss_names = self._losses.names if self.routed else ()
+        self._knobs = Knobs(self.model, recipe)
+        self._events: list[TrainingEvent] = []
+        self._step_in_epoch = 0
         # Reading the loss back waits for the device, so on CUDA that is done now and then.
         self._check_every = 25 if device.type == "cuda" else 1
 
     # For a subclass
+
+    @classmethod
+    def settings_of(cls, recipe: Recipe) -> dict[str, Scalar]:
+        """A value for each of `axes`; ProblemError for a setting that is none, or may not be."""
+        known = {axis.name: axis for axis in cls.axes}
+        for name in recipe.settings:
+            if name not in known:
+                raise ProblemError(
+                    f"the procedure {recipe.procedure} has no setting {name!r}",
+                    fix=did_you_mean(name, known) or "it has none",
+                )
+        return {n: axis.check(recipe.settings.get(n, axis.default)) for n, axis in known.items()}
+
+    def record(self, kind: str, reason: str = "", **data: Any) -> None:
+        """Reports a training event with the present epoch."""
+        step = self.epoch * self.split.steps(self.recipe.batch_size) + self._step_in_epoch
+        self._events.append(TrainingEvent(kind=kind, step=step, reason=reason, data=data))
 
     @property
     @abstractmethod
@@ -145,44 +196,51 @@ class Procedure(ABC):
     def _run(self, epoch: int) -> Epoch:
         start = awake()
         seed = seed_everything(self.seed, epoch)
-        loss, balance, hits = self._train(epoch, seed)
+        train = self._train(epoch, seed)
         trained = awake()
         val = self._validate(epoch, seed)
+        clean = self._score_training() if epoch == self.recipe.epochs else None
         self.epoch, self.last_score = epoch, val
-        images = len(self.split)
+        events, self._events = tuple(self._events), []
         return Epoch(
             epoch=epoch,
-            train_loss=loss / images,
-            balance_loss=balance / images if self.mixture else None,
-            train_acc=hits / images,
+            train_loss=train.loss,
+            balance_loss=train.losses.get(BALANCE),
+            train_acc=train.acc,
             val_loss=val.loss,
             val_acc=val.acc,
-            lr=rate(self.optimizer, "experts") or 0.0,
-            gate_lr=rate(self.optimizer, "gate"),
+            lr=rate(self.optimizer, EXPERTS) or 0.0,
+            gate_lr=rate(self.optimizer, GATE),
             temperature=self._temperature(),
             gate_entropy=val.gate_entropy,
-            metrics=val.metrics,
+            metrics=epoch_metrics(train.losses, train.routing, val.routing, clean),
+            events=events,
             usage=val.usage,
-            images_per_second=images / (trained - start),
+            images_per_second=len(self.split) / (trained - start),
             seconds=awake() - start,
             peak_memory_bytes=peak_memory(self.device),
         )
 
-    def _train(self, epoch: int, seed: int) -> tuple[float, float, float]:
-        """One pass; sums over images of the objective, the balance loss and the hits."""
+    def _train(self, epoch: int, seed: int) -> Pass:
+        """One pass over the training images."""
         self.model.eval()
         self.part.train()
         steps = self.split.steps(self.recipe.batch_size)
-        sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+        sums = torch.zeros(2 + len(self._loss_names), dtype=torch.float64, device=self.device)
+        meter = RoutingMeter()
         for i, batch in enumerate(self._batches(seed)):
+            self._step_in_epoch = i
             done, total = (epoch - 1) * steps + i, self.recipe.epochs * steps
-            set_rates(self.optimizer, schedule(done, total, self.recipe.warmup))
-            sums += self._step(batch) * len(batch.images)
+            set_rates(self.optimizer, factors(done, total, self.recipe))
+            self._knobs.at(done / total)
+            sums += self._step(batch, done / total, meter) * len(batch.images)
             if i % self._check_every == 0 or i == steps - 1:
                 _check(sums, epoch)
             self.tick()
-        loss, balance, hits = sums.tolist()
-        return loss, balance, hits
+        self._step_in_epoch = 0
+        loss, hits, *losses = (sums / len(self.split)).tolist()
+        each = dict(zip(self._loss_names, losses, strict=True))
+        return Pass(loss, hits, each, meter.totals())
 
     def _batches(self, seed: int) -> Iterator[Mixed]:
         """An epoch's batches on the device, in an order that the seed decides."""
@@ -205,42 +263,44 @@ class Procedure(ABC):
         """How many pieces a batch of so many images is split into."""
         return max(1, min(self.micro_batches, size // 2))
 
-    def _step(self, batch: Mixed) -> Tensor:
-        """One update; the batch's mean objective, balance loss and hits as a float64 `(3,)`."""
+    def _step(self, batch: Mixed, share: float, meter: RoutingMeter) -> Tensor:
+        """One update at a share of training. The batch's mean objective, hits and auxiliary losses,
+        float64 `(2 + losses,)`."""
         size = len(batch.images)
         pieces = self._pieces(size)
         self.optimizer.zero_grad(set_to_none=True)
-        figures = torch.zeros(3, dtype=torch.float64, device=self.device)
+        figures = torch.zeros(1 + len(self._loss_names), dtype=torch.float64, device=self.device)
         predictions = []
         for x, targets in zip(
             batch.images.tensor_split(pieces), batch.targets.tensor_split(pieces), strict=True
         ):
-            share = len(x) / size
-            logits, auxiliary, balance = self._forward(x)
+            part = len(x) / size
+            logits, auxiliary, each = self._forward(x, share, meter)
             loss = functional.cross_entropy(logits.float(), targets)
             loss = loss + auxiliary
-            (share * loss).backward()  # type: ignore[no-untyped-call]
-            figures[0] += share * loss.detach()
-            figures[1] += share * balance.detach()
+            (part * loss).backward()  # type: ignore[no-untyped-call]
+            figures += part * torch.cat([loss.detach().view(1), each])
             predictions.append(logits.detach().argmax(dim=1))
-        norm = nn.utils.clip_grad_norm_(self.part.parameters(), self.recipe.clip_norm)
+        norm = clip(self.part, self.recipe)
         self.optimizer.step()
-        figures[0] += norm * 0  # a gradient that is not finite shows in the loss
-        figures[2] = batch.hits(torch.cat(predictions)) / size
-        return figures
+        # A gradient that is not finite shows in the loss.
+        loss, hits = figures[0] + norm * 0, batch.hits(torch.cat(predictions)) / size
+        return torch.cat([torch.stack([loss, hits]), figures[1:]])
 
-    def _forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits `(B, C)`, the weighted auxiliary losses and the balance loss; 0 for a plain
-        model."""
+    def _forward(
+        self, x: Tensor, share: float, meter: RoutingMeter
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits `(B, C)`, the weighted auxiliary losses, and each unweighted `(losses,)`; 0 and
+        none for a plain model."""
         with self.compute.autocast():
-            if self.mixture is None:
-                none = x.new_zeros(())
-                return self.model(x), none, none
-            out = self.mixture.mixture(x)
-        return out.logits, *self._losses(out)
+            if self.routed is None:
+                return self.model(x), x.new_zeros(()), x.new_zeros(0)
+            out = self.routed(x)
+        meter.add(out.layers)
+        return out.logits, *self._losses(out.layers, share)
 
     def _temperature(self) -> float | None:
-        temperature = getattr(self.mixture.gate, "temperature", None) if self.mixture else None
+        temperature = self.routed.temperature if self.routed else None
         return None if temperature is None else float(temperature.detach())
 
     # Its validation
@@ -265,9 +325,16 @@ class Procedure(ABC):
         return self._score()
 
     def _score(self) -> Score:
+        return self._scored(self.data.val)
+
+    def _score_training(self) -> Score | None:
+        """On the images that were trained on, unaugmented, if the recipe asks for it."""
+        return self._scored(self.split) if self.recipe.score_training else None
+
+    def _scored(self, split: Split) -> Score:
         return score(
             self.model,
-            self.data.val,
+            split,
             self.evaluation_batch,
             compute=self.compute,
             tick=self.tick,

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from nas.data.batches import Data, Split, batch_indices
 from nas.faults import BuildError
 from nas.schema import Epoch, Recipe
-from nas.train.mixture import Mixture
-from nas.train.procedures.base import Procedure, Tick
+from nas.train.mixture import Mixture, as_mixture
+from nas.train.procedures.base import Pass, Procedure, Tick
 from nas.train.scoring import Score
 
 
@@ -66,9 +66,10 @@ class GateTraining(Procedure):
 
     @property
     def _gated(self) -> Mixture:
-        if self.mixture is None:
+        mixture = as_mixture(self.model)
+        if mixture is None:
             raise BuildError("a model without a gate has nothing to train over frozen experts")
-        return self.mixture
+        return mixture
 
     def _run(self, epoch: int) -> Epoch:
         self.model.eval()  # the experts too, which are away while the gate trains
@@ -80,13 +81,19 @@ class GateTraining(Procedure):
     def _pieces(self, size: int) -> int:
         return 1
 
-    def _train(self, epoch: int, seed: int) -> tuple[float, float, float]:
+    def _train(self, epoch: int, seed: int) -> Pass:
         logits = self._expert_logits()["held"]
         # Equal seeds give equal orders: that of the batches is that of the logits.
         generator = torch.Generator().manual_seed(seed)
         order = torch.cat(batch_indices(len(self.split), self.recipe.batch_size, generator))
         with self._cached_experts(logits[order.to(logits.device)]):
             return super()._train(epoch, seed)
+
+    def _score_training(self) -> Score | None:
+        if not self.recipe.score_training:
+            return None
+        with self._cached_experts(self._expert_logits()["held"]):
+            return super()._score_training()
 
     def _score(self) -> Score:
         with self._cached_experts(self._expert_logits()["val"]):

@@ -1,0 +1,116 @@
+"""What a recipe changes while a network trains: rates, clipping, knobs, weights of losses."""
+
+from math import sqrt
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD
+from train_samples import MIXTURE
+
+from nas.moe import Routing
+from nas.schema import Recipe
+from nas.train import BuildError, load_model
+from nas.train.knobs import Knobs
+from nas.train.objective import AuxiliaryLosses
+from nas.train.optimizer import build_optimizer, clip, factors, gate_parameters, schedule
+
+
+def test_sgd_has_the_same_groups() -> None:
+    model = load_model(MIXTURE, 10)
+    ours = build_optimizer(model, Recipe(optimizer="sgd", momentum=0.8, weight_decay=0.5))
+    assert isinstance(ours, SGD)
+    assert {group["momentum"] for group in ours.param_groups} == {0.8}
+    other = build_optimizer(model, Recipe(weight_decay=0.5, beta2=0.98))
+    assert {group["betas"] for group in other.param_groups} == {(0.9, 0.98)}
+    assert [(g["part"], g["weight_decay"], len(g["params"])) for g in ours.param_groups] == [
+        (g["part"], g["weight_decay"], len(g["params"])) for g in other.param_groups
+    ]
+
+
+class TestFactors:
+    def test_by_default_all_parts_follow_warm_up_and_cosine(self) -> None:
+        recipe = Recipe(warmup=0.1)
+        for step in (0, 5, 50, 99):
+            expected = schedule(step, 100, 0.1)
+            assert factors(step, 100, recipe) == {"experts": expected, "gate": expected}
+
+    def test_steps_of_the_source_s_sgd(self) -> None:
+        # After 30 and 40 of 50 epochs, each time to a tenth.
+        recipe = Recipe(schedule=[[0.6, 1], [0.6, 0.1], [0.8, 0.1], [0.8, 0.01]])
+        found = [factors(epoch, 50, recipe)["experts"] for epoch in (0, 29, 30, 39, 40, 49)]
+        assert found == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+
+    def test_a_gate_that_starts_later(self) -> None:
+        recipe = Recipe(gate_schedule=[[0, 0], [0.5, 0], [0.75, 1]])
+        found = [factors(step, 8, recipe)["gate"] for step in range(8)]
+        assert found == pytest.approx([0, 0, 0, 0, 0, 0.5, 1, 1])
+        assert factors(2, 8, recipe)["experts"] == schedule(2, 8, recipe.warmup)
+
+
+class TestClip:
+    @staticmethod
+    def clipped(recipe: Recipe) -> tuple[float, float]:
+        model = load_model(MIXTURE, 10)
+        for parameter in model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        clip(model, recipe)
+        gate = gate_parameters(model)
+        squares = {id(p): float(p.grad.square().sum()) for p in model.parameters()}  # type: ignore[union-attr]
+        of_gate = sum(squares[id(p)] for p in gate)
+        return sqrt(sum(squares.values()) - of_gate), sqrt(of_gate)
+
+    def test_together(self) -> None:
+        rest, gate = self.clipped(Recipe(clip_norm=0.5))
+        assert rest**2 + gate**2 == pytest.approx(0.25, rel=1e-4)
+
+    def test_the_gate_by_itself(self) -> None:
+        found = self.clipped(Recipe(clip_norm=1.5, gate_clip_norm=0.5))
+        assert found == pytest.approx((1.5, 0.5), rel=1e-4)
+
+
+class TestKnobs:
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[float] = []
+
+        def set_knobs(self, *, temperature: float) -> None:
+            self.seen.append(temperature)
+
+    def test_they_follow_their_ramps_and_are_set_when_they_change(self) -> None:
+        model = self.Turned()
+        knobs = Knobs(model, Recipe(knobs={"temperature": [[0.5, 2.0], [1, 1.0]]}))
+        for share in (0, 0.25, 0.5, 0.75):
+            knobs.at(share)
+        assert model.seen == [2.0, 1.5]
+
+    def test_one_that_the_model_does_not_have(self) -> None:
+        with pytest.raises(BuildError, match="heat"):
+            Knobs(self.Turned(), Recipe(knobs={"heat": 1})).at(0)
+
+    def test_a_model_without_any_ignores_them(self) -> None:
+        Knobs(nn.Linear(1, 1), Recipe(knobs={"temperature": 1})).at(0)
+
+
+class TestAuxiliaryLosses:
+    @staticmethod
+    def layer(*probs: list[float]) -> Routing:
+        logits = torch.tensor(probs).log()
+        return Routing.dense("gate", logits, logits.softmax(1))
+
+    def test_layers_are_added_up_and_recorded_as_a_mean(self) -> None:
+        # Sure of one expert each: balance 2·(1+0) = 2, kl ln 2; undecided: 1 and 0.
+        layers = [self.layer([1.0, 0.0]), self.layer([0.5, 0.5])]
+        losses = AuxiliaryLosses(Recipe(balance_weight=0.5, losses={"kl": 2.0}))
+        total, each = losses(layers, share=0.0)
+        assert losses.names == ("balance", "kl")
+        assert each.tolist() == pytest.approx([1.5, 0.5 * 0.6931472])
+        assert total.item() == pytest.approx(0.5 * 3 + 2 * 0.6931472)
+
+    def test_weights_follow_ramps(self) -> None:
+        ramp = [[0.2, 0.0], [0.2, 1.0], [1.0, 3.0]]
+        losses = AuxiliaryLosses(Recipe(balance_weight=ramp))
+        layer = self.layer([0.5, 0.5])  # whose balance loss is 1
+        found = [losses([layer], share)[0].item() for share in (0.0, 0.1, 0.2, 0.6, 1.0)]
+        assert found == pytest.approx([0, 0, 1, 2, 3])
