@@ -7,12 +7,21 @@ documents the functions that a rendered file must define.
 """
 
 from nas.render.axes import axes
-from nas.render.engine import SpaceError, check_space, code_of, render, render_to_run
+from nas.render.engine import (
+    Place,
+    SpaceError,
+    check_space,
+    code_of,
+    placed,
+    render,
+    render_to_run,
+)
 from nas.render.library import check_trusted, own_parts, runs_unasked, template_hash, templates
 from nas.render.renewal import CandidateError, candidate_errors, current_hash, rendered_anew
 
 __all__ = [
     "CandidateError",
+    "Place",
     "SpaceError",
     "axes",
     "candidate_errors",
@@ -21,6 +30,7 @@ __all__ = [
     "code_of",
     "current_hash",
     "own_parts",
+    "placed",
     "render",
     "render_to_run",
     "rendered_anew",

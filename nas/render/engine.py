@@ -8,12 +8,26 @@ from itertools import islice, product
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError
+from pydantic import ValidationError
 
 from nas.render.axes import axes, check_choices
 from nas.render.library import SUFFIX, check_trusted, environment, parsed, templates
 from nas.render.values import UnsafeValueError, literal, word
-from nas.schema import Assignment, Candidate, ExpertChoice, ProblemError, Scalar, Space, Task
-from nas.schema.axes import RESERVED_ARGS
+from nas.schema import (
+    START,
+    STARTS,
+    Assignment,
+    Candidate,
+    ExpertChoice,
+    ProblemError,
+    Recipe,
+    Scalar,
+    Space,
+    Task,
+    did_you_mean,
+    fault_of,
+)
+from nas.schema.axes import RECIPE, RESERVED_ARGS
 
 
 def render(candidate: Candidate) -> str:
@@ -25,7 +39,7 @@ def render(candidate: Candidate) -> str:
     """
     name = candidate.template
     parsed(name)  # unknown names and syntax errors, in partials too, before rendering
-    choices = check_choices(name, candidate.settings)
+    choices = check_choices(name, candidate.template_settings)
 
     def axis(name: str, *_: Any, **__: Any) -> Any:
         return choices[name]
@@ -97,17 +111,18 @@ def check_space(space: Space, place: Place | None = None) -> None:
     location of the wrong part, unless the template itself is wrong.
     """
     if space.template not in templates():
-        with _placed(("template",), place):
+        with placed(("template",), place):
             parsed(space.template)
     known = axes(space.template)
     for choice in space.choices:
         for index, value in enumerate(choice.values):
             part = ("choices", choice.name, index)
-            with _placed(part if choice.name in known else part[:2], place):
-                check_choices(space.template, {choice.name: value})
+            named = choice.name in known or choice.name == START or choice.name[:7] == RECIPE
+            with placed(part if named else part[:2], place):
+                _check_value(space, choice.name, value)
     for arm, variants in space.arms.items():
         for variant in variants:
-            with _placed(("arms", arm), place):
+            with placed(("arms", arm), place):
                 check_choices(space.template, variant.settings)
     for picks, choices in _samples(space):
         try:
@@ -115,8 +130,29 @@ def check_space(space: Space, place: Place | None = None) -> None:
         except RefusedError:
             blamed = _to_blame(space, picks, choices)
             if blamed is not None:
-                with _placed(blamed, place):
+                with placed(blamed, place):
                     raise
+
+
+def _check_value(space: Space, name: str, value: Scalar) -> None:
+    """Raises ProblemError if a choice is none of the space's template, experts and recipe, or
+    cannot have this value."""
+    if name.startswith(RECIPE):
+        field = name.split(".")[1]
+        if field not in Recipe.model_fields:
+            near = did_you_mean(field, Recipe.model_fields)
+            raise ProblemError(f"the recipe has no field {field!r}", fix=near)
+        try:
+            space.recipe.having({name.removeprefix(RECIPE): value})
+        except ValidationError as error:
+            _, problem = fault_of(error)
+            raise ProblemError(f"{name} cannot be {value!r}: {problem}") from None
+    elif name == START and space.experts is not None:
+        if value not in STARTS:
+            what = f"{value!r} is not a value of {START}"
+            raise ProblemError(what, fix=did_you_mean(str(value), STARTS))
+    else:
+        check_choices(space.template, {name: value})
 
 
 def _samples(space: Space) -> Iterator[tuple[tuple[ExpertChoice, ...], dict[str, Scalar]]]:
@@ -185,7 +221,7 @@ def _refused(space: Space, picks: tuple[ExpertChoice, ...], choices: Mapping[str
 
 
 @contextmanager
-def _placed(part: tuple[str | int, ...], place: Place | None) -> Iterator[None]:
+def placed(part: tuple[str | int, ...], place: Place | None) -> Iterator[None]:
     """Adds the location of a part of the space file to a ProblemError."""
     try:
         yield

@@ -11,6 +11,11 @@ from nas.schema.base import Frozen, OmitDefaults
 from nas.schema.recipe import Recipe, Scalar
 
 NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
+RECIPE = "recipe."
+"""Begins the name of an axis that is a field of the recipe, such as `recipe.lr` or
+`recipe.losses.z`, rather than one of the template."""
+SETTING = r"^([a-z][a-z0-9_]*|recipe(\.[a-z][a-z0-9_]*){1,2})$"
+"""The name of an axis."""
 
 RESERVED_ARGS = frozenset(
     {
@@ -46,7 +51,7 @@ class Member(Frozen):
 class Choice(Frozen):
     """A categorical axis."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=SETTING)
     values: tuple[Scalar, ...] = Field(min_length=1)
 
     @field_validator("values")
@@ -98,7 +103,7 @@ class Variant(Frozen):
     settings: dict[str, Scalar] = {}
     """Values for some of the template's axes."""
     recipe: dict[str, Any] = {}
-    """Fields of the space's recipe that are different for this variant."""
+    """Fields of the space's recipe that are different for this variant, by their dotted names."""
 
 
 class Space(OmitDefaults):
@@ -160,7 +165,8 @@ class Space(OmitDefaults):
             if not variants:
                 raise ValueError(f"arm {arm} has no variant")
             for variant in variants:
-                if both := chosen & variant.settings.keys():
+                fields = {f"{RECIPE}{name}" for name in variant.recipe}
+                if both := chosen & (variant.settings.keys() | fields):
                     raise ValueError(f"{min(both)} is a choice and a setting of arm {arm}")
                 model = repr((sorted(variant.settings.items()), self.recipe_of(variant)))
                 if model in seen:
@@ -171,7 +177,7 @@ class Space(OmitDefaults):
     def recipe_of(self, variant: Variant) -> Recipe:
         """The recipe for a variant. Raises ValueError if a field is unknown or out of bounds."""
         try:
-            return self.recipe.with_(**variant.recipe)
+            return self.recipe.having(variant.recipe)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise ValueError(f"recipe of {variant.label}: {first['msg']}") from None

@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Self
 
 from pydantic import ConfigDict, Field, field_validator
 
-from nas.schema.axes import Member, Space
+from nas.schema.axes import RECIPE, Member, Space
 from nas.schema.base import Frozen, OmitDefaults
 from nas.schema.recipe import GATE, Recipe, Scalar, Task
 
 START = "start"
 SCRATCH, FROZEN, FINETUNED = "scratch", "frozen", "finetuned"
+STARTS = (SCRATCH, FROZEN, FINETUNED)
 """The choice of how a candidate's experts are initialised, and its values."""
 
 
@@ -155,6 +156,7 @@ class Candidate(OmitDefaults):
             variant = space.variant(pick.family, pick.model)
             arm = Arm(name=pick.family, label=variant.label, settings=variant.settings)
             recipe = space.recipe_of(variant)
+        choices = dict(assignment.choices)
         return cls(
             template=space.template,
             template_hash=template_hash,
@@ -162,8 +164,10 @@ class Candidate(OmitDefaults):
             channels=space.channels,
             experts=experts,
             arm=arm,
-            choices=dict(assignment.choices),
-            recipe=recipe,
+            choices=choices,
+            recipe=recipe.having(
+                {n.removeprefix(RECIPE): v for n, v in choices.items() if n.startswith(RECIPE)}
+            ),
             task=task,
             replicate=replicate,
             init_from=tuple(init_from[e.member.model] for e in sorted_experts(experts))
@@ -185,8 +189,13 @@ class Candidate(OmitDefaults):
 
     @property
     def settings(self) -> dict[str, Scalar]:
-        """Values of the template's axes: its choices, and what its arm sets."""
+        """What was chosen: its choices, and what its arm sets."""
         return {**self.choices, **(self.arm.settings if self.arm else {})}
+
+    @property
+    def template_settings(self) -> dict[str, Scalar]:
+        """What of that is for its template: not the start of its experts, nor the recipe."""
+        return {n: v for n, v in self.settings.items() if n != START and not n.startswith(RECIPE)}
 
     @property
     def source(self) -> ExpertSource:

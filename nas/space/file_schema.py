@@ -3,6 +3,7 @@
 import keyword
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import product
 from math import prod
@@ -13,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from nas.registry import DATA_SETS, LOSSES, PROCEDURES
 from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space, Variant
-from nas.schema.axes import NAME, RESERVED_ARGS
+from nas.schema.axes import NAME, RECIPE, RESERVED_ARGS, SETTING
 
 MOST_VALUES = 1000
 """Maximum number of values, over all choices."""
@@ -100,12 +101,12 @@ class FileRecipe(Recipe):
 class FileVariant(Frozen):
     """Settings of one or several variants of an arm: a list of values stands for a variant each.
 
-    `recipe` are fields of the recipe that differ.
+    `recipe` are fields of the recipe that differ; `recipe.NAME` is one, which may have a list.
     """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[
-        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)],
+        Annotated[str, Field(pattern=SETTING, max_length=60)],
         Annotated[list[FileScalar], BeforeValidator(_listed), Field(min_length=1)],
     ] = Field(init=False)
     recipe: FileRecipe = FileRecipe()
@@ -115,21 +116,40 @@ class FileVariant(Frozen):
         """The number of variants."""
         return prod(len(values) for values in (self.__pydantic_extra__ or {}).values())
 
-    def variants(self, arm: str) -> Iterator[Variant]:
-        """The variants, the last setting's values varying fastest."""
+    def variants(self) -> Iterator[tuple[dict[str, Scalar], dict[str, Any]]]:
+        """(settings, fields of the recipe) of each variant, the last setting's values varying
+        fastest."""
         given = self.__pydantic_extra__ or {}
-        recipe = self.recipe.model_dump(include=self.recipe.model_fields_set)
+        recipe = self.recipe.model_dump(mode="json", include=self.recipe.model_fields_set)
         for values in product(*given.values()):
-            settings = dict(zip(given, values, strict=True))
-            parts = [*settings.items(), *((f"recipe.{n}", v) for n, v in recipe.items())]
-            shown = ",".join(f"{name}={value}".replace("+", "_") for name, value in parts)
-            label = f"{arm}({shown})" if shown else arm
-            yield Variant(label=label, settings=settings, recipe=recipe)
+            named = dict(zip(given, values, strict=True))
+            fields = {n.removeprefix(RECIPE): v for n, v in named.items() if n.startswith(RECIPE)}
+            yield {n: v for n, v in named.items() if not n.startswith(RECIPE)}, recipe | fields
 
 
-def _named(arm: str, variants: list[Variant]) -> list[Variant]:
-    """The only variant of an arm is called like the arm."""
-    return [variants[0].with_(label=arm)] if len(variants) == 1 else variants
+def _arm(name: str, forms: list[FileVariant]) -> list[Variant]:
+    """The variants of an arm, each labelled by what is not the same in all of them."""
+    found = [variant for form in forms for variant in form.variants()]
+    parts = [
+        settings | {f"{RECIPE}{n}": v for n, v in fields.items()} for settings, fields in found
+    ]
+    shared = [
+        n for n, v in parts[0].items() if all(n in other and other[n] == v for other in parts)
+    ]
+    seen: Counter[str] = Counter()
+    variants = []
+    for (settings, fields), part in zip(found, parts, strict=True):
+        shown = ",".join(_shown(n, v) for n, v in part.items() if n not in shared)
+        label = f"{name}({shown})" if shown else name
+        seen[label] += 1
+        again = f" {seen[label]}" if seen[label] > 1 else ""
+        variants.append(Variant(label=label + again, settings=settings, recipe=fields))
+    return variants
+
+
+def _shown(name: str, value: object) -> str:
+    """`name=value`; the name alone of what is too long for a label."""
+    return name if isinstance(value, list | dict) else f"{name}={value}".replace("+", "_")
 
 
 class FileSpace(Frozen):
@@ -148,7 +168,7 @@ class FileSpace(Frozen):
     reference: str = ""
     replicates: int = Field(1, ge=1, le=100)
     choices: dict[
-        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)],
+        Annotated[str, Field(pattern=SETTING, max_length=60)],
         Annotated[list[FileScalar], Field(min_length=1)],
     ] = Field({}, max_length=32)
     recipe: FileRecipe = FileRecipe()
@@ -182,10 +202,7 @@ class FileSpace(Frozen):
         if self.experts is not None:
             families = self.experts.model_dump()["families"]
             data["experts"] = {"k": self.experts.choose, "families": families}
-        data["arms"] = {
-            arm: _named(arm, [v for given in variants for v in given.variants(arm)])
-            for arm, variants in self.arms.items()
-        }
+        data["arms"] = {arm: _arm(arm, variants) for arm, variants in self.arms.items()}
         data["choices"] = [{"name": n, "values": v} for n, v in self.choices.items()]
         return Space.model_validate({"name": name, **data})
 

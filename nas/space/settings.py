@@ -89,6 +89,8 @@ def _parsed(text: str, name: str, where: str) -> object:
 
 def _put(document: dict[str, Any], name: str, value: object) -> None:
     *parents, last = name.split(".")
+    if parents[:1] == ["choices"]:  # whose names may have dots: recipe.lr
+        parents, last = ["choices"], name.removeprefix("choices.")
     at = document
     for parent in parents:
         inside = at.setdefault(parent, {})

@@ -4,7 +4,8 @@ from typing import Any
 
 import yaml
 
-from nas.schema import Member, Space
+from nas.schema import Member, Space, Variant
+from nas.schema.axes import RECIPE
 from nas.space.yaml_loader import CORE_SCHEMA
 
 
@@ -20,6 +21,10 @@ class _Dumper(yaml.SafeDumper):
     """Quotes only text that the reader would take for a number, true, false or null."""
 
     yaml_implicit_resolvers: dict[str | None, list[Any]] = {}
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """The reader takes none."""
+        return True
 
 
 for _tag, _pattern in CORE_SCHEMA:
@@ -54,9 +59,7 @@ def dump(space: Space) -> str:
         }
     if space.arms:
         data["arms"] = {
-            arm: [
-                _FlowMap(v.settings | ({"recipe": v.recipe} if v.recipe else {})) for v in variants
-            ]
+            arm: [_FlowMap(_variant(variant)) for variant in variants]
             for arm, variants in space.arms.items()
         }
     if space.reference:
@@ -76,6 +79,12 @@ def dump(space: Space) -> str:
         width=96,
         default_flow_style=False,
     )
+
+
+def _variant(variant: Variant) -> dict[str, Any]:
+    nested = {n: v for n, v in variant.recipe.items() if isinstance(v, list | dict)}
+    fields = {f"{RECIPE}{n}": v for n, v in variant.recipe.items() if n not in nested}
+    return variant.settings | fields | ({"recipe": nested} if nested else {})
 
 
 def _members(members: tuple[Member, ...]) -> list[Any]:
