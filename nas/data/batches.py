@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nas.compute import sent
-from nas.data.augment import Augment, crop, erase, jitter
+from nas.data.augment import Augment, crop, distort, erase, erase_with_noise, jitter
 from nas.schema import DatasetInfo
 
 
@@ -30,19 +30,33 @@ class Preparation:
     ) -> Tensor:
         """uint8 `(N, C, H, W)`, `(B,)` → normalised floats `(B, C, size, size)`."""
         if augment == "none" or generator is None:
-            picked = images.index_select(0, index)
-        else:
-            shift = min(images.shape[-2:]) // 8
-            picked = crop(images, index, shift=shift, mirror=self.mirror, generator=generator)
+            return self._normalised(self._resized(images.index_select(0, index)))
+        if augment == "strong":
+            x = distort(
+                images.index_select(0, index),
+                size=self.size,
+                mirror=self.mirror,
+                fill=(255 * self.mean).flatten().tolist(),
+                generator=generator,
+            )
+            x = self._normalised(self._resized(x))
+            return erase_with_noise(x, generator=generator)
+        shift = min(images.shape[-2:]) // 8
+        x = crop(images, index, shift=shift, mirror=self.mirror, generator=generator)
+        x = self._resized(x)
+        if augment == "light":
+            return self._normalised(x)
+        return erase(self._normalised(jitter(x, generator=generator)), generator=generator)
+
+    def _resized(self, picked: Tensor) -> Tensor:
+        """uint8 `(B, C, H, W)` → floats `(B, C, size, size)` in [0, 1]."""
         x = picked.float().div_(255)
         if x.shape[-1] != self.size:
             x = functional.interpolate(x, size=(self.size, self.size), mode="bilinear")
-        if augment == "standard" and generator is not None:
-            x = jitter(x, generator=generator)
-        x = (x - self.mean) / self.std
-        if augment == "standard" and generator is not None:
-            x = erase(x, generator=generator)
         return x
+
+    def _normalised(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
 
 
 class Split(ABC):

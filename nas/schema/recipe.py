@@ -48,7 +48,7 @@ class Recipe(OmitDefaults):
     omit_if_default: ClassVar[frozenset[str]] = frozenset(
         {
             *("warm_lr", "losses", "optimizer", "momentum", "beta2", "schedule", "gate_schedule"),
-            *("gate_clip_norm", "knobs", "settings", "score_training"),
+            *("gate_clip_norm", "knobs", "settings", "score_training", "cutmix"),
         }
     )
 
@@ -65,6 +65,8 @@ class Recipe(OmitDefaults):
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     mixup_alpha: float = Field(0.2, ge=0)
     """0 switches mixup off."""
+    cutmix: float = Field(0.0, ge=0, le=1)
+    """Probability that a batch is mixed by CutMix (arXiv 1905.04899) instead of mixup."""
     balance_weight: Weight = 0.01
     """Weight of the load-balancing loss, or a ramp; its gradient reaches the gate."""
     losses: dict[Name, Weight] = {}
@@ -86,7 +88,9 @@ class Recipe(OmitDefaults):
     """The same for the gate's alone."""
     gate_clip_norm: float | None = Field(None, gt=0)
     """Clips the gate's gradients by themselves; None: together with all others."""
-    augment: Literal["none", "light", "standard"] = "light"
+    augment: Literal["none", "light", "standard", "strong"] = "light"
+    """light: random crops, and mirroring where the data set allows it; standard: also changes of
+    colour, and erasing; strong: also random scales and RandAugment. See `nas.data.augment`."""
     warm_lr: float = Field(0.1, gt=0, le=10)
     """Factor on lr for experts that are initialised from a bank."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

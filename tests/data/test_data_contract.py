@@ -67,7 +67,7 @@ class TestDataContract:
         seen = torch.cat([labels for _, labels in data.val.batches(7)])
         assert torch.equal(seen, data.val.labels)
 
-    @pytest.mark.parametrize("augment", ["none", "light", "standard"])
+    @pytest.mark.parametrize("augment", ["none", "light", "standard", "strong"])
     def test_a_seed_repeats_the_batches_and_another_does_not(
         self, data: Data, augment: Augment
     ) -> None:

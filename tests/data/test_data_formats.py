@@ -254,7 +254,7 @@ class TestFolder:
         path = make_folder(tmp_path / "pets", {"cat": 9, "dog": 9})
         stored = load_small(f"folder:{path}")
         streamed = load_small(f"folder:{path}", memory_limit=0)
-        for augment in ("none", "light"):
+        for augment in ("none", "light", "strong"):
             passes = [
                 data.train.batches(5, generator=torch.Generator().manual_seed(1), augment=augment)
                 for data in (stored, streamed)

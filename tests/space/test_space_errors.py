@@ -80,7 +80,8 @@ WRONG = {
     "recipe choice": (
         "lr: 1e-3",
         "augment: lite",
-        "11: recipe.augment is 'lite', not one of none, light, standard — did you mean light?",
+        "11: recipe.augment is 'lite', not one of none, light, standard, strong"
+        " — did you mean light?",
     ),
     "no list": (
         "[soft, top1]",

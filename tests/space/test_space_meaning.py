@@ -88,7 +88,7 @@ def spaces(draw: st.DrawFn) -> Space:
         recipe=Recipe(
             epochs=draw(st.integers(1, 10_000)),
             lr=draw(st.floats(1e-12, 10)),
-            augment=draw(st.sampled_from(["none", "light", "standard"])),
+            augment=draw(st.sampled_from(["none", "light", "standard", "strong"])),
         ),
     )
 

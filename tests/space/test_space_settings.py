@@ -46,7 +46,10 @@ def test_members_follow_the_image_size() -> None:
         ("recipe.wramup=0.2", "unknown field 'wramup' in recipe"),
         ("nonesuch=1", "unknown field 'nonesuch'"),
         ("recipe.warmup=2", "recipe.warmup should be less than 1"),
-        ("recipe.augment=loud", "recipe.augment is 'loud', not one of none, light, standard"),
+        (
+            "recipe.augment=loud",
+            "recipe.augment is 'loud', not one of none, light, standard, strong",
+        ),
         ("image_size.x=1", "image_size"),
         ("recipe.warmup", "'recipe.warmup' sets nothing"),
         ("=1", "'=1' sets nothing"),

@@ -20,7 +20,7 @@ from nas.compute import Compute
 from nas.data.batches import Split
 from nas.schema import Recipe
 from nas.train import BuildError, NonFiniteLossError, load_model, score
-from nas.train.mixup import mix
+from nas.train.mixed_batch import Mixed, draw_box, mix, paste
 from nas.train.optimizer import build_optimizer, rate, schedule, set_rates
 from nas.train.seeding import seed_everything
 
@@ -131,6 +131,93 @@ class TestMixup:
         hits = float(batch.hits(torch.tensor([0, 1, 0])))
         assert hits == pytest.approx(lam + 1 + (1 - lam))
         assert float(batch.hits(torch.tensor([2, 2, 2]))) == 0
+
+
+class TestCutMix:
+    @staticmethod
+    def mixed(
+        cutmix: float, rng: np.random.Generator, alpha: float = 0.2
+    ) -> tuple[torch.Tensor, Mixed]:
+        x = torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1, 1).expand(-1, 2, 6, 8)
+        labels = torch.arange(3)
+        return x, mix(x, labels, num_classes=4, alpha=alpha, cutmix=cutmix, smoothing=0.0, rng=rng)
+
+    def test_a_box_by_hand(self) -> None:
+        x, _ = self.mixed(1.0, np.random.default_rng())
+        got, lam = paste(x, slice(1, 3), slice(4, 8))
+        assert lam == pytest.approx(1 - 2 * 4 / (6 * 8))
+        for image, own, other in zip(got, (1, 2, 3), (3, 2, 1), strict=True):
+            expected = torch.full((2, 6, 8), float(own))
+            expected[:, 1:3, 4:8] = other
+            assert torch.equal(image, expected)
+
+    def test_a_box_is_the_papers(self) -> None:
+        # λ = 0.75 makes sides half as long as the image's: 3 of 6 rows, 4 of 8 columns, of which
+        # half, rounded down, lies on each side of the middle.
+        class Fixed:
+            def __init__(self, *middle: int) -> None:
+                self.middle = iter(middle)
+
+            def beta(self, *alphas: float) -> float:
+                assert alphas == (1, 1)
+                return 0.75
+
+            def integers(self, size: int) -> int:
+                return next(self.middle)
+
+        assert draw_box(6, 8, rng=Fixed(3, 3)) == (slice(2, 4), slice(1, 5))  # type: ignore[arg-type]
+        assert draw_box(6, 8, rng=Fixed(0, 7)) == (slice(0, 1), slice(5, 8))  # type: ignore[arg-type]
+
+    @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 40))
+    def test_boxes_lie_inside(self, seed: int, height: int, width: int) -> None:
+        rows, columns = draw_box(height, width, rng=np.random.default_rng(seed))
+        assert 0 <= rows.start <= rows.stop <= height
+        assert 0 <= columns.start <= columns.stop <= width
+
+    def test_targets_and_hits_weigh_the_boxes_true_area(self) -> None:
+        for seed in range(20):
+            x, batch = self.mixed(1.0, np.random.default_rng(seed))
+            own = (batch.images[0] == x[0]).float().mean()
+            assert batch.lam == pytest.approx(float(own))
+            assert batch.targets[0].tolist() == pytest.approx([batch.lam, 0, 1 - batch.lam, 0])
+            assert batch.targets[1].tolist() == pytest.approx([0, 1, 0, 0])
+            # 0 is λ right of (0, 2); 1 is wholly right of (1, 1); 0 is (1−λ) right of (2, 0)
+            assert float(batch.hits(torch.tensor([0, 1, 0]))) == pytest.approx(2)
+            assert float(batch.hits(torch.tensor([0, 3, 3]))) == pytest.approx(batch.lam)
+            assert float(batch.hits(torch.tensor([2, 3, 3]))) == pytest.approx(1 - batch.lam)
+
+    def test_the_batch_given_is_not_changed(self) -> None:
+        x = torch.rand(4, 1, 6, 8).contiguous(memory_format=torch.channels_last)
+        before = x.clone()
+        batch = mix(
+            x,
+            torch.arange(4),
+            num_classes=4,
+            alpha=0.2,
+            cutmix=1.0,
+            smoothing=0.0,
+            rng=np.random.default_rng(3),
+        )
+        assert batch.lam < 1
+        assert torch.equal(x, before)
+        assert batch.images.is_contiguous(memory_format=torch.channels_last)
+
+    def test_without_it_nothing_more_is_drawn(self) -> None:
+        rng, alone = np.random.default_rng(5), np.random.default_rng(5)
+        for _ in range(10):
+            assert self.mixed(0.0, rng)[1].lam == float(alone.beta(0.2, 0.2))
+        assert rng.bit_generator.state == alone.bit_generator.state
+
+    def test_it_is_the_share_of_batches_and_the_others_are_mixed_up(self) -> None:
+        rng, cut = np.random.default_rng(6), 0
+        for _ in range(1000):
+            x, batch = self.mixed(0.3, rng, alpha=1.0)
+            if bool(((batch.images == x) | (batch.images == x.flip(0))).all()):
+                cut += 1
+            else:
+                expected = batch.lam * x + (1 - batch.lam) * x.flip(0)
+                assert torch.equal(batch.images, expected)
+        assert 242 <= cut <= 358  # 4 standard errors around 300
 
 
 class _Output(NamedTuple):

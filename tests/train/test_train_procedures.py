@@ -86,11 +86,14 @@ class TestProcedureContract:
             assert epoch.peak_memory_bytes > 10**7
 
     @pytest.mark.parametrize("after", [0, 1, 2, 3])
-    def test_a_resumed_run_equals_an_uninterrupted_one(self, start: Start, after: int) -> None:
-        whole = start()
+    @pytest.mark.parametrize("recipe", [{}, {"augment": "strong", "cutmix": 0.5}], ids=str)
+    def test_a_resumed_run_equals_an_uninterrupted_one(
+        self, start: Start, after: int, recipe: dict[str, Any]
+    ) -> None:
+        whole = start(**recipe)
         expected = [figures(epoch) for epoch in whole.events()]
 
-        broken = start()
+        broken = start(**recipe)
         events = broken.events()
         seen = [figures(next(events)) for _ in range(after)]
         state = through_a_file(broken.state_dict())
@@ -100,7 +103,7 @@ class TestProcedureContract:
         torch.rand(13)
         np.random.rand(5)
         random.random()
-        resumed = start()
+        resumed = start(**recipe)
         with torch.no_grad():
             for parameter in resumed.model.parameters():
                 parameter.add_(1)

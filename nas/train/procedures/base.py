@@ -26,7 +26,7 @@ from nas.schema import (
 from nas.train.batchnorm import reestimate
 from nas.train.epoch_metrics import epoch_metrics
 from nas.train.knobs import Knobs
-from nas.train.mixup import Mixed, mix
+from nas.train.mixed_batch import Mixed, mix
 from nas.train.objective import BALANCE, AuxiliaryLosses
 from nas.train.optimizer import EXPERTS, GATE, build_optimizer, clip, factors, rate, set_rates
 from nas.train.scoring import Score, score
@@ -255,6 +255,7 @@ class Procedure(ABC):
                 labels,
                 num_classes=self.data.num_classes,
                 alpha=recipe.mixup_alpha if self.augments else 0.0,
+                cutmix=recipe.cutmix if self.augments else 0.0,
                 smoothing=recipe.label_smoothing,
                 rng=rng,
             )
