@@ -90,6 +90,24 @@ def draw(rng: random.Random, number: int, attempts: int) -> tuple[Candidate, Rol
     return Candidate.of(space, assignment, Task(), "0" * 16), role
 
 
+METRICS = {
+    ("train", ""): {"loss_balance": 1.0123456789},
+    **{
+        (split, "gate"): {
+            "active": 4.0,
+            "dead": 0.0,
+            "entropy_norm": 0.9123456789,
+            "expert_shares": [0.2512345678, 0.2487654321, 0.2345678901, 0.2654321099],
+            "gate_entropy": 1.2345678901,
+            "imbalance": 1.1315789473,
+            "spec_entropy": 0.8905439871,
+        }
+        for split in ("train", "val")
+    },
+}
+"""Of one epoch of a mixture."""
+
+
 def rows(
     rng: random.Random,
     campaign: int,
@@ -114,7 +132,7 @@ def rows(
         images_per_second=1000.0,
         seconds=5.0,
         peak_memory_bytes=2**28,
-    ).model_dump(exclude={"epoch", "metrics"})
+    ).model_dump(exclude={"epoch", "events", "metrics"})
     return [
         m.Candidate(
             id=number,
@@ -156,6 +174,11 @@ def rows(
             params=10**7,
         ),
         *(m.Epoch(attempt_id=number, epoch=n, **figures) for n in (1, 2)),
+        *(
+            m.Metrics(attempt_id=number, epoch=n, split=split, layer=layer, data=data)
+            for n in (1, 2)
+            for (split, layer), data in METRICS.items()
+        ),
         *(
             m.Expert(
                 attempt_id=number,

@@ -6,7 +6,7 @@ C classes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -39,8 +39,8 @@ class Routing:
     """`(N, E)`: that noise's standard deviation."""
 
     @classmethod
-    def of(cls, layer: "Layer") -> Self:
-        """From the tuple of a rendered file."""
+    def of(cls, layer: Any) -> Self:
+        """From the `Routing` of a rendered file, which has the same fields."""
         return cls(
             name=layer.name,
             gate_logits=_precise(layer.gate_logits),
@@ -58,29 +58,6 @@ class Routing:
         """Of a mixture without capacity: the experts with a weight are those it chose."""
         gate_logits, chosen = _precise(gate_logits), weights > 0
         return cls(name, gate_logits, gate_logits.softmax(1), _precise(weights), chosen, chosen)
-
-
-class Layer(Protocol):
-    """A `Routing` of a rendered file."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def gate_logits(self) -> Tensor: ...
-    @property
-    def probs(self) -> Tensor: ...
-    @property
-    def weights(self) -> Tensor: ...
-    @property
-    def chosen(self) -> Tensor: ...
-    @property
-    def kept(self) -> Tensor: ...
-    @property
-    def slots(self) -> int | None: ...
-    @property
-    def clean_logits(self) -> Tensor | None: ...
-    @property
-    def noise_scale(self) -> Tensor | None: ...
 
 
 def _precise(x: Tensor) -> Tensor:

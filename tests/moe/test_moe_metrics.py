@@ -109,7 +109,7 @@ def test_a_pass_is_the_sum_of_its_batches() -> None:
     )
 
 
-def test_layers_are_told_apart() -> None:
+def test_each_layer_has_totals_of_its_own() -> None:
     meter = RoutingMeter()
     for name, experts in (("deep", 2), ("flat", 3)):
         layer = hard((1, True), experts=experts)

@@ -29,12 +29,12 @@ def test_a_list_is_a_variant_each() -> None:
     found = parsed(GOOD)
     assert found.groups == {
         "dense": ("dense",),
-        "soft": ("soft(head=soft)", "soft(head=soft,recipe.lr=0.5)"),
+        "soft": ("soft", "soft(recipe.lr=0.5)"),
         "sparse": (
-            "sparse(head=sparse,top_k=2,hidden=8)",
-            "sparse(head=sparse,top_k=2,hidden=16)",
-            "sparse(head=sparse,top_k=4,hidden=8)",
-            "sparse(head=sparse,top_k=4,hidden=16)",
+            "sparse(top_k=2,hidden=8)",
+            "sparse(top_k=2,hidden=16)",
+            "sparse(top_k=4,hidden=8)",
+            "sparse(top_k=4,hidden=16)",
         ),
     }
     assert found.arms["sparse"][2].settings == {"head": "sparse", "top_k": 4, "hidden": 8}
@@ -67,7 +67,7 @@ def test_data_of_spaces_without_arms_are_as_they_were() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("head: dense}", "head: soft}", "soft(head=soft) and dense are the same model"),
+        ("head: dense}", "head: soft}", "soft and dense are the same model"),
         ("width: [8", "hidden: [8", "hidden is a choice and a setting of arm sparse"),
         ("reference: soft", "reference: hard", "reference 'hard' is not an arm"),
         ("dense: {head", "de nse: {head", "should be a name"),
