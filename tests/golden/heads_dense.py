@@ -64,7 +64,7 @@ class ResNet18(nn.Module):
 
 
 def mlp(features: int, hidden: int, num_classes: int) -> nn.Module:
-    """An expert, or with all their hidden units the dense head: (B, D) → (B, C) logits."""
+    """The dense head: (B, D) → (B, C) logits."""
     return nn.Sequential(
         nn.Linear(features, hidden),
         nn.ReLU(),

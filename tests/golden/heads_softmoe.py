@@ -10,6 +10,8 @@ Made for images of 32×32 pixels and 3 channels. Needs torch, nothing else:
 Shapes: B batch, D features, E experts, S slots of each expert, T tokens, C classes.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -63,51 +65,146 @@ class ResNet18(nn.Module):
         return features
 
 
-class SlotExperts(nn.Module):
-    """Soft MoE (arXiv 2308.00951): (B, D, h, w) → (B, C) logits.
+class MlpExperts(nn.Module):
+    """E MLPs, each of which is the dense head with H hidden units.
+
+    Their weights are stacked, so that all experts are two batched products, and stored as (inputs,
+    outputs), which on a CPU multiplies a few rows in two thirds of the time that nn.Linear's order
+    takes. Initialised as nn.Linear. Biases are flat: optimizers decay what has two dimensions.
+    """
+
+    def __init__(self, experts: int, features: int, hidden: int, num_classes: int) -> None:
+        super().__init__()
+        self.hidden, self.num_classes = hidden, num_classes
+        self.first = self._uniform(features, experts, features, hidden)
+        self.first_bias = self._uniform(features, experts * hidden)
+        self.second = self._uniform(hidden, experts, hidden, num_classes)
+        self.second_bias = self._uniform(hidden, experts * num_classes)
+
+    @staticmethod
+    def _uniform(inputs: int, *shape: int) -> nn.Parameter:
+        return nn.Parameter(torch.empty(shape).uniform_(-(inputs**-0.5), inputs**-0.5))
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(E, N, D), or (N, D) for every expert the same → (E, N, C) logits."""
+        experts = len(self)
+        hidden = torch.baddbmm(
+            self.first_bias.view(experts, 1, -1), x.expand(experts, -1, -1), self.first
+        )
+        hidden = functional.dropout(hidden.relu_(), 0.1, self.training)
+        return torch.baddbmm(self.second_bias.view(experts, 1, -1), hidden, self.second)
+
+    def run(self, expert: int, x: torch.Tensor) -> torch.Tensor:
+        """One expert by itself: (N, D) → (N, C) logits."""
+        bias = self.first_bias.narrow(0, expert * self.hidden, self.hidden)
+        hidden = torch.addmm(bias, x, self.first[expert]).relu_()
+        hidden = functional.dropout(hidden, 0.1, self.training)
+        bias = self.second_bias.narrow(0, expert * self.num_classes, self.num_classes)
+        return torch.addmm(bias, hidden, self.second[expert])
+
+
+class SlotRouter(nn.Module):
+    """Scores every slot for every token: (B, T, D) → (B, T, E, S) logits.
+
+    A scaled cosine, so that the logits' size does not grow with D (arXiv 2308.00951, section 2.3).
+    """
+
+    def __init__(self, features: int, experts: int, slots: int) -> None:
+        super().__init__()
+        self.experts = experts
+        self.slots = nn.Parameter(torch.randn(features, experts * slots) * features**-0.5)
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        keys = self.scale * functional.normalize(self.slots, dim=0)
+        logits = functional.normalize(tokens, dim=-1) @ keys
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # under autocast
+        return logits.unflatten(2, (self.experts, -1))
+
+
+class Routing(NamedTuple):
+    """What one layer's router decided for the N tokens of a batch."""
+
+    name: str
+    """The layer's, different from all others of the network."""
+    gate_logits: torch.Tensor
+    """(N, E): what the softmax gets; after temperature, and in training noise."""
+    probs: torch.Tensor
+    """(N, E): softmax of `gate_logits`, with a gradient to every entry."""
+    weights: torch.Tensor
+    """(N, E): what the experts' outputs are multiplied by; 0 outside the kept ones."""
+    chosen: torch.Tensor
+    """(N, E) bool: the experts that a token chose, before capacity. All, if the layer is soft."""
+    kept: torch.Tensor
+    """(N, E) bool: those of the chosen that had room for it."""
+    slots: int | None = None
+    """The places of all experts together for this batch; None without a capacity."""
+    clean_logits: torch.Tensor | None = None
+    """(N, E): logits before noise, of a gate that learns the size of its noise; else None."""
+    noise_scale: torch.Tensor | None = None
+    """(N, E): the standard deviation of that noise; None where `clean_logits` is."""
+
+
+class RoutedOutput(NamedTuple):
+    """What a routing network computed for a batch."""
+
+    logits: torch.Tensor
+    """(B, C)."""
+    layers: tuple[Routing, ...]
+    """One per layer that routes."""
+    expert_logits: torch.Tensor | None = None
+    """(B, E, C): each expert's own logits, if the experts give logits and one layer mixes them."""
+
+
+class SlotMixture(nn.Module):
+    """Soft MoE (arXiv 2308.00951) on the last map of a backbone.
 
     Every slot is a weighted mean of all T = h·w tokens, every expert computes on its own slots, and
     every token's logits are a weighted mean of all slots'. Their mean over tokens is the output.
     Nothing is dropped, and an image does not depend on the others of its batch.
     """
 
-    def __init__(
-        self, features: int, experts: int, slots: int, hidden: int, num_classes: int
-    ) -> None:
+    def __init__(self, backbone: nn.Module, router: nn.Module, experts: MlpExperts) -> None:
         super().__init__()
+        self.backbone = backbone
+        self.router = router
         self.experts = experts
-        self.slots = nn.Parameter(torch.randn(features, experts * slots) * features**-0.5)
-        self.scale = nn.Parameter(torch.ones(()))
-        self.first = nn.Parameter(torch.randn(experts, features, hidden) * features**-0.5)
-        self.first_bias = nn.Parameter(torch.zeros(experts, 1, hidden))
-        self.second = nn.Parameter(torch.randn(experts, hidden, num_classes) * hidden**-0.5)
-        self.second_bias = nn.Parameter(torch.zeros(experts, 1, num_classes))
-        self.drop = nn.Dropout(0.1)
 
-    def weights(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens (B, T, D) → dispatch (B, T, E·S), whose columns sum to 1 over T, and combine
-        (B, T, E·S), whose rows sum to 1 over the slots."""
-        keys = self.scale * functional.normalize(self.slots, dim=0)
-        logits = (functional.normalize(tokens, dim=-1) @ keys).float()
-        return logits.softmax(dim=1).to(tokens.dtype), logits.softmax(dim=2).to(tokens.dtype)
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """The gate is the router: its slots are to the experts what a gate's weights are."""
+        return {"gate": [self.router]}
+
+    def routed(self, x: torch.Tensor) -> RoutedOutput:
+        """As `forward`. The tokens route, N = B·T, and an expert's probability is that of all its
+        slots together in what a token gets back."""
+        tokens = self.backbone(x).flatten(2).transpose(1, 2)
+        scores = self.router(tokens)
+        logits = self.mix(tokens, scores.flatten(2))
+        gate_logits = scores.flatten(0, 1).logsumexp(dim=2)
+        probs = gate_logits.softmax(dim=1)
+        every = torch.ones_like(probs, dtype=torch.bool)
+        return RoutedOutput(logits, (Routing("head", gate_logits, probs, probs, every, every),))
+
+    def mix(self, tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Tokens (B, T, D) and their scores (B, T, E·S) → (B, C) logits."""
+        dispatch = scores.softmax(dim=1).to(tokens.dtype)
+        combine = scores.softmax(dim=2).to(tokens.dtype)
+        slots = (dispatch.transpose(1, 2) @ tokens).unflatten(1, (len(self.experts), -1))
+        # The experts want theirs of all images: (B, E, S, …) → (E, B·S, …) and back.
+        results = self.experts(slots.transpose(0, 1).flatten(1, 2))
+        results = results.unflatten(1, (len(tokens), -1)).transpose(0, 1).flatten(1, 2)
+        return (combine @ results).mean(dim=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        tokens = x.flatten(2).transpose(1, 2)
-        dispatch, combine = self.weights(tokens)
-        slots = (dispatch.transpose(1, 2) @ tokens).unflatten(1, (self.experts, -1))
-        hidden = self.drop((slots @ self.first + self.first_bias).relu())
-        results = (hidden @ self.second + self.second_bias).flatten(1, 2)
-        return (combine @ results).mean(dim=1)
+        return self.routed(x).logits
 
 
 def build(num_classes: int) -> nn.Module:
     """The model, untrained: (B, 3, H, W) → (B, num_classes) logits."""
     backbone = ResNet18(channels=3, width=16)
-    experts = SlotExperts(
-        backbone.features,
-        experts=8,
-        slots=1,
-        hidden=64,
-        num_classes=num_classes,
-    )
-    return nn.Sequential(backbone, experts)
+    experts = MlpExperts(8, backbone.features, 64, num_classes)
+    router = SlotRouter(backbone.features, experts=8, slots=1)
+    return SlotMixture(backbone, router, experts)

@@ -142,6 +142,86 @@ class TestEveryMixture:
         assert sum(p.grad.abs().sum() for p in model.gate.parameters()) > 0
 
 
+ROUTING = [p for p in VARIANTS if "def routed(" in render(p.values[0])]
+
+
+@pytest.mark.parametrize("variant", ROUTING)
+class TestEveryNetworkThatRoutes:
+    """The protocol of `templates/_routing.py.j2`, in float64."""
+
+    @pytest.fixture
+    def model(self, variant: Candidate) -> Any:
+        torch.manual_seed(0)
+        return settled(execute(render(variant)).build(CLASSES), variant).double()
+
+    @pytest.fixture
+    def x(self, variant: Candidate) -> torch.Tensor:
+        return images(variant).double()
+
+    @pytest.mark.parametrize("training", [True, False])
+    def test_layers(self, model: Any, x: torch.Tensor, training: bool) -> None:
+        logits, layers, _ = model.train(training).routed(x)
+        assert logits.shape == (5, CLASSES)
+        names = [layer.name for layer in layers]
+        assert names
+        assert len(set(names)) == len(names)
+        for layer in layers:
+            shape = layer.probs.shape
+            assert len(shape) == 2, "tokens and experts"
+            assert shape[0] % 5 == 0, "all images have as many tokens"
+            for values in (layer.gate_logits, layer.weights, layer.chosen, layer.kept):
+                assert values.shape == shape
+            assert layer.chosen.dtype == layer.kept.dtype == torch.bool
+            torch.testing.assert_close(layer.probs, layer.gate_logits.softmax(1))
+            assert layer.chosen.any(dim=1).all()
+            assert not (layer.kept & ~layer.chosen).any()
+            assert (layer.weights[~layer.kept] == 0).all()
+            assert layer.weights.isfinite().all()
+            assert layer.slots is None or layer.kept.sum() <= layer.slots
+            assert (layer.clean_logits is None) == (layer.noise_scale is None)
+            if layer.clean_logits is not None:
+                assert layer.clean_logits.shape == layer.noise_scale.shape == shape
+                assert (layer.noise_scale > 0).all()
+                assert torch.equal(layer.clean_logits, layer.gate_logits) != training
+
+    def test_logits_of_experts_are_mixed_by_the_weights(self, model: Any, x: torch.Tensor) -> None:
+        logits, layers, expert_logits = model.routed(x)
+        if expert_logits is None:
+            return
+        [layer] = layers
+        mixed = torch.einsum("be,bec->bc", layer.weights, expert_logits)
+        torch.testing.assert_close(logits, mixed, rtol=0, atol=1e-12)
+
+    @pytest.mark.parametrize("training", [True, False])
+    def test_equals_forward(self, model: Any, x: torch.Tensor, training: bool) -> None:
+        model.train(training)
+        torch.manual_seed(1)
+        expected = model(x)
+        torch.manual_seed(1)
+        torch.testing.assert_close(model.routed(x).logits, expected, rtol=0, atol=1e-12)
+
+    def test_its_logits_have_the_gradient(self, model: Any, x: torch.Tensor) -> None:
+        logits = model.train().routed(x).logits
+        torch.nn.functional.cross_entropy(logits, torch.arange(5)).backward()
+        assert [n for n, p in model.named_parameters() if p.grad is None] == []
+
+    def test_a_loss_of_probs_reaches_every_parameter_of_the_gate(
+        self, model: Any, x: torch.Tensor
+    ) -> None:
+        gates = model.parts()["gate"]
+        parameters = [p for gate in gates for p in gate.parameters()]
+        assert {id(p) for p in parameters} <= {id(p) for p in model.parameters()}
+        sum((layer.probs**2).sum() for layer in model.train().routed(x).layers).backward()
+        for gate in gates:
+            assert [n for n, p in gate.named_parameters() if p.grad is None] == []
+            assert sum(p.grad.abs().sum() for p in gate.parameters()) > 0
+
+    def test_refuses_unknown_knobs(self, model: Any) -> None:
+        if hasattr(model, "set_knobs"):
+            with pytest.raises(TypeError):
+                model.set_knobs(no_such_knob=1.0)
+
+
 @pytest.mark.parametrize("name", templates())
 class TestEveryTemplateName:
     def test_hash(self, name: str) -> None:
