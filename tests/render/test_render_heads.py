@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from render_samples import candidate, execute, partial
+from sparse_heads import NETWORKS, macs
 from torch.nn import functional
 
 from nas.measure.gate import overhead
@@ -52,6 +53,15 @@ def test_parameters_and_macs_of_the_heads(
     assert found.params == 11_168_832 + count
     assert found.macs == 555_417_600 + macs
     assert found.saved_bytes > 0
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_benchmark_s_heads_are_a_real_share_of_their_networks(
+    network: tuple[int, int, int],
+) -> None:
+    whole, head, sparse = macs(*network)
+    assert head >= 0.3 * whole
+    assert sparse < 0.7 * whole
 
 
 @pytest.mark.parametrize("k", [2, 3])
@@ -161,7 +171,9 @@ class TestNoisyTopK:
             draws = routing.clean_logits[0, expert] + routing.noise_scale[0, expert] * torch.randn(
                 20_000, dtype=torch.float64
             )
-            assert float((draws > second).double().mean()) == pytest.approx(float(chance), abs=0.02)
+            assert float((draws > second).double().mean()) == pytest.approx(
+                float(chance.detach()), abs=0.02
+            )
             wanted = (model.gate.score.weight, model.gate.noise.weight)
             for gradient in torch.autograd.grad(chance, wanted, retain_graph=True):
                 assert float(gradient[expert].abs().sum()) > 0
