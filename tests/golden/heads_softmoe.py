@@ -69,8 +69,8 @@ class MlpExperts(nn.Module):
     """E MLPs, each of which is the dense head with H hidden units.
 
     Their weights are stacked, so that all experts are two batched products, and stored as (inputs,
-    outputs), which on a CPU multiplies a few rows in two thirds of the time that nn.Linear's order
-    takes. Initialised as nn.Linear. Biases are flat: optimizers decay what has two dimensions.
+    outputs): a CPU multiplies one or two rows by them in two thirds of the time that nn.Linear's
+    order takes. Initialised as nn.Linear. Biases are flat, as optimizers decay everything else.
     """
 
     def __init__(self, experts: int, features: int, hidden: int, num_classes: int) -> None:
