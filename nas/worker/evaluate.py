@@ -278,10 +278,6 @@ class _Attempt:
             )
 
         val, test = training.last_score or scored(data.val), scored(data.test)
-        names: list[tuple[str, str]] = []
-        if training.routed is not None and val.expert_accs:
-            experts = self.trial.candidate.experts
-            names = [(e.family, e.member.model) for e in experts] or training.routed.expert_names
         structure = getattr(training.model, "structure", None)
         return {
             "structure": structure() if callable(structure) else None,
@@ -294,19 +290,21 @@ class _Attempt:
             "oracle_test_acc": test.oracle_acc,
             "val_images": len(data.val),
             "test_images": len(data.test),
-            "experts": tuple(
-                ExpertScore(
-                    family=family,
-                    model=model,
-                    val_acc=val_acc,
-                    test_acc=test_acc,
-                    usage=usage,
-                )
-                for (family, model), val_acc, test_acc, usage in zip(
-                    names, val.expert_accs, test.expert_accs, val.usage, strict=True
-                )
-            ),
+            "experts": tuple(self._experts(training, val, test)),
         }
+
+    def _experts(self, training: Procedure, val: Score, test: Score) -> Iterator[ExpertScore]:
+        """Those that have logits of their own."""
+        if training.routed is None or not val.expert_accs:
+            return
+        experts = self.trial.candidate.experts
+        names = [(e.family, e.member.model) for e in experts] or training.routed.expert_names
+        for (family, model), val_acc, test_acc, usage in zip(
+            names, val.expert_accs, test.expert_accs, val.usage, strict=True
+        ):
+            yield ExpertScore(
+                family=family, model=model, val_acc=val_acc, test_acc=test_acc, usage=usage
+            )
 
     def _outcome(self, status: Status, message: str = "", **fields: Any) -> Outcome:
         return Outcome(

@@ -116,7 +116,6 @@ class NoisyGate(nn.Module):
 
     def __init__(self, features: int, experts: int) -> None:
         super().__init__()
-        self.register_buffer("temperature", torch.ones(()), persistent=False)
         self.drop = nn.Dropout(0.1)
         self.score = nn.Linear(features, experts, bias=False)
         self.noise = nn.Linear(features, experts, bias=False)
@@ -211,16 +210,6 @@ def dispatch(
     return (weights.unsqueeze(2) * results).sum(dim=1)
 
 
-class MixtureOutput(NamedTuple):
-    """What `HeadMixture.mixture` gives; see there."""
-
-    logits: torch.Tensor
-    weights: torch.Tensor
-    probs: torch.Tensor
-    gate_logits: torch.Tensor
-    expert_logits: torch.Tensor
-
-
 class HeadMixture(nn.Module):
     """A mixture of MLP experts on the features of one backbone."""
 
@@ -258,13 +247,6 @@ class HeadMixture(nn.Module):
         expert_logits = self.experts(features).transpose(0, 1)
         logits = (routing.weights.unsqueeze(2) * expert_logits).sum(dim=1)
         return RoutedOutput(logits, (routing,), expert_logits)
-
-    def mixture(self, x: torch.Tensor) -> MixtureOutput:
-        """`routed(x)` as a mixture's output."""
-        logits, (routing,), expert_logits = self.routed(x)
-        return MixtureOutput(
-            logits, routing.weights, routing.probs, routing.gate_logits, expert_logits
-        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """In training every expert runs on all images, at evaluation on those that chose it."""
