@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nas.render import axes, render
+from nas.render.engine import RefusedError
 from nas.resources import shipped
 from nas.schema import Candidate, Member, ProblemError, Recipe, Task
 from nas.schema.candidate import Expert
@@ -52,13 +53,19 @@ GOLDEN = {
     "heads_soft": candidate("heads", {}, head="soft"),
     "heads_softmoe": candidate("heads", {}, head="softmoe"),
     "heads_sparse": candidate("heads", {}, head="sparse"),
+    "pce_per_image": candidate("pce", {}, width=8),
+    "pce_batch": candidate("pce", {}, width=8, capacity="batch", capacity_factor=1.5),
+    "pce_none": candidate("pce", {}, width=8, capacity="none", kernel=1, post=False),
+    "pce_one_expert": candidate("pce", {}).with_(choices={"experts": 1, "width": 8}),
+    "pce_resnet18": candidate("pce", {}, network="resnet18", stem="large", width=8),
 }
 
 
 def variants(template: str) -> Iterable[Candidate]:
     """Candidates that between them take every value of every axis; the bounds, where it has them.
 
-    Templates differ in how many experts they want: four or one, whichever the template takes.
+    Templates differ in how many experts they want: four, one or none, whichever the template takes.
+    Values that it refuses together with the other axes' defaults are left out.
     """
     chosen: list[dict[str, Any]] = [{}]
     for name, axis in axes(template).items():
@@ -69,8 +76,17 @@ def variants(template: str) -> Iterable[Candidate]:
             render(candidate(template, experts))
         except ProblemError:
             continue
-        return [candidate(template, experts).with_(choices=choices) for choices in chosen]
+        made = [candidate(template, experts).with_(choices=choices) for choices in chosen]
+        return [variant for variant in made if _renders(variant)]
     raise AssertionError(f"{template} renders with neither four, one nor no experts")
+
+
+def _renders(variant: Candidate) -> bool:
+    try:
+        render(variant)
+    except RefusedError:
+        return False
+    return True
 
 
 def execute(source: str, name: str = "rendered") -> Any:

@@ -1,0 +1,371 @@
+"""A hierarchical Mixture of 4 convolutional experts, routed patch by patch.
+
+After "Positional Convolution Experts" (github.com/mirkzx04/Positional_Convolution_Experts).
+
+Made for images of 32×32 pixels and 3 channels. Needs torch, nothing else:
+
+    model = build(num_classes=10)
+    logits = model(images)  # (B, 3, 32, 32) → (B, 10)
+
+Shapes: B batch, T tokens of an image, N = B·T tokens, p a patch's side, E experts,
+C channels, or classes where they are logits.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def unfold(x: torch.Tensor, patch: int) -> torch.Tensor:
+    """A map (B, C, H, W) → its patches (N, C, p, p): image by image, and row by row in each."""
+    batch, channels, height, width = x.shape
+    tokens = x.reshape(batch, channels, height // patch, patch, width // patch, patch)
+    return tokens.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, patch, patch)
+
+
+def fold(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Patches (N, C, p, p) → the map (B, C, H, W) that they are from."""
+    _, channels, patch, _ = tokens.shape
+    x = tokens.reshape(-1, height // patch, width // patch, channels, patch, patch)
+    return x.permute(0, 3, 1, 4, 2, 5).reshape(-1, channels, height, width)
+
+
+def fourier_positions(side: int) -> torch.Tensor:
+    """Positions of the side² patches of a square map, row by row: (T, 18).
+
+    x, y in [0, 1], and for each of them, c, sin(π·2^k·c) and cos(π·2^k·c) for k = 0…3.
+    """
+    steps = torch.linspace(0, 1, side)
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    place = torch.stack([x, y], dim=-1).flatten(0, 1)
+    angles = torch.pi * place.unsqueeze(2) * 2.0 ** torch.arange(4)
+    waves = torch.cat([angles.sin(), angles.cos()], dim=2)
+    return torch.cat([place, waves.flatten(1)], dim=1)
+
+
+def norm_groups(channels: int) -> int:
+    """How many groups GroupNorm has: 8, or what of it divides the channels."""
+    return math.gcd(8, channels)
+
+
+class ConvExperts(nn.Module):
+    """E experts, each on its own tokens: (S, E·C, p, p) → (S, E·C, p, p).
+
+    An expert is t + GN(conv(SiLU(GN(conv(t))))). Its convolutions pad with zeros inside the patch,
+    so it sees nothing of the patches around. Expert e has channels e·C to (e+1)·C of every weight,
+    which makes E convolutions one grouped convolution, and E GroupNorms one GroupNorm of E times
+    the groups.
+    """
+
+    def __init__(self, channels: int, experts: int, kernel: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.experts = experts
+        width = experts * channels
+        settings = {"padding": kernel // 2, "groups": experts, "bias": False}
+        self.first = nn.Conv2d(width, width, kernel, **settings)
+        self.first_norm = nn.GroupNorm(experts * norm_groups(channels), width)
+        self.second = nn.Conv2d(width, width, kernel, **settings)
+        self.second_norm = nn.GroupNorm(experts * norm_groups(channels), width)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self._run(tokens, slice(None), self.experts)
+
+    def one(self, expert: int, tokens: torch.Tensor) -> torch.Tensor:
+        """One expert alone: (n, C, p, p) → (n, C, p, p)."""
+        start = expert * self.channels
+        return self._run(tokens, slice(start, start + self.channels), 1)
+
+    def _run(self, tokens: torch.Tensor, rows: slice, experts: int) -> torch.Tensor:
+        y = self._convolve(tokens, self.first, self.first_norm, rows, experts)
+        y = self._convolve(functional.silu(y), self.second, self.second_norm, rows, experts)
+        return tokens + y
+
+    def _convolve(
+        self, x: torch.Tensor, conv: nn.Conv2d, norm: nn.GroupNorm, rows: slice, experts: int
+    ) -> torch.Tensor:
+        x = functional.conv2d(x, conv.weight[rows], padding=conv.padding, groups=experts)
+        groups = experts * norm_groups(self.channels)
+        return functional.group_norm(x, groups, norm.weight[rows], norm.bias[rows], norm.eps)
+
+
+class Down(nn.Module):
+    """Halves the map and changes its channels: (B, inputs, H, W) → (B, outputs, ⌈H/2⌉, ⌈W/2⌉)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        groups = norm_groups(outputs)
+        self.main = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
+            nn.GroupNorm(groups, outputs),
+            nn.SiLU(),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.GroupNorm(groups, outputs),
+        )
+        self.shortcut = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 1, stride=2, bias=False), nn.GroupNorm(groups, outputs)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.silu(self.main(x) + self.shortcut(x))
+
+
+class PCELayer(nn.Module):
+    """A convolutional expert on every patch of the map: (B, C, H, W) → (B, C, H, W).
+
+    With the patches T, O = T + γ·expert(T), R = fold(O) and a = SiLU(GN(R)), the result is
+    R + a.
+    """
+
+    def __init__(self, channels: int, patch: int, experts: ConvExperts) -> None:
+        super().__init__()
+        self.patch = patch
+        self.experts = experts
+        self.gamma = nn.Parameter(torch.tensor(0.01))
+        self.norm = nn.GroupNorm(norm_groups(channels), channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = unfold(x, self.patch)
+        return self.merge(tokens, self.experts(tokens), x)
+
+    def merge(self, tokens: torch.Tensor, results: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Tokens and their experts' results (N, C, p, p) → the layer's result, shaped as x."""
+        merged = fold(tokens + self.gamma * results, *x.shape[2:])
+        active = functional.silu(self.norm(merged))
+        return merged + active
+
+
+class PatchRouter(nn.Module):
+    """Scores the experts for each token by what is in it and where it is: (N, C, p, p) → (N, E).
+
+    Mean and maximum over the patch, both with the position, → LayerNorm → Linear → centred → over
+    the temperature → clamped to ±10; in training plus noise, uniform in [0, noise). Experts see
+    no positions. The settings that change in training are saved with the weights.
+    """
+
+    def __init__(self, channels: int, experts: int, positions: torch.Tensor) -> None:
+        super().__init__()
+        self.experts = experts
+        self.register_buffer("positions", positions, persistent=False)
+        self.register_buffer("temperature", torch.tensor(2.0))
+        self.register_buffer("noise", torch.tensor(0.05))
+        self.register_buffer("round_robin", torch.tensor(0.0))
+        features = 2 * (channels + positions.shape[1])
+        self.norm = nn.LayerNorm(features)
+        self.score = nn.Linear(features, experts)
+        nn.init.xavier_uniform_(self.score.weight)
+        nn.init.zeros_(self.score.bias)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        # Autocast would round to bf16, and a rounded logit can send a token to another expert.
+        # The meta device, on which costs are counted, has no autocast.
+        device = "cpu" if tokens.is_meta else tokens.device.type
+        with torch.autocast(device, enabled=False):
+            tokens = tokens.to(self.score.weight.dtype)
+            where = self.positions.repeat(len(tokens) // len(self.positions), 1)
+            mean, peak = tokens.mean(dim=(2, 3)), tokens.amax(dim=(2, 3))
+            scores = self.score(self.norm(torch.cat([mean, where, peak, where], dim=1)))
+            scores = scores - scores.mean(dim=1, keepdim=True)
+            logits: torch.Tensor = (scores / self.temperature).clamp(-10, 10)
+            if self.training:
+                logits = logits + self.noise * torch.rand_like(logits)
+        return logits
+
+    def choose(self, probs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Probabilities (N, E) → each token's expert (N,) and the weight of its output (N,).
+
+        The expert is the most probable one, of equals the first. The weight is p / stopgrad(p):
+        always 1, but with a gradient. While `round_robin` is above 0.5, token i goes to expert i
+        mod E and the weight is the constant 1, so that outputs do not jump when routing starts.
+        At evaluation i counts from the image's first token: an image's place in the batch does not
+        matter.
+        """
+        best, expert = probs.max(dim=1)
+        turn = torch.arange(len(probs), device=probs.device)
+        if not self.training:
+            turn = turn % len(self.positions)
+        in_turn = self.round_robin > 0.5
+        expert = torch.where(in_turn, turn % self.experts, expert)
+        return expert, torch.where(in_turn, 1.0, best / best.detach())
+
+
+def choose(probs: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gate probabilities (B, E) → weights (B, K) and experts (B, K) of the k most probable.
+
+    Weights are renormalised, so they sum to 1 and the only weight of top-1 is 1. The divisor is
+    a constant to the gradient (p / stopgrad(p)): divided by itself, top-1's weight would have
+    no gradient, and the gate would learn nothing from the task. Of equals the first expert wins.
+    """
+    ranked, experts = probs.sort(dim=1, descending=True, stable=True)
+    ranked, experts = ranked[:, :k], experts[:, :k]
+    return ranked / ranked.sum(dim=1, keepdim=True).detach(), experts
+
+
+def dispatch(
+    experts: Sequence[Callable[[torch.Tensor], torch.Tensor]],
+    x: torch.Tensor,
+    weights: torch.Tensor,
+    chosen: torch.Tensor,
+) -> torch.Tensor:
+    """Images (B, …), weights (B, K), chosen experts (B, K) → (B, C) weighted sums of outputs.
+
+    The B·K (image, expert) pairs are sorted by expert, each expert runs once on its own images
+    and the results go back to their places. An expert that nobody chose does not run. The batch
+    is read back from the device once.
+    """
+    batch, k = chosen.shape
+    pairs = chosen.flatten()
+    order = pairs.argsort(stable=True)
+    # Not bincount: on a GPU that reads back twice before it counts.
+    every = torch.arange(len(experts), device=pairs.device)
+    counts = (pairs == every.unsqueeze(1)).sum(dim=1).tolist()
+    # Indexing keeps channels_last strides; index_select would not.
+    shares = x[order // k].split(counts)
+    results = torch.cat(
+        [expert(share) for expert, share in zip(experts, shares, strict=True) if len(share)]
+    )
+    results = torch.empty_like(results).index_copy(0, order, results).unflatten(0, (batch, k))
+    return (weights.unsqueeze(2) * results).sum(dim=1)
+
+
+class Routing(NamedTuple):
+    """What one layer's router decided for the N tokens of a batch."""
+
+    name: str
+    """The layer's, different from all others of the network."""
+    gate_logits: torch.Tensor
+    """(N, E): what the softmax gets; after temperature, and in training noise."""
+    probs: torch.Tensor
+    """(N, E): softmax of `gate_logits`, with a gradient to every entry."""
+    weights: torch.Tensor
+    """(N, E): what the experts' outputs are multiplied by; 0 outside the kept ones."""
+    chosen: torch.Tensor
+    """(N, E) bool: the experts that a token chose, before capacity. All, if the layer is soft."""
+    kept: torch.Tensor
+    """(N, E) bool: those of the chosen that had room for it."""
+    slots: int | None = None
+    """The places of all experts together for this batch; None without a capacity."""
+    clean_logits: torch.Tensor | None = None
+    """(N, E): logits before noise, of a gate that learns the size of its noise; else None."""
+    noise_scale: torch.Tensor | None = None
+    """(N, E): the standard deviation of that noise; None where `clean_logits` is."""
+
+
+class RoutedOutput(NamedTuple):
+    """What a routing network computed for a batch."""
+
+    logits: torch.Tensor
+    """(B, C)."""
+    layers: tuple[Routing, ...]
+    """One per layer that routes."""
+    expert_logits: torch.Tensor | None = None
+    """(B, E, C): each expert's own logits, if the experts give logits and one layer mixes them."""
+
+
+class RoutedLayer(PCELayer):
+    """A PCE layer that sends each patch to the most probable of E experts.
+
+    Every patch is kept. The batch is read back from the device once, for the experts' shares of it.
+    """
+
+    def __init__(
+        self, name: str, channels: int, patch: int, experts: ConvExperts, router: PatchRouter
+    ) -> None:
+        super().__init__(channels, patch, experts)
+        self.name = name
+        self.router = router
+
+    def routed(self, x: torch.Tensor) -> tuple[torch.Tensor, Routing]:
+        """As `forward`, with the router's decisions."""
+        tokens = unfold(x, self.patch)
+        logits = self.router(tokens)
+        probs = logits.softmax(dim=1)
+        expert, weight = self.router.choose(probs)
+        count = self.experts.experts
+        chosen = expert.unsqueeze(1) == torch.arange(count, device=x.device)
+        kept, total = chosen, None
+        each = [partial(self._flat, index) for index in range(count)]
+        scale = weight.to(tokens.dtype).unsqueeze(1)
+        results = dispatch(each, tokens, scale, expert.unsqueeze(1)).view_as(tokens)
+        weights = weight.unsqueeze(1) * kept
+        routing = Routing(self.name, logits, probs, weights, chosen, kept, total)
+        return self.merge(tokens, results, x), routing
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.routed(x)[0]
+
+    def _flat(self, expert: int, tokens: torch.Tensor) -> torch.Tensor:
+        """One expert's results as rows: (n, C, p, p) → (n, C·p·p)."""
+        return self.experts.one(expert, tokens).flatten(1)
+
+
+class PCENetwork(nn.Module):
+    """Stem, blocks, mean over the map, classifier: (B, channels, H, W) → (B, C) logits."""
+
+    def __init__(self, stem: nn.Module, blocks: list[nn.Module], head: nn.Module) -> None:
+        super().__init__()
+        self.stem = stem
+        self.blocks = nn.ModuleList(blocks)
+        self.head = head
+
+    @property
+    def routers(self) -> list[nn.Module]:
+        return [block.router for block in self.blocks if isinstance(block, RoutedLayer)]
+
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """What the recipe's settings for gates are for."""
+        return {"gate": self.routers}
+
+    def set_knobs(self, **values: float) -> None:
+        """Sets every router's `temperature`, `noise` or `round_robin`."""
+        unknown = values.keys() - {"temperature", "noise", "round_robin"}
+        if unknown:
+            raise TypeError(f"unknown settings: {', '.join(sorted(unknown))}")
+        for router in self.routers:
+            for name, value in values.items():
+                getattr(router, name).fill_(value)
+
+    def routed(self, x: torch.Tensor) -> RoutedOutput:
+        """As `forward`, with the decisions of every layer that routes."""
+        x = self.stem(x)
+        layers = []
+        for block in self.blocks:
+            if isinstance(block, RoutedLayer):
+                x, routing = block.routed(x)
+                layers.append(routing)
+            else:
+                x = block(x)
+        return RoutedOutput(self.head(x.mean(dim=(2, 3))), tuple(layers))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.routed(x).logits
+
+
+def routed_layer(name: str, channels: int, patch: int, kernel: int) -> nn.Module:
+    """A layer of 4 experts over 4×4 patches."""
+    router = PatchRouter(channels, 4, fourier_positions(4))
+    return RoutedLayer(name, channels, patch, ConvExperts(channels, 4, kernel), router)
+
+
+def build(num_classes: int) -> nn.Module:
+    """The model, untrained: (B, 3, H, W) → (B, num_classes) logits."""
+    stem = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, bias=False),
+        nn.BatchNorm2d(8),
+        nn.SiLU(),
+    )
+    blocks: list[nn.Module] = [
+        routed_layer("moe1", channels=8, patch=8, kernel=3),
+        routed_layer("moe2", channels=8, patch=8, kernel=3),
+        Down(8, 16),
+        routed_layer("moe3", channels=16, patch=4, kernel=1),
+        Down(16, 32),
+        routed_layer("moe4", channels=32, patch=2, kernel=1),
+    ]
+    head = nn.Linear(32, num_classes)
+    return PCENetwork(stem, blocks, head)
