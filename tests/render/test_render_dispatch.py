@@ -1,12 +1,9 @@
 """The dispatch partial, imported as Python, on numbers worked by hand."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Self
-
 import pytest
 import torch
+from host_reads import HostReads
 from render_samples import partial
-from torch.utils._python_dispatch import TorchDispatchMode
 
 dispatch = partial("_dispatch")
 
@@ -21,40 +18,6 @@ class Spy:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         self.seen.append(len(x))
         return x + self.number
-
-
-class HostReads(TorchDispatchMode):
-    """Counts what makes the host wait on a GPU: values that are read back, and operations whose
-    CUDA kernels read back the size of their result. bincount looks for the least and the greatest.
-    """
-
-    WAITS: ClassVar = {"bincount": 2, "nonzero": 1, "masked_select": 1, "_unique2": 1}
-
-    def __enter__(self) -> Self:
-        self.seen: list[str] = []
-        self._real = {name: getattr(torch.Tensor, name) for name in ("tolist", "item", "cpu")}
-        for name, real in self._real.items():
-            setattr(torch.Tensor, name, self._counted(name, real))
-        return super().__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        for name, real in self._real.items():
-            setattr(torch.Tensor, name, real)
-        super().__exit__(*error)
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        name = func.overloadpacket.__name__
-        self.seen += [name] * self.WAITS.get(name, 0)
-        return func(*args, **(kwargs or {}))
-
-    def _counted(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(tensor: torch.Tensor, *args: Any, **more: Any) -> Any:
-            self.seen.append(name)
-            return real(tensor, *args, **more)
-
-        return call
 
 
 class TestChoose:
