@@ -12,6 +12,7 @@ C channels, or classes where they are logits.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -50,13 +51,24 @@ def norm_groups(channels: int) -> int:
     return math.gcd(8, channels)
 
 
+def convolve_tokens(
+    tokens: torch.Tensor, weights: Sequence[torch.Tensor], experts: int
+) -> torch.Tensor:
+    """t + GN(conv(SiLU(GN(conv(t))))), channels in `experts` groups: (S, E·C, p, p) → the same."""
+    first, first_scale, first_shift, second, second_scale, second_shift = weights
+    groups = experts * norm_groups(tokens.shape[1] // experts)
+    y = functional.conv2d(tokens, first, padding="same", groups=experts)
+    y = functional.silu(functional.group_norm(y, groups, first_scale, first_shift))
+    y = functional.conv2d(y, second, padding="same", groups=experts)
+    return tokens + functional.group_norm(y, groups, second_scale, second_shift)
+
+
 class ConvExperts(nn.Module):
     """E experts, each on its own tokens: (S, E·C, p, p) → (S, E·C, p, p).
 
-    An expert is t + GN(conv(SiLU(GN(conv(t))))). Its convolutions pad with zeros inside the patch,
-    so it sees nothing of the patches around. Expert e has channels e·C to (e+1)·C of every weight,
-    which makes E convolutions one grouped convolution, and E GroupNorms one GroupNorm of E times
-    the groups.
+    Their convolutions pad with zeros inside the patch, so they see nothing of the patches around.
+    Expert e has channels e·C to (e+1)·C of every weight, which makes E convolutions one grouped
+    convolution, and E GroupNorms one GroupNorm of E times the groups.
     """
 
     def __init__(self, channels: int, experts: int, kernel: int) -> None:
@@ -64,31 +76,23 @@ class ConvExperts(nn.Module):
         self.channels = channels
         self.experts = experts
         width = experts * channels
-        settings = {"padding": kernel // 2, "groups": experts, "bias": False}
+        settings = {"padding": "same", "groups": experts, "bias": False}
         self.first = nn.Conv2d(width, width, kernel, **settings)
         self.first_norm = nn.GroupNorm(experts * norm_groups(channels), width)
         self.second = nn.Conv2d(width, width, kernel, **settings)
         self.second_norm = nn.GroupNorm(experts * norm_groups(channels), width)
 
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        """Each convolution's kernels (E·C, C, k, k), and its norm's scale and shift (E·C,)."""
+        first, second = self.first_norm, self.second_norm
+        return [
+            *(self.first.weight, first.weight, first.bias),
+            *(self.second.weight, second.weight, second.bias),
+        ]
+
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self._run(tokens, slice(None), self.experts)
-
-    def one(self, expert: int, tokens: torch.Tensor) -> torch.Tensor:
-        """One expert alone: (n, C, p, p) → (n, C, p, p)."""
-        start = expert * self.channels
-        return self._run(tokens, slice(start, start + self.channels), 1)
-
-    def _run(self, tokens: torch.Tensor, rows: slice, experts: int) -> torch.Tensor:
-        y = self._convolve(tokens, self.first, self.first_norm, rows, experts)
-        y = self._convolve(functional.silu(y), self.second, self.second_norm, rows, experts)
-        return tokens + y
-
-    def _convolve(
-        self, x: torch.Tensor, conv: nn.Conv2d, norm: nn.GroupNorm, rows: slice, experts: int
-    ) -> torch.Tensor:
-        x = functional.conv2d(x, conv.weight[rows], padding=conv.padding, groups=experts)
-        groups = experts * norm_groups(self.channels)
-        return functional.group_norm(x, groups, norm.weight[rows], norm.bias[rows], norm.eps)
+        return convolve_tokens(tokens, self.weights, self.experts)
 
 
 class Down(nn.Module):

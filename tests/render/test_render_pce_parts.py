@@ -65,14 +65,13 @@ class TestConvExperts:
                 nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False),
                 nn.GroupNorm(groups, channels),
             ).double()
-            state = {
-                name: value[rows]
-                for name, value in zip(plain.state_dict(), layer.state_dict().values(), strict=True)
-            }
-            plain.load_state_dict(state)
+            own = layer.state_dict().values()
+            plain.load_state_dict(
+                {name: w[rows] for name, w in zip(plain.state_dict(), own, strict=True)}
+            )
             expected = tokens[:, rows] + plain(tokens[:, rows])
             torch.testing.assert_close(together[:, rows], expected, rtol=0, atol=1e-12)
-            one = layer.one(expert, tokens[:, rows])
+            one = layer.each()[expert](tokens[:, rows])
             torch.testing.assert_close(one, expected, rtol=0, atol=1e-12)
 
     def test_parameters_have_at_most_four_dimensions(self) -> None:
