@@ -20,6 +20,7 @@ the quartiles.
 import argparse
 import json
 import math
+import os
 import platform
 import statistics
 import time
@@ -29,6 +30,10 @@ from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
+
+# oneDNN keeps 1,024 compiled convolutions. The loop's shares have many sizes; thrown out and
+# compiled again, they would be charged to whichever way comes first in a turn.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32768")
 
 import torch
 from torch import nn

@@ -179,7 +179,8 @@ class PatchRouter(nn.Module):
         device = "cpu" if tokens.is_meta else tokens.device.type
         with torch.autocast(device, enabled=False):
             tokens = tokens.to(self.score.weight.dtype)
-            where = self.positions.repeat(len(tokens) // len(self.positions), 1)
+            images = len(tokens) // len(self.positions)
+            where = self.positions.expand(images, -1, -1).flatten(0, 1)
             mean, peak = tokens.mean(dim=(2, 3)), tokens.amax(dim=(2, 3))
             scores = self.score(self.norm(torch.cat([mean, where, peak, where], dim=1)))
             scores = scores - scores.mean(dim=1, keepdim=True)

@@ -174,7 +174,8 @@ class PatchRouter(nn.Module):
         device = "cpu" if tokens.is_meta else tokens.device.type
         with torch.autocast(device, enabled=False):
             tokens = tokens.to(self.score.weight.dtype)
-            where = self.positions.repeat(len(tokens) // len(self.positions), 1)
+            images = len(tokens) // len(self.positions)
+            where = self.positions.expand(images, -1, -1).flatten(0, 1)
             mean, peak = tokens.mean(dim=(2, 3)), tokens.amax(dim=(2, 3))
             scores = self.score(self.norm(torch.cat([mean, where, peak, where], dim=1)))
             scores = scores - scores.mean(dim=1, keepdim=True)
@@ -216,18 +217,18 @@ def fill(
     of equals the first token before. Those after the Q-th are dropped. A kept token's slot is
     (group·Q + place)·E + expert; that of a dropped one is G·Q·E, after the last.
     """
-    tokens, experts = chosen.shape
+    chosen = chosen.unflatten(0, (groups, -1))
+    experts = chosen.shape[2]
     order = probs.view(groups, -1).argsort(dim=1, descending=True, stable=True)
-    order = order.unsqueeze(2).expand(-1, -1, experts)
-    sorted_ranks = chosen.view(groups, -1, experts).gather(1, order).cumsum(dim=1)  # from 1
-    ranks = torch.empty_like(sorted_ranks).scatter(1, order, sorted_ranks).view_as(chosen)
+    order = order.unsqueeze(2).expand_as(chosen)
+    sorted_ranks = chosen.gather(1, order).cumsum(dim=1)  # from 1
+    ranks = torch.empty_like(sorted_ranks).scatter(1, order, sorted_ranks)
     kept = chosen & (ranks <= places)
 
+    start = torch.arange(0, groups * places, places, device=chosen.device).view(-1, 1, 1)
     each = torch.arange(experts, device=chosen.device)
-    group = torch.arange(tokens, device=chosen.device) // (tokens // groups)
-    slots = (group.unsqueeze(1) * places + ranks - 1) * experts + each
-    slots = torch.where(kept, slots, 0).sum(dim=1)
-    return kept, torch.where(kept.any(dim=1), slots, groups * places * experts)
+    slots = torch.where(kept, (start + ranks - 1) * experts + each, groups * places * experts)
+    return kept.flatten(0, 1), slots.flatten(0, 1).amin(dim=1)
 
 
 def run_in_slots(
@@ -311,8 +312,8 @@ class RoutedLayer(PCELayer):
         best = probs.detach().gather(1, expert.unsqueeze(1)).squeeze(1)
         kept, slots = fill(chosen, best, groups, places)
         results = run_in_slots(self.experts, tokens, slots, count, total)
-        scale = (weight * kept.any(dim=1)).to(tokens.dtype)
-        results = results * scale.view(-1, 1, 1, 1)
+        weight = weight * kept.any(dim=1)
+        results = results * weight.to(tokens.dtype).view(-1, 1, 1, 1)
         weights = weight.unsqueeze(1) * kept
         routing = Routing(self.name, logits, probs, weights, chosen, kept, total)
         return self.merge(tokens, results, x), routing
