@@ -1,6 +1,6 @@
 """What does it gain to run all convolutional experts at once, and what does routing cost?
 
-    python benchmarks/pce.py [--device cpu|cuda] [--json]
+    python benchmarks/pce.py [--device cpu|cuda] [--widths W …] [--seconds S] [--json]
 
 1. Against the source's way: a Python loop over experts with boolean masks, `.any()` and boolean
    indexing, each of which waits for the device. Same weights, same capacity, equal logits (checked
@@ -25,7 +25,7 @@ import platform
 import statistics
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
@@ -50,17 +50,15 @@ EXPERTS = (2, 4, 8, 16)
 
 @dataclass(frozen=True)
 class Setting:
-    """A network's size, and what to expect of it."""
+    """A network's size."""
 
     image_size: int
     choices: dict[str, Any]
-    seconds: float
-    """How long to time one pair of ways, after three rounds."""
 
 
 SETTINGS = {
-    "cpu": Setting(32, {"stem": "small", "patch": 8, "stages": 3}, seconds=0.4),
-    "cuda": Setting(224, {"stem": "large", "patch": 16, "stages": 4}, seconds=1.0),
+    "cpu": Setting(32, {"stem": "small", "patch": 8, "stages": 3}),
+    "cuda": Setting(224, {"stem": "large", "patch": 16, "stages": 4}),
 }
 CPU_LIMIT = (32, 64)
 """Batch and width whose steps take seconds on a CPU: four experts alone are timed there."""
@@ -112,9 +110,10 @@ class Loop(nn.Module):
 class Bench:
     """Models of one setting on one device."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, seconds: float) -> None:
         self.device = torch.device(device)
         self.setting = SETTINGS[device]
+        self.limit = seconds
 
     def module(self, **choices: Any) -> Any:
         candidate = Candidate(
@@ -184,7 +183,7 @@ class Bench:
             self.seconds(model, x, training)
         rounds: list[tuple[float, float]] = []
         start = time.perf_counter()
-        while len(rounds) < 3 or time.perf_counter() - start < self.setting.seconds:
+        while len(rounds) < 3 or time.perf_counter() - start < self.limit:
             # By turns first and second, so that neither place is favoured.
             if len(rounds) % 2:
                 second = self.seconds(below, x, training)
@@ -201,9 +200,9 @@ class Bench:
         }
 
 
-def against_loop(bench: Bench) -> Iterator[dict[str, Any]]:
+def against_loop(bench: Bench, widths: Sequence[int]) -> Iterator[dict[str, Any]]:
     """A row for each batch size, width and number of experts."""
-    for width in WIDTHS:
+    for width in widths:
         for experts in EXPERTS:
             module = bench.module(width=width, experts=experts, capacity="batch")
             coupled: Any = bench.build(width=width, experts=experts, capacity="batch")
@@ -231,14 +230,14 @@ def against_loop(bench: Bench) -> Iterator[dict[str, Any]]:
                 }
 
 
-def against_dense(bench: Bench) -> Iterator[dict[str, Any]]:
+def against_dense(bench: Bench, widths: Sequence[int]) -> Iterator[dict[str, Any]]:
     """A row for each batch size and width: four experts over one without a router."""
     ways = {
         "factor 1": {"capacity_factor": 1.0},
         "factor 2": {"capacity_factor": 2.0},
         "no capacity": {"capacity": "none"},
     }
-    for width in WIDTHS:
+    for width in widths:
         dense = bench.build(width=width, experts=1)
         routed = {name: bench.build(width=width, experts=4, **way) for name, way in ways.items()}
         for model in routed.values():
@@ -309,10 +308,14 @@ def targets(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--device", choices=SETTINGS, default="cpu")
+    parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS)
+    parser.add_argument(
+        "--seconds", type=float, default=0.4, help="how long two ways are compared, after 3 rounds"
+    )
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    bench = Bench(options.device)
+    bench = Bench(options.device, options.seconds)
     name = platform.processor() or platform.machine()
     if options.device == "cuda":
         name = torch.cuda.get_device_name()
@@ -326,14 +329,14 @@ def main() -> None:
         * 2
     )
     loop, dense = [], []
-    for row in against_loop(bench):
+    for row in against_loop(bench, options.widths):
         loop.append(row)
         if not options.json:
             print_loop(row)
     out("\n4 experts over dense, time with quartiles, ! above 2: inference, training\n")
     heads = [f"{way:<37}" for way in ("factor 1", "factor 2", "no capacity")]
     out(f"{'batch':>5} {'width':>5}   {' '.join(heads)}".rstrip())
-    for row in against_dense(bench):
+    for row in against_dense(bench, options.widths):
         dense.append(row)
         if not options.json:
             print_dense(row)

@@ -13,6 +13,7 @@ SMALL = {
     "ledger": ["--attempts", "40"],
     "overhead": ["--executor", "local", "--trials", "4"],
     "page": ["--attempts", "40"],
+    "pce": ["--widths", "8", "--seconds", "0"],
     "preflight": [],
     "sampler": ["--seeds", "1"],
     "screen": ["--experts", "6", "--images", "200", "--top", "5"],
