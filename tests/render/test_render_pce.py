@@ -352,10 +352,15 @@ class TestKnobs:
             torch.testing.assert_close(model(x), routed, rtol=0, atol=1e-12)
 
 
-def test_autocast_leaves_routing_in_full_precision() -> None:
-    model = built().train()
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("capacity", CAPACITIES)
+def test_autocast_leaves_routing_in_full_precision(
+    capacity: str, layout: torch.memory_format
+) -> None:
+    model = built(capacity=capacity).train().to(memory_format=layout)
+    images = torch.randn(4, 3, 32, 32).to(memory_format=layout)
     with torch.autocast("cpu", torch.bfloat16):
-        output = model.routed(torch.randn(4, 3, 32, 32))
+        output = model.routed(images)
         loss = functional.cross_entropy(output.logits, torch.arange(4))
     loss.backward()
     for routing in output.layers:
