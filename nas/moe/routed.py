@@ -36,7 +36,7 @@ class RoutedModel:
             layers = tuple(map(Routing.of, out.layers))
             return RoutedOutput(out.logits, layers, out.expert_logits)
         out = self._model.mixture(x)
-        layer = Routing.dense("gate", out.gate_logits, out.weights)
+        layer = Routing.dense("gate", out.gate_logits, out.probs, out.weights)
         return RoutedOutput(out.logits, (layer,), out.expert_logits)
 
     @property

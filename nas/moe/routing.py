@@ -54,10 +54,10 @@ class Routing:
         )
 
     @classmethod
-    def dense(cls, name: str, gate_logits: Tensor, weights: Tensor) -> Self:
+    def dense(cls, name: str, gate_logits: Tensor, probs: Tensor, weights: Tensor) -> Self:
         """Of a mixture without capacity: the experts with a weight are those it chose."""
-        gate_logits, chosen = _precise(gate_logits), weights > 0
-        return cls(name, gate_logits, gate_logits.softmax(1), _precise(weights), chosen, chosen)
+        chosen = weights > 0
+        return cls(name, _precise(gate_logits), _precise(probs), _precise(weights), chosen, chosen)
 
 
 def _precise(x: Tensor) -> Tensor:

@@ -68,9 +68,9 @@ def test_zero_logits(experts: int) -> None:
 def test_z_by_hand() -> None:
     # logsumexp(ln 1, ln 3) = ln 4, logsumexp(ln 2, ln 2) = ln 4
     logits = torch.tensor([[1.0, 3.0], [2.0, 2.0]]).log()
-    assert loss("z")(Routing.dense("gate", logits, logits.softmax(1))).item() == pytest.approx(
-        log(4) ** 2
-    )
+    assert loss("z")(
+        Routing.dense("gate", logits, logits.softmax(1), logits.softmax(1))
+    ).item() == pytest.approx(log(4) ** 2)
 
 
 def test_diversity_by_hand() -> None:

@@ -26,6 +26,13 @@ def parsed(text: str) -> Space:
     return space.parse(text, "my.yaml", "my")
 
 
+def checked(text: str) -> Space:
+    found = parsed(text)
+    check_space(found)
+    check_recipes(found)
+    return found
+
+
 def candidate(found: Space, arm: str, label: str, lr: float) -> Candidate:
     point = Assignment((ExpertChoice(arm, label),), (("recipe.lr", lr),))
     return Candidate.of(found, point, Task(), template_hash="")
@@ -47,9 +54,7 @@ def test_a_candidate_s_recipe_is_that_of_its_arm_and_choices() -> None:
 
 
 def test_such_spaces_are_sound_and_are_read_as_they_are_written() -> None:
-    found = parsed(GOOD)
-    check_space(found)
-    check_recipes(found)
+    found = checked(GOOD)
     assert parsed(dump(found)) == found
     assert Space.model_validate_json(found.model_dump_json()) == found
 
@@ -74,9 +79,7 @@ def test_such_spaces_are_sound_and_are_read_as_they_are_written() -> None:
 def test_each_fault_is_named(old: str, new: str, words: str) -> None:
     assert GOOD.count(old) == 1
     with pytest.raises(ProblemError) as caught:
-        found = parsed(GOOD.replace(old, new))
-        check_space(found)
-        check_recipes(found)
+        checked(GOOD.replace(old, new))
     assert words in str(caught.value)
 
 

@@ -132,9 +132,13 @@ def test_a_mixture_s_experts_see_every_image() -> None:
 
         def mixture(self, x: torch.Tensor) -> SimpleNamespace:
             each = torch.stack([expert(x).flatten(1) for expert in self.experts], dim=1)
-            gate = torch.zeros(len(x), 2)
+            gate, even = torch.zeros(len(x), 2), torch.full((len(x), 2), 0.5)
             return SimpleNamespace(
-                logits=each.mean(1), gate_logits=gate, weights=gate + 0.5, expert_logits=each
+                logits=each.mean(1),
+                gate_logits=gate,
+                probs=even,
+                weights=even,
+                expert_logits=each,
             )
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -97,7 +97,7 @@ class TestAuxiliaryLosses:
     @staticmethod
     def layer(*probs: list[float]) -> Routing:
         logits = torch.tensor(probs).log()
-        return Routing.dense("gate", logits, logits.softmax(1))
+        return Routing.dense("gate", logits, logits.softmax(1), logits.softmax(1))
 
     def test_layers_are_added_up_and_recorded_as_a_mean(self) -> None:
         # Sure of one expert each: balance 2·(1+0) = 2, kl ln 2; undecided: 1 and 0.

@@ -170,9 +170,9 @@ def test_warm_beats_scratch_after_one_epoch(bank: Bank, make_trial: Any) -> None
     settings = {"recipe": {"epochs": 1}}
     _, warmed = finish(warm(make_trial, bank, "finetuned", **settings))
     _, scratch = finish(make_trial(PAIR, 8, families=FAMILIES, **settings))
-    assert warmed.val_acc is not None
-    assert scratch.val_acc is not None
-    assert warmed.val_acc > scratch.val_acc
+    assert warmed.val_loss is not None
+    assert scratch.val_loss is not None
+    assert warmed.val_loss < scratch.val_loss  # accuracies of 30 images are too coarse
 
 
 def test_an_interrupted_frozen_one_goes_on(bank: Bank, make_trial: Any, tmp_path: Path) -> None:
