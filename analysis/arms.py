@@ -26,13 +26,18 @@ failed                candidates and replicates that failed
 collapsed             runs that learned nothing, which the means leave out
 """
 
-from collections.abc import Iterator
-
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import finals, learned, mean_interval
-from nas.results.observed import first_rung
+from nas.results.aggregates import mean_interval
+from nas.results.arm_runs import (
+    about_survivors,
+    arm_rows,
+    arm_runs,
+    ended_runs,
+    of_arm,
+    only_value,
+)
 from nas.results.outcomes import FAILED
 from nas.stats.comparison import unpaired_difference
 
@@ -56,20 +61,16 @@ COLUMNS = {
     "failed": "int64",
     "collapsed": "int64",
 }
-ROLES = ("search", "replicate")
 
 
 def table(data: CampaignData) -> pd.DataFrame:
-    runs = pd.concat([learned(data, role) for role in ROLES])
-    ended = pd.concat([finals(data, role) for role in ROLES])
-    last = data.epochs.sort_values("epoch").groupby("candidate")["train_loss"].last()
-    runs = runs.assign(train_loss=runs["candidate"].map(last))
+    runs, ended = arm_runs(data), ended_runs(data)
     space = data.space
     reference = space.reference or next(iter(space.arms), "")
-    baseline = runs.loc[runs["families"] == reference, "val_acc"].to_numpy()
+    baseline = of_arm(runs, reference)["val_acc"].to_numpy()
     rows = []
-    for arm, variant in _rows(data):
-        mine = _of(runs, arm, variant)
+    for arm, variant in arm_rows(space):
+        mine, theirs = of_arm(runs, arm, variant), of_arm(ended, arm, variant)
         _, low, high, count = mean_interval(mine["val_acc"])
         row = {
             "arm": arm,
@@ -82,9 +83,11 @@ def table(data: CampaignData) -> pd.DataFrame:
             "mean_test_acc": mine["test_acc"].mean(),
             "mean_train_loss": mine["train_loss"].mean(),
             "mean_val_loss": mine["val_loss"].mean(),
+            "params": only_value(mine["params"]),
+            "macs": only_value(mine["macs"]),
             "seconds": mine["seconds"].mean(),
-            "failed": int(_of(ended, arm, variant)["outcome"].isin(FAILED).sum()),
-            "collapsed": int(_of(ended, arm, variant)["collapsed"].sum()),
+            "failed": int(theirs["outcome"].isin(FAILED).sum()),
+            "collapsed": int(theirs["collapsed"].sum()),
         }
         if arm != reference:
             found = unpaired_difference(mine["val_acc"].to_numpy(), baseline)
@@ -93,27 +96,12 @@ def table(data: CampaignData) -> pd.DataFrame:
                 "difference_low": found.low,
                 "difference_high": found.high,
             }
-        for name in ("params", "macs"):
-            known = mine[name].dropna().unique()
-            row[name] = known[0] if len(known) == 1 else None
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     notes = [f"differences are against {reference}"] if reference else []
-    if rows and first_rung(data) is not None:
+    if rows and (survivors := about_survivors(data)):
         frame[[name for name in COLUMNS if name.endswith(("_low", "_high"))]] = float("nan")
-        notes.append("of the survivors of early stopping alone, so without intervals")
+        notes.append(survivors)
     if notes:
         frame.attrs["note"] = "; ".join(notes)
     return frame
-
-
-def _rows(data: CampaignData) -> Iterator[tuple[str, str]]:
-    for arm, variants in data.space.arms.items():
-        yield arm, ""
-        if len(variants) > 1:
-            yield from ((arm, variant.label) for variant in variants)
-
-
-def _of(rows: pd.DataFrame, arm: str, variant: str) -> pd.DataFrame:
-    mine = rows[rows["families"] == arm]
-    return mine[mine["members"] == variant] if variant else mine

@@ -6,7 +6,7 @@ in [0, 1]; values that were not measured are missing.
 number                its place in the sequence of draws, from 0; for `nas show` and `nas export`
 key                   identifies the candidate, in every campaign
 families              joined by +
-gate_<name>           its setting of that choice
+gate_<name>           its setting of that choice, if there is more than one
 val_acc               validation accuracy; the ranking uses nothing else
 lift_over_alone       test_acc − alone_test_acc; missing until all its members' controls ended
 experts_used          exp of the entropy of the experts' mean gate weights: 1 where one expert does
@@ -45,7 +45,7 @@ import numpy as np
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import by_family, control_results, finals, seconds_of
+from nas.results.aggregates import by_family, control_results, finals, seconds_of, standard_error
 
 COLUMNS = [
     *("lift_over_alone", "experts_used", "lift_over_uniform", "test_acc", "val_se"),
@@ -64,7 +64,7 @@ def table(data: CampaignData) -> pd.DataFrame:
     )
     rows = rows.assign(
         rank=np.arange(1, len(rows) + 1),
-        val_se=_standard_error(rows["val_acc"], rows["val_images"].astype(float)),
+        val_se=standard_error(rows["val_acc"], rows["val_images"].astype(float)),
         seconds=rows["candidate"].map(seconds_of(data)),
         experts_used=rows["candidate"].map(_experts_used(data)),
     )
@@ -74,14 +74,9 @@ def table(data: CampaignData) -> pd.DataFrame:
     rows[counts] = rows[counts].fillna(0).astype("int64")
     rows["lift_over_alone"] = rows["test_acc"] - rows["alone_test_acc"]
     rows["lift_over_uniform"] = rows["test_acc"] - rows["uniform_test_acc"]
-    gates = [name for name in rows.columns if name.startswith("gate_")]
+    several = [choice.name for choice in data.space.choices if len(choice.values) > 1]
+    gates = [f"gate_{name}" for name in several]
     return rows[["number", "families", "val_acc", *gates, *COLUMNS]]
-
-
-def _standard_error(rate: pd.Series, trials: pd.Series) -> pd.Series:
-    n = trials + 4
-    p = (rate * trials + 2) / n
-    return (p * (1 - p) / n) ** 0.5
 
 
 def _experts_used(data: CampaignData) -> pd.Series:

@@ -84,6 +84,14 @@ def control_results(data: CampaignTables) -> pd.DataFrame:
     return rows.rename(columns={"val_acc": "alone_val_acc", "test_acc": "alone_test_acc"})
 
 
+def standard_error(rate: "pd.Series[float]", trials: "pd.Series[float]") -> "pd.Series[float]":
+    """Binomial standard errors of rates, with 2 successes and 2 failures added (Agresti and Coull
+    1998), so that they are not 0 at 0 and 100 %."""
+    n = trials + 4
+    p = (rate * trials + 2) / n
+    return (p * (1 - p) / n) ** 0.5
+
+
 def wilson(
     successes: "pd.Series[int]", trials: "pd.Series[int]"
 ) -> tuple["pd.Series[float]", "pd.Series[float]"]:
