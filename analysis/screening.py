@@ -32,7 +32,7 @@ both cost.
 import pandas as pd
 
 from nas.ledger.screens import lower_is_better
-from nas.registry import INSTRUMENTS
+from nas.registry import PROXIES
 from nas.results import CampaignData
 from nas.results.screen_validation import arms, summarize_screening, surrogate_scores
 from nas.schema.scores import CORRECTED, PREDICTORS
@@ -44,7 +44,7 @@ COLUMNS = {
     **dict.fromkeys(("spearman", "spearman_low", "spearman_high"), "float"),
     "n": "int",
 }
-EVERY = [*PREDICTORS, "macs", *INSTRUMENTS.names()]
+EVERY = [*PREDICTORS, "macs", *PROXIES.names()]
 
 
 def table(data: CampaignData) -> pd.DataFrame:

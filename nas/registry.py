@@ -131,4 +131,4 @@ DATA_SETS = Registry("nas.data.sources", "data set", option="--dataset", dashed=
 PROCEDURES = Registry("nas.train.procedures", "training procedure")
 LOSSES = Registry("nas.moe.losses", "loss")
 METRICS = Registry("nas.moe.metrics", "metric")
-INSTRUMENTS = Registry("nas.measure.instruments", "instrument")
+PROXIES = Registry("nas.measure.proxies", "proxy")

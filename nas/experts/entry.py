@@ -48,7 +48,7 @@ class Entry(Frozen):
     """Batch size → median seconds of one forward pass of so many images, with nothing else running;
     empty until that was measured."""
     proxies: dict[str, float] = {}
-    """What each instrument found of it before its first step; see nas.measure.figures.
+    """What each proxy found of it before its first step; see nas.measure.figures.
     Left out where they are no number, or their batch did not fit the device."""
     versions: dict[str, str]
     device: str

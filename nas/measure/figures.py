@@ -1,4 +1,4 @@
-"""Runs all instruments on a model. Shapes: B images in the batch."""
+"""Runs all zero-cost proxies on a model. Shapes: B images in the batch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,25 +7,25 @@ from math import isfinite
 import torch
 from torch import Tensor, nn
 
-from nas.measure.instruments.base import Instrument
-from nas.registry import INSTRUMENTS
+from nas.measure.proxies.base import Proxy
+from nas.registry import PROXIES
 
 BATCH = 64
-"""Number of images for the instruments."""
+"""Number of images for the proxies."""
 
 
 def figures(model: nn.Module, images: Tensor, labels: Tensor) -> dict[str, float]:
-    """The result of every instrument by name; results that are not finite are omitted.
+    """The result of every proxy by name; results that are not finite are omitted.
 
-    `images` `(B, channels, H, W)` and `labels` `(B,)` are on the model's device. Every instrument
+    `images` `(B, channels, H, W)` and `labels` `(B,)` are on the model's device. Every proxy
     starts from the same random state; that state and the model are restored afterwards. Exceptions
     of the model are raised.
     """
     found = {}
-    for name in INSTRUMENTS.names():
-        instrument = INSTRUMENTS.subclass(name, Instrument)()
+    for name in PROXIES.names():
+        proxy = PROXIES.subclass(name, Proxy)()
         with _undone(model, images.device):
-            found[name] = instrument.measure(model, images, labels)
+            found[name] = proxy.measure(model, images, labels)
     return {name: value for name, value in found.items() if isfinite(value)}
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from nas.ledger.records import ScreenRecord
 from nas.ledger.screens import best_screened, known_of_all, screen_of
-from nas.registry import INSTRUMENTS
+from nas.registry import PROXIES
 from nas.results.aggregates import device_hours
 from nas.results.campaign_tables import CampaignTables
 from nas.sample.samplers.corrected import chosen_slot
@@ -57,7 +57,7 @@ def with_scores(rows: pd.DataFrame, scored: pd.DataFrame, screen: ScreenRecord) 
     of the members, each before its training, added up."""
     rows = rows.merge(scored.drop(columns=["families"]), on="members", how="left")
     known = {e.model: e.proxies for e in screen.experts}
-    for proxy in INSTRUMENTS.names():
+    for proxy in PROXIES.names():
         rows[proxy] = [
             sum(known.get(model, {}).get(proxy, np.nan) for model in members.split("+"))
             for members in rows["members"]

@@ -216,11 +216,11 @@ def test_a_metric_is_computed_in_every_epoch(add: Add, few: Data, tmp_path: Path
     assert shown["train/loss_balance"] == epochs[1].balance_loss
 
 
-def test_an_instrument_measures(add: Add) -> None:
+def test_a_proxy_measures(add: Add) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False), nn.ReLU())
     nn.init.zeros_(model[1].weight)  # type: ignore[arg-type]
     images, labels = torch.randn(8, 1, 2, 2), torch.arange(8) % 2
     assert "initial_loss" not in figures(model, images, labels)
-    add("nas/measure/instruments/initial_loss.py")
+    add("nas/measure/proxies/initial_loss.py")
     found = figures(model, images, labels)
     assert found["initial_loss"] == pytest.approx(torch.log(torch.tensor(2.0)).item())

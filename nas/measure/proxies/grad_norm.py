@@ -3,10 +3,10 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nas.measure.instruments.base import Instrument
+from nas.measure.proxies.base import Proxy
 
 
-class GradNorm(Instrument):
+class GradNorm(Proxy):
     """The sum of the Euclidean norms of all parameters' gradients, of the cross-entropy in training
     mode (Abdelfattah and others 2021, arXiv 2101.08134)."""
 

@@ -1,4 +1,4 @@
-"""Instruments: what all promise, and numbers worked by hand and on real members."""
+"""Proxies: what all promise, and numbers worked by hand and on real members."""
 
 import math
 
@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from nas.measure.figures import figures
-from nas.measure.instruments.grad_norm import GradNorm
-from nas.measure.instruments.naswot import Naswot
-from nas.registry import INSTRUMENTS
+from nas.measure.proxies.grad_norm import GradNorm
+from nas.measure.proxies.naswot import Naswot
+from nas.registry import PROXIES
 
 TWO, LABELS = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1])
 
@@ -57,7 +57,7 @@ def test_real_members_have_all_and_are_left_as_they_were(name: str) -> None:
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert not any(module.training for module in model.modules())
     assert all(p.grad is None and p.requires_grad for p in model.parameters())
-    assert found.keys() == set(INSTRUMENTS.names()) >= {"grad_norm", "naswot"}
+    assert found.keys() == set(PROXIES.names()) >= {"grad_norm", "naswot"}
     assert found["grad_norm"] > 0
     assert not any(module._forward_pre_hooks for module in model.modules())
 

@@ -6,7 +6,7 @@ Shapes: B images in the batch, U units.
 import torch
 from torch import Tensor, nn
 
-from nas.measure.instruments.base import Instrument
+from nas.measure.proxies.base import Proxy
 
 _ACTIVATIONS = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish),
@@ -15,7 +15,7 @@ _OF_TIMM = ("Swish", "Mish", "HardSwish", "HardMish", "PReLU", "GELU", "GELUTanh
 """Names of timm's own activations with a bend at 0."""
 
 
-class Naswot(Instrument):
+class Naswot(Proxy):
     """log |det K|, where K[i, j] is the number of units with equal state for images i and j (Mellor
     and others 2021, arXiv 2006.04647). A unit is on if the input of its activation is above 0; for
     ReLU this is the published rule. −∞ if all units agree for two images; NaN without

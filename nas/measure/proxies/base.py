@@ -1,16 +1,16 @@
-"""The interface of instruments. Shapes: B images in the batch."""
+"""The interface of zero-cost proxies. Shapes: B images in the batch."""
 
 from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
 
-class Instrument(ABC):
-    """Measures one number of a model on a batch of labelled images.
+class Proxy(ABC):
+    """Measures one number of a model before training, on a batch of labelled images.
 
     The result is a function of the model, the images and torch's random state. Afterwards,
     `nas.measure.figures` restores the model's gradients, buffers and modes, and the random state;
-    an instrument must leave parameters and hooks unchanged.
+    a proxy must leave parameters and hooks unchanged.
     """
 
     @abstractmethod

@@ -1,1 +1,0 @@
-"""Instruments, one a file, named like the file; see `nas.measure.instruments.base`."""
