@@ -6,7 +6,7 @@ from nas.execute import GpuSandbox, NoGpuError
 from nas.experts import Bank, Entry
 from nas.hardware import settled_precision
 from nas.ledger import Ledger
-from nas.ledger.drivers import is_running
+from nas.ledger.drivers import running_campaign
 from nas.measure.latency import measure_latency
 from nas.processes import Sandbox
 from nas.render import current_hash, render_to_run
@@ -38,7 +38,7 @@ def measure_latencies(
     missing = [entry for entry in found.values() if not entry.latency]
     if not missing:
         return found
-    if running := _running(ledger):
+    if running := running_campaign(ledger):
         on_message(
             f"latency is not measured while {running} is running: run the same command again when"
             " it has ended"
@@ -75,10 +75,3 @@ def measure_latencies(
             found[entry.key] = entry.with_(latency=answer.value)
             bank.amend(found[entry.key])
     return found
-
-
-def _running(ledger: Ledger) -> str | None:
-    """A campaign that is running, be it in pre-flight; None if there is none."""
-    rows = [ledger.campaign(name) for name in ledger.campaign_names()]
-    with ledger.session() as session:
-        return next((row.name for row in rows if is_running(session, row)), None)

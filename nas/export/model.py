@@ -1,6 +1,5 @@
 """`nas export`: a finished candidate as files that need torch, timm, safetensors and Pillow."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -9,28 +8,20 @@ from typing import Any
 
 import nas
 from nas import data
-from nas.contained import contained
 from nas.data import preprocess
 from nas.export.card import card
 from nas.files import check_new_folder, new_folder
 from nas.ledger import Ledger
+from nas.ledger.finished import check_weights, compared_code, kept_weights
 from nas.ledger.lookup import Found, find
 from nas.ledger.output_paths import check_output
-from nas.render import CandidateError, current_hash, render, rendered_anew
+from nas.render import render
 from nas.report.show import details
-from nas.schema import (
-    WEIGHTS,
-    CampaignConfig,
-    Candidate,
-    DatasetInfo,
-    ProblemError,
-    printed_name,
-)
+from nas.schema import WEIGHTS, CampaignConfig, Candidate, DatasetInfo
 
 KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
 
-AGAIN = "`nas confirm` trains leaders again; `nas export --code-only` writes the code alone"
-TAKE_BEST = "`nas export best` exports the best candidate"
+CODE_ALONE = "`nas export --code-only` writes the code alone"
 NOT_COMPARED = (
     "its template has changed since: the code is as the ledger has it, and could not be compared"
     " with what the template makes"
@@ -59,8 +50,8 @@ def export(
     found = find(ledger, ident, campaign)
     check_output(out)
     check_new_folder(out)
-    weights = None if code_only else _weights(ledger, found)
-    code, compared = _code(found)
+    weights = None if code_only else kept_weights(ledger, found, otherwise=CODE_ALONE)
+    code, compared = compared_code(found, render)
     if not compared:
         on_message(f"model.py: {NOT_COMPARED}")
     config = {**_config(ledger, found), "code_compared": compared}
@@ -77,73 +68,10 @@ def export(
     return [out / name for name in names]
 
 
-def _code(found: Found) -> tuple[str, bool]:
-    """A candidate's code, and whether it is what its template makes of it: a template that has
-    changed since cannot tell. Raises CandidateError where it is not."""
-    candidate, known = found.candidate.spec, found.candidate.code
-    try:
-        changed = current_hash(candidate) is not None
-    except CandidateError:  # it is gone
-        changed = True
-    return (known, False) if changed else (rendered_anew(candidate, known, render), True)
-
-
-def _weights(ledger: Ledger, found: Found) -> Path:
-    row, final = found.candidate, found.final
-    if final is None or row.outcome != "ok":
-        raise ProblemError(
-            f"{row.key} has not been trained to its end: {row.outcome or 'it is still open'}",
-            fix="`nas export --code-only` writes its code",
-        )
-    if final.weights is None:
-        why = f" ({final.message})" if final.message else ""
-        raise ProblemError(f"the weights of {row.key} were not kept{why}", fix=AGAIN)
-    path = contained(ledger.attempt_folder(found.campaign.id, row.key, final.id), WEIGHTS)
-    if not path.is_file():
-        rule = found.campaign.config.keep_weights
-        raise ProblemError(
-            f"the weights of {printed_name(row.role, row.number)} are not there: the campaign keeps"
-            f" {rule} (--keep-weights)",
-            where=str(path),
-            fix=f"{TAKE_BEST}; {AGAIN}",
-        )
-    return path
-
-
 def _copy(weights: Path, to: Path, found: Found) -> str:
-    """Copies a weights file; the SHA-256 of the copy. Raises ProblemError where it is another than
-    the one recorded."""
+    """Copies a weights file; the SHA-256 of the copy. Raises ProblemError as `check_weights`."""
     shutil.copyfile(weights, to)
-    with to.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    known = found.final and found.final.weights_sha256
-    if known and digest != known:
-        raise ProblemError(
-            f"the weights of {found.candidate.key} are damaged: their checksum is not the one that"
-            " was recorded",
-            where=str(weights),
-            fix=f"take them from a copy; {AGAIN}",
-        )
-    if not known:
-        _check_readable(to, found.candidate.key, weights)
-    return digest
-
-
-def _check_readable(copy: Path, key: str, weights: Path) -> None:
-    """Of weights that no checksum is known of. Raises ProblemError for no safetensors file."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(copy, framework="numpy") as file:
-            readable = bool(list(file.keys()))
-    except (SafetensorError, OSError):
-        readable = False
-    if not readable:
-        raise ProblemError(
-            f"the weights of {key} are damaged: they are no safetensors file",
-            where=str(weights),
-            fix=f"take them from a copy; {AGAIN}",
-        )
+    return check_weights(to, found, weights)
 
 
 def _config(ledger: Ledger, found: Found) -> dict[str, Any]:

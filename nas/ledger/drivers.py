@@ -64,6 +64,13 @@ def is_running(session: Session, row: CampaignRecord) -> bool:
     return silent is not None and silent <= SILENCE_SECONDS and not leases
 
 
+def running_campaign(ledger: Ledger) -> str | None:
+    """A campaign that is running, be it in pre-flight; None if there is none."""
+    rows = [ledger.campaign(name) for name in ledger.campaign_names()]
+    with ledger.session() as session:
+        return next((row.name for row in rows if is_running(session, row)), None)
+
+
 def silent_seconds(row: CampaignRecord) -> float | None:
     """Seconds since a campaign's last heartbeat; None before the first."""
     return None if row.heartbeat_at is None else max(0.0, time.time() - row.heartbeat_at)

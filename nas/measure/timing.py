@@ -27,12 +27,13 @@ def latency(
     with torch.inference_mode():
         for batch in batches:
             x = compute.images(torch.zeros(batch, *shape, device=compute.device))
-            times = [_seconds(model, x, compute) for _ in range(_WARM + ROUNDS)]
+            times = [forward_seconds(model, x, compute) for _ in range(_WARM + ROUNDS)]
             found[batch] = median(times[_WARM:])
     return found
 
 
-def _seconds(model: nn.Module, x: torch.Tensor, compute: Compute) -> float:
+def forward_seconds(model: nn.Module, x: torch.Tensor, compute: Compute) -> float:
+    """Seconds of one forward pass of a batch `(B, channels, H, W)`, until the device is done."""
     start = perf_counter()
     with compute.autocast():
         model(x)

@@ -15,6 +15,7 @@ from nas.compute import Compute
 from nas.data.batches import Split
 from nas.faults import NonFiniteLossError
 from nas.moe import RoutedModel, RoutingMeter, RoutingTotals, as_routed
+from nas.schema import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class Score:
             return ()
         [layer] = self.routing.values()
         return tuple(weight / layer.tokens for weight in layer.weights)
+
+
+def evaluation_batch(recipe: Recipe, micro_batches: int) -> int:
+    """Images of a forward pass that keeps no gradient: twice those of a training piece."""
+    return max(2, 2 * recipe.batch_size // micro_batches)
 
 
 def score(

@@ -19,18 +19,18 @@ from nas.schema import (
     FINETUNED,
     SCRATCH,
     WEIGHTS,
+    Candidate,
     ProblemError,
     Task,
     Trial,
 )
 
 
-def task_of(trial: Trial) -> Task:
-    """A trial's data; finetuned experts also train on held-out images, except for the bank."""
-    task = trial.candidate.task
-    if trial.candidate.source.start == FINETUNED and not trial.keep_in_bank:
-        return task.with_(hold_out=0.0)
-    return task
+def task_of(candidate: Candidate, *, for_bank: bool = False) -> Task:
+    """A candidate's data; finetuned experts also train on held-out images, except for the bank."""
+    if candidate.source.start == FINETUNED and not for_bank:
+        return candidate.task.with_(hold_out=0.0)
+    return candidate.task
 
 
 def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class _Attempt:
         self._prepare_process()
         self.stage = "data"
         data = DATA.get(
-            task_of(self.trial),
+            task_of(self.trial.candidate, for_bank=self.trial.keep_in_bank),
             image_size=self.trial.candidate.image_size,
             channels=self.trial.candidate.channels,
             root=Path(self.trial.data_root),

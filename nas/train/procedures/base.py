@@ -29,7 +29,7 @@ from nas.train.knobs import Knobs
 from nas.train.mixed_batch import Mixed, mix
 from nas.train.objective import BALANCE, AuxiliaryLosses
 from nas.train.optimizer import EXPERTS, GATE, build_optimizer, clip, factors, rate, set_rates
-from nas.train.scoring import Score, score
+from nas.train.scoring import Score, evaluation_batch, score
 from nas.train.seeding import seed_everything
 from nas.working_time import awake
 
@@ -188,8 +188,8 @@ class Procedure(ABC):
 
     @property
     def evaluation_batch(self) -> int:
-        """Images of a forward pass that keeps no gradient: twice those of a training piece."""
-        return max(2, 2 * self.recipe.batch_size // self.micro_batches)
+        """See `nas.train.scoring.evaluation_batch`."""
+        return evaluation_batch(self.recipe, self.micro_batches)
 
     # An epoch
 
