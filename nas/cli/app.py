@@ -16,6 +16,7 @@ from nas.cli import (
     candidates,
     consent,
     data_sets,
+    diagnose,
     doctor,
     families,
     integrations,
@@ -129,7 +130,7 @@ def _root(
 
 
 for room in (
-    *(search, resume, bank, screen, status, report, candidates, campaigns, plan, replay),
+    *(search, resume, bank, screen, status, report, candidates, diagnose, campaigns, plan, replay),
     *(integrations, spaces, families, data_sets, consent, doctor, backup),
 ):
     room.register(app)

@@ -77,11 +77,21 @@ def ask_about_templates(
     ProblemError if the answer is no, or there is no terminal.
     """
     from nas.campaign.checks import templates_run
-    from nas.render import own_parts
     from nas.space import is_shipped
 
-    texts = {p.path: p.source for name in templates_run(space, config) for p in own_parts(name)}
     requested = campaign is not None or (typed is not None and not is_shipped(typed))
+    _ask_about(templates_run(space, config), requested=requested, campaign=campaign)
+
+
+def ask_about_code(templates: Iterable[str], campaign: str) -> None:
+    """As `ask_about_templates`, for templates of a campaign whose candidates are run again."""
+    _ask_about(templates, requested=True, campaign=campaign)
+
+
+def _ask_about(templates: Iterable[str], *, requested: bool, campaign: str | None) -> None:
+    from nas.render import own_parts
+
+    texts = {p.path: p.source for name in templates for p in own_parts(name)}
     names = [path for path in texts if requested and not consents.takes_place(path)]
     own = {path: texts.pop(path) for path in names}
     if campaign is None:
@@ -91,7 +101,7 @@ def ask_about_templates(
     _consented(path for path, text in texts.items() if not consents.is_trusted(text))
     if left := [path for path, text in texts.items() if not consents.is_trusted(text)]:
         raise ProblemError(
-            "training would run this template of the folder without your consent",
+            "this template of the folder would run without your consent",
             where=str(_here(left[0])),
             fix=f"`{_command(*left)}` allows it, until it changes",
         )

@@ -109,7 +109,7 @@ def run_with_display(
     except KeyboardInterrupt as stop:
         with suppress(OSError):  # the terminal may be gone
             echo(f"Interrupted before the first trial. {continuing}", err=True)
-        raise typer.Exit(_code_of_interrupt(stop)) from None
+        raise typer.Exit(code_of_interrupt(stop)) from None
 
 
 def code_of_stop(stop: Stop | None) -> int:
@@ -119,8 +119,8 @@ def code_of_stop(stop: Stop | None) -> int:
     return INTERRUPTED if stop.reason is StopReason.INTERRUPT else STOPPED
 
 
-def _code_of_interrupt(stop: KeyboardInterrupt) -> int:
-    """The exit code of a command that was stopped before the first trial."""
+def code_of_interrupt(stop: KeyboardInterrupt) -> int:
+    """The exit code of a command that a signal stopped."""
     from nas.campaign.signals import Stopped
 
     return STOPPED if isinstance(stop, Stopped) else INTERRUPTED

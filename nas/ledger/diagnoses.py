@@ -4,9 +4,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
+
 from nas.ledger import models as m
 from nas.ledger.base import LedgerBase
 from nas.ledger.events import get_or_create
+from nas.ledger.records import DiagnosisRecord, record
 
 Figures = Mapping[str, float | tuple[float, ...]]
 """Numbers, or several, by name."""
@@ -38,3 +41,20 @@ def put_diagnosis(
                 data=dict(figures),
             )
         )
+
+
+def instruments_applied(ledger: LedgerBase, attempt: int, device: str) -> set[str]:
+    """The instruments that have examined an attempt's weights on a device, `cpu` or `cuda`."""
+    d = m.Diagnosis
+    query = select(d.instrument).where(d.attempt_id == attempt, d.device == device)
+    with ledger.session() as session:
+        return set(session.scalars(query))
+
+
+def latest_diagnoses(ledger: LedgerBase, attempt: int) -> tuple[DiagnosisRecord, ...]:
+    """What each instrument found last in an attempt's weights, by the instruments' names."""
+    d = m.Diagnosis
+    query = select(d).where(d.attempt_id == attempt).order_by(d.id)
+    with ledger.session() as session:
+        found = {row.instrument: record(DiagnosisRecord, row) for row in session.scalars(query)}
+    return tuple(found[name] for name in sorted(found))

@@ -151,7 +151,21 @@ class ExpertRecord:
     usage: float
 
 
-T = TypeVar("T", AttemptRecord, EpochRecord, ExpertRecord)
+@dataclass(frozen=True)
+class DiagnosisRecord:
+    """What an instrument found in a trained model."""
+
+    instrument: str
+    made_at: float
+    seconds: float
+    device: str
+    reason: str
+    """Why it does not apply; empty if it does."""
+    data: dict[str, Any]
+    """A number, or a list of numbers, by name."""
+
+
+T = TypeVar("T", AttemptRecord, EpochRecord, ExpertRecord, DiagnosisRecord)
 
 
 def record(kind: type[T], row: m.Base) -> T:

@@ -1,0 +1,179 @@
+"""Applies instruments to trained candidates, each in a process that may crash."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.campaign.dataset import compare_data
+from nas.diagnose.examining import Finding, TrainedCandidate, examine, instrument
+from nas.execute import GpuSandbox, NoGpuError
+from nas.hardware import environment, settled_precision
+from nas.ledger import Ledger
+from nas.ledger.diagnoses import instruments_applied, put_diagnosis
+from nas.ledger.drivers import running_campaign
+from nas.ledger.finished import check_weights, compared_code, kept_weights
+from nas.ledger.lookup import Found
+from nas.processes import Sandbox
+from nas.render import render_to_run
+from nas.schema import ProblemError, printed_name
+
+SECONDS = 600.0
+"""Default time limit for one instrument on one candidate."""
+
+Watch = Callable[[int, int, str], None]
+"""Called before each examination with (number, total, what is examined)."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Where candidates are examined, and for how long."""
+
+    gpus: int = 0
+    """0: on the CPU."""
+    seconds: float = SECONDS
+    """Time limit for one instrument on one candidate."""
+    again: bool = False
+    """Whether instruments are applied that have examined the same weights on the device before."""
+
+    @property
+    def device(self) -> str:
+        """`cuda` (the sandbox chooses the GPU) or `cpu`."""
+        return "cuda" if self.gpus else "cpu"
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What is called while candidates are examined."""
+
+    on_message: Callable[[str], None] = lambda line: None
+    """Called with what cannot be examined, as one line of text."""
+    on_detail: Callable[[str], None] = lambda text: None
+    """Called with the traceback, or the output, of an instrument that failed."""
+    watch: Watch = lambda number, total, what: None
+
+
+@dataclass(frozen=True)
+class _Job:
+    found: Found
+    trained: TrainedCandidate
+    attempt: int
+    instrument: str
+
+    @property
+    def title(self) -> str:
+        return f"{title(self.found)}: {self.instrument}"
+
+
+def title(found: Found) -> str:
+    """A candidate as messages name it."""
+    return printed_name(found.candidate.role, found.candidate.number)
+
+
+def diagnose(
+    ledger: Ledger,
+    candidates: Sequence[Found],
+    instruments: Sequence[str],
+    conditions: Conditions,
+    callbacks: Callbacks,
+) -> list[Found]:
+    """Applies each instrument to each candidate, and records at once what it finds. Returns the
+    candidates of which something is known then, from now or before.
+
+    What cannot be examined is reported and left out: a candidate without sound weights, or whose
+    code is not what its template renders, or would run without consent; an instrument that fails;
+    and one that has to work alone while a campaign of the ledger is running. Raises ProblemError if
+    the data of a campaign have changed since it started, and for an instrument's file without one.
+    """
+    alone = {name: instrument(name).alone for name in instruments}
+    for config in {found.campaign.name: found.campaign.config for found in candidates}.items():
+        compare_data(ledger, *config, callbacks.on_message)
+    known: dict[int, Found] = {}
+    """By attempt."""
+    jobs: list[_Job] = []
+    for found in candidates:
+        trained = _trained(ledger, found, conditions, callbacks)
+        if trained is None:
+            continue
+        assert found.final is not None
+        attempt = found.final.id
+        applied = instruments_applied(ledger, attempt, conditions.device)
+        if applied & set(instruments):
+            known[attempt] = found
+        wanted = [name for name in instruments if conditions.again or name not in applied]
+        jobs += [_Job(found, trained, attempt, name) for name in wanted]
+    where = environment() if jobs else {}
+    for job, finding in _findings(ledger, jobs, alone, conditions, callbacks):
+        put_diagnosis(
+            ledger,
+            job.attempt,
+            job.instrument,
+            environment=where,
+            device=conditions.device,
+            seconds=finding.seconds,
+            figures=finding.figures,
+            reason=finding.reason,
+        )
+        known[job.attempt] = job.found
+    return list(known.values())
+
+
+def _trained(
+    ledger: Ledger, found: Found, conditions: Conditions, callbacks: Callbacks
+) -> TrainedCandidate | None:
+    """A candidate as it is examined; None for one that cannot be, which is reported."""
+    try:
+        weights = kept_weights(ledger, found)
+        check_weights(weights, found, weights)
+        code, compared = compared_code(found, render_to_run)
+        if not compared:
+            raise ProblemError(
+                "its template has changed since, so its code cannot be compared and is not run"
+            )
+    except ProblemError as error:
+        callbacks.on_message(f"{title(found)} cannot be examined: {error}")
+        return None
+    candidate, final = found.candidate.spec, found.final
+    assert final is not None
+    precision, _ = settled_precision(candidate.recipe.precision, conditions.gpus)
+    return TrainedCandidate(
+        candidate=candidate,
+        code=code,
+        weights=str(weights.resolve()),
+        micro_batches=final.micro_batches,
+        data_root=str(Path(found.campaign.config.data_root).resolve()),
+        device=conditions.device,
+        precision=precision,
+    )
+
+
+def _findings(
+    ledger: Ledger,
+    jobs: Sequence[_Job],
+    alone: dict[str, bool],
+    conditions: Conditions,
+    callbacks: Callbacks,
+) -> Iterator[tuple[_Job, Finding]]:
+    """Every job that succeeds, with what was found."""
+    gpus = conditions.gpus
+    with GpuSandbox(gpus, callbacks.on_message) if gpus else Sandbox() as sandbox:
+        for number, job in enumerate(jobs, start=1):
+            if alone[job.instrument] and (running := running_campaign(ledger)):
+                callbacks.on_message(
+                    f"{job.title} is not measured while {running} is running: run the same command"
+                    " again when it has ended"
+                )
+                continue
+            callbacks.watch(number, len(jobs), job.title)
+            try:
+                answer = sandbox.call(
+                    examine, job.instrument, job.trained, timeout=conditions.seconds
+                )
+            except NoGpuError as error:
+                callbacks.on_message(f"nothing more is examined: {error}")
+                return
+            if answer.ok:
+                yield job, answer.value
+            else:
+                callbacks.on_message(f"{job.title} fails: {answer.problem}")
+                callbacks.on_detail(answer.detail)
+                sandbox.close()  # the state of CUDA after an error is unknown

@@ -1,0 +1,1 @@
+"""Instruments, one a file, named like the file; see `nas.diagnose.instruments.base`."""
