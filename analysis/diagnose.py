@@ -5,13 +5,13 @@ The docstrings in `nas/diagnose/instruments` name every figure with its unit. Va
 instrument does not give are missing.
 
 number                the candidate's place among those of its role, from 0
-role                  search, control, confirm or replicate
-families              joined by +
 instrument            what examined it
 figure                the figure's name; missing where the instrument does not apply
 value                 the figure; missing where it is several numbers
-values                its numbers in order, separated by spaces, where it is several
 reason                why the instrument does not apply
+values                its numbers in order, separated by spaces, where it is several
+families              joined by +
+role                  search, control, confirm or replicate
 device                cpu or cuda
 seconds               that the instrument took
 made_at               when it was applied, in UTC
@@ -23,7 +23,7 @@ import pandas as pd
 from nas.results import CampaignData
 
 COLUMNS = [
-    *("number", "role", "families", "instrument", "figure", "value", "values", "reason"),
+    *("number", "instrument", "figure", "value", "reason", "values", "families", "role"),
     *("device", "seconds", "made_at", "key"),
 ]
 NONE = "Nothing was examined yet: `nas diagnose best` examines the best candidate."

@@ -26,7 +26,7 @@ def diagnose(
     candidates: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CANDIDATE]...",
+            metavar="CANDIDATE",
             help="Candidates: best, 12, `control 3`, CAMPAIGN/12, a key or its beginning.",
         ),
     ] = None,

@@ -1,6 +1,7 @@
 """`nas show`: everything about one candidate, as plain data and for a terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.ledger import Ledger
+from nas.ledger.diagnoses import latest_diagnoses
 from nas.ledger.lookup import Found, find
 from nas.report.cells import cell, header
 from nas.schema import printed_name
@@ -25,6 +27,10 @@ _EPOCH = (
     *("temperature", "gate_entropy", "usage", "images_per_second", "seconds"),
 )
 
+_TEXT = frozenset(
+    {"", "family", "model", "outcome", "stage", "message", "instrument", "figure", "reason"}
+)
+"""Columns that are aligned at the left."""
 _SHOWN_EPOCH = (
     "epoch",
     "train_loss",
@@ -34,11 +40,12 @@ _SHOWN_EPOCH = (
     "gate_entropy",
     "seconds",
 )
+_SHOWN_FIGURE = ("instrument", "figure", "value", "reason")
 _SHOWN_ATTEMPT = ("attempt", "outcome", "stage", "message", "seconds")
 
 
 def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str, Any]:
-    """A candidate as plain data: metrics, baselines, experts, attempts, epochs, code.
+    """A candidate as plain data: metrics, baselines, experts, diagnoses, attempts, epochs, code.
 
     `ident` is a key, the beginning of one, or a number. Accuracies are in [0, 1], durations in
     seconds, times in seconds since 1970-01-01 UTC; missing values are None. Raises ProblemError as
@@ -67,6 +74,7 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
         "memory_bytes": row.memory_bytes,
         "baselines": _baselines(found),
         "experts": _experts(found),
+        "diagnoses": [asdict(d) for d in latest_diagnoses(ledger, final.id)] if final else [],
         "recipe": spec.training_recipe.model_dump(mode="json"),
         "attempts": [{n: getattr(a, n) for n in _ATTEMPT} for a in found.attempts],
         "epochs": [{n: getattr(e, n) for n in _EPOCH} for e in found.epochs],
@@ -116,11 +124,13 @@ def shown(found: dict[str, Any]) -> RenderableType:
         (f"{name} {found['families'].replace('+', ' ') or found['template']}", "bold"),
         f"\n{found['key']}",
     )
+    diagnosed = list(_figures(found["diagnoses"]))
     return Group(
         head,
         _facts(found),
         _rows("accuracy", _accuracies(found), ("", "val_acc", "test_acc")),
         _rows("expert" if _alone(found) else "inside the mixture", found["experts"], _EXPERT),
+        *([_rows("diagnoses", diagnosed, _SHOWN_FIGURE)] if diagnosed else []),
         _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _SHOWN_EPOCH),
         _rows("attempts", _numbered(found["attempts"]), _SHOWN_ATTEMPT),
     )
@@ -168,7 +178,7 @@ def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) ->
     columns = [name for name in columns if any(row[name] not in (None, "") for row in rows)]
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        text = name in ("", "family", "model", "outcome", "stage", "message")
+        text = name in _TEXT
         table.add_column(
             header(name),
             justify="left" if text else "right",
@@ -183,6 +193,18 @@ def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) ->
 def _numbered(attempts: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     """A candidate's attempts, each with its number within the candidate instead of the ledger's."""
     return ({**attempt, "attempt": attempt["number"]} for attempt in attempts)
+
+
+def _figures(diagnoses: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A row a figure, several numbers in one; or one with the reason why there is none."""
+    for diagnosis in diagnoses:
+        row = {"instrument": diagnosis["instrument"], "reason": diagnosis["reason"]}
+        for name, figure in diagnosis["data"].items():
+            several = isinstance(figure, list)
+            value = " ".join(cell("", each) for each in figure) if several else figure
+            yield {**row, "figure": name, "value": value}
+        if not diagnosis["data"]:
+            yield {**row, "figure": None, "value": None}
 
 
 def _sparkline(epochs: Sequence[dict[str, Any]]) -> str:

@@ -74,6 +74,7 @@ PRINTED: dict[str, list[list[str]]] = {
     ],
     "show": [["show", "#0"], ["show", "#1"], ["show", "#0", "--json"], ["show", "#0", "--code"]],
     "export": [["export", "#0", "-o", "out", "--code-only"], ["export", "#1", "-o", NOWHERE]],
+    "diagnose": [["diagnose", "#0"], ["diagnose", NOWHERE], ["diagnose", "#0", "--only", NOWHERE]],
     "list": [["list"], ["list", "--json"], ["list", "-f", "latex"]],
     "rm": [["rm", NOWHERE], ["rm", ""]],
     "compare": [["compare", "", ""], ["compare", "", NOWHERE], ["compare", "", "", "-f", "md"]],

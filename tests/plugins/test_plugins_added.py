@@ -224,3 +224,21 @@ def test_a_proxy_measures(add: Add) -> None:
     add("nas/measure/proxies/initial_loss.py")
     found = figures(model, images, labels)
     assert found["initial_loss"] == pytest.approx(torch.log(torch.tensor(2.0)).item())
+
+
+def test_an_instrument_examines(add: Add, few: Data) -> None:
+    from nas.compute import Compute
+    from nas.diagnose.examining import instrument
+    from nas.diagnose.instruments.base import Subject
+    from nas.registry import INSTRUMENTS
+
+    assert "margins" not in INSTRUMENTS.names()
+    add("nas/diagnose/instruments/margins.py")
+    # Logits (2, 0, … 0) for every image: probabilities e² and 1 over e² + 9.
+    model = nn.Sequential(nn.Flatten(), nn.Linear(256, 10))
+    nn.init.zeros_(model[1].weight)  # type: ignore[arg-type]
+    model[1].bias.data = 2.0 * (torch.arange(10) == 0)  # type: ignore[union-attr, operator]
+    subject = Subject(model.eval(), few, Compute(CPU), batch_size=16, seed=0)
+    found = instrument("margins")().examine(subject)
+    e2 = torch.tensor(2.0).exp().item()
+    assert found == {"test.margin": pytest.approx((e2 - 1) / (e2 + 9))}

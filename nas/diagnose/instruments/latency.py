@@ -18,7 +18,7 @@ class ForwardLatency(Instrument):
 
     - `batch_B.median_ms` and `batch_B.iqr_ms`: their median and interquartile range, in
       milliseconds;
-    - `batch_B.images_per_second`: B over the median.
+    - `batch_B.images_per_s`: B over the median.
 
     The model runs as training runs it: uncompiled, in its precision, on a CPU on one thread. The
     images are of the validation split, since what a router does depends on them.
@@ -27,7 +27,7 @@ class ForwardLatency(Instrument):
     alone = True
     BATCHES: ClassVar[Sequence[int]] = (1, 8, 64)
     SECONDS: ClassVar[float] = 10.0
-    """The longest time that one batch size is repeated, after `ROUNDS` passes."""
+    """The longest time that one batch size is repeated."""
 
     def examine(self, subject: Subject) -> Figures:
         images = _first(subject.data.val, max(self.BATCHES))
@@ -44,21 +44,22 @@ class ForwardLatency(Instrument):
                 low, median, high = repeated(once, self.SECONDS)
                 found[f"batch_{batch}.median_ms"] = 1000 * median
                 found[f"batch_{batch}.iqr_ms"] = 1000 * (high - low)
-                found[f"batch_{batch}.images_per_second"] = batch / median
+                found[f"batch_{batch}.images_per_s"] = batch / median
         return found
 
 
 WARM = 3
 """Passes before the first that counts."""
-ROUNDS = 7
-"""The fewest that count."""
+ROUNDS = 20
+"""The fewest that count, if there is time."""
+FEWEST = 3
 PRECISE = 0.02
 """Half of the median's 95 % interval, as a share of it, at which it is precise enough."""
 
 
 def repeated(once: Callable[[], float], seconds: float) -> tuple[float, float, float]:
-    """Quartiles of the times that `once` gives, repeated until the median is precise or `seconds`
-    have passed in them.
+    """Quartiles of the times that `once` gives, repeated until the median is precise or they add up
+    to `seconds`.
 
     The median's 95 % interval is ± 1.57 · IQR / √n (McGill, Tukey and Larsen 1978).
     """
@@ -67,11 +68,11 @@ def repeated(once: Callable[[], float], seconds: float) -> tuple[float, float, f
     times: list[float] = []
     while True:
         times.append(once())
-        if len(times) < ROUNDS:
+        late = sum(times) >= seconds
+        if len(times) < (FEWEST if late else ROUNDS):
             continue
         low, median, high = quantiles(times, n=4, method="inclusive")
-        precise = 1.57 * (high - low) / sqrt(len(times)) <= PRECISE * median
-        if precise or sum(times) >= seconds:
+        if late or 1.57 * (high - low) / sqrt(len(times)) <= PRECISE * median:
             return low, median, high
 
 
