@@ -28,7 +28,14 @@ import pandas as pd
 
 from nas.results import CampaignData
 from nas.results.aggregates import standard_error
-from nas.results.arm_runs import arm_rows, arm_runs, of_arm, only_value, routing
+from nas.results.arm_runs import (
+    arm_rows,
+    arm_runs,
+    final_metrics,
+    of_arm,
+    only_value,
+    routing,
+)
 
 KINDS = {
     "arm": "str",
@@ -82,16 +89,15 @@ def table(data: CampaignData) -> pd.DataFrame:
 def _measured(data: CampaignData, runs: pd.DataFrame) -> pd.DataFrame:
     """The runs, with figures from their epochs and their layer that routes."""
     epochs = data.epochs.groupby("attempt")
-    layers = routing(data, runs).set_index("attempt").reindex(runs["attempt"])
-    shares = data.metrics
+    layers = routing(data, runs).drop(columns="layer").groupby("attempt").mean()
+    shares = final_metrics(data, runs)
     shares = shares[(shares["metric"] == "expert_shares") & (shares["split"] == "val")]
-    shares = shares[shares["epoch"] == shares.groupby("attempt")["epoch"].transform("max")]
     busiest = shares.groupby("attempt")["value"].max()
     measured = {
         "best_val_acc": runs["attempt"].map(epochs["val_acc"].max()),
         "images_per_second": runs["attempt"].map(epochs["images_per_second"].mean()),
         "busiest_share": runs["attempt"].map(busiest),
-        "entropy_norm": layers["entropy_norm"].to_numpy() if "entropy_norm" in layers else None,
+        "entropy_norm": runs["attempt"].map(layers.get("entropy_norm", pd.Series(dtype="float64"))),
         "test_se": standard_error(runs["test_acc"], runs["test_images"].astype(float)),
     }
     return runs.assign(**measured)

@@ -40,9 +40,9 @@ def ended_runs(data: CampaignTables) -> pd.DataFrame:
 
 
 def final_metrics(data: CampaignTables, runs: pd.DataFrame) -> pd.DataFrame:
-    """The scalar metrics of each run's last epoch: rows of `data.metrics`."""
+    """The metrics of each run's last epoch: rows of `data.metrics`."""
     rows = data.metrics
-    rows = rows[rows["attempt"].isin(runs["attempt"]) & rows["expert"].isna()]
+    rows = rows[rows["attempt"].isin(runs["attempt"])]
     return rows[rows["epoch"] == rows.groupby("attempt")["epoch"].transform("max")]
 
 
@@ -50,7 +50,7 @@ def routing(data: CampaignTables, runs: pd.DataFrame, split: str = "val") -> pd.
     """One row per run and layer that routes, in the last epoch: `attempt`, `layer`, and a column
     for each metric that any has."""
     rows = final_metrics(data, runs)
-    rows = rows[(rows["split"] == split) & (rows["layer"] != "")]
+    rows = rows[(rows["split"] == split) & (rows["layer"] != "") & rows["expert"].isna()]
     wide = rows.pivot_table(index=["attempt", "layer"], columns="metric", values="value")
     return wide.rename_axis(columns=None).reset_index()
 

@@ -1,5 +1,6 @@
 """The audit of a campaign, read from its ledger."""
 
+from dataclasses import replace
 from typing import Any
 
 from nas.ledger import Ledger
@@ -11,6 +12,9 @@ from nas.schema import Record
 from nas.stats import NOTHING_DRAWN, AuditResult, audit_of, draws
 
 
+ARMS = "Arms are compared: every variant is trained once before any is repeated."
+
+
 def audit_result(ledger: Ledger, campaign: str | None = None) -> AuditResult:
     """Whether a campaign's draws are fair, by default those of `Ledger.campaign`.
 
@@ -20,7 +24,8 @@ def audit_result(ledger: Ledger, campaign: str | None = None) -> AuditResult:
 
 
 def audit_campaign(data: CampaignTables) -> AuditResult:
-    """Whether the draws are fair; of a bank that there are none."""
+    """Whether the draws are fair; of a bank that there are none, and of arms that it does not
+    matter, unless they are drawn unfairly."""
     if data.config.bank:
         return NOTHING_DRAWN
     rows = data.candidates
@@ -40,7 +45,10 @@ def audit_campaign(data: CampaignTables) -> AuditResult:
     audit.ended(
         [assignments[place] for place in ended.index], ended["outcome"].isin(FAILED).tolist()
     )
-    return audit.verdict
+    found = audit.verdict
+    if data.space.arms and found.verdict == "fair":
+        return replace(found, verdict="none", why=ARMS)
+    return found
 
 
 def _noted(data: CampaignTables, kind: str) -> list[dict[str, Any]]:

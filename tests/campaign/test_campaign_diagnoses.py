@@ -68,7 +68,7 @@ def test_what_is_found_is_recorded_and_shown(folder: Path) -> None:
     both = [("dense", "latency"), ("dense", "routing"), ("sparse", "latency")]
     assert found(folder) == dict.fromkeys([*both, ("sparse", "routing")], 1)
     assert "batch_64.images_per_s" in printed
-    assert "test.gate.expert_shares" in printed
+    assert "test.head.expert_shares" in printed
     assert "route" in printed  # of a reason, which may be on two lines
     ledger = Ledger(folder / "runs.db")
     assert ledger.check() == []
@@ -80,10 +80,10 @@ def test_what_is_found_is_recorded_and_shown(folder: Path) -> None:
     # Its weights are those of the last epoch, on the same images in the same batches.
     mine = rows[rows["families"] == "sparse"]
     recorded = ledger.metrics()
-    recorded = recorded[(recorded["split"] == "val") & (recorded["layer"] == "gate")]
+    recorded = recorded[(recorded["split"] == "val") & (recorded["layer"] == "head")]
     assert len(recorded) > 5
     for row in recorded.itertuples():
-        same = mine[mine["metric"] == f"val.gate.{row.metric}"]
+        same = mine[mine["metric"] == f"val.head.{row.metric}"]
         several = same["position"].notna()
         [value] = same[~several | (same["position"] == row.expert).fillna(False)]["value"]
         assert value == pytest.approx(row.value)
@@ -98,12 +98,12 @@ def test_what_is_found_is_recorded_and_shown(folder: Path) -> None:
         ]
         if finding["instrument"] == "routing"
     ]
-    assert sum(routing["data"]["val.gate.expert_shares"]) == pytest.approx(1)
+    assert sum(routing["data"]["val.head.expert_shares"]) == pytest.approx(1)
 
     table = json.loads(nas_inside("report", "diagnose", "--json", cwd=folder))
     dense = [row for row in table if row["families"] == "dense" and row["instrument"] == "routing"]
     assert [(row["figure"], row["reason"]) for row in dense] == [(None, "the model does not route")]
-    [shares] = [row for row in table if row["figure"] == "val.gate.expert_shares"]
+    [shares] = [row for row in table if row["figure"] == "val.head.expert_shares"]
     assert (shares["value"], len(shares["values"].split())) == (None, 4)
 
 

@@ -1,9 +1,18 @@
 """Candidates of arms, and their repetitions, in a made ledger."""
 
-from ledger_maker import CODE, COST, Maker
+from ledger_maker import CODE, COST, INPUTS, Maker, epoch
 
 from nas.ledger import LeasedCandidate, NewCandidate
-from nas.schema import Assignment, Candidate, ExpertChoice, Role, Task
+from nas.schema import (
+    Assignment,
+    Candidate,
+    ExpertChoice,
+    Metric,
+    Outcome,
+    Role,
+    Status,
+    Task,
+)
 
 
 def draw(
@@ -16,3 +25,39 @@ def draw(
     leased = maker.store.add(role, drawn) if seed else maker.store.draw(lambda _: drawn)
     assert leased is not None
     return leased
+
+
+def run(
+    maker: Maker,
+    label: str,
+    val: float | None,
+    *,
+    seed: int = 0,
+    role: Role = Role.REPLICATE,
+    status: Status = Status.NAN,
+    metrics: tuple[Metric, ...] = (),
+) -> int:
+    """One candidate of an arm, or its repetition, and its attempt; without a value it ends with the
+    status. `metrics`: of its last epoch, instead of those of `ledger_maker.epoch`."""
+    leased = draw(maker, label.partition("(")[0], label, seed=seed, role=role)
+    outcome = Outcome(status=status, epochs=1)
+    if val is not None:
+        outcome = Outcome(
+            status=Status.OK,
+            epochs=2,
+            val_acc=val,
+            test_acc=val - 0.1,
+            val_loss=1.2,
+            val_images=100,
+            test_images=100,
+            seconds=10.0 * (seed + 1),
+            params=1000,
+            inputs=INPUTS,
+        )
+    attempt = maker.start(leased)
+    if val is not None:
+        maker.store.epoch(attempt, epoch(1, val))
+        last = epoch(2, val).with_(train_loss=0.5 + val)
+        maker.store.epoch(attempt, last.with_(metrics=metrics) if metrics else last)
+    assert maker.store.finish(leased, attempt, outcome, final=True)
+    return attempt

@@ -16,6 +16,7 @@ SMALL = {
     "pce": ["--widths", "8", "--seconds", "0"],
     "preflight": [],
     "sampler": ["--seeds", "1"],
+    "sparse_heads": ["--turns", "2", "--seconds", "0"],
     "screen": ["--experts", "6", "--images", "200", "--top", "5"],
     "start": ["--runs", "1", "--only", "help"],
     "topk_inference": ["--rounds", "2"],

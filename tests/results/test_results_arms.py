@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from arm_maker import draw
-from ledger_maker import INPUTS, Maker, epoch
+from arm_maker import run
+from ledger_maker import Maker
 
 import nas
 from nas.results import tables
-from nas.schema import Outcome, Role, Space, Status, Variant
+from nas.schema import Role, Space, Status, Variant
 
 SPACE = Space(
     name="arms",
@@ -28,38 +28,6 @@ SPACE = Space(
 @pytest.fixture
 def maker(tmp_path: Path) -> Maker:
     return Maker(tmp_path / "runs.db", space=SPACE, dataset="digits")
-
-
-def run(
-    maker: Maker,
-    label: str,
-    val: float | None,
-    *,
-    seed: int = 0,
-    role: Role = Role.REPLICATE,
-    status: Status = Status.NAN,
-) -> None:
-    """One candidate of an arm, or its repetition; without a value it ends with the status."""
-    leased = draw(maker, label.partition("(")[0], label, seed=seed, role=role)
-    outcome = Outcome(status=status, epochs=1)
-    if val is not None:
-        outcome = Outcome(
-            status=Status.OK,
-            epochs=2,
-            val_acc=val,
-            test_acc=val - 0.1,
-            val_loss=1.2,
-            val_images=100,
-            test_images=100,
-            seconds=10.0 * (seed + 1),
-            params=1000,
-            inputs=INPUTS,
-        )
-    attempt = maker.start(leased)
-    if val is not None:
-        maker.store.epoch(attempt, epoch(1, val))
-        maker.store.epoch(attempt, epoch(2, val).with_(train_loss=0.5 + val))
-    assert maker.store.finish(leased, attempt, outcome, final=True)
 
 
 def test_figures_of_arms_and_variants(maker: Maker) -> None:

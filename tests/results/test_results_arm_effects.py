@@ -1,0 +1,159 @@
+"""Tables of what arms are measured by: hand-worked figures."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from arm_maker import run
+from ledger_maker import Maker
+
+import nas
+from nas.ledger.diagnoses import put_diagnosis
+from nas.schema import Metric, Space, Variant
+
+SPACE = Space(
+    name="pce",
+    template="pce",
+    arms={
+        "dense": (Variant(label="dense", settings={"experts": 1}),),
+        "moe": tuple(
+            Variant(
+                label=f"moe({experts},{post})",
+                settings={"experts": experts, "post": post, "patch": 4},
+                recipe={"losses.z": 0.1},
+            )
+            for experts in (2, 4, 8)
+            for post in (True, False)
+        ),
+    },
+    reference="dense",
+)
+
+
+@pytest.fixture
+def maker(tmp_path: Path) -> Maker:
+    return Maker(tmp_path / "runs.db", space=SPACE, dataset="digits")
+
+
+def routed(imbalance: tuple[float, float], clean: float = 0.2) -> tuple[Metric, ...]:
+    """Metrics of a run with two layers, the validation loss of which is 1.2."""
+    layers = [
+        Metric(name=name, split=split, layer=layer, value=value + (split == "train"))  # type: ignore[arg-type]
+        for split in ("train", "val")
+        for layer, of_layer in zip(("moe1", "moe2"), imbalance, strict=True)
+        for name, value in (("imbalance", of_layer), ("spec_entropy", 0.1 * of_layer))
+    ]
+    shares = Metric(name="expert_shares", split="val", layer="moe1", value=(0.7, 0.3))
+    return (
+        *layers,
+        shares,
+        Metric(name="clean_loss", split="train", value=clean),
+        Metric(name="clean_acc", split="train", value=1.0),
+    )
+
+
+def fill(maker: Maker) -> None:
+    """Doubling E costs 2 points and adds 1 to imbalance; leaving out the post block costs 5 points
+    and adds 0.3 to the gap. Two runs of each, 1 point apart."""
+    run(maker, "dense", 0.8, metrics=(Metric(name="clean_acc", split="train", value=0.9),))
+    for variant in SPACE.arms["moe"]:
+        doublings = {2: 0, 4: 1, 8: 2}[int(variant.settings["experts"])]
+        post = bool(variant.settings["post"])
+        for seed in (0, 1):
+            val = 0.7 - 0.02 * doublings - (0 if post else 0.05) + 0.01 * seed
+            clean = 0.2 if post else -0.1
+            run(
+                maker,
+                variant.label,
+                val,
+                seed=seed,
+                metrics=routed((1.0 + doublings, 3.0 + doublings), clean),
+            )
+
+
+def test_effects_of_settings(maker: Maker) -> None:
+    fill(maker)
+    table = nas.table("arm_effects", maker.ledger)
+    assert table[["arm", "setting", "step", "runs"]].values.tolist() == [
+        ["moe", "experts", "doubled", 12],
+        ["moe", "post", "True → False", 12],
+    ], "what is the same in all variants has no effect"
+    experts, post = (table.iloc[row] for row in (0, 1))
+    assert experts["effect_val_acc"] == pytest.approx(-0.02)
+    assert post["effect_val_acc"] == pytest.approx(-0.05)
+    assert experts["change_imbalance"] == pytest.approx(1)
+    assert experts["change_spec_entropy"] == pytest.approx(0.1)
+    assert post["change_imbalance"] == pytest.approx(0, abs=1e-9)
+    assert experts["change_loss_gap"] == pytest.approx(0, abs=1e-9)
+    assert post["change_loss_gap"] == pytest.approx(0.3)
+    for row in (experts, post):
+        assert row["effect_val_acc_low"] < row["effect_val_acc"] < row["effect_val_acc_high"]
+    half = (post["effect_val_acc_high"] - post["effect_val_acc_low"]) / 2
+    assert post["runs_needed"] == -(-12 * (half / 0.015) ** 2 // 1)
+
+
+def test_the_table_of_pce(maker: Maker) -> None:
+    fill(maker)
+    table = nas.table("pce", maker.ledger).set_index("variant")
+    row = table.loc["moe(2,True)"]
+    assert row["runs"] == 2
+    assert row["mean_val_acc"] == pytest.approx(0.705)
+    assert row["sd_val_acc"] == pytest.approx(0.01 / 2**0.5)
+    assert row["mean_loss_gap"] == pytest.approx(1.0)
+    assert row["mean_clean_train_acc"] == 1
+    assert row["spec_entropy"] == pytest.approx(0.2), "mean of .1 and .3 over layers"
+    dense = nas.table("pce", maker.ledger).iloc[0]
+    assert dense[["spec_entropy", "mean_loss_gap"]].isna().all()
+
+
+def test_routing_by_layer(maker: Maker) -> None:
+    fill(maker)
+    table = nas.table("pce_routing", maker.ledger)
+    assert set(table["arm"]) == {"moe"}, "a dense network does not route"
+    mine = table[table["variant"] == "moe(4,True)"]
+    assert mine[["split", "layer", "imbalance"]].values.tolist() == [
+        ["train", "mean", 4.0],
+        ["val", "mean", 3.0],
+        ["val", "moe1", 2.0],
+        ["val", "moe2", 4.0],
+    ]
+    assert mine["sd_imbalance"].tolist() == [0, 0, 0, 0]
+    assert mine["dropped_rate"].isna().all()
+
+
+def test_heads(maker: Maker) -> None:
+    fill(maker)
+    row = nas.table("heads", maker.ledger).set_index("variant").loc["moe(2,True)"]
+    assert row["perfect"] == 2
+    assert row["busiest_share"] == 0.7
+    assert row["mean_best_val_acc"] == row["mean_val_acc"]
+    assert row["test_se"] == pytest.approx(0.048, abs=1e-3)  # √(p(1−p)/104), p = 62.5/104
+    dense = nas.table("heads", maker.ledger).iloc[0]
+    assert (dense["perfect"], dense["mean_clean_train_acc"]) == (0, 0.9)
+    assert pd.isna(dense["busiest_share"])
+
+
+def test_latency_against_the_reference(maker: Maker) -> None:
+    for label, seed, milliseconds in (
+        ("dense", 0, 2.0),
+        ("dense", 1, 4.0),
+        ("moe(2,True)", 0, 9.0),
+    ):
+        attempt = run(maker, label, 0.7, seed=seed)
+        for made in (100.0, milliseconds):  # the latest finding counts
+            put_diagnosis(
+                maker.ledger,
+                attempt,
+                "latency",
+                environment={},
+                device="cpu",
+                seconds=1.0,
+                figures={"batch_8.median_ms": made, "batch_8.images_per_s": 8000 / made},
+            )
+    assert nas.table("pce_latency", maker.ledger)["batch"].tolist() == [8, 8, 8]
+    dense, moe, variant = nas.table("pce_latency", maker.ledger).itertuples()
+    assert (dense.arm, dense.runs, dense.median_ms, dense.slowdown) == ("dense", 2, 3.0, 1.0)
+    assert dense.sd_median_ms == pytest.approx(2**0.5)
+    assert (moe.variant, moe.median_ms, moe.slowdown) == ("", 9.0, 3.0)
+    assert (variant.variant, variant.images_per_s) == ("moe(2,True)", pytest.approx(8000 / 9))
+    assert isinstance(nas.table("pce_latency", maker.ledger), pd.DataFrame)
