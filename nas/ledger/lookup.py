@@ -16,6 +16,7 @@ from nas.ledger.records import (
     CandidateRecord,
     EpochRecord,
     ExpertRecord,
+    MetricsRecord,
     ScreenRecord,
     campaign_record,
     candidate_record,
@@ -41,6 +42,8 @@ class Found:
     """Of all attempts, in order; a resumed attempt continues the count."""
     experts: tuple[ExpertRecord, ...]
     """Of the final attempt, in the order of the families."""
+    metrics: tuple[MetricsRecord, ...]
+    """Of the final attempt's last epoch."""
     controls: dict[str, AttemptRecord]
     """Final attempts of its members' controls, by timm model."""
     environment: dict[str, Any]
@@ -158,6 +161,12 @@ def _found(session: Session, candidate: m.Candidate) -> Found:
         .where(m.Expert.attempt_id == candidate.final_attempt)
         .order_by(m.Expert.position)
     ).all()
+    metrics = session.scalars(
+        select(m.Metrics)
+        .where(m.Metrics.attempt_id == candidate.final_attempt)
+        .where(m.Metrics.epoch == (epochs[-1].epoch if epochs else 0))
+        .order_by(m.Metrics.split.desc(), m.Metrics.layer)
+    ).all()
     environment = attempts and session.get_one(m.Environment, attempts[-1].environment_id).data
     return Found(
         campaign=campaign_record(session.get_one(m.Campaign, candidate.campaign_id)),
@@ -165,6 +174,7 @@ def _found(session: Session, candidate: m.Candidate) -> Found:
         attempts=tuple(record(AttemptRecord, row) for row in attempts),
         epochs=tuple(record(EpochRecord, row) for row in epochs),
         experts=tuple(record(ExpertRecord, row) for row in experts),
+        metrics=tuple(record(MetricsRecord, row) for row in metrics),
         controls=_controls(session, candidate),
         environment=environment or {},
         inputs=_inputs(session, candidate.campaign_id, candidate.id),

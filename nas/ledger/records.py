@@ -152,6 +152,18 @@ class ExpertRecord:
 
 
 @dataclass(frozen=True)
+class MetricsRecord:
+    """The metrics of one layer, or of the whole model, in one epoch."""
+
+    epoch: int
+    split: str
+    layer: str
+    """Empty for the whole model."""
+    data: dict[str, Any]
+    """A number, or a list of one for each expert, by name."""
+
+
+@dataclass(frozen=True)
 class DiagnosisRecord:
     """What an instrument found in a trained model."""
 
@@ -165,7 +177,7 @@ class DiagnosisRecord:
     """A number, or a list of numbers, by name."""
 
 
-T = TypeVar("T", AttemptRecord, EpochRecord, ExpertRecord, DiagnosisRecord)
+T = TypeVar("T", AttemptRecord, EpochRecord, ExpertRecord, MetricsRecord, DiagnosisRecord)
 
 
 def record(kind: type[T], row: m.Base) -> T:

@@ -18,6 +18,7 @@ from nas.schema import (
     STARTS,
     Assignment,
     Candidate,
+    Choice,
     ExpertChoice,
     ProblemError,
     Recipe,
@@ -182,6 +183,10 @@ def _to_blame(
     value. None if each of them is allowed in another combination."""
     if space.arms:
         if _never_allowed(space, [picks], {}):
+            for choice in space.choices:  # is all well with the template's own value?
+                others = {n: v for n, v in choices.items() if n != choice.name}
+                if not _refused(space, picks, others):
+                    return ("choices", choice.name, _place_of(choice, choices))
             return ("arms", picks[0].family)
     elif _refused(space, picks, {}):
         return ("template",) if space.experts is None else ("experts", "choose")
@@ -192,8 +197,13 @@ def _to_blame(
     for choice in space.choices:
         value = choices[choice.name]
         if _never_allowed(space, with_any, {choice.name: value}):
-            return ("choices", choice.name, list(map(repr, choice.values)).index(repr(value)))
+            return ("choices", choice.name, _place_of(choice, choices))
     return None
+
+
+def _place_of(choice: Choice, choices: Mapping[str, Scalar]) -> int:
+    """The index of a choice's value; by its text, as 1 equals true."""
+    return list(map(repr, choice.values)).index(repr(choices[choice.name]))
 
 
 def _never_allowed(

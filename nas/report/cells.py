@@ -101,7 +101,7 @@ _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("latency",), _milliseconds),
     (("disk",), disk),
     (("params", "macs"), _count),
-    (("kendall", "spearman"), _other),  # including the bounds of their intervals
+    (("kendall", "spearman", "change"), _other),  # including the bounds of their intervals
 )
 _ENDINGS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("_acc", "_rate", "_low", "_high", "share", "covered", "usage"), _percent),

@@ -27,8 +27,13 @@ _EPOCH = (
     *("temperature", "gate_entropy", "usage", "images_per_second", "seconds"),
 )
 
+_METRICS = ("epoch", "split", "layer", "data")
+
 _TEXT = frozenset(
-    {"", "family", "model", "outcome", "stage", "message", "instrument", "figure", "reason"}
+    {
+        *("", "family", "model", "outcome", "stage", "message", "instrument", "figure", "reason"),
+        *("layer", "split"),
+    }
 )
 """Columns that are aligned at the left."""
 _SHOWN_EPOCH = (
@@ -40,12 +45,17 @@ _SHOWN_EPOCH = (
     "gate_entropy",
     "seconds",
 )
+_SHOWN_ROUTING = (
+    *("layer", "split", "spec_entropy", "entropy_norm", "imbalance"),
+    *("drop_rate", "cap_ratio", "dead"),
+)
 _SHOWN_FIGURE = ("instrument", "figure", "value", "reason")
 _SHOWN_ATTEMPT = ("attempt", "outcome", "stage", "message", "seconds")
 
 
 def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str, Any]:
-    """A candidate as plain data: metrics, baselines, experts, diagnoses, attempts, epochs, code.
+    """A candidate as plain data: results, baselines, experts, metrics of its last epoch, diagnoses,
+    attempts, epochs, code.
 
     `ident` is a key, the beginning of one, or a number. Accuracies are in [0, 1], durations in
     seconds, times in seconds since 1970-01-01 UTC; missing values are None. Raises ProblemError as
@@ -61,6 +71,7 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
         "number": row.number,
         "replicate": spec.replicate,
         "families": "+".join(spec.families),
+        "arm": spec.arm.name if spec.arm else None,
         "members": "+".join(pick.model for pick in spec.assignment.picks),
         "gate": spec.settings,
         "template": spec.template,
@@ -74,6 +85,7 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
         "memory_bytes": row.memory_bytes,
         "baselines": _baselines(found),
         "experts": _experts(found),
+        "metrics": [{n: getattr(row, n) for n in _METRICS} for row in found.metrics],
         "diagnoses": [asdict(d) for d in latest_diagnoses(ledger, final.id)] if final else [],
         "recipe": spec.training_recipe.model_dump(mode="json"),
         "attempts": [{n: getattr(a, n) for n in _ATTEMPT} for a in found.attempts],
@@ -125,11 +137,13 @@ def shown(found: dict[str, Any]) -> RenderableType:
         f"\n{found['key']}",
     )
     diagnosed = list(_figures(found["diagnoses"]))
+    routing = [_of_layer(row) for row in found["metrics"] if row["layer"]]
     return Group(
         head,
         _facts(found),
         _rows("accuracy", _accuracies(found), ("", "val_acc", "test_acc")),
         _rows("expert" if _alone(found) else "inside the mixture", found["experts"], _EXPERT),
+        *([_rows("routing in the last epoch", routing, _SHOWN_ROUTING)] if routing else []),
         *([_rows("diagnoses", diagnosed, _SHOWN_FIGURE)] if diagnosed else []),
         _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _SHOWN_EPOCH),
         _rows("attempts", _numbered(found["attempts"]), _SHOWN_ATTEMPT),
@@ -142,7 +156,7 @@ def _facts(found: dict[str, Any]) -> Table:
     facts = {
         "campaign": found["campaign"],
         "outcome": found["outcome"] or "open",
-        "gate" if found["families"] else "settings": gate,
+        "gate" if found["experts"] and found["arm"] is None else "settings": gate,
         "data": f"{found['dataset']}, {found['image_size']} px",
         "params": cell("params", found["params"]),
         "MACs": cell("macs", found["macs"]),
@@ -161,14 +175,14 @@ def _alone(found: dict[str, Any]) -> bool:
 
 
 def _accuracies(found: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    what = "this network" if _alone(found) else "mixture" if found["families"] else "this model"
+    what = "this network" if _alone(found) else "mixture" if found["experts"] else "this model"
     yield {"": what, "val_acc": found["val_acc"], "test_acc": found["test_acc"]}
     if _alone(found):
         return
     names = {"alone": "best member alone", "uniform": "uniform average", "oracle": "top-1 oracle"}
     for baseline, name in names.items():
         values = found["baselines"][baseline]
-        if found["families"] or values["val_acc"] is not None:
+        if values["val_acc"] is not None or (found["experts"] and found["arm"] is None):
             yield {"": name, **values}
 
 
@@ -193,6 +207,12 @@ def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) ->
 def _numbered(attempts: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     """A candidate's attempts, each with its number within the candidate instead of the ledger's."""
     return ({**attempt, "attempt": attempt["number"]} for attempt in attempts)
+
+
+def _of_layer(metrics: dict[str, Any]) -> dict[str, Any]:
+    """A row of a layer's metrics; None for those that have no meaning for it."""
+    known = {"layer": metrics["layer"], "split": metrics["split"], **metrics["data"]}
+    return {name: known.get(name) for name in _SHOWN_ROUTING}
 
 
 def _figures(diagnoses: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

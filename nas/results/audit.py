@@ -11,7 +11,6 @@ from nas.sample import bias_of
 from nas.schema import Record
 from nas.stats import NOTHING_DRAWN, AuditResult, audit_of, draws
 
-
 ARMS = "Arms are compared: every variant is trained once before any is repeated."
 
 

@@ -180,3 +180,14 @@ def test_an_empty_ledger(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "runs.db", read_only=False)
     with pytest.raises(ProblemError, match="this ledger has no campaign yet"):
         details(ledger, "#0")
+
+
+def test_how_it_routes(maker: Maker) -> None:
+    leased = maker.trained("ant_s", "bee_s", val=0.9)
+    found = details(Ledger(maker.path), leased.candidate.key)
+    assert [(row["epoch"], row["split"], row["layer"]) for row in found["metrics"]] == [
+        (2, "val", "gate"),
+        (2, "train", ""),
+    ]
+    assert found["metrics"][0]["data"] == {"gate_entropy": 0.6, "expert_shares": [0.25, 0.75]}
+    assert "routing" in text_of(found)
