@@ -181,19 +181,19 @@ def _to_blame(
 ) -> tuple[str | int, ...] | None:
     """The part for which a template refuses a sample: the number of experts, an arm, or a choice's
     value. None if each of them is allowed in another combination."""
+    groups = space.groups.items()
+    with_any = [picks]
     if space.arms:
-        if _never_allowed(space, [picks], {}):
+        with_any = [(ExpertChoice(arm, label),) for arm, labels in groups for label in labels]
+        if _never_allowed(space, with_any, {}):
             for choice in space.choices:  # is all well with the template's own value?
                 others = {n: v for n, v in choices.items() if n != choice.name}
                 if not _refused(space, picks, others):
                     return ("choices", choice.name, _place_of(choice, choices))
+        if _never_allowed(space, [picks], {}):
             return ("arms", picks[0].family)
     elif _refused(space, picks, {}):
         return ("template",) if space.experts is None else ("experts", "choose")
-    with_any = [picks]
-    if space.arms:
-        groups = space.groups.items()
-        with_any = [(ExpertChoice(arm, label),) for arm, labels in groups for label in labels]
     for choice in space.choices:
         value = choices[choice.name]
         if _never_allowed(space, with_any, {choice.name: value}):
