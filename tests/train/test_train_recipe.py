@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import SGD
-from train_samples import MIXTURE
+from train_samples import LAYERS, MIXTURE
 
+from nas.data.batches import Data
 from nas.moe import Routing
-from nas.schema import Recipe
-from nas.train import BuildError, load_model
+from nas.schema import Epoch, Recipe
+from nas.train import BuildError, load_model, procedure
 from nas.train.knobs import Knobs
 from nas.train.objective import AuxiliaryLosses
 from nas.train.optimizer import build_optimizer, clip, factors, gate_parameters, schedule
@@ -26,6 +27,9 @@ def test_sgd_has_the_same_groups() -> None:
     assert [(g["part"], g["weight_decay"], len(g["params"])) for g in ours.param_groups] == [
         (g["part"], g["weight_decay"], len(g["params"])) for g in other.param_groups
     ]
+
+
+CPU = torch.device("cpu")
 
 
 class TestFactors:
@@ -114,3 +118,51 @@ class TestAuxiliaryLosses:
         layer = self.layer([0.5, 0.5])  # whose balance loss is 1
         found = [losses([layer], share)[0].item() for share in (0.0, 0.1, 0.2, 0.6, 1.0)]
         assert found == pytest.approx([0, 0, 1, 2, 3])
+
+
+class TestEpochs:
+    """What a network with two layers that route reports."""
+
+    @pytest.fixture
+    def epochs(self, few: Data) -> list[Epoch]:
+        recipe = Recipe(
+            epochs=2,
+            batch_size=20,
+            losses={"z": 0.1},
+            knobs={"temperature": [[0, 2], [1, 1]]},
+            score_training=True,
+        )
+        self.model = load_model(LAYERS, 10)
+        joint = procedure("joint")
+        return list(joint(self.model, few, recipe, device=CPU, seed=0).events())
+
+    def test_metrics_of_every_layer_and_split(self, epochs: list[Epoch]) -> None:
+        for epoch in epochs:
+            found = {(m.split, m.layer): set() for m in epoch.metrics}
+            for metric in epoch.metrics:
+                found[metric.split, metric.layer].add(metric.name)
+            assert set(found) == {
+                ("train", ""),
+                *((split, layer) for split in ("train", "val") for layer in ("first", "second")),
+            }
+            assert {"loss_balance", "loss_z"} <= found["train", ""]
+            assert {"drop_rate", "cap_ratio", "spec_entropy"} <= found["val", "second"]
+
+    def test_one_expert_s_share_has_no_column_where_there_are_layers(
+        self, epochs: list[Epoch]
+    ) -> None:
+        assert epochs[-1].usage == ()
+        entropies = [
+            m.value for m in epochs[-1].metrics if (m.split, m.name) == ("val", "gate_entropy")
+        ]
+        assert epochs[-1].gate_entropy == pytest.approx(sum(entropies) / 2)  # type: ignore[arg-type]
+
+    def test_the_training_images_are_scored_after_the_last_epoch(self, epochs: list[Epoch]) -> None:
+        names = [{m.name for m in epoch.metrics} for epoch in epochs]
+        assert "clean_acc" not in names[0]
+        assert {"clean_acc", "clean_loss"} <= names[1]
+
+    def test_knobs_end_where_their_ramp_ends(self, epochs: list[Epoch]) -> None:
+        # 10 steps: the last begins at .9 of training.
+        assert len(epochs) == 2
+        assert self.model.layers[0].temperature.item() == pytest.approx(1.1)  # type: ignore[index, union-attr]
