@@ -53,20 +53,28 @@ class Callbacks:
 
 
 @dataclass(frozen=True)
+class Examined:
+    """What came of an examination."""
+
+    known: tuple[Found, ...]
+    """The candidates of which something is known, from now or before."""
+    failures: int
+    """Examinations that were asked for and did not succeed."""
+
+
+@dataclass(frozen=True)
 class _Job:
     found: Found
     trained: TrainedCandidate
     attempt: int
     instrument: str
-
-    @property
-    def title(self) -> str:
-        return f"{title(self.found)}: {self.instrument}"
+    title: str
 
 
-def title(found: Found) -> str:
-    """A candidate as messages name it."""
-    return printed_name(found.candidate.role, found.candidate.number)
+def title(found: Found, campaigns: int = 1) -> str:
+    """A candidate as messages name it, with its campaign if there are several."""
+    name = printed_name(found.candidate.role, found.candidate.number)
+    return name if campaigns == 1 else f"{found.campaign.name}, {name}"
 
 
 def diagnose(
@@ -75,9 +83,8 @@ def diagnose(
     instruments: Sequence[str],
     conditions: Conditions,
     callbacks: Callbacks,
-) -> list[Found]:
-    """Applies each instrument to each candidate, and records at once what it finds. Returns the
-    candidates of which something is known then, from now or before.
+) -> Examined:
+    """Applies each instrument to each candidate, and records at once what it finds.
 
     What cannot be examined is reported and left out: a candidate without sound weights, or whose
     code is not what its template renders, or would run without consent; an instrument that fails;
@@ -85,14 +92,18 @@ def diagnose(
     the data of a campaign have changed since it started, and for an instrument's file without one.
     """
     alone = {name: instrument(name).alone for name in instruments}
-    for config in {found.campaign.name: found.campaign.config for found in candidates}.items():
-        compare_data(ledger, *config, callbacks.on_message)
+    configs = {found.campaign.name: found.campaign.config for found in candidates}
+    for name, config in configs.items():
+        compare_data(ledger, name, config, callbacks.on_message)
+    failures = 0
     known: dict[int, Found] = {}
     """By attempt."""
     jobs: list[_Job] = []
     for found in candidates:
-        trained = _trained(ledger, found, conditions, callbacks)
+        named = title(found, len(configs))
+        trained = _trained(ledger, found, named, conditions, callbacks)
         if trained is None:
+            failures += len(instruments)
             continue
         assert found.final is not None
         attempt = found.final.id
@@ -100,7 +111,8 @@ def diagnose(
         if applied & set(instruments):
             known[attempt] = found
         wanted = [name for name in instruments if conditions.again or name not in applied]
-        jobs += [_Job(found, trained, attempt, name) for name in wanted]
+        jobs += [_Job(found, trained, attempt, name, f"{named}: {name}") for name in wanted]
+    failures += len(jobs)
     where = environment() if jobs else {}
     for job, finding in _findings(ledger, jobs, alone, conditions, callbacks):
         put_diagnosis(
@@ -114,11 +126,12 @@ def diagnose(
             reason=finding.reason,
         )
         known[job.attempt] = job.found
-    return list(known.values())
+        failures -= 1
+    return Examined(tuple(known.values()), failures)
 
 
 def _trained(
-    ledger: Ledger, found: Found, conditions: Conditions, callbacks: Callbacks
+    ledger: Ledger, found: Found, named: str, conditions: Conditions, callbacks: Callbacks
 ) -> TrainedCandidate | None:
     """A candidate as it is examined; None for one that cannot be, which is reported."""
     try:
@@ -130,7 +143,7 @@ def _trained(
                 "its template has changed since, so its code cannot be compared and is not run"
             )
     except ProblemError as error:
-        callbacks.on_message(f"{title(found)} cannot be examined: {error}")
+        callbacks.on_message(f"{named} cannot be examined: {error}")
         return None
     candidate, final = found.candidate.spec, found.final
     assert final is not None

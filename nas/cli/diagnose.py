@@ -161,14 +161,16 @@ def _examine(
                 on_detail=lambda text: echo(text, err=True, lines=True) if verbose() else None,
                 watch=lambda number, total, what: update(f"examining {number}/{total}: {what}"),
             )
-            known = diagnose(ledger, found, instruments, conditions, callbacks)
+            examined = diagnose(ledger, found, instruments, conditions, callbacks)
     except KeyboardInterrupt as stop:
         note("Interrupted: what was found is recorded, and the same command continues.")
         raise typer.Exit(code_of_interrupt(stop)) from None
-    if not known:
+    if examined.known:
+        _print(ledger, examined.known, instruments, form)
+    else:
         echo("nas: nothing could be examined", err=True)
+    if examined.failures:
         raise typer.Exit(1)
-    _print(ledger, known, instruments, form)
 
 
 def _print(

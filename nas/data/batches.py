@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 import torch
@@ -12,6 +12,9 @@ from torch.nn import functional
 from nas.compute import sent
 from nas.data.augment import Augment, crop, distort, erase, erase_with_noise, jitter
 from nas.schema import DatasetInfo
+
+DISTORTED = 64
+"""The largest side in pixels at which smaller images are strongly augmented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,11 @@ class Preparation:
     """`(1, C, 1, 1)` on the device, over training images in [0, 1]; `std` too."""
     std: Tensor
     mirror: bool
+    _fill: tuple[float, ...] = field(init=False, repr=False)
+    """The mean colour in 0…255, read from the device once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_fill", tuple((255 * self.mean).flatten().tolist()))
 
     def __call__(
         self, images: Tensor, index: Tensor, augment: Augment, generator: torch.Generator | None
@@ -34,9 +42,10 @@ class Preparation:
         if augment == "strong":
             x = distort(
                 images.index_select(0, index),
-                size=self.size,
+                # Enlarged afterwards: at 224 px this would take seven times as long.
+                size=min(self.size, max(DISTORTED, images.shape[-1])),
                 mirror=self.mirror,
-                fill=(255 * self.mean).flatten().tolist(),
+                fill=self._fill,
                 generator=generator,
             )
             x = self._normalised(self._resized(x))

@@ -29,7 +29,7 @@ _KEPT = (
 )
 _FORMS = {
     **dict.fromkeys(("digest", "weights_sha256"), re.compile("[0-9a-f]{64}")),
-    **dict.fromkeys(("kind", "stage", "instrument"), re.compile("[a-z_]*")),
+    **dict.fromkeys(("kind", "stage", "instrument"), re.compile("[a-z0-9_]*")),
     "weights": re.compile(r"[\w.-]+"),
 }
 """Patterns of the texts in some columns."""

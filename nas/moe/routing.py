@@ -55,8 +55,9 @@ class Routing:
 
     @classmethod
     def dense(cls, name: str, gate_logits: Tensor, probs: Tensor, weights: Tensor) -> Self:
-        """Of a mixture without capacity: the experts with a weight are those it chose."""
-        chosen = weights > 0
+        """Of a mixture without capacity. If its weights are its probabilities it is soft and
+        chooses all experts, also those whose probability underflows; else those with a weight."""
+        chosen = torch.ones_like(weights, dtype=torch.bool) if weights is probs else weights > 0
         return cls(name, _precise(gate_logits), _precise(probs), _precise(weights), chosen, chosen)
 
 

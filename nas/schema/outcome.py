@@ -1,9 +1,10 @@
 """Reports of training: an Epoch after each one, and one Outcome at the end."""
 
+import json
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from nas.schema.base import Frozen, OmitDefaults
 from nas.schema.problem import printable
@@ -50,6 +51,17 @@ MEMORY_OF_OTHERS = ("start", "data", CROWDED, BUSY)
 processes use the promised memory."""
 
 
+def _plain(data: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(data, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"should be plain data, as in JSON: {error}") from None
+    return data
+
+
+PlainData = Annotated[dict[str, Any], AfterValidator(_plain)]
+
+
 class Metric(Frozen):
     """One figure of one epoch; a new one needs no column and no migration."""
 
@@ -65,11 +77,11 @@ class Metric(Frozen):
 class TrainingEvent(Frozen):
     """Something that happened while a network trained, other than a step."""
 
-    kind: str
+    kind: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
     step: int
     """Steps done before it, from the first epoch on."""
     reason: str = ""
-    data: dict[str, Any] = {}
+    data: PlainData = {}
     """Details, plain JSON."""
 
 
@@ -95,8 +107,8 @@ class Epoch(Frozen):
     validation; every auxiliary loss, unweighted."""
     events: tuple[TrainingEvent, ...] = ()
     usage: tuple[float, ...] = ()
-    """Mean gate weight of each expert on validation, in the experts' order, sums to 1; empty for a
-    network with several layers."""
+    """Mean gate weight of each expert on validation, in the experts' order; sums to 1 if nothing is
+    dropped. Empty for a network with several layers."""
     images_per_second: float
     seconds: float
     peak_memory_bytes: int
@@ -176,7 +188,7 @@ class Outcome(Frozen):
     weights_sha256: str | None = None
     """SHA-256 of that file, in hexadecimal digits."""
     rung: int | None = None
-    structure: dict[str, Any] | None = None
+    structure: PlainData | None = None
     """What the model's `structure()` gives, plain JSON: what its shapes are, if training changed
     them. None for a model without one."""
     needs_restart: bool = False

@@ -61,7 +61,8 @@ class Recipe(OmitDefaults):
     weight_decay: float = Field(5e-4, ge=0, le=10)
     gate_lr_multiplier: float = Field(2.0, gt=0, le=1000)
     gate_weight_decay: float = Field(2.5e-4, ge=0, le=10)
-    clip_norm: float = Field(1.0, gt=0)
+    clip_norm: float | None = Field(1.0, gt=0)
+    """The largest norm of all gradients together; None (null): they are not clipped."""
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     mixup_alpha: float = Field(0.2, ge=0)
     """0 switches mixup off."""

@@ -1,10 +1,10 @@
 """Groups of parameters, their optimizer, and their learning rates over a training."""
 
 from collections.abc import Mapping
-from math import cos, pi
+from math import cos, inf, pi
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from nas.moe import as_routed
@@ -86,14 +86,14 @@ def rate(optimizer: Optimizer, part: str) -> float | None:
     return None
 
 
-def clip(model: nn.Module, recipe: Recipe) -> Any:
-    """Clips the gradients of all parameters together, or of the gate by itself where the recipe
-    has a norm for it. A scalar tensor that is finite exactly if every gradient was."""
-    everything = [p for p in model.parameters() if p.grad is not None]
+def clip(optimizer: Optimizer, recipe: Recipe) -> Tensor:
+    """Clips the gradients of all that trains together, or of the gate by itself where the recipe
+    has a norm for it. A scalar that is finite exactly if every gradient was."""
+    by_part: dict[str, list[nn.Parameter]] = {EXPERTS: [], GATE: []}
+    for group in optimizer.param_groups:
+        by_part[group["part"]] += group["params"]
+    most = inf if recipe.clip_norm is None else recipe.clip_norm  # the norm is computed anyway
     if recipe.gate_clip_norm is None:
-        return nn.utils.clip_grad_norm_(everything, recipe.clip_norm)
-    gate_ids = {id(parameter) for parameter in gate_parameters(model)}
-    gate = [p for p in everything if id(p) in gate_ids]
-    rest = [p for p in everything if id(p) not in gate_ids]
-    norm = nn.utils.clip_grad_norm_(rest, recipe.clip_norm)
-    return norm + nn.utils.clip_grad_norm_(gate, recipe.gate_clip_norm)
+        return nn.utils.clip_grad_norm_([p for part in by_part.values() for p in part], most)
+    rest = nn.utils.clip_grad_norm_(by_part[EXPERTS], most)
+    return rest + nn.utils.clip_grad_norm_(by_part[GATE], recipe.gate_clip_norm)

@@ -83,16 +83,6 @@ class TestContract:
         assert torch.equal(torch.get_rng_state(), random)
         assert np.array_equal(np.random.get_state()[1], numbers)
 
-    def test_it_can_be_stopped(self, name: str, source: str, few: Data) -> None:
-        def stop() -> None:
-            raise TimeoutError
-
-        examined = instrument(name)()
-        if isinstance(examined.examine(subject(source, few)), NotApplicable):
-            return
-        with pytest.raises(TimeoutError):
-            examined.examine(subject(source, few, tick=stop))
-
 
 def _state(model: nn.Module) -> dict[str, object]:
     return {

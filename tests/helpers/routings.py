@@ -17,7 +17,7 @@ def routing(
     weights = probs * kept
     if k is not None:
         weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-9)
-    return Routing("moe", probs.log(), probs, weights, chosen, kept, slots)
+    return Routing("moe", probs.clamp_min(1e-38).log(), probs, weights, chosen, kept, slots)
 
 
 def hard(*tokens: tuple[int, bool], experts: int, slots: int | None = None) -> Routing:
@@ -28,7 +28,7 @@ def hard(*tokens: tuple[int, bool], experts: int, slots: int | None = None) -> R
         chosen[token, expert] = True
         kept[token, expert] = has_room
     probs = chosen.float()
-    return Routing("moe", probs.log(), probs, kept.float(), chosen, kept, slots)
+    return Routing("moe", probs.clamp_min(1e-38).log(), probs, kept.float(), chosen, kept, slots)
 
 
 def measured(*batches: Routing) -> RoutingTotals:

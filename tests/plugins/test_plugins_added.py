@@ -176,10 +176,10 @@ def test_a_loss_enters_training_with_its_weight(add: Add, few: Data) -> None:
     [without, _], _ = train(few)
     [unweighted, _], _ = train(few, losses={"peak": 0.0})
     [weighted, _], _ = train(few, losses={"peak": 5.0})
-    assert unweighted.train_loss == without.train_loss
+    assert unweighted.train_loss == without.train_loss  # a weight of 0 is no loss
     assert weighted.train_loss > without.train_loss
     assert weighted.usage != without.usage
-    names = {metric.name for metric in unweighted.metrics}
+    names = {metric.name for metric in weighted.metrics}
     assert {"loss_balance", "loss_peak"} <= names
 
 

@@ -58,7 +58,7 @@ class TestClip:
         model = load_model(MIXTURE, 10)
         for parameter in model.parameters():
             parameter.grad = torch.ones_like(parameter)
-        clip(model, recipe)
+        clip(build_optimizer(model, recipe), recipe)
         gate = gate_parameters(model)
         squares = {id(p): float(p.grad.square().sum()) for p in model.parameters()}  # type: ignore[union-attr]
         of_gate = sum(squares[id(p)] for p in gate)
@@ -71,6 +71,26 @@ class TestClip:
     def test_the_gate_by_itself(self) -> None:
         found = self.clipped(Recipe(clip_norm=1.5, gate_clip_norm=0.5))
         assert found == pytest.approx((1.5, 0.5), rel=1e-4)
+
+    def test_not_at_all(self) -> None:
+        rest, gate = self.clipped(Recipe(clip_norm=None))
+        assert rest > 10
+        assert gate > 10
+        assert self.clipped(Recipe(clip_norm=None, gate_clip_norm=0.5)) == pytest.approx(
+            (rest, 0.5), rel=1e-4
+        )
+
+    def test_what_does_not_train_is_left_alone(self) -> None:
+        """Of a gate over frozen experts too, the gate has a norm of its own."""
+        model = load_model(MIXTURE, 10)
+        model.experts.requires_grad_(False)  # type: ignore[union-attr]
+        recipe = Recipe(gate_clip_norm=0.5)
+        optimizer = build_optimizer(model, recipe)
+        for parameter in gate_parameters(model):
+            parameter.grad = torch.ones_like(parameter)
+        clip(optimizer, recipe)
+        squares = [float(p.grad.square().sum()) for p in gate_parameters(model)]  # type: ignore[union-attr]
+        assert sum(squares) ** 0.5 == pytest.approx(0.5, rel=1e-4)
 
 
 class TestKnobs:
@@ -111,6 +131,24 @@ class TestAuxiliaryLosses:
         assert losses.names == ("balance", "kl")
         assert each.tolist() == pytest.approx([1.5, 0.5 * 0.6931472])
         assert total.item() == pytest.approx(0.5 * 3 + 2 * 0.6931472)
+
+    def test_a_loss_without_weight_is_none(self) -> None:
+        """That of a control: it may not even be defined for its network."""
+        losses = AuxiliaryLosses(Recipe(balance_weight=0, losses={"load": 0.0}))
+        assert losses.names == ("balance",)
+        total, each = losses([self.layer([1.0, 0.0])], share=0.5)
+        assert total.item() == 0
+        assert each.tolist() == pytest.approx([2])
+
+    def test_one_whose_weight_is_0_at_present_gives_no_gradient(self) -> None:
+        logits = torch.zeros(1, 2, requires_grad=True)
+        layer = Routing.dense("gate", logits, logits.softmax(1), logits.softmax(1))
+        losses = AuxiliaryLosses(Recipe(balance_weight=0, losses={"z": [[0.5, 0], [0.5, 1]]}))
+        total, each = losses([layer], share=0.2)
+        assert not total.requires_grad
+        assert each.tolist() == pytest.approx([1, 0.6931472**2])
+        total, _ = losses([layer], share=0.5)
+        assert total.requires_grad
 
     def test_weights_follow_ramps(self) -> None:
         ramp = [[0.2, 0.0], [0.2, 1.0], [1.0, 3.0]]

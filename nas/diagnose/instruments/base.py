@@ -1,7 +1,7 @@
 """The contract of instruments."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,8 +29,6 @@ class Subject:
     batch compete for places."""
     seed: int
     """The candidate's; for all that an instrument draws."""
-    tick: Callable[[], None] = lambda: None
-    """Called after every batch; raises to stop."""
 
 
 @dataclass(frozen=True, slots=True)

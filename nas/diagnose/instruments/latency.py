@@ -1,6 +1,7 @@
 """How long a trained model takes to classify images."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import sqrt
 from statistics import quantiles
 from typing import ClassVar
@@ -36,11 +37,7 @@ class ForwardLatency(Instrument):
             for batch in self.BATCHES:
                 x = subject.compute.images(images[:batch])
 
-                def once(x: Tensor = x) -> float:
-                    seconds = forward_seconds(subject.model, x, subject.compute)
-                    subject.tick()
-                    return seconds
-
+                once = partial(forward_seconds, subject.model, x, subject.compute)
                 low, median, high = repeated(once, self.SECONDS)
                 found[f"batch_{batch}.median_ms"] = 1000 * median
                 found[f"batch_{batch}.iqr_ms"] = 1000 * (high - low)

@@ -24,7 +24,6 @@ class RoutingMetrics(Instrument):
                 split,
                 subject.batch_size,
                 compute=subject.compute,
-                tick=subject.tick,
             )
             for layer, totals in scored.routing.items():
                 for metric, of in all_metrics().items():

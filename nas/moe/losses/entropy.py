@@ -14,6 +14,6 @@ def entropy(routing: Routing) -> Tensor:
     The entropy maximisation of soft actor-critic (arXiv 1801.01290) for a router. `kl` is about the
     batch's mean probabilities instead, and lets single tokens be sure.
     """
-    # xlogy: 0 · ln 0 is 0.
-    each = -routing.probs.xlogy(routing.probs).sum(dim=1)
+    # Not the logarithm of a softmax: it has no gradient where a probability is 0.
+    each = -(routing.probs * routing.gate_logits.log_softmax(dim=1)).sum(dim=1)
     return log(routing.probs.shape[1]) - each.mean()

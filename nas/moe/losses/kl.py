@@ -2,6 +2,7 @@
 
 from math import log
 
+import torch
 from torch import Tensor
 
 from nas.moe.routing import Routing
@@ -14,4 +15,5 @@ def kl(routing: Routing) -> Tensor:
     The balance term of arXiv 2601.15021's soft head. Its code takes KL(U ‖ P) and divides it by E.
     """
     mean = routing.probs.mean(dim=0)
-    return log(len(mean)) + mean.xlogy(mean).sum()
+    # The logarithm of 0 has no gradient, and no limit.
+    return log(len(mean)) + (mean * mean.clamp_min(torch.finfo(mean.dtype).tiny).log()).sum()

@@ -122,7 +122,7 @@ class Procedure(ABC):
         self._loss_names = self._losses.names if self.routed else ()
         self._knobs = Knobs(self.model, recipe)
         self._events: list[TrainingEvent] = []
-        self._step_in_epoch = 0
+        self._steps = 0
         # Reading the loss back waits for the device, so on CUDA that is done now and then.
         self._check_every = 25 if device.type == "cuda" else 1
 
@@ -141,9 +141,9 @@ class Procedure(ABC):
         return {n: axis.check(recipe.settings.get(n, axis.default)) for n, axis in known.items()}
 
     def record(self, kind: str, reason: str = "", **data: Any) -> None:
-        """Reports a training event with the present epoch."""
-        step = self.epoch * self.split.steps(self.recipe.batch_size) + self._step_in_epoch
-        self._events.append(TrainingEvent(kind=kind, step=step, reason=reason, data=data))
+        """Reports a training event with the epoch that is yielded next."""
+        event = TrainingEvent(kind=kind, step=self._steps, reason=reason, data=data)
+        self._events.append(event)
 
     @property
     @abstractmethod
@@ -163,7 +163,9 @@ class Procedure(ABC):
         if state is not None:
             self.restore(state)
         while self.epoch < self.recipe.epochs:
-            yield self._run(self.epoch + 1)
+            epoch = self._run(self.epoch + 1)
+            events, self._events = tuple(self._events), []
+            yield epoch.with_(events=events) if events else epoch
 
     def restore(self, state: dict[str, Any]) -> None:
         """Replaces the current state, before the first epoch.
@@ -176,6 +178,7 @@ class Procedure(ABC):
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch = epoch
+        self._steps = epoch * self.split.steps(self.recipe.batch_size)
         self.last_score = None
 
     def state_dict(self) -> dict[str, Any]:
@@ -201,7 +204,6 @@ class Procedure(ABC):
         val = self._validate(epoch, seed)
         clean = self._score_training() if epoch == self.recipe.epochs else None
         self.epoch, self.last_score = epoch, val
-        events, self._events = tuple(self._events), []
         return Epoch(
             epoch=epoch,
             train_loss=train.loss,
@@ -214,7 +216,6 @@ class Procedure(ABC):
             temperature=self._temperature(),
             gate_entropy=val.gate_entropy,
             metrics=epoch_metrics(train.losses, train.routing, val.routing, clean),
-            events=events,
             usage=val.usage,
             images_per_second=len(self.split) / (trained - start),
             seconds=awake() - start,
@@ -229,15 +230,14 @@ class Procedure(ABC):
         sums = torch.zeros(2 + len(self._loss_names), dtype=torch.float64, device=self.device)
         meter = RoutingMeter()
         for i, batch in enumerate(self._batches(seed)):
-            self._step_in_epoch = i
             done, total = (epoch - 1) * steps + i, self.recipe.epochs * steps
             set_rates(self.optimizer, factors(done, total, self.recipe))
             self._knobs.at(done / total)
             sums += self._step(batch, done / total, meter) * len(batch.images)
+            self._steps = done + 1
             if i % self._check_every == 0 or i == steps - 1:
                 _check(sums, epoch)
             self.tick()
-        self._step_in_epoch = 0
         loss, hits, *losses = (sums / len(self.split)).tolist()
         each = dict(zip(self._loss_names, losses, strict=True))
         return Pass(loss, hits, each, meter.totals())
@@ -282,7 +282,7 @@ class Procedure(ABC):
             (part * loss).backward()  # type: ignore[no-untyped-call]
             figures += part * torch.cat([loss.detach().view(1), each])
             predictions.append(logits.detach().argmax(dim=1))
-        norm = clip(self.part, self.recipe)
+        norm = clip(self.optimizer, self.recipe)
         self.optimizer.step()
         # A gradient that is not finite shows in the loss.
         loss, hits = figures[0] + norm * 0, batch.hits(torch.cat(predictions)) / size
