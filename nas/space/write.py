@@ -82,7 +82,7 @@ def dump(space: Space) -> str:
 
 
 def _variant(variant: Variant) -> dict[str, Any]:
-    nested = {n: v for n, v in variant.recipe.items() if isinstance(v, list | dict)}
+    nested = {n: v for n, v in variant.recipe.items() if v is None or isinstance(v, list | dict)}
     fields = {f"{RECIPE}{n}": v for n, v in variant.recipe.items() if n not in nested}
     return variant.settings | fields | ({"recipe": nested} if nested else {})
 

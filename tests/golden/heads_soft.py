@@ -106,6 +106,13 @@ class MlpExperts(nn.Module):
         return torch.addmm(bias, hidden, self.second[expert])
 
 
+def full_precision(x: torch.Tensor) -> torch.autocast:
+    """A context without autocast on a tensor's device: bf16 rounds a router's logits, and a rounded
+    logit can send an image to another expert."""
+    # The meta device, on which costs are counted, has no autocast.
+    return torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False)
+
+
 class LinearGate(nn.Module):
     """Scores the experts: (B, D) → (B, E) logits."""
 
@@ -115,8 +122,10 @@ class LinearGate(nn.Module):
         self.score = nn.Linear(features, experts)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.score(self.drop(features))
-        return scores.to(torch.promote_types(scores.dtype, torch.float32))  # under autocast
+        with full_precision(features):
+            features = features.to(self.score.weight.dtype)
+            scores: torch.Tensor = self.score(self.drop(features))
+        return scores
 
 
 class Routing(NamedTuple):

@@ -106,6 +106,13 @@ class MlpExperts(nn.Module):
         return torch.addmm(bias, hidden, self.second[expert])
 
 
+def full_precision(x: torch.Tensor) -> torch.autocast:
+    """A context without autocast on a tensor's device: bf16 rounds a router's logits, and a rounded
+    logit can send an image to another expert."""
+    # The meta device, on which costs are counted, has no autocast.
+    return torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False)
+
+
 class SlotRouter(nn.Module):
     """Scores every slot for every token: (B, T, D) → (B, T, E, S) logits.
 
@@ -119,9 +126,10 @@ class SlotRouter(nn.Module):
         self.scale = nn.Parameter(torch.ones(()))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        keys = self.scale * functional.normalize(self.slots, dim=0)
-        logits = functional.normalize(tokens, dim=-1) @ keys
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # under autocast
+        with full_precision(tokens):
+            tokens = tokens.to(self.slots.dtype)
+            keys = self.scale * functional.normalize(self.slots, dim=0)
+            logits = functional.normalize(tokens, dim=-1) @ keys
         return logits.unflatten(2, (self.experts, -1))
 
 

@@ -108,6 +108,13 @@ class MlpExperts(nn.Module):
         return torch.addmm(bias, hidden, self.second[expert])
 
 
+def full_precision(x: torch.Tensor) -> torch.autocast:
+    """A context without autocast on a tensor's device: bf16 rounds a router's logits, and a rounded
+    logit can send an image to another expert."""
+    # The meta device, on which costs are counted, has no autocast.
+    return torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False)
+
+
 class NoisyGate(nn.Module):
     """Scores the experts, in training with noise of a learned size.
 
@@ -122,19 +129,20 @@ class NoisyGate(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features (B, D) → (B, E) logits: H(x) in training, x·W at evaluation."""
-        return self.noisy(features)[0] if self.training else self._float(self.score(features))
+        if self.training:
+            return self.noisy(features)[0]
+        with full_precision(features):
+            scores: torch.Tensor = self.score(features.to(self.score.weight.dtype))
+        return scores
 
     def noisy(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Features (B, D) → logits as by `forward`, x·W and softplus(x·V), each (B, E)."""
-        features = self.drop(features)
-        clean = self._float(self.score(features))
-        scale = functional.softplus(self._float(self.noise(features)))
-        logits = clean + scale * torch.randn_like(scale) if self.training else clean
+        with full_precision(features):
+            features = self.drop(features.to(self.score.weight.dtype))
+            clean = self.score(features)
+            scale = functional.softplus(self.noise(features))
+            logits = clean + scale * torch.randn_like(scale) if self.training else clean
         return logits, clean, scale
-
-    @staticmethod
-    def _float(x: torch.Tensor) -> torch.Tensor:
-        return x.to(torch.promote_types(x.dtype, torch.float32))  # under autocast
 
 
 class Routing(NamedTuple):

@@ -96,7 +96,9 @@ def execute(source: str, name: str = "rendered") -> Any:
     return module
 
 
-def partial(name: str) -> Any:
-    """A shipped partial without Jinja in it, as the Python module that it is."""
+def partial(*names: str) -> Any:
+    """A shipped partial without Jinja in it, as the Python module that it is; of several, each with
+    those before it."""
     # Not by importlib's file loader: it would write a __pycache__ into templates/.
-    return execute((shipped("templates") / f"{name}.py.j2").read_text("utf-8"), name)
+    texts = [(shipped("templates") / f"{name}.py.j2").read_text("utf-8") for name in names]
+    return execute("\n".join(texts), names[-1])

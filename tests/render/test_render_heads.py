@@ -180,7 +180,7 @@ class TestNoisyTopK:
 
 
 def test_a_noisy_gate_is_noisy_in_training_alone() -> None:
-    gate = partial("_noisy_gate").NoisyGate(D, 4)
+    gate = partial("_full_precision", "_noisy_gate").NoisyGate(D, 4)
     gate.drop.p = 0.0
     x = torch.randn(2000, D)
     assert torch.equal(gate.eval()(x), gate(x))
@@ -250,3 +250,15 @@ class TestSlots:
 def test_settings_that_cannot_be(choices: dict[str, Any], reason: str) -> None:
     with pytest.raises(ProblemError, match=reason):
         source(**choices)
+
+
+@pytest.mark.parametrize("head", ["soft", "sparse", "softmoe"])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_gate_decides_in_full_precision(head: str, training: bool) -> None:
+    model = built(head, experts=4).train(training)
+    images = torch.randn(64, 3, 32, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        [layer] = model.routed(images).layers
+    assert layer.gate_logits.dtype == torch.float32
+    rounded = layer.gate_logits.bfloat16().float()
+    assert (layer.gate_logits != rounded).float().mean() > 0.9
