@@ -59,9 +59,10 @@ def convolve_tokens(
     """t + GN(conv(SiLU(GN(conv(t))))), channels in `experts` groups: (S, E·C, p, p) → the same."""
     first, first_scale, first_shift, second, second_scale, second_shift = weights
     groups = experts * norm_groups(tokens.shape[1] // experts)
-    y = functional.conv2d(tokens, first, padding="same", groups=experts)
+    padding = first.shape[-1] // 2
+    y = functional.conv2d(tokens, first, padding=padding, groups=experts)
     y = functional.silu(functional.group_norm(y, groups, first_scale, first_shift))
-    y = functional.conv2d(y, second, padding="same", groups=experts)
+    y = functional.conv2d(y, second, padding=padding, groups=experts)
     return tokens + functional.group_norm(y, groups, second_scale, second_shift)
 
 
@@ -147,7 +148,7 @@ class PCELayer(nn.Module):
 
     def merge(self, tokens: torch.Tensor, results: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Tokens and their experts' results (N, C, p, p) → the layer's result, shaped as x."""
-        merged = fold(tokens + self.gamma * results, *x.shape[2:])
+        merged = fold(torch.addcmul(tokens, self.gamma, results), *x.shape[2:])
         active = functional.silu(self.norm(merged))
         return merged + active
 
@@ -164,6 +165,10 @@ class PatchRouter(nn.Module):
         super().__init__()
         self.experts = experts
         self.register_buffer("positions", positions, persistent=False)
+        numbers = torch.arange(experts)
+        turns = torch.arange(len(positions)).unsqueeze(1) % experts == numbers
+        self.register_buffer("numbers", numbers, persistent=False)
+        self.register_buffer("turns", turns.to(positions.dtype), persistent=False)
         self.register_buffer("temperature", torch.tensor(2.0))
         self.register_buffer("noise", torch.tensor(0.05))
         self.register_buffer("round_robin", torch.tensor(0.0))
@@ -190,21 +195,26 @@ class PatchRouter(nn.Module):
         return logits
 
     def choose(self, probs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Probabilities (N, E) → each token's expert (N,) and the weight of its output (N,).
+        """Probabilities (N, E) → each token's expert (N,) and its probability (N,).
 
-        The expert is the most probable one, of equals the first. The weight is p / stopgrad(p):
-        always 1, but with a gradient. While `round_robin` is above 0.5, token i goes to expert i
-        mod E and the weight is the constant 1, so that outputs do not jump when routing starts.
-        At evaluation i counts from the image's first token: an image's place in the batch does not
+        The expert is the most probable one, of equals the first. While `round_robin` is above 0.5,
+        token i goes to expert i mod E with the constant probability 1, which has no gradient. At
+        evaluation i counts from the image's first token: an image's place in the batch does not
         matter.
         """
-        best, expert = probs.max(dim=1)
-        turn = torch.arange(len(probs), device=probs.device)
-        if not self.training:
-            turn = turn % len(self.positions)
-        in_turn = self.round_robin > 0.5
-        expert = torch.where(in_turn, turn % self.experts, expert)
-        return expert, torch.where(in_turn, 1.0, best / best.detach())
+        if self.training:
+            turn = torch.arange(len(probs), device=probs.device) % self.experts
+            turns = (turn.unsqueeze(1) == self.numbers).to(probs.dtype)
+        else:
+            images = len(probs) // len(self.turns)
+            turns = self.turns.expand(images, -1, -1).flatten(0, 1)
+        best, expert = torch.where(self.round_robin > 0.5, turns, probs).max(dim=1)
+        return expert, best
+
+
+def unit_weight(probs: torch.Tensor) -> torch.Tensor:
+    """p / stopgrad(p): 1, so that outputs do not jump when routing starts, but with a gradient."""
+    return probs / probs.detach()
 
 
 def choose(probs: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -298,24 +308,31 @@ class RoutedLayer(PCELayer):
         self.name = name
         self.router = router
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = unfold(x, self.patch)
+        probs = self.router(tokens).softmax(dim=1)
+        return self.merge(tokens, self.sparse_step(tokens, probs)[0], x)
+
     def routed(self, x: torch.Tensor) -> tuple[torch.Tensor, Routing]:
         """As `forward`, with the router's decisions."""
         tokens = unfold(x, self.patch)
         logits = self.router(tokens)
         probs = logits.softmax(dim=1)
-        expert, weight = self.router.choose(probs)
-        count = self.experts.experts
-        chosen = expert.unsqueeze(1) == torch.arange(count, device=x.device)
-        kept, total = chosen, None
-        each = [partial(as_rows, expert) for expert in self.experts.each()]
-        scale = weight.to(tokens.dtype).unsqueeze(1)
-        results = dispatch(each, tokens, scale, expert.unsqueeze(1)).view_as(tokens)
-        weights = weight.unsqueeze(1) * kept
-        routing = Routing(self.name, logits, probs, weights, chosen, kept, total)
+        results, chosen, best = self.sparse_step(tokens, probs)
+        weights = unit_weight(best).unsqueeze(1) * chosen
+        routing = Routing(self.name, logits, probs, weights, chosen, chosen)
         return self.merge(tokens, results, x), routing
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.routed(x)[0]
+    def sparse_step(self, tokens: torch.Tensor, probs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Tokens (N, C, p, p), probabilities (N, E) → their experts' results (N, C, p, p), and what
+        was decided: chosen (N, E) and the chosen one's probability (N,).
+        """
+        expert, best = self.router.choose(probs)
+        chosen = expert.unsqueeze(1) == self.router.numbers
+        each = [partial(as_rows, expert) for expert in self.experts.each()]
+        weight = unit_weight(best).to(tokens.dtype).unsqueeze(1)
+        results = dispatch(each, tokens, weight, expert.unsqueeze(1)).view_as(tokens)
+        return results, chosen, best
 
 
 class PCENetwork(nn.Module):
@@ -357,7 +374,11 @@ class PCENetwork(nn.Module):
         return RoutedOutput(self.head(x.mean(dim=(2, 3))), tuple(layers))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.routed(x).logits
+        x = self.stem(x)
+        for block in self.blocks:
+            x = block(x)
+        logits: torch.Tensor = self.head(x.mean(dim=(2, 3)))
+        return logits
 
 
 def routed_layer(name: str, channels: int, patch: int, kernel: int) -> nn.Module:

@@ -57,9 +57,10 @@ def convolve_tokens(
     """t + GN(conv(SiLU(GN(conv(t))))), channels in `experts` groups: (S, E·C, p, p) → the same."""
     first, first_scale, first_shift, second, second_scale, second_shift = weights
     groups = experts * norm_groups(tokens.shape[1] // experts)
-    y = functional.conv2d(tokens, first, padding="same", groups=experts)
+    padding = first.shape[-1] // 2
+    y = functional.conv2d(tokens, first, padding=padding, groups=experts)
     y = functional.silu(functional.group_norm(y, groups, first_scale, first_shift))
-    y = functional.conv2d(y, second, padding="same", groups=experts)
+    y = functional.conv2d(y, second, padding=padding, groups=experts)
     return tokens + functional.group_norm(y, groups, second_scale, second_shift)
 
 
@@ -141,7 +142,7 @@ class PCELayer(nn.Module):
 
     def merge(self, tokens: torch.Tensor, results: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Tokens and their experts' results (N, C, p, p) → the layer's result, shaped as x."""
-        merged = fold(tokens + self.gamma * results, *x.shape[2:])
+        merged = fold(torch.addcmul(tokens, self.gamma, results), *x.shape[2:])
         active = functional.silu(self.norm(merged))
         return merged + active + self.post(active)
 

@@ -58,9 +58,10 @@ def convolve_tokens(
     """t + GN(conv(SiLU(GN(conv(t))))), channels in `experts` groups: (S, E·C, p, p) → the same."""
     first, first_scale, first_shift, second, second_scale, second_shift = weights
     groups = experts * norm_groups(tokens.shape[1] // experts)
-    y = functional.conv2d(tokens, first, padding="same", groups=experts)
+    padding = first.shape[-1] // 2
+    y = functional.conv2d(tokens, first, padding=padding, groups=experts)
     y = functional.silu(functional.group_norm(y, groups, first_scale, first_shift))
-    y = functional.conv2d(y, second, padding="same", groups=experts)
+    y = functional.conv2d(y, second, padding=padding, groups=experts)
     return tokens + functional.group_norm(y, groups, second_scale, second_shift)
 
 
@@ -142,7 +143,7 @@ class PCELayer(nn.Module):
 
     def merge(self, tokens: torch.Tensor, results: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Tokens and their experts' results (N, C, p, p) → the layer's result, shaped as x."""
-        merged = fold(tokens + self.gamma * results, *x.shape[2:])
+        merged = fold(torch.addcmul(tokens, self.gamma, results), *x.shape[2:])
         active = functional.silu(self.norm(merged))
         return merged + active + self.post(active)
 
@@ -159,6 +160,10 @@ class PatchRouter(nn.Module):
         super().__init__()
         self.experts = experts
         self.register_buffer("positions", positions, persistent=False)
+        numbers = torch.arange(experts)
+        turns = torch.arange(len(positions)).unsqueeze(1) % experts == numbers
+        self.register_buffer("numbers", numbers, persistent=False)
+        self.register_buffer("turns", turns.to(positions.dtype), persistent=False)
         self.register_buffer("temperature", torch.tensor(2.0))
         self.register_buffer("noise", torch.tensor(0.05))
         self.register_buffer("round_robin", torch.tensor(0.0))
@@ -185,21 +190,26 @@ class PatchRouter(nn.Module):
         return logits
 
     def choose(self, probs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Probabilities (N, E) → each token's expert (N,) and the weight of its output (N,).
+        """Probabilities (N, E) → each token's expert (N,) and its probability (N,).
 
-        The expert is the most probable one, of equals the first. The weight is p / stopgrad(p):
-        always 1, but with a gradient. While `round_robin` is above 0.5, token i goes to expert i
-        mod E and the weight is the constant 1, so that outputs do not jump when routing starts.
-        At evaluation i counts from the image's first token: an image's place in the batch does not
+        The expert is the most probable one, of equals the first. While `round_robin` is above 0.5,
+        token i goes to expert i mod E with the constant probability 1, which has no gradient. At
+        evaluation i counts from the image's first token: an image's place in the batch does not
         matter.
         """
-        best, expert = probs.max(dim=1)
-        turn = torch.arange(len(probs), device=probs.device)
-        if not self.training:
-            turn = turn % len(self.positions)
-        in_turn = self.round_robin > 0.5
-        expert = torch.where(in_turn, turn % self.experts, expert)
-        return expert, torch.where(in_turn, 1.0, best / best.detach())
+        if self.training:
+            turn = torch.arange(len(probs), device=probs.device) % self.experts
+            turns = (turn.unsqueeze(1) == self.numbers).to(probs.dtype)
+        else:
+            images = len(probs) // len(self.turns)
+            turns = self.turns.expand(images, -1, -1).flatten(0, 1)
+        best, expert = torch.where(self.round_robin > 0.5, turns, probs).max(dim=1)
+        return expert, best
+
+
+def unit_weight(probs: torch.Tensor) -> torch.Tensor:
+    """p / stopgrad(p): 1, so that outputs do not jump when routing starts, but with a gradient."""
+    return probs / probs.detach()
 
 
 def capacity(tokens: int, experts: int, factor: float) -> int:
@@ -211,43 +221,44 @@ def capacity(tokens: int, experts: int, factor: float) -> int:
 def fill(
     chosen: torch.Tensor, probs: torch.Tensor, groups: int, places: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One chosen expert a token (N, E) and its probability (N,) → kept (N, E) and slots (N,).
+    """One chosen expert a token (N, E) and its probability (N,) → the slots: their tokens (G·Q, E),
+    and whether they are used (G·Q, E).
 
     In each group the tokens of an expert take its Q places in the order of their probabilities,
-    of equals the first token before. Those after the Q-th are dropped. A kept token's slot is
-    (group·Q + place)·E + expert; that of a dropped one is G·Q·E, after the last.
+    of equals the first token before. Those after the Q-th are dropped. Row group·Q + place has that
+    place's slot of each expert. A slot that is not used holds some token that chose another expert.
     """
-    chosen = chosen.unflatten(0, (groups, -1))
-    experts = chosen.shape[2]
-    order = probs.view(groups, -1).argsort(dim=1, descending=True, stable=True)
-    order = order.unsqueeze(2).expand_as(chosen)
-    sorted_ranks = chosen.gather(1, order).cumsum(dim=1)  # from 1
-    ranks = torch.empty_like(sorted_ranks).scatter(1, order, sorted_ranks)
-    kept = chosen & (ranks <= places)
-
-    start = torch.arange(0, groups * places, places, device=chosen.device).view(-1, 1, 1)
-    each = torch.arange(experts, device=chosen.device)
-    slots = torch.where(kept, (start + ranks - 1) * experts + each, groups * places * experts)
-    return kept.flatten(0, 1), slots.flatten(0, 1).amin(dim=1)
+    chosen = chosen.view(groups, -1, chosen.shape[1])
+    # A column for each expert, in which the tokens that chose it come first.
+    keys = chosen * probs.view(groups, -1, 1)
+    tokens = keys.argsort(dim=1, descending=True, stable=True)[:, :places]
+    used = chosen.gather(1, tokens)
+    if groups > 1:
+        size = chosen.shape[1]
+        starts = torch.arange(0, groups * size, size, device=tokens.device)
+        tokens = tokens + starts.view(-1, 1, 1)
+    return tokens.flatten(0, 1), used.flatten(0, 1)
 
 
 def run_in_slots(
     experts: Callable[[torch.Tensor], torch.Tensor],
     tokens: torch.Tensor,
     slots: torch.Tensor,
-    count: int,
-    total: int,
+    used: torch.Tensor,
 ) -> torch.Tensor:
-    """Tokens (N, C, p, p) in slots (N,) of `total` for `count` experts → results (N, C, p, p).
+    """Tokens (N, C, p, p), the slots' tokens and use (G·Q, E) → results (N, C, p, p).
 
-    `experts` maps (total/E, E·C, p, p) to the same shape: the slots' order makes that of the buffer
-    without a transposition. Empty slots are zeros. A dropped token's result is that of some other.
+    `experts` maps (G·Q, E·C, p, p) to the same shape: the slots' order makes that of the buffer
+    without a transposition. The results of dropped tokens are zeros.
     """
-    _, channels, side, _ = tokens.shape
-    buffer = tokens.new_zeros(total + 1, channels, side, side).index_copy_(0, slots, tokens)[:-1]
-    results = experts(buffer.view(-1, count * channels, side, side))
-    results = results.reshape(total, channels, side, side)
-    return results.index_select(0, slots.clamp(max=total - 1))
+    count, channels, side, _ = tokens.shape
+    rows = slots.flatten()
+    buffer = tokens.index_select(0, rows).view(len(slots), -1, side, side)
+    results = experts(buffer).reshape(-1, channels, side, side)
+    # One row more than there are tokens, for what unused slots hold.
+    rows = torch.where(used.flatten(), rows, count)
+    everyone = results.new_zeros(count + 1, channels, side, side)
+    return everyone.index_copy_(0, rows, results)[:-1]
 
 
 class Routing(NamedTuple):
@@ -298,28 +309,35 @@ class RoutedLayer(PCELayer):
         self.name = name
         self.router = router
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = unfold(x, self.patch)
+        probs = self.router(tokens).softmax(dim=1)
+        return self.merge(tokens, self.sparse_step(tokens, probs)[0], x)
+
     def routed(self, x: torch.Tensor) -> tuple[torch.Tensor, Routing]:
         """As `forward`, with the router's decisions."""
         tokens = unfold(x, self.patch)
         logits = self.router(tokens)
         probs = logits.softmax(dim=1)
-        expert, weight = self.router.choose(probs)
-        count = self.experts.experts
-        chosen = expert.unsqueeze(1) == torch.arange(count, device=x.device)
-        groups = len(x)
-        places = capacity(len(tokens) // groups, count, 2.0)
-        total = groups * places * count
-        best = probs.detach().gather(1, expert.unsqueeze(1)).squeeze(1)
-        kept, slots = fill(chosen, best, groups, places)
-        results = run_in_slots(self.experts, tokens, slots, count, total)
-        weight = weight * kept.any(dim=1)
-        results = results * weight.to(tokens.dtype).view(-1, 1, 1, 1)
-        weights = weight.unsqueeze(1) * kept
-        routing = Routing(self.name, logits, probs, weights, chosen, kept, total)
+        results, chosen, best, slots, used = self.sparse_step(tokens, probs)
+        kept = torch.zeros_like(chosen).scatter(0, slots, used)
+        weights = unit_weight(best).unsqueeze(1) * kept
+        routing = Routing(self.name, logits, probs, weights, chosen, kept, used.numel())
         return self.merge(tokens, results, x), routing
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.routed(x)[0]
+    def sparse_step(self, tokens: torch.Tensor, probs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Tokens (N, C, p, p), probabilities (N, E) → their experts' results (N, C, p, p), and what
+        was decided: chosen (N, E), the chosen one's probability (N,), and the slots as in `fill`.
+        """
+        expert, best = self.router.choose(probs)
+        chosen = expert.unsqueeze(1) == self.router.numbers
+        groups = len(tokens) // len(self.router.positions)
+        places = capacity(len(tokens) // groups, self.experts.experts, 2.0)
+        slots, used = fill(chosen, best.detach(), groups, places)
+        results = run_in_slots(self.experts, tokens, slots, used)
+        if best.requires_grad:  # without a gradient it would be a multiplication by 1
+            results = results * unit_weight(best).to(tokens.dtype).view(-1, 1, 1, 1)
+        return results, chosen, best, slots, used
 
 
 class PCENetwork(nn.Module):
@@ -361,7 +379,11 @@ class PCENetwork(nn.Module):
         return RoutedOutput(self.head(x.mean(dim=(2, 3))), tuple(layers))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.routed(x).logits
+        x = self.stem(x)
+        for block in self.blocks:
+            x = block(x)
+        logits: torch.Tensor = self.head(x.mean(dim=(2, 3)))
+        return logits
 
 
 def routed_layer(name: str, channels: int, patch: int, kernel: int) -> nn.Module:

@@ -117,13 +117,16 @@ class TestPatchRouter:
         assert float(noise.std()) == pytest.approx(0.5 / 12**0.5, abs=0.01)
 
     def test_the_most_probable_expert_with_weight_one_and_a_gradient(self, gate: Any) -> None:
-        probs = torch.tensor([[0.2, 0.5, 0.3], [0.4, 0.4, 0.2]], requires_grad=True)
-        expert, weight = gate.choose(probs)
-        assert expert.tolist() == [1, 0]  # of equals the first
-        assert weight.tolist() == [1.0, 1.0]
+        rows = [[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.1, 0.1, 0.8], [0.3, 0.3, 0.4]]
+        probs = torch.tensor(rows, requires_grad=True)
+        expert, best = gate.choose(probs)
+        assert expert.tolist() == [1, 0, 2, 2]  # of equals the first
+        assert torch.equal(best, torch.tensor([0.5, 0.4, 0.8, 0.4]))
+        weight = router.unit_weight(best)
+        assert weight.tolist() == [1.0] * 4
         weight.sum().backward()
         # d(p / stopgrad(p)) / dp = 1/p for the chosen expert.
-        expected = torch.tensor([[0, 2.0, 0], [2.5, 0, 0]])
+        expected = torch.tensor([[0, 2.0, 0], [2.5, 0, 0], [0, 0, 1.25], [0, 0, 2.5]])
         torch.testing.assert_close(probs.grad, expected)
 
     @pytest.mark.parametrize(
@@ -136,9 +139,11 @@ class TestPatchRouter:
     def test_round_robin(self, gate: Any, training: bool, expected: list[int]) -> None:
         gate.train(training).round_robin.fill_(1.0)
         probs = torch.randn(8, 3, requires_grad=True)
-        expert, weight = gate.choose(probs.softmax(1))
+        expert, best = gate.choose(probs.softmax(1))
         assert expert.tolist() == expected
+        assert best.tolist() == [1.0] * 8
         # As large as the weights after it, so that outputs do not jump.
+        weight = router.unit_weight(best)
         assert weight.tolist() == [1.0] * 8
         weight.sum().backward()
         assert probs.grad is not None
@@ -170,27 +175,41 @@ class TestCapacity:
     EXPERT = torch.tensor([0, 0, 1, 0, 1, 1, 1, 1])
     PROBS = torch.tensor([0.6, 0.9, 0.7, 0.8, 0.6, 0.8, 0.8, 0.7])
 
+    @staticmethod
+    def kept_in(slots: torch.Tensor, used: torch.Tensor, tokens: int) -> list[bool]:
+        """Whether each token has a slot."""
+        return [n in slots[used] for n in range(tokens)]
+
     def test_the_most_probable_take_the_places(self) -> None:
         chosen = self.EXPERT.unsqueeze(1) == torch.arange(2)
-        kept, slots = capacity.fill(chosen, self.PROBS, groups=2, places=2)
+        slots, used = capacity.fill(chosen, self.PROBS, groups=2, places=2)
         # Expert 0 of the first group keeps tokens 1 and 3 (.9, .8), in places 0 and 1, and drops
         # token 0. Expert 1 of the second keeps tokens 5 and 6 (.8, .8), drops 4 and 7.
-        assert kept.any(1).tolist() == [False, True, True, True, False, True, True, False]
-        # (group·2 + place)·2 + expert; 8 when dropped.
-        assert slots.tolist() == [8, 0, 1, 2, 8, 5, 7, 8]
+        assert self.kept_in(slots, used, 8) == [False, True, True, True, False, True, True, False]
+        # Rows: places 0 and 1 of the first group, then of the second. Columns: experts.
+        assert used.tolist() == [[True, True], [True, False], [False, True], [False, True]]
+        assert slots[:2, 0].tolist() == [1, 3]
+        assert slots[0, 1] == 2
+        assert slots[2:, 1].tolist() == [5, 6]
+        # Unused slots hold tokens of their own group.
+        assert slots[1, 1] < 4
+        assert slots[2:, 0].min() >= 4
 
     def test_one_group_is_the_whole_batch(self) -> None:
         chosen = self.EXPERT.unsqueeze(1) == torch.arange(2)
-        kept, slots = capacity.fill(chosen, self.PROBS, groups=1, places=4)
+        slots, used = capacity.fill(chosen, self.PROBS, groups=1, places=4)
         # Expert 1: tokens 5, 6 (.8), 2, 7 (.7); token 4 (.6) is the fifth.
-        assert kept.any(1).tolist() == [True, True, True, True, False, True, True, True]
-        assert slots.tolist() == [4, 0, 5, 2, 8, 1, 3, 7]
+        assert self.kept_in(slots, used, 8) == [True, True, True, True, False, True, True, True]
+        assert slots[:, 1].tolist() == [5, 6, 2, 7]
+        assert slots[:3, 0].tolist() == [1, 3, 0]
+        assert used.tolist() == [[True, True]] * 3 + [[False, True]]
 
     def test_equals_are_dropped_alike_every_time(self) -> None:
         chosen = torch.zeros(64, dtype=torch.long).unsqueeze(1) == torch.arange(3)
         for _ in range(5):
-            kept, _ = capacity.fill(chosen, torch.full((64,), 1 / 3), groups=2, places=5)
-            assert kept[:, 0].tolist() == ([True] * 5 + [False] * 27) * 2
+            slots, used = capacity.fill(chosen, torch.full((64,), 1 / 3), groups=2, places=5)
+            assert slots[:, 0].tolist() == [0, 1, 2, 3, 4, 32, 33, 34, 35, 36]
+            assert used.tolist() == [[True, False, False]] * 10
 
     @pytest.mark.parametrize("groups", [1, 6])
     @pytest.mark.parametrize("experts", [2, 16])
@@ -203,13 +222,18 @@ class TestCapacity:
         probs, expert = logits.softmax(1).max(1)
         chosen = expert.unsqueeze(1) == torch.arange(experts)
         places = capacity.capacity(tokens, experts, factor)
-        kept, slots = capacity.fill(chosen, probs, groups, places)
+        slots, used = capacity.fill(chosen, probs, groups, places)
+        assert slots.shape == used.shape == (groups * places, experts)
 
-        used = slots[kept.any(1)]
-        assert len(used.unique()) == len(used), "no two tokens share a slot"
-        assert used.max() < groups * places * experts
-        assert torch.equal(used % experts, expert[kept.any(1)])
-        assert torch.equal(used // experts // places, kept.any(1).nonzero()[:, 0] // tokens)
+        held = slots[used]
+        assert len(held.unique()) == len(held), "no two slots hold the same token"
+        row, column = used.nonzero(as_tuple=True)
+        assert torch.equal(column, expert[held])
+        assert torch.equal(row // places, held // tokens)
+        in_row = slots // tokens == torch.arange(groups * places).unsqueeze(1) // places
+        assert in_row.all(), "unused slots too hold tokens of their group"
+        kept = torch.zeros_like(chosen)
+        kept[held, column] = True
         for group in range(groups):
             rows = slice(group * tokens, (group + 1) * tokens)
             assert kept[rows].sum(0).max() <= places
@@ -218,8 +242,8 @@ class TestCapacity:
                 lost = probs[rows][(chosen & ~kept)[rows, e]]
                 assert len(lost) == 0 or (len(had) == places and had.min() >= lost.max())
         # The share of slots in use is (1 − dropped)/factor, within the rounding up of one place.
-        ratio = len(used) / (groups * places * experts)
-        assert abs(ratio - len(used) / (6 * 49) / factor) <= 1 / places
+        ratio = len(held) / used.numel()
+        assert abs(ratio - len(held) / (6 * 49) / factor) <= 1 / places
 
     def test_run_in_slots(self) -> None:
         def add(buffer: torch.Tensor) -> torch.Tensor:
@@ -227,7 +251,9 @@ class TestCapacity:
             return buffer + torch.tensor([10.0] * 3 + [20.0] * 3).view(1, 6, 1, 1)
 
         tokens = torch.arange(9.0).view(3, 3, 1, 1)
-        # Token 0 is in place 1 of expert 1, token 2 in place 0 of expert 0; token 1 is dropped.
-        results = capacity.run_in_slots(add, tokens, torch.tensor([3, 4, 0]), 2, 4)
-        assert results[[0, 2], :, 0, 0].tolist() == [[20, 21, 22], [16, 17, 18]]
-        assert results.shape == tokens.shape
+        # Token 0 is in place 1 of expert 1, token 2 in place 0 of expert 0; token 1 is dropped,
+        # though it is in a slot that is not used.
+        slots = torch.tensor([[2, 1], [0, 0]])
+        used = torch.tensor([[True, False], [False, True]])
+        results = capacity.run_in_slots(add, tokens, slots, used)
+        assert results[:, :, 0, 0].tolist() == [[20, 21, 22], [0, 0, 0], [16, 17, 18]]
