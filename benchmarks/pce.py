@@ -3,10 +3,14 @@
     python benchmarks/pce.py [--device cpu|cuda] [--widths W …] [--seconds S] [--json]
 
 1. Against the source's way: a Python loop over experts with boolean masks, `.any()` and boolean
-   indexing, each of which waits for the device. Same weights, same capacity, equal logits (checked
-   before timing); the source's telemetry is left out, which favours the loop. For each batch size,
-   width and number of experts, inference and a training step (forward and backward). Ratios above
-   1 are gains; what loses is marked.
+   indexing, each of which waits for the device, and its telemetry: in every layer of every forward
+   pass, at evaluation too, it tallies tokens, slots and weights of each expert and reads three
+   numbers back. `bare` is the loop without telemetry. Ours returns its decisions in training and
+   tallies nothing. Same weights, same capacity, equal results (checked before timing). The loop
+   has our router, whose positions are computed once, and no auxiliary losses, both in its favour.
+   For each batch size, width and number of experts, inference and a training step (forward and
+   backward), of the whole network and of the sparse step alone: the first layer's, from tokens and
+   probabilities to the experts' weighted results. Ratios above 1 are gains; what loses is marked.
 2. Routed with 4 experts against the same network with one expert and no router, which has as many
    MACs: at capacity factor 1 and without capacity the same are executed, at factor 2 the experts'
    twice.
@@ -25,8 +29,7 @@ import platform
 import statistics
 import time
 import types
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -64,19 +67,56 @@ CPU_LIMIT = (32, 64)
 """Batch and width whose steps take seconds on a CPU: four experts alone are timed there."""
 
 
+class Telemetry:
+    """What the source tallies of each layer and forward pass, and reads back from the device."""
+
+    BINS = 100
+
+    def __init__(self, experts: int, device: torch.device) -> None:
+        self.tokens = self.dropped = self.passes = self.places = 0
+        self.spread = self.entropy = 0.0
+        self.loads, self.used, self.weights = torch.zeros(
+            3, experts, dtype=torch.float64, device=device
+        )
+        self.edges = torch.linspace(0, 1, self.BINS + 1, dtype=torch.float64, device=device)
+        self.histogram = torch.zeros(self.BINS, dtype=torch.float64, device=device)
+
+    @torch.no_grad()
+    def add(self, logits: torch.Tensor, dispatch: torch.Tensor, combine: torch.Tensor) -> None:
+        """Logits (N, E) and the (N, E, places) masks of slots, without and with weights."""
+        self.passes += 1
+        self.spread += logits.std().item()
+        count, experts, places = dispatch.shape
+        self.tokens += count
+        self.places += experts * places
+        self.dropped += int((dispatch.view(count, -1).sum(dim=1) == 0).sum().item())
+        chosen = dispatch.any(dim=2).to(torch.float64)
+        self.loads += chosen.sum(dim=0)
+        self.used += dispatch.any(dim=0).to(torch.float64).sum(dim=1)
+        self.weights += combine.sum(dim=(0, 2)).to(torch.float64)
+        weights = combine.view(count, -1).sum(dim=1).clamp(0, 1).to(torch.float64)
+        bins = (torch.bucketize(weights, self.edges) - 1).clamp(0, self.BINS - 1)
+        self.histogram += torch.bincount(bins, minlength=self.BINS)
+        probs = logits.softmax(dim=1)
+        entropy = -(probs * (probs + 1e-9).log()).sum(dim=1)
+        self.entropy += (entropy / math.log(experts)).mean().item()
+
+
 class Loop(nn.Module):
     """A routed layer as its source runs it: one expert after another, tokens picked by masks."""
 
-    def __init__(self, module: Any, layer: Any, factor: float) -> None:
+    def __init__(self, module: Any, layer: Any, factor: float, telemetry: bool = True) -> None:
         super().__init__()
         self.unfold = module.unfold
         self.layer = layer
         self.factor = factor
         channels, experts = layer.experts.channels, layer.experts.experts
+        device = layer.gamma.device
+        self.telemetry = Telemetry(experts, device) if telemetry else None
         self.experts = nn.ModuleList(
             module.ConvExperts(channels, 1, layer.experts.first.kernel_size[0])
             for _ in range(experts)
-        )
+        ).to(device)
         for index, expert in enumerate(self.experts):
             rows = slice(index * channels, (index + 1) * channels)
             state = layer.experts.state_dict()
@@ -84,7 +124,15 @@ class Loop(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens = self.unfold(x, self.layer.patch)
-        probs = self.layer.router(tokens).softmax(dim=1)
+        logits = self.layer.router(tokens)
+        results = self.sparse_step(tokens, logits, logits.softmax(dim=1))
+        merged: torch.Tensor = self.layer.merge(tokens, results, x)
+        return merged
+
+    def sparse_step(
+        self, tokens: torch.Tensor, logits: torch.Tensor, probs: torch.Tensor
+    ) -> torch.Tensor:
+        """Tokens (N, C, p, p), logits and probabilities (N, E) → results (N, C, p, p)."""
         count, experts = probs.shape
         places = math.ceil(self.factor * count / experts)
         best, index = probs.max(dim=1)
@@ -95,6 +143,8 @@ class Loop(nn.Module):
         place = functional.one_hot(ranks.clamp(0, places - 1), places)
         dispatch = kept.unsqueeze(2) & place.bool()
         combine = (best / best.detach()).view(-1, 1, 1) * dispatch
+        if self.telemetry:
+            self.telemetry.add(logits, dispatch, combine)
         token, expert_of, slot = dispatch.nonzero(as_tuple=True)
         results = torch.zeros_like(tokens)
         for e, expert in enumerate(self.experts):
@@ -103,8 +153,7 @@ class Loop(nn.Module):
                 rows = token[chosen]
                 weight = combine[rows, e, slot[chosen]].view(-1, 1, 1, 1)
                 results.index_add_(0, rows, expert(tokens[rows]) * weight)
-        merged: torch.Tensor = self.layer.merge(tokens, results, x)
-        return merged
+        return results
 
 
 class Bench:
@@ -150,24 +199,67 @@ class Bench:
                 logits = model.routed(x).layers[index].gate_logits
                 router.score.bias -= logits.mean(dim=0) * router.temperature
 
-    def loop_of(self, model: Any, module: Any) -> nn.Module:
+    def loop_of(self, model: Any, module: Any, telemetry: bool = True) -> nn.Module:
         """The same network with the source's loop; without its own copy of the stacked experts."""
-        looped = deepcopy(model)
-        for index, block in enumerate(looped.blocks):
+        looped: nn.Module = deepcopy(model)
+        blocks: Any = looped.blocks
+        for index, block in enumerate(blocks):
             if hasattr(block, "router"):
-                looped.blocks[index] = Loop(module, block, 2.0)
+                blocks[index] = Loop(module, block, 2.0, telemetry)
                 del block.experts
-        return looped.to(self.device)
+        return looped
 
-    def seconds(self, model: nn.Module, x: torch.Tensor, training: bool) -> float:
+    def check(self, loop: Any, coupled: Any, module: Any) -> None:
+        """The loop computes what the network does whose experts' places the batch shares."""
+        x, layer = self.images(8), coupled.blocks[0]
+        loop.eval(), coupled.eval()
+        with torch.inference_mode():
+            torch.testing.assert_close(loop(x), coupled(x), rtol=1e-4, atol=1e-5)
+            # γ is small at first: results that differ would hardly show in the logits.
+            tokens = module.unfold(coupled.stem(x), layer.patch)
+            logits = layer.router(tokens)
+            probs = logits.softmax(dim=1)
+            expected = loop.blocks[0].sparse_step(tokens, logits, probs)
+            results = layer.sparse_step(tokens, probs)[0]
+            torch.testing.assert_close(results, expected, rtol=1e-4, atol=1e-5)
+
+    def network(self, model: Any, x: torch.Tensor, training: bool) -> Callable[[], None]:
+        """A forward pass of a network, with the router's decisions and backward in training."""
         model.train(training)
-        self.synchronize()
-        start = time.perf_counter()
-        with nullcontext() if training else torch.inference_mode():
-            logits = model(x)
+        routed = training and hasattr(model, "routed")
+
+        def step() -> None:
+            logits = model.routed(x).logits if routed else model(x)
             if training:
                 model.zero_grad()
                 logits.square().mean().backward()
+
+        return step
+
+    def sparse_step(
+        self, layer: Any, tokens: torch.Tensor, logits: torch.Tensor, training: bool
+    ) -> Callable[[], None]:
+        """A layer's sparse step on given tokens and router logits; with backward in training."""
+        tokens, probs = tokens.clone(), logits.softmax(dim=1)
+        inputs = (tokens, logits, probs) if isinstance(layer, Loop) else (tokens, probs)
+        for value in (tokens, probs):
+            value.requires_grad_(training)
+        layer.train(training)
+
+        def step() -> None:
+            results = layer.sparse_step(*inputs)
+            if training:
+                layer.zero_grad()
+                tokens.grad = probs.grad = None
+                (results if isinstance(layer, Loop) else results[0]).square().mean().backward()
+
+        return step
+
+    def seconds(self, step: Callable[[], None], training: bool) -> float:
+        self.synchronize()
+        start = time.perf_counter()
+        with torch.inference_mode(not training):
+            step()
         self.synchronize()
         return time.perf_counter() - start
 
@@ -175,29 +267,42 @@ class Bench:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
-    def ratios(
-        self, above: nn.Module, below: nn.Module, x: torch.Tensor, training: bool
-    ) -> dict[str, Any]:
-        """Time of one model over that of another: median, quartiles, and each one's median ms."""
-        for model in (above, below):
-            self.seconds(model, x, training)
-        rounds: list[tuple[float, float]] = []
+    def turns(self, ways: dict[str, Callable[[], None]], training: bool) -> dict[str, list[float]]:
+        """Seconds of each way, round by round."""
+        for step in ways.values():
+            self.seconds(step, training)
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        names = list(ways)
         start = time.perf_counter()
-        while len(rounds) < 3 or time.perf_counter() - start < self.limit:
-            # By turns first and second, so that neither place is favoured.
-            if len(rounds) % 2:
-                second = self.seconds(below, x, training)
-                rounds.append((self.seconds(above, x, training), second))
-            else:
-                first = self.seconds(above, x, training)
-                rounds.append((first, self.seconds(below, x, training)))
-        low, middle, high = statistics.quantiles((a / b for a, b in rounds), n=4)
-        return {
-            "ratio": middle,
-            "quartiles": [low, high],
-            "rounds": len(rounds),
-            "ms": [1000 * statistics.median(r[i] for r in rounds) for i in (0, 1)],
-        }
+        while len(times[names[0]]) < 3 or time.perf_counter() - start < self.limit:
+            for name in names:
+                times[name].append(self.seconds(ways[name], training))
+            # Each by turns is first, so that no place is favoured.
+            names = [*names[1:], names[0]]
+        return times
+
+
+def compared(times: dict[str, list[float]], below: str) -> dict[str, Any]:
+    """Each way's median ms, and its time over that of `below`: median and quartiles of rounds."""
+    found: dict[str, Any] = {
+        "rounds": len(times[below]),
+        "ms": {name: 1000 * statistics.median(seconds) for name, seconds in times.items()},
+    }
+    for name, seconds in times.items():
+        if name != below:
+            ratios = [a / b for a, b in zip(seconds, times[below], strict=True)]
+            low, middle, high = statistics.quantiles(ratios, n=4)
+            found[name] = {"ratio": middle, "quartiles": [low, high]}
+    return found
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "factor 1": {"capacity_factor": 1.0},
+    "factor 2": {"capacity_factor": 2.0},
+    "no capacity": {"capacity": "none"},
+}
+MODES = {"inference": False, "training": True}
+PARTS = {"step": "sparse step", "network": "whole network"}
 
 
 def against_loop(bench: Bench, widths: Sequence[int]) -> Iterator[dict[str, Any]]:
@@ -207,39 +312,47 @@ def against_loop(bench: Bench, widths: Sequence[int]) -> Iterator[dict[str, Any]
             module = bench.module(width=width, experts=experts, capacity="batch")
             coupled: Any = bench.build(width=width, experts=experts, capacity="batch")
             bench.spread(coupled)
-            loop = bench.loop_of(coupled, module)
-            ours: Any = bench.build(width=width, experts=experts)
-            ours.load_state_dict(coupled.state_dict())
-            with torch.inference_mode():
-                x = bench.images(8)
-                torch.testing.assert_close(loop(x), coupled(x), rtol=1e-4, atol=1e-5)
+            models: dict[str, Any] = {
+                "loop": bench.loop_of(coupled, module),
+                "bare": bench.loop_of(coupled, module, telemetry=False),
+                "ours": bench.build(width=width, experts=experts),
+            }
+            models["ours"].load_state_dict(coupled.state_dict())
+            bench.check(models["loop"], coupled, module)
             for batch in BATCHES:
                 if bench.device.type == "cpu" and (batch, width) == CPU_LIMIT and experts != 4:
                     continue
-                x = bench.images(batch)
-                with torch.inference_mode():
-                    layers = ours.eval().routed(x).layers
-                kept = torch.cat([layer.kept.any(dim=1) for layer in layers])
-                yield {
-                    "batch": batch,
-                    "width": width,
-                    "experts": experts,
-                    "dropped": 1 - float(kept.float().mean()),
-                    "inference": bench.ratios(loop, ours, x, training=False),
-                    "training": bench.ratios(loop, ours, x, training=True),
-                }
+                yield {"batch": batch, "width": width, "experts": experts} | timed(
+                    bench, module, models, bench.images(batch)
+                )
+
+
+def timed(
+    bench: Bench, module: Any, models: dict[str, Any], x: torch.Tensor
+) -> dict[str, dict[str, Any]]:
+    """The whole network, and the sparse step of its first layer, in both modes."""
+    ours = models["ours"].eval()
+    with torch.no_grad():
+        tokens = module.unfold(ours.stem(x), ours.blocks[0].patch)
+        layers = ours.routed(x).layers
+    kept = torch.cat([layer.kept.any(dim=1) for layer in layers])
+    row: dict[str, Any] = {"dropped": 1 - float(kept.float().mean()), "network": {}, "step": {}}
+    for mode, training in MODES.items():
+        networks = {name: bench.network(model, x, training) for name, model in models.items()}
+        steps = {
+            name: bench.sparse_step(model.blocks[0], tokens, layers[0].gate_logits, training)
+            for name, model in models.items()
+        }
+        row["network"][mode] = compared(bench.turns(networks, training), "ours")
+        row["step"][mode] = compared(bench.turns(steps, training), "ours")
+    return row
 
 
 def against_dense(bench: Bench, widths: Sequence[int]) -> Iterator[dict[str, Any]]:
     """A row for each batch size and width: four experts over one without a router."""
-    ways = {
-        "factor 1": {"capacity_factor": 1.0},
-        "factor 2": {"capacity_factor": 2.0},
-        "no capacity": {"capacity": "none"},
-    }
     for width in widths:
         dense = bench.build(width=width, experts=1)
-        routed = {name: bench.build(width=width, experts=4, **way) for name, way in ways.items()}
+        routed = {name: bench.build(width=width, experts=4, **way) for name, way in WAYS.items()}
         for model in routed.values():
             bench.spread(model)
         for batch in BATCHES:
@@ -247,10 +360,12 @@ def against_dense(bench: Bench, widths: Sequence[int]) -> Iterator[dict[str, Any
                 continue
             x = bench.images(batch)
             row: dict[str, Any] = {"batch": batch, "width": width}
-            for name, model in routed.items():
-                for training in (False, True):
-                    mode = "training" if training else "inference"
-                    row[f"{name}, {mode}"] = bench.ratios(model, dense, x, training)
+            for mode, training in MODES.items():
+                steps = {
+                    name: bench.network(model, x, training)
+                    for name, model in {"dense": dense, **routed}.items()
+                }
+                row[mode] = compared(bench.turns(steps, training), "dense")
             yield row
 
 
@@ -260,49 +375,93 @@ def shown(found: dict[str, Any], worse: Callable[[float], bool]) -> str:
     return f"{found['ratio']:5.2f}{mark}({low:.2f}–{high:.2f})"
 
 
-def print_loop(row: dict[str, Any]) -> None:
+def line_of(row: dict[str, Any], part: str) -> str:
     cells = []
-    for mode in ("inference", "training"):
-        loop, ours = row[mode]["ms"]
-        gain = shown(row[mode], lambda ratio: ratio < 1)
-        cells.append(f"{loop:8.1f} {ours:8.1f} {gain:<19}")
-    print(
+    for mode in MODES:
+        found = row[part][mode]
+        gains = [f"{shown(found[way], lambda ratio: ratio < 1):<19}" for way in ("loop", "bare")]
+        cells.append(f"{found['ms']['loop']:8.2f} {found['ms']['ours']:8.2f} {' '.join(gains)}")
+    return (
         f"{row['batch']:>5} {row['width']:>5} {row['experts']:>7} {row['dropped']:>7.0%}  "
-        f"{cells[0]} {cells[1]}".rstrip(),
-        flush=True,
+        f"{' '.join(cells)}".rstrip()
     )
 
 
-def print_dense(row: dict[str, Any]) -> None:
+def dense_line_of(row: dict[str, Any]) -> str:
     ratios = [
-        f"{shown(found, lambda ratio: ratio > 2):<18}"
-        for found in row.values()
-        if isinstance(found, dict)
+        f"{shown(row[mode][way], lambda ratio: ratio > 2):<18}" for way in WAYS for mode in MODES
     ]
-    print(f"{row['batch']:>5} {row['width']:>5}  {' '.join(ratios)}".rstrip(), flush=True)
+    return f"{row['batch']:>5} {row['width']:>5}  {' '.join(ratios)}".rstrip()
 
 
-def targets(
+@dataclass(frozen=True)
+class Verdict:
+    """An aim, and the ratios that were to reach it."""
+
+    aim: str
+    ratios: list[float]
+    reached: int
+
+    def __str__(self) -> str:
+        met = "met" if self.reached == len(self.ratios) else "not met"
+        low, high = min(self.ratios), max(self.ratios)
+        cells = f"{self.reached} of {len(self.ratios)} cells, {low:.2f}–{high:.2f}"
+        return f"{self.aim}: {met} ({cells})"
+
+
+def verdicts(
     device: str, loop: list[dict[str, Any]], dense: list[dict[str, Any]]
-) -> Iterator[tuple[str, int, int]]:
-    """What is aimed at; how many cells reach it, and of how many."""
-    modes = ("inference", "training")
+) -> Iterator[Verdict]:
+    """The requirements, and what was found."""
     if device == "cuda":
-        cells = [row[mode]["ratio"] for row in loop if row["experts"] == 16 for mode in modes]
-        yield "16 experts: loop at least 4 × ours", sum(c >= 4 for c in cells), len(cells)
+        where, least = "16 experts", 4
+        cells = [row for row in loop if row["experts"] == 16]
     else:
-        small = [row for row in loop if row["batch"] == 1 and row["width"] <= 16]
-        for mode in modes:
-            cells = [row[mode]["ratio"] for row in small]
-            text = f"{mode}, batch 1, widths 8 and 16: loop at least 2 × ours"
-            yield text, sum(c >= 2 for c in cells), len(cells)
+        where, least = "batch 1, widths 8 and 16", 2
+        cells = [row for row in loop if row["batch"] == 1 and row["width"] <= 16]
+    for part, name in PARTS.items():
+        for mode in MODES:
+            for way, note in (("loop", ""), ("bare", " without telemetry")):
+                ratios = [row[part][mode][way]["ratio"] for row in cells]
+                if ratios:
+                    aim = f"{name}, {mode}, {where}: loop{note} at least {least} × ours"
+                    yield Verdict(aim, ratios, sum(ratio >= least for ratio in ratios))
     same = [
-        row[f"{way}, {mode}"]["ratio"]
+        row[mode][way]["ratio"]
         for row in dense
         for way in ("factor 1", "no capacity")
-        for mode in modes
+        for mode in MODES
     ]
-    yield "same executed MACs: at most 2 × dense", sum(c <= 2 for c in same), len(same)
+    yield Verdict("same executed MACs: at most 2 × dense", same, sum(ratio <= 2 for ratio in same))
+
+
+def print_loop(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The whole network's lines as they come, the sparse step's after them."""
+    columns = f"{'loop':>8} {'ours':>8} {'loop/ours':<19} {'bare/ours':<19} " * 2
+    heading = (
+        f"{'':>28} {'inference':<57} training\n"
+        f"{'batch':>5} {'width':>5} {'experts':>7} {'dropped':>7}  {columns}".rstrip()
+    )
+    print(f"Whole network\n\n{heading}")
+    shown_rows = []
+    for row in rows:
+        shown_rows.append(row)
+        print(line_of(row, "network"), flush=True)
+    print(f"\nSparse step of the first layer\n\n{heading}")
+    for row in shown_rows:
+        print(line_of(row, "step"))
+    return shown_rows
+
+
+def print_dense(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    print("\n4 experts over dense, time with quartiles, ! above 2: inference, training\n")
+    heads = [f"{way:<37}" for way in WAYS]
+    print(f"{'batch':>5} {'width':>5}   {' '.join(heads)}".rstrip())
+    shown_rows = []
+    for row in rows:
+        shown_rows.append(row)
+        print(dense_line_of(row), flush=True)
+    return shown_rows
 
 
 def main() -> None:
@@ -310,42 +469,25 @@ def main() -> None:
     parser.add_argument("--device", choices=SETTINGS, default="cpu")
     parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS)
     parser.add_argument(
-        "--seconds", type=float, default=0.4, help="how long two ways are compared, after 3 rounds"
+        "--seconds", type=float, default=0.4, help="how long ways are compared, after 3 rounds"
     )
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
     bench = Bench(options.device, options.seconds)
+    rows = against_loop(bench, options.widths), against_dense(bench, options.widths)
+    if options.json:
+        print(json.dumps({"loop": list(rows[0]), "dense": list(rows[1])}, indent=2))
+        return
     name = platform.processor() or platform.machine()
     if options.device == "cuda":
         name = torch.cuda.get_device_name()
-    out = (lambda *_, **__: None) if options.json else print
-    out(f"{name}, 1 thread, torch {torch.__version__}; {bench.setting.image_size} px")
-    out("ms a batch; loop/ours with quartiles, ! where the loop is faster\n")
-    out(
-        f"{'':>28} {'inference':<37} training\n"
-        f"{'batch':>5} {'width':>5} {'experts':>7} {'dropped':>7}  "
-        + f"{'loop':>8} {'ours':>8} {'loop/ours':<20}"
-        * 2
-    )
-    loop, dense = [], []
-    for row in against_loop(bench, options.widths):
-        loop.append(row)
-        if not options.json:
-            print_loop(row)
-    out("\n4 experts over dense, time with quartiles, ! above 2: inference, training\n")
-    heads = [f"{way:<37}" for way in ("factor 1", "factor 2", "no capacity")]
-    out(f"{'batch':>5} {'width':>5}   {' '.join(heads)}".rstrip())
-    for row in against_dense(bench, options.widths):
-        dense.append(row)
-        if not options.json:
-            print_dense(row)
-    if options.json:
-        print(json.dumps({"loop": loop, "dense": dense}, indent=2))
-        return
+    print(f"{name}, 1 thread, torch {torch.__version__}; {bench.setting.image_size} px")
+    print("ms a batch; loop/ours with quartiles, ! where the loop is faster; bare: no telemetry\n")
+    loop, dense = print_loop(rows[0]), print_dense(rows[1])
     print()
-    for text, reached, of in targets(options.device, loop, dense):
-        print(f"{text}: {reached} of {of} cells")
+    for verdict in verdicts(options.device, loop, dense):
+        print(verdict)
 
 
 if __name__ == "__main__":
