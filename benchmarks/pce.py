@@ -417,7 +417,7 @@ def verdicts(
         where, least = "16 experts", 4
         cells = [row for row in loop if row["experts"] == 16]
     else:
-        where, least = "batch 1, widths 8 and 16", 2
+        where, least = "batch 1, widths up to 16", 2
         cells = [row for row in loop if row["batch"] == 1 and row["width"] <= 16]
     for part, name in PARTS.items():
         for mode in MODES:
