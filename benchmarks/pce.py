@@ -6,8 +6,10 @@
    indexing, each of which waits for the device, and its telemetry: in every layer of every forward
    pass, at evaluation too, it tallies tokens, slots and weights of each expert and reads three
    numbers back. `bare` is the loop without telemetry. Ours returns its decisions in training and
-   tallies nothing. Same weights, same capacity, equal results (checked before timing). The loop
-   has our router, whose positions are computed once, and no auxiliary losses, both in its favour.
+   tallies nothing. Same weights, and equal results (checked before timing) with the capacity of a
+   whole batch, which the loop has, as in the source; ours is timed with its default, the capacity
+   of each image, which for one image is the same. The loop has our router, whose positions are
+   computed once, and no auxiliary losses, both in its favour.
    For each batch size, width and number of experts, inference and a training step (forward and
    backward), of the whole network and of the sparse step alone: the first layer's, from tokens and
    probabilities to the experts' weighted results. Ratios above 1 are gains; what loses is marked.

@@ -148,6 +148,13 @@ class PCELayer(nn.Module):
         return merged + active + self.post(active)
 
 
+def full_precision(x: torch.Tensor) -> torch.autocast:
+    """A context without autocast on a tensor's device: bf16 rounds a router's logits, and a rounded
+    logit can send an image to another expert."""
+    # The meta device, on which costs are counted, has no autocast.
+    return torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False)
+
+
 class PatchRouter(nn.Module):
     """Scores the experts for each token by what is in it and where it is: (N, C, p, p) → (N, E).
 
@@ -174,10 +181,7 @@ class PatchRouter(nn.Module):
         nn.init.zeros_(self.score.bias)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        # Autocast would round to bf16, and a rounded logit can send a token to another expert.
-        # The meta device, on which costs are counted, has no autocast.
-        device = "cpu" if tokens.is_meta else tokens.device.type
-        with torch.autocast(device, enabled=False):
+        with full_precision(tokens):
             tokens = tokens.to(self.score.weight.dtype)
             images = len(tokens) // len(self.positions)
             where = self.positions.expand(images, -1, -1).flatten(0, 1)

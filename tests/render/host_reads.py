@@ -9,16 +9,24 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 class HostReads(TorchDispatchMode):
     """Counts what makes the host wait on a GPU: values that are read back, and operations whose
-    CUDA kernels read back the size of their result. bincount looks for the least and the greatest.
-    Counts all operations too.
+    CUDA kernels read back the size of their result. bincount looks for the least and the greatest;
+    a boolean index is looked up. Counts all operations too.
     """
 
-    WAITS: ClassVar = {"bincount": 2, "nonzero": 1, "masked_select": 1, "_unique2": 1}
+    WAITS: ClassVar = {
+        "bincount": 2,
+        "nonzero": 1,
+        "masked_select": 1,
+        "_unique2": 1,
+        "_local_scalar_dense": 1,
+        "repeat_interleave": 1,
+    }
+    INDEXING = ("index", "index_put", "index_put_", "_index_put_impl_")
 
     def __enter__(self) -> Self:
         self.seen: list[str] = []
         self.operations = 0
-        self._real = {name: getattr(torch.Tensor, name) for name in ("tolist", "item", "cpu")}
+        self._real = {name: getattr(torch.Tensor, name) for name in ("tolist", "cpu")}
         for name, real in self._real.items():
             setattr(torch.Tensor, name, self._counted(name, real))
         return super().__enter__()
@@ -34,6 +42,8 @@ class HostReads(TorchDispatchMode):
         self.operations += 1
         name = func.overloadpacket.__name__
         self.seen += [name] * self.WAITS.get(name, 0)
+        if name in self.INDEXING:
+            self.seen += [name for index in args[1] if _is_mask(index)]
         return func(*args, **(kwargs or {}))
 
     def _counted(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,3 +52,7 @@ class HostReads(TorchDispatchMode):
             return real(tensor, *args, **more)
 
         return call
+
+
+def _is_mask(index: Any) -> bool:
+    return isinstance(index, torch.Tensor) and index.dtype in (torch.bool, torch.uint8)

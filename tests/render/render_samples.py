@@ -55,7 +55,7 @@ GOLDEN = {
     "heads_sparse": candidate("heads", {}, head="sparse"),
     "pce_per_image": candidate("pce", {}, width=8),
     "pce_batch": candidate("pce", {}, width=8, capacity="batch", capacity_factor=1.5),
-    "pce_none": candidate("pce", {}, width=8, capacity="none", kernel=1, post=False),
+    "pce_none": candidate("pce", {}, width=8, capacity="none", late_kernel=1, post=False),
     "pce_one_expert": candidate("pce", {}).with_(choices={"experts": 1, "width": 8}),
     "pce_resnet18": candidate("pce", {}, network="resnet18", stem="large", width=8),
 }

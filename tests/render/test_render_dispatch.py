@@ -89,14 +89,6 @@ class TestDispatch:
             dispatch.dispatch(experts, x, weights, chosen)
         assert reads.seen == ["tolist"]
 
-    def test_the_count_of_reads_knows_what_waits(self) -> None:
-        with HostReads() as reads:
-            pairs = torch.tensor([0, 2])
-            pairs.bincount(minlength=3).tolist()
-            assert pairs[0].item() == 0
-            pairs.nonzero()
-        assert reads.seen == ["bincount", "bincount", "tolist", "item", "nonzero"]
-
     def test_keeps_channels_last(self) -> None:
         layouts = []
 

@@ -93,7 +93,7 @@ class TestPublishedCounts:
         assert count_macs(model, images) == count_macs(theirs, images)
 
     def test_kernel_one_is_in_the_last_two_layers_alone(self) -> None:
-        model = published(experts=4, kernel=1)
+        model = published(experts=4, late_kernel=1)
         layers = [block for block in model.blocks if hasattr(block, "router")]
         assert [layer.experts.first.kernel_size for layer in layers] == [(3, 3)] * 3 + [(1, 1)] * 2
         assert [layer.patch for layer in layers] == [16, 16, 8, 4, 2]

@@ -9,7 +9,7 @@ from torch import nn
 
 patches = partial("_patches")
 experts = partial("_conv_experts")
-router = partial("_patch_router")
+router = partial("_full_precision", "_patch_router")
 capacity = partial("_capacity")
 
 
