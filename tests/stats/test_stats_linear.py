@@ -12,7 +12,8 @@ def test_a_difference_of_two_groups_by_hand() -> None:
     values = np.array([1.0, 2, 3, 3, 5, 7])
     [slope] = slopes(np.array([[0.0], [0], [0], [1], [1], [1]]), values)
     error = (4.5 / 9 + 18 / 9) ** 0.5
-    t = 2.776445105  # 0.975 quantile with 6 − 2 degrees of freedom
+    # Each squared residual counts 1.5²/9 = 1/4. A = (1 − H)/4: (tr A)²/tr A² = 1²/(4/16) = 4.
+    t = 2.776445105  # 0.975 quantile with 4 degrees of freedom
     assert slope.value == pytest.approx(3)
     assert slope.low == pytest.approx(3 - t * error)
     assert slope.high == pytest.approx(3 + t * error)
@@ -38,17 +39,61 @@ def test_intervals_cover_under_unequal_noise() -> None:
     assert 0.92 <= covered / 400 <= 0.99
 
 
-@pytest.mark.parametrize(
-    "design",
-    [
-        [[0.0, 0.0], [1, 1], [2, 2], [3, 3], [4, 4], [5, 5], [6, 6]],  # one column is the other
-        [[1.0], [1], [1], [1], [1], [1], [1]],  # no variation
-    ],
-)
-def test_what_cannot_be_separated(design: list[list[float]]) -> None:
-    for slope in slopes(np.array(design), np.arange(7.0)):
+@pytest.mark.parametrize(("many", "few"), [(6, 2), (12, 2), (12, 3)])
+def test_intervals_cover_for_unequal_groups(many: int, few: int) -> None:
+    """With n − 2 degrees of freedom instead of Satterthwaite's 12 against 2 covers 88 %."""
+    rng = np.random.default_rng(0)
+    design = np.repeat([0.0, 1], [many, few])[:, None]
+    covered = 0
+    for _ in range(1000):
+        [slope] = slopes(design, rng.normal(size=many + few))
+        covered += slope.low <= 0 <= slope.high
+    assert covered / 1000 >= 0.94
+
+
+def test_no_interval_from_a_single_result() -> None:
+    """Six results of one level, one of another: its residual is 0, so its noise cannot be seen."""
+    design = np.array([[0.0]] * 6 + [[1.0]])
+    [slope] = slopes(design, np.array([1.0, 2, 3, 1, 2, 3, 5]))
+    assert slope.value == pytest.approx(3)
+    assert np.isnan([slope.low, slope.high]).all()
+    assert slope.results_needed(0.1) is None
+
+
+def test_a_single_result_of_one_level_spares_the_other_effects() -> None:
+    """A third level with one result, beside a factor that all others vary in: that factor has the
+    estimate and interval of the design without this result."""
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(400):
+        values = rng.normal(size=13)
+        two = np.tile([0.0, 1], 6)
+        three = np.append(np.zeros(12), 1.0)
+        wide, lone = slopes(np.column_stack([np.append(two, 0.0), three]), values)
+        [alone] = slopes(two[:, None], values[:12])
+        assert [wide.value, wide.low, wide.high] == pytest.approx(
+            [alone.value, alone.low, alone.high]
+        )
+        assert np.isfinite(lone.value)
+        assert np.isnan(lone.low)
+        covered += wide.low <= 0 <= wide.high
+    assert 0.92 <= covered / 400 <= 0.99
+
+
+def test_columns_that_determine_each_other_leave_the_third() -> None:
+    t = np.arange(8.0)
+    third = np.tile([0.0, 1], 4)
+    first, second, effect = slopes(np.column_stack([t, 2 * t, third]), 3 * t + 5 * third)
+    for slope in (first, second):
         assert np.isnan([slope.value, slope.low, slope.high]).all()
         assert slope.results_needed(0.1) is None
+    assert effect.value == pytest.approx(5)
+    assert effect.low == pytest.approx(5, abs=1e-9)
+
+
+def test_no_variation() -> None:
+    [slope] = slopes(np.ones((7, 1)), np.arange(7.0))
+    assert np.isnan([slope.value, slope.low, slope.high]).all()
 
 
 def test_too_few_results() -> None:
