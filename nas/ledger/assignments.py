@@ -38,11 +38,6 @@ def setting(name: str) -> ColumnElement[Any]:
     return cast(_SPEC["choices", name], Text)
 
 
-def arm_setting(name: str) -> ColumnElement[Any]:
-    """What the candidate's arm sets on the axis `name`, as JSON text; NULL if nothing."""
-    return cast(_SPEC["arm", "settings", name], Text)
-
-
 def joined(members: Iterable[Sequence[str | None]]) -> list[str]:
     """Each candidate's members as `a+b+c+d`."""
     return ["+".join([model for model in models if model]) for models in members]

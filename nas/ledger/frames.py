@@ -3,9 +3,8 @@
 Units in every frame: accuracies, shares and rates in [0, 1]; losses and entropies in nats;
 durations in seconds; sizes in bytes; times are UTC timestamps. A value that was not measured is
 missing (NaN, NaT or <NA>), never 0. Columns `gate_<name>` contain a candidate's choice on each
-further axis of its space, such as `gate_mixing`, and `arm_<name>` what its arm sets. An empty
-ledger gives empty frames with the same columns and dtypes. Rendered code and tracebacks are not in
-the frames: `nas show` prints them.
+further axis of its space, such as `gate_mixing`. An empty ledger gives empty frames with the same
+columns and dtypes. Rendered code and tracebacks are not in the frames: `nas show` prints them.
 
 Identifiers: `campaign` is a campaign's name, `key` a candidate's hash (unique within a campaign),
 `candidate` and `attempt` are row ids, unique in the ledger.
@@ -25,7 +24,6 @@ from nas.ledger import columns as c
 from nas.ledger import models as m
 from nas.ledger.assignments import (
     FROM_SPEC,
-    arm_setting,
     base_keys,
     joined,
     member,
@@ -82,7 +80,7 @@ def candidates(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     `macs` (one image, forward pass), `memory_bytes` (one training step): estimates from member
     profiles; `attempts`: their number so far; `deaths`: attempts whose process died while their
     driver lived; `drawn_at`, `finished_at`; `final_attempt`: the attempt with its result;
-    `gate_<name>`, `arm_<name>`.
+    `gate_<name>`.
     """
     mine = _of(ledger, campaign)
     with ledger.session() as session, gc_paused():
@@ -127,7 +125,7 @@ def attempts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     with ledger.session() as session, gc_paused():
         frame = c.frame(_rows(session, _mine(query, mine).order_by(a.id)), plain)
     of = candidates(ledger, campaign).set_index("candidate")  # read later: it has them all
-    gates = [name for name in of.columns if name.startswith(("gate_", "arm_"))]
+    gates = [name for name in of.columns if name.startswith("gate_")]
     known = [*(name for name in c.ATTEMPTS if name not in frame), *gates]
     return frame.join(of[known], on="candidate")[[*c.ATTEMPTS, *gates]]
 
@@ -325,19 +323,8 @@ def _candidates(session: Session, mine: ColumnElement[bool]) -> pd.DataFrame:
     query = query.outerjoin(tries, tries.c.candidate_id == row.id).order_by(row.id)
     spaces = session.scalars(select(m.Campaign.space).where(mine)).all()
     gates = sorted({choice["name"] for space in spaces for choice in space["choices"]})
-    arms = sorted(
-        {
-            name
-            for space in spaces
-            for variants in space.get("arms", {}).values()
-            for variant in variants
-            for name in variant["settings"]
-        }
-    )
     most = max([1, *((space["experts"] or {}).get("k", 1) for space in spaces)])
-    query = query.add_columns(
-        *map(member, range(most)), *map(setting, gates), *map(arm_setting, arms)
-    )
+    query = query.add_columns(*map(member, range(most)), *map(setting, gates))
 
     rows = _rows(session, _mine(query, mine))
     first, last = len(plain), len(plain) + most
@@ -348,7 +335,7 @@ def _candidates(session: Session, mine: ColumnElement[bool]) -> pd.DataFrame:
         specs = session.scalars(_mine(select(cast(row.spec, Text)), mine).order_by(row.id)).all()
         keys = base_keys(frame["key"].tolist(), frame["replicate"].tolist(), specs)
         frame["base_key"] = pd.Series(keys, dtype=c.TEXT)
-    named = [*(f"gate_{name}" for name in gates), *(f"arm_{name}" for name in arms)]
+    named = [f"gate_{name}" for name in gates]
     for at, name in enumerate(named, start=last):
         settings = pd.Series(values([r[at] for r in rows]), dtype="object")
         frame[name] = settings.infer_objects()
