@@ -37,7 +37,7 @@ import numpy as np
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.arm_runs import about_survivors, arm_runs, of_arm, routing, settings_of
+from nas.results.arm_runs import about_survivors, arm_runs, of_arm, settings_of, with_routing
 from nas.stats.linear import slopes
 from nas.stats.observations import Floats
 
@@ -59,10 +59,7 @@ KINDS = {
 
 
 def table(data: CampaignData) -> pd.DataFrame:
-    runs = arm_runs(data)
-    layers = routing(data, runs).drop(columns="layer").groupby("attempt").mean()
-    for name in ("imbalance", "spec_entropy"):
-        runs[name] = runs["attempt"].map(layers[name]) if name in layers else np.nan
+    runs = with_routing(data, arm_runs(data), "imbalance", "spec_entropy")
     rows = [row for arm in data.space.arms for row in _of(data, arm, of_arm(runs, arm))]
     frame = pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS)
     if rows and (note := about_survivors(data)):

@@ -31,10 +31,11 @@ from nas.results.aggregates import standard_error
 from nas.results.arm_runs import (
     arm_rows,
     arm_runs,
+    epochs_of,
     final_metrics,
     of_arm,
     only_value,
-    routing,
+    with_routing,
 )
 
 KINDS = {
@@ -88,16 +89,14 @@ def table(data: CampaignData) -> pd.DataFrame:
 
 def _measured(data: CampaignData, runs: pd.DataFrame) -> pd.DataFrame:
     """The runs, with figures from their epochs and their layer that routes."""
-    epochs = data.epochs.groupby("attempt")
-    layers = routing(data, runs).drop(columns="layer").groupby("attempt").mean()
+    epochs = epochs_of(data, runs).groupby("candidate")
     shares = final_metrics(data, runs)
     shares = shares[(shares["metric"] == "expert_shares") & (shares["split"] == "val")]
-    busiest = shares.groupby("attempt")["value"].max()
+    busiest = shares.groupby("candidate")["value"].max()
     measured = {
-        "best_val_acc": runs["attempt"].map(epochs["val_acc"].max()),
-        "images_per_second": runs["attempt"].map(epochs["images_per_second"].mean()),
-        "busiest_share": runs["attempt"].map(busiest),
-        "entropy_norm": runs["attempt"].map(layers.get("entropy_norm", pd.Series(dtype="float64"))),
+        "best_val_acc": runs["candidate"].map(epochs["val_acc"].max()),
+        "images_per_second": runs["candidate"].map(epochs["images_per_second"].mean()),
+        "busiest_share": runs["candidate"].map(busiest),
         "test_se": standard_error(runs["test_acc"], runs["test_images"].astype(float)),
     }
-    return runs.assign(**measured)
+    return with_routing(data, runs, "entropy_norm").assign(**measured)

@@ -27,7 +27,7 @@ macs                  multiply-accumulate operations of one image's forward pass
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.arm_runs import arm_rows, arm_runs, of_arm, only_value, routing
+from nas.results.arm_runs import arm_rows, arm_runs, of_arm, only_value, with_routing
 
 FIGURES = {
     "val_acc": ("mean_val_acc", "sd_val_acc"),
@@ -41,12 +41,7 @@ FIGURES = {
 
 
 def table(data: CampaignData) -> pd.DataFrame:
-    runs = arm_runs(data)
-    layers = routing(data, runs)
-    undecided = pd.Series(dtype="float64")
-    if "spec_entropy" in layers:
-        undecided = layers.groupby("attempt")["spec_entropy"].mean()
-    runs = runs.assign(spec_entropy=runs["attempt"].map(undecided))
+    runs = with_routing(data, arm_runs(data), "spec_entropy")
     columns = [name for pair in FIGURES.values() for name in pair if name]
     rows = []
     for arm, variant in arm_rows(data.space):

@@ -55,13 +55,13 @@ def table(data: CampaignData) -> pd.DataFrame:
     layers = {split: _renamed(routing(data, runs, split)) for split in ("train", "val")}
     rows = []
     for arm, variant in arm_rows(data.space):
-        attempts = of_arm(runs, arm, variant)["attempt"]
+        candidates = of_arm(runs, arm, variant)["candidate"]
         for split, every in layers.items():
-            mine = every[every["attempt"].isin(attempts)]
+            mine = every[every["candidate"].isin(candidates)]
             if mine.empty:
                 continue
             named = {"arm": arm, "variant": variant, "split": split}
-            mean = mine.drop(columns="layer").groupby("attempt").mean().reset_index()
+            mean = mine.drop(columns="layer").groupby("candidate").mean().reset_index()
             rows.append({**named, "layer": "mean", **_figures(mean)})
             if split == "val":
                 rows += [
@@ -72,7 +72,7 @@ def table(data: CampaignData) -> pd.DataFrame:
 
 
 def _renamed(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.rename(columns=METRICS).reindex(columns=["attempt", "layer", *METRICS.values()])
+    return rows.rename(columns=METRICS).reindex(columns=["candidate", "layer", *METRICS.values()])
 
 
 def _figures(rows: pd.DataFrame) -> dict[str, float]:

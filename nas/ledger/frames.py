@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, select, true, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from nas.ledger import columns as c
 from nas.ledger import models as m
@@ -145,14 +145,22 @@ def epochs(
     return _of_attempts(ledger, campaign, m.Epoch, chosen, m.Epoch.epoch)
 
 
-def metrics(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
-    """One row per metric of an epoch, in order; `nas/moe/metrics` documents each.
+def metrics(
+    ledger: LedgerBase, campaign: str | None = None, *, last_epoch: bool = False
+) -> pd.DataFrame:
+    """One row per metric of an epoch, in order; `nas/moe/metrics` documents each. With
+    `last_epoch`, of the last epoch alone that an attempt has metrics of.
 
     `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `epoch`: counts from 1; `split`:
     train, as trained on, or val; `layer`: the one that routes, empty for the whole model; `metric`:
     its name; `expert`: its position from 0 where each expert has a value, else missing; `value`.
     """
-    return _figures(ledger, campaign, m.Metrics, c.METRICS, "expert")
+    only = None
+    if last_epoch:
+        every = aliased(m.Metrics)
+        last = select(every.attempt_id, func.max(every.epoch)).group_by(every.attempt_id)
+        only = tuple_(m.Metrics.attempt_id, m.Metrics.epoch).in_(last)
+    return _figures(ledger, campaign, m.Metrics, c.METRICS, "expert", only)
 
 
 def training_events(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
@@ -182,13 +190,14 @@ def _figures(
     table: "type[m.Metrics | m.Diagnosis]",
     columns: Mapping[str, str],
     position: str,
+    only: ColumnElement[bool] | None = None,
 ) -> pd.DataFrame:
     """A table with a row for every number of its `data`: columns `metric`, a position and
     `value`."""
     own = [name for name in columns if name not in ("metric", position, "value")]
     stored = {name: columns[name] for name in own} | {"data": "any"}
     order = table.__mapper__.primary_key
-    rows = _of_attempts(ledger, campaign, table, stored, *order)
+    rows = _of_attempts(ledger, campaign, table, stored, *order, only=only)
     numbers = [
         (at, *number) for at, data in enumerate(rows.pop("data")) for number in _numbers(data)
     ]
@@ -282,7 +291,9 @@ def _of_attempts(
     table: "type[m.Epoch | m.Expert | m.Metrics | m.TrainingEvent | m.Diagnosis]",
     columns: Mapping[str, str],
     *order: Any,
+    only: ColumnElement[bool] | None = None,
 ) -> pd.DataFrame:
+    """The rows of a table about attempts, those that fulfil `only`."""
     mine = _of(ledger, campaign)
     own = {"attempt": "int"} | {n: kind for n, kind in columns.items() if n not in _SHARED}
     common = {"attempt": "int"} | {n: kind for n, kind in columns.items() if n in _SHARED}
@@ -293,6 +304,7 @@ def _of_attempts(
         _select(table, own, {**read, **special})
         .join(m.Attempt, m.Attempt.id == table.attempt_id)
         .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
+        .where(true() if only is None else only)
         .order_by(table.attempt_id, *order)
     )
     of = _select(m.Attempt, common, {}).join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)

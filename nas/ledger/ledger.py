@@ -38,11 +38,11 @@ class Ledger(LedgerBase):
 
         return frames.epochs(self, campaign, columns)
 
-    def metrics(self, campaign: str | None = None) -> "pd.DataFrame":
-        """One row per metric of an epoch."""
+    def metrics(self, campaign: str | None = None, *, last_epoch: bool = False) -> "pd.DataFrame":
+        """One row per metric of an epoch; with `last_epoch`, of each attempt's last one alone."""
         from nas.ledger import frames
 
-        return frames.metrics(self, campaign)
+        return frames.metrics(self, campaign, last_epoch=last_epoch)
 
     def training_events(self, campaign: str | None = None) -> "pd.DataFrame":
         """One row per event of a training."""

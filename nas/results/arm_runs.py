@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from nas.ledger.columns import EPOCHS, METRICS, frame
 from nas.results.aggregates import finals, learned
 from nas.results.campaign_tables import CampaignTables
 from nas.schema import Space
@@ -16,7 +17,8 @@ CLEAN = {"clean_loss": "clean_loss", "clean_acc": "clean_train_acc"}
 
 
 def arm_runs(data: CampaignTables) -> pd.DataFrame:
-    """The runs that were trained to the end and learned something, with the columns of `attempts`.
+    """The runs that were trained to the end and learned something, one row a candidate, with the
+    columns of `attempts`; none for a space without arms.
 
     Also `train_loss`: the whole objective in the last epoch, as optimised; `clean_loss` and
     `clean_train_acc`: of the training images, unaugmented, missing where they were not scored
@@ -24,13 +26,15 @@ def arm_runs(data: CampaignTables) -> pd.DataFrame:
     for confirmation are not among them.
     """
     runs = pd.concat([learned(data, role) for role in ROLES])
-    last = data.epochs.sort_values("epoch").groupby("attempt")["train_loss"].last()
-    runs = runs.assign(train_loss=runs["attempt"].map(last))
+    if not data.space.arms:
+        runs = runs.iloc[:0]
+    last = epochs_of(data, runs).groupby("candidate")["train_loss"].last()
+    runs = runs.assign(train_loss=runs["candidate"].map(last))
     clean = final_metrics(data, runs)
-    clean = clean[(clean["split"] == "train") & (clean["layer"] == "")].set_index("attempt")
+    clean = clean[(clean["split"] == "train") & (clean["layer"] == "")].set_index("candidate")
     for metric, column in CLEAN.items():
         values = clean.loc[clean["metric"] == metric, "value"]
-        runs[column] = runs["attempt"].map(values).astype("float64")
+        runs[column] = runs["candidate"].map(values).astype("float64")
     return runs.assign(loss_gap=runs["val_loss"] - runs["clean_loss"])
 
 
@@ -39,20 +43,42 @@ def ended_runs(data: CampaignTables) -> pd.DataFrame:
     return pd.concat([finals(data, role) for role in ROLES])
 
 
+def epochs_of(data: CampaignTables, runs: pd.DataFrame) -> pd.DataFrame:
+    """The epochs of each run in order, from all attempts of its candidate: a resumed attempt has
+    only those that were left. An epoch that was trained again counts as it was trained last."""
+    if runs.empty:
+        return frame((), EPOCHS)
+    rows = data.epochs
+    rows = rows[rows["candidate"].isin(runs["candidate"])].sort_values(["epoch", "attempt"])
+    return rows.drop_duplicates(["candidate", "epoch"], keep="last")
+
+
 def final_metrics(data: CampaignTables, runs: pd.DataFrame) -> pd.DataFrame:
-    """The metrics of each run's last epoch: rows of `data.metrics`."""
-    rows = data.metrics
-    rows = rows[rows["attempt"].isin(runs["attempt"])]
-    return rows[rows["epoch"] == rows.groupby("attempt")["epoch"].transform("max")]
+    """The metrics of each run's last epoch, whichever attempt trained it: rows of
+    `data.metrics`."""
+    if runs.empty:
+        return frame((), METRICS)
+    rows = data.last_metrics
+    rows = rows[rows["candidate"].isin(runs["candidate"])]
+    for name in ("epoch", "attempt"):
+        rows = rows[rows[name] == rows.groupby("candidate")[name].transform("max")]
+    return rows
 
 
 def routing(data: CampaignTables, runs: pd.DataFrame, split: str = "val") -> pd.DataFrame:
-    """One row per run and layer that routes, in the last epoch: `attempt`, `layer`, and a column
+    """One row per run and layer that routes, in the last epoch: `candidate`, `layer`, and a column
     for each metric that any has."""
     rows = final_metrics(data, runs)
     rows = rows[(rows["split"] == split) & (rows["layer"] != "") & rows["expert"].isna()]
-    wide = rows.pivot_table(index=["attempt", "layer"], columns="metric", values="value")
+    wide = rows.pivot_table(index=["candidate", "layer"], columns="metric", values="value")
     return wide.rename_axis(columns=None).reset_index()
+
+
+def with_routing(data: CampaignTables, runs: pd.DataFrame, *metrics: str) -> pd.DataFrame:
+    """The runs with metrics of routing on validation, means over layers; missing where none is."""
+    layers = routing(data, runs).drop(columns="layer").groupby("candidate").mean()
+    layers = layers.reindex(columns=list(metrics)).astype("float64")
+    return runs.join(layers, on="candidate")
 
 
 def arm_rows(space: Space) -> Iterator[tuple[str, str]]:

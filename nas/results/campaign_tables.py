@@ -68,6 +68,11 @@ class CampaignTables:
         return self.ledger.metrics(self.campaign)
 
     @cached_property
+    def last_metrics(self) -> "pd.DataFrame":
+        """Of `metrics`, those of each attempt's last epoch; read without the others."""
+        return self.ledger.metrics(self.campaign, last_epoch=True)
+
+    @cached_property
     def training_events(self) -> "pd.DataFrame":
         """One row an event of a training, such as a growth."""
         return self.ledger.training_events(self.campaign)

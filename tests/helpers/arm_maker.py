@@ -36,9 +36,14 @@ def run(
     role: Role = Role.REPLICATE,
     status: Status = Status.NAN,
     metrics: tuple[Metric, ...] = (),
+    first: float | None = None,
+    resumed: int | None = None,
 ) -> int:
-    """One candidate of an arm, or its repetition, and its attempt; without a value it ends with the
-    status. `metrics`: of its last epoch, instead of those of `ledger_maker.epoch`."""
+    """One candidate of an arm, or its repetition, and its last attempt; without a value it ends
+    with the status. `metrics`: of its last epoch, instead of those of `ledger_maker.epoch`;
+    `first`: the validation accuracy of its first of two epochs, if another than that of the last.
+    `resumed`: it was interrupted in its second epoch, or after it, and resumed with this number of
+    epochs left: 1 or 0. The second epoch is then trained again with other figures."""
     leased = draw(maker, label.partition("(")[0], label, seed=seed, role=role)
     outcome = Outcome(status=status, epochs=1)
     if val is not None:
@@ -56,8 +61,16 @@ def run(
         )
     attempt = maker.start(leased)
     if val is not None:
-        maker.store.epoch(attempt, epoch(1, val))
-        last = epoch(2, val).with_(train_loss=0.5 + val)
-        maker.store.epoch(attempt, last.with_(metrics=metrics) if metrics else last)
+        start = epoch(1, val if first is None else first)
+        last = epoch(2, val).with_(train_loss=0.5 + val, images_per_second=300.0)
+        epochs = [start, last.with_(metrics=metrics) if metrics else last]
+        if resumed is not None:
+            again = epoch(2, 1.0).with_(images_per_second=900.0)
+            for done in [start, again] if resumed else epochs:
+                maker.store.epoch(attempt, done)
+            attempt = maker.start(leased, resumed_from=attempt)
+            epochs = epochs[2 - resumed :]
+        for done in epochs:
+            maker.store.epoch(attempt, done)
     assert maker.store.finish(leased, attempt, outcome, final=True)
     return attempt

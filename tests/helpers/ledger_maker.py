@@ -137,13 +137,13 @@ class Maker:
         assert leased is not None
         return leased
 
-    def start(self, leased: LeasedCandidate) -> int:
+    def start(self, leased: LeasedCandidate, resumed_from: int | None = None) -> int:
         started = self.store.start(
             leased,
             environment_id=self.environment,
             device="cpu",
             memory_fraction=None,
-            resumed_from=None,
+            resumed_from=resumed_from,
         )
         assert started is not None
         attempt, folder = started

@@ -33,6 +33,16 @@ def test_metrics(filled: Ledger) -> None:
     assert set(mine["families"]) == {"ant+bee"}
 
 
+def test_metrics_of_the_last_epoch(filled: Ledger) -> None:
+    every = filled.metrics()
+    assert set(every["epoch"]) == {1, 2}
+    latest = every.groupby("attempt")["epoch"].transform("max")
+    expected = every[every["epoch"] == latest].reset_index(drop=True)
+    pd.testing.assert_frame_equal(filled.metrics(last_epoch=True), expected)
+    mine = filled.metrics("first", last_epoch=True)
+    assert set(mine["attempt"]) == set(filled.metrics("first")["attempt"])
+
+
 def test_training_events(filled: Ledger) -> None:
     table = filled.training_events()
     assert table.columns.tolist() == list(TRAINING_EVENTS)

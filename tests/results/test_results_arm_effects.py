@@ -126,11 +126,30 @@ def test_heads(maker: Maker) -> None:
     row = nas.table("heads", maker.ledger).set_index("variant").loc["moe(2,True)"]
     assert row["perfect"] == 2
     assert row["busiest_share"] == 0.7
-    assert row["mean_best_val_acc"] == row["mean_val_acc"]
     assert row["test_se"] == pytest.approx(0.048, abs=1e-3)  # √(p(1−p)/104), p = 62.5/104
     dense = nas.table("heads", maker.ledger).iloc[0]
     assert (dense["perfect"], dense["mean_clean_train_acc"]) == (0, 0.9)
     assert pd.isna(dense["busiest_share"])
+
+
+@pytest.mark.parametrize("resumed", [None, 1, 0])
+def test_the_best_epoch_and_the_last(maker: Maker, resumed: int | None) -> None:
+    """Also of a run that was resumed with one epoch left, or none: all its epochs count, each as it
+    was trained last."""
+    metrics = routed((1.0, 3.0))
+    attempt = run(maker, "moe(2,True)", 0.5, first=0.9, resumed=resumed, metrics=metrics)
+    assert attempt == (1 if resumed is None else 2)
+    row = nas.table("heads", maker.ledger).set_index("variant").loc["moe(2,True)"]
+    assert row["mean_val_acc"] == 0.5
+    assert row["mean_best_val_acc"] == 0.9
+    assert row["images_per_second"] == 200  # 100 in the first epoch, 300 in the last
+    assert (row["perfect"], row["busiest_share"]) == (1, 0.7)
+    arms = nas.table("arms", maker.ledger).set_index("variant").loc["moe(2,True)"]
+    assert arms["mean_train_loss"] == 1.0
+    assert nas.table("pce", maker.ledger).set_index("variant").loc[
+        "moe(2,True)", "mean_loss_gap"
+    ] == pytest.approx(1.0)
+    assert (nas.table("pce_routing", maker.ledger)["runs"] == 1).all()
 
 
 def test_latency_against_the_reference(maker: Maker) -> None:
