@@ -5,7 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from nas.stats.comparison import paired_difference, unpaired_difference
+from nas.stats.comparison import (
+    CellMean,
+    difference_of_cells,
+    paired_difference,
+    unpaired_difference,
+)
 
 
 def test_pairs_by_hand() -> None:
@@ -71,3 +76,36 @@ def test_equal_results_differ_by_nothing() -> None:
     same = np.full(4, 0.5)
     for found in (paired_difference(same, same), unpaired_difference(same, same)):
         assert (found.mean, found.low, found.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("cells", "results", "noisy"), [(2, 2, 1.0), (2, 3, 4.0), (4, 3, 1.0), (8, 3, 4.0)]
+)
+def test_intervals_of_fixed_cells_cover(cells: int, results: int, noisy: float) -> None:
+    """Cells 5 standard deviations apart, and one noisier than the others. An interval that took
+    all results for one random sample would cover always, being much too wide."""
+    rng = np.random.default_rng(0)
+    means = np.linspace(-2.5, 2.5, cells)
+    deviations = np.where(np.arange(cells) == 0, noisy, 1.0)
+    covered = differences = 0
+    for _ in range(1000):
+        each = [rng.normal(m, s, results) for m, s in zip(means, deviations, strict=True)]
+        found = CellMean.of(each)
+        covered += found.low <= 0 <= found.high
+        against = difference_of_cells(each, [rng.normal(size=4)])
+        differences += against.low <= 0 <= against.high
+    assert 0.925 <= covered / 1000 <= 0.985
+    assert 0.925 <= differences / 1000 <= 0.985
+
+
+def test_cells_that_are_not_done() -> None:
+    two, one, none = np.array([1.0, 2.0]), np.array([3.0]), np.array([])
+    assert CellMean.of([two, one]).mean == pytest.approx(2.25)
+    for cells in ([two, one], [two, none], [none], []):
+        found = CellMean.of(cells)
+        assert math.isnan(found.low)
+        assert math.isnan(found.high)
+    assert math.isnan(difference_of_cells([two, one], [two]).mean)
+    assert math.isnan(difference_of_cells([two], [two, none]).mean)
+    assert difference_of_cells([one], [two]).mean == pytest.approx(1.5)
+    assert CellMean.of([two, two]).low < 1.5 < CellMean.of([two, two]).high
