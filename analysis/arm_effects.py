@@ -11,9 +11,9 @@ arm                   the arm
 setting               the setting; recipe.NAME is a field of the recipe
 step                  the change: `doubled`, or from the first value to another
 runs                  number of runs
-effect_val_acc        change of validation accuracy
-effect_val_acc_low
-effect_val_acc_high
+change_val_acc        change of validation accuracy
+change_val_acc_low
+change_val_acc_high
 change_loss_gap       change of the cross-entropy on validation − on the training images, which are
                       scored with `recipe: {score_training: true}`
 change_loss_gap_low
@@ -26,7 +26,7 @@ change_spec_entropy   change of mean H(p) / ln E on validation, p a token's rout
                       mean over layers: below 0 is sharper
 change_spec_entropy_low
 change_spec_entropy_high
-runs_needed           about how many runs give effect_val_acc an interval of ± 1.5 points
+runs_needed           about how many runs give change_val_acc an interval of ± 1.5 points
 """
 
 from collections.abc import Iterator
@@ -37,12 +37,13 @@ import numpy as np
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.arm_runs import about_survivors, arm_runs, of_arm, settings_of, with_routing
+from nas.results.arm_runs import arm_runs, of_arm, settings_of, with_routing
+from nas.results.arm_table import noted
 from nas.stats.linear import slopes
 from nas.stats.observations import Floats
 
 OUTCOMES = {
-    "val_acc": "effect_val_acc",
+    "val_acc": "change_val_acc",
     "loss_gap": "change_loss_gap",
     "imbalance": "change_imbalance",
     "spec_entropy": "change_spec_entropy",
@@ -61,12 +62,7 @@ KINDS = {
 def table(data: CampaignData) -> pd.DataFrame:
     runs = with_routing(data, arm_runs(data), "imbalance", "spec_entropy")
     rows = [row for arm in data.space.arms for row in _of(data, arm, of_arm(runs, arm))]
-    frame = pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS)
-    if rows and (note := about_survivors(data)):
-        frame[[name for name in KINDS if name.endswith(("_low", "_high"))]] = float("nan")
-        frame["runs_needed"] = pd.NA
-        frame.attrs["note"] = note
-    return frame
+    return noted(data, pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS))
 
 
 def _of(data: CampaignData, arm: str, runs: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -2,19 +2,26 @@
 
 One row an arm, in the order of the space; an arm with several variants also has a row for each
 variant. Runs are candidates of the search and their replicates that were trained to the end and
-learned something; candidates selected for confirmation are not among them. With early stopping
-there are no intervals, because results chose which runs were trained to the end. Accuracies are
-shares in [0, 1]; values that were not measured are missing.
+learned something; candidates selected for confirmation are not among them. Accuracies are shares in
+[0, 1]; values that were not measured are missing.
+
+A cell is a variant with one combination of choices; its runs differ in their seeds. The means of a
+row are means of its cells' means, so each cell counts equally; standard deviations are those within
+cells. Intervals are 95 % t intervals of that mean, with a variance for each cell and the degrees of
+freedom of Satterthwaite: with one cell the usual interval, or Welch's (1947) of a difference. They
+are missing while a cell of the row, or of the reference, has fewer than two runs, or the only cell
+fewer than three. So is the difference while one of several cells has fewer than two runs, and where
+the two arms were drawn with different choices. With early stopping there are no intervals.
 
 arm                   the arm; the reference is the arm that the others are compared with
 variant               one of its variants; empty for all of them together
-mean_val_acc          mean validation accuracy of its runs
-val_acc_low           its 95 % t interval, missing below three runs
+mean_val_acc          mean validation accuracy
+val_acc_low           its interval
 val_acc_high
 difference            mean_val_acc − that of the reference arm
-difference_low        its 95 % interval (Welch 1947), missing below three runs of either
+difference_low        its interval
 difference_high
-sd_val_acc            standard deviation of the runs (n − 1)
+sd_val_acc            standard deviation (n − 1) of runs of one cell
 runs                  number of runs
 mean_test_acc         mean test accuracy
 mean_train_loss       mean training loss of the last epoch, as optimised
@@ -26,82 +33,74 @@ failed                candidates and replicates that failed
 collapsed             runs that learned nothing, which the means leave out
 """
 
+from itertools import product
+
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import mean_interval
-from nas.results.arm_runs import (
-    about_survivors,
-    arm_rows,
-    arm_runs,
-    ended_runs,
-    of_arm,
-    only_value,
-)
+from nas.results.arm_runs import arm_rows, arm_runs, choices_of, ended_runs, of_arm
+from nas.results.arm_table import arm_table, mean, noted, sd, shared
 from nas.results.outcomes import FAILED
-from nas.stats.comparison import unpaired_difference
+from nas.schema import Status
+from nas.stats.comparison import CellMean, difference_of_cells
+from nas.stats.observations import Floats
 
-COLUMNS = {
-    "arm": "str",
-    "variant": "str",
-    "mean_val_acc": "float64",
-    "val_acc_low": "float64",
-    "val_acc_high": "float64",
-    "difference": "float64",
-    "difference_low": "float64",
-    "difference_high": "float64",
-    "sd_val_acc": "float64",
-    "runs": "int64",
-    "mean_test_acc": "float64",
-    "mean_train_loss": "float64",
-    "mean_val_loss": "float64",
-    "params": "Int64",
-    "macs": "Int64",
-    "seconds": "float64",
-    "failed": "int64",
-    "collapsed": "int64",
+FIGURES = {
+    "mean_val_acc": mean("val_acc"),
+    "sd_val_acc": sd("val_acc"),
+    "mean_test_acc": mean("test_acc"),
+    "mean_train_loss": mean("train_loss"),
+    "mean_val_loss": mean("val_loss"),
+    "params": shared("params"),
+    "macs": shared("macs"),
+    "seconds": mean("seconds"),
 }
+KINDS = {
+    **dict.fromkeys(("val_acc_low", "val_acc_high"), "float64"),
+    **dict.fromkeys(("difference", "difference_low", "difference_high"), "float64"),
+    **dict.fromkeys(("failed", "collapsed"), "int64"),
+}
+ORDER = [
+    *("arm", "variant", "mean_val_acc", "val_acc_low", "val_acc_high"),
+    *("difference", "difference_low", "difference_high", "sd_val_acc", "runs", "mean_test_acc"),
+    *("mean_train_loss", "mean_val_loss", "params", "macs", "seconds", "failed", "collapsed"),
+]
 
 
 def table(data: CampaignData) -> pd.DataFrame:
     runs, ended = arm_runs(data), ended_runs(data)
-    space = data.space
-    reference = space.reference or next(iter(space.arms), "")
-    baseline = of_arm(runs, reference)["val_acc"].to_numpy()
+    reference = data.space.reference or next(iter(data.space.arms), "")
+    known, baseline = _cells(data, runs, reference)
     rows = []
-    for arm, variant in arm_rows(space):
-        mine, theirs = of_arm(runs, arm, variant), of_arm(ended, arm, variant)
-        _, low, high, count = mean_interval(mine["val_acc"])
+    for arm, variant in arm_rows(data.space):
+        choices, cells = _cells(data, runs, arm, variant)
+        found = CellMean.of(cells)
+        theirs = of_arm(ended, arm, variant)
         row = {
-            "arm": arm,
-            "variant": variant,
-            "mean_val_acc": mine["val_acc"].mean(),
-            "val_acc_low": low,
-            "val_acc_high": high,
-            "sd_val_acc": mine["val_acc"].std(),
-            "runs": count,
-            "mean_test_acc": mine["test_acc"].mean(),
-            "mean_train_loss": mine["train_loss"].mean(),
-            "mean_val_loss": mine["val_loss"].mean(),
-            "params": only_value(mine["params"]),
-            "macs": only_value(mine["macs"]),
-            "seconds": mine["seconds"].mean(),
+            "val_acc_low": found.low,
+            "val_acc_high": found.high,
             "failed": int(theirs["outcome"].isin(FAILED).sum()),
             "collapsed": int(theirs["collapsed"].sum()),
         }
-        if arm != reference:
-            found = unpaired_difference(mine["val_acc"].to_numpy(), baseline)
-            row |= {
-                "difference": found.mean,
-                "difference_low": found.low,
-                "difference_high": found.high,
-            }
+        if arm != reference and choices == known:
+            against = difference_of_cells(cells, baseline)
+            row["difference"] = against.mean
+            row["difference_low"], row["difference_high"] = against.low, against.high
         rows.append(row)
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
-    notes = [f"differences are against {reference}"] if reference else []
-    if rows and (survivors := about_survivors(data)):
-        frame[[name for name in COLUMNS if name.endswith(("_low", "_high"))]] = float("nan")
-        notes.append(survivors)
-    if notes:
-        frame.attrs["note"] = "; ".join(notes)
-    return frame
+    more = pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS)
+    frame = arm_table(data, runs, FIGURES).join(more)[ORDER]
+    return noted(data, frame, f"differences are against {reference}" if reference else "")
+
+
+def _cells(
+    data: CampaignData, runs: pd.DataFrame, arm: str, variant: str = ""
+) -> tuple[set[str], list[Floats]]:
+    """The combinations of choices that were drawn for an arm and not refused, and the accuracies of
+    each of its variants with each of them: all that its mean is about, done or not."""
+    drawn = of_arm(data.candidates[data.candidates["role"] == "search"], arm)
+    choices = set(choices_of(drawn[drawn["outcome"] != Status.INVALID.value]))
+    variants = [variant] if variant else [v.label for v in data.space.arms.get(arm, ())]
+    values = of_arm(runs, arm, variant).groupby("cell")["val_acc"]
+    done = {cell: some.to_numpy(dtype=float) for cell, some in values}
+    nothing = pd.Series(dtype=float).to_numpy()
+    return choices, [done.get(f"{v}{c}", nothing) for v, c in product(variants, sorted(choices))]

@@ -1,8 +1,8 @@
 """Which classifier head is best, is it used, and what does it cost?
 
 One row an arm, in the order of the space; an arm with several variants also has a row for each
-variant. Runs are as in `arms`. Means and standard deviations (n − 1) are over runs; accuracies are
-shares in [0, 1]. After the tables of arXiv 2601.15021.
+variant. Runs, means and standard deviations are as in `arms`; accuracies are shares in
+[0, 1]. After the tables of arXiv 2601.15021.
 
 arm                   the arm
 variant               one of its variants; empty for all of them together
@@ -28,63 +28,35 @@ import pandas as pd
 
 from nas.results import CampaignData
 from nas.results.aggregates import standard_error
-from nas.results.arm_runs import (
-    arm_rows,
-    arm_runs,
-    epochs_of,
-    final_metrics,
-    of_arm,
-    only_value,
-    with_routing,
-)
-
-KINDS = {
-    "arm": "str",
-    "variant": "str",
-    "runs": "int64",
-    **dict.fromkeys(
-        (
-            *("mean_val_acc", "sd_val_acc", "mean_best_val_acc", "mean_test_acc", "sd_test_acc"),
-            *("test_se", "mean_clean_train_acc"),
-        ),
-        "float64",
-    ),
-    "perfect": "Int64",
-    "entropy_norm": "float64",
-    "busiest_share": "float64",
-    "params": "Int64",
-    "macs": "Int64",
-    "images_per_second": "float64",
-}
+from nas.results.arm_runs import arm_runs, epochs_of, final_metrics, with_routing
+from nas.results.arm_table import Figure, arm_table, mean, sd, shared
 
 
 def table(data: CampaignData) -> pd.DataFrame:
-    runs = _measured(data, arm_runs(data))
-    rows = []
-    for arm, variant in arm_rows(data.space):
-        mine = of_arm(runs, arm, variant)
-        clean = mine["clean_train_acc"].dropna()
-        rows.append(
-            {
-                "arm": arm,
-                "variant": variant,
-                "runs": len(mine),
-                "mean_val_acc": mine["val_acc"].mean(),
-                "sd_val_acc": mine["val_acc"].std(),
-                "mean_best_val_acc": mine["best_val_acc"].mean(),
-                "mean_test_acc": mine["test_acc"].mean(),
-                "sd_test_acc": mine["test_acc"].std(),
-                "test_se": mine["test_se"].mean(),
-                "mean_clean_train_acc": clean.mean(),
-                "perfect": int((clean == 1).sum()) if len(clean) else None,
-                "entropy_norm": mine["entropy_norm"].mean(),
-                "busiest_share": mine["busiest_share"].mean(),
-                "params": only_value(mine["params"]),
-                "macs": only_value(mine["macs"]),
-                "images_per_second": mine["images_per_second"].mean(),
-            }
-        )
-    return pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS)
+    return arm_table(
+        data,
+        _measured(data, arm_runs(data)),
+        {
+            "mean_val_acc": mean("val_acc"),
+            "sd_val_acc": sd("val_acc"),
+            "mean_best_val_acc": mean("best_val_acc"),
+            "mean_test_acc": mean("test_acc"),
+            "sd_test_acc": sd("test_acc"),
+            "test_se": mean("test_se"),
+            "mean_clean_train_acc": mean("clean_train_acc"),
+            "perfect": Figure(_perfect, "Int64"),
+            "entropy_norm": mean("entropy_norm"),
+            "busiest_share": mean("busiest_share"),
+            "params": shared("params"),
+            "macs": shared("macs"),
+            "images_per_second": mean("images_per_second"),
+        },
+    )
+
+
+def _perfect(runs: pd.DataFrame) -> int | None:
+    scored = runs["clean_train_acc"].dropna()
+    return int((scored == 1).sum()) if len(scored) else None
 
 
 def _measured(data: CampaignData, runs: pd.DataFrame) -> pd.DataFrame:
@@ -92,11 +64,11 @@ def _measured(data: CampaignData, runs: pd.DataFrame) -> pd.DataFrame:
     epochs = epochs_of(data, runs).groupby("candidate")
     shares = final_metrics(data, runs)
     shares = shares[(shares["metric"] == "expert_shares") & (shares["split"] == "val")]
-    busiest = shares.groupby("candidate")["value"].max()
     measured = {
-        "best_val_acc": runs["candidate"].map(epochs["val_acc"].max()),
-        "images_per_second": runs["candidate"].map(epochs["images_per_second"].mean()),
-        "busiest_share": runs["candidate"].map(busiest),
-        "test_se": standard_error(runs["test_acc"], runs["test_images"].astype(float)),
+        "best_val_acc": epochs["val_acc"].max(),
+        "images_per_second": epochs["images_per_second"].mean(),
+        "busiest_share": shares.groupby("candidate")["value"].max(),
     }
-    return with_routing(data, runs, "entropy_norm").assign(**measured)
+    runs = runs.assign(**{name: runs["candidate"].map(of) for name, of in measured.items()})
+    runs["test_se"] = standard_error(runs["test_acc"], runs["test_images"].astype(float))
+    return with_routing(data, runs, "entropy_norm")

@@ -1,8 +1,8 @@
 """Does a network of routed patches generalise better with more experts?
 
 One row an arm, in the order of the space; an arm with several variants also has a row for each
-variant. Runs are as in `arms`. Means and standard deviations (n − 1) are over runs; accuracies are
-shares in [0, 1], losses in nats. The first table of mirkzx04/Positional_Convolution_Experts.
+variant. Runs, means and standard deviations are as in `arms`; accuracies are shares in [0, 1],
+losses in nats. The first table of mirkzx04/Positional_Convolution_Experts.
 
 arm                   the arm
 variant               one of its variants; empty for all of them together
@@ -27,38 +27,26 @@ macs                  multiply-accumulate operations of one image's forward pass
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.arm_runs import arm_rows, arm_runs, of_arm, only_value, with_routing
+from nas.results.arm_runs import arm_runs, with_routing
+from nas.results.arm_table import arm_table, mean, sd, shared
 
 FIGURES = {
-    "val_acc": ("mean_val_acc", "sd_val_acc"),
-    "val_loss": ("mean_val_loss", "sd_val_loss"),
-    "test_acc": ("mean_test_acc", "sd_test_acc"),
-    "clean_train_acc": ("mean_clean_train_acc", None),
-    "clean_loss": ("mean_clean_loss", None),
-    "loss_gap": ("mean_loss_gap", "sd_loss_gap"),
-    "spec_entropy": ("spec_entropy", "sd_spec_entropy"),
+    "mean_val_acc": mean("val_acc"),
+    "sd_val_acc": sd("val_acc"),
+    "mean_val_loss": mean("val_loss"),
+    "sd_val_loss": sd("val_loss"),
+    "mean_test_acc": mean("test_acc"),
+    "sd_test_acc": sd("test_acc"),
+    "mean_clean_train_acc": mean("clean_train_acc"),
+    "mean_clean_loss": mean("clean_loss"),
+    "mean_loss_gap": mean("loss_gap"),
+    "sd_loss_gap": sd("loss_gap"),
+    "spec_entropy": mean("spec_entropy"),
+    "sd_spec_entropy": sd("spec_entropy"),
+    "params": shared("params"),
+    "macs": shared("macs"),
 }
 
 
 def table(data: CampaignData) -> pd.DataFrame:
-    runs = with_routing(data, arm_runs(data), "spec_entropy")
-    columns = [name for pair in FIGURES.values() for name in pair if name]
-    rows = []
-    for arm, variant in arm_rows(data.space):
-        mine = of_arm(runs, arm, variant)
-        row = {"arm": arm, "variant": variant, "runs": len(mine)}
-        for figure, (mean, sd) in FIGURES.items():
-            row[mean] = mine[figure].mean()
-            if sd:
-                row[sd] = mine[figure].std()
-        row |= {name: only_value(mine[name]) for name in ("params", "macs")}
-        rows.append(row)
-    kinds = {
-        "arm": "str",
-        "variant": "str",
-        "runs": "int64",
-        **dict.fromkeys(columns, "float64"),
-        "params": "Int64",
-        "macs": "Int64",
-    }
-    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+    return arm_table(data, with_routing(data, arm_runs(data), "spec_entropy"), FIGURES)

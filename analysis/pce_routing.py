@@ -1,8 +1,8 @@
 """How do routers share tokens among experts, layer by layer?
 
 For each arm and variant whose network routes, a row for the mean over its layers, in training and
-on validation, and one for each layer on validation; of the last epoch. Runs are as in `arms`; means
-and standard deviations (n − 1) are over runs. q are the experts' shares of kept tokens over a pass.
+on validation, and one for each layer on validation; of the last epoch. Runs, means and
+standard deviations are as in `arms`. q are the experts' shares of kept tokens over a pass.
 The third table of mirkzx04/Positional_Convolution_Experts.
 
 arm                   the arm
@@ -15,9 +15,9 @@ entropy_norm          H(q) / ln E
 sd_entropy_norm
 imbalance             max q / min q; of layers without dead experts alone, where it is infinite
 sd_imbalance
-dropped_rate          share of tokens that found no room
-sd_dropped_rate
-capacity_rate         kept tokens over the places of all experts
+drop_rate             share of tokens that found no room
+sd_drop_rate
+cap_ratio             kept tokens over the places of all experts
 dead                  experts with less than a millionth of the tokens
 active                the others
 """
@@ -25,56 +25,35 @@ active                the others
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.arm_runs import arm_rows, arm_runs, of_arm, routing
+from nas.results.arm_runs import arm_runs, routing
+from nas.results.arm_table import arm_table, mean, sd
 
-METRICS = {
-    "spec_entropy": "spec_entropy",
-    "entropy_norm": "entropy_norm",
-    "imbalance": "imbalance",
-    "drop_rate": "dropped_rate",
-    "cap_ratio": "capacity_rate",
-    "dead": "dead",
-    "active": "active",
+FIGURES = {
+    "spec_entropy": mean("spec_entropy"),
+    "entropy_norm": mean("entropy_norm"),
+    "sd_entropy_norm": sd("entropy_norm"),
+    "imbalance": mean("imbalance"),
+    "sd_imbalance": sd("imbalance"),
+    "drop_rate": mean("drop_rate"),
+    "sd_drop_rate": sd("drop_rate"),
+    "cap_ratio": mean("cap_ratio"),
+    "dead": mean("dead"),
+    "active": mean("active"),
 }
-SPREAD = ("entropy_norm", "imbalance", "dropped_rate")
-KINDS = {
-    **dict.fromkeys(("arm", "variant", "split", "layer"), "str"),
-    "runs": "int64",
-    **dict.fromkeys(METRICS.values(), "float64"),
-    **{f"sd_{name}": "float64" for name in SPREAD},
-}
-ORDER = [
-    *("arm", "variant", "split", "layer", "runs", "spec_entropy"),
-    *("entropy_norm", "sd_entropy_norm", "imbalance", "sd_imbalance"),
-    *("dropped_rate", "sd_dropped_rate", "capacity_rate", "dead", "active"),
-]
+METRICS = [name for name in FIGURES if not name.startswith("sd_")]
 
 
 def table(data: CampaignData) -> pd.DataFrame:
     runs = arm_runs(data)
-    layers = {split: _renamed(routing(data, runs, split)) for split in ("train", "val")}
-    rows = []
-    for arm, variant in arm_rows(data.space):
-        candidates = of_arm(runs, arm, variant)["candidate"]
-        for split, every in layers.items():
-            mine = every[every["candidate"].isin(candidates)]
-            if mine.empty:
-                continue
-            named = {"arm": arm, "variant": variant, "split": split}
-            mean = mine.drop(columns="layer").groupby("candidate").mean().reset_index()
-            rows.append({**named, "layer": "mean", **_figures(mean)})
-            if split == "val":
-                rows += [
-                    {**named, "layer": layer, **_figures(of_layer)}
-                    for layer, of_layer in mine.groupby("layer")
-                ]
-    return pd.DataFrame(rows, columns=ORDER).astype({name: KINDS[name] for name in ORDER})
+    train, val = (routing(data, runs, split) for split in ("train", "val"))
+    layers = pd.concat([_mean(train, "train"), _mean(val, "val"), val.assign(split="val")])
+    layers = layers.reindex(columns=["candidate", "split", "layer", *METRICS])
+    layers = layers.astype(dict.fromkeys(METRICS, "float64"))
+    layers = layers.merge(runs[["candidate", "families", "members", "cell"]], on="candidate")
+    return arm_table(data, layers, FIGURES, by={"split": "str", "layer": "str"})
 
 
-def _renamed(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.rename(columns=METRICS).reindex(columns=["candidate", "layer", *METRICS.values()])
-
-
-def _figures(rows: pd.DataFrame) -> dict[str, float]:
-    figures = {name: rows[name].mean() for name in METRICS.values()}
-    return {"runs": len(rows), **figures, **{f"sd_{name}": rows[name].std() for name in SPREAD}}
+def _mean(layers: pd.DataFrame, split: str) -> pd.DataFrame:
+    """One row a run: the mean over its layers."""
+    means = layers.drop(columns="layer").groupby("candidate").mean().reset_index()
+    return means.assign(split=split, layer="mean")

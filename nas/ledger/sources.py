@@ -24,6 +24,12 @@ def codes(ledger: Ledger, candidates: Iterable[int]) -> Iterator[tuple[int, str]
         yield from ((candidate, found[candidate]) for candidate in some if candidate in found)
 
 
+def environment(ledger: Ledger, ident: int) -> dict[str, Any]:
+    """Machine and versions of an environment by its id, as in frames."""
+    with ledger.session() as session:
+        return session.get_one(m.Environment, ident).data
+
+
 def environments(ledger: Ledger, campaign: str) -> list[tuple[int, dict[str, Any]]]:
     """(attempts, machine and versions) of a campaign's environments, the most used first."""
     a, c, e = m.Attempt, m.Candidate, m.Environment

@@ -22,8 +22,8 @@ def arm_runs(data: CampaignTables) -> pd.DataFrame:
 
     Also `train_loss`: the whole objective in the last epoch, as optimised; `clean_loss` and
     `clean_train_acc`: of the training images, unaugmented, missing where they were not scored
-    (`recipe: {score_training: true}`); `loss_gap`: val_loss − clean_loss. Runs that were selected
-    for confirmation are not among them.
+    (`recipe: {score_training: true}`); `loss_gap`: val_loss − clean_loss; `cell`: as in
+    `cells_of`. Runs that were selected for confirmation are not among them.
     """
     runs = pd.concat([learned(data, role) for role in ROLES])
     if not data.space.arms:
@@ -35,7 +35,21 @@ def arm_runs(data: CampaignTables) -> pd.DataFrame:
     for metric, column in CLEAN.items():
         values = clean.loc[clean["metric"] == metric, "value"]
         runs[column] = runs["candidate"].map(values).astype("float64")
+    runs["cell"] = cells_of(runs)
     return runs.assign(loss_gap=runs["val_loss"] - runs["clean_loss"])
+
+
+def choices_of(rows: pd.DataFrame) -> "pd.Series[str]":
+    """The values of the space's choices in each row of `candidates` or `attempts`, as one text."""
+    chosen = rows[[name for name in rows.columns if name.startswith("gate_")]]
+    texts = [repr(values) for values in chosen.itertuples(index=False, name=None)]
+    return pd.Series(texts, index=rows.index, dtype="str")
+
+
+def cells_of(rows: pd.DataFrame) -> "pd.Series[str]":
+    """The variant and the values of the space's choices in each row, as one text: what is equal in
+    a run and its replicates."""
+    return rows["members"].astype("str") + choices_of(rows)
 
 
 def ended_runs(data: CampaignTables) -> pd.DataFrame:
@@ -102,18 +116,3 @@ def settings_of(space: Space, arm: str) -> dict[str, dict[str, Any]]:
         variant.label: variant.settings | {f"{RECIPE}{n}": v for n, v in variant.recipe.items()}
         for variant in space.arms[arm]
     }
-
-
-def only_value(values: "pd.Series[Any]") -> Any:
-    """The value that all rows share; None if they have several, or none."""
-    known = values.dropna().unique()
-    return known[0] if len(known) == 1 else None
-
-
-def about_survivors(data: CampaignTables) -> str:
-    """A note if early stopping chose the runs, whose intervals would be wrong; else empty."""
-    from nas.results.observed import first_rung
-
-    if first_rung(data) is None:
-        return ""
-    return "of the survivors of early stopping alone, so without intervals"

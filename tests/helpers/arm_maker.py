@@ -10,16 +10,23 @@ from nas.schema import (
     Metric,
     Outcome,
     Role,
+    Scalar,
     Status,
     Task,
 )
 
 
 def draw(
-    maker: Maker, arm: str, label: str, *, seed: int = 0, role: Role = Role.REPLICATE
+    maker: Maker,
+    arm: str,
+    label: str,
+    *,
+    seed: int = 0,
+    role: Role = Role.REPLICATE,
+    **choices: Scalar,
 ) -> LeasedCandidate:
     """The search's candidate of a variant, or with another seed than 0 one of the role."""
-    point = Assignment((ExpertChoice(arm, label),))
+    point = Assignment((ExpertChoice(arm, label),), tuple(choices.items()))
     candidate = Candidate.of(maker.space, point, Task(), "t", replicate=seed)
     drawn = NewCandidate(candidate=candidate, code=CODE, cost=COST)
     leased = maker.store.add(role, drawn) if seed else maker.store.draw(lambda _: drawn)
@@ -38,13 +45,14 @@ def run(
     metrics: tuple[Metric, ...] = (),
     first: float | None = None,
     resumed: int | None = None,
+    **choices: Scalar,
 ) -> int:
     """One candidate of an arm, or its repetition, and its last attempt; without a value it ends
     with the status. `metrics`: of its last epoch, instead of those of `ledger_maker.epoch`;
     `first`: the validation accuracy of its first of two epochs, if another than that of the last.
     `resumed`: it was interrupted in its second epoch, or after it, and resumed with this number of
     epochs left: 1 or 0. The second epoch is then trained again with other figures."""
-    leased = draw(maker, label.partition("(")[0], label, seed=seed, role=role)
+    leased = draw(maker, label.partition("(")[0], label, seed=seed, role=role, **choices)
     outcome = Outcome(status=status, epochs=1)
     if val is not None:
         outcome = Outcome(

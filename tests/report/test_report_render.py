@@ -240,6 +240,10 @@ def test_cells(column: str, value: object, text: str) -> None:
         ("seconds_per_success", "time per success"),
         ("peak_memory_bytes", "peak memory"),
         ("gate_mixing", "mixing"),
+        ("change_val_acc", "change val pt"),
+        ("change_loss_gap", "change loss gap"),
+        ("drop_rate", "drop %"),
+        ("cap_ratio", "cap ratio"),
         ("draws", "draws"),
     ],
 )

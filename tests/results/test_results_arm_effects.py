@@ -79,16 +79,16 @@ def test_effects_of_settings(maker: Maker) -> None:
         ["moe", "post", "True → False", 12],
     ], "what is the same in all variants has no effect"
     experts, post = (table.iloc[row] for row in (0, 1))
-    assert experts["effect_val_acc"] == pytest.approx(-0.02)
-    assert post["effect_val_acc"] == pytest.approx(-0.05)
+    assert experts["change_val_acc"] == pytest.approx(-0.02)
+    assert post["change_val_acc"] == pytest.approx(-0.05)
     assert experts["change_imbalance"] == pytest.approx(1)
     assert experts["change_spec_entropy"] == pytest.approx(0.1)
     assert post["change_imbalance"] == pytest.approx(0, abs=1e-9)
     assert experts["change_loss_gap"] == pytest.approx(0, abs=1e-9)
     assert post["change_loss_gap"] == pytest.approx(0.3)
     for row in (experts, post):
-        assert row["effect_val_acc_low"] < row["effect_val_acc"] < row["effect_val_acc_high"]
-    half = (post["effect_val_acc_high"] - post["effect_val_acc_low"]) / 2
+        assert row["change_val_acc_low"] < row["change_val_acc"] < row["change_val_acc_high"]
+    half = (post["change_val_acc_high"] - post["change_val_acc_low"]) / 2
     assert post["runs_needed"] == -(-12 * (half / 0.015) ** 2 // 1)
 
 
@@ -118,7 +118,7 @@ def test_routing_by_layer(maker: Maker) -> None:
         ["val", "moe2", 4.0],
     ]
     assert mine["sd_imbalance"].tolist() == [0, 0, 0, 0]
-    assert mine["dropped_rate"].isna().all()
+    assert mine["drop_rate"].isna().all()
 
 
 def test_heads(maker: Maker) -> None:
@@ -175,4 +175,30 @@ def test_latency_against_the_reference(maker: Maker) -> None:
     assert dense.sd_median_ms == pytest.approx(2**0.5)
     assert (moe.variant, moe.median_ms, moe.slowdown) == ("", 9.0, 3.0)
     assert (variant.variant, variant.images_per_s) == ("moe(2,True)", pytest.approx(8000 / 9))
-    assert isinstance(nas.table("pce_latency", maker.ledger), pd.DataFrame)
+
+
+def test_latency_is_compared_within_an_environment(maker: Maker) -> None:
+    """Another machine: neither its times nor its reference count for the first."""
+    for label, cpus, milliseconds in (
+        ("dense", 2, 2.0),
+        ("moe(2,True)", 2, 6.0),
+        ("moe(2,True)", 64, 1.0),
+    ):
+        known = maker.ledger.attempts()
+        mine = known.loc[known["members"] == label, "attempt"]
+        put_diagnosis(
+            maker.ledger,
+            int(mine.iloc[0]) if len(mine) else run(maker, label, 0.7),
+            "latency",
+            environment={"cpus": cpus, "platform": "Linux-6.1-x86_64"},
+            device="cpu",
+            seconds=1.0,
+            figures={"batch_8.median_ms": milliseconds, "batch_8.images_per_s": 1.0},
+        )
+    table = nas.table("pce_latency", maker.ledger)
+    moe = table[table["variant"] == "moe(2,True)"]
+    assert moe["machine"].tolist() == ["Linux, 2 CPUs", "Linux, 64 CPUs"]
+    assert moe["environment"].nunique() == 2
+    assert moe["median_ms"].tolist() == [6.0, 1.0]
+    assert moe["slowdown"].tolist()[0] == 3.0
+    assert moe["slowdown"].isna().tolist() == [False, True]

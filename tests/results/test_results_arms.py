@@ -8,7 +8,7 @@ from ledger_maker import Maker
 
 import nas
 from nas.results import tables
-from nas.schema import Role, Space, Status, Variant
+from nas.schema import Choice, Role, Space, Status, Variant
 
 SPACE = Space(
     name="arms",
@@ -42,7 +42,7 @@ def test_figures_of_arms_and_variants(maker: Maker) -> None:
     assert table["variant"].tolist() == ["", "", "", "sparse(2)", "sparse(4)"]
     assert table["runs"].tolist() == [3, 3, 1, 1, 0]
     assert table["failed"].tolist() == [0, 0, 1, 0, 1]
-    soft, dense, sparse = (table.iloc[row] for row in (0, 1, 2))
+    soft, dense, sparse, sparse_2 = (table.iloc[row] for row in (0, 1, 2, 3))
     assert soft["mean_val_acc"] == pytest.approx(0.83)
     assert soft["sd_val_acc"] == pytest.approx(0.03)
     # t(0.975, 2) = 4.302653; √3
@@ -56,9 +56,58 @@ def test_figures_of_arms_and_variants(maker: Maker) -> None:
     assert (soft["mean_val_loss"], soft["params"], soft["macs"]) == (1.2, 1000, 2000)
     assert soft["seconds"] == pytest.approx(20.0)
     assert dense[["difference", "difference_low"]].isna().all()
-    assert sparse["difference"] == pytest.approx(-0.12)
-    assert sparse[["difference_low", "val_acc_low", "sd_val_acc"]].isna().all()
+    assert sparse["mean_val_acc"] == 0.6
+    unknown = ["difference_low", "val_acc_low", "sd_val_acc"]
+    assert sparse[["difference", *unknown]].isna().all(), "one of two variants is not done"
+    assert sparse_2["difference"] == pytest.approx(-0.12)
+    assert sparse_2[unknown].isna().all()
     assert table.attrs["note"] == "differences are against dense"
+
+
+def test_variants_of_an_arm_count_equally(maker: Maker) -> None:
+    """sparse(2) is done twice and sparse(4) three times: the mean of their means .5 and .7, not of
+    all runs. What they differ in is no chance, so it does not widen the interval."""
+    for seed, dense in enumerate((0.70, 0.72, 0.74)):
+        run(maker, "dense", dense, seed=seed)
+    for seed, value in enumerate((0.49, 0.51)):
+        run(maker, "sparse(2)", value, seed=seed)
+    for seed, value in enumerate((0.66, 0.70, 0.74)):
+        run(maker, "sparse(4)", value, seed=seed)
+    sparse = nas.table("arms", maker.ledger).iloc[2]
+    assert (sparse["arm"], sparse["variant"], sparse["runs"]) == ("sparse", "", 5)
+    assert sparse["mean_val_acc"] == pytest.approx(0.6)
+    # s² of the variants .0002 and .0016, pooled (1 · .0002 + 2 · .0016)/3
+    assert sparse["sd_val_acc"] == pytest.approx((0.0034 / 3) ** 0.5)
+    # Squared standard error (.0002/2 + .0016/3)/4 = .000025 + .000133333 = .000158333; degrees of
+    # freedom .000158333²/(.000025²/1 + .000133333²/2) = 2.635036, t = 3.446938
+    half = 3.446938 * 0.000158333**0.5
+    assert sparse["val_acc_low"] == pytest.approx(0.6 - half, abs=1e-6)
+    assert sparse["val_acc_high"] == pytest.approx(0.6 + half, abs=1e-6)
+    # And .0004/3 of the reference: .000291667, freedom .000291667²/(.000025² + 2 · .000133333²/2)
+    # = 4.622642, t = 2.634999
+    assert sparse["difference"] == pytest.approx(-0.12)
+    half = 2.634999 * 0.000291667**0.5
+    assert sparse["difference_low"] == pytest.approx(-0.12 - half, abs=1e-6)
+    assert sparse["mean_test_acc"] == pytest.approx(0.5)
+
+
+def test_arms_with_different_choices_are_not_compared(tmp_path: Path) -> None:
+    space = SPACE.with_(choices=(Choice(name="width", values=(8, 16)),))
+    maker = Maker(tmp_path / "runs.db", space=space, dataset="digits")
+    for width, value in ((8, 0.5), (16, 0.7)):
+        for seed in range(3):
+            run(maker, "dense", value + seed / 100, seed=seed, width=width)
+            if width == 8:
+                run(maker, "soft", value + seed / 100, seed=seed, width=width)
+    table = nas.table("arms", maker.ledger)
+    soft, dense = (table.iloc[row] for row in (0, 1))
+    assert dense["mean_val_acc"] == pytest.approx(0.61)
+    assert dense["sd_val_acc"] == pytest.approx(0.01)
+    assert soft["val_acc_low"] < soft["mean_val_acc"] < soft["val_acc_high"]
+    assert soft[["difference", "difference_low"]].isna().all(), "soft would lose by its widths"
+    for seed in range(3):
+        run(maker, "soft", 0.8 + seed / 100, seed=seed, width=16)
+    assert nas.table("arms", maker.ledger).iloc[0]["difference"] == pytest.approx(0.05)
 
 
 def test_survivors_of_early_stopping_have_no_intervals(tmp_path: Path) -> None:
@@ -71,7 +120,10 @@ def test_survivors_of_early_stopping_have_no_intervals(tmp_path: Path) -> None:
     assert table["difference"].notna().any()
     ends = [name for name in table if name.endswith(("_low", "_high"))]
     assert table[ends].isna().all(axis=None)
-    assert "survivors of early stopping" in table.attrs["note"]
+    for name in ("arms", "arm_effects", "heads", "pce"):
+        made = nas.table(name, maker.ledger)
+        assert made.empty or "survivors of early stopping" in made.attrs["note"]
+    assert "intervals" not in nas.table("heads", maker.ledger).attrs["note"], "it has none anyway"
 
 
 def test_a_space_without_arms_has_none(tmp_path: Path) -> None:
