@@ -1,16 +1,19 @@
 """What does each setting of an arm change, the others held equal?
 
-One row for each setting that differs between the variants of an arm, or between the choices of
-the space, with at least two of its values trained. Main effects, averaged over the other settings:
-least squares over the runs of the arm (as in `arms`), with heteroscedasticity-robust (HC3) 95 %
-intervals. A number with three or more values counts by its logarithm: the effect is that of
-doubling it. With early stopping there are no intervals. Accuracies are shares in [0, 1], losses in
-nats.
+One row for each setting of which several values were trained within an arm: settings of its
+variants, and the space's choices. A variant that leaves a setting out has its default, of the
+template or the recipe. Main effects, averaged over the other settings: least squares over the runs
+of the arm (as in `arms`), with heteroscedasticity-robust (HC3) 95 % intervals. A number with three
+or more values, all positive, counts by its logarithm: the effect is that of doubling it. Otherwise
+each value is compared with the first. An effect is missing if it cannot be told from others, and
+its interval if it rests on a single run. With early stopping there are no intervals. The note names
+the settings without a row. Accuracies are shares in [0, 1], losses in nats.
 
 arm                   the arm
 setting               the setting; recipe.NAME is a field of the recipe
 step                  the change: `doubled`, or from the first value to another
-runs                  number of runs
+runs                  number of the arm's runs, all of which count for change_val_acc; the other
+                      effects are those of the runs that have the figure
 change_val_acc        change of validation accuracy
 change_val_acc_low
 change_val_acc_high
@@ -29,7 +32,7 @@ change_spec_entropy_high
 runs_needed           about how many runs give change_val_acc an interval of ± 1.5 points
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import log2
 from typing import Any
 
@@ -37,7 +40,8 @@ import numpy as np
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.arm_runs import arm_runs, of_arm, settings_of, with_routing
+from nas.results.arm_runs import arm_runs, of_arm, with_routing
+from nas.results.arm_settings import settings_of
 from nas.results.arm_table import noted
 from nas.stats.linear import slopes
 from nas.stats.observations import Floats
@@ -49,6 +53,7 @@ OUTCOMES = {
     "spec_entropy": "change_spec_entropy",
 }
 HALF_WIDTH = 0.015
+SAME = "one value"
 KINDS = {
     "arm": "str",
     "setting": "str",
@@ -61,17 +66,48 @@ KINDS = {
 
 def table(data: CampaignData) -> pd.DataFrame:
     runs = with_routing(data, arm_runs(data), "imbalance", "spec_entropy")
-    rows = [row for arm in data.space.arms for row in _of(data, arm, of_arm(runs, arm))]
-    return noted(data, pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS))
+    rows: list[dict[str, Any]] = []
+    alike, without = [], []
+    for arm in data.space.arms:
+        settings, reasons = _settings(data, arm, of_arm(runs, arm))
+        rows += _rows(arm, of_arm(runs, arm), settings)
+        if set(reasons.values()) <= {SAME} and not settings:
+            alike.append(arm)
+            continue
+        for reason in dict.fromkeys(reasons.values()):
+            names = [name for name, why in reasons.items() if why == reason]
+            without.append(f"{', '.join(names)} of {arm} ({reason})")
+    if alike:
+        without.append(f"{', '.join(alike)} ({SAME} of each setting)")
+    note = f"no row for {'; '.join(without)}" if without else ""
+    return noted(data, pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS), note)
 
 
-def _of(data: CampaignData, arm: str, runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _settings(
+    data: CampaignData, arm: str, runs: pd.DataFrame
+) -> tuple[dict[str, list[Any]], dict[str, str]]:
+    """The values of settings in each run, where they differ; and why others have no effect."""
+    known = settings_of(data, arm)
+    every = {
+        name: [by_label[label] for label in runs["members"]]
+        for name, by_label in known.values.items()
+    }
+    gates = [name for name in runs.columns if name.startswith("gate_")]
+    every |= {name.removeprefix("gate_"): runs[name].tolist() for name in gates}
+    reasons = dict(known.unknown)
+    for name, values in every.items():
+        if all(value == values[0] for value in values):
+            reasons[name] = SAME
+        elif any(not isinstance(value, bool | int | float | str | None) for value in values):
+            reasons[name] = "a ramp or a list"
+    return {name: v for name, v in every.items() if name not in reasons}, reasons
+
+
+def _rows(
+    arm: str, runs: pd.DataFrame, settings: Mapping[str, list[Any]]
+) -> Iterator[dict[str, Any]]:
     """The rows of one arm."""
-    known = settings_of(data.space, arm)
-    settings = pd.DataFrame([known[label] for label in runs["members"]], index=runs.index)
-    chosen = [name for name in runs.columns if name.startswith("gate_")]
-    settings = settings.join(runs[chosen].rename(columns=lambda name: name.removeprefix("gate_")))
-    columns = list(_columns(settings))
+    columns = [(name, *column) for name, values in settings.items() for column in _columns(values)]
     if not columns:
         return
     design = np.column_stack([column for _, _, column in columns])
@@ -89,24 +125,23 @@ def _of(data: CampaignData, arm: str, runs: pd.DataFrame) -> Iterator[dict[str, 
         yield row
 
 
-def _columns(settings: pd.DataFrame) -> Iterator[tuple[str, str, Floats]]:
-    """(setting, step, column of the design) of everything that differs between runs."""
-    for name in settings.columns:
-        values = [value for value in settings[name].tolist() if not isinstance(value, list | dict)]
-        distinct = list(dict.fromkeys(sorted(values, key=_order)))
-        if len(values) < len(settings) or len(distinct) < 2:
-            continue
-        numeric = all(type(value) in (int, float) and value > 0 for value in distinct)
-        if numeric and len(distinct) > 2:
-            yield name, "doubled", np.array([log2(value) for value in values])
-            continue
-        first, *others = distinct
-        for other in others:
-            yield name, f"{first} → {other}", np.array([float(value == other) for value in values])
+def _columns(values: list[Any]) -> Iterator[tuple[str, Floats]]:
+    """(step, column of the design) of a setting with several values."""
+    distinct = sorted(set(values), key=_order)
+    numeric = all(type(value) in (int, float) and value > 0 for value in distinct)
+    if numeric and len(distinct) > 2:
+        yield "doubled", np.array([log2(value) for value in values])
+        return
+    first, *others = distinct
+    for other in others:
+        yield f"{first} → {other}", np.array([float(value == other) for value in values])
 
 
-def _order(value: Any) -> tuple[bool, Any]:
-    """Numbers by size, then words; true before false, as of something that can be left out."""
+def _order(value: Any) -> tuple[int, Any]:
+    """Nothing, truth values, numbers by size, then words; true before false, as of something that
+    can be left out."""
+    if value is None:
+        return 0, 0
     if isinstance(value, bool):
-        return False, not value
-    return isinstance(value, str), value
+        return 1, not value
+    return 2 + isinstance(value, str), value

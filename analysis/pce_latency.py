@@ -66,8 +66,10 @@ def _times(data: CampaignData) -> pd.DataFrame:
     where = ["attempt", "environment", "device"]
     rows = rows[rows["made_at"] == rows.groupby(where)["made_at"].transform("max")]
     named = rows["metric"].str.extract(r"^batch_(?P<batch>\d+)\.(?P<figure>\w+)$")
-    wide = rows.assign(**named).pivot_table(
-        index=[*where, "batch"], columns="figure", values="value"
+    wide = (
+        rows.assign(**named)
+        .astype({"batch": "int64"})
+        .pivot_table(index=[*where, "batch"], columns="figure", values="value")
     )
     wide = wide.rename_axis(columns=None).reset_index()
     machines = {at: environment(data.ledger, at) for at in wide["environment"].unique().tolist()}

@@ -1,6 +1,6 @@
 """Rendered code and software versions of many candidates; the DataFrames have neither."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,16 @@ def codes(ledger: Ledger, candidates: Iterable[int]) -> Iterator[tuple[int, str]
             query = select(row.id, row.code).where(row.id.in_(some))
             found = {found.id: found.code for found in session.execute(query)}
         yield from ((candidate, found[candidate]) for candidate in some if candidate in found)
+
+
+def template_hashes(ledger: Ledger, campaign: str, roles: Collection[str]) -> set[str]:
+    """The hashes of the templates that a campaign's candidates of some roles were rendered with."""
+    row = m.Candidate
+    with ledger.session() as session:
+        query = select(row.spec["template_hash"].as_string()).distinct()
+        query = query.join(m.Campaign, m.Campaign.id == row.campaign_id)
+        query = query.where(m.Campaign.name == campaign, row.role.in_(roles))
+        return set(session.scalars(query))
 
 
 def environment(ledger: Ledger, ident: int) -> dict[str, Any]:

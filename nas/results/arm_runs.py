@@ -1,7 +1,6 @@
 """The runs of a campaign that compares arms: candidates of the search and their replicates."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -9,7 +8,6 @@ from nas.ledger.columns import EPOCHS, METRICS, frame
 from nas.results.aggregates import finals, learned
 from nas.results.campaign_tables import CampaignTables
 from nas.schema import Space
-from nas.schema.axes import RECIPE
 
 ROLES = ("search", "replicate")
 CLEAN = {"clean_loss": "clean_loss", "clean_acc": "clean_train_acc"}
@@ -108,11 +106,3 @@ def of_arm(rows: pd.DataFrame, arm: str, variant: str = "") -> pd.DataFrame:
     """The runs of an arm, or of one of its variants."""
     mine = rows[rows["families"] == arm]
     return mine[mine["members"] == variant] if variant else mine
-
-
-def settings_of(space: Space, arm: str) -> dict[str, dict[str, Any]]:
-    """What each variant of an arm sets, the recipe's fields as `recipe.NAME`, by its label."""
-    return {
-        variant.label: variant.settings | {f"{RECIPE}{n}": v for n, v in variant.recipe.items()}
-        for variant in space.arms[arm]
-    }

@@ -3,6 +3,7 @@
 from ledger_maker import CODE, COST, INPUTS, Maker, epoch
 
 from nas.ledger import LeasedCandidate, NewCandidate
+from nas.render import template_hash
 from nas.schema import (
     Assignment,
     Candidate,
@@ -27,7 +28,8 @@ def draw(
 ) -> LeasedCandidate:
     """The search's candidate of a variant, or with another seed than 0 one of the role."""
     point = Assignment((ExpertChoice(arm, label),), tuple(choices.items()))
-    candidate = Candidate.of(maker.space, point, Task(), "t", replicate=seed)
+    digest = template_hash(maker.space.template)
+    candidate = Candidate.of(maker.space, point, Task(), digest, replicate=seed)
     drawn = NewCandidate(candidate=candidate, code=CODE, cost=COST)
     leased = maker.store.add(role, drawn) if seed else maker.store.draw(lambda _: drawn)
     assert leased is not None

@@ -91,6 +91,68 @@ def test_effects_of_settings(maker: Maker) -> None:
     half = (post["change_val_acc_high"] - post["change_val_acc_low"]) / 2
     assert post["runs_needed"] == -(-12 * (half / 0.015) ** 2 // 1)
 
+    assert table.attrs["note"] == (
+        "no row for patch, recipe.losses.z of moe (one value); dense (one value of each setting)"
+    )
+
+
+ABSENT = {
+    "moe(4)": {"experts": 4},
+    "moe(8)": {"experts": 8},
+    "moe(4,plain)": {"experts": 4, "post": False},
+}
+"""Two of three leave `post` out: it is true, the template's default."""
+
+
+def absent(path: Path) -> Maker:
+    """Eight experts cost 2 points, no post block 5; ± half a point over two seeds each. A weight of
+    the z loss gains 1."""
+    variants = [Variant(label=label, settings=each) for label, each in ABSENT.items()]
+    recipe = {"losses.z": 0.5, "schedule": [[0, 0.1], [1, 1]]}
+    variants.append(Variant(label="moe(z)", settings={"experts": 4}, recipe=recipe))
+    space = SPACE.with_(arms={"moe": tuple(variants)}, reference="moe")
+    maker = Maker(path / "absent.db", space=space, dataset="digits")
+    for label, value in zip([v.label for v in variants], (0.7, 0.68, 0.65, 0.71), strict=True):
+        for seed, chance in enumerate((-0.005, 0.005)):
+            run(maker, label, value + chance, seed=seed)
+    return maker
+
+
+def test_a_setting_that_is_left_out_has_its_default(tmp_path: Path) -> None:
+    table = nas.table("arm_effects", absent(tmp_path).ledger)
+    assert table[["setting", "step"]].values.tolist() == [
+        ["experts", "4 → 8"],
+        ["post", "True → False"],
+        ["recipe.losses.z", "0 → 0.5"],
+    ]
+    assert table["change_val_acc"].tolist() == pytest.approx([-0.02, -0.05, 0.01])
+    assert table["change_val_acc_low"].notna().all()
+    assert table.attrs["note"] == "no row for recipe.schedule of moe (a ramp or a list)"
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [("pce", "the template has changed since"), ("gone", "the template is gone")],
+)
+def test_defaults_of_another_template_are_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: str, reason: str
+) -> None:
+    monkeypatch.setattr("arm_maker.template_hash", lambda name: "0" * 16)
+    monkeypatch.setitem(globals(), "SPACE", SPACE.with_(template=template))
+    table = nas.table("arm_effects", absent(tmp_path).ledger)
+    assert table["setting"].tolist() == ["experts", "recipe.losses.z"]
+    assert f"post of moe ({reason})" in table.attrs["note"]
+
+
+def test_an_effect_that_rests_on_one_run_has_no_interval(maker: Maker) -> None:
+    for seed in range(6):
+        run(maker, "moe(2,True)", 0.7 + seed / 100, seed=seed)
+    run(maker, "moe(2,False)", 0.6)
+    [post] = nas.table("arm_effects", maker.ledger).itertuples()
+    assert (post.setting, post.runs) == ("post", 7)
+    assert post.change_val_acc == pytest.approx(-0.125)
+    assert pd.isna([post.change_val_acc_low, post.change_val_acc_high, post.runs_needed]).all()
+
 
 def test_the_table_of_pce(maker: Maker) -> None:
     fill(maker)
@@ -167,10 +229,15 @@ def test_latency_against_the_reference(maker: Maker) -> None:
                 environment={},
                 device="cpu",
                 seconds=1.0,
-                figures={"batch_8.median_ms": made, "batch_8.images_per_s": 8000 / made},
+                figures={
+                    "batch_64.median_ms": 5 * made,
+                    "batch_8.median_ms": made,
+                    "batch_8.images_per_s": 8000 / made,
+                },
             )
-    assert nas.table("pce_latency", maker.ledger)["batch"].tolist() == [8, 8, 8]
-    dense, moe, variant = nas.table("pce_latency", maker.ledger).itertuples()
+    table = nas.table("pce_latency", maker.ledger)
+    assert table["batch"].tolist() == [8, 64] * 3
+    dense, moe, variant = table[table["batch"] == 8].itertuples()
     assert (dense.arm, dense.runs, dense.median_ms, dense.slowdown) == ("dense", 2, 3.0, 1.0)
     assert dense.sd_median_ms == pytest.approx(2**0.5)
     assert (moe.variant, moe.median_ms, moe.slowdown) == ("", 9.0, 3.0)
