@@ -87,7 +87,8 @@ def noted(data: CampaignTables, frame: "pd.DataFrame", *notes: str) -> "pd.DataF
     if len(frame) and first_rung(data) is not None:
         ends = ("_low", "_high", "_needed")
         intervals = [name for name in frame.columns if name.endswith(ends)]
-        frame[intervals] = None
+        for name in intervals:  # one by one, so that dtypes stay
+            frame[name] = frame[name].mask(frame[name].notna())
         found.append(f"{SURVIVORS}, so without intervals" if intervals else SURVIVORS)
     if found:
         frame.attrs["note"] = "; ".join(found)

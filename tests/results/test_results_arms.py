@@ -120,6 +120,7 @@ def test_survivors_of_early_stopping_have_no_intervals(tmp_path: Path) -> None:
     assert table["difference"].notna().any()
     ends = [name for name in table if name.endswith(("_low", "_high"))]
     assert table[ends].isna().all(axis=None)
+    assert {str(table[name].dtype) for name in ends} == {"float64"}
     for name in ("arms", "arm_effects", "heads", "pce"):
         made = nas.table(name, maker.ledger)
         assert made.empty or "survivors of early stopping" in made.attrs["note"]
