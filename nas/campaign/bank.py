@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -279,9 +280,18 @@ def check_starts(space: Space, config: DataConfig) -> None:
             where=f"--experts {config.experts}",
             fix="search that with a campaign of its own",
         )
-    if FINETUNED in starts:
+    if FINETUNED in starts or (config.from_bank and not starts):
+        _check_finetuned(space)
+
+
+def _check_finetuned(space: Space) -> None:
+    """Raises ProblemError if a rate of finetuned experts may leave its bounds. The rates are
+    products and quotients, so that the smallest and largest values show it."""
+    names = ("lr", "warm_lr", "gate_lr_multiplier")
+    ends = [{min(values), max(values)} for values in map(space.recipe_values, names)]
+    for values in product(*ends):
         try:
-            space.recipe.finetuned()
+            space.recipe.having(dict(zip(names, values, strict=True))).finetuned()
         except ValidationError as error:
             field, problem = fault_of(error)
             raise ProblemError(

@@ -1,6 +1,7 @@
 """Checks that both a run and a dry run make."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from nas.campaign import controls
 from nas.campaign.bank import check_starts
@@ -11,8 +12,9 @@ from nas.execute import make_executor
 from nas.hardware import check_gpus
 from nas.registry import LOSSES, PROCEDURES
 from nas.render import Place, check_space, check_trusted, placed
-from nas.schema import CampaignConfig, Recipe, Space
+from nas.schema import GATE, CampaignConfig, ProblemError, Recipe, Scalar, Space
 from nas.schema.axes import RECIPE
+from nas.space.file_schema import TRAINS_NO_EXPERT
 
 
 def check_consent(space: Space, config: CampaignConfig) -> None:
@@ -31,33 +33,70 @@ def templates_run(space: Space, config: CampaignConfig) -> tuple[str, ...]:
 
 
 def check_recipes(space: Space, place: Place | None = None) -> None:
-    """Raises ProblemError for an unknown procedure or loss, and for a setting that the procedure
-    does not have, or that cannot have its value. With a `place`, the error's `where` is its
-    location."""
+    """Raises ProblemError for an unknown procedure or loss, and for a setting that no procedure it
+    may be trained with has, or that cannot have its value. With a `place`, the error's `where` is
+    its location."""
+    for part, name, value in _fields(space):
+        if name == "procedure":
+            with placed(part, place):
+                PROCEDURES.check(value)
+                if value == GATE:
+                    raise ProblemError(f"recipe.procedure {TRAINS_NO_EXPERT}")
+        elif name.startswith("losses."):
+            with placed(part, place):
+                LOSSES.check(name.removeprefix("losses."))
+    everywhere = space.recipe_values("procedure")
+    for choice in space.choices:
+        if choice.name.startswith(_SETTINGS):
+            name = choice.name.removeprefix(_SETTINGS)
+            for index, value in enumerate(choice.values):
+                with placed(("choices", choice.name, index), place):
+                    _check_setting(everywhere, name, value)
+    chosen = any(choice.name == f"{RECIPE}procedure" for choice in space.choices)
     for part, recipe in _recipes(space):
-        with placed(part, place):
-            PROCEDURES.check(recipe.procedure)
-            for name in recipe.losses:
-                LOSSES.check(name)
         for name, value in recipe.settings.items():
-            from nas.train import procedure  # importing torch takes seconds
+            with placed(part or ("recipe", "settings", name), place):
+                _check_setting(everywhere if chosen else (recipe.procedure,), name, value)
 
-            with placed((*part, name) if part[-1] == "settings" else part, place):
-                procedure(recipe.procedure).settings_of(recipe.with_(settings={name: value}))
+
+_SETTINGS = f"{RECIPE}settings."
+
+
+def _check_setting(procedures: Sequence[str], name: str, value: Scalar) -> None:
+    """Raises ProblemError, the first procedure's, if none of them may have the setting."""
+    from nas.train import procedure  # importing torch takes seconds
+
+    first = None
+    for known in procedures:
+        try:
+            procedure(known).settings_of(Recipe(procedure=known, settings={name: value}))
+        except ProblemError as error:
+            first = first or error
+        else:
+            return
+    if first is not None:
+        raise first
 
 
 def _recipes(space: Space) -> Iterator[tuple[tuple[str | int, ...], Recipe]]:
-    """Every recipe that candidates may have, but for combinations of choices, and its part of the
-    space."""
-    yield ("recipe", "settings"), space.recipe
+    """Every recipe that candidates may have, without choices, and its arm in the space, if any."""
+    if not space.arms:
+        yield (), space.recipe
     for arm, variants in space.arms.items():
         for variant in variants:
             yield ("arms", arm), space.recipe_of(variant)
+
+
+def _fields(space: Space) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
+    """Procedures and losses that a space names: (part of the space, dotted name, value)."""
+    for part, recipe in [((), space.recipe), *_recipes(space)]:
+        yield part or ("recipe", "procedure"), "procedure", recipe.procedure
+        for name in recipe.losses:
+            yield part or ("recipe", "losses", name), f"losses.{name}", recipe.losses[name]
     for choice in space.choices:
         if choice.name.startswith(RECIPE):
             for index, value in enumerate(choice.values):
-                changed = space.recipe.having({choice.name.removeprefix(RECIPE): value})
-                yield ("choices", choice.name, index), changed
+                yield ("choices", choice.name, index), choice.name.removeprefix(RECIPE), value
 
 
 def check_settings(space: Space, config: CampaignConfig) -> None:

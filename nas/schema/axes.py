@@ -182,6 +182,16 @@ class Space(OmitDefaults):
             first = error.errors(include_url=False)[0]
             raise ValueError(f"recipe of {variant.label}: {first['msg']}") from None
 
+    def recipe_values(self, field: str) -> tuple[Any, ...]:
+        """The values that candidates may have of a field of the recipe: those of its choice, of
+        the arms' variants, each once, or the recipe's own."""
+        for choice in self.choices:
+            if choice.name == f"{RECIPE}{field}":
+                return choice.values
+        recipes = [self.recipe_of(v) for variants in self.arms.values() for v in variants]
+        found = [getattr(recipe, field) for recipe in recipes or [self.recipe]]
+        return tuple(value for i, value in enumerate(found) if value not in found[:i])
+
     @cached_property
     def groups(self) -> dict[str, tuple[str, ...]]:
         """The members' names by group, groups sorted by name: models by family, or variants'

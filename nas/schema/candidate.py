@@ -211,7 +211,7 @@ class Candidate(OmitDefaults):
         Raises pydantic's ValidationError if a setting leaves its bounds.
         """
         if self.source.start == FROZEN:
-            return self.recipe.with_(procedure=GATE)
+            return self.recipe.with_(procedure=GATE, settings={})  # they are the other's
         return self.recipe.finetuned() if self.source.start == FINETUNED else self.recipe
 
     @property

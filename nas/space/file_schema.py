@@ -15,9 +15,15 @@ from pydantic_core import PydanticCustomError
 from nas.registry import DATA_SETS, LOSSES, PROCEDURES
 from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space, Variant
 from nas.schema.axes import NAME, RECIPE, RESERVED_ARGS, SETTING
+from nas.schema.ramp import Ramp, values_of
 
 MOST_VALUES = 1000
 """Maximum number of values, over all choices."""
+TRAINS_NO_EXPERT = (
+    f"must train experts, and {GATE} does not: leave it out; the choice"
+    f" {START}: [{FROZEN}] trains a gate over a bank's experts"
+)
+"""Why a recipe may not have the procedure GATE."""
 _WORD = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.+-]{0,199})?")
 
 
@@ -79,14 +85,18 @@ class FileRecipe(Recipe):
     @classmethod
     def _known(cls, name: str) -> str:
         if name == GATE:
-            raise ValueError(
-                "must train experts, and gate does not: leave it out; the choice"
-                f" {START}: [{FROZEN}] trains a gate over a bank's experts"
-            )
+            raise ValueError(TRAINS_NO_EXPERT)
         if name not in PROCEDURES.names():
             known = ", ".join(repr(known) for known in PROCEDURES.names() if known != GATE)
             raise PydanticCustomError("literal_error", "unknown", {"expected": known})
         return name
+
+    @field_validator("schedule")
+    @classmethod
+    def _learns(cls, schedule: Ramp | None) -> Ramp | None:
+        if schedule is not None and not max(values_of(schedule)):
+            raise ValueError("should have a value above 0, or nothing is learned")
+        return schedule
 
     @field_validator("losses")
     @classmethod

@@ -3,11 +3,13 @@
 import math
 import traceback
 from collections.abc import Generator, Iterator
+from functools import cached_property
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from nas import debugging
@@ -36,8 +38,10 @@ from nas.schema import (
     ExpertScore,
     Outcome,
     ProblemError,
+    Recipe,
     Status,
     Trial,
+    fault_of,
 )
 from nas.train import (
     BuildError,
@@ -97,9 +101,6 @@ SPOILING = frozenset(status for status in Status if status.failed) - {Status.NAN
 class _Attempt:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self.recipe = trial.candidate.training_recipe
-        if trial.precision is not None:
-            self.recipe = self.recipe.with_(precision=trial.precision)
         # `cuda` means the first GPU: the allocator's limits need an index.
         self.device = torch.device("cuda:0" if trial.device == "cuda" else trial.device)
         self.share = trial.memory_fraction or 1.0
@@ -114,11 +115,23 @@ class _Attempt:
         self.inputs: DatasetInfo | None = None
         self.progress = ProgressFile(self.folder)
 
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe that it trains with. Raises BuildError if a setting leaves its bounds."""
+        try:
+            recipe = self.trial.candidate.training_recipe
+        except ValidationError as error:
+            field, problem = fault_of(error)
+            raise BuildError(f"the recipe's {field} is beyond its bounds: {problem}") from error
+        precision = self.trial.precision
+        return recipe if precision is None else recipe.with_(precision=precision)
+
     def run(self) -> Generator[Epoch, None, Outcome]:
         """Runs the stages; `self.stage` names the current one, for exceptions."""
         if Path(self.trial.stop_file).exists():
             return self._outcome(Status.INTERRUPTED, "stopped before its first epoch")
         self._prepare_process()
+        self._check_recipe()
         self.stage = "data"
         data = DATA.get(
             task_of(self.trial.candidate, for_bank=self.trial.keep_in_bank),
@@ -177,6 +190,14 @@ class _Attempt:
     def _prepare_process(self) -> None:
         torch.set_num_threads(self.trial.threads)
         open_device(self.device, self.share, context_bytes=CONTEXT_BYTES)
+
+    def _check_recipe(self) -> None:
+        """Raises BuildError for a recipe that cannot train, before data are loaded for it."""
+        self.stage = "build"
+        try:
+            procedure(self.recipe.procedure).settings_of(self.recipe)
+        except ProblemError as error:
+            raise BuildError(str(error)) from error
 
     def _crowded(self) -> bool:
         return self.device.type == "cuda" and crowded(

@@ -163,6 +163,48 @@ def test_a_space_searches_the_settings_of_its_procedure(add: Add, tmp_path: Path
     assert wrong.value.problem.where == f"{path}:4"
 
 
+ARMS = """\
+template: heads
+arms:
+  joint: {head: soft}
+  late: {head: soft, recipe: {procedure: gate_first}}
+choices:
+  recipe.settings.alone: [0, 1]
+"""
+
+
+def test_a_setting_is_refused_where_no_procedure_has_it(add: Add, tmp_path: Path) -> None:
+    add("nas/train/procedures/gate_first.py")
+    path = tmp_path / "own.yaml"
+
+    def check(text: str) -> None:
+        path.write_text(text)
+        space = load(str(path))
+        check_space(space, place_in(path))
+        check_recipes(space, place_in(path))
+
+    def refused(text: str) -> str:
+        with pytest.raises(ProblemError) as wrong:
+            check(text)
+        return str(wrong.value)
+
+    check(ARMS)
+    check(ARMS + "  recipe.lr: [0.1]\n")
+    check(ARMS.replace("joint: {head", "other: {recipe.procedure: gate_first, hidden: 8, head"))
+    check(
+        "template: heads\nchoices:\n  head: [soft]\n  recipe.settings.alone: [0]\n"
+        "  recipe.procedure: [joint, gate_first]\n"
+    )
+    never = "joint has no setting 'alone'"
+    assert f"{path}:6: the procedure {never}" in refused(
+        ARMS.replace("gate_first", "joint, lr: 0.1")
+    )
+    text = refused(ARMS.replace("alone: [0, 1]", "alone: [0, -1]"))
+    assert f"{path}:6: " in text
+    text = refused(ARMS.split("choices")[0] + "recipe: {settings: {alone: 1}}\n")
+    assert f"{path}:3: the procedure {never}" in text
+
+
 def test_a_loss_by_hand(add: Add) -> None:
     add("nas/moe/losses/peak.py")
     probs = torch.tensor([[1.0, 0.0], [0.5, 0.5]])

@@ -58,7 +58,7 @@ def test_an_older_screen_s_has_a_campaign_s_settings_too() -> None:
 
 @pytest.mark.parametrize("start", [SCRATCH, FROZEN, FINETUNED])
 def test_the_recipe_as_training_applies_it(start: str) -> None:
-    recipe = Recipe(lr=0.01, warm_lr=0.2, gate_lr_multiplier=3.0)
+    recipe = Recipe(lr=0.01, warm_lr=0.2, gate_lr_multiplier=3.0, settings={"alone": 1})
     candidate = Candidate(
         template="moe4",
         template_hash="0",
@@ -73,7 +73,7 @@ def test_the_recipe_as_training_applies_it(start: str) -> None:
     if start == SCRATCH:
         assert found == recipe
     elif start == FROZEN:
-        assert found == recipe.with_(procedure=GATE)
+        assert found == recipe.with_(procedure=GATE, settings={})  # the experts' procedure's
     else:
         assert found.lr == pytest.approx(0.002)
         assert found.lr * found.gate_lr_multiplier == pytest.approx(0.03)

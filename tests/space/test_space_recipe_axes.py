@@ -67,6 +67,7 @@ def test_such_spaces_are_sound_and_are_read_as_they_are_written() -> None:
         ("recipe.lr: [0.001, 0.01]", "recipe.augment: [dark]", "recipe.augment cannot be 'dark'"),
         ("recipe.lr: [0.001, 0.01]", "recipe.losses.zed: [1]", "no loss is called 'zed'"),
         ("recipe.lr: [0.001, 0.01]", "recipe.procedure: [jont]", "did you mean joint"),
+        ("recipe.lr: [0.001, 0.01]", "recipe.procedure: [joint, gate]", "procedure must train exp"),
         ("recipe.losses.kl", "recipe.losses.lk", "no loss is called 'lk'"),
         ("recipe.losses.kl", "recipe.lr", "recipe.lr is a choice and a setting of arm soft"),
         ("losses: {load: 0.1}, ", "lr: 0.5, ", "recipe.lr is a choice and a setting of arm sparse"),

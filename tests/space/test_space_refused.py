@@ -50,6 +50,7 @@ recipe: {epochs: 1}
         (PCE, "[2, 4]}", "[2, 4], capacity: image}", 5, "'image' is not a value of capacity"),
         (PCE, "{epochs: 1}", "{epochs: 1, losses: {zed: 1}}", 9, "unknown loss 'zed'"),
         (PCE, "{epochs: 1}", "{knobs: {temperature: warm}}", 9, "should be a number, or a list"),
+        (PCE, "{epochs: 1}", "{schedule: [[0, 0], [1, 0]]}", 9, "should have a value above 0"),
         (PCE, "{epochs: 1}", "{gate_schedule: [[0, 2]]}", 9, "factors on the learning rate"),
     ],
 )

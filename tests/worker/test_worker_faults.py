@@ -53,6 +53,22 @@ class TestFaults:
         assert outcome.detail.startswith("Traceback")
         assert outcome.val_acc is None
 
+    @pytest.mark.parametrize(
+        ("recipe", "start", "message"),
+        [
+            ({"warm_lr": 1e-4}, "finetuned", "gate_lr_multiplier is beyond its bounds: 20000"),
+            ({"settings": {"alone": 1}}, "scratch", "joint has no setting 'alone'"),
+        ],
+    )
+    def test_a_recipe_that_cannot_train_is_invalid_before_data_are_loaded(
+        self, make_trial: Any, recipe: dict[str, Any], start: str, message: str
+    ) -> None:
+        trial = make_trial(recipe=recipe, choices={"start": start}, dataset="folder:/nowhere")
+        epochs, outcome = finish(trial)
+        assert epochs == []
+        assert (outcome.status, outcome.stage) == (Status.INVALID, "build")
+        assert message in outcome.message
+
     def test_a_fault_in_a_later_epoch_keeps_the_earlier_ones(self, make_trial: Any) -> None:
         code = fails(
             "self.calls = getattr(self, 'calls', 0) + self.training\n"
