@@ -99,6 +99,24 @@ def _fields(space: Space) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
                 yield ("choices", choice.name, index), choice.name.removeprefix(RECIPE), value
 
 
+def check_scheduler(space: Space, config: CampaignConfig, place: Place | None = None) -> None:
+    """Raises ProblemError for early stopping of candidates with several numbers of epochs: at a
+    rung, learning rates would have fallen to different parts of themselves."""
+    epochs = space.recipe_values("epochs")
+    if config.scheduler != "asha" or len(epochs) < 2:
+        return
+    part: tuple[str | int, ...] = ("choices", f"{RECIPE}epochs")
+    if not any(choice.name == part[-1] for choice in space.choices):
+        recipes = (each for each in _recipes(space) if each[1].epochs != space.recipe.epochs)
+        part = next(recipes)[0]
+    with placed(part, place):
+        shown = ", ".join(map(str, sorted(epochs)))
+        raise ProblemError(
+            f"{space.name} trains for {shown} epochs, and asha compares candidates of one number",
+            fix="set one number of epochs, or leave out --scheduler asha",
+        )
+
+
 def check_settings(space: Space, config: CampaignConfig) -> None:
     """Checks that this machine can run a campaign, apart from its data.
 
@@ -111,5 +129,6 @@ def check_settings(space: Space, config: CampaignConfig) -> None:
     check_constraints(space, config)
     check_space(space)
     check_recipes(space)
+    check_scheduler(space, config)
     check_starts(space, config)
     check_screen(config)

@@ -87,7 +87,7 @@ class CampaignDriver:
         self._last_heartbeat = time.monotonic()
         asha = config.scheduler == "asha"
         self._audit = audit
-        self._rungs = Rungs(store, proposer.space.recipe.epochs) if asha else None
+        self._rungs = Rungs(store) if asha else None
 
     # The Driver protocol of nas.execute
 

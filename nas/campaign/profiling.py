@@ -25,8 +25,10 @@ Watch = Callable[[int, int, MemberProfile], None]
 
 
 def conditions_for(space: Space, config: CampaignConfig, classes: int) -> ProfileConditions:
-    """The conditions under which a campaign profiles its members."""
-    precision, _ = settled_precision(space.recipe.precision, config.gpus)
+    """The conditions under which a campaign profiles its members. Of several precisions that is
+    fp32 if it may be drawn, which needs the most memory."""
+    wanted = space.recipe_values("precision")
+    precision, _ = settled_precision("fp32" if "fp32" in wanted else wanted[0], config.gpus)
     return profile_conditions(space.image_size, space.channels, classes, config.device, precision)
 
 

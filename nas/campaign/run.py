@@ -158,8 +158,9 @@ def _set_up(
         sandbox=sandbox,
     )
     setup = DrawSetup.of(ledger, row.space, config, profile, callbacks.on_message)
-    _, note = settled_precision(setup.space.recipe.precision, config.gpus)
-    if note:
+    wanted = setup.space.recipe_values("precision")
+    notes = (settled_precision(precision, config.gpus)[1] for precision in wanted)
+    for note in sorted({note for note in notes if note}):
         callbacks.on_message(note)
     if setup.not_in_bank:
         callbacks.on_message(

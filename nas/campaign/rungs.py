@@ -8,9 +8,8 @@ from nas.schema import Epoch, Outcome, Role, Status
 class Rungs:
     """Decides after an epoch whether a candidate of the search stops, and records it."""
 
-    def __init__(self, store: CampaignStore, epochs: int) -> None:
+    def __init__(self, store: CampaignStore) -> None:
         self._store = store
-        self._asha = Asha(epochs)
 
     def decide(self, leased: LeasedCandidate, epoch: Epoch, seconds: float) -> Outcome | None:
         """The outcome of a candidate that stops after this epoch; None if it continues.
@@ -18,14 +17,15 @@ class Rungs:
         Controls and confirmations continue: they are compared at equal epochs. `seconds` is the
         attempt's time so far.
         """
-        rung = self._asha.rung_at(epoch.epoch)
+        asha = Asha(leased.candidate.recipe.epochs)
+        rung = asha.rung_at(epoch.epoch)
         if rung is None or leased.role is not Role.SEARCH:
             return None
         # A resumed trial passes rungs that were decided before; their decisions stand.
         promoted = self._store.decided(leased, rung)
         if promoted is None:
             others = self._store.rung_values(rung, leased)
-            promoted = self._asha.promote(epoch.val_acc, others)
+            promoted = asha.promote(epoch.val_acc, others)
             self._store.put_rung(leased, rung, epoch.epoch, epoch.val_acc, promoted)
         if promoted:
             return None

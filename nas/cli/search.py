@@ -45,7 +45,7 @@ def search(
 
     Example: `nas search --budget 28d --gpus 1`, `nas search moe4 --dataset cifar100`
     """
-    from nas.campaign.checks import check_recipes
+    from nas.campaign.checks import check_recipes, check_scheduler
     from nas.hardware import check_gpus
     from nas.ledger import check_place
     from nas.render import SpaceError, check_space
@@ -82,6 +82,7 @@ def search(
         try:
             check_space(chosen, place_of(settings, find(space)))
             check_recipes(chosen, place_of(settings, find(space)))
+            check_scheduler(chosen, config, place_of(settings, find(space)))
         except SpaceError as error:
             if setting_of(settings, error.part) is None:
                 raise

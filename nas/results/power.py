@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from nas.ledger import Ledger
 from nas.ledger.summary import summary
@@ -52,7 +53,7 @@ class ProfiledTime:
 
         Raises ProblemError where no family has a sound member, or the space has none.
         """
-        shown = space.recipe.epochs * images
+        shown = fmean(space.recipe_values("epochs")) * images
         families: dict[str, list[float]] = {}
         for family, member in space.members:
             profile = profiles[member.model]
