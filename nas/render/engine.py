@@ -139,10 +139,16 @@ def _check_value(space: Space, name: str, value: Scalar) -> None:
     """Raises ProblemError if a choice is none of the space's template, experts and recipe, or
     cannot have this value."""
     if name.startswith(RECIPE):
-        field = name.split(".")[1]
+        field, _, inner = name.removeprefix(RECIPE).partition(".")
         if field not in Recipe.model_fields:
             near = did_you_mean(field, Recipe.model_fields)
             raise ProblemError(f"the recipe has no field {field!r}", fix=near)
+        mapping = isinstance(getattr(space.recipe, field), dict)
+        if inner and not mapping:
+            what = f"{name}: recipe.{field} has no fields of its own"
+            raise ProblemError(what, fix=f"write recipe.{field}")
+        if mapping and not inner:
+            raise ProblemError(f"{name} has values by name", fix=f"write {name}.NAME")
         try:
             space.recipe.having({name.removeprefix(RECIPE): value})
         except ValidationError as error:

@@ -6,8 +6,10 @@ from math import comb
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from nas.schema.base import Frozen, OmitDefaults
+from nas.schema.problem import fault_of
 from nas.schema.recipe import Recipe, Scalar
 
 NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
@@ -106,6 +108,11 @@ class Variant(Frozen):
     """Fields of the space's recipe that are different for this variant, by their dotted names."""
 
 
+def _fault(what: str, *part: str) -> PydanticCustomError:
+    """An error that is in a part of a space, which its context names."""
+    return PydanticCustomError("part", "{what}", {"what": what, "part": part})
+
+
 class Space(OmitDefaults):
     """Everything a sampler may choose, and how a candidate is built and trained.
 
@@ -154,7 +161,7 @@ class Space(OmitDefaults):
     @model_validator(mode="after")
     def _known_reference(self) -> Self:
         if self.reference and self.reference not in self.arms:
-            raise ValueError(f"reference {self.reference!r} is not an arm")
+            raise _fault(f"reference {self.reference!r} is not an arm", "reference")
         return self
 
     @model_validator(mode="after")
@@ -167,10 +174,12 @@ class Space(OmitDefaults):
             for variant in variants:
                 fields = {f"{RECIPE}{name}" for name in variant.recipe}
                 if both := chosen & (variant.settings.keys() | fields):
-                    raise ValueError(f"{min(both)} is a choice and a setting of arm {arm}")
+                    what = f"{min(both)} is a choice and a setting of arm {arm}"
+                    raise _fault(what, "arms", arm)
                 model = repr((sorted(variant.settings.items()), self.recipe_of(variant)))
                 if model in seen:
-                    raise ValueError(f"{variant.label} and {seen[model]} are the same model")
+                    what = f"{variant.label} and {seen[model]} are the same model"
+                    raise _fault(what, "arms", arm)
                 seen[model] = variant.label
         return self
 
@@ -179,8 +188,8 @@ class Space(OmitDefaults):
         try:
             return self.recipe.having(variant.recipe)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            raise ValueError(f"recipe of {variant.label}: {first['msg']}") from None
+            field, problem = fault_of(error)
+            raise ValueError(f"recipe of {variant.label}: {field}: {problem}") from None
 
     def recipe_values(self, field: str) -> tuple[Any, ...]:
         """The values that candidates may have of a field of the recipe: those of its choice, of

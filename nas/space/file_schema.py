@@ -4,13 +4,21 @@ import keyword
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from math import prod
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError, to_jsonable_python
 
 from nas.registry import DATA_SETS, LOSSES, PROCEDURES
 from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space, Variant
@@ -121,25 +129,63 @@ class FileVariant(Frozen):
     ] = Field(init=False)
     recipe: FileRecipe = FileRecipe()
 
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        for name in self.__pydantic_extra__ or {}:
+            if name.removeprefix(RECIPE) in _changes(self.recipe, Recipe()):
+                raise ValueError(f"gives {name} twice")
+        return self
+
     @property
     def count(self) -> int:
         """The number of variants."""
         return prod(len(values) for values in (self.__pydantic_extra__ or {}).values())
 
-    def variants(self) -> Iterator[tuple[dict[str, Scalar], dict[str, Any]]]:
-        """(settings, fields of the recipe) of each variant, the last setting's values varying
-        fastest."""
+    def faults(self) -> Iterator[tuple[str, ErrorDetails]]:
+        """(name, error) of each field `recipe.NAME` that the recipe does not have, or that may not
+        have one of its values. An error's location is what it were in `recipe: {NAME: …}`."""
+        for name, values in (self.__pydantic_extra__ or {}).items():
+            first, *inner = name.split(".")
+            if f"{first}." == RECIPE:
+                for value in values:
+                    for step in reversed(inner):
+                        value = {step: value}
+                    try:
+                        FileRecipe.model_validate(value)
+                    except ValidationError as error:
+                        for each in error.errors(include_url=False):
+                            yield name, each | {"loc": (first, *each["loc"])}
+
+    def variants(self, base: Recipe) -> Iterator[tuple[dict[str, Scalar], dict[str, Any]]]:
+        """(settings, fields of the recipe) of each variant of a space with the recipe `base`, the
+        last setting's values varying fastest."""
         given = self.__pydantic_extra__ or {}
-        recipe = self.recipe.model_dump(mode="json", include=self.recipe.model_fields_set)
+        recipe = _changes(self.recipe, base)
         for values in product(*given.values()):
             named = dict(zip(given, values, strict=True))
             fields = {n.removeprefix(RECIPE): v for n, v in named.items() if n.startswith(RECIPE)}
             yield {n: v for n, v in named.items() if not n.startswith(RECIPE)}, recipe | fields
 
 
-def _arm(name: str, forms: list[FileVariant]) -> list[Variant]:
+def _changes(recipe: FileRecipe, base: Recipe) -> dict[str, Any]:
+    """The fields that a recipe was given, by dotted names, so that `losses: {z: 1}` is the same as
+    `losses.z: 1`. A mapping replaces that of `base`, which is emptied first if it has names."""
+    changes: dict[str, Any] = {}
+    for name in Recipe.model_fields:  # in one order, whatever the file's
+        if name in recipe.model_fields_set:
+            value = to_jsonable_python(getattr(recipe, name))
+            if not isinstance(value, dict):
+                changes[name] = value
+                continue
+            if getattr(base, name):
+                changes[name] = {}
+            changes |= {f"{name}.{inner}": each for inner, each in value.items()}
+    return changes
+
+
+def _arm(name: str, forms: list[FileVariant], base: Recipe) -> list[Variant]:
     """The variants of an arm, each labelled by what is not the same in all of them."""
-    found = [variant for form in forms for variant in form.variants()]
+    found = [variant for form in forms for variant in form.variants(base)]
     parts = [
         settings | {f"{RECIPE}{n}": v for n, v in fields.items()} for settings, fields in found
     ]
@@ -149,12 +195,19 @@ def _arm(name: str, forms: list[FileVariant]) -> list[Variant]:
     seen: Counter[str] = Counter()
     variants = []
     for (settings, fields), part in zip(found, parts, strict=True):
-        shown = ",".join(_shown(n, v) for n, v in part.items() if n not in shared)
-        label = f"{name}({shown})" if shown else name
+        own = {n: v for n, v in part.items() if n not in shared and not _emptied(n, v, part)}
+        # Names alone first, since a file that is written from the space has those apart.
+        shown = sorted((_shown(n, v) for n, v in own.items()), key=lambda text: "=" in text)
+        label = f"{name}({','.join(shown)})" if shown else name
         seen[label] += 1
         again = f" {seen[label]}" if seen[label] > 1 else ""
         variants.append(Variant(label=label + again, settings=settings, recipe=fields))
     return variants
+
+
+def _emptied(name: str, value: object, part: Mapping[str, object]) -> bool:
+    """Whether a mapping is emptied for others of its names, which say enough."""
+    return value == {} and any(other.startswith(f"{name}.") for other in part)
 
 
 def _shown(name: str, value: object) -> str:
@@ -212,9 +265,19 @@ class FileSpace(Frozen):
         if self.experts is not None:
             families = self.experts.model_dump()["families"]
             data["experts"] = {"k": self.experts.choose, "families": families}
-        data["arms"] = {arm: _arm(arm, variants) for arm, variants in self.arms.items()}
+        data["arms"] = {
+            arm: _arm(arm, variants, self.recipe) for arm, variants in self.arms.items()
+        }
         data["choices"] = [{"name": n, "values": v} for n, v in self.choices.items()]
         return Space.model_validate({"name": name, **data})
+
+    def faults(self) -> Iterator[tuple[tuple[str | int, ...], ErrorDetails]]:
+        """(location in the file, error) of each field of the recipe that is wrong in an arm."""
+        for arm, variants in self.arms.items():
+            for index, variant in enumerate(variants):
+                at = ("arms", arm, index)
+                for name, error in variant.faults():
+                    yield (*at, name), error | {"loc": (*at, *error["loc"])}
 
     def path(self, space_path: tuple[str | int, ...]) -> tuple[str | int, ...]:
         """The location in the file of an error at `space_path` in the Space."""

@@ -7,11 +7,14 @@ from pydantic import ValidationError
 from nas import resources
 from nas.files import read_source
 from nas.schema import ProblemError, Space, UsageError, did_you_mean
-from nas.space.errors import first_error
+from nas.space.errors import explain, first_error
 from nas.space.file_schema import FileSpace
 from nas.space.yaml_loader import read
 
-_FIXES: dict[str | int, str] = {"choose": "add families or lower choose", "": "add experts"}
+_FIXES: dict[str | int, str] = {
+    "choose": "add families or lower choose",
+    "reference": "give the name of an arm",
+}
 
 
 def available() -> dict[str, Path]:
@@ -86,13 +89,19 @@ def parse(text: str, where: str, name: str) -> Space:
         form = FileSpace.model_validate(document.data)
     except ValidationError as error:
         raise first_error(error, document, where, FileSpace) from None
+    for path, fault in form.faults():
+        problem = explain(fault, FileSpace)
+        raise ProblemError(problem.what, where=f"{where}:{document.line(path)}", fix=problem.fix)
     try:
         return form.to_space(name)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        path = form.path(first["loc"])
+        path = first.get("ctx", {}).get("part") or form.path(first["loc"])
+        fix = _FIXES.get(path[-1], "") if path else ""
+        if not (form.experts or form.arms or form.choices):
+            fix = "add experts"
         raise ProblemError(
             first["msg"].removeprefix("Value error, "),
             where=f"{where}:{document.line(path)}",
-            fix=_FIXES.get(path[-1] if path else "", "remove one of the two"),
+            fix=fix or "remove one of the two",
         ) from None

@@ -38,6 +38,9 @@ def with_settings(space: Space, settings: Mapping[str, object], *, where: str = 
         meant = next((name for name in settings if name in Recipe.model_fields), None)
         fix = f"write recipe.{meant}" if meant else problem.fix
         raise UsageError(problem.what, where=where, fix=fix) from None
+    for _, fault in form.faults():
+        problem = explain(fault, FileSpace)
+        raise UsageError(problem.what, where=where, fix=problem.fix)
     try:
         return form.to_space(space.name)
     except ValidationError as error:

@@ -82,8 +82,17 @@ def dump(space: Space) -> str:
 
 
 def _variant(variant: Variant) -> dict[str, Any]:
-    nested = {n: v for n, v in variant.recipe.items() if v is None or isinstance(v, list | dict)}
-    fields = {f"{RECIPE}{n}": v for n, v in variant.recipe.items() if n not in nested}
+    """A list under a dotted name would be several variants, and nothing none, so that ramps and
+    null are in `recipe`."""
+    ramps = {n: v for n, v in variant.recipe.items() if v is None or isinstance(v, list | dict)}
+    fields = {f"{RECIPE}{n}": v for n, v in variant.recipe.items() if n not in ramps}
+    nested: dict[str, Any] = {}
+    for name, value in ramps.items():
+        field, dot, inner = name.partition(".")
+        if dot:
+            nested.setdefault(field, {})[inner] = value
+        else:
+            nested[field] = dict(value) if isinstance(value, dict) else value
     return variant.settings | fields | ({"recipe": nested} if nested else {})
 
 

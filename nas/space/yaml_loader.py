@@ -102,6 +102,8 @@ class Document:
         for step in path:
             if isinstance(node, yaml.MappingNode):
                 entry = self._entries(node).get(str(step))
+                if entry is None and step == 0:  # it stands for a list of one
+                    continue
                 if entry is None:
                     break
                 node, line = entry[1], entry[0].start_mark.line + 1

@@ -67,9 +67,13 @@ def test_data_of_spaces_without_arms_are_as_they_were() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("head: dense}", "head: soft}", "soft and dense are the same model"),
-        ("width: [8", "hidden: [8", "hidden is a choice and a setting of arm sparse"),
-        ("reference: soft", "reference: hard", "reference 'hard' is not an arm"),
+        ("head: dense}", "head: soft}", "5: soft and dense are the same model — remove"),
+        ("width: [8", "hidden: [8", "6: hidden is a choice and a setting of arm sparse"),
+        (
+            "reference: soft",
+            "reference: hard",
+            "7: reference 'hard' is not an arm — give the name of",
+        ),
         ("dense: {head", "de nse: {head", "should be a name"),
         ("{lr: 0.5}", "{lr: 50}", "5: arms.soft[1].recipe.lr should be less than or equal to 10"),
         ("{lr: 0.5}", "{rl: 0.5}", "5: unknown field 'rl' in arms.soft[1].recipe"),

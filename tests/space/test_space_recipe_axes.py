@@ -68,8 +68,40 @@ def test_such_spaces_are_sound_and_are_read_as_they_are_written() -> None:
         ("recipe.lr: [0.001, 0.01]", "recipe.losses.zed: [1]", "no loss is called 'zed'"),
         ("recipe.lr: [0.001, 0.01]", "recipe.procedure: [jont]", "did you mean joint"),
         ("recipe.lr: [0.001, 0.01]", "recipe.procedure: [joint, gate]", "procedure must train exp"),
-        ("recipe.losses.kl", "recipe.losses.lk", "no loss is called 'lk'"),
-        ("recipe.losses.kl", "recipe.lr", "recipe.lr is a choice and a setting of arm soft"),
+        ("recipe.losses.kl", "recipe.losses.lk", "soft[0].recipe.losses name an unknown loss 'lk'"),
+        (
+            "recipe.losses.kl: [0,",
+            "recipe.lr: [1,",
+            "4: recipe.lr is a choice and a setting of arm soft",
+        ),
+        ("recipe.losses.kl: [0,", "recipe.lr: [0,", "4: arms.soft[0].recipe.lr should be greater"),
+        (
+            "recipe.losses.kl",
+            "recipe.looses",
+            "4: unknown field 'looses' in arms.soft[0].recipe — did",
+        ),
+        ("recipe.losses.kl", "recipe.losses", "4: arms.soft[0].recipe.losses should be a mapping"),
+        (
+            "    head: sparse",
+            "    head: sparse\n    recipe.warmup: 2",
+            "7: arms.sparse[0].recipe.warmup",
+        ),
+        (
+            "    head: sparse",
+            "    recipe.losses.load: 1",
+            "5: arms.sparse[0] gives recipe.losses.load",
+        ),
+        (
+            "recipe.lr: [0.001",
+            "recipe.losses.load: [0.001",
+            "5: recipe.losses.load is a choice and",
+        ),
+        (
+            "recipe.lr: [0.001",
+            "recipe.momentum.lr: [0.001",
+            "no fields of its own — write recipe.mo",
+        ),
+        ("recipe.lr: [0.001", "recipe.knobs: [0.001", "values by name — write recipe.knobs.NAME"),
         ("losses: {load: 0.1}, ", "lr: 0.5, ", "recipe.lr is a choice and a setting of arm sparse"),
         ("recipe: {epochs: 2", "recipe: {settings: {x: 1}, epochs: 2", "joint has no setting 'x'"),
         ("recipe: {epochs: 2", "recipe: {settings: {x: [1]}, epochs: 2", "settings.x"),
@@ -82,6 +114,38 @@ def test_each_fault_is_named(old: str, new: str, words: str) -> None:
     with pytest.raises(ProblemError) as caught:
         checked(GOOD.replace(old, new))
     assert words in str(caught.value)
+
+
+NESTED = """\
+template: heads
+arms:
+  s:
+  - {recipe: {losses: {load: 0.1}}}
+  - {recipe: {losses: {load: 0.4}}}
+  - {recipe: {losses: {}}}
+  - {recipe: {losses: {load: [[0, 1]], kl: 1}, optimizer: adamw}}
+recipe: {losses: {z: 2}, optimizer: sgd}
+"""
+
+
+def test_a_mapping_of_a_variant_s_recipe_is_its_fields() -> None:
+    """It replaces the space's, and a field that is given its default is changed too."""
+    found = checked(NESTED)
+    assert found.groups["s"] == (
+        "s(recipe.losses.load=0.1)",
+        "s(recipe.losses.load=0.4)",
+        "s",
+        "s(recipe.losses.load,recipe.losses.kl=1.0,recipe.optimizer=adamw)",
+    )
+    recipes = [found.recipe_of(variant) for variant in found.arms["s"]]
+    assert [recipe.losses for recipe in recipes] == [
+        *({"load": 0.1}, {"load": 0.4}, {}, {"load": ((0.0, 1.0),), "kl": 1.0})
+    ]
+    assert [recipe.optimizer for recipe in recipes] == ["sgd", "sgd", "sgd", "adamw"]
+    text = dump(found)
+    assert parsed(text) == found
+    assert dump(found) == text
+    assert Space.model_validate_json(found.model_dump_json()) == found
 
 
 def test_the_start_of_experts_is_an_axis_of_every_space_with_experts() -> None:
