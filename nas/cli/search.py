@@ -48,7 +48,7 @@ def search(
     from nas.campaign.checks import check_recipes, check_scheduler
     from nas.hardware import check_gpus
     from nas.ledger import check_place
-    from nas.render import SpaceError, check_space
+    from nas.render import SpaceError, check_effects, check_space
     from nas.space import check_models, find
     from nas.space.settings import parse_settings, place_of, setting_of
 
@@ -79,10 +79,12 @@ def search(
     with working("checking the space"):
         check_models(chosen, find(space))
         settings = parse_settings(recipe.assignments)
+        place = place_of(settings, find(space))
         try:
-            check_space(chosen, place_of(settings, find(space)))
-            check_recipes(chosen, place_of(settings, find(space)))
-            check_scheduler(chosen, config, place_of(settings, find(space)))
+            check_space(chosen, place)
+            check_recipes(chosen, place)
+            check_effects(chosen, place)
+            check_scheduler(chosen, config, place)
         except SpaceError as error:
             if setting_of(settings, error.part) is None:
                 raise

@@ -1,12 +1,14 @@
 """Candidate → readable PyTorch source, from the Jinja templates in `templates/`.
 
 A template sees `experts` (each with `family`, `model` and `args`), `channels`, `image_size`,
-`axis(name, default, …)` to read a choice and `refuse(why)`. Everything it prints must have passed
-`| literal` (a Python literal) or `| word` (bare, for docstrings). `templates/_mixture.py.j2`
-documents the functions that a rendered file must define.
+`axis(name, default, …)` to read a choice, `knob(name, default, …)` to declare what changes in
+training, and `refuse(why)`. Everything it prints must have passed `| literal` (a Python literal) or
+`| word` (bare, for docstrings). `templates/_mixture.py.j2` documents the functions that a rendered
+file must define.
 """
 
 from nas.render.axes import axes
+from nas.render.effects import check_effects
 from nas.render.engine import (
     Place,
     SpaceError,
@@ -25,6 +27,7 @@ __all__ = [
     "SpaceError",
     "axes",
     "candidate_errors",
+    "check_effects",
     "check_space",
     "check_trusted",
     "code_of",

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from jinja2 import TemplateError
 from pydantic import ValidationError
 
-from nas.render.axes import axes, check_choices
+from nas.render.axes import axes, check_choices, knobs
 from nas.render.library import SUFFIX, check_trusted, environment, parsed, templates
 from nas.render.values import UnsafeValueError, literal, word
 from nas.schema import (
@@ -39,14 +39,18 @@ def render(candidate: Candidate) -> str:
     variable, and text that is not a module with `build`.
     """
     name = candidate.template
-    parsed(name)  # unknown names and syntax errors, in partials too, before rendering
+    knobs(name)  # unknown names and syntax errors, in partials too, before rendering
     choices = check_choices(name, candidate.template_settings)
 
     def axis(name: str, *_: Any, **__: Any) -> Any:
         return choices[name]
 
+    def knob(name: str, default: float, **_: Any) -> float:
+        return default
+
     context = {
         "axis": axis,
+        "knob": knob,
         "refuse": _refuse,
         "experts": _experts(candidate),
         "channels": candidate.channels,

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from render_samples import CNNS, candidate
 
 from nas.render import axes, check_space, render, template_hash
-from nas.schema import Choice, ExpertAxis, Member, ProblemError, Space, Variant
+from nas.render.axes import check_knob, knobs
+from nas.schema import Axis, Choice, ExpertAxis, Member, ProblemError, Space, Variant
 
 Write = Callable[..., Path]
 
@@ -67,6 +68,10 @@ class TestTemplates:
             ("{% include image_size %}", "not constant"),
             ("{{ axis(image_size, 1) | literal }}", "axis() takes only constants"),
             ("{{ axis('width') | literal }}", "invalid call of axis()"),
+            ("{% set _ = knob('heat', image_size) %}", "knob() takes only constants"),
+            ("{% set _ = knob('heat') %}", "invalid call of knob()"),
+            ("{% set _ = knob('heat', 'warm') %}", "invalid call of knob()"),
+            ("{% set _ = knob('heat', 1, minimum=2) %}", "1 is not a value of heat"),
             ("{{ axis('a', 3, minimum=5) | literal }}", "3 is not a value of a"),
             ("{% include '_gates.py.j2' %}", "there is no partial '_gates.py.j2'"),
         ],
@@ -101,6 +106,19 @@ class TestTemplates:
         path = write("mine", "{% set a = axis('a', 1) %}\n{% set b = axis('a', 2) %}\n")
         text = problem(lambda: axes("mine"))
         assert text == f"{path}:2: axis a is declared twice, differently"
+
+    def test_knobs_are_numbers_found_without_rendering(self, write: Write) -> None:
+        path = write("mine", f"{{% set _ = knob('heat', 1, maximum=3) %}}\n{BUILD}")
+        assert render(candidate("mine")) == BUILD
+        assert axes("mine") == {}
+        assert knobs("mine") == {"heat": Axis("heat", 1.0, maximum=3)}
+        check_knob("mine", "heat", ((0.0, 0.5), (1.0, 3.0)))
+        text = problem(lambda: check_knob("mine", "heat", ((0.0, 0.5), (1.0, 3.5))))
+        assert text == "template mine: 3.5 is not a value of heat — give it -inf to 3"
+        write("mine", f"{{% set _ = knob('heat', 1) %}}\n{{% set _ = knob('heat', 2) %}}\n{BUILD}")
+        assert (
+            problem(lambda: knobs("mine")) == f"{path}:2: knob heat is declared twice, differently"
+        )
 
     def test_not_text(self, write: Write) -> None:
         write("mine", "").write_bytes(b"\xff\xfe\xff")
