@@ -1,5 +1,8 @@
 """`nas search`: draw candidates and train them."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 import typer
 
 from nas.cli import arguments, consent, defaults, options
@@ -46,11 +49,12 @@ def search(
     Example: `nas search --budget 28d --gpus 1`, `nas search moe4 --dataset cifar100`
     """
     from nas.campaign.checks import check_recipes, check_scheduler
+    from nas.campaign.refused_losses import check_losses
     from nas.hardware import check_gpus
     from nas.ledger import check_place
-    from nas.render import SpaceError, check_effects, check_space
+    from nas.render import check_effects, check_space
     from nas.space import check_models, find
-    from nas.space.settings import parse_settings, place_of, setting_of
+    from nas.space.settings import parse_settings, place_of
 
     form = output.chosen
     if not dry.dry_run:
@@ -80,21 +84,34 @@ def search(
         check_models(chosen, find(space))
         settings = parse_settings(recipe.assignments)
         place = place_of(settings, find(space))
-        try:
+        with _blaming(settings):
             check_space(chosen, place)
             check_recipes(chosen, place)
             check_effects(chosen, place)
             check_scheduler(chosen, config, place)
-        except SpaceError as error:
-            if setting_of(settings, error.part) is None:
-                raise
-            problem = error.problem
-            raise UsageError(problem.what, where=problem.where, fix=problem.fix) from None
     if dry.dry_run:
         trials = config.trials or 10
         print_draws(chosen, config, keep.name, output.db, trials, dry.render, dry.audit, form)
         return
-    _begin(chosen, config, keep.name, output, typed)
+    consent.ask_about_templates(chosen, config, typed=typed)
+    with working("checking the losses"), _blaming(settings):
+        check_losses(chosen, place)
+    _begin(chosen, config, keep.name, output)
+
+
+@contextmanager
+def _blaming(settings: Mapping[str, object]) -> Iterator[None]:
+    """Makes an error in a part of a space that --set gave one of the command line."""
+    from nas.render import SpaceError
+    from nas.space.settings import setting_of
+
+    try:
+        yield
+    except SpaceError as error:
+        if setting_of(settings, error.part) is None:
+            raise
+        problem = error.problem
+        raise UsageError(problem.what, where=problem.where, fix=problem.fix) from None
 
 
 def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str) -> SearchConfig:
@@ -141,15 +158,12 @@ def with_length(config: SearchConfig) -> SearchConfig:
     return config.with_(budget_seconds=DEFAULT_SECONDS)
 
 
-def _begin(
-    space: Space, config: SearchConfig, name: str | None, output: OutputOptions, typed: str | None
-) -> None:
-    """Creates the campaign and runs it; `typed`: the space as given on the command line."""
+def _begin(space: Space, config: SearchConfig, name: str | None, output: OutputOptions) -> None:
+    """Creates the campaign and runs it."""
     from nas.campaign.dataset import check_experts_unchanged, examine, experts_of
     from nas.campaign.run import check, prepare_campaign
     from nas.ledger import Ledger
 
-    consent.ask_about_templates(space, config, typed=typed)
     check(space, config, name)
     if config.from_bank or config.screen is not None:
         there = Ledger(output.db)

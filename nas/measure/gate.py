@@ -1,19 +1,21 @@
 """What a template adds to its experts, or a whole model without experts: counted by running its
-code."""
+code. And which losses are not defined for it."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from torch import nn
 
+from nas.faults import BuildError
 from nas.measure.checks import stage
 from nas.measure.cost import NO_OVERHEAD, Overhead
 from nas.measure.meta import count_macs
 from nas.measure.saved import saved_bytes
+from nas.moe import as_routed, loss
 from nas.schema import ProblemError
-from nas.train.rendered import load_module
+from nas.train.rendered import load_model, load_module
 
 
 def overhead(code: str, image_size: int, channels: int, classes: int = 0) -> Overhead:
@@ -38,6 +40,24 @@ def overhead(code: str, image_size: int, channels: int, classes: int = 0) -> Ove
             raise
     # A model that sends images to some of its experts reads numbers, and meta tensors have none.
     return _counted("cpu", *whole)
+
+
+def refused_loss(
+    code: str, image_size: int, channels: int, losses: Sequence[str]
+) -> tuple[str, str] | None:
+    """The first loss that the network of a rendered file is not defined for, and the reason; None
+    if it takes them all, or does not route. Raises whatever the code raises."""
+    model = as_routed(load_model(code, 2).train())
+    if model is None:
+        return None
+    layers = model(torch.randn(2, channels, image_size, image_size)).layers
+    for name in losses:
+        try:
+            for layer in layers:
+                loss(name)(layer)
+        except BuildError as error:
+            return name, str(error)
+    return None
 
 
 def _counted(

@@ -61,7 +61,7 @@ def _check_knobs(space: Space, place: Place | None) -> None:
 
 def _check_variants(space: Space, models: "_Models", place: Place | None) -> None:
     seen: dict[Model, Picks] = {}
-    for picks in _picks(space) if space.arms else ():
+    for picks in picks_of(space) if space.arms else ():
         model = models(picks, models.base)
         other = seen.setdefault(model, picks) if model else picks
         every = models.settings()
@@ -78,7 +78,7 @@ def _check_choices(space: Space, models: "_Models", place: Place | None) -> None
     for choice in space.choices:
         if len(choice.values) < 2 or choice.name == START:  # a start is not in the code
             continue
-        for picks in _picks(space):
+        for picks in picks_of(space):
             seen: dict[Model, Scalar] = {}
             for index, value in enumerate(choice.values):
                 model = models(picks, models.base | {choice.name: value})
@@ -97,7 +97,7 @@ def _check_choices(space: Space, models: "_Models", place: Place | None) -> None
                         raise ProblemError(what, fix=fix)
 
 
-def _picks(space: Space) -> Iterator[Picks]:
+def picks_of(space: Space) -> Iterator[Picks]:
     """Every variant; of a space of families, one set of members, as choices cross them all."""
     if not space.arms:
         yield tuple([ExpertChoice(f, names[0]) for f, names in space.groups.items()])[: space.k]
