@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nas import space
+from nas.resources import shipped
 from nas.schema import ProblemError
 
 OWN = "description: mine\nchoices: {depth: [1, 2]}\n"
@@ -43,7 +44,8 @@ def test_an_unknown_name_gets_the_nearest(typed: str, here: Path) -> None:
 
 
 def test_a_name_that_is_near_none_gets_all_there_are(here: Path) -> None:
-    assert refusal("nope") == "no search space named 'nope' — choose from heads, moe4, tiny"
+    every = ", ".join(sorted(path.stem for path in shipped("search_spaces").glob("*.yaml")))
+    assert refusal("nope") == f"no search space named 'nope' — choose from {every}"
 
 
 def test_a_file_here_is_found_by_its_name(here: Path) -> None:
