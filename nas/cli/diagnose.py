@@ -74,12 +74,12 @@ def diagnose(
 
     chosen = form_of(form, as_json)
     instruments = _instruments(only)
+    seconds = parse_duration(time_limit, "--time-limit") if time_limit else SECONDS
     if every == bool(candidates):
         raise typer.BadParameter(
             "name candidates, or give --all" if not every else "--all names every candidate itself",
             param_hint="CANDIDATE",
         )
-    seconds = parse_duration(time_limit, "--time-limit") if time_limit else SECONDS
     check_gpus(gpus or 0)
     ledger = Ledger(db, read_only=False, create=False)
     found = list(_all(ledger, campaign) if every else _named(ledger, candidates or [], campaign))
