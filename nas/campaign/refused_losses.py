@@ -46,7 +46,7 @@ def _refused(space: Space, picks: Picks, sandbox: Sandbox) -> tuple[str, str] | 
     found = None
     for index, choices in enumerate(_settings(space)):
         candidate = Candidate.of(space, Assignment(picks, tuple(choices.items())), Task(), "")
-        if index >= MOST or not candidate.recipe.losses:
+        if index >= MOST or not candidate.recipe.weighted_losses:
             return None
         code, refusal = code_of(candidate, render_to_run)
         if refusal:
@@ -56,7 +56,7 @@ def _refused(space: Space, picks: Picks, sandbox: Sandbox) -> tuple[str, str] | 
             code,
             candidate.image_size,
             candidate.channels,
-            tuple(candidate.recipe.losses),
+            tuple(candidate.recipe.weighted_losses),
             timeout=SECONDS,
         )
         if not answer.ok or answer.value is None:

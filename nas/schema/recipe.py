@@ -106,6 +106,11 @@ class Recipe(OmitDefaults):
             raise ValueError("do not name balance: its weight is balance_weight")
         return losses
 
+    @property
+    def weighted_losses(self) -> dict[str, float | Ramp]:
+        """Of `losses` those that ever have a weight; a constant 0 is no loss."""
+        return {name: w for name, w in self.losses.items() if max(values_of(w)) > 0}
+
     def having(self, settings: Mapping[str, Scalar]) -> Self:
         """The recipe with fields replaced, each under its dotted name, such as `losses.z`.
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nas.moe import Routing, loss
 from nas.schema import Recipe
-from nas.schema.ramp import value_at, values_of
+from nas.schema.ramp import value_at
 
 BALANCE = "balance"
 """The loss whose weight is the recipe's `balance_weight`."""
@@ -19,8 +19,7 @@ class AuxiliaryLosses:
 
     def __init__(self, recipe: Recipe) -> None:
         """Raises UsageError for an unknown loss."""
-        weighted = {name: w for name, w in recipe.losses.items() if max(values_of(w)) > 0}
-        self._weights = {BALANCE: recipe.balance_weight, **weighted}
+        self._weights = {BALANCE: recipe.balance_weight, **recipe.weighted_losses}
         self._losses = {name: loss(name) for name in self._weights}
 
     @property

@@ -64,6 +64,7 @@ def test_it_is_named_with_its_line(tmp_path: Path, text: str, line: int, arm: st
     [
         HEADS,
         HEADS.replace("head: soft,", "head: dense, recipe.losses.load: 1,"),  # without a gate
+        HEADS.replace("width: 4}", "width: 4, recipe.losses.load: 0}"),  # a control
         MOE4 + "recipe: {losses: {z: 1, entropy: 1}}\n",
         "template: heads\nchoices: {head: [soft, sparse]}\nrecipe: {losses: {load: 1}}\n",
     ],
