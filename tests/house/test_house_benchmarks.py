@@ -24,6 +24,7 @@ SMALL = {
 """Arguments with which each takes less than a minute."""
 ELSEWHERE = {
     "gpu": "needs a GPU: see tests/cuda",
+    "pce_loop": "a module of pce.py",
     "screening": "takes minutes however small",
     "synthetic": "a module of page.py",
     "worlds": "a module of evidence.py",
