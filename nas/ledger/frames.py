@@ -146,10 +146,15 @@ def epochs(
 
 
 def metrics(
-    ledger: LedgerBase, campaign: str | None = None, *, last_epoch: bool = False
+    ledger: LedgerBase,
+    campaign: str | None = None,
+    *,
+    last_epoch: bool = False,
+    names: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """One row per metric of an epoch, in order; `nas/moe/metrics` documents each. With
-    `last_epoch`, of the last epoch alone that an attempt has metrics of.
+    `last_epoch`, of the last epoch alone that an attempt has metrics of; only those in `names`, if
+    given.
 
     `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `epoch`: counts from 1; `split`:
     train, as trained on, or val; `layer`: the one that routes, empty for the whole model; `metric`:
@@ -160,7 +165,7 @@ def metrics(
         every = aliased(m.Metrics)
         last = select(every.attempt_id, func.max(every.epoch)).group_by(every.attempt_id)
         only = tuple_(m.Metrics.attempt_id, m.Metrics.epoch).in_(last)
-    return _figures(ledger, campaign, m.Metrics, c.METRICS, "expert", only)
+    return _figures(ledger, campaign, m.Metrics, c.METRICS, "expert", only, names)
 
 
 def training_events(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
@@ -191,27 +196,35 @@ def _figures(
     columns: Mapping[str, str],
     position: str,
     only: ColumnElement[bool] | None = None,
+    names: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """A table with a row for every number of its `data`: columns `metric`, a position and
-    `value`."""
+    """A table with a row for every number of its `data`, or of those in `names`: columns `metric`,
+    a position and `value`."""
     own = [name for name in columns if name not in ("metric", position, "value")]
     stored = {name: columns[name] for name in own} | {"data": "any"}
     order = table.__mapper__.primary_key
     rows = _of_attempts(ledger, campaign, table, stored, *order, only=only)
     numbers = [
-        (at, *number) for at, data in enumerate(rows.pop("data")) for number in _numbers(data)
+        (at, *number)
+        for at, data in enumerate(rows.pop("data"))
+        for number in _numbers(data, names)
     ]
-    at, names, positions, values = zip(*numbers, strict=True) if numbers else ((),) * 4
+    at, metrics, positions, values = zip(*numbers, strict=True) if numbers else ((),) * 4
     frame = rows.iloc[list(at)].reset_index(drop=True)
-    frame["metric"] = pd.Series(names, dtype=c.TEXT)
+    frame["metric"] = pd.Series(metrics, dtype=c.TEXT)
     frame[position] = pd.Series(positions, dtype="Int64")
     frame["value"] = pd.Series(values, dtype="float64")
     return frame[list(columns)]
 
 
-def _numbers(data: Mapping[str, Any]) -> Iterator[tuple[str | None, int | None, float | None]]:
-    """(name, position, value) of every number; one of nothing if there is none."""
+def _numbers(
+    data: Mapping[str, Any], names: Collection[str] | None
+) -> Iterator[tuple[str | None, int | None, float | None]]:
+    """(name, position, value) of every number, or of those in `names`; one of nothing if there is
+    no data."""
     for name, figure in data.items():
+        if names is not None and name not in names:
+            continue
         if isinstance(figure, list):
             yield from ((name, place, number) for place, number in enumerate(figure))
         else:

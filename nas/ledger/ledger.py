@@ -38,11 +38,18 @@ class Ledger(LedgerBase):
 
         return frames.epochs(self, campaign, columns)
 
-    def metrics(self, campaign: str | None = None, *, last_epoch: bool = False) -> "pd.DataFrame":
-        """One row per metric of an epoch; with `last_epoch`, of each attempt's last one alone."""
+    def metrics(
+        self,
+        campaign: str | None = None,
+        *,
+        last_epoch: bool = False,
+        names: Collection[str] | None = None,
+    ) -> "pd.DataFrame":
+        """One row per metric of an epoch; with `last_epoch`, of each attempt's last one alone; only
+        those in `names`, if given."""
         from nas.ledger import frames
 
-        return frames.metrics(self, campaign, last_epoch=last_epoch)
+        return frames.metrics(self, campaign, last_epoch=last_epoch, names=names)
 
     def training_events(self, campaign: str | None = None) -> "pd.DataFrame":
         """One row per event of a training."""

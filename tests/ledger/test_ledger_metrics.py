@@ -43,6 +43,14 @@ def test_metrics_of_the_last_epoch(filled: Ledger) -> None:
     assert set(mine["attempt"]) == set(filled.metrics("first")["attempt"])
 
 
+def test_metrics_by_name(filled: Ledger) -> None:
+    every = filled.metrics()
+    expected = every[every["metric"] == "gate_entropy"].reset_index(drop=True)
+    assert len(expected)
+    pd.testing.assert_frame_equal(filled.metrics(names=["gate_entropy", "none"]), expected)
+    assert filled.metrics(names=()).empty
+
+
 def test_training_events(filled: Ledger) -> None:
     table = filled.training_events()
     assert table.columns.tolist() == list(TRAINING_EVENTS)
