@@ -28,19 +28,8 @@ from nas.report.page.fronts import front
 from nas.schema import ExpertAxis, Member, Outcome, Role, Status
 
 SECTIONS = (
-    *(
-        "together",
-        "arms",
-        "best",
-        "leaders",
-        "coverage",
-        "families",
-        "pairs",
-        "screening",
-        "screened",
-    ),
-    *("costs", "curves"),
-    *("failures", "timeline", "gates"),
+    *("together", "arms", "arm_effects", "routing", "best", "leaders", "coverage", "families"),
+    *("pairs", "screening", "screened", "costs", "curves", "failures", "timeline", "gates"),
 )
 
 
@@ -56,7 +45,7 @@ def column(table: dict[str, Any], name: str) -> list[Any]:
 def test_every_section_is_there(data: dict[str, Any]) -> None:
     assert tuple(data["sections"]) == SECTIONS
     assert not [name for name, made in data["sections"].items() if made and "problem" in made]
-    for name in ("screening", "screened", "arms"):
+    for name in ("screening", "screened", "arms", "arm_effects", "routing"):
         assert data["sections"][name] is None  # it was drawn from none
     assert data["campaign"] == "first"
     assert data["headline"].startswith("61 candidates drawn: 56 trained, 4 out of memory")

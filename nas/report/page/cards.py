@@ -1,13 +1,16 @@
-"""What a candidate's card shows besides its row of the leaderboard: its members and its curves."""
+"""What a candidate's card shows besides its row of the leaderboard: its members, its curves and how
+it routes."""
 
 from typing import Any
 
 import pandas as pd
 
 from nas.report.page.curves import epochs_of
+from nas.report.page.routing import LAYER, OF_A_LAYER
 from nas.report.page.serialize import values
 from nas.report.page.snapshot import Snapshot
 from nas.results.aggregates import control_results
+from nas.results.arm_runs import routing
 
 CURVES = 500
 """Number of best candidates whose cards have curves."""
@@ -17,13 +20,17 @@ def cards(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> d
     """`members`: by key, `[gate weight, validation accuracy inside the mixture]` of each member in
     the order of the leaderboard's `members`, for the best `limit`; `alone`: by member, validation
     accuracy of its control; `curves`: by key, `[epochs, validation accuracy, training accuracy]`
-    for the best CURVES. Shares are in [0, 1]; missing values are None."""
+    for the best CURVES; `routing`: by key of an arm's candidate, a row of `routing_columns` for
+    each layer that routes, of the last epoch on validation. Shares are in [0, 1]; missing values
+    are None."""
     shown = board.head(limit)
     alone = control_results(ledger.data(campaign))
     return {
         "members": _members(ledger, campaign, shown),
         "alone": dict(zip(alone["model"], values(alone["alone_val_acc"], "percent"), strict=True)),
         "curves": _curves(ledger, campaign, shown.head(CURVES)),
+        "routing_columns": [column._asdict() for column in (LAYER, *OF_A_LAYER)],
+        "routing": _routing(ledger, campaign, shown),
     }
 
 
@@ -52,6 +59,20 @@ def _curves(ledger: Snapshot, campaign: str, shown: pd.DataFrame) -> dict[str, A
     ends = lengths.cumsum()
     of = zip(_key_of(ledger, campaign)[lengths.index], ends - lengths, ends, strict=True)
     return {key: [column[start:end] for column in columns] for key, start, end in of}
+
+
+def _routing(ledger: Snapshot, campaign: str, shown: pd.DataFrame) -> dict[str, Any]:
+    if not ledger.campaign(campaign).space.arms:  # a mixture's card has its members' gate weights
+        return {}
+    keys = _key_of(ledger, campaign)
+    listed = keys[keys.isin(shown["key"])]
+    found = routing(ledger.data(campaign), pd.DataFrame({"candidate": listed.index}))
+    found = found.reindex(columns=["candidate", LAYER.name, *(c.name for c in OF_A_LAYER)])
+    cells = [values(found[column.name], column.kind) for column in (LAYER, *OF_A_LAYER)]
+    made: dict[str, Any] = {}
+    for candidate, *row in zip(found["candidate"], *cells, strict=True):
+        made.setdefault(listed[candidate], []).append(row)
+    return made
 
 
 def _key_of(ledger: Snapshot, campaign: str) -> "pd.Series[str]":

@@ -11,6 +11,7 @@ from nas.ledger.frames import gc_paused
 from nas.ledger.sources import codes
 from nas.ledger.summary import Summary, summary
 from nas.report.page.about import about, in_words, state_of
+from nas.report.page.arm_effects import arm_effects
 from nas.report.page.arms import arms
 from nas.report.page.best import best
 from nas.report.page.cards import cards
@@ -23,6 +24,7 @@ from nas.report.page.families import families, yields
 from nas.report.page.gates import gates
 from nas.report.page.leaders import board, leaders
 from nas.report.page.pairs import pairs
+from nas.report.page.routing import routing
 from nas.report.page.screens import screened, screening
 from nas.report.page.snapshot import Snapshot
 from nas.report.page.timeline import timeline
@@ -75,6 +77,8 @@ def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
     parts: dict[str, Callable[[], dict[str, Any] | None]] = {
         "together": lambda: together(ledger, name),
         "arms": lambda: arms(ledger, name),
+        "arm_effects": lambda: arm_effects(ledger, name),
+        "routing": lambda: routing(ledger, name),
         "best": lambda: best(ledger, name, rows(), bank=bank),
         "leaders": lambda: leaders(rows(), limit),
         "coverage": lambda: coverage(ledger, name, by_family),
@@ -89,7 +93,7 @@ def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
         "gates": lambda: gates(ledger, name),
     }
     if ledger.campaign(name).space.experts is None:
-        parts |= dict.fromkeys(("families", "pairs"), lambda: None)
+        parts |= dict.fromkeys(("families", "pairs", "gates"), lambda: None)
     if bank:  # every member is trained alone: there are no draws and no mixtures
         parts |= dict.fromkeys(_OF_MIXTURES, lambda: None)
     made = {n: _section(make) for n, make in parts.items() if n not in _SLOW}

@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 # fmt: off
 Kind = Literal[
     "text", "flag", "joined", "key", "number", "int", "percent", "points", "spread", "float",
-    "probability", "count", "seconds", "hours", "time",
+    "change", "probability", "count", "seconds", "hours", "time",
 ]
 # fmt: on
 """How the page formats and sorts a column: shares in percent, differences of shares in percentage
-points (`spread` without a sign), counts with a unit, `hours` as a duration too, times in UTC."""
+points (`spread` without a sign), other differences with a sign (`change`), counts with a unit,
+`hours` as a duration too, times in UTC."""
 
 _DIGITS = {
     "percent": 5,
     "points": 5,
     "spread": 5,
     "float": 4,
+    "change": 4,
     "probability": 6,
     "seconds": 2,
     "hours": 5,

@@ -90,11 +90,11 @@ def about_pairs(known: pd.DataFrame, total: int) -> str:
         first, *others = better.itertuples()
         sentences.append(_belong(first))
         if others:
-            sentences.append(f"So do {_listed([_pair(row) for row in others], 'pairs')}.")
+            sentences.append(f"So do {listed([_pair(row) for row in others], 'pairs')}.")
     if len(worse):
         names = [_pair(row) for row in worse.itertuples()]
         verb = "is" if len(names) == 1 else "are"
-        sentences.append(f"{_listed(names, 'pairs')} {verb} worse together than one by one.")
+        sentences.append(f"{listed(names, 'pairs')} {verb} worse together than one by one.")
     return " ".join(sentences)
 
 
@@ -108,7 +108,7 @@ def about_effects(
     better = effects[effects["effect_low"] > 0]
     worse = effects[effects["effect_high"] < 0].iloc[::-1]
     parts = [
-        f"{side} than {reference}: {_listed([_effect(row) for row in rows.itertuples()])}"
+        f"{side} than {reference}: {listed([_effect(row) for row in rows.itertuples()])}"
         for side, rows in (("better", better), ("worse", worse))
         if len(rows)
     ]
@@ -127,7 +127,7 @@ def _caution(ledger: Snapshot, campaign: str) -> str:
     return f"The draws are biased ({found.why}), so these differences may come from them."
 
 
-def _listed(names: list[str], noun: str = "") -> str:
+def listed(names: list[str], noun: str = "") -> str:
     """`a, b and 3 more`; a list of NAMED + 1 names is written in full."""
     if len(names) > NAMED + 1:
         names = [*names[:NAMED], f"{len(names) - NAMED} more {noun}".strip()]
@@ -136,21 +136,22 @@ def _listed(names: list[str], noun: str = "") -> str:
 
 def _belong(row: Any) -> str:
     return (
-        f"{row.family_a} and {row.family_b} belong together: the pair adds {_points(row.synergy)}"
+        f"{row.family_a} and {row.family_b} belong together: the pair adds {points(row.synergy)}"
         " points beyond what its two families add one by one (95 % interval"
-        f" {_points(row.synergy_low)} to {_points(row.synergy_high)}, q {_q(row.q_value)})."
+        f" {points(row.synergy_low)} to {points(row.synergy_high)}, q {_q(row.q_value)})."
     )
 
 
 def _pair(row: Any) -> str:
-    return f"{row.family_a} with {row.family_b} ({_points(row.synergy)})"
+    return f"{row.family_a} with {row.family_b} ({points(row.synergy)})"
 
 
 def _effect(row: Any) -> str:
-    return f"{row.family} ({_points(row.effect)})"
+    return f"{row.family} ({points(row.effect)})"
 
 
-def _points(share: float) -> str:
+def points(share: float) -> str:
+    """A difference of shares in [0, 1] as percentage points with a sign."""
     return f"{100 * share:+.1f}".replace("-", "−")
 
 

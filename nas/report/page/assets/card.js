@@ -1,4 +1,4 @@
-// A candidate's card: metrics, members, curves, then code.
+// A candidate's card: metrics, members, routing, curves, then code.
 
 function codeOf(key) {
   const [at, other] = data.codes.of[key] ?? [];
@@ -42,9 +42,10 @@ function members(key, { cell }) {
   const inside = data.cards.members?.[key] ?? [];
   const columns = [["family", "Family", "text"], ["model", "Member", "text"], ["usage", "Gate weight", "percent"], ["inside", "Inside the mixture", "percent"], ["alone", "Trained alone", "percent"]];
   const rows = models.map((model, i) => [families[i], model, inside[i]?.[0] ?? null, inside[i]?.[1] ?? null, data.cards.alone?.[model] ?? null]);
-  return { columns: columns.map(([name, title, kind]) => ({ name, title, kind, help: "" })), rows: rows.length,
-    values: Object.fromEntries(columns.map(([name], i) => [name, rows.map(row => row[i])])) };
+  return tableOf(columns.map(([name, title, kind]) => ({ name, title, kind, help: "" })), rows);
 }
+
+const tableOf = (columns, rows) => ({ columns, rows: rows.length, values: Object.fromEntries(columns.map(({ name }, i) => [name, rows.map(row => row[i])])) });
 
 function show(key) {
   const row = rowOf(key), { cell } = row, role = cell("role");
@@ -59,6 +60,10 @@ function show(key) {
   find("#card").showModal();
   find("#card .body").scrollTop = 0;
   new DataTable(find("#card-members"), {}).update(mine);
+  const layers = data.cards.routing?.[key];
+  find("#card-routing").replaceChildren();
+  find("#card-routing").parentElement.hidden = !layers;
+  if (layers) new DataTable(find("#card-routing"), {}).update(tableOf(data.cards.routing_columns, layers));
   find("#card-curves").dataset.key = key;
   drawCurves();
 }

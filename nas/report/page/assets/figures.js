@@ -15,6 +15,9 @@ const plain = text => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt
 const fitting = (text, other, width) => (text && 6 * text.length <= width ? plain(text) : other);
 const short = name => plain(name.length > 24 ? `${name.slice(0, 23)}…` : name); // the rest on hover
 const room = names => 14 + 7 * Math.min(24, Math.max(...names.map(name => name.length))); // px of the longest
+// A variant's name on lines of its own: its arm, then each setting.
+const folded = name => name.replace(/\((.*)\)$/, (_, settings) => `\n${settings.replaceAll(", ", "\n")}`);
+const linesOf = names => Math.max(...names.map(name => name.split("\n").length));
 const lines = (...parts) => parts.filter(Boolean).map(plain).join("<br>");
 const percent = values => values.map(v => (v === null ? null : 100 * v));
 const pick = (values, rows) => rows.map(row => values[row]);
@@ -92,17 +95,22 @@ const rule = (x, palette, dash = "solid", layer = "below") => ({ type: "line", x
 // How an interval lies to zero: a colour and a symbol.
 const against = (low, high, palette) => (low > 0 ? [palette.accent, "circle"] : high < 0 ? [palette.warm, "square"] : [palette.muted, "diamond-open"]);
 
+// Names of rows that may have several lines.
+const multiline = names => ({ ...named(names), ticktext: names.map(name => name.split("\n").map(short).join("<br>")) });
+const leftOfLines = names => leftOf(names.flatMap(name => name.split("\n")));
+
 // Rows of estimates with their intervals against zero, each marked as `styles` says.
-function forest(names, v, stem, styles, axis, hover, palette, row) {
-  const x = percent(v[stem]), low = percent(v[`${stem}_low`]), high = percent(v[`${stem}_high`]), every = indices(names.length);
+function forest(names, v, stem, styles, axis, hover, palette, row, scale = percent) {
+  const x = scale(v[stem]), low = scale(v[`${stem}_low`]), high = scale(v[`${stem}_high`]), every = indices(names.length);
   return {
     traces: [intervals(every, palette, { x, low, high, color: styles.map(([color]) => color), symbol: styles.map(([, symbol]) => symbol), hover: every.map(hover) })],
-    layout: base(palette, { xaxis: { ...title(axis), nticks: 6 }, yaxis: { ...named(names), ticktext: names.map(name => name.split("\n").map(short).join("<br>")) },
-      ...leftOf(names.flatMap(name => name.split("\n"))), shapes: [rule(0, palette)] }),
-    height: row * names.length + 80,
+    layout: base(palette, { xaxis: { ...title(axis), nticks: 6 }, yaxis: multiline(names),
+      ...leftOfLines(names), shapes: [rule(0, palette)] }),
+    height: Math.max(150, row * names.length + 80), // of one row too, a title of two lines has room
   };
 }
-const interval = (v, stem, i) => `${write("points", v[stem][i])} pt, 95 % from ${write("points", v[`${stem}_low`][i])} to ${write("points", v[`${stem}_high`][i])}`;
+const interval = (v, stem, i, kind = "points") =>
+  `${write(kind, v[stem][i])}${UNITS[kind] ?? ""}, 95 % from ${write(kind, v[`${stem}_low`][i])} to ${write(kind, v[`${stem}_high`][i])}`;
 
 const FIGURES = {
   effects({ effects: { values: v, rows }, left_out }, _, palette) {
@@ -118,6 +126,69 @@ const FIGURES = {
     const styles = indices(rows).map(i => against(v.effect_low[i], v.effect_high[i], palette));
     return { ...forest(v.family, v, "effect", styles, `against ${reference}, percentage points`, i => lines(v.family[i], interval(v, "effect", i), `${v.draws[i]} runs`), palette, ROW),
       label: `Differences of ${rows} arms from ${reference} with 95 % intervals` };
+  },
+
+  arm_effects({ table: { values, rows } }, choice, palette) {
+    const stem = `change_${choice}`, kind = choice === "val_acc" ? "points" : "change";
+    const known = indices(rows, i => values[`${stem}_low`][i] !== null);
+    if (!known.length) return values[stem].some(value => value !== null) ? "No effect has an interval yet: it needs two runs of each value." : "No effect can be estimated yet, or this was not measured.";
+    const v = Object.fromEntries(Object.entries(values).map(([name, column]) => [name, pick(column, known)]));
+    const names = indices(known.length).map(i => `${v.arm[i]}: ${v.setting[i].replace(/^recipe\.(losses\.)?/, "")}\n${v.step[i]}`);
+    const styles = indices(known.length).map(i => against(v[`${stem}_low`][i], v[`${stem}_high`][i], palette));
+    const axis = { val_acc: "change of validation accuracy, percentage points", loss_gap: "change of validation − training cross-entropy, nats",
+      imbalance: "change of imbalance, max q / min q", spec_entropy: "change of router entropy, H(p) / ln E" }[choice];
+    const hover = i => lines(`${v.arm[i]}: ${v.setting[i]} ${v.step[i]}`, interval(v, stem, i, kind), `${v.runs[i]} runs`);
+    return { ...forest(names, v, stem, styles, axis, hover, palette, 38, kind === "points" ? percent : x => x),
+      label: `Effects of ${known.length} settings with 95 % intervals: ${axis}` };
+  },
+
+  use({ use, names: called }, choice, palette) {
+    const { table: { values: v, rows }, shares } = use[choice] ?? Object.values(use)[0];
+    const names = v.name.map(name => folded(called[name])), some = indices(rows), busy = i => share => share > 2 / v.experts[i];
+    const dead = some.filter(i => v.dead[i] > 0), edge = Math.max(...v.experts) > 16 ? 0.5 : 1;
+    const bar = rank => {
+      const mine = some.filter(i => rank < v.experts[i]);
+      return { type: "bar", orientation: "h", y: mine, x: percent(mine.map(i => shares[i][rank])), hoverinfo: "text",
+        hovertext: mine.map(i => lines(v.name[i], `expert ${rank + 1} of ${v.experts[i]}, the busiest first: ${write("percent", shares[i][rank])} %`, `an even share is ${write("percent", v.even[i])} %`)),
+        marker: { color: mine.map(i => (busy(i)(shares[i][rank]) ? palette.warm : palette.accent)), line: { width: edge, color: palette.paper } } };
+    };
+    const side = leftOfLines(names);
+    return {
+      traces: indices(Math.max(...v.experts)).map(bar), height: (8 + 16 * linesOf(names)) * rows + 80,
+      layout: base(palette, { barmode: "stack", bargap: 0.25, xaxis: { ...title("share of the kept tokens, %, from the busiest expert to the least used"), range: [0, 100], showgrid: false },
+        yaxis: multiline(names), margin: { ...side.margin, r: dead.length ? 70 : 16 },
+        annotations: dead.map(i => ({ x: 1, xref: "paper", xanchor: "left", xshift: 6, y: i, showarrow: false, text: `${Number(v.dead[i].toFixed(1))} dead`, font: { size: 11.5, color: palette.warm } })) }),
+      label: `Shares of the experts of ${rows} variants that route`,
+    };
+  },
+
+  routing_epochs({ epochs: { values: v, rows }, names: called }, _, palette, width) {
+    const names = [...new Set(v.name)], narrow = width < NARROW;
+    const columns = Math.min(names.length, Math.max(1, Math.floor(width / (narrow ? 150 : 240)))), deep = Math.ceil(names.length / columns);
+    const titles = names.map(name => folded(called[name] ?? name).split("\n")), heading = 16 * Math.max(...titles.map(parts => parts.length)) + 8;
+    const panel = narrow ? 110 : 130, gap = 14, bottom = 24, height = deep * (heading + panel + gap);
+    const series = [["entropy_norm_val", "load entropy, validation", palette.accent, "solid"], ["entropy_norm_train", "training", palette.accent, "dot"],
+      ["spec_entropy_val", "router entropy, validation", palette.warm, "solid"], ["spec_entropy_train", "training", palette.warm, "dot"]];
+    const axis = base(palette), axes = {}, traces = [];
+    names.forEach((name, i) => {
+      const mine = indices(rows, row => v.name[row] === name), id = i ? i + 1 : "", column = i % columns, above = Math.floor(i / columns) * (heading + panel + gap) + heading;
+      const last = i + columns >= names.length, x = pick(v.epoch, mine);
+      axes[`xaxis${id}`] = { ...axis.xaxis, ...(last ? { title: { text: "epoch", standoff: 4 } } : {}), showticklabels: last, anchor: `y${id}`, automargin: false, showgrid: false, showline: true,
+        domain: [(column + (column ? 0.06 : 0)) / columns, (column + 1) / columns], ...(x.length <= 10 ? { dtick: 1 } : { nticks: 5 }) };
+      axes[`yaxis${id}`] = { ...axis.yaxis, anchor: `x${id}`, domain: [1 - (above + panel) / height, 1 - above / height], range: [-0.03, 1.03], tickvals: [0, 0.5, 1], showticklabels: column === 0, automargin: false };
+      for (const [stem, label, color, dash] of series) {
+        const y = pick(v[stem], mine);
+        if (y.every(value => value === null)) continue;
+        traces.push({ type: "scatter", mode: x.length > 1 ? "lines" : "markers", x, y, xaxis: `x${id}`, yaxis: `y${id}`, name: label, legendgroup: stem, showlegend: !traces.some(t => t.legendgroup === stem),
+          line: { width: 2, color, dash }, marker: { color }, hoverinfo: "text", hovertext: x.map((epoch, j) => lines(name, `epoch ${epoch}: ${label.includes(",") ? label : `${stem.startsWith("entropy") ? "load" : "router"} entropy, training`} ${write("float", y[j])}`)) });
+      }
+    });
+    return {
+      traces, height: height + bottom + (narrow ? 60 : 40), label: `Entropies of use and of the router by epoch, for ${names.length} variants`,
+      layout: base(palette, { showlegend: true, margin: { l: 30, r: 10, t: narrow ? 50 : 30, b: bottom + 16 }, ...axes,
+        annotations: names.map((_, i) => ({ xref: `x${i ? i + 1 : ""} domain`, yref: `y${i ? i + 1 : ""} domain`, x: 0, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false, align: "left",
+          text: titles[i].map(short).join("<br>"), font: { size: 12 } })) }),
+    };
   },
 
   synergies({ synergies: { values: v, rows } }, _, palette) {

@@ -28,6 +28,7 @@ const WRITERS = {
   percent: value => (100 * value).toFixed(2),
   points: value => (value < -5e-5 ? "−" : "+") + Math.abs(100 * value).toFixed(2),
   spread: value => (100 * value).toFixed(2),
+  change: value => (value < 0 ? "−" : "+") + WRITERS.float(Math.abs(value)),
   float: value => (Math.abs(value) >= 1000 ? grouped.format(value) : value.toPrecision(3)),
   probability: value => (value < 0.001 ? "< 0.001" : value.toFixed(3)),
   count: value => scaled(value, 1000, ["", "k", "M", "G", "T"], " "),

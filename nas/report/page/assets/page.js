@@ -65,7 +65,8 @@ function heading_(data) {
   for (const list of all("[data-facts]")) facts(list, data.about[list.dataset.facts]);
   const texts = {
     "pairs-answer": sections.together?.pairs, "families-answer": sections.together?.families, caution: sections.together?.caution,
-    "arms-answer": sections.arms?.answer,
+    "arms-answer": sections.arms?.answer, "settings-answer": sections.arm_effects?.answer, "routing-answer": sections.routing?.answer,
+    settings: sections.arm_effects?.note && `Here: ${sections.arm_effects.note}.`,
     costs: (sections.costs.rest ? "The shading counts all candidates, the dots are the best. " : "") + TIMES,
     families: sections.families?.note && `Here: ${sections.families.note}.`,
     screening: sections.screening?.note && `Here: ${sections.screening.note}.`,
@@ -100,6 +101,7 @@ const RATES = new Set(["draws", "ok", "success_rate", "success_low", "success_hi
 // Sections' tables that are not given as such.
 const DERIVED = {
   gates: section => section.groups[find("[name=gates]").value] ?? section.groups.all,
+  routing: (section, name) => (name === "use" ? (section.use[find("[name=routing]").value] ?? Object.values(section.use)[0]).table : section[name]),
   families: ({ table, lift }, name) => (name === "lift" ? lift : { ...table, columns: table.columns.filter(c => c.name === "family" || RATES.has(c.name) === (name === "rates")) }),
   curves: (section, name) => (name === "lines" ? long(section.lines) : section[name]),
 };
@@ -115,9 +117,10 @@ function long(lines) {
 function fill(host) {
   const section = data.sections[host.closest("section").id];
   if (!section || section.problem) return;
-  if (host.tagName === "DETAILS" && !host.open) return; // when it is opened
   const name = host.dataset.table, id = host.closest("section").id;
   const table = DERIVED[id]?.(section, name) ?? section[name];
+  host.hidden = table === null;
+  if (host.hidden || (host.tagName === "DETAILS" && !host.open)) return; // filled when it is opened
   if (!tables.has(host)) {
     tables.set(host, new DataTable(host, { page: Number(host.dataset.page ?? 100), filters: "open" in host.dataset || table.rows > 20, open: show }));
   }
@@ -168,8 +171,10 @@ async function drawAll() {
 
 // ---- choosing, theme, print
 
-function gateChoices(groups) {
-  const select = find("[name=gates]"), names = Object.keys(groups ?? { all: 0 });
+// Fills a selection; there is nothing to choose from one.
+function choices(name, names) {
+  const select = find(`select[name=${name}]`);
+  select.closest("label").hidden = names.length < 2;
   if (names.join() === [...select.options].map(option => option.value).join()) return;
   const before = select.value;
   select.replaceChildren(...names.map(value => element("option", { value, textContent: value })));
@@ -238,7 +243,8 @@ async function update(newer) {
   heading_(data);
   find("main").hidden = find("nav").hidden = Boolean(data.empty);
   if (data.empty) return;
-  gateChoices(data.sections.gates?.groups);
+  choices("gates", Object.keys(data.sections.gates?.groups ?? { all: 0 }));
+  choices("routing", Object.keys(data.sections.routing?.use ?? {}));
   unmeasured(data.sections.costs);
   for (const section of all("main > section")) {
     const found = data.sections[section.id];
