@@ -21,8 +21,12 @@ BLUE, ORANGE, GREY = "#0067a5", "#c75400", "#5a6169"
 """Above zero, below zero, neither: distinguishable in grey and by colour-blind readers."""
 WIDTH, ROW = 6.0, 0.24
 """Width of a figure and height of each row of names, in inches."""
+PANELS = 3
+"""Panels beside each other, of a figure that has several."""
 LONGEST = 30
 """Maximum length of a name at an axis, in characters."""
+VARIANT = 44
+"""That of a variant's name, which holds its settings."""
 FALSE_FINDS = 0.05
 """q-value up to which a synergy's marker is filled."""
 _STYLE = {
@@ -78,8 +82,8 @@ def _percent(values: Sequence[float | None]) -> "np.ndarray[Any, np.dtype[np.flo
     return 100 * np.array(values, dtype=np.float64)
 
 
-def _short(names: Sequence[str]) -> list[str]:
-    return [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names]
+def _short(names: Sequence[str], longest: int = LONGEST) -> list[str]:
+    return [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in names]
 
 
 def _forest(axes: "Axes", names: Sequence[str], values: Section, stem: str, found: Any) -> None:
@@ -121,6 +125,76 @@ def _arms(section: Section, axes: "Axes") -> None:
     ends = zip(values["effect_low"], values["effect_high"], strict=True)
     _forest(axes, values["family"], values, "effect", [low > 0 or high < 0 for low, high in ends])
     axes.set_xlabel(f"against {section['reference']}, percentage points (95 % interval)")
+
+
+def _arm_effects(section: Section, axes: "Axes") -> None:
+    values = section["table"]["values"]
+    known = [n for n, low in enumerate(values["change_val_acc_low"]) if low is not None]
+    if not known:
+        raise Empty("No setting’s effect has an interval yet.")
+    some = {name: [column[n] for n in known] for name, column in values.items()}
+    named = zip(some["arm"], some["setting"], some["step"], strict=True)
+    ends = zip(some["change_val_acc_low"], some["change_val_acc_high"], strict=True)
+    _forest(
+        axes,
+        [f"{arm}: {setting.split('.')[-1]} {step}" for arm, setting, step in named],
+        some,
+        "change_val_acc",
+        [low > 0 or high < 0 for low, high in ends],
+    )
+    axes.set_xlabel("change of validation accuracy, percentage points (95 % interval)")
+
+
+def _routing(section: Section, axes: "Axes") -> None:
+    group = next(iter(section["use"].values()))
+    values, shares = group["table"]["values"], group["shares"]
+    names = [section["names"][name] for name in values["name"]]
+    for row, mine in enumerate(shares):
+        ends = np.cumsum([0, *_percent(mine)])
+        busy = [ORANGE if share > 2 * values["even"][row] else BLUE for share in mine]
+        axes.barh(row, np.diff(ends), left=ends[:-1], color=busy, edgecolor="white", linewidth=0.5)
+        if dead := values["dead"][row]:
+            axes.text(101, row, f"{dead:.3g} dead", va="center", color=ORANGE)
+    axes.set_yticks(range(len(names)), _short(names, VARIANT))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("share of the kept tokens, %, from the busiest expert to the least used")
+    _grow(axes, len(names))
+
+
+def _routing_epochs(section: Section, axes: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    values = section["epochs"]["values"]
+    names = list(dict.fromkeys(values["name"]))
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    axes.remove()  # in place of one there is a panel for each variant
+    deep = -(-len(names) // PANELS)
+    figure.set_size_inches(WIDTH, 0.7 + 1.4 * deep)
+    panels = figure.subplots(deep, PANELS, sharex=True, sharey=True, squeeze=False)
+    for panel in panels.flat[len(names) :]:
+        panel.set_axis_off()
+    for place, (name, panel) in enumerate(zip(names, panels.flat, strict=False)):
+        mine = [n for n, other in enumerate(values["name"]) if other == name]
+        for stem, called, color in (
+            ("entropy_norm", "load entropy", BLUE),
+            ("spec_entropy", "router entropy", ORANGE),
+        ):
+            for split, style in (("val", "-"), ("train", ":")):
+                y = np.array([values[f"{stem}_{split}"][n] for n in mine], dtype=np.float64)
+                panel.plot(
+                    [values["epoch"][n] for n in mine], y, style, color=color,
+                    label=called if split == "val" else f"{called}, training",
+                    marker="o" if len(mine) == 1 else "", markersize=3,
+                )  # fmt: skip
+        panel.set_title(_short([section["names"].get(name, name)], VARIANT)[0], fontsize=7)
+        panel.set_ylim(-0.03, 1.03)
+        panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        panel.tick_params(labelbottom=place + PANELS >= len(names))
+    figure.supxlabel("epoch", fontsize=9)
+    handles = panels.flat[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper left", ncols=2, frameon=False, fontsize=8)
 
 
 def _synergies(section: Section, axes: "Axes") -> None:
@@ -214,6 +288,9 @@ def _coverage(section: Section, axes: "Axes") -> None:
 _FIGURES: dict[str, tuple[str, Draw]] = {
     "effects": ("together", _effects),
     "arms": ("arms", _arms),
+    "arm_effects": ("arm_effects", _arm_effects),
+    "routing": ("routing", _routing),
+    "routing_epochs": ("routing", _routing_epochs),
     "synergies": ("together", _synergies),
     "pairs": ("pairs", _pairs),
     "costs": ("costs", _costs),

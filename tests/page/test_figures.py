@@ -16,7 +16,8 @@ from nas.report.figures import figures
 from nas.report.page import page_data
 from nas.schema import ProblemError
 
-NAMES = [name for name in figures_module.NAMES if name != "arms"]
+OF_ARMS = {"arms", "arm_effects", "routing", "routing_epochs"}
+NAMES = [name for name in figures_module.NAMES if name not in OF_ARMS]
 """Of a campaign of families."""
 
 
@@ -80,7 +81,7 @@ def test_what_cannot_be_drawn_is_reported(maker: Maker, tmp_path: Path) -> None:
 def test_a_ledger_without_a_campaign_has_none(tmp_path: Path) -> None:
     Ledger(tmp_path / "runs.db", read_only=False).close()
     made = dict(figures(page_data(Ledger(tmp_path / "runs.db")), tmp_path))
-    assert set(made) == {*NAMES, "arms"}
+    assert set(made) == {*NAMES, *OF_ARMS}
     assert set(made.values()) == {"This campaign has no such figure."}
 
 
