@@ -131,7 +131,7 @@ def _arm_effects(section: Section, axes: "Axes") -> None:
     values = section["table"]["values"]
     known = [n for n, low in enumerate(values["change_val_acc_low"]) if low is not None]
     if not known:
-        raise Empty("No setting’s effect has an interval yet.")
+        raise Empty("No setting’s effect has an interval.")
     some = {name: [column[n] for n in known] for name, column in values.items()}
     named = zip(some["arm"], some["setting"], some["step"], strict=True)
     ends = zip(some["change_val_acc_low"], some["change_val_acc_high"], strict=True)

@@ -73,7 +73,7 @@ def test_what_settings_change(data: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("ends", "sentence"),
     [
-        ([(None, None)], "No setting’s effect has an interval yet."),
+        ([(None, None)], "No setting’s effect has an interval."),
         (
             [(-0.1, 0.2)],
             "No setting is shown to change validation accuracy: its interval includes zero.",

@@ -39,7 +39,7 @@ def test_effects_without_an_interval_are_no_figure(tmp_path: Path) -> None:
         outcome = Outcome(status=Status.OK, epochs=2, val_acc=value, val_images=100)
         maker.finish(draw(maker, "moe", label), outcome)
     data = page_data(maker.ledger)
-    assert data["sections"]["arm_effects"]["answer"] == "No setting’s effect has an interval yet."
+    assert data["sections"]["arm_effects"]["answer"] == "No setting’s effect has an interval."
     made = dict(figures(data, tmp_path))
-    assert made["arm_effects"] == "No setting’s effect has an interval yet."
+    assert made["arm_effects"] == "No setting’s effect has an interval."
     assert "routing" not in made

@@ -57,7 +57,7 @@ def about_settings(rows: pd.DataFrame) -> str:
     """A sentence about the settings whose interval excludes zero, the largest effects first."""
     known = rows.dropna(subset=["change_val_acc_low"])
     if known.empty:
-        return "No setting’s effect has an interval yet."
+        return "No setting’s effect has an interval."
     known = known.assign(size=known["change_val_acc"].abs())
     known = known.sort_values("size", ascending=False, kind="stable")
     found = known[(known["change_val_acc_low"] > 0) | (known["change_val_acc_high"] < 0)]

@@ -131,7 +131,7 @@ const FIGURES = {
   arm_effects({ table: { values, rows } }, choice, palette) {
     const stem = `change_${choice}`, kind = choice === "val_acc" ? "points" : "change";
     const known = indices(rows, i => values[`${stem}_low`][i] !== null);
-    if (!known.length) return values[stem].some(value => value !== null) ? "No effect has an interval yet: it needs two runs of each value." : "No effect can be estimated yet, or this was not measured.";
+    if (!known.length) return values[stem].some(value => value !== null) ? "No effect has an interval: it needs two runs of each value, and no early stopping." : "No effect can be estimated yet, or this was not measured.";
     const v = Object.fromEntries(Object.entries(values).map(([name, column]) => [name, pick(column, known)]));
     const names = indices(known.length).map(i => `${v.arm[i]}: ${v.setting[i].replace(/^recipe\.(losses\.)?/, "")}\n${v.step[i]}`);
     const styles = indices(known.length).map(i => against(v[`${stem}_low`][i], v[`${stem}_high`][i], palette));
