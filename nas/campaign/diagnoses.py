@@ -11,11 +11,11 @@ from nas.hardware import environment, settled_precision
 from nas.ledger import Ledger
 from nas.ledger.diagnoses import instruments_applied, put_diagnosis
 from nas.ledger.drivers import running_campaign
-from nas.ledger.finished import check_weights, compared_code, kept_weights
 from nas.ledger.lookup import Found
 from nas.processes import Sandbox
 from nas.render import render_to_run
 from nas.schema import ProblemError, printed_name
+from nas.trained import check_weights, compared_code, kept_weights
 
 SECONDS = 600.0
 """Default time limit for one instrument on one candidate."""

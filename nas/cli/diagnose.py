@@ -121,8 +121,7 @@ def _named(ledger: "Ledger", words: Sequence[str], campaign: str | None) -> "Ite
 
 
 def _all(ledger: "Ledger", campaign: str | None) -> "Iterator[Found]":
-    from nas.ledger.finished import with_weights
-    from nas.ledger.lookup import find
+    from nas.ledger.lookup import find, with_weights
 
     row = ledger.campaign(campaign_named(ledger, campaign))
     for key in with_weights(ledger, row):

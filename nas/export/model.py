@@ -12,12 +12,12 @@ from nas.data import preprocess
 from nas.export.card import card
 from nas.files import check_new_folder, new_folder
 from nas.ledger import Ledger
-from nas.ledger.finished import check_weights, compared_code, kept_weights
 from nas.ledger.lookup import Found, find
 from nas.ledger.output_paths import check_output
 from nas.render import render
 from nas.report.show import details
 from nas.schema import WEIGHTS, CampaignConfig, Candidate, DatasetInfo
+from nas.trained import check_weights, compared_code, kept_weights
 
 KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
 

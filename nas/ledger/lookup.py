@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from nas.contained import contained
 from nas.ledger import models as m
 from nas.ledger.ledger import Ledger
 from nas.ledger.records import (
@@ -23,7 +24,7 @@ from nas.ledger.records import (
     record,
 )
 from nas.ledger.summary import best_of
-from nas.schema import DatasetInfo, Role, UsageError, printed_name
+from nas.schema import WEIGHTS, DatasetInfo, Role, Status, UsageError, printed_name
 
 BEST = "best"
 """The name of the candidate with the highest validation accuracy."""
@@ -179,6 +180,27 @@ def _found(session: Session, candidate: m.Candidate) -> Found:
         environment=environment or {},
         inputs=_inputs(session, candidate.campaign_id, candidate.id),
     )
+
+
+def with_weights(ledger: Ledger, campaign: CampaignRecord) -> list[str]:
+    """The keys of a campaign's candidates whose weights are there, in the order of drawing."""
+    query = (
+        select(m.Candidate.key, m.Attempt.id)
+        .join(m.Attempt, m.Attempt.id == m.Candidate.final_attempt)
+        .where(
+            m.Candidate.campaign_id == campaign.id,
+            m.Candidate.outcome == Status.OK,
+            m.Attempt.weights.is_not(None),
+        )
+        .order_by(m.Candidate.id)
+    )
+    with ledger.session() as session:
+        rows = session.execute(query).all()
+    return [
+        key
+        for key, attempt in rows
+        if contained(ledger.attempt_folder(campaign.id, key, attempt), WEIGHTS).is_file()
+    ]
 
 
 def inputs_of(ledger: Ledger, campaign: str) -> DatasetInfo | None:

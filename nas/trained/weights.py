@@ -1,31 +1,14 @@
-"""A finished candidate's code and weights, checked before they are handed out or run."""
+"""A trained candidate's weights, found and checked."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import select
-
 from nas.contained import contained
-from nas.ledger import models as m
-from nas.ledger.ledger import Ledger
+from nas.ledger import Ledger
 from nas.ledger.lookup import Found
-from nas.ledger.records import CampaignRecord
-from nas.render import CandidateError, current_hash, rendered_anew
-from nas.schema import WEIGHTS, Candidate, ProblemError, Status, printed_name
+from nas.schema import WEIGHTS, ProblemError, printed_name
 
 AGAIN = "`nas confirm` trains leaders again"
-
-
-def compared_code(found: Found, render: Callable[[Candidate], str]) -> tuple[str, bool]:
-    """A candidate's code, and whether it is what its template makes of it: a template that has
-    changed since cannot tell. Raises CandidateError where it is not."""
-    candidate, known = found.candidate.spec, found.candidate.code
-    try:
-        changed = current_hash(candidate) is not None
-    except CandidateError:  # it is gone
-        changed = True
-    return (known, False) if changed else (rendered_anew(candidate, known, render), True)
 
 
 def kept_weights(ledger: Ledger, found: Found, *, otherwise: str = "") -> Path:
@@ -54,27 +37,6 @@ def kept_weights(ledger: Ledger, found: Found, *, otherwise: str = "") -> Path:
             fix=f"`best` is the best candidate; {again}",
         )
     return path
-
-
-def with_weights(ledger: Ledger, campaign: CampaignRecord) -> list[str]:
-    """The keys of a campaign's candidates whose weights are there, in the order of drawing."""
-    query = (
-        select(m.Candidate.key, m.Attempt.id)
-        .join(m.Attempt, m.Attempt.id == m.Candidate.final_attempt)
-        .where(
-            m.Candidate.campaign_id == campaign.id,
-            m.Candidate.outcome == Status.OK,
-            m.Attempt.weights.is_not(None),
-        )
-        .order_by(m.Candidate.id)
-    )
-    with ledger.session() as session:
-        rows = session.execute(query).all()
-    return [
-        key
-        for key, attempt in rows
-        if contained(ledger.attempt_folder(campaign.id, key, attempt), WEIGHTS).is_file()
-    ]
 
 
 def check_weights(file: Path, found: Found, kept: Path) -> str:

@@ -1,0 +1,6 @@
+"""Trained candidates: their code and weights, checked before they are run or handed out."""
+
+from nas.trained.code import compared_code
+from nas.trained.weights import check_weights, kept_weights
+
+__all__ = ["check_weights", "compared_code", "kept_weights"]
