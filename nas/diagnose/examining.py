@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from nas.diagnose.instruments.base import Figures, Instrument, NotApplicable, Subject
-from nas.measure.trained import opened, trained_model
 from nas.registry import INSTRUMENTS
 from nas.schema import Candidate
 from nas.train.scoring import evaluation_batch
+from nas.trained.model import opened, trained_model
 from nas.worker.bank_experts import task_of
 from nas.worker.data_cache import DataCache
 from nas.working_time import awake

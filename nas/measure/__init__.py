@@ -1,7 +1,7 @@
 """Measures networks before they are trained: each member once; a candidate's cost is a sum.
 
 This module does not import torch, because a driver may find everything in a cache. The modules that
-build networks are `profile`, `gate`, `meta`, `propose`, `figures`, `trained` and `latency`.
+build networks are `profile`, `gate`, `meta`, `propose`, `figures` and `latency`.
 """
 
 from nas.measure.conditions import conditions

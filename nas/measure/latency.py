@@ -1,8 +1,8 @@
 """Latency of a trained candidate, measured in a process without other work."""
 
 from nas.measure.timing import latency
-from nas.measure.trained import opened, trained_model
 from nas.schema import Candidate
+from nas.trained.model import opened, trained_model
 
 
 def measure_latency(
