@@ -7,18 +7,17 @@ further axis of its space, such as `gate_mixing`. An empty ledger gives empty fr
 columns and dtypes. Rendered code and tracebacks are not in the frames: `nas show` prints them.
 
 Identifiers: `campaign` is a campaign's name, `key` a candidate's hash (unique within a campaign),
-`candidate` and `attempt` are row ids, unique in the ledger.
+`candidate` and `attempt` are row ids, unique in the ledger. The frames `metrics`,
+`training_events` and `diagnostics` are in `nas.ledger.figure_frames`.
 """
 
-import gc
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, select, true, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Text, cast, func, select
+from sqlalchemy.orm import Session
 
 from nas.ledger import columns as c
 from nas.ledger import models as m
@@ -27,25 +26,19 @@ from nas.ledger.assignments import (
     base_keys,
     joined,
     member,
-    parsed,
     setting,
     values,
 )
 from nas.ledger.base import LedgerBase
-from nas.ledger.bounded import CheckedJson
+from nas.ledger.frame_queries import gc_paused as gc_paused  # the page reads frames under it
+from nas.ledger.frame_queries import (
+    in_campaign,
+    of_attempts,
+    of_campaign,
+    plain_rows,
+    selected,
+)
 from nas.ledger.records import CampaignRecord, campaign_record
-
-_SHARED: dict[str, Any] = {
-    "attempt": m.Attempt.id,
-    "candidate": m.Candidate.id,
-    "campaign": m.Campaign.name,
-    "key": m.Candidate.key,
-    "role": m.Candidate.role,
-    "number": m.Candidate.number,
-    "phase": m.Candidate.phase,
-    "families": m.Candidate.families,
-    "final": func.coalesce(m.Candidate.final_attempt == m.Attempt.id, False),
-}
 
 
 def campaigns(ledger: LedgerBase) -> pd.DataFrame:
@@ -82,7 +75,7 @@ def candidates(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     driver lived; `drawn_at`, `finished_at`; `final_attempt`: the attempt with its result;
     `gate_<name>`.
     """
-    mine = _of(ledger, campaign)
+    mine = of_campaign(ledger, campaign)
     with ledger.session() as session, gc_paused():
         return _candidates(session, mine)
 
@@ -120,10 +113,10 @@ def attempts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
         for name, kind in c.ATTEMPTS.items()
         if name not in (*FROM_SPEC, "members", "base_key")
     }
-    mine = _of(ledger, campaign)
-    query = _select(a, plain, special).join(m.Candidate, m.Candidate.id == a.candidate_id)
+    mine = of_campaign(ledger, campaign)
+    query = selected(a, plain, special).join(m.Candidate, m.Candidate.id == a.candidate_id)
     with ledger.session() as session, gc_paused():
-        frame = c.frame(_rows(session, _mine(query, mine).order_by(a.id)), plain)
+        frame = c.frame(plain_rows(session, in_campaign(query, mine).order_by(a.id)), plain)
     of = candidates(ledger, campaign).set_index("candidate")  # read later: it has them all
     gates = [name for name in of.columns if name.startswith("gate_")]
     known = [*(name for name in c.ATTEMPTS if name not in frame), *gates]
@@ -142,95 +135,7 @@ def epochs(
     of each expert in the order of `families`; `images_per_second`, `seconds`, `peak_memory_bytes`.
     """
     chosen = c.EPOCHS if columns is None else {n: c.EPOCHS[n] for n in c.EPOCHS if n in columns}
-    return _of_attempts(ledger, campaign, m.Epoch, chosen, m.Epoch.epoch)
-
-
-def metrics(
-    ledger: LedgerBase,
-    campaign: str | None = None,
-    *,
-    last_epoch: bool = False,
-    names: Collection[str] | None = None,
-) -> pd.DataFrame:
-    """One row per metric of an epoch, in order; `nas/moe/metrics` documents each. With
-    `last_epoch`, of the last epoch alone that an attempt has metrics of; only those in `names`, if
-    given.
-
-    `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `epoch`: counts from 1; `split`:
-    train, as trained on, or val; `layer`: the one that routes, empty for the whole model; `metric`:
-    its name; `expert`: its position from 0 where each expert has a value, else missing; `value`.
-    """
-    only = None
-    if last_epoch:
-        every = aliased(m.Metrics)
-        last = select(every.attempt_id, func.max(every.epoch)).group_by(every.attempt_id)
-        only = tuple_(m.Metrics.attempt_id, m.Metrics.epoch).in_(last)
-    return _figures(ledger, campaign, m.Metrics, c.METRICS, "expert", only, names)
-
-
-def training_events(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
-    """One row per event of a training, in order.
-
-    `attempt`, `candidate`, `campaign`, `key`, `role`, `families`; `epoch`: of which it was
-    reported; `step`: steps done before it, from the first epoch on; `kind`; `reason`; `data`: all
-    recorded details, a dict.
-    """
-    return _of_attempts(ledger, campaign, m.TrainingEvent, c.TRAINING_EVENTS, m.TrainingEvent.id)
-
-
-def diagnostics(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
-    """One row per figure that an instrument of `nas diagnose` found, in the order of examination.
-
-    `attempt`: whose weights were examined; `candidate`, `campaign`, `key`, `role`, `families`;
-    `instrument`; `made_at`; `seconds` it took; `device`; `environment`: id of a record of versions;
-    `reason`: why it does not apply, in one row without a figure, else empty; `metric`: the figure's
-    name; `position`: from 0 where there are several of that name, else missing; `value`.
-    """
-    return _figures(ledger, campaign, m.Diagnosis, c.DIAGNOSTICS, "position")
-
-
-def _figures(
-    ledger: LedgerBase,
-    campaign: str | None,
-    table: "type[m.Metrics | m.Diagnosis]",
-    columns: Mapping[str, str],
-    position: str,
-    only: ColumnElement[bool] | None = None,
-    names: Collection[str] | None = None,
-) -> pd.DataFrame:
-    """A table with a row for every number of its `data`, or of those in `names`: columns `metric`,
-    a position and `value`."""
-    own = [name for name in columns if name not in ("metric", position, "value")]
-    stored = {name: columns[name] for name in own} | {"data": "any"}
-    order = table.__mapper__.primary_key
-    rows = _of_attempts(ledger, campaign, table, stored, *order, only=only)
-    numbers = [
-        (at, *number)
-        for at, data in enumerate(rows.pop("data"))
-        for number in _numbers(data, names)
-    ]
-    at, metrics, positions, values = zip(*numbers, strict=True) if numbers else ((),) * 4
-    frame = rows.iloc[list(at)].reset_index(drop=True)
-    frame["metric"] = pd.Series(metrics, dtype=c.TEXT)
-    frame[position] = pd.Series(positions, dtype="Int64")
-    frame["value"] = pd.Series(values, dtype="float64")
-    return frame[list(columns)]
-
-
-def _numbers(
-    data: Mapping[str, Any], names: Collection[str] | None
-) -> Iterator[tuple[str | None, int | None, float | None]]:
-    """(name, position, value) of every number, or of those in `names`; one of nothing if there is
-    no data."""
-    for name, figure in data.items():
-        if names is not None and name not in names:
-            continue
-        if isinstance(figure, list):
-            yield from ((name, place, number) for place, number in enumerate(figure))
-        else:
-            yield name, None, figure
-    if not data:
-        yield None, None, None
+    return of_attempts(ledger, campaign, m.Epoch, chosen, m.Epoch.epoch)
 
 
 def experts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
@@ -240,7 +145,7 @@ def experts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     `position`: its index among the experts, from 0; `family`, `model`; `val_acc`, `test_acc`: of
     its own logits, inside the mixture; `usage`: its mean gate weight on validation.
     """
-    return _of_attempts(ledger, campaign, m.Expert, c.EXPERTS, m.Expert.position)
+    return of_attempts(ledger, campaign, m.Expert, c.EXPERTS, m.Expert.position)
 
 
 def probes(ledger: LedgerBase) -> pd.DataFrame:
@@ -274,65 +179,10 @@ def events(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     e = m.Event
     query = select(m.Campaign.name, e.at, e.kind, e.data)
     query = query.join(m.Campaign, m.Campaign.id == e.campaign_id)
-    query = query.where(_of(ledger, campaign), e.kind != m.DRIVER_MARK)
+    query = query.where(of_campaign(ledger, campaign), e.kind != m.DRIVER_MARK)
     with ledger.session() as session:
         rows = session.execute(query.order_by(e.id)).all()
         return c.frame(((*row[:3], row.data.get("family"), row.data) for row in rows), c.EVENTS)
-
-
-def _of(ledger: LedgerBase, campaign: str | None) -> ColumnElement[bool]:
-    """The condition that selects a campaign's rows; ProblemError if there is no such campaign."""
-    return true() if campaign is None else m.Campaign.id == ledger.campaign(campaign).id
-
-
-def _select(
-    table: type[m.Base], columns: Mapping[str, str], special: Mapping[str, Any]
-) -> Select[Any]:
-    known = {**_SHARED, **special}
-    return select(*(known[n] if n in known else getattr(table, n) for n in columns)).select_from(
-        table
-    )
-
-
-def _mine(query: Select[Any], mine: ColumnElement[bool]) -> Select[Any]:
-    return query.join(m.Campaign, m.Campaign.id == m.Candidate.campaign_id).where(mine)
-
-
-def _of_attempts(
-    ledger: LedgerBase,
-    campaign: str | None,
-    table: "type[m.Epoch | m.Expert | m.Metrics | m.TrainingEvent | m.Diagnosis]",
-    columns: Mapping[str, str],
-    *order: Any,
-    only: ColumnElement[bool] | None = None,
-) -> pd.DataFrame:
-    """The rows of a table about attempts, those that fulfil `only`."""
-    mine = _of(ledger, campaign)
-    own = {"attempt": "int"} | {n: kind for n, kind in columns.items() if n not in _SHARED}
-    common = {"attempt": "int"} | {n: kind for n, kind in columns.items() if n in _SHARED}
-    # Columns shared by all rows of an attempt are read once per attempt.
-    read = {n: cast(getattr(table, n), Text) for n, kind in own.items() if kind == "any"}
-    special = {"attempt": table.attempt_id, "environment": getattr(table, "environment_id", None)}
-    query = (
-        _select(table, own, {**read, **special})
-        .join(m.Attempt, m.Attempt.id == table.attempt_id)
-        .join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
-        .where(true() if only is None else only)
-        .order_by(table.attempt_id, *order)
-    )
-    of = _select(m.Attempt, common, {}).join(m.Candidate, m.Candidate.id == m.Attempt.candidate_id)
-    with ledger.session() as session, gc_paused():
-        frame = c.frame(_rows(session, _mine(query, mine)), own)
-        shared = c.frame(_rows(session, _mine(of, mine)), common).set_index("attempt")
-        for name in read:
-            cells = list(parsed(frame[name].tolist()))
-            kind = getattr(table, name).type
-            if isinstance(kind, CheckedJson):
-                for cell in cells:
-                    kind.check(cell)
-            frame[name] = pd.Series(cells, dtype="object")
-    shared = shared.loc[frame["attempt"]].reset_index(drop=True)
-    return frame.join(shared)[list(columns)]
 
 
 def _candidates(session: Session, mine: ColumnElement[bool]) -> pd.DataFrame:
@@ -344,20 +194,22 @@ def _candidates(session: Session, mine: ColumnElement[bool]) -> pd.DataFrame:
     )
     plain = {name: k for name, k in c.CANDIDATES.items() if name not in ("members", "base_key")}
     special = {"attempts": func.coalesce(tries.c.n, 0), **FROM_SPEC}
-    query = _select(row, plain, special)
+    query = selected(row, plain, special)
     query = query.outerjoin(tries, tries.c.candidate_id == row.id).order_by(row.id)
     spaces = session.scalars(select(m.Campaign.space).where(mine)).all()
     gates = sorted({choice["name"] for space in spaces for choice in space["choices"]})
     most = max([1, *((space["experts"] or {}).get("k", 1) for space in spaces)])
     query = query.add_columns(*map(member, range(most)), *map(setting, gates))
 
-    rows = _rows(session, _mine(query, mine))
+    rows = plain_rows(session, in_campaign(query, mine))
     first, last = len(plain), len(plain) + most
     frame = c.frame((r[:first] for r in rows), plain)
     frame["members"] = pd.Series(joined(r[first:last] for r in rows), dtype=c.TEXT)
     frame["base_key"] = frame["key"]
     if frame["replicate"].any():
-        specs = session.scalars(_mine(select(cast(row.spec, Text)), mine).order_by(row.id)).all()
+        specs = session.scalars(
+            in_campaign(select(cast(row.spec, Text)), mine).order_by(row.id)
+        ).all()
         keys = base_keys(frame["key"].tolist(), frame["replicate"].tolist(), specs)
         frame["base_key"] = pd.Series(keys, dtype=c.TEXT)
     named = [f"gate_{name}" for name in gates]
@@ -365,23 +217,3 @@ def _candidates(session: Session, mine: ColumnElement[bool]) -> pd.DataFrame:
         settings = pd.Series(values([r[at] for r in rows]), dtype="object")
         frame[name] = settings.infer_objects()
     return frame[[*c.CANDIDATES, *named]]
-
-
-def _rows(session: Session, query: Select[Any]) -> Sequence[Row[Any]]:
-    """Rows of plain columns, without the ORM's overhead."""
-    return session.connection().execute(query).all()
-
-
-@contextmanager
-def gc_paused() -> Iterator[None]:
-    """Pauses garbage collection, which would scan a growing heap repeatedly: half the time.
-
-    Rows form no cycles, so reference counting frees them.
-    """
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 
 class Ledger(LedgerBase):
-    """A ledger with DataFrames; `nas.ledger.frames` documents their columns and units."""
+    """A ledger with DataFrames; `nas.ledger.frames` and `nas.ledger.figure_frames` document their
+    columns and units."""
 
     def campaigns(self) -> "pd.DataFrame":
         """One row per campaign."""
@@ -47,21 +48,21 @@ class Ledger(LedgerBase):
     ) -> "pd.DataFrame":
         """One row per metric of an epoch; with `last_epoch`, of each attempt's last one alone; only
         those in `names`, if given."""
-        from nas.ledger import frames
+        from nas.ledger import figure_frames
 
-        return frames.metrics(self, campaign, last_epoch=last_epoch, names=names)
+        return figure_frames.metrics(self, campaign, last_epoch=last_epoch, names=names)
 
     def training_events(self, campaign: str | None = None) -> "pd.DataFrame":
         """One row per event of a training."""
-        from nas.ledger import frames
+        from nas.ledger import figure_frames
 
-        return frames.training_events(self, campaign)
+        return figure_frames.training_events(self, campaign)
 
     def diagnostics(self, campaign: str | None = None) -> "pd.DataFrame":
         """One row per figure that an instrument of `nas diagnose` found."""
-        from nas.ledger import frames
+        from nas.ledger import figure_frames
 
-        return frames.diagnostics(self, campaign)
+        return figure_frames.diagnostics(self, campaign)
 
     def experts(self, campaign: str | None = None) -> "pd.DataFrame":
         """One row per expert inside a finished mixture."""
