@@ -1,6 +1,6 @@
 """What the variants of an arm set, with the defaults of what some of them leave out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from nas.ledger.sources import template_hashes
 from nas.render import axes, template_hash
 from nas.results.arm_runs import ROLES
 from nas.results.campaign_tables import CampaignTables
-from nas.schema import ProblemError, Recipe, Space
+from nas.schema import ProblemError, Space
 from nas.schema.axes import RECIPE
 
 
@@ -38,7 +38,7 @@ def settings_of(data: CampaignTables, arm: str) -> ArmSettings:
                 v.label: v.settings[name] if name in v.settings else defaults[name]
                 for v in variants
             }
-    recipes = {v.label: dict(_flat(data.space.recipe_of(v))) for v in variants}
+    recipes = {v.label: dict(data.space.recipe_of(v).dotted()) for v in variants}
     for name in _fields(data.space, arm, recipes):
         missing = {label for label, recipe in recipes.items() if name not in recipe}
         if missing and not name.startswith("losses."):
@@ -61,15 +61,6 @@ def _defaults(data: CampaignTables) -> tuple[dict[str, Any], str]:
     if template_hashes(data.ledger, data.campaign, ROLES) - {now}:
         return {}, "the template has changed since"
     return known, ""
-
-
-def _flat(recipe: Recipe) -> Iterator[tuple[str, Any]]:
-    """The recipe's fields by their dotted names."""
-    for name, value in recipe:
-        if isinstance(value, dict):
-            yield from ((f"{name}.{inner}", each) for inner, each in value.items())
-        else:
-            yield name, value
 
 
 def _fields(space: Space, arm: str, recipes: Mapping[str, Mapping[str, Any]]) -> list[str]:

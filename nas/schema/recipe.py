@@ -1,6 +1,6 @@
 """How a candidate is trained, and on which data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, field_validator
@@ -110,6 +110,15 @@ class Recipe(OmitDefaults):
     def weighted_losses(self) -> dict[str, float | Ramp]:
         """Of `losses` those that ever have a weight; a constant 0 is no loss."""
         return {name: w for name, w in self.losses.items() if max(values_of(w)) > 0}
+
+    def dotted(self) -> Iterator[tuple[str, Any]]:
+        """The fields under their dotted names, as `having` takes them: of a mapping, each of its
+        names."""
+        for field, value in self:
+            if isinstance(value, dict):
+                yield from ((f"{field}.{name}", each) for name, each in value.items())
+            else:
+                yield field, value
 
     def having(self, settings: Mapping[str, Scalar]) -> Self:
         """The recipe with fields replaced, each under its dotted name, such as `losses.z`.
