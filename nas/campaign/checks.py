@@ -1,7 +1,6 @@
 """Checks that both a run and a dry run make."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from nas.campaign import controls
 from nas.campaign.bank import check_starts
@@ -13,7 +12,8 @@ from nas.hardware import check_gpus
 from nas.registry import LOSSES, PROCEDURES
 from nas.render import Place, check_space, check_trusted, placed
 from nas.schema import GATE, CampaignConfig, ProblemError, Recipe, Scalar, Space
-from nas.schema.axes import RECIPE
+from nas.schema.axes import RECIPE, Part
+from nas.schema.recipe_fields import recipe_choices, recipe_fields
 from nas.space.file_schema import TRAINS_NO_EXPERT
 
 
@@ -36,7 +36,7 @@ def check_recipes(space: Space, place: Place | None = None) -> None:
     """Raises ProblemError for an unknown procedure or loss, and for a setting that no procedure it
     may be trained with has, or that cannot have its value. With a `place`, the error's `where` is
     its location."""
-    for part, name, value in _fields(space):
+    for part, name, value in recipe_fields(space):
         if name == "procedure":
             with placed(part, place):
                 PROCEDURES.check(value)
@@ -46,20 +46,15 @@ def check_recipes(space: Space, place: Place | None = None) -> None:
             with placed(part, place):
                 LOSSES.check(name.removeprefix("losses."))
     everywhere = space.recipe_values("procedure")
-    for choice in space.choices:
-        if choice.name.startswith(_SETTINGS):
-            name = choice.name.removeprefix(_SETTINGS)
-            for index, value in enumerate(choice.values):
-                with placed(("choices", choice.name, index), place):
-                    _check_setting(everywhere, name, value)
+    for part, name, value in recipe_choices(space):
+        if name.startswith("settings."):
+            with placed(part, place):
+                _check_setting(everywhere, name.removeprefix("settings."), value)
     chosen = any(choice.name == f"{RECIPE}procedure" for choice in space.choices)
-    for part, recipe in _recipes(space):
+    for part, recipe in space.recipes():
         for name, value in recipe.settings.items():
             with placed(part or ("recipe", "settings", name), place):
                 _check_setting(everywhere if chosen else (recipe.procedure,), name, value)
-
-
-_SETTINGS = f"{RECIPE}settings."
 
 
 def _check_setting(procedures: Sequence[str], name: str, value: Scalar) -> None:
@@ -78,36 +73,15 @@ def _check_setting(procedures: Sequence[str], name: str, value: Scalar) -> None:
         raise first
 
 
-def _recipes(space: Space) -> Iterator[tuple[tuple[str | int, ...], Recipe]]:
-    """Every recipe that candidates may have, without choices, and its arm in the space, if any."""
-    if not space.arms:
-        yield (), space.recipe
-    for arm, variants in space.arms.items():
-        for variant in variants:
-            yield ("arms", arm), space.recipe_of(variant)
-
-
-def _fields(space: Space) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
-    """Procedures and losses that a space names: (part of the space, dotted name, value)."""
-    for part, recipe in [((), space.recipe), *_recipes(space)]:
-        yield part or ("recipe", "procedure"), "procedure", recipe.procedure
-        for name in recipe.losses:
-            yield part or ("recipe", "losses", name), f"losses.{name}", recipe.losses[name]
-    for choice in space.choices:
-        if choice.name.startswith(RECIPE):
-            for index, value in enumerate(choice.values):
-                yield ("choices", choice.name, index), choice.name.removeprefix(RECIPE), value
-
-
 def check_scheduler(space: Space, config: CampaignConfig, place: Place | None = None) -> None:
     """Raises ProblemError for early stopping of candidates with several numbers of epochs: at a
     rung, learning rates would have fallen to different parts of themselves."""
     epochs = space.recipe_values("epochs")
     if config.scheduler != "asha" or len(epochs) < 2:
         return
-    part: tuple[str | int, ...] = ("choices", f"{RECIPE}epochs")
+    part: Part = ("choices", f"{RECIPE}epochs")
     if not any(choice.name == part[-1] for choice in space.choices):
-        recipes = (each for each in _recipes(space) if each[1].epochs != space.recipe.epochs)
+        recipes = (each for each in space.recipes() if each[1].epochs != space.recipe.epochs)
         part = next(recipes)[0]
     with placed(part, place):
         shown = ", ".join(map(str, sorted(epochs)))

@@ -17,12 +17,11 @@ from nas.schema import (
     Space,
     Task,
 )
-from nas.schema.axes import RECIPE
+from nas.schema.recipe_fields import recipe_fields
 
 Picks = tuple[ExpertChoice, ...]
 Model = tuple[str, str]
 """Rendered code, and the recipe, as JSON, without what has no effect on it."""
-KNOBS = f"{RECIPE}knobs."
 
 
 def check_effects(space: Space, place: Place | None = None) -> None:
@@ -42,21 +41,12 @@ def check_effects(space: Space, place: Place | None = None) -> None:
 
 
 def _check_knobs(space: Space, place: Place | None) -> None:
-    for name, value in space.recipe.knobs.items():
-        with placed(("recipe", "knobs", name), place):
-            check_knob(space.template, name, value)
-    for arm, variants in space.arms.items():
-        for variant in variants:
-            for name, value in space.recipe_of(variant).knobs.items():
-                with placed(("arms", arm), place):
-                    check_knob(space.template, name, value)
-    for choice in space.choices:
-        if choice.name.startswith(KNOBS):
-            name = choice.name.removeprefix(KNOBS)
-            for index, chosen in enumerate(choice.values):
-                recipe = space.recipe.having({f"knobs.{name}": chosen})
-                with placed(("choices", choice.name, index), place):
-                    check_knob(space.template, name, recipe.knobs[name])
+    for part, name, value in recipe_fields(space):
+        if name.startswith("knobs."):
+            knob = name.removeprefix("knobs.")
+            recipe = space.recipe.having({name: value})  # it makes a choice's value a float
+            with placed(part, place):
+                check_knob(space.template, knob, recipe.knobs[knob])
 
 
 def _check_variants(space: Space, models: "_Models", place: Place | None) -> None:

@@ -1,6 +1,6 @@
 """The axes of a search space."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from math import comb
 from typing import Any, ClassVar, Self
@@ -18,6 +18,8 @@ RECIPE = "recipe."
 `recipe.losses.z`, rather than one of the template."""
 SETTING = r"^([a-z][a-z0-9_]*|recipe(\.[a-z][a-z0-9_]*){1,2})$"
 """The name of an axis."""
+Part = tuple[str | int, ...]
+"""A part of a space, as its file names it, such as ("choices", "mixing", 0)."""
 
 RESERVED_ARGS = frozenset(
     {
@@ -191,14 +193,22 @@ class Space(OmitDefaults):
             field, problem = fault_of(error)
             raise ValueError(f"recipe of {variant.label}: {field}: {problem}") from None
 
+    def recipes(self) -> Iterator[tuple[Part, Recipe]]:
+        """Every recipe that candidates may have, without choices, with the part of the space that
+        gives it: () for the space's own, which no candidate has where there are arms."""
+        if not self.arms:
+            yield (), self.recipe
+        for arm, variants in self.arms.items():
+            for variant in variants:
+                yield ("arms", arm), self.recipe_of(variant)
+
     def recipe_values(self, field: str) -> tuple[Any, ...]:
         """The values that candidates may have of a field of the recipe: those of its choice, of
         the arms' variants, each once, or the recipe's own."""
         for choice in self.choices:
             if choice.name == f"{RECIPE}{field}":
                 return choice.values
-        recipes = [self.recipe_of(v) for variants in self.arms.values() for v in variants]
-        found = [getattr(recipe, field) for recipe in recipes or [self.recipe]]
+        found = [getattr(recipe, field) for _, recipe in self.recipes()]
         return tuple(value for i, value in enumerate(found) if value not in found[:i])
 
     @cached_property
