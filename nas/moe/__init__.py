@@ -10,17 +10,17 @@ from typing import cast
 
 from nas.moe.meter import RoutingMeter
 from nas.moe.routed import RoutedModel, RoutedOutput, as_routed
-from nas.moe.routing import Loss, Metric, Routing
+from nas.moe.routing import Loss, Routing, RoutingMetric
 from nas.moe.totals import RoutingTotals
 from nas.registry import LOSSES, METRICS
 
 __all__ = [
     "Loss",
-    "Metric",
     "RoutedModel",
     "RoutedOutput",
     "Routing",
     "RoutingMeter",
+    "RoutingMetric",
     "RoutingTotals",
     "all_metrics",
     "as_routed",
@@ -34,10 +34,10 @@ def loss(name: str) -> Loss:
 
 
 @cache
-def _metric(name: str) -> Metric:
-    return cast(Metric, METRICS.function(name))
+def _metric(name: str) -> RoutingMetric:
+    return cast(RoutingMetric, METRICS.function(name))
 
 
-def all_metrics() -> dict[str, Metric]:
+def all_metrics() -> dict[str, RoutingMetric]:
     """Every metric by its name, in the names' order."""
     return {name: _metric(name) for name in METRICS.names()}

@@ -69,6 +69,6 @@ Loss = Callable[[Routing], Tensor]
 """Of one layer and a batch → a scalar that training adds to its objective, times its weight in the
 recipe. Its gradient reaches the gate; nothing is read back from the device. Raises BuildError for a
 layer that it is not defined for."""
-Metric = Callable[[RoutingTotals], float | tuple[float, ...] | None]
+RoutingMetric = Callable[[RoutingTotals], float | tuple[float, ...] | None]
 """Of one layer and a pass over a split → the metric, a number or one for each expert; None where
 it has no meaning."""
