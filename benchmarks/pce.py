@@ -2,17 +2,16 @@
 
     python benchmarks/pce.py [--device cpu|cuda] [--widths W …] [--seconds S] [--json]
 
-1. Against the source's way: a Python loop over experts with boolean masks, `.any()` and boolean
-   indexing, each of which waits for the device, and its telemetry: in every layer of every forward
-   pass, at evaluation too, it tallies tokens, slots and weights of each expert and reads three
-   numbers back. `bare` is the loop without telemetry. Ours returns its decisions in training and
-   tallies nothing. Same weights, and equal results (checked before timing) with the capacity of a
-   whole batch, which the loop has, as in the source; ours is timed with its default, the capacity
-   of each image, which for one image is the same. The loop has our router, whose positions are
-   computed once, and no auxiliary losses, both in its favour.
+1. Against a Python loop over experts with boolean masks, `.any()` and boolean indexing, each of
+   which waits for the device; twice. `source` is the source's layer: positions are computed and
+   laid over the tokens in every pass, and at evaluation too the router's three losses are computed
+   and what was routed is tallied, with three numbers read back. `loop` is the loop alone, with our
+   router. A training step has the three losses in every way. Same weights, and equal results
+   (checked before timing) with the capacity of a whole batch, which the loop has, as in the source;
+   ours is timed with its default, the capacity of each image, which for one image is the same.
    For each batch size, width and number of experts, inference and a training step (forward and
-   backward), of the whole network and of the sparse step alone: the first layer's, from tokens and
-   probabilities to the experts' weighted results. Ratios above 1 are gains; what loses is marked.
+   backward), of the whole network and of the sparse step alone: the first layer's, from tokens to
+   the experts' weighted results. Ratios above 1 are gains; what loses is marked.
 2. Routed with 4 experts against the same network with one expert and no router, which has as many
    MACs: at capacity factor 1 and without capacity the same are executed, at factor 2 the experts'
    twice.
@@ -40,7 +39,7 @@ from typing import Any
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32768")
 
 import torch
-from pce_loop import Loop
+from pce_loop import Loop, auxiliary
 from torch import nn
 
 from nas.render import render, template_hash
@@ -111,13 +110,13 @@ class Bench:
                 logits = model.routed(x).layers[index].gate_logits
                 router.score.bias -= logits.mean(dim=0) * router.temperature
 
-    def loop_of(self, model: Any, module: Any, telemetry: bool = True) -> nn.Module:
-        """The same network with the source's loop; without its own copy of the stacked experts."""
+    def loop_of(self, model: Any, module: Any, as_source: bool) -> nn.Module:
+        """The same network with a loop; without its own copy of the stacked experts."""
         looped: nn.Module = deepcopy(model)
         blocks: Any = looped.blocks
         for index, block in enumerate(blocks):
             if hasattr(block, "router"):
-                blocks[index] = Loop(module, block, 2.0, telemetry)
+                blocks[index] = Loop(module, block, 2.0, as_source)
                 del block.experts
         return looped
 
@@ -129,41 +128,51 @@ class Bench:
             torch.testing.assert_close(loop(x), coupled(x), rtol=1e-4, atol=1e-5)
             # γ is small at first: results that differ would hardly show in the logits.
             tokens = module.unfold(coupled.stem(x), layer.patch)
-            logits = layer.router(tokens)
-            probs = logits.softmax(dim=1)
-            expected = loop.blocks[0].sparse_step(tokens, logits, probs)
-            results = layer.sparse_step(tokens, probs)[0]
+            expected = loop.blocks[0].step(tokens)
+            results = layer.sparse_step(tokens, layer.router(tokens).softmax(dim=1))[0]
             torch.testing.assert_close(results, expected, rtol=1e-4, atol=1e-5)
 
-    def network(self, model: Any, x: torch.Tensor, training: bool) -> Callable[[], None]:
-        """A forward pass of a network, with the router's decisions and backward in training."""
+    def network(
+        self, model: Any, x: torch.Tensor, training: bool, losses: bool = False
+    ) -> Callable[[], None]:
+        """A forward pass; in training backward too, with the routers' losses if they are wanted."""
         model.train(training)
-        routed = training and hasattr(model, "routed")
+        loops = [block for block in getattr(model, "blocks", ()) if isinstance(block, Loop)]
+        routed = training and not loops and hasattr(model, "routed")
 
         def step() -> None:
-            logits = model.routed(x).logits if routed else model(x)
+            output = model.routed(x) if routed else model(x)
             if training:
                 model.zero_grad()
-                logits.square().mean().backward()
+                total = (output.logits if routed else output).square().mean()
+                if losses:
+                    layers = output.layers if routed else ()
+                    total = total + sum(block.losses for block in loops)
+                    total = total + sum(auxiliary(r.gate_logits, r.probs, r.chosen) for r in layers)
+                total.backward()
 
         return step
 
-    def sparse_step(
-        self, layer: Any, tokens: torch.Tensor, logits: torch.Tensor, training: bool
-    ) -> Callable[[], None]:
-        """A layer's sparse step on given tokens and router logits; with backward in training."""
-        tokens, probs = tokens.clone(), logits.softmax(dim=1)
-        inputs = (tokens, logits, probs) if isinstance(layer, Loop) else (tokens, probs)
-        for value in (tokens, probs):
-            value.requires_grad_(training)
+    def sparse_step(self, layer: Any, tokens: torch.Tensor, training: bool) -> Callable[[], None]:
+        """From tokens to results; in training backward too, with the router's losses."""
+        tokens = tokens.clone().requires_grad_(training)
         layer.train(training)
 
+        def ours() -> tuple[torch.Tensor, torch.Tensor | None]:
+            logits = layer.router(tokens)
+            probs = logits.softmax(dim=1)
+            results, chosen, *_ = layer.sparse_step(tokens, probs)
+            return results, auxiliary(logits, probs, chosen) if training else None
+
         def step() -> None:
-            results = layer.sparse_step(*inputs)
+            if isinstance(layer, Loop):
+                results, losses = layer.step(tokens), layer.losses
+            else:
+                results, losses = ours()
             if training:
                 layer.zero_grad()
-                tokens.grad = probs.grad = None
-                (results if isinstance(layer, Loop) else results[0]).square().mean().backward()
+                tokens.grad = None
+                (results.square().mean() + losses).backward()
 
         return step
 
@@ -225,12 +234,13 @@ def against_loop(bench: Bench, widths: Sequence[int]) -> Iterator[dict[str, Any]
             coupled: Any = bench.build(width=width, experts=experts, capacity="batch")
             bench.spread(coupled)
             models: dict[str, Any] = {
-                "loop": bench.loop_of(coupled, module),
-                "bare": bench.loop_of(coupled, module, telemetry=False),
+                "source": bench.loop_of(coupled, module, as_source=True),
+                "loop": bench.loop_of(coupled, module, as_source=False),
                 "ours": bench.build(width=width, experts=experts),
             }
             models["ours"].load_state_dict(coupled.state_dict())
-            bench.check(models["loop"], coupled, module)
+            for way in ("source", "loop"):
+                bench.check(models[way], coupled, module)
             for batch in BATCHES:
                 if bench.device.type == "cpu" and (batch, width) == CPU_LIMIT and experts != 4:
                     continue
@@ -250,9 +260,11 @@ def timed(
     kept = torch.cat([layer.kept.any(dim=1) for layer in layers])
     row: dict[str, Any] = {"dropped": 1 - float(kept.float().mean()), "network": {}, "step": {}}
     for mode, training in MODES.items():
-        networks = {name: bench.network(model, x, training) for name, model in models.items()}
+        networks = {
+            name: bench.network(model, x, training, losses=True) for name, model in models.items()
+        }
         steps = {
-            name: bench.sparse_step(model.blocks[0], tokens, layers[0].gate_logits, training)
+            name: bench.sparse_step(model.blocks[0], tokens, training)
             for name, model in models.items()
         }
         row["network"][mode] = compared(bench.turns(networks, training), "ours")
@@ -291,8 +303,8 @@ def line_of(row: dict[str, Any], part: str) -> str:
     cells = []
     for mode in MODES:
         found = row[part][mode]
-        gains = [f"{shown(found[way], lambda ratio: ratio < 1):<19}" for way in ("loop", "bare")]
-        cells.append(f"{found['ms']['loop']:8.2f} {found['ms']['ours']:8.2f} {' '.join(gains)}")
+        gains = [f"{shown(found[way], lambda ratio: ratio < 1):<19}" for way in ("source", "loop")]
+        cells.append(f"{found['ms']['source']:8.2f} {found['ms']['ours']:8.2f} {' '.join(gains)}")
     return (
         f"{row['batch']:>5} {row['width']:>5} {row['experts']:>7} {row['dropped']:>7.0%}  "
         f"{' '.join(cells)}".rstrip()
@@ -333,10 +345,10 @@ def verdicts(
         cells = [row for row in loop if row["batch"] == 1 and row["width"] <= 16]
     for part, name in PARTS.items():
         for mode in MODES:
-            for way, note in (("loop", ""), ("bare", " without telemetry")):
+            for way, of in (("source", "the source"), ("loop", "the loop alone")):
                 ratios = [row[part][mode][way]["ratio"] for row in cells]
                 if ratios:
-                    aim = f"{name}, {mode}, {where}: loop{note} at least {least} × ours"
+                    aim = f"{name}, {mode}, {where}: {of} at least {least} × ours"
                     yield Verdict(aim, ratios, sum(ratio >= least for ratio in ratios))
     same = [
         row[mode][way]["ratio"]
@@ -349,7 +361,7 @@ def verdicts(
 
 def print_loop(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The whole network's lines as they come, the sparse step's after them."""
-    columns = f"{'loop':>8} {'ours':>8} {'loop/ours':<19} {'bare/ours':<19} " * 2
+    columns = f"{'source':>8} {'ours':>8} {'source/ours':<19} {'loop/ours':<19} " * 2
     heading = (
         f"{'':>28} {'inference':<57} training\n"
         f"{'batch':>5} {'width':>5} {'experts':>7} {'dropped':>7}  {columns}".rstrip()
@@ -395,7 +407,7 @@ def main() -> None:
     if options.device == "cuda":
         name = torch.cuda.get_device_name()
     print(f"{name}, 1 thread, torch {torch.__version__}; {bench.setting.image_size} px")
-    print("ms a batch; loop/ours with quartiles, ! where the loop is faster; bare: no telemetry\n")
+    print("ms a batch; ratios with quartiles, ! where the loop is faster\n")
     loop, dense = print_loop(rows[0]), print_dense(rows[1])
     print()
     for verdict in verdicts(options.device, loop, dense):

@@ -48,16 +48,22 @@ class Telemetry:
 
 
 class Loop(nn.Module):
-    """A routed layer as its source runs it: one expert after another, tokens picked by masks."""
+    """A routed layer that runs one expert after another on tokens picked by masks.
 
-    def __init__(self, module: Any, layer: Any, factor: float, telemetry: bool = True) -> None:
+    As its source runs it, every pass also lays the positions out over the tokens, computes the
+    router's three losses and tallies what was routed. Otherwise it is the loop alone, with the
+    layer's router, and losses in training only.
+    """
+
+    def __init__(self, module: Any, layer: Any, factor: float, as_source: bool) -> None:
         super().__init__()
         self.unfold = module.unfold
         self.layer = layer
         self.factor = factor
+        self.as_source = as_source
         channels, experts = layer.experts.channels, layer.experts.experts
         device = layer.gamma.device
-        self.telemetry = Telemetry(experts, device) if telemetry else None
+        self.telemetry = Telemetry(experts, device)
         self.experts = nn.ModuleList(
             module.ConvExperts(channels, 1, layer.experts.first.kernel_size[0])
             for _ in range(experts)
@@ -66,30 +72,22 @@ class Loop(nn.Module):
             rows = slice(index * channels, (index + 1) * channels)
             state = layer.experts.state_dict()
             expert.load_state_dict({name: value[rows] for name, value in state.items()})
+        self.losses = torch.zeros((), device=device)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens = self.unfold(x, self.layer.patch)
-        logits = self.layer.router(tokens)
-        results = self.sparse_step(tokens, logits, logits.softmax(dim=1))
-        merged: torch.Tensor = self.layer.merge(tokens, results, x)
+        merged: torch.Tensor = self.layer.merge(tokens, self.step(tokens), x)
         return merged
 
-    def sparse_step(
-        self, tokens: torch.Tensor, logits: torch.Tensor, probs: torch.Tensor
-    ) -> torch.Tensor:
-        """Tokens (N, C, p, p), logits and probabilities (N, E) → results (N, C, p, p)."""
-        count, experts = probs.shape
-        places = math.ceil(self.factor * count / experts)
-        best, index = probs.max(dim=1)
-        mask = functional.one_hot(index, experts)
-        order = best.argsort(descending=True, stable=True)
-        ranks = torch.empty_like(mask).index_copy(0, order, mask[order].cumsum(dim=0) - 1)
-        kept = mask.bool() & (ranks < places)
-        place = functional.one_hot(ranks.clamp(0, places - 1), places)
-        dispatch = kept.unsqueeze(2) & place.bool()
-        combine = (best / best.detach()).view(-1, 1, 1) * dispatch
-        if self.telemetry:
-            self.telemetry.add(logits, dispatch, combine)
+    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Tokens (N, C, p, p) → their experts' results (N, C, p, p); sets `losses`."""
+        logits = self.scored(tokens) if self.as_source else self.layer.router(tokens)
+        probs = logits.softmax(dim=1)
+        dispatch, combine = self.slots(probs)
+        if self.as_source or self.training:
+            self.losses = auxiliary(logits, probs, dispatch.any(dim=2))
+        if self.as_source:
+            self.telemetry.add(logits.detach(), dispatch, combine.detach())
         token, expert_of, slot = dispatch.nonzero(as_tuple=True)
         results = torch.zeros_like(tokens)
         for e, expert in enumerate(self.experts):
@@ -99,3 +97,53 @@ class Loop(nn.Module):
                 weight = combine[rows, e, slot[chosen]].view(-1, 1, 1, 1)
                 results.index_add_(0, rows, expert(tokens[rows]) * weight)
         return results
+
+    def scored(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The router's logits (N, E), with its positions computed anew and laid over the tokens."""
+        router, (count, _, side, _) = self.layer.router, tokens.shape
+        where = positions(math.isqrt(len(router.positions)), tokens.device)
+        where = where.repeat(count // len(where), 1).view(count, -1, 1, 1)
+        tokens = torch.cat([tokens, where.expand(-1, -1, side, side)], dim=1)
+        pooled = torch.cat([tokens.mean(dim=(2, 3)), tokens.amax(dim=(2, 3))], dim=1)
+        scores = router.score(router.norm(pooled))
+        scores = scores - scores.mean(dim=1, keepdim=True)
+        logits: torch.Tensor = (scores / router.temperature).clamp(-10, 10)
+        return logits + router.noise * torch.rand_like(logits) if self.training else logits
+
+    def slots(self, probs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Masks (N, E, places) of the slots in use: as they are, and as weights with a gradient."""
+        count, experts = probs.shape
+        places = math.ceil(self.factor * count / experts)
+        best, index = probs.max(dim=1)
+        mask = functional.one_hot(index, experts)
+        order = best.argsort(descending=True, stable=True)
+        ranks = torch.empty_like(mask).index_copy(0, order, mask[order].cumsum(dim=0) - 1)
+        kept = mask.bool() & (ranks < places)
+        place = functional.one_hot(ranks.clamp(0, places - 1), places)
+        dispatch = kept.unsqueeze(2) & place.bool()
+        return dispatch, (best / best.detach()).view(-1, 1, 1) * dispatch
+
+
+def positions(side: int, device: torch.device) -> torch.Tensor:
+    """Fourier positions of side² patches: (side², 18)."""
+    steps = torch.linspace(0, 1, side, device=device)
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    place = torch.stack([x, y], dim=-1).flatten(0, 1)
+    bands = torch.pi * 2.0 ** torch.linspace(0, 3, 4, device=device)
+    angles = place.unsqueeze(-1) * bands
+    waves = torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(1)
+    return torch.cat([place, waves], dim=1)
+
+
+def auxiliary(logits: torch.Tensor, probs: torch.Tensor, load: torch.Tensor) -> torch.Tensor:
+    """The router's three losses, weighed: z, balance and diversity.
+
+    Logits, probabilities and which token goes where, all (N, E).
+    """
+    experts = probs.shape[1]
+    z = logits.logsumexp(dim=1).square().mean()
+    balance = experts * (load.float().mean(dim=0) * probs.mean(dim=0)).sum()
+    columns = functional.normalize(probs, dim=0)
+    identity = torch.eye(experts, device=probs.device)
+    diversity = (columns.t() @ columns - identity).square().mean()
+    return 1e-4 * z + 0.01 * balance + 0.01 * diversity
