@@ -27,7 +27,8 @@ mean_test_acc         mean test accuracy
 mean_train_loss       mean training loss of the last epoch, as optimised
 mean_val_loss         mean validation loss
 params                number of parameters
-macs                  multiply-accumulate operations of one image's forward pass
+macs                  multiply-accumulate operations of one image's forward pass, as executed
+active_macs           the same without experts' places for tokens that no token takes
 seconds               mean worker time of a run, in seconds
 failed                candidates and replicates that failed
 collapsed             runs that learned nothing, which the means leave out
@@ -53,6 +54,7 @@ FIGURES = {
     "mean_val_loss": mean("val_loss"),
     "params": shared("params"),
     "macs": shared("macs"),
+    "active_macs": shared("active_macs"),
     "seconds": mean("seconds"),
 }
 KINDS = {
@@ -63,7 +65,16 @@ KINDS = {
 ORDER = [
     *("arm", "variant", "mean_val_acc", "val_acc_low", "val_acc_high"),
     *("difference", "difference_low", "difference_high", "sd_val_acc", "runs", "mean_test_acc"),
-    *("mean_train_loss", "mean_val_loss", "params", "macs", "seconds", "failed", "collapsed"),
+    *(
+        "mean_train_loss",
+        "mean_val_loss",
+        "params",
+        "macs",
+        "active_macs",
+        "seconds",
+        "failed",
+        "collapsed",
+    ),
 ]
 
 

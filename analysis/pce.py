@@ -21,7 +21,8 @@ spec_entropy          mean over tokens of H(p) / ln E on validation, p a token's
                       probabilities, mean over layers: 0 is decided, 1 undecided
 sd_spec_entropy
 params                number of parameters
-macs                  multiply-accumulate operations of one image's forward pass
+macs                  multiply-accumulate operations of one image's forward pass, as executed
+active_macs           the same without experts' places for tokens that no token takes
 """
 
 import pandas as pd
@@ -45,6 +46,7 @@ FIGURES = {
     "sd_spec_entropy": sd("spec_entropy"),
     "params": shared("params"),
     "macs": shared("macs"),
+    "active_macs": shared("active_macs"),
 }
 
 

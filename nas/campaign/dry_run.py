@@ -109,7 +109,7 @@ def _profiles(
 
 def as_json(drawn: NewCandidate) -> dict[str, Any]:
     """A drawn candidate as plain data. Costs are None if unknown; `memory_bytes` also if a member's
-    profile is not cached. `refused`: why the template refuses it; None if it does not."""
+    profile is not cached, `active_macs` for a mixture of members. `refused`: why the template refuses it; None if it does not."""
     candidate, cost = drawn.candidate, drawn.cost
     return {
         "key": candidate.key,
@@ -118,6 +118,7 @@ def as_json(drawn: NewCandidate) -> dict[str, Any]:
         "gate": dict(sorted(candidate.settings.items())),
         "params": cost.params if cost else None,
         "macs": cost.macs if cost else None,
+        "active_macs": cost.active_macs if cost else None,
         "memory_bytes": cost.memory_bytes if cost else None,
         "refused": drawn.refusal or None,
     }

@@ -41,8 +41,8 @@ class GateCostProbe:
         classes: int = 0,
     ) -> Overhead | None:
         """Parameters, MACs and saved bytes that the template adds; with `classes`, those of the
-        whole model. `gate`: plain data that identifies a candidate's gate in the cache; if empty,
-        the code does."""
+        whole model, and its active MACs. `gate`: plain data that identifies a candidate's gate in
+        the cache; if empty, the code does."""
         key = [nas.__version__, torch_version(), image_size, channels, list(gate) or code]
         key += [classes] if classes else []
         if (known := _overhead_in(recall(KIND, key))) is not None:
@@ -60,6 +60,11 @@ class GateCostProbe:
 
 def _overhead_in(kept: object) -> Overhead | None:
     match kept:
-        case {"params": int(params), "macs": int(macs), "saved_bytes": int(saved)}:
-            return Overhead(params, macs, saved)
+        case {
+            "params": int(params),
+            "macs": int(macs),
+            "saved_bytes": int(saved),
+            "active_macs": int() | None as active,
+        }:
+            return Overhead(params, macs, saved, active)
     return None

@@ -11,7 +11,7 @@ from nas.ledger.address import command, database_url, display_url, file_of
 from nas.ledger.engine import open_engine
 from nas.schema import ProblemError
 
-HEAD = "0007"
+HEAD = "0008"
 """The schema version this code writes: the newest file in migrations/versions."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")

@@ -104,6 +104,7 @@ class Draws(CampaignEvents):
             code=drawn.code,
             params=cost.params if cost else None,
             macs=cost.macs if cost else None,
+            active_macs=cost.active_macs if cost else None,
             memory_bytes=cost.memory_bytes if cost else None,
             drawn_at=now,
             owner=self.owner if lease else None,

@@ -71,9 +71,9 @@ def candidates(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     `template`, `dataset`, `image_size` (pixels), `planned_epochs`; `outcome`: the final one,
     missing while the candidate is open; `val_acc`: its final validation accuracy; `params`,
     `macs` (one image, forward pass), `memory_bytes` (one training step): estimates from member
-    profiles; `attempts`: their number so far; `deaths`: attempts whose process died while their
-    driver lived; `drawn_at`, `finished_at`; `final_attempt`: the attempt with its result;
-    `gate_<name>`.
+    profiles; `active_macs`: `macs` without experts' unused places, missing for mixtures of members;
+    `attempts`: their number so far; `deaths`: attempts whose process died while their driver
+    lived; `drawn_at`, `finished_at`; `final_attempt`: the attempt with its result; `gate_<name>`.
     """
     mine = of_campaign(ledger, campaign)
     with ledger.session() as session, gc_paused():
@@ -90,8 +90,8 @@ def attempts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
     `val_loss`, `test_acc`; `uniform_val_acc`, `uniform_test_acc`: of the experts' unweighted mean;
     `oracle_val_acc`, `oracle_test_acc`: share of images that at least one expert classifies
     correctly; `val_images`, `test_images`: their numbers; `seconds`: wall time in its worker;
-    `peak_memory_bytes`; `params`: measured, or else the estimate; `macs`, `memory_bytes`:
-    estimates; `rung`: the rung that pruned it; `dataset`, `image_size`; `device`,
+    `peak_memory_bytes`; `params`: measured, or else the estimate; `macs`, `active_macs`,
+    `memory_bytes`: estimates; `rung`: the rung that pruned it; `dataset`, `image_size`; `device`,
     `memory_fraction` (share of a GPU), `micro_batches`; `environment`: id of a record of versions;
     `resumed_from`: the attempt whose checkpoint it started from; `folder`, and `weights`: a file
     in it; `started_at`, `ended_at`; `gate_<name>`.
@@ -102,6 +102,7 @@ def attempts(ledger: LedgerBase, campaign: str | None = None) -> pd.DataFrame:
         "environment": a.environment_id,
         "params": func.coalesce(a.params, m.Candidate.params),
         "macs": m.Candidate.macs,
+        "active_macs": m.Candidate.active_macs,
         "memory_bytes": m.Candidate.memory_bytes,
         # Computed as in `Ledger.attempt_folder`; the stored folder is not trusted.
         "folder": cast(m.Candidate.campaign_id, Text)

@@ -123,7 +123,12 @@ def cost_of(row: m.Candidate) -> Cost | None:
     """A candidate's estimated cost; None if it was not estimated."""
     if row.params is None or row.macs is None:
         return None
-    return Cost(params=row.params, macs=row.macs, memory_bytes=row.memory_bytes)
+    return Cost(
+        params=row.params,
+        macs=row.macs,
+        memory_bytes=row.memory_bytes,
+        active_macs=row.active_macs,
+    )
 
 
 def end(

@@ -141,6 +141,8 @@ class Candidate(Base):
     val_acc: Mapped[Share | None]
     finished_at: Mapped[Moment | None]
     final_attempt: Mapped[int | None]
+    active_macs: Mapped[Big | None]
+    """Multiply-accumulates without experts' unused places; None where that is not known."""
 
 
 class Attempt(Base):

@@ -79,6 +79,7 @@ class CandidateRecord:
     """None while it is open."""
     final_attempt: int | None
     macs: int | None
+    active_macs: int | None
     memory_bytes: int | None
     """Estimated memory of one training step."""
 
@@ -210,6 +211,7 @@ def candidate_record(row: m.Candidate) -> CandidateRecord:
         outcome=row.outcome,
         final_attempt=row.final_attempt,
         macs=row.macs,
+        active_macs=row.active_macs,
         memory_bytes=row.memory_bytes,
     )
 

@@ -14,6 +14,8 @@ class Overhead:
     params: int = 0
     macs: int = 0
     saved_bytes: int = 0
+    active_macs: int | None = None
+    """See `Cost`; None for a gate."""
 
 
 NO_OVERHEAD = Overhead()
@@ -40,12 +42,14 @@ def cost(
             extra_params=gate.params,
             extra_macs=gate.macs,
             extra_saved_bytes=gate.saved_bytes,
+            active_macs=gate.active_macs,
         )
     size, channels = candidate.image_size, candidate.channels
     counts = [meta_cost(member, size, channels, num_classes) for member in members]
     return Cost(
         params=gate.params + sum(params for params, _ in counts),
         macs=gate.macs + sum(macs for _, macs in counts),
+        active_macs=gate.active_macs,
         memory_bytes=None,
     )
 

@@ -3,6 +3,7 @@ code. And which losses are not defined for it."""
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -13,6 +14,7 @@ from nas.measure.checks import stage
 from nas.measure.cost import NO_OVERHEAD, Overhead
 from nas.measure.meta import count_macs
 from nas.measure.saved import saved_bytes
+from nas.measure.unused import unused_macs
 from nas.moe import as_routed, loss
 from nas.schema import ProblemError
 from nas.train.rendered import load_model, load_module
@@ -23,8 +25,8 @@ def overhead(code: str, image_size: int, channels: int, classes: int = 0) -> Ove
     `classes`, the whole model `build(classes)`, for a candidate without experts. Of a model that
     runs some of its experts for an image, only those count among the MACs.
 
-    Saved tensors are counted in fp32, an upper bound under autocast. Raises ProblemError for code
-    that does not run.
+    Of a whole model the active MACs are counted too. Saved tensors are counted in fp32, an upper
+    bound under autocast. Raises ProblemError for code that does not run.
     """
     with stage("does not import"):
         module = vars(load_module(code))
@@ -34,12 +36,17 @@ def overhead(code: str, image_size: int, channels: int, classes: int = 0) -> Ove
         return _counted("meta", module["build_gate"], "its gate", image_size, channels)
     whole = partial(module["build"], classes), "the model", image_size, channels
     try:
-        return _counted("meta", *whole)
+        found = _counted("meta", *whole)
     except ProblemError as error:
         if not isinstance(error.__cause__, RuntimeError):
             raise
-    # A model that sends images to some of its experts reads numbers, and meta tensors have none.
-    return _counted("cpu", *whole)
+        # A model that sends images to some of its experts reads numbers, and meta tensors have
+        # none.
+        found = _counted("cpu", *whole)
+    with stage("the model does not run"), torch.random.fork_rng(devices=[]):
+        model = whole[0]()
+        unused = unused_macs(model, torch.zeros(1, channels, image_size, image_size))
+    return replace(found, active_macs=None if unused is None else found.macs - unused)
 
 
 def refused_loss(

@@ -47,6 +47,11 @@ class RoutedModel:
         return [self._model.gate]
 
     @property
+    def experts(self) -> list[nn.Module]:
+        """Each layer's module that computes all its experts' places; empty if it is not said."""
+        return list(self._model.parts().get("experts", ())) if self._routes else []
+
+    @property
     def temperature(self) -> Tensor | None:
         """The scalar temperature, where the network has one."""
         found = getattr(self._model, "temperature", None)

@@ -100,7 +100,7 @@ _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("seconds",), format_duration),
     (("latency",), _milliseconds),
     (("disk",), disk),
-    (("params", "macs"), _count),
+    (("params", "macs", "active_macs"), _count),
     (("kendall", "spearman", "change"), _other),  # including the bounds of their intervals
 )
 _ENDINGS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (

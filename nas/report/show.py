@@ -82,6 +82,7 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
         "epochs_trained": final.epochs if final else 0,
         "seconds": sum(attempt.seconds for attempt in found.attempts),
         "macs": row.macs,
+        "active_macs": row.active_macs,
         "memory_bytes": row.memory_bytes,
         "baselines": _baselines(found),
         "experts": _experts(found),
@@ -150,6 +151,13 @@ def shown(found: dict[str, Any]) -> RenderableType:
     )
 
 
+def _macs(found: dict[str, Any]) -> str:
+    executed, active = found["macs"], found["active_macs"]
+    without = active is not None and active != executed
+    more = f", {cell('macs', active)} without unused places" if without else ""
+    return cell("macs", executed) + more
+
+
 def _facts(found: dict[str, Any]) -> Table:
     grid = Table.grid(padding=(0, 2))
     gate = ", ".join(f"{name} {value}" for name, value in found["gate"].items())
@@ -159,7 +167,7 @@ def _facts(found: dict[str, Any]) -> Table:
         "gate" if found["experts"] and found["arm"] is None else "settings": gate,
         "data": f"{found['dataset']}, {found['image_size']} px",
         "params": cell("params", found["params"]),
-        "MACs": cell("macs", found["macs"]),
+        "MACs": _macs(found),
         "memory": f"{cell('memory_bytes', found['memory_bytes'])} per training step (estimate); "
         f"{cell('peak_memory_bytes', found['peak_memory_bytes'])} peak of the worker",
         "seconds": cell("seconds", found["seconds"]),

@@ -45,7 +45,11 @@ class Cost(Frozen):
 
     params: int
     macs: int
+    """Multiply-accumulates that are executed for one image at evaluation."""
     memory_bytes: int | None
+    active_macs: int | None = None
+    """The same without the places for tokens that no token takes, before any is dropped; None for
+    a mixture of members, where it would depend on which of them an image goes to."""
 
     @classmethod
     def of(
@@ -56,6 +60,7 @@ class Cost(Frozen):
         extra_params: int = 0,
         extra_macs: int = 0,
         extra_saved_bytes: int = 0,
+        active_macs: int | None = None,
         margin: float = 1.1,
     ) -> "Cost":
         """Sums members' profiles for a training step with `batch` images.
@@ -71,4 +76,5 @@ class Cost(Frozen):
             params=params,
             macs=sum(p.macs for p in profiles) + extra_macs,
             memory_bytes=round(margin * (fixed + saved * batch)),
+            active_macs=active_macs,
         )

@@ -358,8 +358,12 @@ class PCENetwork(nn.Module):
         return [block.router for block in self.blocks if isinstance(block, RoutedLayer)]
 
     def parts(self) -> dict[str, list[nn.Module]]:
-        """What the recipe's settings for gates are for."""
-        return {"gate": self.routers}
+        """The routers, and the experts of each."""
+        layers = [block for block in self.blocks if isinstance(block, RoutedLayer)]
+        return {
+            "gate": [layer.router for layer in layers],
+            "experts": [layer.experts for layer in layers],
+        }
 
     def set_knobs(self, **values: float) -> None:
         """Sets every router's `temperature`, `noise` or `round_robin`."""
