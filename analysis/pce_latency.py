@@ -8,19 +8,19 @@ second table of mirkzx04/Positional_Convolution_Experts.
 
 arm                   the arm
 variant               one of its variants; empty for all of them together
-environment           number of the record of machine and versions that it was measured with
-machine               of that record: the GPUs, or the system and the number of its CPUs
-device                cpu or cuda; a CPU has one thread
 batch                 images in a forward pass
-runs                  number of runs with a finding
-mean_test_acc         test accuracy of these runs
 median_ms             milliseconds of a forward pass
-sd_median_ms
-images_per_s          images a second
 slowdown              median_ms over that of the reference arm, at the same batch on the same device
                       in the same environment
+device                cpu or cuda; a CPU has one thread
+sd_median_ms
+images_per_s          images a second
+runs                  number of runs with a finding
+mean_test_acc         test accuracy of these runs
+environment           number of the record of machine and versions that it was measured with
+machine               of that record: the GPUs, or the system and the number of its CPUs
 params                number of parameters
-macs                  multiply-accumulate operations of one image's forward pass
+macs                  multiply-accumulate operations of one image's forward pass, as executed
 """
 
 from collections.abc import Mapping
@@ -43,6 +43,10 @@ FIGURES = {
     "params": shared("params"),
     "macs": shared("macs"),
 }
+ORDER = [
+    *("arm", "variant", "batch", "median_ms", "slowdown", "device", "sd_median_ms", "images_per_s"),
+    *("runs", "mean_test_acc", "environment", "machine", "params", "macs"),
+]
 NONE = "No latency was measured yet: `nas diagnose --all --only latency` does so."
 
 
@@ -53,9 +57,10 @@ def table(data: CampaignData) -> pd.DataFrame:
     of_reference = frame[(frame["arm"] == reference) & (frame["variant"] == "")]
     base = of_reference.set_index(list(PLACE))["median_ms"]
     slowdown = frame["median_ms"] / base.reindex(pd.MultiIndex.from_frame(frame[[*PLACE]])).array
-    frame.insert(list(frame).index("params"), "slowdown", slowdown)
-    frame.attrs["empty"] = NONE
-    return frame
+    frame["slowdown"] = slowdown
+    made = frame[ORDER]
+    made.attrs = {**frame.attrs, "empty": NONE}
+    return made
 
 
 def _times(data: CampaignData) -> pd.DataFrame:

@@ -109,7 +109,8 @@ def _profiles(
 
 def as_json(drawn: NewCandidate) -> dict[str, Any]:
     """A drawn candidate as plain data. Costs are None if unknown; `memory_bytes` also if a member's
-    profile is not cached, `active_macs` for a mixture of members. `refused`: why the template refuses it; None if it does not."""
+    profile is not cached, `active_macs` for a mixture of members. `refused`: why the template
+    refuses it; None if it does not."""
     candidate, cost = drawn.candidate, drawn.cost
     return {
         "key": candidate.key,

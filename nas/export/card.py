@@ -1,5 +1,6 @@
 """The model card of an exported candidate."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,15 +38,12 @@ print([config["class_names"][i] for i in logits.argmax(dim=1)])
 """
 
 
-def card(config: Mapping[str, Any], weights: bool) -> str:
+def card(config: Mapping[str, Any], code: str, weights: bool) -> str:
     """Markdown: what it is, how it was trained, what it scores beside its baselines, its use."""
     candidate = config["candidate"]
     task, recipe = candidate["task"], config["recipe"]
-    count = len(candidate["experts"])
-    title = markdown(config["families"].replace("+", " + ") or candidate["template"])
-    what = f"A mixture of {count} timm networks" if count > 1 else "One timm network"
-    if not count:
-        what = f"A model of the template {title}"
+    count, epochs = len(candidate["experts"]), recipe["epochs"]
+    title, what = _what(candidate, config["families"])
     lines = [
         f"# {title}",
         "",
@@ -75,7 +73,8 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
         "",
         f"Data: {markdown(task['dataset'])}, split seed {task['split_seed']},"
         f" {config['image_size']} px, {config['num_classes']} classes."
-        f" {recipe['epochs']} epochs of batch {recipe['batch_size']}, learning rate {recipe['lr']};"
+        f" {epochs} epoch{'s' * (epochs != 1)} of batch {recipe['batch_size']},"
+        f" learning rate {recipe['lr']};"
         " the whole recipe is in `config.json`. Selected on validation; the test set was measured"
         " once, after training.",
         "",
@@ -98,7 +97,7 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
         "",
         "## Use",
         "",
-        "Needs torch, timm, safetensors and Pillow. In this folder:",
+        f"Needs {', '.join(_packages(code))} and Pillow. In this folder:",
         "",
         "```python",
         "".join(line for line in _LOAD.splitlines(True) if weights or "load_" not in line)
@@ -108,6 +107,25 @@ def card(config: Mapping[str, Any], weights: bool) -> str:
         + "```",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _what(candidate: Mapping[str, Any], families: str) -> tuple[str, str]:
+    """The model's name, and a sentence's beginning that says what it is."""
+    count, template = len(candidate["experts"]), markdown(candidate["template"])
+    if count:
+        what = f"A mixture of {count} timm networks" if count > 1 else "One timm network"
+        return markdown(families.replace("+", " + ")), what
+    arm = candidate.get("arm")
+    if not arm:
+        return template, f"A model of the template {template}"
+    label = markdown(arm["label"])
+    return label, f"A model of the template {template}, variant {label} of its space"
+
+
+def _packages(code: str) -> list[str]:
+    """What the model needs beside Pillow, which `preprocess.py` needs."""
+    timm = re.search(r"^\s*(import|from) timm\b", code, flags=re.MULTILINE)
+    return ["torch", *(["timm"] if timm else []), "safetensors"]
 
 
 def _images(config: Mapping[str, Any]) -> str:

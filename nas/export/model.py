@@ -19,7 +19,17 @@ from nas.report.show import details
 from nas.schema import WEIGHTS, CampaignConfig, Candidate, DatasetInfo
 from nas.trained import check_weights, compared_code, kept_weights
 
-KEPT = ("environment", "recipe", "baselines", "experts", "gate", "families", "members", "macs")
+KEPT = (
+    "environment",
+    "recipe",
+    "baselines",
+    "experts",
+    "gate",
+    "families",
+    "members",
+    "macs",
+    "active_macs",
+)
 
 CODE_ALONE = "`nas export --code-only` writes the code alone"
 NOT_COMPARED = (
@@ -63,7 +73,7 @@ def export(
         (made / "model.py").write_text(code, encoding="utf-8")
         shutil.copyfile(preprocess.__file__, made / "preprocess.py")
         (made / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        (made / "README.md").write_text(card(config, weights is not None), encoding="utf-8")
+        (made / "README.md").write_text(card(config, code, weights is not None), encoding="utf-8")
         names = sorted(path.name for path in made.iterdir())
     return [out / name for name in names]
 

@@ -125,12 +125,13 @@ class TestPreprocessing:
                 name: {"val_acc": None, "test_acc": None} for name in ("alone", "uniform", "oracle")
             },
             "candidate": {
+                "template": "moe4",
                 "experts": [],
                 "task": {"dataset": dataset, "split_seed": 0},
             },
             "recipe": {"epochs": 1, "batch_size": 2, "lr": 0.1},
         }
-        whole = card(config | changes, weights=False)
+        whole = card(config | changes, "", weights=False)
         return whole.split("## Images\n\n")[1].split("\n\n## Use")[0]
 
     def test_files_by_the_recipe(self) -> None:

@@ -140,6 +140,7 @@ def test_a_card() -> None:
     config = {
         "candidate": {
             "task": {"dataset": HOSTILE, "split_seed": 0},
+            "template": HOSTILE,
             "experts": [1, 2],
         },
         "recipe": {"epochs": 1, "batch_size": 2, "lr": 0.1},
@@ -155,8 +156,14 @@ def test_a_card() -> None:
         "std": [0.5],
         "value_range": None,
     }
-    text = card(config, True)
+    text = card(config, "import timm", True)
     assert not hidden(text)
     kinds, shown = read(text)
     assert kinds == {"code_inline"}
     assert shown.count(visible(HOSTILE)) == 6
+    config["candidate"] |= {"experts": [], "arm": {"label": HOSTILE}}
+    text = card(config, "", True)
+    assert not hidden(text)
+    kinds, shown = read(text)
+    assert kinds == {"code_inline"}
+    assert shown.count(visible(HOSTILE)) == 8
