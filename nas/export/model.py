@@ -20,15 +20,8 @@ from nas.schema import WEIGHTS, CampaignConfig, Candidate, DatasetInfo
 from nas.trained import check_weights, compared_code, kept_weights
 
 KEPT = (
-    "environment",
-    "recipe",
-    "baselines",
-    "experts",
-    "gate",
-    "families",
-    "members",
-    "macs",
-    "active_macs",
+    *("environment", "recipe", "baselines", "experts", "gate", "families", "members"),
+    *("macs", "active_macs"),
 )
 
 CODE_ALONE = "`nas export --code-only` writes the code alone"
