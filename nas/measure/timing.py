@@ -1,6 +1,6 @@
 """Latency of a model's forward pass."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 from time import perf_counter
 
@@ -32,7 +32,9 @@ def latency(
     return found
 
 
-def forward_seconds(model: nn.Module, x: torch.Tensor, compute: Compute) -> float:
+def forward_seconds(
+    model: Callable[[torch.Tensor], object], x: torch.Tensor, compute: Compute
+) -> float:
     """Seconds of one forward pass of a batch `(B, channels, H, W)`, until the device is done."""
     start = perf_counter()
     with compute.autocast():

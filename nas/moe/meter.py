@@ -14,7 +14,7 @@ from nas.moe.totals import RoutingTotals
 class _Layer:
     experts: int
     sums: Tensor
-    """float64 `(1 + 3E,)` on the device: entropy, weights, chosen, kept."""
+    """float64 `(1 + 4E,)` on the device: entropy, probabilities, weights, chosen, kept."""
     tokens: int = 0
     slots: int | None = None
 
@@ -33,6 +33,7 @@ class RoutingMeter:
             sums = torch.cat(
                 [
                     -layer.probs.xlogy(layer.probs).sum(dtype=torch.float64).view(1),
+                    layer.probs.sum(dim=0, dtype=torch.float64),
                     layer.weights.sum(dim=0, dtype=torch.float64),
                     layer.chosen.sum(dim=0, dtype=torch.float64),
                     layer.kept.sum(dim=0, dtype=torch.float64),
@@ -56,9 +57,10 @@ class RoutingMeter:
             found[name] = RoutingTotals(
                 tokens=layer.tokens,
                 entropy=entropy,
-                weights=tuple(each[:e]),
-                chosen=tuple(each[e : 2 * e]),
-                kept=tuple(each[2 * e :]),
+                probs=tuple(each[:e]),
+                weights=tuple(each[e : 2 * e]),
+                chosen=tuple(each[2 * e : 3 * e]),
+                kept=tuple(each[3 * e :]),
                 slots=layer.slots,
             )
         return found

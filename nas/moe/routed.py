@@ -48,8 +48,14 @@ class RoutedModel:
 
     @property
     def experts(self) -> list[nn.Module]:
-        """Each layer's module that computes all its experts' places; empty if it is not said."""
+        """Each layer's module that computes all its experts; empty if it is not said, and for a
+        mixture."""
         return list(self._model.parts().get("experts", ())) if self._routes else []
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """The experts of a mixture, each a network for images; empty for other models."""
+        return [] if self._routes else list(self._model.experts)
 
     @property
     def temperature(self) -> Tensor | None:

@@ -11,6 +11,7 @@ class RoutingTotals:
     tokens: int
     entropy: float
     """Of each token's gate probabilities, in nats."""
+    probs: tuple[float, ...]
     weights: tuple[float, ...]
     chosen: tuple[float, ...]
     """How many tokens chose each expert, before capacity."""

@@ -14,13 +14,22 @@ from nas.compute import Compute
 from nas.data.batches import Data
 from nas.diagnose.examining import checked, instrument
 from nas.diagnose.instruments.base import Instrument, NotApplicable, Subject
-from nas.diagnose.instruments.latency import FEWEST, ROUNDS, WARM, ForwardLatency, repeated
+from nas.diagnose.instruments.diversity import ExpertDiversity, diversity
+from nas.diagnose.instruments.latency import (
+    FEWEST,
+    ROUNDS,
+    WARM,
+    ForwardLatency,
+    parts,
+    repeated,
+)
 from nas.diagnose.instruments.routing import RoutingMetrics
 from nas.moe import all_metrics
 from nas.registry import INSTRUMENTS, METRICS
 from nas.train import load_model, score
 
 CPU = Compute(torch.device("cpu"))
+BATCHES = ForwardLatency.BATCHES
 
 
 def subject(source: str, data: Data, **changes: object) -> Subject:
@@ -33,6 +42,8 @@ def subject(source: str, data: Data, **changes: object) -> Subject:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ForwardLatency, "SECONDS", 0.01)
+    monkeypatch.setattr(ForwardLatency, "PART_SECONDS", 0.01)
+    monkeypatch.setattr(ForwardLatency, "BATCHES", (1, 8))
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -131,20 +142,109 @@ class TestRouting:
         assert found == NotApplicable("the model does not route")
 
 
+class TestDiversity:
+    def test_by_hand(self) -> None:
+        # Images on which both, the first, the second, none are right: 3, 2, 1, 4.
+        pair = [[1, 1]] * 3 + [[1, 0]] * 2 + [[0, 1]] + [[0, 0]] * 4
+        found = diversity(torch.tensor(pair, dtype=torch.bool))
+        assert found["q_statistic"] == pytest.approx((3 * 4 - 2 * 1) / (3 * 4 + 2 * 1))
+        assert found["double_fault"] == pytest.approx(0.4)
+        assert found["disagreement"] == pytest.approx(0.3)
+
+    def test_equal_experts_agree_and_opposite_ones_do_not(self) -> None:
+        one = torch.tensor([1, 1, 0, 0], dtype=torch.bool)
+        same, opposite = (diversity(torch.stack([one, other], 1)) for other in (one, ~one))
+        assert same == {"q_statistic": 1.0, "double_fault": 0.5, "disagreement": 0.0}
+        assert opposite == {"q_statistic": -1.0, "double_fault": 0.0, "disagreement": 1.0}
+
+    def test_means_over_pairs_leave_out_an_undefined_q(self) -> None:
+        # With the third, which is always right, ad = bc = 0.
+        one = torch.tensor([1, 1, 0, 0], dtype=torch.bool)
+        found = diversity(torch.stack([one, one, torch.ones(4, dtype=torch.bool)], 1))
+        assert found["q_statistic"] == 1.0
+        assert found["double_fault"] == pytest.approx((0.5 + 0 + 0) / 3)
+        assert found["disagreement"] == pytest.approx((0 + 0.5 + 0.5) / 3)
+        every = torch.ones(4, 2, dtype=torch.bool)
+        assert diversity(every) == {"double_fault": 0.0, "disagreement": 0.0}
+
+    @pytest.mark.parametrize("source", ["soft", "top1"])
+    def test_of_a_mixture_on_both_splits(self, source: str, few: Data) -> None:
+        given = subject(source, few)
+        found = ExpertDiversity().examine(given)
+        assert not isinstance(found, NotApplicable)
+        for name, split in (("val", few.val), ("test", few.test)):
+            [(x, labels)] = split.batches(len(split))
+            with torch.no_grad():
+                logits = given.model.mixture(x).expert_logits  # type: ignore[operator]
+            expected = diversity(logits.argmax(2) == labels[:, None])
+            assert {n: found[f"{name}.{n}"] for n in expected} == expected
+
+    def test_why_it_does_not_apply(self, few: Data) -> None:
+        plain = ExpertDiversity().examine(subject("plain", few))
+        assert plain == NotApplicable("the model does not route")
+        layers = ExpertDiversity().examine(subject("layers", few))
+        assert layers == NotApplicable("its experts have no logits of their own")
+
+
 class TestLatency:
-    def test_figures_by_batch(self, few: Data) -> None:
+    def test_figures_by_batch(self, few: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ForwardLatency, "BATCHES", (1, 8, 64))
+        monkeypatch.setattr(ForwardLatency, "SECONDS", 0.1)
         seen: list[int] = []
         given = subject("plain", few)
         given.model.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
         found = ForwardLatency().examine(given)
         assert sorted(set(seen)) == [1, 8, 64]  # though there are 40 validation images
+        assert found["threads"] == torch.get_num_threads()
+        assert len(found) == 1 + 3 * 4, "a plain model has no parts"
         for batch in (1, 8, 64):
-            median = found[f"batch_{batch}.median_ms"]
+            low, median, high = (found[f"batch_{batch}.{n}_ms"] for n in ("q1", "median", "q3"))
+            assert isinstance(low, float)
             assert isinstance(median, float)
-            assert median > 0
-            assert found[f"batch_{batch}.iqr_ms"] >= 0  # type: ignore[operator]
+            assert isinstance(high, float)
+            assert 0 < low <= median <= high
             rate = found[f"batch_{batch}.images_per_s"]
             assert rate == pytest.approx(1000 * batch / median)
+
+    def test_batch_sizes(self) -> None:
+        assert BATCHES == (1, 8, 64, 512)
+
+    def test_one_that_would_be_too_slow_is_left_out(
+        self, few: Data, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ForwardLatency, "BATCHES", (1, 40))
+        monkeypatch.setattr(ForwardLatency, "SECONDS", 1e-9)
+        found = ForwardLatency().examine(subject("plain", few))
+        assert "batch_1.median_ms" in found
+        assert not any(name.startswith("batch_40.") for name in found)
+
+    @pytest.mark.parametrize(
+        ("source", "named"),
+        [
+            ("soft", {"dense", "gate_0", "expert_0", "expert_1", "expert_2"}),
+            ("top1", {"dense", "gate_0", "expert_0", "expert_1", "expert_2"}),
+            ("layers", {"gate_0", "gate_1"}),
+        ],
+    )
+    def test_parts_of_a_model_that_routes(self, source: str, named: set[str], few: Data) -> None:
+        given = subject(source, few)
+        [x, *_] = [x for x, _ in few.val.batches(8)]
+        with torch.no_grad():
+            assert {name for name, _ in parts(given.model, x, CPU)} == named
+        found = ForwardLatency().examine(given)
+        assert {name.split(".")[1] for name in found if name.count(".") == 2} == named
+        for part in named:
+            assert found[f"batch_1.{part}.median_ms"] > 0  # type: ignore[operator]
+
+    def test_an_expert_s_time_is_that_of_all_images(self, few: Data) -> None:
+        """A top-1 mixture sends it some of them."""
+        given = subject("top1", few)
+        [x, *_] = [x for x, _ in few.val.batches(8)]
+        with torch.no_grad():
+            out = given.model.mixture(x)  # type: ignore[operator]
+            calls = dict(parts(given.model, x, CPU))
+            for n in range(3):
+                assert torch.equal(calls[f"expert_{n}"](x), out.expert_logits[:, n])  # type: ignore[arg-type]
 
     @pytest.fixture
     def calls(self) -> list[float]:
@@ -194,5 +294,5 @@ def test_figures_that_are_none(figures: dict[str, float], why: str) -> None:
 
 
 def test_all_are_instruments() -> None:
-    assert {"latency", "routing"} <= set(INSTRUMENTS.names())
+    assert {"diversity", "latency", "routing"} <= set(INSTRUMENTS.names())
     assert all(issubclass(instrument(name), Instrument) for name in INSTRUMENTS.names())

@@ -173,7 +173,7 @@ class HeadMixture(nn.Module):
         self.expert_names = [("expert", str(n)) for n in range(len(experts))]
 
     def parts(self) -> dict[str, list[nn.Module]]:
-        return {"gate": [self.gate]}
+        return {"gate": [self.gate], "experts": [self.experts]}
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """The backbone's features, averaged over the map: (B, 3, H, W) → (B, D)."""

@@ -183,7 +183,7 @@ class SlotMixture(nn.Module):
 
     def parts(self) -> dict[str, list[nn.Module]]:
         """The gate is the router: its slots are to the experts what a gate's weights are."""
-        return {"gate": [self.router]}
+        return {"gate": [self.router], "experts": [self.experts]}
 
     def routed(self, x: torch.Tensor) -> RoutedOutput:
         """As `forward`. The tokens route, N = B·T, and an expert's probability is that of all its

@@ -230,7 +230,7 @@ class HeadMixture(nn.Module):
         self.k = k
 
     def parts(self) -> dict[str, list[nn.Module]]:
-        return {"gate": [self.gate]}
+        return {"gate": [self.gate], "experts": [self.experts]}
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """The backbone's features, averaged over the map: (B, 3, H, W) → (B, D)."""

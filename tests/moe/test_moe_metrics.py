@@ -15,7 +15,8 @@ def totals(*kept: int, dropped: int = 0, slots: int | None = None) -> RoutingTot
     """Of a top-1 layer whose experts kept so many tokens; the dropped ones chose the first."""
     chosen = (kept[0] + dropped, *kept[1:])
     every = tuple(map(float, kept))
-    return RoutingTotals(sum(chosen), 0.0, every, tuple(map(float, chosen)), every, slots)
+    probs = tuple(map(float, chosen))
+    return RoutingTotals(sum(chosen), 0.0, probs, every, probs, every, slots)
 
 
 def metric(name: str, of: RoutingTotals) -> float | None:
@@ -85,6 +86,31 @@ def test_entropy_by_hand() -> None:
     assert metric("gate_entropy", measured(routing(probs))) == pytest.approx(0.75 * log(2))
 
 
+def test_marginal_entropy_by_hand() -> None:
+    # Certain of a different expert for each of two tokens: the mean is (½, ½).
+    sure = measured(routing(torch.tensor([[1.0, 0.0], [0.0, 1.0]])))
+    assert metric("marginal_entropy", sure) == pytest.approx(log(2))
+    assert metric("gate_entropy", sure) == 0
+    # The same expert for both: neither entropy.
+    same = measured(routing(torch.tensor([[1.0, 0.0], [1.0, 0.0]])))
+    assert metric("marginal_entropy", same) == metric("gate_entropy", same) == 0
+    # The mean of (¾, ¼) and (¼, ¾) is (½, ½); either has .75 ln 4/3 + .25 ln 4 = .5623.
+    soft = measured(routing(torch.tensor([[0.75, 0.25], [0.25, 0.75]])))
+    assert metric("marginal_entropy", soft) == pytest.approx(log(2))
+    assert metric("gate_entropy", soft) == pytest.approx(0.5623, abs=1e-4)
+
+
+@given(st.integers(2, 9), st.integers(1, 30), st.integers(0, 2**31))
+def test_the_entropy_of_the_mean_is_at_least_the_mean_of_entropies(
+    experts: int, tokens: int, seed: int
+) -> None:
+    found = measured(routing(random_probs(seed, tokens, experts)))
+    marginal, gate = metric("marginal_entropy", found), metric("gate_entropy", found)
+    assert marginal is not None
+    assert gate is not None
+    assert gate - 1e-6 <= marginal <= log(experts) + 1e-6
+
+
 def test_a_soft_layer_is_judged_by_its_weights() -> None:
     probs = torch.tensor([[0.75, 0.25], [0.75, 0.25]])
     found = measured(routing(probs))
@@ -102,6 +128,7 @@ def test_a_pass_is_the_sum_of_its_batches() -> None:
     assert found == RoutingTotals(
         tokens=4,
         entropy=0.0,
+        probs=(2.0, 1.0, 1.0),
         weights=(1.0, 1.0, 1.0),
         chosen=(2.0, 1.0, 1.0),
         kept=(1.0, 1.0, 1.0),

@@ -1,48 +1,109 @@
 """How long a trained model takes to classify images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from math import sqrt
 from statistics import quantiles
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from nas.compute import Compute
 from nas.data.batches import Split
 from nas.diagnose.instruments.base import Figures, Instrument, Subject
 from nas.measure.timing import forward_seconds
+from nas.moe import as_routed
 
 
 class ForwardLatency(Instrument):
-    """Times of one forward pass in evaluation mode, by the size of its batch, B of `BATCHES`:
+    """Times of one pass in evaluation mode, by the size of its batch, B of `BATCHES`:
 
-    - `batch_B.median_ms` and `batch_B.iqr_ms`: their median and interquartile range, in
-      milliseconds;
-    - `batch_B.images_per_s`: B over the median.
+    - `batch_B.median_ms`, `batch_B.q1_ms` and `batch_B.q3_ms`: median and quartiles of the whole
+      model's, in milliseconds. Where images or tokens choose experts, this is the sparse mixture;
+    - `batch_B.images_per_s`: B over the median;
+    - of a model that routes, `median_ms`, `q1_ms` and `q3_ms` too of its parts:
+      `batch_B.dense.…`, the pass that runs every expert on every image, if it has one;
+      `batch_B.gate_L.…`, the router of layer L from 0; `batch_B.expert_I.…`, the mixture's expert
+      I from 0; `batch_B.experts_L.…`, all of layer L's experts together, where they are computed
+      together;
+    - `threads`: of the process.
 
     The model runs as training runs it: uncompiled, in its precision, on a CPU on one thread. The
-    images are of the validation split, since what a router does depends on them.
+    images are of the validation split, since what a router does depends on them. A batch size that
+    would take longer than `SECONDS` a pass, judged by the one before, is left out.
     """
 
     alone = True
-    BATCHES: ClassVar[Sequence[int]] = (1, 8, 64)
+    BATCHES: ClassVar[Sequence[int]] = (1, 8, 64, 512)
     SECONDS: ClassVar[float] = 10.0
-    """The longest time that one batch size is repeated."""
+    """The longest time that the model is repeated with one batch size."""
+    PART_SECONDS: ClassVar[float] = 0.5
+    """The same for a part."""
 
     def examine(self, subject: Subject) -> Figures:
+        compute, model = subject.compute, subject.model
         images = _first(subject.data.val, max(self.BATCHES))
-        found: dict[str, float | tuple[float, ...]] = {}
+        found: dict[str, float | tuple[float, ...]] = {"threads": float(torch.get_num_threads())}
+        before, median = 1, 0.0
         with torch.inference_mode():
             for batch in self.BATCHES:
-                x = subject.compute.images(images[:batch])
-
-                once = partial(forward_seconds, subject.model, x, subject.compute)
-                low, median, high = repeated(once, self.SECONDS)
-                found[f"batch_{batch}.median_ms"] = 1000 * median
-                found[f"batch_{batch}.iqr_ms"] = 1000 * (high - low)
+                if median * batch / before > self.SECONDS:
+                    break
+                x = compute.images(images[:batch])
+                once = partial(forward_seconds, model, x, compute)
+                before, (low, median, high) = batch, repeated(once, self.SECONDS)
+                found |= _quartiles(f"batch_{batch}", low, median, high)
                 found[f"batch_{batch}.images_per_s"] = batch / median
+                for name, call in parts(model, x, compute):
+                    once = partial(forward_seconds, call, x, compute)
+                    times = repeated(once, self.PART_SECONDS)
+                    found |= _quartiles(f"batch_{batch}.{name}", *times)
         return found
+
+
+def parts(
+    model: nn.Module, x: Tensor, compute: Compute
+) -> Iterator[tuple[str, Callable[[Tensor], object]]]:
+    """The parts of a model that routes, by name: called with `x`, each computes what it does in a
+    pass over `x`. None for a plain model."""
+    routed = as_routed(model)
+    if routed is None:
+        return
+    modules = {
+        **{f"gate_{n}": module for n, module in enumerate(routed.gate)},
+        **{f"expert_{n}": module for n, module in enumerate(routed.networks)},
+        **{f"experts_{n}": module for n, module in enumerate(routed.experts)},
+    }
+    given: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+    with ExitStack() as hooks, compute.autocast():
+        for name, module in modules.items():
+            hooks.enter_context(
+                module.register_forward_pre_hook(
+                    lambda _, args, kwargs, name=name: given.update({name: (args, kwargs)}),
+                    with_kwargs=True,
+                )
+            )
+        model(x)
+        out = routed(x)  # after the model: where both call a module, this is with all images
+    if out.expert_logits is not None:
+        yield "dense", routed
+    for name, module in modules.items():
+        if name in given:
+            yield name, partial(_again, module, *given[name])
+
+
+def _again(
+    module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], _: Tensor
+) -> object:
+    """The call of a module that was seen in a pass."""
+    return module(*args, **kwargs)
+
+
+def _quartiles(name: str, low: float, median: float, high: float) -> dict[str, float]:
+    values = {"median_ms": median, "q1_ms": low, "q3_ms": high}
+    return {f"{name}.{figure}": 1000 * seconds for figure, seconds in values.items()}
 
 
 WARM = 3
