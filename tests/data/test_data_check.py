@@ -41,10 +41,16 @@ class TestCheck:
 
     @pytest.mark.parametrize("name", ["cifar10", "cifar100", "tiny-imagenet"])
     def test_a_missing_set_says_what_to_type(self, name: str, tmp_path: Path) -> None:
-        for cheap in (nas.data.check, nas.data.num_classes):
-            if name == "tiny-imagenet" or cheap is nas.data.check:
-                with pytest.raises(ProblemError, match=f"type: nas data get {name}"):
-                    cheap(name, tmp_path)
+        with pytest.raises(ProblemError, match=f"type: nas data get {name}"):
+            nas.data.check(name, tmp_path)
+
+    @pytest.mark.parametrize(
+        ("name", "classes"), [("cifar10", 10), ("cifar100", 100), ("tiny-imagenet", 200)]
+    )
+    def test_a_missing_set_has_the_published_classes(
+        self, name: str, classes: int, tmp_path: Path
+    ) -> None:
+        assert nas.data.num_classes(name, tmp_path) == classes
 
     def test_folders_that_cannot_be_a_data_set(self, tmp_path: Path) -> None:
         def problem() -> str:
