@@ -93,7 +93,7 @@ def _other(value: Any) -> str:
 
 _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("lift", "effect", "synergy", "gain", "difference", "change_val_acc"), _points),
-    (("val_se", "confirm_sd"), _spread),
+    (("val_se", "test_se", "confirm_sd"), _spread),
     (("families", "members"), _families),
     (("key", "base_key"), _key),
     (("number",), _number),
