@@ -18,6 +18,8 @@ made_at               when it was applied, in UTC
 key                   identifies the candidate, in every campaign
 """
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from nas.results import CampaignData
@@ -47,7 +49,16 @@ def table(data: CampaignData) -> pd.DataFrame:
     made = made.sort_values(["role", "number", "instrument", "order"], ignore_index=True)
     answer = made[COLUMNS]
     answer.attrs["empty"] = NONE
+    if reasons := "; ".join(_reasons(made)):
+        answer.attrs["note"] = reasons
     return answer
+
+
+def _reasons(rows: pd.DataFrame) -> Iterator[str]:
+    """Each reason why an instrument does not apply, and to how many candidates."""
+    without = rows[rows["reason"] != ""]
+    for (instrument, reason), some in without.groupby(["instrument", "reason"], sort=False):
+        yield f"no {instrument} of {len(some)}: {reason}"
 
 
 def _latest(rows: pd.DataFrame) -> pd.DataFrame:

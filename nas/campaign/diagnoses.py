@@ -152,6 +152,7 @@ def _trained(
         candidate=candidate,
         code=code,
         weights=str(weights.resolve()),
+        structure=final.structure,
         micro_batches=final.micro_batches,
         data_root=str(Path(found.campaign.config.data_root).resolve()),
         device=conditions.device,

@@ -1,5 +1,6 @@
 """Applies one instrument to one trained candidate, in this process."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -26,6 +27,8 @@ class TrainedCandidate:
     code: str
     weights: str
     """Path of a safetensors file."""
+    structure: Mapping[str, Any] | None
+    """What the model's shapes are, if training may change them; as in `nas.train.load_model`."""
     micro_batches: int
     """In which it was trained."""
     data_root: str
@@ -65,7 +68,9 @@ def examine(name: str, trained: TrainedCandidate) -> Finding:
         root=Path(trained.data_root),
         device=compute.device,
     )
-    model = trained_model(trained.code, trained.weights, data.num_classes, compute)
+    model = trained_model(
+        trained.code, trained.weights, data.num_classes, compute, trained.structure
+    )
     subject = Subject(
         model=model,
         data=data,

@@ -22,7 +22,7 @@ from preprocess import prepare
 from safetensors.torch import load_file
 
 config = json.loads(Path("config.json").read_text(encoding="utf-8"))
-model = build(config["num_classes"])
+model = build({build})
 model.load_state_dict(load_file("weights.safetensors"))
 model.eval()
 """
@@ -100,11 +100,7 @@ def card(config: Mapping[str, Any], code: str, weights: bool) -> str:
         f"Needs {', '.join(_packages(code))} and Pillow. In this folder:",
         "",
         "```python",
-        "".join(line for line in _LOAD.splitlines(True) if weights or "load_" not in line)
-        + _USE.format(
-            channels=config["channels"], size=config["image_size"], classes=config["num_classes"]
-        )
-        + "```",
+        _script(config, weights) + "```",
     ]
     return "\n".join(lines) + "\n"
 
@@ -126,6 +122,17 @@ def _packages(code: str) -> list[str]:
     """What the model needs beside Pillow, which `preprocess.py` needs."""
     timm = re.search(r"^\s*(import|from) timm\b", code, flags=re.MULTILINE)
     return ["torch", *(["timm"] if timm else []), "safetensors"]
+
+
+def _script(config: Mapping[str, Any], weights: bool) -> str:
+    """How to load the model and use it."""
+    build = 'config["num_classes"]'
+    if config["structure"] is not None:
+        build += ', structure=config["structure"]'
+    text = _LOAD.format(build=build) + _USE.format(
+        channels=config["channels"], size=config["image_size"], classes=config["num_classes"]
+    )
+    return "".join(line for line in text.splitlines(True) if weights or "load_" not in line)
 
 
 def _images(config: Mapping[str, Any]) -> str:

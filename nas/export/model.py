@@ -87,6 +87,7 @@ def _config(ledger: Ledger, found: Found) -> dict[str, Any]:
         "key": candidate.key,
         "num_classes": inputs.num_classes,
         "class_names": list(inputs.class_names),
+        "structure": found.final and found.final.structure,
         "image_size": candidate.image_size,
         "channels": candidate.channels,
         "value_range": inputs.value_range and list(inputs.value_range),

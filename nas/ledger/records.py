@@ -121,6 +121,8 @@ class AttemptRecord:
     oracle_test_acc: float | None
     weights: str | None
     weights_sha256: str | None
+    structure: dict[str, Any] | None
+    """What the trained model's shapes are, if it said so."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 import linecache
 import sys
+from collections.abc import Mapping
 from types import ModuleType
+from typing import Any
 
 from torch import nn
 
@@ -27,8 +29,11 @@ def load_module(code: str) -> ModuleType:
     return module
 
 
-def load_model(code: str, num_classes: int) -> nn.Module:
-    """Executes a rendered file and calls its `build(num_classes)`.
+def load_model(
+    code: str, num_classes: int, structure: Mapping[str, Any] | None = None
+) -> nn.Module:
+    """Executes a rendered file and calls its `build(num_classes)`; of a model that said what shapes
+    training gave it, `build(num_classes, structure=…)`.
 
     Raises BuildError, with the cause chained, when the text does not run, has no `build` or
     `build` fails; running out of memory and CUDA's errors pass through.
@@ -37,7 +42,8 @@ def load_model(code: str, num_classes: int) -> nn.Module:
         module = load_module(code)
         if "build" not in module.__dict__:
             raise BuildError("the rendered module has no build(num_classes)")
-        model = module.__dict__["build"](num_classes)
+        more = {} if structure is None else {"structure": dict(structure)}
+        model = module.__dict__["build"](num_classes, **more)
     except BuildError:
         raise
     except Exception as error:

@@ -1,5 +1,8 @@
 """A trained candidate's model, in a process that measures it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import safetensors.torch
 import torch
 from torch import nn
@@ -17,9 +20,16 @@ def opened(device: str, precision: str) -> Compute:
     return Compute(where, precision)
 
 
-def trained_model(code: str, weights: str, num_classes: int, compute: Compute) -> nn.Module:
+def trained_model(
+    code: str,
+    weights: str,
+    num_classes: int,
+    compute: Compute,
+    structure: Mapping[str, Any] | None = None,
+) -> nn.Module:
     """The model of a candidate's rendered code, with the weights in a file, in evaluation mode on
-    the device. Exceptions of building and loading it pass."""
-    model = load_model(code, num_classes)
+    the device. `structure`: as in `nas.train.load_model`. Exceptions of building and loading it
+    pass."""
+    model = load_model(code, num_classes, structure)
     safetensors.torch.load_model(model, weights)
     return compute.place(model).eval()

@@ -65,11 +65,11 @@ def found(folder: Path) -> dict[tuple[str, str], int]:
 
 def test_what_is_found_is_recorded_and_shown(folder: Path) -> None:
     printed = nas_inside("diagnose", "--all", cwd=folder)
-    both = [("dense", "latency"), ("dense", "routing"), ("sparse", "latency")]
-    assert found(folder) == dict.fromkeys([*both, ("sparse", "routing")], 1)
+    both = [(a, i) for a in ("dense", "sparse") for i in ("diversity", "latency", "routing")]
+    assert found(folder) == dict.fromkeys(both, 1)
     assert "batch_64.images_per_s" in printed
-    assert "test.head.expert_shares" in printed
-    assert "route" in printed  # of a reason, which may be on two lines
+    assert "no routing of 1: the model does not route" in " ".join(printed.split())
+    assert "test.head.expert_shares" in nas_inside("report", "diagnose", "-f", "csv", cwd=folder)
     ledger = Ledger(folder / "runs.db")
     assert ledger.check() == []
     rows = ledger.diagnostics()
@@ -143,7 +143,7 @@ def test_an_instrument_that_fails_is_reported_and_the_others_go_on(
     done = inside("diagnose", keys(folder)["sparse"], "--time-limit", limit, cwd=folder)
     assert done.returncode == 1
     assert "What did `nas diagnose` find" in done.stdout
-    assert found(folder) == {("sparse", "routing"): 1}
+    assert found(folder) == {("sparse", name): 1 for name in ("diversity", "routing")}
     [line] = [line for line in done.stderr.splitlines() if "latency" in line]
     assert "latency fails: " in line
     assert why in line
@@ -199,7 +199,7 @@ def test_latency_is_measured_alone(folder: Path) -> None:
         done = inside("diagnose", keys(folder)["sparse"], cwd=folder)
     assert done.returncode == 1
     assert "latency is not measured while two is running" in done.stderr
-    assert found(folder) == {("sparse", "routing"): 1}
+    assert found(folder) == {("sparse", name): 1 for name in ("diversity", "routing")}
 
 
 def test_what_was_found_before_a_stop_stays(folder: Path) -> None:

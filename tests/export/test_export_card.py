@@ -20,6 +20,7 @@ def config(candidate: dict[str, Any], families: str = "") -> dict[str, Any]:
         "image_size": 32,
         "channels": 3,
         "value_range": None,
+        "structure": None,
         "mean": [0.5],
         "std": [0.25],
         "metrics": {"params": 1, **NOTHING},

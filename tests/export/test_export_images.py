@@ -118,6 +118,7 @@ class TestPreprocessing:
             "image_size": 64,
             "channels": 3,
             "value_range": None,
+            "structure": None,
             "mean": [0.5],
             "std": [0.25],
             "metrics": {"params": 1, "val_acc": None, "test_acc": None},

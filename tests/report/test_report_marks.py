@@ -155,6 +155,7 @@ def test_a_card() -> None:
         "mean": [0.5],
         "std": [0.5],
         "value_range": None,
+        "structure": None,
     }
     text = card(config, "import timm", True)
     assert not hidden(text)

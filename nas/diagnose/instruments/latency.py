@@ -20,14 +20,14 @@ from nas.moe import as_routed
 class ForwardLatency(Instrument):
     """Times of one pass in evaluation mode, by the size of its batch, B of `BATCHES`:
 
-    - `batch_B.median_ms`, `batch_B.q1_ms` and `batch_B.q3_ms`: median and quartiles of the whole
-      model's, in milliseconds. Where images or tokens choose experts, this is the sparse mixture;
+    - `batch_B.median_ms` and `batch_B.quartiles_ms`: the median, and the three quartiles, of the
+      whole model's, in milliseconds. Where images or tokens choose experts, this is the sparse
+      mixture;
     - `batch_B.images_per_s`: B over the median;
-    - of a model that routes, `median_ms`, `q1_ms` and `q3_ms` too of its parts:
-      `batch_B.dense.…`, the pass that runs every expert on every image, if it has one;
-      `batch_B.gate_L.…`, the router of layer L from 0; `batch_B.expert_I.…`, the mixture's expert
-      I from 0; `batch_B.experts_L.…`, all of layer L's experts together, where they are computed
-      together;
+    - of a model that routes, `batch_B.PART.quartiles_ms`, where PART is `dense`, the pass that runs
+      every expert on every image, if it has one; `gate_L`, the router of layer L from 0;
+      `expert_I`, the mixture's expert I from 0; or `experts_L`, all of layer L's experts, where
+      they are computed together;
     - `threads`: of the process.
 
     The model runs as training runs it: uncompiled, in its precision, on a CPU on one thread. The
@@ -53,13 +53,16 @@ class ForwardLatency(Instrument):
                     break
                 x = compute.images(images[:batch])
                 once = partial(forward_seconds, model, x, compute)
-                before, (low, median, high) = batch, repeated(once, self.SECONDS)
-                found |= _quartiles(f"batch_{batch}", low, median, high)
+                before, times = batch, repeated(once, self.SECONDS)
+                median = times[1]
+                found[f"batch_{batch}.median_ms"] = 1000 * median
+                found[f"batch_{batch}.quartiles_ms"] = _ms(times)
                 found[f"batch_{batch}.images_per_s"] = batch / median
                 for name, call in parts(model, x, compute):
                     once = partial(forward_seconds, call, x, compute)
-                    times = repeated(once, self.PART_SECONDS)
-                    found |= _quartiles(f"batch_{batch}.{name}", *times)
+                    found[f"batch_{batch}.{name}.quartiles_ms"] = _ms(
+                        repeated(once, self.PART_SECONDS)
+                    )
         return found
 
 
@@ -101,9 +104,8 @@ def _again(
     return module(*args, **kwargs)
 
 
-def _quartiles(name: str, low: float, median: float, high: float) -> dict[str, float]:
-    values = {"median_ms": median, "q1_ms": low, "q3_ms": high}
-    return {f"{name}.{figure}": 1000 * seconds for figure, seconds in values.items()}
+def _ms(seconds: Sequence[float]) -> tuple[float, ...]:
+    return tuple(1000 * each for each in seconds)
 
 
 WARM = 3
