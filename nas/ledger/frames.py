@@ -30,8 +30,8 @@ from nas.ledger.assignments import (
     values,
 )
 from nas.ledger.base import LedgerBase
-from nas.ledger.frame_queries import gc_paused as gc_paused  # the page reads frames under it
 from nas.ledger.frame_queries import (
+    gc_paused,
     in_campaign,
     of_attempts,
     of_campaign,

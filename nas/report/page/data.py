@@ -7,7 +7,7 @@ from typing import Any
 
 import nas
 from nas.ledger import Ledger
-from nas.ledger.frames import gc_paused
+from nas.ledger.frame_queries import gc_paused
 from nas.ledger.sources import codes
 from nas.ledger.summary import Summary, summary
 from nas.report.page.about import about, in_words, state_of
