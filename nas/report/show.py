@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -31,7 +32,7 @@ _METRICS = ("epoch", "split", "layer", "data")
 
 _TEXT = frozenset(
     {
-        *("", "family", "model", "outcome", "stage", "message", "instrument", "figure", "reason"),
+        *("", "family", "model", "outcome", "stage", "message", "instrument", "figure"),
         *("layer", "split"),
     }
 )
@@ -49,7 +50,9 @@ _SHOWN_ROUTING = (
     *("layer", "split", "spec_entropy", "entropy_norm", "imbalance"),
     *("drop_rate", "cap_ratio", "dead"),
 )
-_SHOWN_FIGURE = ("instrument", "figure", "value", "reason")
+_SHOWN_FIGURE = ("instrument", "figure", "value")
+MOST_FIGURES = 16
+"""Figures of an instrument that are shown; `nas report diagnose` has them all."""
 _SHOWN_ATTEMPT = ("attempt", "outcome", "stage", "message", "seconds")
 
 
@@ -146,6 +149,7 @@ def shown(found: dict[str, Any]) -> RenderableType:
         _rows("expert" if _alone(found) else "inside the mixture", found["experts"], _EXPERT),
         *([_rows("routing in the last epoch", routing, _SHOWN_ROUTING)] if routing else []),
         *([_rows("diagnoses", diagnosed, _SHOWN_FIGURE)] if diagnosed else []),
+        *(Text(f"no {d['instrument']}: {d['reason']}") for d in found["diagnoses"] if d["reason"]),
         _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _SHOWN_EPOCH),
         _rows("attempts", _numbered(found["attempts"]), _SHOWN_ATTEMPT),
     )
@@ -224,15 +228,15 @@ def _of_layer(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def _figures(diagnoses: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A row a figure, several numbers in one; or one with the reason why there is none."""
+    """A row a figure, several numbers in one; of an instrument with many, the first."""
     for diagnosis in diagnoses:
-        row = {"instrument": diagnosis["instrument"], "reason": diagnosis["reason"]}
-        for name, figure in diagnosis["data"].items():
+        row = {"instrument": diagnosis["instrument"]}
+        for name, figure in islice(diagnosis["data"].items(), MOST_FIGURES):
             several = isinstance(figure, list)
             value = " ".join(cell("", each) for each in figure) if several else figure
             yield {**row, "figure": name, "value": value}
-        if not diagnosis["data"]:
-            yield {**row, "figure": None, "value": None}
+        if (more := len(diagnosis["data"]) - MOST_FIGURES) > 0:
+            yield {**row, "figure": f"{more} more: nas report diagnose", "value": None}
 
 
 def _sparkline(epochs: Sequence[dict[str, Any]]) -> str:

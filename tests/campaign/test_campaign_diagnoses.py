@@ -91,6 +91,7 @@ def test_what_is_found_is_recorded_and_shown(folder: Path) -> None:
     shown = nas_inside("show", keys(folder)["dense"], cwd=folder)
     assert "the model does not route" in shown
     assert "batch_8.median_ms" in shown
+    assert "more: nas report diagnose" in nas_inside("show", keys(folder)["sparse"], cwd=folder)
     [routing] = [
         finding
         for finding in json.loads(nas_inside("show", keys(folder)["sparse"], "--json", cwd=folder))[
