@@ -32,7 +32,7 @@ change_spec_entropy_high
 runs_needed           about how many runs give change_val_acc an interval of ± 1.5 points
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import log2
 from typing import Any
 
@@ -42,7 +42,7 @@ import pandas as pd
 from nas.results import CampaignData
 from nas.results.arm_runs import arm_runs, of_arm, with_routing
 from nas.results.arm_settings import settings_of
-from nas.results.arm_table import noted
+from nas.results.arm_table import no_gap, noted
 from nas.stats.linear import slopes
 from nas.stats.observations import Floats
 
@@ -54,6 +54,7 @@ OUTCOMES = {
 }
 HALF_WIDTH = 0.015
 SAME = "one value"
+UNSEEN = "no runs of several of its values"
 KINDS = {
     "arm": "str",
     "setting": "str",
@@ -80,7 +81,8 @@ def table(data: CampaignData) -> pd.DataFrame:
     if alike:
         without.append(f"{', '.join(alike)} ({SAME} of each setting)")
     note = f"no row for {'; '.join(without)}" if without else ""
-    return noted(data, pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS), note)
+    made = pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS)
+    return noted(data, made, note, no_gap(runs) if rows else "")
 
 
 def _settings(
@@ -94,13 +96,20 @@ def _settings(
     }
     gates = [name for name in runs.columns if name.startswith("gate_")]
     every |= {name.removeprefix("gate_"): runs[name].tolist() for name in gates}
+    searched = {name for name, by_label in known.values.items() if _several(by_label.values())}
+    searched |= {choice.name for choice in data.space.choices if len(choice.values) > 1}
     reasons = dict(known.unknown)
     for name, values in every.items():
-        if all(value == values[0] for value in values):
-            reasons[name] = SAME
+        if not _several(values):
+            reasons[name] = UNSEEN if name in searched else SAME
         elif any(not isinstance(value, bool | int | float | str | None) for value in values):
             reasons[name] = "a ramp or a list"
     return {name: v for name, v in every.items() if name not in reasons}, reasons
+
+
+def _several(values: Iterable[Any]) -> bool:
+    first, *others = [*values] or [None]
+    return any(value != first for value in others)
 
 
 def _rows(

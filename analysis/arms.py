@@ -88,8 +88,8 @@ def table(data: CampaignData) -> pd.DataFrame:
         found = CellMean.of(cells)
         theirs = of_arm(ended, arm, variant)
         row = {
-            "val_acc_low": found.low,
-            "val_acc_high": found.high,
+            "val_acc_low": max(found.low, 0.0),  # NaN stays
+            "val_acc_high": min(found.high, 1.0),
             "failed": int(theirs["outcome"].isin(FAILED).sum()),
             "collapsed": int(theirs["collapsed"].sum()),
         }

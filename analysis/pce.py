@@ -29,7 +29,7 @@ import pandas as pd
 
 from nas.results import CampaignData
 from nas.results.arm_runs import arm_runs, with_routing
-from nas.results.arm_table import arm_table, mean, sd, shared
+from nas.results.arm_table import arm_table, mean, no_gap, sd, shared
 
 FIGURES = {
     "mean_val_acc": mean("val_acc"),
@@ -51,4 +51,5 @@ FIGURES = {
 
 
 def table(data: CampaignData) -> pd.DataFrame:
-    return arm_table(data, with_routing(data, arm_runs(data), "spec_entropy"), FIGURES)
+    runs = arm_runs(data)
+    return arm_table(data, with_routing(data, runs, "spec_entropy"), FIGURES, note=no_gap(runs))

@@ -70,9 +70,10 @@ def _times(data: CampaignData) -> pd.DataFrame:
     rows = rows[(rows["instrument"] == "latency") & rows["metric"].notna()]
     where = ["attempt", "environment", "device"]
     rows = rows[rows["made_at"] == rows.groupby(where)["made_at"].transform("max")]
-    named = rows["metric"].str.extract(r"^batch_(?P<batch>\d+)\.(?P<figure>\w+)$")
-    wide = (
-        rows.assign(**named)
+    named = rows["metric"].str.extract(r"^batch_(?P<batch>\d+)\.(?P<figure>\w+)$").dropna()
+    wide = (  # of the whole model alone: its parts' figures have longer names
+        rows.loc[named.index]
+        .assign(**named)
         .astype({"batch": "int64"})
         .pivot_table(index=[*where, "batch"], columns="figure", values="value")
     )

@@ -34,7 +34,7 @@ def diagnose(
         bool, typer.Option("--all", help="Every candidate whose weights are kept.")
     ] = False,
     only: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--only",
             metavar="A,B",
@@ -93,12 +93,13 @@ def diagnose(
     _examine(ledger, found, instruments, Conditions(gpus or 0, seconds, again), chosen)
 
 
-def _instruments(only: str | None) -> tuple[str, ...]:
-    if only is None:
+def _instruments(only: Sequence[str] | None) -> tuple[str, ...]:
+    if not only:
         return INSTRUMENTS.names()
-    names = tuple(dict.fromkeys(name for name in map(str.strip, only.split(",")) if name))
+    typed = ",".join(only)
+    names = tuple(dict.fromkeys(name for name in map(str.strip, typed.split(",")) if name))
     if not names:
-        raise UsageError(f"{only!r} names no instrument", where="--only")
+        raise UsageError(f"{typed!r} names no instrument", where="--only")
     for name in names:
         INSTRUMENTS.check(name)
     return names

@@ -52,7 +52,7 @@ def search(
     from nas.campaign.refused_losses import check_losses
     from nas.hardware import check_gpus
     from nas.ledger import check_place
-    from nas.render import check_effects, check_space
+    from nas.render import check_effects, check_space, runs_unasked
     from nas.space import check_models, find
     from nas.space.settings import parse_settings, place_of
 
@@ -90,6 +90,9 @@ def search(
             check_effects(chosen, place)
             check_scheduler(chosen, config, place)
     if dry.dry_run:
+        if runs_unasked(chosen.template):
+            with working("checking the losses"), _blaming(settings):
+                check_losses(chosen, place)
         trials = config.trials or 10
         print_draws(chosen, config, keep.name, output.db, trials, dry.render, dry.audit, form)
         return

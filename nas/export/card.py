@@ -12,6 +12,11 @@ _UNCOMPARED = (
     "The template has changed since this was drawn: `model.py` is as the ledger has it, and could"
     " not be compared with what the template makes."
 )
+_COUPLED = (
+    "**The images of a batch share places in this model**, so what it says of an image depends on"
+    " the others of its batch. The figures above were measured in batches of validation and test"
+    " images; one image at a time may be classified otherwise."
+)
 _LOAD = """\
 import json
 from pathlib import Path
@@ -95,6 +100,7 @@ def card(config: Mapping[str, Any], code: str, weights: bool) -> str:
         "",
         _images(config),
         "",
+        *([_COUPLED, ""] if re.search(r"^COUPLED = True$", code, flags=re.MULTILINE) else []),
         "## Use",
         "",
         f"Needs {', '.join(_packages(code))} and Pillow. In this folder:",

@@ -121,7 +121,7 @@ def _effects(section: Section, axes: "Axes") -> None:
 def _arms(section: Section, axes: "Axes") -> None:
     values = section["effects"]["values"]
     if not values["family"]:
-        raise Empty("A difference needs three runs of an arm and of the reference arm.")
+        raise Empty("An interval needs two runs of each variant, and three of an arm with one.")
     ends = zip(values["effect_low"], values["effect_high"], strict=True)
     _forest(axes, values["family"], values, "effect", [low > 0 or high < 0 for low, high in ends])
     axes.set_xlabel(f"against {section['reference']}, percentage points (95 % interval)")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nas.results.arm_runs import arm_rows, of_arm
+from nas.results.arm_runs import arm_rows, ended_runs, of_arm
 from nas.results.campaign_tables import CampaignTables
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def arm_table(
     runs: "pd.DataFrame",
     figures: Mapping[str, Figure],
     by: Mapping[str, str] | None = None,
+    note: str = "",
 ) -> "pd.DataFrame":
     """Columns `arm`, `variant`, those of `by` (name: dtype), `runs` (their number) and the figures,
     in the order of the space; for an arm with several variants also a row for each variant. With
@@ -75,15 +76,16 @@ def arm_table(
             rows.append(row | {name: figure.of(some) for name, figure in figures.items()})
     kinds = {"arm": "str", "variant": "str", **by, "runs": "int64"}
     kinds |= {name: figure.kind for name, figure in figures.items()}
-    return noted(data, pd.DataFrame(rows, columns=list(kinds)).astype(kinds))
+    return noted(data, pd.DataFrame(rows, columns=list(kinds)).astype(kinds), note)
 
 
 def noted(data: CampaignTables, frame: "pd.DataFrame", *notes: str) -> "pd.DataFrame":
-    """The table with notes. If early stopping chose its runs, one says so, and intervals and
-    needed runs, which do not know that, are missing."""
+    """The table with notes: one says which runs are left out because they collapsed. If early
+    stopping chose its runs, another says so, and intervals and needed runs, which do not know that,
+    are missing."""
     from nas.results.observed import first_rung
 
-    found = [note for note in notes if note]
+    found = [note for note in (*notes, _collapsed(data)) if note]
     if len(frame) and first_rung(data) is not None:
         ends = ("_low", "_high", "_needed")
         intervals = [name for name in frame.columns if name.endswith(ends)]
@@ -93,3 +95,18 @@ def noted(data: CampaignTables, frame: "pd.DataFrame", *notes: str) -> "pd.DataF
     if found:
         frame.attrs["note"] = "; ".join(found)
     return frame
+
+
+def _collapsed(data: CampaignTables) -> str:
+    """How many runs of which arms learned nothing; empty if all learned."""
+    runs = ended_runs(data)
+    lost = runs.loc[runs["collapsed"], "families"].value_counts()
+    each = [f"{lost[arm]} of {arm}" for arm in data.space.arms if arm in lost]
+    return f"left out, because they learned nothing: {', '.join(each)}" if each else ""
+
+
+def no_gap(runs: "pd.DataFrame") -> str:
+    """Why runs have no loss gap; empty if some has one, or there are none."""
+    if runs.empty or runs["loss_gap"].notna().any():
+        return ""
+    return "no loss gap: training images are scored with recipe: {score_training: true}"

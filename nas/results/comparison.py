@@ -127,6 +127,9 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         text = ", ".join(map(_shown, value)) or "none"
         return f"{len(value)} values" if len(text) > 60 else text
+    if isinstance(value, Mapping) and "label" in value:  # a variant of an arm
+        settings = ", ".join(f"{name}={_shown(v)}" for name, v in value["settings"].items())
+        return f"{value['label']}: {settings}" if settings else str(value["label"])
     if isinstance(value, Mapping):  # a member
         args = ", ".join(f"{name}={_shown(given)}" for name, given in value["args"].items())
         return f"{value['model']}({args})" if args else str(value["model"])

@@ -68,8 +68,9 @@ def test_what_is_found_is_recorded_and_shown(folder: Path) -> None:
     both = [(a, i) for a in ("dense", "sparse") for i in ("diversity", "latency", "routing")]
     assert found(folder) == dict.fromkeys(both, 1)
     assert "batch_64.images_per_s" in printed
-    assert "no routing of 1: the model does not route" in " ".join(printed.split())
-    assert "test.head.expert_shares" in nas_inside("report", "diagnose", "-f", "csv", cwd=folder)
+    every = nas_inside("report", "diagnose", "-f", "csv", cwd=folder)
+    assert "test.head.expert_shares" in every
+    assert "the model does not route" in every
     ledger = Ledger(folder / "runs.db")
     assert ledger.check() == []
     rows = ledger.diagnostics()
@@ -243,3 +244,9 @@ def test_code_of_another_template_is_not_run(
     assert done.returncode == 1
     assert "its template has changed since" in done.stderr
     assert found(folder) == {}
+
+
+def test_only_may_be_repeated(folder: Path) -> None:
+    words = ("diagnose", keys(folder)["sparse"], "--only", "routing", "--only", "diversity")
+    nas_inside(*words, cwd=folder)
+    assert found(folder) == {("sparse", name): 1 for name in ("diversity", "routing")}

@@ -18,7 +18,7 @@ SPACE = Space(
         Choice(name="top_k", values=(2, 4)),
     ),
 )
-WHY = "top_k is larger than the number of experts"
+WHY = "top_k 4 is larger than the number of experts, 2"
 
 
 @pytest.fixture

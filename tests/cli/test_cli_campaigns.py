@@ -16,7 +16,7 @@ from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.drivers import ELSEWHERE_SECONDS, at_work, is_running
 from nas.ledger.models import DRIVER_MARK, Event
 from nas.ledger.removal import remove_campaign
-from nas.schema import Choice, Member, ProblemError, SearchConfig
+from nas.schema import Choice, Member, ProblemError, SearchConfig, Space, Variant
 
 CONFIG = {"dataset": "digits", "split_seed": 0, "hold_out": 0.0}
 
@@ -134,6 +134,21 @@ def test_compare_says_in_words_what_differs(tmp_path: Path) -> None:
         "experts.families.bee: bee_s, bee_m against bee_s, bee_m(img_size=32)",
         "choices.mixing: soft, top1 against soft, top2",
     ]
+
+
+def test_compare_names_variants_of_arms(tmp_path: Path) -> None:
+    arms = {
+        "soft": (Variant(label="soft", settings={"head": "soft"}),),
+        "sparse": (Variant(label="sparse", settings={"head": "sparse", "top_k": 2}),),
+    }
+    first = Space(name="first", template="heads", arms=arms)
+    second = first.with_(name="second", arms={"soft": arms["soft"]})
+    campaign(tmp_path, "a", 0.5).ledger.close()
+    for name, space in (("b", first), ("c", second)):
+        Maker(tmp_path / "runs.db", name=name, space=space, **CONFIG).ledger.close()
+    [_, line] = json.loads(nas_inside("compare", "b", "c", "--json", cwd=tmp_path))["differ"]
+    assert line == "arms.sparse: sparse: head=sparse, top_k=2 against none"
+    assert "arms.soft" in nas_inside("compare", "a", "c", cwd=tmp_path)
 
 
 def test_another_split_is_not_paired(tmp_path: Path) -> None:

@@ -117,6 +117,7 @@ def test_absurd_numbers_are_refused(
         ["--prefer", "nonesuch"],
         ["--sampler", "tpe", "--prefer", "resnet"],
         ["--keep-weights", "some"],
+        ["heads", "--set", "recipe.losses.load=1"],
     ],
     ids=" ".join,
 )

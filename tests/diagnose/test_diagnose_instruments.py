@@ -221,9 +221,9 @@ class TestLatency:
     @pytest.mark.parametrize(
         ("source", "named"),
         [
-            ("soft", {"dense", "gate_0", "expert_0", "expert_1", "expert_2"}),
-            ("top1", {"dense", "gate_0", "expert_0", "expert_1", "expert_2"}),
-            ("layers", {"gate_0", "gate_1"}),
+            ("soft", {"dense", "gate", "expert_0", "expert_1", "expert_2"}),
+            ("top1", {"dense", "gate", "expert_0", "expert_1", "expert_2"}),
+            ("layers", {"gate_first", "gate_second"}),
         ],
     )
     def test_parts_of_a_model_that_routes(self, source: str, named: set[str], few: Data) -> None:

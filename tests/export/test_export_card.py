@@ -76,3 +76,9 @@ def test_counts_epochs(epochs: int, words: str) -> None:
     given = config({})
     given["recipe"]["epochs"] = epochs
     assert words in card(given, "", True)
+
+
+def test_says_that_images_of_a_batch_share_places() -> None:
+    words = "The images of a batch share places in this model"
+    assert words in card(config({}), "import torch\n\nCOUPLED = True\n", True)
+    assert words not in card(config({}), "import torch\n", True)

@@ -17,12 +17,12 @@ CPU = Compute(torch.device("cpu"))
     ("template", "choices", "named"),
     [
         ("heads", {"head": "dense"}, set()),
-        ("heads", {"head": "soft"}, {"dense", "gate_0", "experts_0"}),
-        ("heads", {"head": "sparse"}, {"dense", "gate_0", "experts_0"}),
-        ("heads", {"head": "softmoe"}, {"gate_0", "experts_0"}),
+        ("heads", {"head": "soft"}, {"dense", "gate_head", "experts_head"}),
+        ("heads", {"head": "sparse"}, {"dense", "gate_head", "experts_head"}),
+        ("heads", {"head": "softmoe"}, {"gate_head", "experts_head"}),
         ("pce", {"experts": 1}, set()),
-        ("pce", {}, {f"{part}_{n}" for part in ("gate", "experts") for n in range(4)}),
-        ("moe4", {"mixing": "top1"}, {"dense", "gate_0", *(f"expert_{n}" for n in range(4))}),
+        ("pce", {}, {f"{part}_moe{n}" for part in ("gate", "experts") for n in range(1, 5)}),
+        ("moe4", {"mixing": "top1"}, {"dense", "gate", *(f"expert_{n}" for n in range(4))}),
     ],
 )
 def test_by_name(template: str, choices: dict[str, Any], named: set[str]) -> None:

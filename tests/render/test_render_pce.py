@@ -113,12 +113,15 @@ def test_widths_that_eight_does_not_divide(width: int) -> None:
 @pytest.mark.parametrize(
     ("choices", "reason"),
     [
-        ({"patch": 5}, "does not divide"),
-        ({"patch": 64}, "does not divide"),
-        ({"stem": "large", "patch": 32, "stages": 1}, "does not divide"),
-        ({"patch": 32}, "one patch alone"),
-        ({"patch": 4}, "smaller than two by two"),
-        ({"patch": 2, "stages": 2}, "smaller than two by two"),
+        ({"patch": 5}, "patch 5 does not divide 32, the side of the first map: the image's 32"),
+        ({"patch": 64}, "patch 64 does not divide 32"),
+        (
+            {"stem": "large", "patch": 32, "stages": 1},
+            "patch 32 does not divide 16, .*: the image's 32, halved by the large stem",
+        ),
+        ({"patch": 32}, "patch 32 leaves the first map, of side 32, with one patch alone"),
+        ({"patch": 4}, "patch 4 would be smaller than 2 at the last of 3 stages"),
+        ({"patch": 2, "stages": 2}, "patch 2 would be smaller than 2 at the last of 2 stages"),
         ({"capacity_factor": 0.9}, "0.9 is not a value of capacity_factor"),
     ],
 )
@@ -129,10 +132,29 @@ def test_settings_that_cannot_be(choices: dict[str, Any], reason: str) -> None:
 
 def test_a_patch_that_does_not_halve_evenly() -> None:
     assert "patch=6" in source(36, patch=12, stages=2)
-    with pytest.raises(ProblemError, match="does not halve evenly"):
+    with pytest.raises(ProblemError, match="patch 18 does not halve evenly at each of 3 stages"):
         source(36, patch=18, stages=3)
 
 
 def test_timm_experts_are_refused() -> None:
     with pytest.raises(ProblemError, match="no timm experts"):
         render(candidate("pce"))
+
+
+@pytest.mark.parametrize("capacity", ["per_image", "batch", "none"])
+@pytest.mark.parametrize("network", ["pce", "resnet18"])
+@pytest.mark.parametrize("experts", [1, 2])
+@pytest.mark.parametrize("stem", ["small", "large"])
+def test_every_combination_builds(capacity: str, network: str, experts: int, stem: str) -> None:
+    for post, late_kernel in ((True, 3), (False, 1)):
+        model = built(
+            capacity=capacity,
+            network=network,
+            experts=experts,
+            stem=stem,
+            post=post,
+            late_kernel=late_kernel,
+            patch=4,
+            stages=2,
+        )
+        assert model(torch.randn(2, 3, 32, 32)).shape == (2, 10)

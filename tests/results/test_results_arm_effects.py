@@ -127,7 +127,25 @@ def test_a_setting_that_is_left_out_has_its_default(tmp_path: Path) -> None:
     ]
     assert table["change_val_acc"].tolist() == pytest.approx([-0.02, -0.05, 0.01])
     assert table["change_val_acc_low"].notna().all()
-    assert table.attrs["note"] == "no row for recipe.schedule of moe (a ramp or a list)"
+    assert table.attrs["note"] == (
+        "no row for recipe.schedule of moe (a ramp or a list);"
+        " no loss gap: training images are scored with recipe: {score_training: true}"
+    )
+
+
+def test_a_setting_whose_runs_have_one_value_has_no_row_and_it_is_said(tmp_path: Path) -> None:
+    variants = [Variant(label=f"moe({n})", settings={"experts": n}) for n in (4, 8)]
+    space = SPACE.with_(arms={"moe": tuple(variants)}, reference="moe")
+    maker = Maker(tmp_path / "one.db", space=space, dataset="digits")
+    for seed in range(2):
+        run(maker, "moe(4)", 0.7, seed=seed)
+    run(maker, "moe(8)", 0.1)  # chance, with ten classes
+    table = nas.table("arm_effects", maker.ledger)
+    assert table.empty
+    assert table.attrs["note"] == (
+        "no row for experts of moe (no runs of several of its values);"
+        " left out, because they learned nothing: 1 of moe"
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,6 +248,9 @@ def test_latency_against_the_reference(maker: Maker) -> None:
                 device="cpu",
                 seconds=1.0,
                 figures={
+                    "threads": 1.0,
+                    "batch_8.quartiles_ms": (made, made, made),
+                    "batch_8.gate_moe1.quartiles_ms": (1.0, 1.0, 1.0),  # of a part
                     "batch_64.median_ms": 5 * made,
                     "batch_8.median_ms": made,
                     "batch_8.images_per_s": 8000 / made,

@@ -140,3 +140,23 @@ def test_every_table_knows_arms(name: str, maker: Maker) -> None:
     run(maker, "soft", 0.8)
     run(maker, "sparse(2)", None)
     assert nas.table(name, maker.ledger).columns.size
+
+
+def test_runs_that_learned_nothing_are_counted_and_named(maker: Maker) -> None:
+    for seed, (dense, soft) in enumerate([(0.70, 0.80), (0.72, 0.1), (0.74, 0.83)]):
+        run(maker, "dense", dense, seed=seed)
+        run(maker, "soft", soft, seed=seed)
+    for name in ("arms", "heads", "pce"):
+        table = nas.table(name, maker.ledger)
+        assert table["runs"].tolist()[:2] == [2, 3]
+        assert "left out, because they learned nothing: 1 of soft" in table.attrs["note"]
+    assert nas.table("arms", maker.ledger)["collapsed"].tolist()[:2] == [1, 0]
+
+
+def test_an_interval_of_accuracies_ends_at_0_and_1(maker: Maker) -> None:
+    for seed, value in enumerate((0.5, 0.75, 1.0)):
+        run(maker, "dense", value, seed=seed)
+        run(maker, "soft", 1 - value / 2, seed=seed)
+    table = nas.table("arms", maker.ledger).set_index("arm")
+    assert table.loc["dense", "val_acc_low"] > 0.1
+    assert table.loc["dense", "val_acc_high"] == 1.0

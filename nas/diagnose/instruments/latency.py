@@ -25,9 +25,9 @@ class ForwardLatency(Instrument):
       mixture;
     - `batch_B.images_per_s`: B over the median;
     - of a model that routes, `batch_B.PART.quartiles_ms`, where PART is `dense`, the pass that runs
-      every expert on every image, if it has one; `gate_L`, the router of layer L from 0;
-      `expert_I`, the mixture's expert I from 0; or `experts_L`, all of layer L's experts, where
-      they are computed together;
+      every expert on every image, if it has one; `gate_LAYER`, a layer's router, of a mixture
+      `gate`; `expert_I`, the mixture's expert I from 0; or `experts_LAYER`, all of a layer's
+      experts, where they are computed together;
     - `threads`: of the process.
 
     The model runs as training runs it: uncompiled, in its precision, on a CPU on one thread. The
@@ -74,10 +74,12 @@ def parts(
     routed = as_routed(model)
     if routed is None:
         return
+    with compute.autocast():
+        layers = [layer.name for layer in routed(x).layers]
     modules = {
-        **{f"gate_{n}": module for n, module in enumerate(routed.gate)},
+        **dict(_of_layers("gate", layers, routed.gate)),
         **{f"expert_{n}": module for n, module in enumerate(routed.networks)},
-        **{f"experts_{n}": module for n, module in enumerate(routed.experts)},
+        **dict(_of_layers("experts", layers, routed.experts)),
     }
     given: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
     with ExitStack() as hooks, compute.autocast():
@@ -95,6 +97,16 @@ def parts(
     for name, module in modules.items():
         if name in given:
             yield name, partial(_again, module, *given[name])
+
+
+def _of_layers(
+    part: str, layers: Sequence[str], modules: Sequence[nn.Module]
+) -> Iterator[tuple[str, nn.Module]]:
+    """Modules by their layers' names; by numbers where there is not one for each. A mixture's only
+    layer is called gate."""
+    named = layers if len(layers) == len(modules) else range(len(modules))
+    for name, module in zip(named, modules, strict=True):
+        yield part if name == part else f"{part}_{name}", module
 
 
 def _again(

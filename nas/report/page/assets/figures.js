@@ -122,7 +122,7 @@ const FIGURES = {
   },
 
   arms({ effects: { values: v, rows }, reference }, _, palette) {
-    if (!rows) return "A difference needs three runs of an arm and of the reference arm.";
+    if (!rows) return "An interval needs two runs of each variant, and three of an arm with one; the table has the differences.";
     const styles = indices(rows).map(i => against(v.effect_low[i], v.effect_high[i], palette));
     return { ...forest(v.family, v, "effect", styles, `against ${reference}, percentage points`, i => lines(v.family[i], interval(v, "effect", i), `${v.draws[i]} runs`), palette, ROW),
       label: `Differences of ${rows} arms from ${reference} with 95 % intervals` };
