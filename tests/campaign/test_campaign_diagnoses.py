@@ -104,9 +104,11 @@ def test_what_is_found_is_recorded_and_shown(folder: Path) -> None:
 
     table = json.loads(nas_inside("report", "diagnose", "--json", cwd=folder))
     dense = [row for row in table if row["families"] == "dense" and row["instrument"] == "routing"]
-    assert [(row["figure"], row["reason"]) for row in dense] == [(None, "the model does not route")]
+    assert [(row["figure"], row["finding"]) for row in dense] == [
+        (None, "the model does not route")
+    ]
     [shares] = [row for row in table if row["figure"] == "val.head.expert_shares"]
-    assert (shares["value"], len(shares["values"].split())) == (None, 4)
+    assert (shares["value"], len(shares["finding"].split())) == (None, 4)
 
 
 def test_a_second_run_does_nothing_but_show(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
