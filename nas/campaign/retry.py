@@ -69,7 +69,7 @@ def decide_retry(
 
 def title(leased: LeasedCandidate) -> str:
     """`#12 resnet+vit` for a candidate of the search, its role and number for the others."""
-    return f"{printed_name(leased.role, leased.number)} {'+'.join(leased.candidate.families)}"
+    return f"{printed_name(leased.role, leased.number)} {leased.candidate.label}"
 
 
 def alone(leased: LeasedCandidate) -> str:

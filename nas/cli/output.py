@@ -10,8 +10,10 @@ from rich.console import RenderableType
 
 from nas.cli.console import console, put, put_shown
 from nas.report import render
+from nas.report.labels import with_labels
 from nas.report.render import ROWS
 from nas.report.terminal import Terminal
+from nas.schema import Space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +50,12 @@ def rendered_analysis(
     campaign: str | None = None,
     *,
     limit: int | None = ROWS,
+    space: Space | None = None,
 ) -> RenderableType:
-    """An analysis' table as `nas.report.render` gives it, with its own note after the campaign."""
+    """An analysis' table as `nas.report.render` gives it, with its own note after the campaign. For
+    people, candidates of a `space` of arms are named by their variants."""
+    if form not in ("csv", "json"):
+        answer = with_labels(answer, space)
     notes = (campaign and f"campaign {campaign}", answer.attrs.get("note"))
     note = "; ".join(filter(None, notes))
     return render(answer, form, title=title, note=note, limit=limit)

@@ -120,7 +120,8 @@ def _print_table(
     chosen = campaign_named(ledger, campaign) if of_campaign else None
     with working("auditing the draws"):
         fair = audit_result(ledger, chosen) if chosen else None
-    text = rendered_analysis(answer, form, question(name), chosen)
+    space = ledger.campaign(chosen).space if chosen else None
+    text = rendered_analysis(answer, form, question(name), chosen, space=space)
     if isinstance(text, str):
         if fair is not None and form == "md":
             text = "\n\n".join([*map(markdown, fair.lines), text])

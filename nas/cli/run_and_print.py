@@ -172,25 +172,29 @@ def _as_option(seconds: float) -> str:
 
 def _print_tables(ledger: "Ledger", name: str, form: Form = "table", *, confirmed: bool) -> None:
     from nas.report import format_audit
+    from nas.report.labels import with_labels
     from nas.results import audit_result, question, table
 
     tell_of_analyses()
     board = table("leaderboard", ledger, name)
+    space = ledger.campaign(name).space
     if form != "table":
         put(str(rendered_analysis(board, form, question("leaderboard"), name)), None)
         return
     if board.empty:
         return
     if confirmed:
-        board = board.loc[board["confirm_n"] > 0, CONFIRMED]
+        board = with_labels(board, space).loc[board["confirm_n"] > 0, CONFIRMED]
         tables = [(board, "What do the leaders score with new seeds?")]
     else:
         tables = [(board, question("leaderboard"))]
-        groups = "arms" if ledger.campaign(name).space.arms else "family_yield"
+        groups = "arms" if space.arms else "family_yield"
         found = table(groups, ledger, name)
         if not found.empty:  # a space may have neither
             tables.append((found, question(groups)))
     console.print()
     put_shown(None, format_audit(audit_result(ledger, name)))
     for frame, title in tables:
-        put_shown(None, "", rendered_analysis(frame, form, title, name, limit=FEW_ROWS))
+        put_shown(
+            None, "", rendered_analysis(frame, form, title, name, limit=FEW_ROWS, space=space)
+        )

@@ -25,12 +25,15 @@ FROM_SPEC: dict[str, ColumnElement[Any]] = {
 }
 """Columns that are stored only in the spec."""
 
+VARIANT: ColumnElement[Any] = _SPEC["arm", "label"].as_string()
+"""The label of an arm's variant; NULL for a candidate of another space."""
+
 
 def member(position: int) -> ColumnElement[Any]:
     """The model of the expert at `position`, from 0, or the variant of an arm; NULL for a candidate
     with fewer experts."""
     model: ColumnElement[Any] = _SPEC["experts", position, "member", "model"].as_string()
-    return model if position else func.coalesce(model, _SPEC["arm", "label"].as_string())
+    return model if position else func.coalesce(model, VARIANT)
 
 
 def setting(name: str) -> ColumnElement[Any]:

@@ -10,9 +10,10 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from nas.ledger import models as m
+from nas.ledger.assignments import VARIANT
 from nas.ledger.drivers import is_running, silent_seconds
 from nas.ledger.ledger import Ledger
-from nas.schema import DRIVER, CampaignConfig, Frozen, ProblemError, Role, Status
+from nas.schema import DRIVER, CampaignConfig, Frozen, ProblemError, Role, Status, model_label
 from nas.schema.progress import PROGRESS, Progress
 
 
@@ -24,6 +25,8 @@ class Running(Frozen):
     role: str
     number: int
     families: str
+    label: str
+    """See `nas.schema.model_label`."""
     epoch: int
     """The last finished one; 0 before the first."""
     epochs: int
@@ -42,6 +45,8 @@ class Best(Frozen):
     key: str
     number: int
     families: str
+    label: str
+    """See `nas.schema.model_label`."""
     val_acc: float
 
 
@@ -199,7 +204,7 @@ def _running(ledger: Ledger, session: Session, campaign: int) -> tuple[Running, 
     rows = session.execute(
         select(
             *(a.id, a.started_at, epochs.label("epochs"), e.val_acc),
-            *(c.key, c.role, c.number, c.families, c.spec),
+            *(c.key, c.role, c.number, c.families, c.spec, VARIANT.label("variant")),
         )
         .join(c, c.id == a.candidate_id)
         .outerjoin(before, before.id == a.resumed_from)
@@ -214,6 +219,7 @@ def _running(ledger: Ledger, session: Session, campaign: int) -> tuple[Running, 
             role=r.role,
             number=r.number,
             families=r.families,
+            label=model_label(r.families, r.variant),
             epoch=r.epochs,
             epochs=r.spec["recipe"]["epochs"],
             val_acc=r.val_acc,
@@ -238,7 +244,7 @@ def best_of(session: Session, campaign: int) -> Best | None:
     """The leader of a campaign by validation accuracy; None before one has succeeded."""
     c = m.Candidate
     found = session.execute(
-        select(c.key, c.number, c.families, c.val_acc)
+        select(c.id, c.key, c.number, c.families, c.val_acc)
         .where(
             c.campaign_id == campaign,
             c.role == Role.SEARCH,
@@ -248,6 +254,14 @@ def best_of(session: Session, campaign: int) -> Best | None:
         .order_by(c.val_acc.desc(), c.number)
         .limit(1)
     ).first()
-    return found and Best(
-        key=found.key, number=found.number, families=found.families, val_acc=found.val_acc
+    if found is None:
+        return None
+    # Apart, so that the specs of all others are not read to sort them.
+    variant = session.scalar(select(VARIANT).where(c.id == found.id))
+    return Best(
+        key=found.key,
+        number=found.number,
+        families=found.families,
+        label=model_label(found.families, variant),
+        val_acc=found.val_acc,
     )

@@ -141,7 +141,7 @@ def _best(s: Summary) -> RenderableType | None:
     if s.best is None:
         return None
     return Text.assemble(
-        (percent(s.best.val_acc), "bold green"), f"  #{s.best.number}  {s.best.families}"
+        (percent(s.best.val_acc), "bold green"), f"  #{s.best.number}  {s.best.label}"
     )
 
 
@@ -159,7 +159,7 @@ def _running(s: Summary) -> RenderableType:
             _epochs(run),
             percent(run.val_acc) if run.val_acc is not None else "",
             format_duration(max(0.0, now - run.since)),
-            Text(run.families, style="dim"),
+            Text(run.label, style="dim"),
         )
     if len(s.running) > SHOWN:
         table.add_row(f"and {len(s.running) - SHOWN} more")
@@ -272,7 +272,7 @@ class Display:
                 self._seen[run.attempt] = run.epoch
                 value = "" if run.val_acc is None else f": val {percent(run.val_acc)}"
                 name = printed_name(run.role, run.number)
-                self.say(f"{name} {run.families}: epoch {run.epoch} of {run.epochs}{value}")
+                self.say(f"{name} {run.label}: epoch {run.epoch} of {run.epochs}{value}")
 
     def _still(self, seconds: float) -> None:
         """Prints what is being done; called in another thread while `on_tick` is not called."""

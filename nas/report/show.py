@@ -5,6 +5,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
+from pydantic_core import to_jsonable_python
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,7 +15,8 @@ from nas.ledger import Ledger
 from nas.ledger.diagnoses import latest_diagnoses
 from nas.ledger.lookup import Found, find
 from nas.report.cells import cell, header
-from nas.schema import printed_name
+from nas.schema import model_label, printed_name
+from nas.schema.axes import RECIPE
 
 _BARS = "▁▂▃▄▅▆▇█"
 _RESULT = ("val_acc", "val_loss", "test_acc", "params", "peak_memory_bytes", "rung")
@@ -77,6 +79,7 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
         "arm": spec.arm.name if spec.arm else None,
         "members": "+".join(pick.model for pick in spec.assignment.picks),
         "gate": spec.settings,
+        "variant_recipe": _variant_recipe(found),
         "template": spec.template,
         "dataset": spec.task.dataset,
         "image_size": spec.image_size,
@@ -96,6 +99,18 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
         "epochs": [{n: getattr(e, n) for n in _EPOCH} for e in found.epochs],
         "environment": found.environment,
         "code": row.code,
+    }
+
+
+def _variant_recipe(found: Found) -> dict[str, Any]:
+    """By dotted name, the recipe's fields that any variant of its arm sets, as it was trained."""
+    spec, arms = found.candidate.spec, found.campaign.space.arms
+    variants = arms.get(spec.arm.name, ()) if spec.arm else ()
+    named = {name for variant in variants for name in variant.recipe}
+    return {
+        name: to_jsonable_python(value)
+        for name, value in spec.recipe.dotted()
+        if name in named or name.partition(".")[0] in named
     }
 
 
@@ -136,8 +151,9 @@ def _experts(found: Found) -> list[dict[str, Any]]:
 def shown(found: dict[str, Any]) -> RenderableType:
     """The result of `details` for a terminal, without the code."""
     name = printed_name(found["role"], found["number"])
+    label = model_label(found["families"], found["members"] if found["arm"] else None)
     head = Text.assemble(
-        (f"{name} {found['families'].replace('+', ' ') or found['template']}", "bold"),
+        (f"{name} {label.replace('+', ' ') or found['template']}", "bold"),
         f"\n{found['key']}",
     )
     diagnosed = list(_figures(found["diagnoses"]))
@@ -164,7 +180,8 @@ def _macs(found: dict[str, Any]) -> str:
 
 def _facts(found: dict[str, Any]) -> Table:
     grid = Table.grid(padding=(0, 2))
-    gate = ", ".join(f"{name} {value}" for name, value in found["gate"].items())
+    chosen = found["gate"] | {f"{RECIPE}{n}": v for n, v in found["variant_recipe"].items()}
+    gate = ", ".join(f"{name} {value}" for name, value in chosen.items())
     facts = {
         "campaign": found["campaign"],
         "outcome": found["outcome"] or "open",

@@ -13,6 +13,7 @@ from nas.schema.candidate import (
     Candidate,
     ExpertChoice,
     Role,
+    model_label,
     printed_name,
 )
 from nas.schema.config import (
@@ -110,6 +111,7 @@ __all__ = [
     "did_you_mean",
     "fault_of",
     "format_duration",
+    "model_label",
     "one_line",
     "parse_duration",
     "percent",

@@ -73,6 +73,12 @@ def printed_name(role: str, number: int) -> str:
     return f"#{number}" if role == Role.SEARCH else f"{role} {number}"
 
 
+def model_label(families: str, variant: str | None) -> str:
+    """What people read beside a candidate's number: its families, `ant+bee`; of an arm, the label
+    of its variant, which in a space's file is the arm's name where it has no other variant."""
+    return variant or families
+
+
 class Arm(Frozen):
     """The arm of a candidate, and its variant."""
 
@@ -218,6 +224,11 @@ class Candidate(OmitDefaults):
     def families(self) -> tuple[str, ...]:
         """The families, sorted by name; of a candidate of an arm, the arm."""
         return self.assignment.families
+
+    @property
+    def label(self) -> str:
+        """Its families or its variant, as people read them: see `model_label`."""
+        return model_label("+".join(self.families), self.arm.label if self.arm else None)
 
     @cached_property
     def key(self) -> str:
