@@ -130,13 +130,7 @@ def _closing_line(
     ledger: "Ledger", name: str, ended: "RunResult", s: "Summary", *, confirmed: bool
 ) -> str:
     """One line: how the run ended, and the next command to type."""
-    parts = [
-        f"{n} {outcome}"
-        for outcome, n in sorted(s.counts[Role.SEARCH].items())
-        if outcome != "open"
-    ]
-    if waiting := s.counts[Role.SEARCH].get("open"):
-        parts.append(f"{waiting} unfinished")
+    parts = [*_outcomes(s.counts[Role.SEARCH]), *_outcomes(s.counts[Role.REPLICATE], "replicate")]
     if superseded := sum(s.counts[Role.SUPERSEDED].values()):
         parts.append(f"{superseded} superseded by a changed template")
     counts = ", ".join(parts) or "nothing drawn"
@@ -159,6 +153,13 @@ def _closing_line(
     if reason is StopReason.BIASED:
         following = f"a search with --sampler stratified; or {following}"
     return f"{name}: {ended.stop or 'done'}. {counts}; {worked} worked. Next: {following}"
+
+
+def _outcomes(counts: dict[str, int], noun: str = "") -> Iterator[str]:
+    """`2 ok`, `1 unfinished`; with a noun `2 replicates ok`, `1 replicate unfinished`."""
+    for outcome, n in sorted(counts.items(), key=lambda count: (count[0] == "open", count[0])):
+        what = f"{noun}{'s'[: n != 1]} " if noun else ""
+        yield f"{n} {what}{'unfinished' if outcome == 'open' else outcome}"
 
 
 def _as_option(seconds: float) -> str:

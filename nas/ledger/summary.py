@@ -13,7 +13,8 @@ from nas.ledger import models as m
 from nas.ledger.assignments import VARIANT
 from nas.ledger.drivers import is_running, silent_seconds
 from nas.ledger.ledger import Ledger
-from nas.schema import DRIVER, CampaignConfig, Frozen, ProblemError, Role, Status, model_label
+from nas.ledger.records import CampaignRecord
+from nas.schema import DRIVER, Frozen, ProblemError, Role, Status, model_label
 from nas.schema.progress import PROGRESS, Progress
 
 
@@ -87,7 +88,8 @@ class Summary(Frozen):
     per_hour: float | None
     """Finished candidates of the search per working hour; None before the first."""
     eta_seconds: float | None
-    """Until the budget or the number of trials is reached, whichever is first; None if unknown."""
+    """Until the budget is spent or all trials and their replicates ended, whichever is first; None
+    if unknown."""
 
 
 def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
@@ -103,7 +105,7 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         alive = is_running(session, row)
     search = counts[Role.SEARCH]
     drawn = sum(search.values())
-    finished = drawn - search.get("open", 0)
+    finished = _ended(search)
     sound = search.get(Status.OK, 0) + search.get(Status.PRUNED, 0)
     failed = sum(n for s, n in search.items() if _failed(s))
     rate = finished / row.worked_seconds if finished and row.worked_seconds > 0 else None
@@ -129,7 +131,7 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         running=running,
         best=best,
         per_hour=None if rate is None else 3600 * rate,
-        eta_seconds=_eta(row.config, row.worked_seconds, finished, rate),
+        eta_seconds=_eta(row, counts),
     )
 
 
@@ -137,13 +139,23 @@ def _failed(outcome: str) -> bool:
     return outcome != "open" and Status(outcome).failed
 
 
-def _eta(config: CampaignConfig, worked: float, finished: int, rate: float | None) -> float | None:
+def _eta(row: CampaignRecord, counts: dict[str, dict[str, int]]) -> float | None:
+    config, worked, search = row.config, row.worked_seconds, counts[Role.SEARCH]
     ends = []
     if config.budget_seconds is not None:
         ends.append(max(0.0, config.budget_seconds - worked))
-    if config.trials is not None and rate is not None:
-        ends.append(max(0, config.trials - finished) / rate)
+    trained, again = _ended(search), _ended(counts[Role.REPLICATE])
+    if config.trials is not None and trained and worked > 0:
+        left = max(0, config.trials - trained)
+        # Only what succeeds is repeated, in the share of before.
+        share = search.get(Status.OK, 0) / trained
+        planned = (row.space.replicates - 1) * (search.get(Status.OK, 0) + share * left)
+        ends.append((left + max(0.0, planned - again)) * worked / (trained + again))
     return min(ends) if ends else None
+
+
+def _ended(outcomes: dict[str, int]) -> int:
+    return sum(outcomes.values()) - outcomes.get("open", 0)
 
 
 def _counts(session: Session, campaign: int) -> dict[str, dict[str, int]]:

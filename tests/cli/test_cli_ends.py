@@ -14,9 +14,12 @@ from ledger_maker import Maker
 from planted_screen import planted
 from real_nas import SPACE, command, environment, inside, run
 
+from nas.campaign.run import RunResult
 from nas.campaign.screen import ScreenRun
-from nas.cli.run_and_print import _print_tables
+from nas.cli.run_and_print import _closing_line, _print_tables
 from nas.cli.screen import print_screen
+from nas.ledger.summary import summary
+from nas.schema import Role
 
 TEMPLATE = '''"""A network that trains in a moment, or fails."""
 
@@ -63,6 +66,26 @@ def search(space: str, here: Path, *more: str) -> tuple[int, str, list[str]]:
     messages = done.stdout + done.stderr
     tail = next(line for line in messages.splitlines() if "Next: " in line).partition("Next: ")[2]
     return done.returncode, messages, shlex.split(tail)
+
+
+def test_the_closing_line_counts_replicates_apart(tmp_path: Path) -> None:
+    def counts() -> str:
+        line = _closing_line(
+            maker.ledger, "first", RunResult(None), summary(maker.ledger), confirmed=False
+        )
+        return line.partition(";")[0]
+
+    maker = Maker(tmp_path / "runs.db")
+    assert counts() == "first: done. nothing drawn"
+    maker.trained("ant_s", "bee_s", val=0.5)
+    maker.failed("ant_s", "cat_s")
+    maker.draw("ant_s", "dog_s")
+    assert counts() == "first: done. 1 ok, 1 oom, 1 unfinished"
+    maker.trained("ant_s", "bee_s", val=0.5, replicate=1, role=Role.REPLICATE)
+    assert counts() == "first: done. 1 ok, 1 oom, 1 unfinished, 1 replicate ok"
+    maker.trained("ant_s", "bee_s", val=0.5, replicate=2, role=Role.REPLICATE)
+    maker.draw("ant_s", "bee_s", replicate=3, role=Role.REPLICATE)
+    assert counts().endswith("2 replicates ok, 1 replicate unfinished")
 
 
 def test_tables_at_the_end_have_their_notes(

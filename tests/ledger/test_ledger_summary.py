@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ledger_maker import Maker, epoch
+from ledger_maker import SPACE, Maker, epoch
 from loaded_modules import loaded_by
 from sqlalchemy import update
 
@@ -65,6 +65,40 @@ def test_the_budget_ends_first(maker: Maker) -> None:
     maker.trained("ant_s", "bee_s", val=0.8)
     maker.store.heartbeat(40.0)
     assert summary(maker.ledger).eta_seconds == 60.0  # 7 trials would take 280 s
+
+
+def repeated(tmp_path: Path) -> Maker:
+    space = SPACE.with_(replicates=3)
+    return Maker(tmp_path / "runs.db", space=space, dataset="digits", trials=3)
+
+
+def test_replicates_are_still_to_come(tmp_path: Path) -> None:
+    maker = repeated(tmp_path)
+    maker.trained("ant_s", "bee_s", val=0.8)
+    maker.trained("ant_s", "cat_s", val=0.8)
+    maker.store.heartbeat(20.0)
+    # At 10 s each: one trial, and two replicates of each of three.
+    assert summary(maker.ledger).eta_seconds == pytest.approx(70)
+    maker.trained("ant_s", "dog_s", val=0.8)
+    maker.trained("ant_s", "bee_s", val=0.8, replicate=1, role=Role.REPLICATE)
+    maker.draw("ant_s", "cat_s", replicate=1, role=Role.REPLICATE)
+    maker.store.heartbeat(20.0)
+    found = summary(maker.ledger)
+    assert found.eta_seconds == pytest.approx(50)  # five of six
+    assert found.per_hour == pytest.approx(3 / 40 * 3600)  # of the search alone, as before
+    again = [(models, n) for models in ("bee_s", "cat_s", "dog_s") for n in (1, 2)]
+    for model, n in again[1:2] + again[3:]:
+        maker.trained("ant_s", model, val=0.8, replicate=n, role=Role.REPLICATE)
+    assert summary(maker.ledger).eta_seconds == pytest.approx(40 / 8)  # the one that is open
+
+
+def test_what_fails_has_no_replicates(tmp_path: Path) -> None:
+    maker = repeated(tmp_path)
+    maker.trained("ant_s", "bee_s", val=0.8)
+    maker.failed("ant_s", "cat_s")
+    maker.store.heartbeat(20.0)
+    # One trial, of which half an ok one is expected, and two replicates of each of 1.5.
+    assert summary(maker.ledger).eta_seconds == pytest.approx(40)
 
 
 def test_a_campaign_that_has_just_begun(maker: Maker) -> None:

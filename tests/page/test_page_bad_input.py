@@ -19,7 +19,7 @@ from nas.report.page import page_data, to_json
 from nas.report.page.serialize import Column, values
 from nas.report.page.serialize import table as as_table
 from nas.report.page.snapshot import Snapshot
-from nas.schema import ExpertAxis, Member, ProblemError, SearchConfig, Space
+from nas.schema import ExpertAxis, Member, ProblemError, Role, SearchConfig, Space
 
 
 def column(table: dict[str, Any], name: str) -> list[Any]:
@@ -45,6 +45,16 @@ def test_nothing_drawn(maker: Maker) -> None:
     assert problems(found) == []
     assert found["headline"] == "Nothing has been drawn yet."
     assert found["verdict"]["verdict"] == "none"
+
+
+def test_replicates_are_counted_apart(maker: Maker) -> None:
+    maker.trained("ant_s", "bee_s", val=0.9)
+    for seed in (1, 2):
+        maker.trained("ant_s", "bee_s", val=0.9, replicate=seed, role=Role.REPLICATE)
+    found = page_data(maker.ledger)
+    assert found["headline"] == "1 candidate drawn: 1 trained; 2 replicates: 2 trained."
+    maker.draw("ant_s", "bee_s", replicate=3, role=Role.REPLICATE)
+    assert page_data(maker.ledger)["headline"].endswith("3 replicates: 2 trained, 1 still open.")
 
 
 def test_a_bank_draws_nothing(tmp_path: Path) -> None:

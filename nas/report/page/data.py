@@ -140,7 +140,10 @@ def _headline(found: Summary, bank: bool) -> str:
         return "No expert has been trained yet." if bank else "Nothing has been drawn yet."
     subject = f"{found.drawn:,} expert{many}" if bank else f"{found.drawn:,} candidate{many} drawn"
     none = "" if counts.get("ok") else f" No {'expert' if bank else 'candidate'} is trained yet."
-    return f"{subject}: {in_words(counts)}.{none}"
+    again = found.counts["replicate"]
+    number = sum(again.values())
+    more = f"; {number:,} replicate{'s'[: number != 1]}: {in_words(again)}" if again else ""
+    return f"{subject}: {in_words(counts)}{more}.{none}"
 
 
 def _notes(attempts: int, limit: int) -> list[str]:
