@@ -12,7 +12,10 @@ from nas.schema import printed_name
 
 Candidate = Annotated[
     list[str],
-    typer.Argument(help="A candidate: best, 12, `control 3`, CAMPAIGN/12, a key or its beginning."),
+    typer.Argument(
+        help="A candidate: best, 12, `control 3`, `replicate 3`, `confirm 0`, CAMPAIGN/12, a key or"
+        " its beginning."
+    ),
 ]
 
 

@@ -27,7 +27,8 @@ def diagnose(
         list[str] | None,
         typer.Argument(
             metavar="CANDIDATE",
-            help="Candidates: best, 12, `control 3`, CAMPAIGN/12, a key or its beginning.",
+            help="Candidates: best, 12, `control 3`, `replicate 3`, `confirm 0`, CAMPAIGN/12, a key"
+            " or its beginning.",
         ),
     ] = None,
     every: Annotated[

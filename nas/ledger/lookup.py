@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from nas.contained import contained
@@ -120,7 +120,7 @@ def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
             raise UsageError(
                 f"no candidate matches {ident!r}",
                 where=f"{ledger.place}, campaign {here.name}",
-                fix="`nas report leaderboard` lists them by number; `best` is its first",
+                fix=_there_are(session, here.id, name.role),
             )
         if len({row.key for row in found}) > 1:
             names = ", ".join(
@@ -130,6 +130,24 @@ def find(ledger: Ledger, ident: str, campaign: str | None = None) -> Found:
                 f"{ident!r} matches several candidates", fix=f"write more of the key: {names}"
             )
         return _found(session, found[0])
+
+
+def _there_are(session: Session, campaign: int, role: Role | None) -> str:
+    """Which candidates may be named; a leaderboard has only those of the search."""
+    if role in (None, Role.SEARCH):
+        return "`nas report leaderboard` lists them by number; `best` is its first"
+    row = m.Candidate
+    first, last, count = session.execute(
+        select(func.min(row.number), func.max(row.number), func.count()).where(
+            row.campaign_id == campaign, row.role == role
+        )
+    ).one()
+    if not count:
+        return f"the campaign has no `{role} N`"
+    if count == 1:
+        return f"the campaign has `{role} {first}` alone"
+    gaps = "" if count == last - first + 1 else f", {count} in all"
+    return f"the campaign has `{role} {first}` to `{role} {last}`{gaps}"
 
 
 def _matches(session: Session, name: _Name, where: ColumnElement[bool]) -> Sequence[m.Candidate]:

@@ -147,6 +147,27 @@ def test_a_role_and_a_number_as_they_are_printed(maker: Maker) -> None:
         find(maker.ledger, "control 1")
 
 
+def test_which_there_are_of_a_role(maker: Maker) -> None:
+    def fix_of(typed: str) -> str:
+        with pytest.raises(ProblemError, match="no candidate matches") as caught:
+            find(maker.ledger, typed)
+        return caught.value.problem.fix
+
+    maker.trained("ant_s", "bee_s", val=0.5)
+    for seed in range(1, 7):
+        maker.trained("ant_s", "bee_s", val=0.5, replicate=seed, role=Role.REPLICATE)
+    maker.control("ant_s", 0.5)
+    assert fix_of("replicate 99") == "the campaign has `replicate 0` to `replicate 5`"
+    assert fix_of("first/control-7") == "the campaign has `control 0` alone"
+    assert fix_of("confirm 0") == "the campaign has no `confirm N`"
+    for typed in ("99", "xyz"):
+        assert fix_of(typed).startswith("`nas report leaderboard` lists them by number")
+    gone = maker.draw("ant_s", "bee_s", replicate=7, role=Role.REPLICATE)
+    maker.trained("ant_s", "bee_s", val=0.5, replicate=8, role=Role.REPLICATE)
+    assert maker.store.supersede(gone, None) is None
+    assert fix_of("replicate 6") == "the campaign has `replicate 0` to `replicate 7`, 7 in all"
+
+
 def test_a_name_with_its_campaign(maker: Maker) -> None:
     leased = maker.trained("ant_s", "bee_s", val=0.5)
     maker.ledger.create_campaign("se/cond", maker.space, SearchConfig())
