@@ -133,7 +133,7 @@ def test_a_setting_that_is_left_out_has_its_default(tmp_path: Path) -> None:
     )
 
 
-def test_a_setting_whose_runs_have_one_value_has_no_row_and_it_is_said(tmp_path: Path) -> None:
+def test_a_setting_whose_runs_have_one_value_has_a_reason_instead_of_a_row(tmp_path: Path) -> None:
     variants = [Variant(label=f"moe({n})", settings={"experts": n}) for n in (4, 8)]
     space = SPACE.with_(arms={"moe": tuple(variants)}, reference="moe")
     maker = Maker(tmp_path / "one.db", space=space, dataset="digits")
