@@ -14,7 +14,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import TypeVar
 
-from nas.schema.problem import ProblemError, UsageError, did_you_mean
+from nas.schema.problem import NotInstalledError, ProblemError, UsageError, did_you_mean
 
 T = TypeVar("T")
 
@@ -51,7 +51,8 @@ class Registry:
         """The subclass of `contract` that the module of this name defines.
 
         Raises UsageError for an unknown name, and ProblemError for a module that does not define
-        exactly one such class, or that needs a package which is not installed.
+        exactly one such class; NotInstalledError for one that needs a package which is not
+        installed.
         """
         module = self._import(name)
         found = [
@@ -90,7 +91,7 @@ class Registry:
             missing = (error.name or "").partition(".")[0]
             if missing in ("", "nas"):
                 raise
-            raise ProblemError(
+            raise NotInstalledError(
                 f"the {self.kind} {name} needs the package {missing}, which is not installed",
                 where=self.option,
                 fix=f"type: {_install(name, missing)}",

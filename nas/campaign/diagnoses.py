@@ -15,6 +15,7 @@ from nas.ledger.lookup import Found
 from nas.processes import Sandbox
 from nas.render import render_to_run
 from nas.schema import ProblemError, printed_name
+from nas.schema.problem import NotInstalledError
 from nas.trained import check_weights, compared_code, kept_weights
 
 SECONDS = 600.0
@@ -75,6 +76,19 @@ def title(found: Found, campaigns: int = 1) -> str:
     """A candidate as messages name it, with its campaign if there are several."""
     name = printed_name(found.candidate.role, found.candidate.number)
     return name if campaigns == 1 else f"{found.campaign.name}, {name}"
+
+
+def usable(instruments: Sequence[str], on_message: Callable[[str], None]) -> tuple[str, ...]:
+    """Those of the instruments whose packages are installed; each of the others is a message."""
+    found = []
+    for name in instruments:
+        try:
+            instrument(name)
+        except NotInstalledError as error:
+            on_message(f"left out: {error}")
+        else:
+            found.append(name)
+    return tuple(found)
 
 
 def diagnose(

@@ -69,7 +69,7 @@ def diagnose(
 
     Example: `nas diagnose best --only routing`
     """
-    from nas.campaign.diagnoses import SECONDS, Conditions
+    from nas.campaign.diagnoses import SECONDS, Conditions, usable
     from nas.hardware import check_gpus
     from nas.ledger import Ledger
 
@@ -91,6 +91,8 @@ def diagnose(
         config = some[0].campaign.config
         defaults.provide(config.dataset, Path(config.data_root))
         consent.ask_about_code(_templates(some), name)
+    if only is None:
+        instruments = usable(instruments, lambda line: echo(line, err=True))
     _examine(ledger, found, instruments, Conditions(gpus or 0, seconds, again), chosen)
 
 

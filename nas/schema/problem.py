@@ -29,6 +29,10 @@ class ProblemError(Exception):
         super().__init__(str(self.problem))
 
 
+class NotInstalledError(ProblemError):
+    """A ProblemError for want of an optional package."""
+
+
 class UsageError(ProblemError):
     """A ProblemError about the command line: an unknown name, an invalid option value."""
 

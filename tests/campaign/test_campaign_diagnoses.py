@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import diagnose_samples
@@ -25,6 +26,8 @@ arms:
 choices: {width: [4], experts: [4], hidden: [8]}
 recipe: {epochs: 1, batch_size: 64, lr: 0.003, mixup_alpha: 0, augment: none}
 """
+
+QUICK = "diversity,latency,routing"
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def found(folder: Path) -> dict[tuple[str, str], int]:
 
 
 def test_what_is_found_is_recorded_and_shown(folder: Path) -> None:
-    printed = nas_inside("diagnose", "--all", cwd=folder)
+    printed = nas_inside("diagnose", "--all", "--only", QUICK, cwd=folder)
     both = [(a, i) for a in ("dense", "sparse") for i in ("diversity", "latency", "routing")]
     assert found(folder) == dict.fromkeys(both, 1)
     assert "batch_64.images_per_s" in printed
@@ -144,7 +147,9 @@ def test_an_instrument_that_fails_is_reported_and_the_others_go_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fake: object, limit: str, why: str
 ) -> None:
     monkeypatch.setattr(diagnoses, "examine", fake)
-    done = inside("diagnose", keys(folder)["sparse"], "--time-limit", limit, cwd=folder)
+    done = inside(
+        *("diagnose", keys(folder)["sparse"], "--only", QUICK, "--time-limit", limit), cwd=folder
+    )
     assert done.returncode == 1
     assert "What did `nas diagnose` find" in done.stdout
     assert found(folder) == {("sparse", name): 1 for name in ("diversity", "routing")}
@@ -200,10 +205,32 @@ def test_wrong_words(folder: Path, words: list[str], why: str) -> None:
 def test_latency_is_measured_alone(folder: Path) -> None:
     ledger = Ledger(folder / "runs.db", read_only=False)
     with at_work(ledger, ledger.campaign("two").id, Owner.me()):
-        done = inside("diagnose", keys(folder)["sparse"], cwd=folder)
+        done = inside("diagnose", keys(folder)["sparse"], "--only", QUICK, cwd=folder)
     assert done.returncode == 1
     assert "latency is not measured while two is running" in done.stderr
     assert found(folder) == {("sparse", name): 1 for name in ("diversity", "routing")}
+
+
+def test_an_instrument_whose_package_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is left out, unless it is asked for."""
+    for name in ("nas.diagnose.hessian", "nas.diagnose.instruments.curvature"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "curvlinops", None)
+    why = "the instrument curvature needs the package curvlinops, which is not installed"
+    how = "pip install 'nas-moe[curvature]'"
+    done = inside("diagnose", keys(folder)["dense"], "--only", "curvature", cwd=folder)
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert how in " ".join(done.stderr.split())
+    assert found(folder) == {}
+    done = inside("diagnose", keys(folder)["dense"], cwd=folder)
+    assert done.returncode == 0
+    [line] = done.stderr.splitlines()
+    assert line.startswith("left out: --only: " + why)
+    assert how in line
+    assert found(folder) == {("dense", name): 1 for name in QUICK.split(",")}
 
 
 def test_what_was_found_before_a_stop_stays(folder: Path) -> None:

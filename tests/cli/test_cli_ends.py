@@ -235,7 +235,7 @@ def test_a_hint_names_no_ledger_that_is_taken_anyhow(
 ABSENT = """\
 from importlib.machinery import PathFinder
 
-GONE = {"ray", "optuna", "plotly", "mlflow", "tensorboardX", "tensorboard"}
+GONE = {"ray", "optuna", "plotly", "mlflow", "tensorboardX", "tensorboard", "curvlinops"}
 real = PathFinder.find_spec
 
 

@@ -14,6 +14,7 @@ from nas.compute import Compute
 from nas.data.batches import Data
 from nas.diagnose.examining import checked, instrument
 from nas.diagnose.instruments.base import Instrument, NotApplicable, Subject
+from nas.diagnose.instruments.curvature import Curvature
 from nas.diagnose.instruments.diversity import ExpertDiversity, diversity
 from nas.diagnose.instruments.latency import (
     FEWEST,
@@ -44,6 +45,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ForwardLatency, "SECONDS", 0.01)
     monkeypatch.setattr(ForwardLatency, "PART_SECONDS", 0.01)
     monkeypatch.setattr(ForwardLatency, "BATCHES", (1, 8))
+    monkeypatch.setattr(Curvature, "IMAGES", 24)
+    monkeypatch.setattr(Curvature, "PROBES", 2)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -296,5 +299,5 @@ def test_figures_that_are_none(figures: dict[str, float], why: str) -> None:
 
 
 def test_all_are_instruments() -> None:
-    assert {"diversity", "latency", "routing"} <= set(INSTRUMENTS.names())
+    assert {"curvature", "diversity", "latency", "routing"} <= set(INSTRUMENTS.names())
     assert all(issubclass(instrument(name), Instrument) for name in INSTRUMENTS.names())
