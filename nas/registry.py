@@ -4,10 +4,11 @@ A package such as `nas/sample/samplers` contains one module per implementation, 
 Modules whose names begin with `_` are helpers, and `base` contains the contract.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageNotFoundError, metadata, requires
 from inspect import isfunction
 from pathlib import Path
 from pkgutil import iter_modules
@@ -108,12 +109,19 @@ class Registry:
 
 
 def _install(name: str, package: str) -> str:
-    """The command that installs a package: as an extra of nas, if one has this name."""
+    """The command that installs a package: as an extra of nas, if one has this name or names a
+    distribution that begins like the package."""
     try:
         extras = metadata("nas-moe").get_all("Provides-Extra") or []
+        needed = requires("nas-moe") or []
     except PackageNotFoundError:  # a bare checkout on sys.path
-        extras = []
-    return f"pip install 'nas-moe[{name}]'" if name in extras else f"pip install {package}"
+        extras = needed = []
+    if name not in extras:
+        of_package = re.compile(
+            rf"{re.escape(package)}\b.*\bextra == ['\"](.+?)['\"]", re.IGNORECASE
+        )
+        name = next((found[1] for each in needed if (found := of_package.match(each))), "")
+    return f"pip install 'nas-moe[{name}]'" if name else f"pip install {package}"
 
 
 def _defined(module: ModuleType) -> list[object]:

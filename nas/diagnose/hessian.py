@@ -4,7 +4,7 @@ Shapes: P trainable parameters, N images, K vectors.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -148,7 +148,7 @@ def _random_state(batches: Batches) -> Tensor:
     return torch.cat(states)
 
 
-def mean_loss(model: nn.Module, batches: Batches) -> float:
+def mean_loss(model: Callable[[Tensor], Tensor], batches: Batches) -> float:
     """The mean cross-entropy over all images, in nats; added up in float64."""
     total = 0.0
     with torch.no_grad():

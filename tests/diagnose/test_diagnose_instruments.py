@@ -25,6 +25,7 @@ from nas.diagnose.instruments.latency import (
     repeated,
 )
 from nas.diagnose.instruments.routing import RoutingMetrics
+from nas.diagnose.instruments.surface import LossSurface
 from nas.moe import all_metrics
 from nas.registry import INSTRUMENTS, METRICS
 from nas.train import load_model, score
@@ -46,6 +47,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ForwardLatency, "PART_SECONDS", 0.01)
     monkeypatch.setattr(ForwardLatency, "BATCHES", (1, 8))
     monkeypatch.setattr(Curvature, "IMAGES", 24)
+    monkeypatch.setattr(LossSurface, "IMAGES", 24)
+    monkeypatch.setattr(LossSurface, "POINTS", 3)
     monkeypatch.setattr(Curvature, "PROBES", 2)
 
 
@@ -299,5 +302,5 @@ def test_figures_that_are_none(figures: dict[str, float], why: str) -> None:
 
 
 def test_all_are_instruments() -> None:
-    assert {"curvature", "diversity", "latency", "routing"} <= set(INSTRUMENTS.names())
+    assert {"curvature", "diversity", "latency", "routing", "surface"} <= set(INSTRUMENTS.names())
     assert all(issubclass(instrument(name), Instrument) for name in INSTRUMENTS.names())
