@@ -223,14 +223,21 @@ def _residual(product: NDArray[Any], value: float, vector: NDArray[Any]) -> floa
     return float(error) / max(abs(value), float(np.finfo(np.float64).tiny))
 
 
-def trace(operator: Hessian, probes: int, seed: int) -> tuple[float, float]:
-    """The trace by `probes` random signs z, the mean of zᵀHz, and its standard error (Hutchinson
-    1990, doi 10.1080/03610919008812866). At least 2 probes."""
+def trace(operator: Hessian, probes: int, seed: int, top: Leading) -> tuple[float, float]:
+    """The trace, and its standard error, by at least 2 vectors z of random signs.
+
+    That of the space of the top eigenvectors V is the sum of their values. That of the rest, the
+    mean of wᵀHw with w = z − VVᵀz (Hutchinson 1990, doi 10.1080/03610919008812866; without the
+    largest eigenvalues the forms vary less, as in Hutch++, Meyer et al., arXiv 2010.09649).
+    """
+    known = torch.from_numpy(top.vectors.copy()).to(operator.device, operator.dtype)  # (P, K)
     generator = torch.Generator().manual_seed(seed)
     forms: list[float] = []
     for start in range(0, probes, COLUMNS):
         shape = (operator.shape[0], min(COLUMNS, probes - start))
         signs = 2 * torch.randint(2, shape, generator=generator) - 1
         z = signs.to(operator.device, operator.dtype)
-        forms += (z * (operator @ z)).sum(dim=0, dtype=torch.float64).tolist()
-    return float(np.mean(forms)), float(np.std(forms, ddof=1) / np.sqrt(probes))
+        w = z - known @ (known.T @ z)
+        forms += (w * (operator @ w)).sum(dim=0, dtype=torch.float64).tolist()
+    error = np.std(forms, ddof=1) / np.sqrt(probes)
+    return float(sum(top.values) + np.mean(forms)), float(error)

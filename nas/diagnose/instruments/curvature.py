@@ -17,8 +17,8 @@ class Curvature(Instrument):
     - `converged`: 1 if every residual is at most `TOLERANCE`, else 0. The eigenvalues are then
       those of a Krylov space, and too small rather than too large;
     - `products`: products of the Hessian with a vector that these took, at most `PRODUCTS`;
-    - `trace`: as Hutchinson estimates it from `PROBES` vectors of random signs, and `trace_se`, its
-      standard error, in the same unit.
+    - `trace`: the sum of these eigenvalues and Hutchinson's estimate of the rest from `PROBES`
+      vectors of random signs, and `trace_se`, its standard error, in the same unit.
 
     The loss is plain: without smoothing, losses of routing, augmentation, dropout or noise, and
     with BatchNorm's fixed statistics. It is that of `IMAGES` images, or all where a split has
@@ -68,7 +68,7 @@ class Curvature(Instrument):
                     found[f"{name}.residual_{rank}"] = residual
                 found[f"{name}.converged"] = float(max(top.residuals) <= self.TOLERANCE)
                 found[f"{name}.products"] = float(top.products)
-                estimate, error = trace(operator, self.PROBES, subject.seed)
+                estimate, error = trace(operator, self.PROBES, subject.seed, top)
                 found[f"{name}.trace"] = estimate
                 found[f"{name}.trace_se"] = error
         return found
