@@ -198,17 +198,17 @@ def leading(operator: Hessian, count: int, *, tolerance: float, limit: int, seed
     counted = LinearOperator((size, size), matvec=product, dtype=dtype)
     basis, wide = min(size, BASIS), min(size, WIDE)
     left = limit - products - basis - wide - count - 2
-    asked = {"k": count, "which": "LA"}
+    wanted = {"k": count, "which": "LA"}
     try:
         # A restart takes a product for each vector that it does not keep.
         restarts = max(1, left // max(1, basis - count))
         values, vectors = eigsh(
-            counted, v0=start, ncv=basis, tol=tolerance, maxiter=restarts, **asked
+            counted, v0=start, ncv=basis, tol=tolerance, maxiter=restarts, **wanted
         )
     except ArpackNoConvergence as stop:
         # ARPACK does not give what has not converged; with any tolerance met, it does.
         again = start + stop.eigenvectors.sum(axis=1)
-        values, vectors = eigsh(counted, v0=again, ncv=wide, tol=1e6, maxiter=1, **asked)
+        values, vectors = eigsh(counted, v0=again, ncv=wide, tol=1e6, maxiter=1, **wanted)
     order = np.argsort(values)[::-1]
     values, vectors = values[order], vectors[:, order]
     residuals = [

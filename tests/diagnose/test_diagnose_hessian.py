@@ -191,7 +191,7 @@ class TestLimits:
             left = np.linalg.norm(exact @ column - value * column) / abs(value)
             assert residual == pytest.approx(left, rel=1e-3, abs=1e-12)
 
-    def test_it_is_said(self, few: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_not_converged_is_a_figure(self, few: Data, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Curvature, "TOLERANCE", 1e-30)
         monkeypatch.setattr(Curvature, "PRODUCTS", 100)
         monkeypatch.setattr(Curvature, "PROBES", 2)
