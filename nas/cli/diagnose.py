@@ -91,7 +91,7 @@ def diagnose(
         config = some[0].campaign.config
         defaults.provide(config.dataset, Path(config.data_root))
         consent.ask_about_code(_templates(some), name)
-    if only is None:
+    if not only:
         instruments = usable(instruments, lambda line: echo(line, err=True))
     _examine(ledger, found, instruments, Conditions(gpus or 0, seconds, again), chosen)
 
