@@ -85,7 +85,7 @@ def usable(instruments: Sequence[str], on_message: Callable[[str], None]) -> tup
         try:
             instrument(name)
         except NotInstalledError as error:
-            on_message(f"left out: {error}")
+            on_message(f"left out: {error.problem.what} — {error.problem.fix}")
         else:
             found.append(name)
     return tuple(found)

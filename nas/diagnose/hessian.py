@@ -235,7 +235,8 @@ def trace(operator: Hessian, probes: int, seed: int, top: Leading) -> tuple[floa
     forms: list[float] = []
     for start in range(0, probes, COLUMNS):
         shape = (operator.shape[0], min(COLUMNS, probes - start))
-        signs = 2 * torch.randint(2, shape, generator=generator) - 1
+        # Eight bits: a large model has 10⁸ parameters.
+        signs = 2 * torch.randint(2, shape, generator=generator, dtype=torch.int8) - 1
         z = signs.to(operator.device, operator.dtype)
         w = z - known @ (known.T @ z)
         forms += (w * (operator @ w)).sum(dim=0, dtype=torch.float64).tolist()
