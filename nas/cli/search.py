@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import typer
 
@@ -21,7 +22,7 @@ from nas.cli.option_groups import (
 from nas.cli.run_and_print import work
 from nas.cli.search_options import DrawOptions, DryRunOptions, KeepOptions, TrainOptions
 from nas.cli.working import working
-from nas.schema import SCRATCH, SearchConfig, Space, UsageError
+from nas.schema import SCRATCH, ProblemError, SearchConfig, Space, UsageError
 from nas.schema.scores import CORRECTED
 
 DEFAULT_SECONDS = 240.0
@@ -84,7 +85,7 @@ def search(
         check_models(chosen, find(space))
         settings = parse_settings(recipe.assignments)
         place = place_of(settings, find(space))
-        with _blaming(settings):
+        with _blaming(settings), _blaming_size(recipe, space):
             check_space(chosen, place)
             check_recipes(chosen, place)
             check_effects(chosen, place)
@@ -115,6 +116,25 @@ def _blaming(settings: Mapping[str, object]) -> Iterator[None]:
             raise
         problem = error.problem
         raise UsageError(problem.what, where=problem.where, fix=problem.fix) from None
+
+
+@contextmanager
+def _blaming_size(recipe: RecipeOptions, space: str) -> Iterator[None]:
+    """Makes an error that a space has at another size of images alone one of --image-size."""
+    from nas.render import SpaceError, check_space
+
+    try:
+        yield
+    except SpaceError as error:
+        if recipe.image_size is None:
+            raise
+        try:
+            check_space(replace(recipe, image_size=None).adjusted(space))
+        except ProblemError:
+            raise error from None
+        problem = error.problem
+        where = f"--image-size {recipe.image_size}"
+        raise UsageError(problem.what, where=where, fix=problem.fix) from None
 
 
 def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str) -> SearchConfig:

@@ -164,6 +164,21 @@ def test_a_refused_resume_changes_nothing(tmp_path: Path) -> None:
     assert ledger.campaign("c").config == config
 
 
+@pytest.mark.parametrize("size", ["30", "33"])
+def test_a_size_that_the_space_cannot_have_is_the_option_s_fault(size: str, tmp_path: Path) -> None:
+    done = nas("search", "pce", "--image-size", size, "--dry-run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"nas: --image-size {size}: patch 4 does not divide 1")
+    assert "pce.yaml" not in done.stderr
+
+
+def test_a_space_that_is_wrong_at_its_own_size_too_is_the_file_s_fault(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("template: pce\nimage_size: 36\nchoices: {patch: [5]}\n")
+    done = nas("search", "./own.yaml", "--image-size", "33", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("nas: own.yaml:3: patch 5 does not divide 33")
+
+
 VIT = """\
 image_size: 64
 experts:

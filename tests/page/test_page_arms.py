@@ -1,6 +1,7 @@
 """The page of a campaign that compares arms."""
 
 from pathlib import Path
+from typing import Any
 
 from arm_maker import draw
 from ledger_maker import Maker
@@ -64,3 +65,15 @@ def test_the_figure_of_arms_is_written_and_those_of_families_are_not(tmp_path: P
     svg = (tmp_path / "arms.svg").read_text()
     assert "soft" in svg
     assert "against dense, percentage points" in svg
+
+
+def test_columns_of_families_are_named_for_arms(tmp_path: Path) -> None:
+    def titles(data: dict[str, Any], section: str, name: str) -> list[str]:
+        return [column["title"] for column in data["sections"][section][name]["columns"]]
+
+    data = page_data(campaign(tmp_path / "runs.db", ARMS).ledger)
+    assert titles(data, "coverage", "draws")[0] == "Arm"
+    assert titles(data, "failures", "who")[2] == "Arm"
+    assert {"Arm", "Variant"} <= set(titles(data, "failures", "latest"))
+    families = page_data(Maker(tmp_path / "other.db").ledger)
+    assert titles(families, "coverage", "draws")[0] == "Family"

@@ -44,6 +44,13 @@ def test_they_follow_the_arms(opened: Page) -> None:
     assert opened.locator("#arm_effects .note").inner_text().endswith("each setting).")
 
 
+def test_other_sections_speak_of_arms(opened: Page) -> None:
+    for section in ("coverage", "failures"):
+        text = opened.locator(f"#{section} > p").first.inner_text()
+        assert "an arm" in text
+        assert "famil" not in text
+
+
 def test_effects_are_drawn_against_zero(opened: Page) -> None:
     figure = opened.locator("[data-figure=arm_effects]")
     assert label(opened, "arm_effects").startswith(

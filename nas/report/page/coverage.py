@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from nas.report.page.serialize import Column, need_columns, table
+from nas.report.page.serialize import Column, need_columns, of_arms, table
 from nas.report.page.snapshot import Snapshot
 
 _LEVELS = (
@@ -47,11 +47,11 @@ def audited(ledger: Snapshot, campaign: str) -> dict[str, Any]:
 def coverage(ledger: Snapshot, campaign: str, yields: Callable[[], pd.DataFrame]) -> dict[str, Any]:
     """`levels` and `draws`: tables, `draws` in the space's order; `mean`: expected draws of a
     family, None for a space without families."""
-    levels = ledger.table("coverage", campaign)
+    levels, arms = ledger.table("coverage", campaign), bool(ledger.campaign(campaign).space.arms)
     draws = yields().sort_values("family", kind="stable")
     return {
         "levels": table(levels, _LEVELS, "coverage"),
-        "draws": table(draws, _DRAWS, "family_yield"),
+        "draws": table(draws, of_arms(_DRAWS, arms), "family_yield"),
         "mean": _mean(need_columns(levels, ["level", "mean"], "coverage")),
     }
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from nas.report.page.serialize import Column, table
+from nas.report.page.serialize import Column, of_arms, table
 from nas.report.page.snapshot import Snapshot
 from nas.results.aggregates import ended
 from nas.results.outcomes import FAILED
@@ -65,14 +65,14 @@ def latest(lost: pd.DataFrame) -> pd.DataFrame:
 def failures(ledger: Snapshot, campaign: str) -> dict[str, Any]:
     """`by_type`, `by_family`, `who`, `latest`: tables; `ended`: number of attempts that ended;
     `failed`: number of those that failed. Attempts of every role count, including retried ones."""
-    lost = failed(ledger, campaign)
+    lost, arms = failed(ledger, campaign), bool(ledger.campaign(campaign).space.arms)
     return {
         "ended": len(ended(ledger.attempts(campaign))),
         "failed": len(lost),
         "by_type": table(_by_type(lost), _BY_TYPE, "failures"),
-        "by_family": table(ledger.table("failing", campaign), _BY_FAMILY, "failing"),
-        "who": table(ledger.table("failures", campaign), _WHO_FAILS, "failures"),
-        "latest": table(latest(lost), _LATEST, "failures"),
+        "by_family": table(ledger.table("failing", campaign), of_arms(_BY_FAMILY, arms), "failing"),
+        "who": table(ledger.table("failures", campaign), of_arms(_WHO_FAILS, arms), "failures"),
+        "latest": table(latest(lost), of_arms(_LATEST, arms), "failures"),
     }
 
 

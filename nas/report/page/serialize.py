@@ -41,6 +41,12 @@ class Column(NamedTuple):
     help: str = ""
 
 
+def of_arms(columns: Sequence[Column], arms: bool) -> tuple[Column, ...]:
+    """Columns of families, named for arms where a space has those."""
+    named = {"Family": "Arm", "Families": "Arm", "Members": "Variant"} if arms else {}
+    return tuple(column._replace(title=named.get(column.title, column.title)) for column in columns)
+
+
 def table(frame: "pd.DataFrame", columns: Sequence[Column], of: str) -> dict[str, Any]:
     """`{"columns": [{name, title, kind, help}], "rows": count, "values": {name: [...]}}`.
 

@@ -41,6 +41,7 @@ function optional(node, text) {
 }
 
 const VERDICTS = { fair: "Fair draws", biased: "Biased draws", adaptive: "Adaptive draws", none: "Nothing to audit" };
+const ARM = { family: "arm", families: "arms", "a family": "an arm", Family: "Arm", Families: "Arms" };
 const TIMES = "Training time is the median over epochs, forward and backward, measured in the trial’s worker. It depends on the device and on what else ran there, and is not inference latency. Pre-flight time is one training step of each member alone, summed.";
 
 function heading_(data) {
@@ -71,6 +72,7 @@ function heading_(data) {
     families: sections.families?.note && `Here: ${sections.families.note}.`,
     screening: sections.screening?.note && `Here: ${sections.screening.note}.`,
   };
+  for (const node of all("[data-group]")) node.textContent = sections.arms ? ARM[node.dataset.group] : node.dataset.group;
   for (const node of all("[data-text]")) optional(node, texts[node.dataset.text]);
   find("#lifts").hidden = bank;
   find("#best-title").textContent = bank ? "The best experts" : "The best candidates";
