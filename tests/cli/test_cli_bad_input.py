@@ -176,7 +176,7 @@ def test_a_space_that_is_wrong_at_its_own_size_too_is_the_file_s_fault(tmp_path:
     (tmp_path / "own.yaml").write_text("template: pce\nimage_size: 36\nchoices: {patch: [5]}\n")
     done = nas("search", "./own.yaml", "--image-size", "33", "--dry-run", cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("nas: own.yaml:3: patch 5 does not divide 33")
+    assert done.stderr.startswith("nas: own.yaml:1: patch 5 does not divide 33")
 
 
 VIT = """\
