@@ -77,10 +77,8 @@ def diagnose(
     instruments = _instruments(only)
     seconds = parse_duration(time_limit, "--time-limit") if time_limit else SECONDS
     if every == bool(candidates):
-        raise typer.BadParameter(
-            "name candidates, or give --all" if not every else "--all names every candidate itself",
-            param_hint="CANDIDATE",
-        )
+        what = "--all names every candidate itself" if every else "name candidates, or give --all"
+        raise typer.BadParameter(what, param_hint="CANDIDATE")
     check_gpus(gpus or 0)
     ledger = Ledger(db, read_only=False, create=False)
     found = list(_all(ledger, campaign) if every else _named(ledger, candidates or [], campaign))

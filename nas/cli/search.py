@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -24,6 +25,9 @@ from nas.cli.search_options import DrawOptions, DryRunOptions, KeepOptions, Trai
 from nas.cli.working import working
 from nas.schema import SCRATCH, ProblemError, SearchConfig, Space, UsageError
 from nas.schema.scores import CORRECTED
+
+if TYPE_CHECKING:
+    from nas.render import Place
 
 DEFAULT_SECONDS = 240.0
 """Working time of a search without --budget, --trials and --from-screen."""
@@ -49,13 +53,9 @@ def search(
 
     Example: `nas search --budget 28d --gpus 1`, `nas search moe4 --dataset cifar100`
     """
-    from nas.campaign.checks import check_recipes, check_scheduler
-    from nas.campaign.refused_losses import check_losses
     from nas.hardware import check_gpus
     from nas.ledger import check_place
-    from nas.render import check_effects, check_space, runs_unasked
-    from nas.space import check_models, find
-    from nas.space.settings import parse_settings, place_of
+    from nas.render import runs_unasked
 
     form = output.chosen
     if not dry.dry_run:
@@ -81,6 +81,28 @@ def search(
         check_gpus(config.gpus)
         # First, because what follows imports timm.
         defaults.provide(config.dataset, source.data_root)
+    settings, place = _checked(chosen, config, recipe, space)
+    if dry.dry_run:
+        if runs_unasked(chosen.template):
+            _check_losses(chosen, settings, place)
+        trials = config.trials or 10
+        print_draws(chosen, config, keep.name, output.db, trials, dry.render, dry.audit, form)
+        return
+    consent.ask_about_templates(chosen, config, typed=typed)
+    _check_losses(chosen, settings, place)
+    _begin(chosen, config, keep.name, output)
+
+
+def _checked(
+    chosen: Space, config: SearchConfig, recipe: RecipeOptions, space: str
+) -> tuple[Mapping[str, object], "Place"]:
+    """Checks a space without running its code. What --set changed in it, and where its parts are
+    given, for errors."""
+    from nas.campaign.checks import check_recipes, check_scheduler
+    from nas.render import check_effects, check_space
+    from nas.space import check_models, find
+    from nas.space.settings import parse_settings, place_of
+
     with working("checking the space"):
         check_models(chosen, find(space))
         settings = parse_settings(recipe.assignments)
@@ -90,17 +112,14 @@ def search(
             check_recipes(chosen, place)
             check_effects(chosen, place)
             check_scheduler(chosen, config, place)
-    if dry.dry_run:
-        if runs_unasked(chosen.template):
-            with working("checking the losses"), _blaming(settings):
-                check_losses(chosen, place)
-        trials = config.trials or 10
-        print_draws(chosen, config, keep.name, output.db, trials, dry.render, dry.audit, form)
-        return
-    consent.ask_about_templates(chosen, config, typed=typed)
+    return settings, place
+
+
+def _check_losses(space: Space, settings: Mapping[str, object], place: "Place") -> None:
+    from nas.campaign.refused_losses import check_losses
+
     with working("checking the losses"), _blaming(settings):
-        check_losses(chosen, place)
-    _begin(chosen, config, keep.name, output)
+        check_losses(space, place)
 
 
 @contextmanager

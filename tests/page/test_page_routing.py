@@ -67,7 +67,10 @@ def test_what_settings_change(data: dict[str, Any]) -> None:
         "Shown to change validation accuracy, in percentage points:"
         " recipe.losses.z 0.0 → 0.2 in moe (−5.0) and experts doubled in moe (+2.0)."
     )
-    assert effects["note"] == "no row for dense (one value of each setting)"
+    assert effects["note"] == (
+        "no row for dense (one value of each setting);"
+        " no loss gap: training images are scored with recipe: {score_training: true}"
+    )
 
 
 @pytest.mark.parametrize(
