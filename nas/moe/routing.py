@@ -32,7 +32,7 @@ class Routing:
     kept: Tensor
     """`(N, E)` bool: those of the chosen that had room for it."""
     slots: int | None = None
-    """The places of all experts together; None without a capacity."""
+    """Places that all experts together were run on; None without such places."""
     clean_logits: Tensor | None = None
     """`(N, E)`: logits before noise whose size is learned; else None, as `noise_scale`."""
     noise_scale: Tensor | None = None

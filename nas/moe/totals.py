@@ -18,7 +18,7 @@ class RoutingTotals:
     kept: tuple[float, ...]
     """How many of them it had room for."""
     slots: int | None = None
-    """Places of all experts together; None without a capacity."""
+    """Places that all experts together were run on; None without such places."""
 
     @property
     def experts(self) -> int:

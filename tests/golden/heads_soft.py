@@ -10,6 +10,8 @@ Made for images of 32×32 pixels and 3 channels. Needs torch, nothing else:
 Shapes: B batch, D features, E experts, C classes.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -105,6 +107,11 @@ class MlpExperts(nn.Module):
         bias = self.second_bias.narrow(0, expert * self.num_classes, self.num_classes)
         return torch.addmm(bias, hidden, self.second[expert])
 
+    def alone(self, x: torch.Tensor) -> list[Callable[[], torch.Tensor]]:
+        """For each expert by itself, what gives its part of `forward`: (N, C)."""
+        shares = x.expand(len(self), -1, -1)
+        return [partial(self.run, expert, share) for expert, share in enumerate(shares)]
+
 
 def full_precision(x: torch.Tensor) -> torch.autocast:
     """A context without autocast on a tensor's device: bf16 rounds a router's logits, and a rounded
@@ -144,7 +151,7 @@ class Routing(NamedTuple):
     kept: torch.Tensor
     """(N, E) bool: those of the chosen that had room for it."""
     slots: int | None = None
-    """The places of all experts together for this batch; None without a capacity."""
+    """On how many places for tokens all experts together were run; None without such places."""
     clean_logits: torch.Tensor | None = None
     """(N, E): logits before noise, of a gate that learns the size of its noise; else None."""
     noise_scale: torch.Tensor | None = None

@@ -13,6 +13,7 @@ C channels, or classes where they are logits.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -55,21 +56,25 @@ def norm_groups(channels: int) -> int:
     return math.gcd(8, channels)
 
 
-def convolve_tokens(
-    tokens: torch.Tensor, weights: Sequence[torch.Tensor], experts: int
-) -> torch.Tensor:
-    """t + GN(conv(SiLU(GN(conv(t))))), channels in `experts` groups: (S, E·C, p, p) → the same."""
+def convolve(tokens: torch.Tensor, weights: Sequence[torch.Tensor], experts: int) -> torch.Tensor:
+    """GN(conv(SiLU(GN(conv(t))))) of each expert: (S, E·C, p, p), or (S, C, p, p) for every expert
+    the same → (S, E·C, p, p)."""
     first, first_scale, first_shift, second, second_scale, second_shift = weights
-    groups = experts * norm_groups(tokens.shape[1] // experts)
-    padding = first.shape[-1] // 2
-    y = functional.conv2d(tokens, first, padding=padding, groups=experts)
+    channels, padding = first.shape[1], first.shape[-1] // 2
+    groups = experts * norm_groups(channels)
+    y = functional.conv2d(tokens, first, padding=padding, groups=tokens.shape[1] // channels)
     y = functional.silu(functional.group_norm(y, groups, first_scale, first_shift))
     y = functional.conv2d(y, second, padding=padding, groups=experts)
-    return tokens + functional.group_norm(y, groups, second_scale, second_shift)
+    return functional.group_norm(y, groups, second_scale, second_shift)
+
+
+def run_one(weights: Sequence[torch.Tensor], tokens: torch.Tensor) -> torch.Tensor:
+    """One expert: (n, C, p, p) → (n, C, p, p)."""
+    return tokens + convolve(tokens, weights, 1)
 
 
 class ConvExperts(nn.Module):
-    """E experts, each on its own tokens: (S, E·C, p, p) → (S, E·C, p, p).
+    """E experts, each on its own tokens: t + GN(conv(SiLU(GN(conv(t))))).
 
     Their convolutions pad with zeros inside the patch, so they see nothing of the patches around.
     Expert e has channels e·C to (e+1)·C of every weight, which makes E convolutions one grouped
@@ -96,8 +101,32 @@ class ConvExperts(nn.Module):
             *(self.second.weight, second.weight, second.bias),
         ]
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        return convolve_tokens(tokens, self.weights, self.experts)
+    def each(self) -> list[Callable[[torch.Tensor], torch.Tensor]]:
+        """The experts one by one: (n, C, p, p) → (n, C, p, p).
+
+        All weights are split at once. Sliced for one expert after another, the gradient of each
+        slice would be as large as that of all experts.
+        """
+        parts = zip(*(weight.chunk(self.experts) for weight in self.weights), strict=True)
+        return [partial(run_one, part) for part in parts]
+
+    def alone(
+        self, tokens: torch.Tensor, expert: torch.Tensor | None = None
+    ) -> list[Callable[[], torch.Tensor]]:
+        """For each expert by itself, what gives its part of `forward`: (S, C, p, p)."""
+        shares = [tokens] * self.experts
+        if expert is None:
+            shares = list(tokens.chunk(self.experts, dim=1))
+        return [partial(run, share) for run, share in zip(self.each(), shares, strict=True)]
+
+    def forward(self, tokens: torch.Tensor, expert: torch.Tensor | None = None) -> torch.Tensor:
+        """(S, E·C, p, p) → (S, E·C, p, p). Tokens (N, C, p, p) and each one's expert (N,) →
+        (N, C, p, p), for which every expert runs on all of them."""
+        results = convolve(tokens, self.weights, self.experts)
+        if expert is not None:
+            rows = torch.arange(0, len(tokens) * self.experts, self.experts, device=tokens.device)
+            results = results.view(-1, *tokens.shape[1:]).index_select(0, rows + expert)
+        return tokens + results
 
 
 class Down(nn.Module):
@@ -284,7 +313,7 @@ class Routing(NamedTuple):
     kept: torch.Tensor
     """(N, E) bool: those of the chosen that had room for it."""
     slots: int | None = None
-    """The places of all experts together for this batch; None without a capacity."""
+    """On how many places for tokens all experts together were run; None without such places."""
     clean_logits: torch.Tensor | None = None
     """(N, E): logits before noise, of a gate that learns the size of its noise; else None."""
     noise_scale: torch.Tensor | None = None

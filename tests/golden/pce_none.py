@@ -53,21 +53,25 @@ def norm_groups(channels: int) -> int:
     return math.gcd(8, channels)
 
 
-def convolve_tokens(
-    tokens: torch.Tensor, weights: Sequence[torch.Tensor], experts: int
-) -> torch.Tensor:
-    """t + GN(conv(SiLU(GN(conv(t))))), channels in `experts` groups: (S, E·C, p, p) → the same."""
+def convolve(tokens: torch.Tensor, weights: Sequence[torch.Tensor], experts: int) -> torch.Tensor:
+    """GN(conv(SiLU(GN(conv(t))))) of each expert: (S, E·C, p, p), or (S, C, p, p) for every expert
+    the same → (S, E·C, p, p)."""
     first, first_scale, first_shift, second, second_scale, second_shift = weights
-    groups = experts * norm_groups(tokens.shape[1] // experts)
-    padding = first.shape[-1] // 2
-    y = functional.conv2d(tokens, first, padding=padding, groups=experts)
+    channels, padding = first.shape[1], first.shape[-1] // 2
+    groups = experts * norm_groups(channels)
+    y = functional.conv2d(tokens, first, padding=padding, groups=tokens.shape[1] // channels)
     y = functional.silu(functional.group_norm(y, groups, first_scale, first_shift))
     y = functional.conv2d(y, second, padding=padding, groups=experts)
-    return tokens + functional.group_norm(y, groups, second_scale, second_shift)
+    return functional.group_norm(y, groups, second_scale, second_shift)
+
+
+def run_one(weights: Sequence[torch.Tensor], tokens: torch.Tensor) -> torch.Tensor:
+    """One expert: (n, C, p, p) → (n, C, p, p)."""
+    return tokens + convolve(tokens, weights, 1)
 
 
 class ConvExperts(nn.Module):
-    """E experts, each on its own tokens: (S, E·C, p, p) → (S, E·C, p, p).
+    """E experts, each on its own tokens: t + GN(conv(SiLU(GN(conv(t))))).
 
     Their convolutions pad with zeros inside the patch, so they see nothing of the patches around.
     Expert e has channels e·C to (e+1)·C of every weight, which makes E convolutions one grouped
@@ -101,10 +105,36 @@ class ConvExperts(nn.Module):
         slice would be as large as that of all experts.
         """
         parts = zip(*(weight.chunk(self.experts) for weight in self.weights), strict=True)
-        return [partial(convolve_tokens, weights=part, experts=1) for part in parts]
+        return [partial(run_one, part) for part in parts]
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        return convolve_tokens(tokens, self.weights, self.experts)
+    def alone(
+        self, tokens: torch.Tensor, expert: torch.Tensor | None = None
+    ) -> list[Callable[[], torch.Tensor]]:
+        """For each expert by itself, what gives its part of `forward`: (S, C, p, p)."""
+        shares = [tokens] * self.experts
+        if expert is None:
+            shares = list(tokens.chunk(self.experts, dim=1))
+        return [partial(run, share) for run, share in zip(self.each(), shares, strict=True)]
+
+    def faster_at_once(self, tokens: torch.Tensor, most: int) -> bool:
+        """Whether tokens (N, C, p, p), of which no expert has more than `most`, take less time in E
+        times `most` places, some of them empty, than expert by expert.
+
+        On one thread of a CPU, calling an expert takes about as long as it takes to multiply and
+        add four million times.
+        """
+        empty = self.experts * most - len(tokens)
+        macs = 2 * self.first.weight[0].numel() * tokens[0].numel()
+        return empty * macs <= 4_000_000 * self.experts
+
+    def forward(self, tokens: torch.Tensor, expert: torch.Tensor | None = None) -> torch.Tensor:
+        """(S, E·C, p, p) → (S, E·C, p, p). Tokens (N, C, p, p) and each one's expert (N,) →
+        (N, C, p, p), for which every expert runs on all of them."""
+        results = convolve(tokens, self.weights, self.experts)
+        if expert is not None:
+            rows = torch.arange(0, len(tokens) * self.experts, self.experts, device=tokens.device)
+            results = results.view(-1, *tokens.shape[1:]).index_select(0, rows + expert)
+        return tokens + results
 
 
 class Down(nn.Module):
@@ -221,43 +251,47 @@ def unit_weight(probs: torch.Tensor) -> torch.Tensor:
     return probs / probs.detach()
 
 
-def choose(probs: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gate probabilities (B, E) → weights (B, K) and experts (B, K) of the k most probable.
+def fill(
+    chosen: torch.Tensor, probs: torch.Tensor, groups: int, places: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One chosen expert a token (N, E) and its probability (N,) → the slots: their tokens (G·Q, E),
+    and whether they are used (G·Q, E).
 
-    Weights are renormalised, so they sum to 1 and the only weight of top-1 is 1. The divisor is
-    a constant to the gradient (p / stopgrad(p)): divided by itself, top-1's weight would have
-    no gradient, and the gate would learn nothing from the task. Of equals the first expert wins.
+    In each group the tokens of an expert take its Q places in the order of their probabilities,
+    of equals the first token before. Those after the Q-th are dropped. Row group·Q + place has that
+    place's slot of each expert. A slot that is not used holds some token that chose another expert.
     """
-    ranked, experts = probs.sort(dim=1, descending=True, stable=True)
-    ranked, experts = ranked[:, :k], experts[:, :k]
-    return ranked / ranked.sum(dim=1, keepdim=True).detach(), experts
+    chosen = chosen.view(groups, -1, chosen.shape[1])
+    # A column for each expert, in which the tokens that chose it come first.
+    keys = chosen * probs.view(groups, -1, 1)
+    tokens = keys.argsort(dim=1, descending=True, stable=True)[:, :places]
+    used = chosen.gather(1, tokens)
+    if groups > 1:
+        size = chosen.shape[1]
+        starts = torch.arange(0, groups * size, size, device=tokens.device)
+        tokens = tokens + starts.view(-1, 1, 1)
+    return tokens.flatten(0, 1), used.flatten(0, 1)
 
 
-def dispatch(
-    experts: Sequence[Callable[[torch.Tensor], torch.Tensor]],
-    x: torch.Tensor,
-    weights: torch.Tensor,
-    chosen: torch.Tensor,
+def run_in_slots(
+    experts: Callable[[torch.Tensor], torch.Tensor],
+    tokens: torch.Tensor,
+    slots: torch.Tensor,
+    used: torch.Tensor,
 ) -> torch.Tensor:
-    """Images (B, …), weights (B, K), chosen experts (B, K) → (B, C) weighted sums of outputs.
+    """Tokens (N, C, p, p), the slots' tokens and use (G·Q, E) → results (N, C, p, p).
 
-    The B·K (image, expert) pairs are sorted by expert, each expert runs once on its own images
-    and the results go back to their places. An expert that nobody chose does not run. The batch
-    is read back from the device once.
+    `experts` maps (G·Q, E·C, p, p) to the same shape: the slots' order makes that of the buffer
+    without a transposition. The results of dropped tokens are zeros.
     """
-    batch, k = chosen.shape
-    pairs = chosen.flatten()
-    order = pairs.argsort(stable=True)
-    # Not bincount: on a GPU that reads back twice before it counts.
-    every = torch.arange(len(experts), device=pairs.device)
-    counts = (pairs == every.unsqueeze(1)).sum(dim=1).tolist()
-    # Indexing keeps channels_last strides; index_select would not.
-    shares = x[order // k].split(counts)
-    results = torch.cat(
-        [expert(share) for expert, share in zip(experts, shares, strict=True) if len(share)]
-    )
-    results = torch.empty_like(results).index_copy(0, order, results).unflatten(0, (batch, k))
-    return (weights.unsqueeze(2) * results).sum(dim=1)
+    count, channels, side, _ = tokens.shape
+    rows = slots.flatten()
+    buffer = tokens.index_select(0, rows).view(len(slots), -1, side, side)
+    results = experts(buffer).reshape(-1, channels, side, side)
+    # One row more than there are tokens, for what unused slots hold.
+    rows = torch.where(used.flatten(), rows, count)
+    everyone = results.new_zeros(count + 1, channels, side, side)
+    return everyone.index_copy_(0, rows, results)[:-1]
 
 
 class Routing(NamedTuple):
@@ -276,7 +310,7 @@ class Routing(NamedTuple):
     kept: torch.Tensor
     """(N, E) bool: those of the chosen that had room for it."""
     slots: int | None = None
-    """The places of all experts together for this batch; None without a capacity."""
+    """On how many places for tokens all experts together were run; None without such places."""
     clean_logits: torch.Tensor | None = None
     """(N, E): logits before noise, of a gate that learns the size of its noise; else None."""
     noise_scale: torch.Tensor | None = None
@@ -294,9 +328,19 @@ class RoutedOutput(NamedTuple):
     """(B, E, C): each expert's own logits, if the experts give logits and one layer mixes them."""
 
 
-def as_rows(expert: Callable[[torch.Tensor], torch.Tensor], tokens: torch.Tensor) -> torch.Tensor:
-    """An expert's results as rows: (n, C, p, p) → (n, C·p·p)."""
-    return expert(tokens).flatten(1)
+def run_apart(
+    experts: Sequence[Callable[[torch.Tensor], torch.Tensor]],
+    tokens: torch.Tensor,
+    expert: torch.Tensor,
+    counts: list[int],
+) -> torch.Tensor:
+    """Tokens (N, C, p, p), each one's expert (N,) and how many each has → results (N, C, p, p), one
+    expert after another."""
+    order = expert.argsort(stable=True)
+    shares = tokens.index_select(0, order).split(counts)
+    parts = [run(share) for run, share in zip(experts, shares, strict=True) if len(share)]
+    results = torch.cat(parts)
+    return torch.empty_like(results).index_copy(0, order, results)
 
 
 class RoutedLayer(PCELayer):
@@ -322,21 +366,31 @@ class RoutedLayer(PCELayer):
         tokens = unfold(x, self.patch)
         logits = self.router(tokens)
         probs = logits.softmax(dim=1)
-        results, chosen, best = self.sparse_step(tokens, probs)
+        results, chosen, best, places = self.sparse_step(tokens, probs)
         weights = unit_weight(best).unsqueeze(1) * chosen
-        routing = Routing(self.name, logits, probs, weights, chosen, chosen)
+        routing = Routing(self.name, logits, probs, weights, chosen, chosen, places)
         return self.merge(tokens, results, x), routing
 
-    def sparse_step(self, tokens: torch.Tensor, probs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def sparse_step(
+        self, tokens: torch.Tensor, probs: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
         """Tokens (N, C, p, p), probabilities (N, E) → their experts' results (N, C, p, p), and what
-        was decided: chosen (N, E) and the chosen one's probability (N,).
+        was decided: chosen (N, E), the chosen one's probability (N,), and on how many places all
+        experts together were run.
         """
         expert, best = self.router.choose(probs)
         chosen = expert.unsqueeze(1) == self.router.numbers
-        each = [partial(as_rows, expert) for expert in self.experts.each()]
-        weight = unit_weight(best).to(tokens.dtype).unsqueeze(1)
-        results = dispatch(each, tokens, weight, expert.unsqueeze(1)).view_as(tokens)
-        return results, chosen, best
+        counts = chosen.sum(dim=0).tolist()
+        places = len(tokens)
+        if self.experts.faster_at_once(tokens, max(counts)):
+            slots, used = fill(chosen, best.detach(), 1, max(counts))
+            results = run_in_slots(self.experts, tokens, slots, used)
+            places = used.numel()
+        else:
+            results = run_apart(self.experts.each(), tokens, expert, counts)
+        if best.requires_grad:  # without a gradient it would be a multiplication by 1
+            results = results * unit_weight(best).to(tokens.dtype).view(-1, 1, 1, 1)
+        return results, chosen, best, places
 
 
 class PCENetwork(nn.Module):

@@ -51,21 +51,20 @@ def norm_groups(channels: int) -> int:
     return math.gcd(8, channels)
 
 
-def convolve_tokens(
-    tokens: torch.Tensor, weights: Sequence[torch.Tensor], experts: int
-) -> torch.Tensor:
-    """t + GN(conv(SiLU(GN(conv(t))))), channels in `experts` groups: (S, E·C, p, p) → the same."""
+def convolve(tokens: torch.Tensor, weights: Sequence[torch.Tensor], experts: int) -> torch.Tensor:
+    """GN(conv(SiLU(GN(conv(t))))) of each expert: (S, E·C, p, p), or (S, C, p, p) for every expert
+    the same → (S, E·C, p, p)."""
     first, first_scale, first_shift, second, second_scale, second_shift = weights
-    groups = experts * norm_groups(tokens.shape[1] // experts)
-    padding = first.shape[-1] // 2
-    y = functional.conv2d(tokens, first, padding=padding, groups=experts)
+    channels, padding = first.shape[1], first.shape[-1] // 2
+    groups = experts * norm_groups(channels)
+    y = functional.conv2d(tokens, first, padding=padding, groups=tokens.shape[1] // channels)
     y = functional.silu(functional.group_norm(y, groups, first_scale, first_shift))
     y = functional.conv2d(y, second, padding=padding, groups=experts)
-    return tokens + functional.group_norm(y, groups, second_scale, second_shift)
+    return functional.group_norm(y, groups, second_scale, second_shift)
 
 
 class ConvExperts(nn.Module):
-    """E experts, each on its own tokens: (S, E·C, p, p) → (S, E·C, p, p).
+    """E experts, each on its own tokens: t + GN(conv(SiLU(GN(conv(t))))).
 
     Their convolutions pad with zeros inside the patch, so they see nothing of the patches around.
     Expert e has channels e·C to (e+1)·C of every weight, which makes E convolutions one grouped
@@ -92,8 +91,14 @@ class ConvExperts(nn.Module):
             *(self.second.weight, second.weight, second.bias),
         ]
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        return convolve_tokens(tokens, self.weights, self.experts)
+    def forward(self, tokens: torch.Tensor, expert: torch.Tensor | None = None) -> torch.Tensor:
+        """(S, E·C, p, p) → (S, E·C, p, p). Tokens (N, C, p, p) and each one's expert (N,) →
+        (N, C, p, p), for which every expert runs on all of them."""
+        results = convolve(tokens, self.weights, self.experts)
+        if expert is not None:
+            rows = torch.arange(0, len(tokens) * self.experts, self.experts, device=tokens.device)
+            results = results.view(-1, *tokens.shape[1:]).index_select(0, rows + expert)
+        return tokens + results
 
 
 class Down(nn.Module):

@@ -54,7 +54,7 @@ def test_capacity() -> None:
     found = totals(20, 20, dropped=10, slots=40)
     assert metric("drop_rate", found) == pytest.approx(0.2)
     assert metric("cap_ratio", found) == 1
-    assert metric("drop_rate", totals(3, 4)) is None, "without a capacity"
+    assert metric("drop_rate", totals(3, 4)) is None, "without places"
     assert metric("cap_ratio", totals(3, 4)) is None
 
 

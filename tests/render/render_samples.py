@@ -57,6 +57,7 @@ GOLDEN = {
     "pce_batch": candidate("pce", {}, width=8, capacity="batch", capacity_factor=1.5),
     "pce_none": candidate("pce", {}, width=8, capacity="none", late_kernel=1, post=False),
     "pce_one_expert": candidate("pce", {}).with_(choices={"experts": 1, "width": 8}),
+    "pce_room_for_all": candidate("pce", {}).with_(choices={"experts": 2, "width": 8}),
     "pce_resnet18": candidate("pce", {}, network="resnet18", stem="large", width=8),
 }
 

@@ -22,10 +22,20 @@ def test_active_macs_of_the_published_network(experts: int) -> None:
     assert found.macs == found.active_macs + 4_624_220_160 * (places - 49) // 49
 
 
-@pytest.mark.parametrize("choices", [{"experts": 1}, {"capacity": "none"}, {"network": "resnet18"}])
+@pytest.mark.parametrize("choices", [{"experts": 1}, {"network": "resnet18"}])
 def test_without_places_all_are_active(choices: dict[str, Any]) -> None:
     found = overhead(render(candidate("pce", {}).with_(choices={"width": 8} | choices)), 32, 3, 10)
     assert found.active_macs == found.macs > 0
+
+
+def test_without_a_capacity_small_networks_have_places_too() -> None:
+    """As many as the busiest expert needs, where an empty one costs less than a call."""
+    code = render(candidate("pce", {}).with_(choices={"width": 8, "capacity": "none"}))
+    dense = render(candidate("pce", {}).with_(choices={"width": 8, "experts": 1}))
+    found = overhead(code, 32, 3, 10)
+    routers = 16 * 4 * sum(2 * (c + 18) for c in (8, 8, 16, 32))
+    assert found.active_macs == overhead(dense, 32, 3, 10).macs + routers
+    assert found.macs > found.active_macs
 
 
 @pytest.mark.parametrize("head", ["dense", "soft", "softmoe", "sparse"])

@@ -73,7 +73,11 @@ LOADS = [
 
 def layer_and_input(capacity: str, experts: int, factor: float, favour: float) -> tuple[Any, Any]:
     torch.manual_seed(experts)
-    module = execute(source(**SMALL, capacity=capacity, capacity_factor=factor))
+    capacity, _, apart = capacity.partition(" ")
+    choices = SMALL | {"experts": experts, "capacity": capacity, "capacity_factor": factor}
+    module = execute(source(**choices))
+    if apart:
+        module.ConvExperts.faster_at_once = lambda *_: False
     stacked = module.ConvExperts(8, experts, 3)
     for norm in (stacked.first_norm, stacked.second_norm):
         nn.init.normal_(norm.weight, 1, 0.2), nn.init.normal_(norm.bias, 0, 0.2)
@@ -87,14 +91,15 @@ def layer_and_input(capacity: str, experts: int, factor: float, favour: float) -
 
 
 @pytest.mark.parametrize(("experts", "factor", "favour", "dropped"), LOADS)
-@pytest.mark.parametrize("capacity", CAPACITIES)
+@pytest.mark.parametrize("capacity", [*CAPACITIES, "none apart"])
 class TestAgainstALoop:
     def test_outputs_and_gradients(
         self, capacity: str, experts: int, factor: float, favour: float, dropped: float | None
     ) -> None:
         layer, x = layer_and_input(capacity, experts, factor, favour)
         group = TOKENS if capacity == "per_image" else IMAGES * TOKENS
-        places = group if capacity == "none" else math.ceil(factor * group / experts)
+        dropless = capacity.startswith("none")
+        places = group if dropless else math.ceil(factor * group / experts)
         wanted = [x, *layer.parameters()]
 
         output, routing = layer.routed(x)
@@ -107,7 +112,7 @@ class TestAgainstALoop:
             torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
         share = 1 - float(routing.kept.sum()) / (IMAGES * TOKENS)
-        if capacity == "none":
+        if dropless:
             assert share == 0
         elif dropped is None:
             assert 0 < share < 1
@@ -153,12 +158,38 @@ class TestReadsAndOperations:
     def test_no_reads_and_as_many_operations_for_any_number_of_experts(
         self, capacity: str, training: bool
     ) -> None:
-        counts = [self.counted(training, capacity=capacity, experts=e) for e in (2, 16)]
-        assert [reads.seen for reads in counts] == [[], []]
-        assert counts[0].operations == counts[1].operations
+        def count(experts: int, factor: float) -> int:
+            reads = self.counted(
+                training, capacity=capacity, experts=experts, capacity_factor=factor
+            )
+            assert reads.seen == []
+            return reads.operations
 
-    def test_without_capacity_one_read_a_layer(self) -> None:
-        assert self.counted(False, capacity="none").seen == ["tolist"] * 4
+        assert count(2, 1.0) == count(16, 1.0) == count(4, 2.0) == count(16, 2.0)
+        # With room for all tokens in every expert there is nothing to sort.
+        assert count(2, 2.0) == count(16, 16.0) < count(2, 1.0)
+
+    @pytest.mark.parametrize("at_once", [True, False])
+    def test_without_capacity_one_read_a_layer(
+        self, monkeypatch: pytest.MonkeyPatch, at_once: bool
+    ) -> None:
+        model = built(capacity="none")
+        experts = type(model.blocks[0].experts)
+        monkeypatch.setattr(experts, "faster_at_once", lambda *_: at_once)
+        with torch.no_grad(), HostReads() as reads:
+            model(torch.randn(2, 3, 32, 32))
+        assert reads.seen == ["tolist"] * 4
+
+    def test_when_empty_places_cost_more_than_calls(self) -> None:
+        """A token's two convolutions of 64 channels with 3×3 kernels on 8×8 pixels are 4.7 million
+        multiply-accumulates: four experts may have three empty places."""
+        layer = built(capacity="none", width=64, patch=8).blocks[0]
+        tokens = torch.empty(16, 64, 8, 8)
+        assert layer.experts.faster_at_once(tokens, 4)
+        assert not layer.experts.faster_at_once(tokens, 5)
+        # With 8 channels, 64 times less: all of an image's tokens may go to one expert.
+        narrow = built(capacity="none", width=8, patch=8).blocks[0]
+        assert narrow.experts.faster_at_once(torch.empty(16, 8, 8, 8), 16)
 
     @pytest.mark.parametrize("capacity", ["per_image", "batch"])
     def test_a_step_needs_no_numbers(self, capacity: str) -> None:
@@ -180,5 +211,6 @@ class TestReadsAndOperations:
         routers = 16 * 4 * sum(2 * (c + 18) for c in (8, 8, 16, 32))
         # Channels double where the patch halves, so all four layers' experts cost alike.
         experts = 4 * 16 * 8 * 8 * 2 * 9 * 8 * 8
-        assert dropless.macs == dense.macs + routers
+        assert dropless.active_macs == dense.macs + routers
+        assert dropless.macs > dropless.active_macs  # an image's tokens are run in places too
         assert padded.macs == dense.macs + routers + experts

@@ -26,8 +26,9 @@ class ForwardLatency(Instrument):
     - `batch_B.images_per_s`: B over the median;
     - of a model that routes, `batch_B.PART.quartiles_ms`, where PART is `dense`, the pass that runs
       every expert on every image, if it has one; `gate_LAYER`, a layer's router, of a mixture
-      `gate`; `expert_I`, the mixture's expert I from 0; or `experts_LAYER`, all of a layer's
-      experts, where they are computed together;
+      `gate`; `expert_I`, the mixture's expert I from 0; or where a layer's experts are computed
+      together, `experts_LAYER`, all of them, and `expert_LAYER_I`, one by itself on what it has of
+      theirs: its places, or all tokens;
     - `threads`: of the process.
 
     The model runs as training runs it: uncompiled, in its precision, on a CPU on one thread. The
@@ -40,7 +41,7 @@ class ForwardLatency(Instrument):
     SECONDS: ClassVar[float] = 10.0
     """The longest time that the model is repeated with one batch size."""
     PART_SECONDS: ClassVar[float] = 0.5
-    """The same for a part."""
+    """The same for a part. All of a batch size's parts together get no more than the model."""
 
     def examine(self, subject: Subject) -> Figures:
         compute, model = subject.compute, subject.model
@@ -59,9 +60,11 @@ class ForwardLatency(Instrument):
                 found[f"batch_{batch}.median_ms"] = 1000 * median
                 found[f"batch_{batch}.quartiles_ms"] = _ms(times)
                 found[f"batch_{batch}.images_per_s"] = batch / median
-                for name, call in parts(model, x, compute):
+                of_batch = list(parts(model, x, compute))
+                for name, call in of_batch:
                     once = partial(forward_seconds, call, x, compute)
-                    times = repeated(once, self.PART_SECONDS)
+                    seconds = min(self.PART_SECONDS, self.SECONDS / len(of_batch))
+                    times = repeated(once, seconds)
                     of_parts[f"batch_{batch}.{name}.quartiles_ms"] = _ms(times)
         return found | of_parts
 
@@ -95,8 +98,13 @@ def parts(
     if out.expert_logits is not None:
         yield "dense", routed
     for name, module in modules.items():
-        if name in given:
-            yield name, partial(_again, module, *given[name])
+        if name not in given:
+            continue
+        args, kwargs = given[name]
+        yield name, partial(_again, module, args, kwargs)
+        if alone := getattr(module, "alone", None):
+            for n, run in enumerate(alone(*args, **kwargs)):
+                yield f"{name.replace('experts', 'expert', 1)}_{n}", partial(_run, run)
 
 
 def _of_layers(
@@ -114,6 +122,10 @@ def _again(
 ) -> object:
     """The call of a module that was seen in a pass."""
     return module(*args, **kwargs)
+
+
+def _run(call: Callable[[], object], _: Tensor) -> object:
+    return call()
 
 
 def _ms(seconds: Sequence[float]) -> tuple[float, ...]:
