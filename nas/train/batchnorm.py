@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from nas.compute import Compute
 from nas.data.batches import Split
 from nas.moe import as_routed
+from nas.train.freeze import thawed_modules
 
 IMAGES = 512
 """Enough for a channel's mean to ±4 % of its deviation even where maps are 1×1."""
@@ -31,10 +32,15 @@ def reestimate(
     describe earlier weights and mixed-up images. So at most IMAGES random images are passed
     forward and every batch counts equally ("PreciseBN", arXiv 2105.07576). Everything but
     BatchNorm runs in evaluation mode; a mixture runs all its experts on all images, as in
-    training. Does nothing for a model without BatchNorm. Leaves the model in evaluation mode.
+    training. Leaves frozen parts' statistics alone, and the model in evaluation mode. Does nothing
+    where none is left to re-estimate.
     """
     model.eval()
-    norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
+    norms = [
+        module
+        for module in thawed_modules(model)
+        if isinstance(module, _BatchNorm) and module.running_mean is not None
+    ]
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]

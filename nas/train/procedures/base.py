@@ -1,7 +1,6 @@
 """The contract of a training procedure, and the loop of steps that all of them share."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from torch.nn import functional
 from nas.compute import Compute, peak_memory
 from nas.data.batches import Data, Split
 from nas.faults import NonFiniteLossError
-from nas.moe import RoutingMeter, RoutingTotals, as_routed
+from nas.moe import RoutedOutput, RoutingMeter, RoutingTotals, as_routed
 from nas.schema import (
     Axis,
     Epoch,
@@ -25,6 +24,7 @@ from nas.schema import (
 )
 from nas.train.batchnorm import reestimate
 from nas.train.epoch_metrics import epoch_metrics
+from nas.train.freeze import train_only
 from nas.train.knobs import Knobs
 from nas.train.mixed_batch import Mixed, mix
 from nas.train.objective import BALANCE, AuxiliaryLosses
@@ -50,7 +50,18 @@ class Pass:
     """By layer that routes."""
 
 
-class Procedure(ABC):
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Epochs in which the same parts of a model train, with one optimizer of their own and one
+    course of the learning rates."""
+
+    name: str
+    epochs: int
+    parts: tuple[nn.Module, ...]
+    """What trains; all else is frozen (`nas.train.freeze`)."""
+
+
+class Procedure:
     """Trains a model, one epoch at a time. Owns its optimizer and all its randomness.
 
     A file in this folder holds one subclass; `tests/train` runs the contract on each:
@@ -61,12 +72,15 @@ class Procedure(ABC):
       last, and those of `rungs`, its BatchNorm is re-estimated, so that it is ready to be scored;
     - the result depends on the model, the data, the recipe and the seed, not on what the process
       ran before;
-    - a loss or gradient that is not finite raises NonFiniteLossError; what `tick` raises passes.
+    - a loss or gradient that is not finite raises NonFiniteLossError; what `tick` raises passes;
+    - what does not train in an epoch keeps every bit of its parameters and buffers in it.
 
-    A subclass says what trains (`part`) and on which images (`split`), and may change a step. Where
-    its state is more than model and optimizer it overrides `restore` and `state_dict`. A state may
-    be any mixture of dict, list, numbers, strings and tensors: `torch.load(weights_only=True)` must
-    read it.
+    A subclass says what trains when (`part` or `phases`), on which images (`split`) and for what
+    (`objective`), and does something between epochs (`before_epoch`, `after_epoch`) or steps
+    (`after_step`). Where training changes shapes or names of parameters, `rebuild` makes them again
+    from a state. Where its state is more than model and optimizer it overrides `restore` and
+    `state_dict`. A state may be any mixture of dict, list, numbers, strings and tensors:
+    `torch.load(weights_only=True)` must read it.
 
     The objective is cross-entropy against smoothed labels, mixed where images are, plus the
     auxiliary losses of every layer that routes: the load-balancing loss times the recipe's
@@ -79,6 +93,8 @@ class Procedure(ABC):
 
     augments = True
     """Whether images are augmented and mixed as the recipe says, or trained on unchanged."""
+    mixes = True
+    """Whether images that are augmented are also mixed."""
     last_score: Score | None = None
     """Of the model as it is now on the validation images; None if it was not scored."""
 
@@ -95,7 +111,7 @@ class Procedure(ABC):
         rungs: Collection[int] = (),
     ) -> None:
         """Moves the model to the device, and freezes what does not train. Raises ProblemError for
-        a setting that the procedure does not have.
+        a setting that the procedure does not have, BuildError for a model that it cannot train.
 
         `micro_batches`: pieces of at least 2 images that a batch is split into; their gradients add
         up to the whole batch's, BatchNorm and the auxiliary losses see the pieces. `rungs`: the
@@ -113,11 +129,9 @@ class Procedure(ABC):
         self.rungs = frozenset(rungs)
         self.epoch = 0
         self.settings = self.settings_of(recipe)
-        trains = {id(parameter) for parameter in self.part.parameters()}
-        for parameter in self.model.parameters():
-            if id(parameter) not in trains:
-                parameter.requires_grad_(False)
-        self.optimizer = build_optimizer(self.model, recipe)
+        self.check()
+        self._phase = -1
+        self._enter(1)
         self._losses = AuxiliaryLosses(recipe)
         self._loss_names = self._losses.names if self.routed else ()
         self._knobs = Knobs(self.model, recipe)
@@ -146,15 +160,41 @@ class Procedure(ABC):
         self._events.append(event)
 
     @property
-    @abstractmethod
     def part(self) -> nn.Module:
-        """What of the model trains: the whole of it, or one of its modules that takes images
-        `(B, channels, H, W)`, since BatchNorm is re-estimated by passing images through it."""
+        """What of the model trains, in the phases that there are by default: the whole of it, or
+        one of its modules that takes images `(B, channels, H, W)`. In any case what images are
+        passed through to re-estimate BatchNorm."""
+        return self.model
 
     @property
-    @abstractmethod
     def split(self) -> Split:
         """The images it learns from."""
+        return self.data.train
+
+    def phases(self) -> Sequence[Phase]:
+        """What trains in which epochs, the recipe's in all."""
+        return [Phase("", self.recipe.epochs, (self.part,))]
+
+    def check(self) -> None:
+        """Raises BuildError for a model that it cannot train, or settings that do not fit it."""
+
+    def rebuild(self, state: Mapping[str, Any]) -> None:
+        """Gives the model the parameters that a state has, before their numbers are loaded."""
+
+    def objective(self, out: RoutedOutput, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits `(B, C)`, whose hits are counted, and what a network that routes is to lower
+        besides the auxiliary losses, a scalar. `targets`: label distributions `(B, C)`."""
+        return out.logits, functional.cross_entropy(out.logits.float(), targets)
+
+    def before_epoch(self, epoch: int) -> None:
+        """Called before an epoch's first step, with the phase's parts thawed."""
+
+    def after_step(self) -> None:
+        """Called after each update."""
+
+    def after_epoch(self, epoch: int, val: Score) -> None:
+        """Called after an epoch's validation, before the epoch is yielded. Whoever changes the
+        model here leaves it in evaluation mode."""
 
     # For the worker
 
@@ -175,6 +215,9 @@ class Procedure(ABC):
         epoch = state["epoch"]
         if type(epoch) is not int or not 0 <= epoch <= self.recipe.epochs:
             raise ValueError(f"{epoch!r} is no epoch of {self.recipe.epochs}")
+        self.rebuild(state)
+        self._phase = -1
+        self._enter(max(1, epoch))
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch = epoch
@@ -199,11 +242,37 @@ class Procedure(ABC):
     def _run(self, epoch: int) -> Epoch:
         start = awake()
         seed = seed_everything(self.seed, epoch)
+        self._enter(epoch)
+        self.before_epoch(epoch)
         train = self._train(epoch, seed)
         trained = awake()
         val = self._validate(epoch, seed)
         clean = self._score_training() if epoch == self.recipe.epochs else None
         self.epoch, self.last_score = epoch, val
+        figures = self._figures(epoch, train, val, clean, trained - start, awake() - start)
+        self.after_epoch(epoch, val)
+        return figures
+
+    def _enter(self, epoch: int) -> None:
+        """Freezes what does not train in an epoch, and begins its phase's optimizer."""
+        index, _, phase = self._phase_of(epoch)
+        if index != self._phase:
+            self._phase = index
+            train_only(self.model, phase.parts)
+            self.optimizer = build_optimizer(self.model, self.recipe)
+
+    def _phase_of(self, epoch: int) -> tuple[int, int, Phase]:
+        """The number of an epoch's phase, the phase's first epoch, and the phase."""
+        first = 1
+        for index, phase in enumerate(self.phases()):
+            if epoch < first + phase.epochs:
+                return index, first, phase
+            first += phase.epochs
+        raise ValueError(f"there is no phase for epoch {epoch}")
+
+    def _figures(
+        self, epoch: int, train: Pass, val: Score, clean: Score | None, trained: float, took: float
+    ) -> Epoch:
         return Epoch(
             epoch=epoch,
             train_loss=train.loss,
@@ -217,24 +286,29 @@ class Procedure(ABC):
             gate_entropy=val.gate_entropy,
             metrics=epoch_metrics(train.losses, train.routing, val.routing, clean),
             usage=val.usage,
-            images_per_second=len(self.split) / (trained - start),
-            seconds=awake() - start,
+            images_per_second=len(self.split) / trained,
+            seconds=took,
             peak_memory_bytes=peak_memory(self.device),
         )
 
     def _train(self, epoch: int, seed: int) -> Pass:
         """One pass over the training images."""
+        _, first, phase = self._phase_of(epoch)
         self.model.eval()
-        self.part.train()
+        for part in phase.parts:
+            part.train()
         steps = self.split.steps(self.recipe.batch_size)
         sums = torch.zeros(2 + len(self._loss_names), dtype=torch.float64, device=self.device)
         meter = RoutingMeter()
         for i, batch in enumerate(self._batches(seed)):
-            done, total = (epoch - 1) * steps + i, self.recipe.epochs * steps
-            set_rates(self.optimizer, factors(done, total, self.recipe))
-            self._knobs.at(done / total)
-            sums += self._step(batch, done / total, meter) * len(batch.images)
+            done = (epoch - 1) * steps + i
+            in_phase = done - (first - 1) * steps
+            set_rates(self.optimizer, factors(in_phase, phase.epochs * steps, self.recipe))
+            share = done / (self.recipe.epochs * steps)
+            self._knobs.at(share)
+            sums += self._step(batch, share, meter) * len(batch.images)
             self._steps = done + 1
+            self.after_step()
             if i % self._check_every == 0 or i == steps - 1:
                 _check(sums, epoch)
             self.tick()
@@ -245,6 +319,7 @@ class Procedure(ABC):
     def _batches(self, seed: int) -> Iterator[Mixed]:
         """An epoch's batches on the device, in an order that the seed decides."""
         recipe, rng = self.recipe, np.random.default_rng(seed)
+        mixes = self.augments and self.mixes
         for x, labels in self.split.batches(
             recipe.batch_size,
             generator=torch.Generator().manual_seed(seed),
@@ -254,8 +329,8 @@ class Procedure(ABC):
                 self.compute.images(x),
                 labels,
                 num_classes=self.data.num_classes,
-                alpha=recipe.mixup_alpha if self.augments else 0.0,
-                cutmix=recipe.cutmix if self.augments else 0.0,
+                alpha=recipe.mixup_alpha if mixes else 0.0,
+                cutmix=recipe.cutmix if mixes else 0.0,
                 smoothing=recipe.label_smoothing,
                 rng=rng,
             )
@@ -276,9 +351,7 @@ class Procedure(ABC):
             batch.images.tensor_split(pieces), batch.targets.tensor_split(pieces), strict=True
         ):
             part = len(x) / size
-            logits, auxiliary, each = self._forward(x, share, meter)
-            loss = functional.cross_entropy(logits.float(), targets)
-            loss = loss + auxiliary
+            logits, loss, each = self._forward(x, targets, share, meter)
             (part * loss).backward()  # type: ignore[no-untyped-call]
             figures += part * torch.cat([loss.detach().view(1), each])
             predictions.append(logits.detach().argmax(dim=1))
@@ -289,16 +362,21 @@ class Procedure(ABC):
         return torch.cat([torch.stack([loss, hits]), figures[1:]])
 
     def _forward(
-        self, x: Tensor, share: float, meter: RoutingMeter
+        self, x: Tensor, targets: Tensor, share: float, meter: RoutingMeter
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits `(B, C)`, the weighted auxiliary losses, and each unweighted `(losses,)`; 0 and
-        none for a plain model."""
+        """Logits `(B, C)`, the loss, and each auxiliary loss unweighted `(losses,)`, none for a
+        plain model."""
+        if self.routed is None:
+            with self.compute.autocast():
+                logits = self.model(x)
+            loss = functional.cross_entropy(logits.float(), targets)
+            return logits, loss, x.new_zeros(0)
         with self.compute.autocast():
-            if self.routed is None:
-                return self.model(x), x.new_zeros(()), x.new_zeros(0)
             out = self.routed(x)
         meter.add(out.layers)
-        return out.logits, *self._losses(out.layers, share)
+        logits, loss = self.objective(out, targets)
+        auxiliary, each = self._losses(out.layers, share)
+        return logits, loss + auxiliary, each
 
     def _temperature(self) -> float | None:
         temperature = self.routed.temperature if self.routed else None

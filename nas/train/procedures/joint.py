@@ -1,8 +1,5 @@
 """All experts and the gate together, from the first step."""
 
-from torch import nn
-
-from nas.data.batches import Split
 from nas.train.procedures.base import Procedure
 
 
@@ -12,13 +9,3 @@ class JointTraining(Procedure):
     The training accuracy is that of the mixed, augmented images as they were trained on, so it lies
     below the validation accuracy early on.
     """
-
-    @property
-    def part(self) -> nn.Module:
-        """The whole model."""
-        return self.model
-
-    @property
-    def split(self) -> Split:
-        """The training images."""
-        return self.data.train
