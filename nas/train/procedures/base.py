@@ -215,8 +215,8 @@ class Procedure:
         epoch = state["epoch"]
         if type(epoch) is not int or not 0 <= epoch <= self.recipe.epochs:
             raise ValueError(f"{epoch!r} is no epoch of {self.recipe.epochs}")
-        self.rebuild(state)
         self._phase = -1
+        self.rebuild(state)
         self._enter(max(1, epoch))
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
