@@ -1,9 +1,10 @@
 """Groups of parameters, their optimizer, and their learning rates over a training."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import cos, inf, pi
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
@@ -97,3 +98,31 @@ def clip(optimizer: Optimizer, recipe: Recipe) -> Tensor:
         return nn.utils.clip_grad_norm_([p for part in by_part.values() for p in part], most)
     rest = nn.utils.clip_grad_norm_(by_part[EXPERTS], most)
     return rest + nn.utils.clip_grad_norm_(by_part[GATE], recipe.gate_clip_norm)
+
+
+def replace_parameters(
+    optimizer: Optimizer,
+    pairs: Iterable[tuple[nn.Parameter, nn.Parameter]],
+    source: int | None,
+) -> None:
+    """Puts parameters that got rows at their end into the places of the old ones `(old, new)`.
+
+    Their moments get as many: a copy of those of the rows' multiple number `source`, or zeros.
+    """
+    for old, new in pairs:
+        added = len(new) - len(old)
+        for group in optimizer.param_groups:
+            group["params"] = [new if known is old else known for known in group["params"]]
+        state = optimizer.state.pop(old, None)
+        if state is not None:
+            optimizer.state[new] = {
+                name: _longer(value, added, source)
+                if isinstance(value, Tensor) and value.shape == old.shape
+                else value
+                for name, value in state.items()
+            }
+
+
+def _longer(moment: Tensor, added: int, source: int | None) -> Tensor:
+    rows = moment[:added] * 0 if source is None else moment[source * added : (source + 1) * added]
+    return torch.cat([moment, rows])

@@ -4,7 +4,8 @@ from typing import Any
 
 import torch
 
-from nas.schema import Epoch, Outcome, Trial
+from nas.render import render, template_hash
+from nas.schema import Candidate, Epoch, Outcome, Recipe, Task, Trial
 from nas.worker.evaluate import evaluate
 
 FAMILIES = ("alpha", "beta", "gamma")
@@ -165,7 +166,27 @@ def build(num_classes):
 '''
 """16 tokens an image through two layers that route, with a capacity; of 1 × 16 × 16 images."""
 
-SOURCES = {"single": SINGLE, "soft": MIXTURE, "top1": TOP_1, "layers": LAYERS}
+GROWING = render(
+    Candidate(
+        template="growth",
+        template_hash=template_hash("growth"),
+        image_size=16,
+        channels=1,
+        experts=(),
+        choices={"first_bias": 2.0},
+        recipe=Recipe(),
+        task=Task(),
+    )
+)
+"""A mixture of two MLPs that can grow; of 1 × 16 × 16 images."""
+
+SOURCES = {
+    "single": SINGLE,
+    "soft": MIXTURE,
+    "top1": TOP_1,
+    "layers": LAYERS,
+    "growing": GROWING,
+}
 
 
 TIMES = {"seconds", "images_per_second", "peak_memory_bytes"}

@@ -29,15 +29,17 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
+MODELS = {"gate": ("soft", "top1"), "growth": ("growing",)}
+"""Of procedures that do not train every model."""
 KINDS = [
-    (name, source)
-    for name in PROCEDURES.names()
-    for source in sorted(SOURCES)
-    if name != "gate" or source in ("soft", "top1")  # the others have no gate over networks
+    (name, source) for name in PROCEDURES.names() for source in MODELS.get(name, sorted(SOURCES))
 ]
 
 
-SETTINGS: dict[str, dict[str, Any]] = {"prune_regrow": {"cycles": 1, "dense": 0.3}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "growth": {"window": 1, "min_gain": 1.0, "cooldown": 0},
+    "prune_regrow": {"cycles": 1, "dense": 0.3},
+}
 """Of procedures that need some for a short training."""
 LEAST = {"prune_regrow": 3}
 """Epochs that a procedure needs with these."""
@@ -222,7 +224,7 @@ class TestProcedureContract:
             if isinstance(norm, nn.BatchNorm2d):
                 norm.register_forward_pre_hook(lambda _, x: sizes.append(len(x[0])))
         assert all(epoch.train_loss > 0 for epoch in training.events())
-        assert min(sizes) >= 2
+        assert min(sizes, default=2) >= 2  # without BatchNorm it does not matter
 
     def test_no_batch_norm_trains_on_one_image(self, start: Start, few: Data) -> None:
         # 9 images in pairs: the ninth goes with the last pair, sparse experts or not.
@@ -237,7 +239,8 @@ class TestProcedureContract:
                 )
         epoch, *_ = training.events()
         assert epoch.train_acc * 9 == pytest.approx(round(epoch.train_acc * 9))  # a mean of images
-        if training.recipe.procedure == "joint":
+        has_norms = any(isinstance(m, nn.BatchNorm2d) for m in training.model.modules())
+        if training.recipe.procedure == "joint" and has_norms:
             assert sizes.count(3) >= 1
         assert all(size >= 2 for size in sizes)
 

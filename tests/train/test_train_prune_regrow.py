@@ -150,7 +150,5 @@ def test_epochs_of_cycles(
 
 
 def test_too_few_epochs_are_refused(few: Data) -> None:
-    with pytest.raises(
-        BuildError, match="3 cycles .* need at least 7 epochs, and the recipe has 6"
-    ):
+    with pytest.raises(BuildError, match=r"3 cycles .* need at least 7 epochs"):
         start(few, epochs=6)
