@@ -1,10 +1,42 @@
 """What computed and derived data sets contain."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from data_files import Load, SmallCifar
 
+from nas.data.catalog import find
+from nas.data.raw import Raw
 from nas.data.sources.cifar100 import SUPERCLASSES, Cifar100
+
+
+def read(name: str) -> Raw:
+    return find(name, Path())[0].read(Path("unused"))
+
+
+class TestInvertedDigits:
+    def test_each_digit_occurs_once_as_it_is_or_inverted(self) -> None:
+        digits, raw = read("digits").train, read("inverted-digits").train
+        assert (raw.labels % 10 == digits.labels).all()
+        as_it_is = raw.labels < 10
+        plain, own = np.asarray(digits.pixels), np.asarray(raw.pixels)
+        assert (own[as_it_is] == plain[as_it_is]).all()
+        # 0.7 · 255 + 0.3 · 127.5 = 216.75 for black, 38.25 for white
+        expected = 216.75 - 0.7 * plain[~as_it_is]
+        assert np.abs(own[~as_it_is] - expected).max() <= 0.5
+        assert (own[~as_it_is].min(), own[~as_it_is].max()) == (38, 217)
+
+    def test_half_of_each_digit_is_inverted(self) -> None:
+        counts = np.bincount(read("inverted-digits").train.labels)
+        # 1,797 digits, 174 to 183 of each
+        assert (counts[:10] + counts[10:] == np.bincount(read("digits").train.labels)).all()
+        assert set(counts[:10] - counts[10:]) <= {0, 1}
+
+    def test_names_and_domains(self) -> None:
+        raw = read("inverted-digits")
+        assert (raw.class_names[3], raw.class_names[13]) == ("3", "3 inverted")
+        assert raw.class_domains == (0,) * 10 + (1,) * 10
 
 
 class TestCifar100:
