@@ -112,6 +112,7 @@ class TestCheck:
         assert names == [
             "cifar10",
             "cifar100",
+            "clusters",
             "digits",
             "inverted-digits",
             "noisy-digits",

@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from data_files import Load, SmallCifar
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
 
 from nas.data.catalog import find
 from nas.data.raw import Raw
@@ -37,6 +40,30 @@ class TestInvertedDigits:
         raw = read("inverted-digits")
         assert (raw.class_names[3], raw.class_names[13]) == ("3", "3 inverted")
         assert raw.class_domains == (0,) * 10 + (1,) * 10
+
+
+class TestClusters:
+    def test_a_coordinate_is_a_square_of_two_by_two(self) -> None:
+        pixels = np.asarray(read("clusters").train.pixels)
+        assert pixels.shape == (5000, 1, 8, 8)
+        blocks = pixels.reshape(5000, 4, 2, 4, 2)
+        assert (blocks == blocks[:, :, :1, :, :1]).all()
+
+    def test_neighbours_agree_but_for_wrong_labels_and_a_linear_model_does_not(self) -> None:
+        train = read("clusters").train
+        points = np.asarray(train.pixels)[:, 0, ::2, ::2].reshape(-1, 16) / 32 - 4
+        neighbours = cross_val_score(KNeighborsClassifier(15), points, train.labels, cv=3).mean()
+        assert neighbours == pytest.approx(0.98, abs=0.005)
+        assert (
+            cross_val_score(LogisticRegression(max_iter=500), points, train.labels, cv=3).mean()
+            < 0.93
+        )
+
+    def test_3000_points_train(self, load_small: Load) -> None:
+        data = load_small("clusters", image_size=8, channels=1)
+        assert (len(data.train), len(data.val), len(data.test)) == (3000, 1000, 1000)
+        assert data.num_classes == 6
+        assert data.class_domains == ()
 
 
 class TestCifar100:

@@ -69,7 +69,7 @@ WRONG = {
     "a data set": (
         "description: four lines before the experts",
         "dataset: cifar1",
-        "1: dataset is 'cifar1', not one of cifar10, cifar100, classes, digits,"
+        "1: dataset is 'cifar1', not one of cifar10, cifar100, classes, clusters, digits,"
         " folder, inverted-digits, noisy-digits, synthetic, tiny-imagenet"
         " — did you mean cifar10 or cifar100?",
     ),
