@@ -148,7 +148,8 @@ class Data:
     value_range: tuple[float, float] | None = None
     """See nas.schema.DatasetInfo."""
     class_domains: tuple[int, ...] = ()
-    """The domain of each class, from 0; empty if the data set names none."""
+    """The domain of each class, from 0; empty if the data set names none. `nas.data.domains` finds
+    domains for every data set."""
 
     @property
     def num_classes(self) -> int:
