@@ -147,6 +147,9 @@ class Data:
     """Training images that are held out from the model; None without a hold-out."""
     value_range: tuple[float, float] | None = None
     """See nas.schema.DatasetInfo."""
+    class_domains: tuple[int, ...] = ()
+    """The domain of each class, from 0; empty if the data set names none. `nas.data.domains` finds
+    domains for every data set."""
 
     @property
     def num_classes(self) -> int:

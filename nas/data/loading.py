@@ -65,6 +65,7 @@ class Images(ABC):
         device: torch.device,
     ) -> None:
         self._class_names, self._mirror = raw.class_names, raw.mirror
+        self._class_domains = raw.class_domains
         self._labels = [pool.labels for pool in pools]
         self._seed = split_seed
         self._size = image_size
@@ -95,6 +96,7 @@ class Images(ABC):
             std=tuple(prepare.std.flatten().tolist()),
             held=None if held is None else self._split(0, held, prepare),
             value_range=self._decode.value_range,
+            class_domains=self._class_domains,
         )
 
     def _preparation(self, kept: Index | None) -> Preparation:

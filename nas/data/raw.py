@@ -49,3 +49,5 @@ class Raw:
     """Suffixes of files that are not read as images, with their counts."""
     loose: tuple[Path, ...] = ()
     """Images that belong to no class and are not read."""
+    class_domains: tuple[int, ...] = ()
+    """The domain of each class, from 0; empty if the data set names none."""

@@ -189,7 +189,9 @@ def test_strong_batches_of_small_stored_images(channels: int) -> None:
     assert torch.equal(split.images, images)  # what is stored is never changed
 
 
-@pytest.mark.parametrize("source", ["digits", "noisy-digits", "synthetic"])
+@pytest.mark.parametrize(
+    "source", ["clusters", "digits", "inverted-digits", "noisy-digits", "synthetic"]
+)
 def test_sets_whose_classes_do_not_survive_it_are_not_mirrored(source: str) -> None:
     assert not find(source, Path())[0].read(Path("unused")).mirror
 

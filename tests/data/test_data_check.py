@@ -79,7 +79,7 @@ class TestCheck:
         with pytest.raises(ProblemError, match="class dog has 2 training images"):
             load_small(f"folder:{tmp_path}")
 
-    @pytest.mark.parametrize("name", ["digits", "noisy-digits"])
+    @pytest.mark.parametrize("name", ["digits", "inverted-digits", "noisy-digits"])
     @pytest.mark.parametrize(
         "package", [None, SimpleNamespace(submodule_search_locations=["gone"])]
     )
@@ -112,7 +112,9 @@ class TestCheck:
         assert names == [
             "cifar10",
             "cifar100",
+            "clusters",
             "digits",
+            "inverted-digits",
             "noisy-digits",
             "synthetic",
             "tiny-imagenet",

@@ -38,6 +38,11 @@ class TestDataContract:
             assert split.labels.dtype == torch.int64
             assert split.labels.unique().tolist() == list(range(data.num_classes))
 
+    def test_every_class_has_one_of_the_domains_or_there_are_none(self, data: Data) -> None:
+        domains = data.class_domains
+        assert len(domains) == (data.num_classes if domains else 0)
+        assert set(domains) == set(range(max(domains, default=-1) + 1))
+
     def test_the_images_of_each_class_are_counted(self, data: Data) -> None:
         counts = [data.val.labels.tolist().count(label) for label in range(data.num_classes)]
         assert data.inputs.val_counts == tuple(counts)

@@ -1,5 +1,7 @@
 """Stratified division."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,6 +44,8 @@ def test_no_share_leaves_everything() -> None:
 def test_synthetic_labels_know_their_domain() -> None:
     assert [synthetic.domain(label) for label in (0, 3, 4, 11, 15)] == [0, 0, 1, 2, 3]
     assert len(synthetic.DOMAINS) == 4
+    raw = synthetic.Synthetic().read(Path("unused"))
+    assert raw.class_domains == (0,) * 4 + (1,) * 4 + (2,) * 4 + (3,) * 4
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25])

@@ -139,7 +139,8 @@ class TestChanges:
 
 class TestDataSets:
     def test_embedded_and_computed(self) -> None:
-        for name, files in (("digits", 1), ("noisy-digits", 1), ("synthetic", 0)):
+        embedded = {"digits": 1, "inverted-digits": 1, "noisy-digits": 1}
+        for name, files in (embedded | {"clusters": 0, "synthetic": 0}).items():
             assert len(look(name).files) == files
 
     def test_cifar(self, small_cifar: tuple[str, SmallCifar], tmp_path: Path) -> None:

@@ -147,15 +147,18 @@ class TestPreprocessing:
         assert "converted to grey" in messages
 
     def test_arrays_by_torch(self) -> None:
-        for dataset in ("digits", "noisy-digits", "synthetic", "cifar10", "cifar100"):
+        digits = ("digits", "noisy-digits", "inverted-digits")
+        for dataset in (*digits, "clusters", "synthetic", "cifar10", "cifar100"):
             own, new = self.card(dataset).split("\n\n")
             assert "scaled to 64×64 pixels by torch" in own
             assert "EXIF" not in own
             assert "cropped" not in own
             assert new.startswith("A new file is prepared by `preprocess.py`")
             assert new.endswith("but for 1 of 255 at most.")
-            assert ("0…16 were taken as 0…255" in own) == (dataset in ("digits", "noisy-digits"))
+            assert ("0…16 were taken as 0…255" in own) == (dataset in digits)
             assert (f"deviation of {NOISE} of that range" in own) == (dataset == "noisy-digits")
+            assert ("0.7 · (255 − p)" in own) == (dataset == "inverted-digits")
+            assert ("in 16 dimensions" in own) == (dataset == "clusters")
 
     def test_images_that_are_scaled_up_each_time(self) -> None:
         for dataset, most, files in (("cifar10", 154, False), ("tiny-imagenet", 114, True)):

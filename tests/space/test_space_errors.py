@@ -69,8 +69,9 @@ WRONG = {
     "a data set": (
         "description: four lines before the experts",
         "dataset: cifar1",
-        "1: dataset is 'cifar1', not one of cifar10, cifar100, classes, digits, folder,"
-        " noisy-digits, synthetic, tiny-imagenet — did you mean cifar10 or cifar100?",
+        "1: dataset is 'cifar1', not one of cifar10, cifar100, classes, clusters, digits,"
+        " folder, inverted-digits, noisy-digits, synthetic, tiny-imagenet"
+        " — did you mean cifar10 or cifar100?",
     ),
     "half a character": ("top1]", '"\\ud800"]', "10: this is not Unicode text — write plain YAML"),
     "true for a number": ("32\n", "true\n", "3: image_size should be a number; true given"),

@@ -20,6 +20,8 @@ class Cifar(Source):
     folder: ClassVar[str]
     published: ClassVar[tuple[str, ...]]
     """Names of its files; the last is a text file that is not read."""
+    class_domains: ClassVar[tuple[int, ...]] = ()
+    """See nas.data.raw.Raw."""
 
     @staticmethod
     @abstractmethod
@@ -55,7 +57,11 @@ class Cifar(Source):
                 fix=f"delete {folder} and type: nas data get {self.name}",
             ) from error
         return Raw(
-            class_names=tuple(train.classes), train=_pool(train), test=_pool(test), mirror=True
+            class_names=tuple(train.classes),
+            train=_pool(train),
+            test=_pool(test),
+            mirror=True,
+            class_domains=self.class_domains,
         )
 
     def files(self, where: Path) -> tuple[Path, ...]:

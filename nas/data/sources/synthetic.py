@@ -56,6 +56,7 @@ class Synthetic(Source):
             val_share=0.2,
             test_share=0.2,
             mirror=False,  # a mirrored 45° grating is a 135° one
+            class_domains=tuple(domain(label) for label in range(self.num_classes(where))),
         )
 
 
