@@ -80,7 +80,7 @@ class TestWhen:
         training = start(few, settings=FORCED)
         [event] = [event for epoch in training.events() for event in epoch.events]
         assert event.reason.startswith("best accuracy ")
-        assert event.reason.endswith(" points in 1 epochs")
+        assert event.reason.endswith(" points in 1 epoch")
         assert "below the target of 100.0%" in event.reason
         assert event.data["experts"] == 3
         assert event.data["expert"] in (0, 1)
@@ -125,7 +125,9 @@ class TestTheNetwork:
         model.grow(0, fresh=True, seed=1)
         assert torch.equal(model.router.score.bias[:2], bias)
         assert model.router.score.bias.tolist()[2] == 0
-        assert float(model.router.score.weight.detach()[2].std()) == pytest.approx(0.1 * spread, rel=0.2)
+        assert float(model.router.score.weight.detach()[2].std()) == pytest.approx(
+            0.1 * spread, rel=0.2
+        )
 
     def test_structure_builds_what_has_grown(self, model: Any) -> None:
         model.grow(0, noise=1)

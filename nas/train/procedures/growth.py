@@ -83,7 +83,7 @@ class Growth(Procedure):
             return None
         return (
             f"best accuracy {best:.1%} below the target of {float(settings['target']):.1%},"
-            f" {100 * (recent - before):+.1f} points in {window} epochs"
+            f" {100 * (recent - before):+.1f} points in {window} epoch{'s'[: window > 1]}"
         )
 
     def _grow(self, parent: int, epoch: int) -> None:

@@ -1,0 +1,75 @@
+"""When the networks of arms grew while they trained, and how the experts are used since."""
+
+from math import log
+from typing import TYPE_CHECKING
+
+from nas.results.arm_runs import epochs_of
+from nas.results.campaign_tables import CampaignTables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IDLE = 0.02
+"""The share of the work below which an expert is idle."""
+
+
+def training_events_of(data: CampaignTables, runs: "pd.DataFrame", kind: str) -> "pd.DataFrame":
+    """The events of one kind in the trainings of runs, in order: rows of `data.training_events`.
+    Those of an epoch that was trained again are as it was trained last."""
+    rows = data.training_events
+    rows = rows[rows["kind"] == kind]
+    kept = epochs_of(data, runs)[["candidate", "epoch", "attempt"]]
+    return rows.merge(kept, on=["candidate", "epoch", "attempt"]).sort_values(
+        ["candidate", "epoch"], kind="stable", ignore_index=True
+    )
+
+
+def with_growth(data: CampaignTables, runs: "pd.DataFrame") -> "pd.DataFrame":
+    """The runs with
+
+    - `growths`: how often each grew; `first_growth`: the epoch of the first, missing where there is
+      none, as `acc_before`: the validation accuracy of that epoch, and `gain`: what the last
+      epoch's is above it;
+    - `experts`, `idle` and `least_share` at the end: how many there are, how many have less than
+      IDLE of the work, and the smallest share;
+    - `first_entropy` and `last_entropy`: marginal entropy over ln E on validation, in the first
+      epoch and in the last; missing with one expert.
+    """
+    events = training_events_of(data, runs, "growth").groupby("candidate")["epoch"]
+    runs = runs.assign(growths=runs["candidate"].map(events.count()).fillna(0).astype("int64"))
+    runs["first_growth"] = runs["candidate"].map(events.min()).astype("float64")
+    epochs = epochs_of(data, runs)
+    before = runs[["candidate", "first_growth"]].merge(
+        epochs[["candidate", "epoch", "val_acc"]],
+        left_on=["candidate", "first_growth"],
+        right_on=["candidate", "epoch"],
+    )
+    runs["acc_before"] = runs["candidate"].map(before.set_index("candidate")["val_acc"])
+    runs["gain"] = runs["val_acc"] - runs["acc_before"]
+    return runs.join(_use(data, epochs), on="candidate")
+
+
+def _use(data: CampaignTables, epochs: "pd.DataFrame") -> "pd.DataFrame":
+    """By candidate: `experts`, `idle`, `least_share`, `first_entropy`, `last_entropy`."""
+    import pandas as pd
+
+    names = ("expert_shares", "marginal_entropy")
+    rows = data.ledger.metrics(data.campaign, names=names)
+    rows = rows[(rows["split"] == "val") & (rows["layer"] != "")]
+    rows = rows.merge(epochs[["candidate", "epoch", "attempt"]])
+    by = ["candidate", "epoch"]
+    shares = rows[rows["metric"] == "expert_shares"].groupby(by)["value"]
+    entropy = rows[rows["metric"] == "marginal_entropy"].groupby(by)["value"].mean()
+    each = pd.DataFrame(
+        {
+            "experts": shares.count(),
+            "idle": shares.agg(lambda found: float((found < IDLE).sum())),
+            "least_share": shares.min(),
+        }
+    )
+    most = each["experts"].map(lambda count: log(count) if count > 1 else float("nan"))
+    each["entropy"] = entropy.reindex(each.index) / most
+    ends = each.reset_index().sort_values("epoch", kind="stable").groupby("candidate")
+    last = ends.last()[["experts", "idle", "least_share"]].astype("float64")
+    entropies = ends["entropy"].agg(["first", "last"]).astype("float64")
+    return last.join(entropies.add_suffix("_entropy"))
