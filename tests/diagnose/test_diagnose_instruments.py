@@ -17,6 +17,7 @@ from nas.diagnose.examining import checked, instrument
 from nas.diagnose.instruments.base import Instrument, NotApplicable, Subject
 from nas.diagnose.instruments.curvature import Curvature
 from nas.diagnose.instruments.diversity import ExpertDiversity, diversity
+from nas.diagnose.instruments.drift import FrozenDrift
 from nas.diagnose.instruments.latency import (
     FEWEST,
     ROUNDS,
@@ -51,6 +52,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LossSurface, "IMAGES", 24)
     monkeypatch.setattr(LossSurface, "POINTS", 3)
     monkeypatch.setattr(Curvature, "PROBES", 2)
+    monkeypatch.setattr(FrozenDrift, "STEPS", 3)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -304,6 +306,6 @@ def test_figures_that_are_none(figures: dict[str, float], why: str) -> None:
 
 
 def test_all_are_instruments() -> None:
-    shipped = {"curvature", "diversity", "latency", "oracle", "routing", "surface"}
+    shipped = {"curvature", "diversity", "drift", "latency", "oracle", "routing", "surface"}
     assert shipped <= set(INSTRUMENTS.names())
     assert all(issubclass(instrument(name), Instrument) for name in INSTRUMENTS.names())
