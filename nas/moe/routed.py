@@ -71,6 +71,13 @@ class RoutedModel:
         experts have no logits of their own."""
         return list(getattr(self._model, "expert_names", ()))
 
+    @property
+    def class_domain(self) -> Tensor | None:
+        """int64 `(C,)`: each class's domain, the number from 0 of the expert that is meant for it,
+        or −1 where none is; None for a network without such a buffer."""
+        found = getattr(self._model, "class_domain", None)
+        return found if isinstance(found, Tensor) else None
+
 
 def as_routed(model: nn.Module) -> RoutedModel | None:
     """The model as one that routes; None for a plain model, such as a control."""

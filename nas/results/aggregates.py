@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nas.ledger.columns import TEXT
 from nas.results.campaign_tables import CampaignTables
 from nas.schema import DRIVER, MEMORY_OF_OTHERS, Status
+from nas.stats import proportions
 
 Ints = NDArray[np.int64]
 
@@ -96,16 +97,10 @@ def wilson(
     successes: "pd.Series[int]", trials: "pd.Series[int]"
 ) -> tuple["pd.Series[float]", "pd.Series[float]"]:
     """95 % Wilson score intervals of rates: low and high, missing where there are no trials."""
-    from scipy.special import ndtri  # scipy.stats takes longer to load
-
-    n = trials.where(trials > 0).astype(float)
-    rate, z = successes / n, float(ndtri(0.975))
-    middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    # At no or all successes one end is exact, less the rounding of the formula.
-    low = (middle - half).clip(lower=0.0).mask(successes == 0, 0.0)
-    high = (middle + half).clip(upper=1.0).mask(successes == trials, 1.0)
-    return low.where(n.notna()), high.where(n.notna())
+    successes, trials = successes.align(trials)
+    ends = proportions.wilson(np.asarray(successes, dtype=float), np.asarray(trials, dtype=float))
+    low, high = (pd.Series(end, index=trials.index) for end in ends)
+    return low, high
 
 
 def mean_interval(values: "pd.Series[float]") -> tuple[float, float, float, int]:

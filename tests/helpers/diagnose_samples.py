@@ -9,8 +9,18 @@ from train_samples import LAYERS, MIXTURE, SINGLE, TOP_1
 from nas.diagnose.examining import Finding, TrainedCandidate
 from nas.diagnose.examining import examine as really
 
-SOURCES = {"plain": SINGLE, "soft": MIXTURE, "top1": TOP_1, "layers": LAYERS}
-LAYER_NAMES = {"plain": [], "soft": ["gate"], "top1": ["gate"], "layers": ["first", "second"]}
+_DOMAINS = 'self.register_buffer("class_domain", torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2, -1]))'
+DOMAINS = MIXTURE.replace("self.k = k\n", f"self.k = k\n        {_DOMAINS}\n")
+"""The soft mixture, each expert meant for three of the ten classes."""
+
+SOURCES = {"plain": SINGLE, "soft": MIXTURE, "top1": TOP_1, "layers": LAYERS, "domains": DOMAINS}
+LAYER_NAMES = {
+    "plain": [],
+    "soft": ["gate"],
+    "top1": ["gate"],
+    "layers": ["first", "second"],
+    "domains": ["gate"],
+}
 
 
 def dies_in_latency(name: str, trained: TrainedCandidate) -> Finding:

@@ -53,6 +53,17 @@ def test_several_layers() -> None:
     assert (routed.temperature, routed.expert_names) == (None, [])
 
 
+def test_what_each_expert_is_meant_for() -> None:
+    model = built(MIXTURE)
+    routed = as_routed(model)
+    assert routed is not None
+    assert routed.class_domain is None
+    model.register_buffer("class_domain", torch.tensor([0, 0, 1, 2, -1]))
+    assert routed.class_domain is model.class_domain
+    model.class_domain = None
+    assert routed.class_domain is None
+
+
 def test_decisions_are_precise_whatever_the_network_computes_in() -> None:
     routed = as_routed(built(MIXTURE).eval())
     assert routed is not None
