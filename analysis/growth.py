@@ -29,7 +29,7 @@ from nas.results import CampaignData
 from nas.results.aggregates import mean_interval
 from nas.results.arm_runs import arm_runs
 from nas.results.arm_table import Figure, arm_table, mean, sd
-from nas.results.growths import with_growth
+from nas.results.training_events import with_growth
 
 
 def table(data: CampaignData) -> pd.DataFrame:

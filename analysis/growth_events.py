@@ -16,7 +16,7 @@ import pandas as pd
 
 from nas.results import CampaignData
 from nas.results.arm_runs import arm_runs
-from nas.results.growths import training_events_of
+from nas.results.training_events import details, training_events_of
 
 KINDS = {
     "number": "int64",
@@ -34,7 +34,5 @@ def table(data: CampaignData) -> pd.DataFrame:
     runs = arm_runs(data)
     names = runs[["candidate", "number", "members"]].rename(columns={"members": "variant"})
     events = training_events_of(data, runs, "growth").merge(names, on="candidate")
-    details = pd.DataFrame(
-        events["data"].tolist(), index=events.index, columns=["expert", "experts", "val_acc"]
-    )
-    return events.join(details)[list(KINDS)].astype(KINDS)
+    events = events.join(details(events, ["expert", "experts", "val_acc"]))
+    return events[list(KINDS)].astype(KINDS)

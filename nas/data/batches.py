@@ -95,6 +95,10 @@ class Split(ABC):
         augmentation; without one the order is fixed and nothing is augmented.
         """
 
+    @abstractmethod
+    def subset(self, index: Tensor) -> "Split":
+        """The images at `index`, int64 `(M,)` on any device, in its order."""
+
 
 class TensorSplit(Split):
     """Images from one uint8 tensor on the device, without a data loader."""
@@ -110,7 +114,7 @@ class TensorSplit(Split):
         on the device. The split has those at `index` `(N,)`, or all. Splits share the images
         without a copy."""
         self.labels = labels if index is None else labels[index]
-        self._stored = images
+        self._stored, self._labels = images, labels
         self._index = index
         self._prepare = prepare
 
@@ -118,6 +122,11 @@ class TensorSplit(Split):
     def images(self) -> Tensor:
         """uint8 `(N, C, H, W)`; a copy if the split is a part of the stored images."""
         return self._stored if self._index is None else self._stored[self._index]
+
+    def subset(self, index: Tensor) -> "TensorSplit":
+        index = index.to(self._stored.device)
+        here = index if self._index is None else self._index[index]
+        return TensorSplit(self._stored, self._labels, self._prepare, here)
 
     def batches(
         self,

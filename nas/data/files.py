@@ -77,6 +77,15 @@ class FileSplit(Split):
         self._prepare = prepare
         self._threads = threads
 
+    def subset(self, index: Tensor) -> "FileSplit":
+        return FileSplit(
+            [self._paths[at] for at in index.tolist()],
+            self.labels[index.to(self.labels.device)],
+            self._prepare,
+            decode=self._decode,
+            threads=self._threads,
+        )
+
     def batches(
         self,
         batch_size: int,

@@ -12,12 +12,43 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas.compute import Compute
-from nas.data.batches import Split
+from nas.data.batches import Data, Split
+from nas.data.domains import class_domains
+from nas.faults import BuildError
 from nas.moe import RoutedModel, RoutedOutput
+from nas.schema import Axis, ProblemError
+
+DOMAINS = Axis("domains", "given", values=("given", "even", "features", "confusion"))
+"""The setting of a procedure that says how classes are divided: see `nas.data.domains`."""
+
+
+def set_domains(model: nn.Module, data: Data, kind: Any) -> None:
+    """Gives each class its domain, one for each expert. Raises BuildError where there are none.
+
+    The same for every seed of training: replicates differ in nothing but their training.
+    """
+    experts = len(model.get_submodule("experts"))  # type: ignore[arg-type]
+    try:
+        domains = class_domains(kind, data, experts, seed=0)
+    except ProblemError as error:
+        raise BuildError(str(error)) from error
+    model.get_buffer("class_domain").copy_(torch.tensor(domains))
+
+
+def divided(epochs: int, shares: dict[str, float]) -> dict[str, int]:
+    """Epochs in these shares, together all of them, and at least one each if there are enough."""
+    total, done, before = sum(shares.values()), 0, 0.0
+    found = {}
+    for left, (name, share) in enumerate(reversed(shares.items())):
+        before += share
+        wanted = round(epochs * before / total) - done
+        found[name] = max(1, min(wanted, epochs - done - (len(shares) - left - 1)))
+        done += found[name]
+    return {name: found[name] for name in shares}
 
 
 def own_expert(
-    out: RoutedOutput, targets: Tensor, class_domain: Tensor, first: int = 0
+    out: RoutedOutput, targets: Tensor, class_domain: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Logits `(B, C)` of the expert that is meant for each image, the cross-entropy of each `(B,)`,
     and the domain of each `(B,)`. `targets`: label distributions `(B, C)`, of unmixed images."""
@@ -26,11 +57,6 @@ def own_expert(
     rows = torch.arange(len(domain), device=domain.device)
     logits = out.expert_logits[rows, domain]
     return logits, functional.cross_entropy(logits.float(), targets, reduction="none"), domain
-
-
-def mean_of(losses: Tensor, wanted: Tensor) -> Tensor:
-    """Their mean where `wanted`, both `(B,)`; 0 if it is nowhere."""
-    return (losses * wanted).sum() / wanted.sum().clamp_min(1)
 
 
 def routing_counts(

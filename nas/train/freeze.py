@@ -37,13 +37,13 @@ def is_frozen(module: nn.Module) -> bool:
     return "train" in module.__dict__
 
 
-def train_only(model: nn.Module, parts: Sequence[nn.Module]) -> None:
+def train_only(model: nn.Module, parts: Sequence[nn.Module], *, guarded: bool = True) -> None:
     """Freezes all of a model but some of its modules. What was frozen before, and is in one of
     them, trains; so does what they share with the rest. Parameters that the model keeps without a
-    gradient stay so."""
+    gradient stay so. Unguarded the rest only loses its gradients."""
     unfreeze(model)
     kept = [p for part in parts for p in part.parameters() if p.requires_grad]
-    _freeze_outside(model, {id(part) for part in parts})
+    _freeze_outside(model, {id(part) for part in parts}, guarded)
     for parameter in kept:
         parameter.requires_grad_(True)
 
@@ -57,15 +57,15 @@ def thawed_modules(module: nn.Module) -> Iterator[nn.Module]:
         yield from thawed_modules(child)
 
 
-def _freeze_outside(module: nn.Module, wanted: set[int]) -> None:
+def _freeze_outside(module: nn.Module, wanted: set[int], guarded: bool) -> None:
     if id(module) in wanted:
         return
-    if not any(id(part) in wanted for part in module.modules()):
+    if guarded and not any(id(part) in wanted for part in module.modules()):
         freeze(module)
         return
     _hold(module, recurse=False)
     for child in module.children():
-        _freeze_outside(child, wanted)
+        _freeze_outside(child, wanted, guarded)
 
 
 def _hold(module: nn.Module, recurse: bool) -> None:

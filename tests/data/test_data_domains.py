@@ -25,6 +25,9 @@ class Forbidden(Split):
     def labels(self) -> NoReturn:  # type: ignore[override]
         raise AssertionError("these are no training images")
 
+    def subset(self, index: torch.Tensor) -> Split:
+        raise NotImplementedError
+
     def batches(self, *_: object, **__: object) -> NoReturn:
         raise AssertionError("these are no training images")
 

@@ -72,6 +72,9 @@ class Listed(Split):
         self.labels = torch.tensor([label for label, *_ in images])
         self._x = torch.tensor([rest for _, *rest in images], dtype=torch.float32)[:, None, None]
 
+    def subset(self, index: torch.Tensor) -> Split:
+        raise NotImplementedError
+
     def batches(
         self,
         batch_size: int,

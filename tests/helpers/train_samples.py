@@ -166,19 +166,28 @@ def build(num_classes):
 '''
 """16 tokens an image through two layers that route, with a capacity; of 1 × 16 × 16 images."""
 
-GROWING = render(
-    Candidate(
-        template="growth",
-        template_hash=template_hash("growth"),
-        image_size=16,
-        channels=1,
-        experts=(),
-        choices={"first_bias": 2.0},
-        recipe=Recipe(),
-        task=Task(),
+
+def rendered(template: str, **choices: Any) -> str:
+    """For 1 × 16 × 16 images."""
+    return render(
+        Candidate(
+            template=template,
+            template_hash=template_hash(template),
+            image_size=16,
+            channels=1,
+            experts=(),
+            choices=choices,
+            recipe=Recipe(),
+            task=Task(),
+        )
     )
-)
-"""A mixture of two MLPs that can grow; of 1 × 16 × 16 images."""
+
+
+GROWING = rendered("growth", first_bias=2.0)
+"""A mixture of two MLPs that can grow."""
+
+DOMAINS = rendered("routing", experts=2, width=4)
+"""Two experts for domains on a shared stem."""
 
 SOURCES = {
     "single": SINGLE,
@@ -186,6 +195,7 @@ SOURCES = {
     "top1": TOP_1,
     "layers": LAYERS,
     "growing": GROWING,
+    "domains": DOMAINS,
 }
 
 

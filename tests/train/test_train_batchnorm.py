@@ -79,6 +79,9 @@ class _Fixed(Split):
         self.labels = torch.zeros(sum(len(x) for x in batches), dtype=torch.int64)
         self.served = 0
 
+    def subset(self, index: torch.Tensor) -> Split:
+        raise NotImplementedError
+
     def batches(self, *_: Any, **__: Any) -> Any:
         for x in self.given:
             self.served += 1

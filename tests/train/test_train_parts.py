@@ -254,6 +254,9 @@ class _Scripted(nn.Module):
 class _Four(Split):
     labels = torch.tensor([0, 1, 0, 1])
 
+    def subset(self, index: torch.Tensor) -> Split:
+        raise NotImplementedError
+
     def batches(self, batch_size: int, **_: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         x = torch.arange(4.0).view(4, 1, 1, 1)
         return zip(x.split(batch_size), self.labels.split(batch_size), strict=True)

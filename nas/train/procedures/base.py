@@ -59,6 +59,8 @@ class Phase:
     epochs: int
     parts: tuple[nn.Module, ...]
     """What trains; all else is frozen (`nas.train.freeze`)."""
+    guarded: bool = True
+    """False, for a control: what is frozen has no gradients, but is in training mode."""
 
 
 class Procedure:
@@ -68,8 +70,9 @@ class Procedure:
 
     - `events` yields epochs numbered on from the state's, up to the recipe's, and the figures,
       parameters and buffers of a resumed run equal an uninterrupted one's bit for bit on a CPU;
-    - after each yielded epoch the model is in evaluation mode and ready to be saved; after the
-      last, and those of `rungs`, its BatchNorm is re-estimated, so that it is ready to be scored;
+    - after each yielded epoch the model is in evaluation mode and ready to be saved; after the last
+      of a phase, and those of `rungs`, the BatchNorm of what trains is re-estimated, so that it is
+      ready to be scored;
     - the result depends on the model, the data, the recipe and the seed, not on what the process
       ran before;
     - a loss or gradient that is not finite raises NonFiniteLossError; what `tick` raises passes;
@@ -168,7 +171,7 @@ class Procedure:
 
     @property
     def split(self) -> Split:
-        """The images it learns from."""
+        """The images it learns from, in the present phase."""
         return self.data.train
 
     def phases(self) -> Sequence[Phase]:
@@ -221,13 +224,15 @@ class Procedure:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch = epoch
-        self._steps = epoch * self.split.steps(self.recipe.batch_size)
+        # States of an older nas are of one split alone.
+        self._steps = state.get("steps", epoch * self.split.steps(self.recipe.batch_size))
         self.last_score = None
 
     def state_dict(self) -> dict[str, Any]:
         """All that `restore` needs to continue after the last yielded epoch."""
         return {
             "epoch": self.epoch,
+            "steps": self._steps,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
@@ -258,7 +263,8 @@ class Procedure:
         index, _, phase = self._phase_of(epoch)
         if index != self._phase:
             self._phase = index
-            train_only(self.model, phase.parts)
+            self.model.zero_grad()
+            train_only(self.model, phase.parts, guarded=phase.guarded)
             self.optimizer = build_optimizer(self.model, self.recipe)
 
     def _phase_of(self, epoch: int) -> tuple[int, int, Phase]:
@@ -294,20 +300,17 @@ class Procedure:
     def _train(self, epoch: int, seed: int) -> Pass:
         """One pass over the training images."""
         _, first, phase = self._phase_of(epoch)
-        self.model.eval()
-        for part in phase.parts:
-            part.train()
+        self.model.train()  # but for frozen parts
         steps = self.split.steps(self.recipe.batch_size)
         sums = torch.zeros(2 + len(self._loss_names), dtype=torch.float64, device=self.device)
         meter = RoutingMeter()
         for i, batch in enumerate(self._batches(seed)):
-            done = (epoch - 1) * steps + i
-            in_phase = done - (first - 1) * steps
+            in_phase = (epoch - first) * steps + i
             set_rates(self.optimizer, factors(in_phase, phase.epochs * steps, self.recipe))
-            share = done / (self.recipe.epochs * steps)
+            share = ((epoch - 1) * steps + i) / (self.recipe.epochs * steps)
             self._knobs.at(share)
             sums += self._step(batch, share, meter) * len(batch.images)
-            self._steps = done + 1
+            self._steps += 1
             self.after_step()
             if i % self._check_every == 0 or i == steps - 1:
                 _check(sums, epoch)
@@ -386,9 +389,10 @@ class Procedure:
 
     def _validate(self, epoch: int, seed: int) -> Score:
         """The validation score. BatchNorm is re-estimated first where the score decides something,
-        after the last epoch and those of `rungs`. After the others the running averages are good
-        enough for a curve, unless they give a loss that is not finite."""
-        if epoch < self.recipe.epochs and epoch not in self.rungs:
+        after the last epoch of a phase and those of `rungs`. After the others the running averages
+        are good enough for a curve, unless they give a loss that is not finite."""
+        _, first, phase = self._phase_of(epoch)
+        if epoch < first + phase.epochs - 1 and epoch not in self.rungs:
             try:
                 return self._score()
             except NonFiniteLossError:

@@ -4,18 +4,23 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from nas.data.domains import class_domains
 from nas.faults import BuildError
 from nas.moe import RoutedModel, RoutedOutput
-from nas.schema import Axis, ProblemError
-from nas.train.domains import gradient_cosine, own_expert, routing_counts
+from nas.schema import Axis
+from nas.train.domains import (
+    DOMAINS,
+    divided,
+    gradient_cosine,
+    own_expert,
+    routing_counts,
+    set_domains,
+)
 from nas.train.procedures.base import Phase, Procedure
 from nas.train.scoring import Score
 
-DOMAINS = Axis("domains", "given", values=("given", "even", "features", "confusion"))
 COSINE_IMAGES = 512
 """Training images whose gradients are compared."""
 
@@ -135,28 +140,3 @@ class DomainExperts(Procedure):
             routed, model.stem, images, labels, self._class_domain, self.compute
         )
         return found | {"gradient_cosine": cosine}
-
-
-def set_domains(model: nn.Module, data: Any, kind: Any) -> None:
-    """Gives each class its domain, one for each expert. Raises BuildError where there are none.
-
-    The same for every seed of training: replicates differ in nothing but their training.
-    """
-    experts = len(model.get_submodule("experts"))  # type: ignore[arg-type]
-    try:
-        domains = class_domains(kind, data, experts, seed=0)
-    except ProblemError as error:
-        raise BuildError(str(error)) from error
-    model.get_buffer("class_domain").copy_(torch.tensor(domains))
-
-
-def divided(epochs: int, shares: dict[str, float]) -> dict[str, int]:
-    """Epochs in these shares, together all of them, and at least one each if there are enough."""
-    total, done, before = sum(shares.values()), 0, 0.0
-    found = {}
-    for left, (name, share) in enumerate(reversed(shares.items())):
-        before += share
-        wanted = round(epochs * before / total) - done
-        found[name] = max(1, min(wanted, epochs - done - (len(shares) - left - 1)))
-        done += found[name]
-    return {name: found[name] for name in shares}

@@ -1,5 +1,6 @@
-"""When the networks of arms grew while they trained, and how the experts are used since."""
+"""What happened while the networks of arms trained: growths, ends of phases, plugged experts."""
 
+from collections.abc import Sequence
 from math import log
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,17 @@ if TYPE_CHECKING:
 
 IDLE = 0.02
 """The share of the work below which an expert is idle."""
+
+
+def details(events: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
+    """Columns of what events recorded in `data`, missing where one did not."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [[data.get(name) for name in names] for data in events["data"]],
+        index=events.index,
+        columns=list(names),
+    )
 
 
 def training_events_of(data: CampaignTables, runs: "pd.DataFrame", kind: str) -> "pd.DataFrame":
