@@ -15,10 +15,10 @@ idle           of these, mean number with less than 2 % of the work
 least_share    the smallest share of the work, on validation
 first_entropy  H(P) / ln E after the first epoch, P the router's mean probabilities on validation
 last_entropy   the same at the end: 1 is even use
-acc_before     validation accuracy in the epoch before the first growth took effect
+before_acc     validation accuracy in the epoch before the first growth took effect
 mean_val_acc   validation accuracy after the last epoch, of all runs
 sd_val_acc
-gain           its mean difference from acc_before, of the runs that grew
+gain           its mean difference from before_acc, of the runs that grew
 gain_low       95 % t interval of that mean over runs
 gain_high
 """
@@ -37,7 +37,7 @@ def table(data: CampaignData) -> pd.DataFrame:
         "growths": mean("growths"),
         "grew_once": Figure(lambda runs: int((runs["growths"] == 1).sum()), "Int64"),
         **{name: mean(name) for name in ("first_growth", "experts", "idle", "least_share")},
-        **{name: mean(name) for name in ("first_entropy", "last_entropy", "acc_before")},
+        **{name: mean(name) for name in ("first_entropy", "last_entropy", "before_acc")},
         "mean_val_acc": mean("val_acc"),
         "sd_val_acc": sd("val_acc"),
         "gain": mean("gain"),

@@ -4,19 +4,19 @@ One row an arm that adds an expert (the procedure hot_plug), in the order of the
 several variants also has a row for each variant. Runs, means and standard deviations are as in
 `arms`; accuracies in [0, 1].
 
-arm             the arm
-variant         one of its variants; empty for all of them together
-runs            number of runs
-tensors         parameters and buffers of what was there before
-changed         mean number of them that changed
-equal           runs whose old experts' logits on validation are the same bit for bit
-acc_before      accuracy of the old experts on their own images before
-acc_after       and after
-change          acc_after − acc_before
-change_low      95 % t interval of that difference over runs
-change_high
-worst_change    the largest loss of any run
-mean_val_acc    validation accuracy of the whole mixture at the end
+arm            the arm
+variant        one of its variants; empty for all of them together
+runs           number of runs
+tensors        parameters and buffers of what was there before
+changed        mean number of them that changed
+equal          runs whose old experts' logits on validation are the same bit for bit
+before_acc     accuracy of the old experts on their own images before
+after_acc      and after
+gain           after_acc − before_acc
+gain_low       95 % t interval of that difference over runs
+gain_high
+gain_worst     the largest loss of any run
+mean_val_acc   validation accuracy of the whole mixture at the end
 sd_val_acc
 """
 
@@ -28,7 +28,7 @@ from nas.results.arm_runs import arm_runs
 from nas.results.arm_table import Figure, arm_table, mean, sd, shared
 from nas.results.training_events import details, training_events_of
 
-RECORDED = {"before": "acc_before", "after": "acc_after"}
+RECORDED = {"before": "before_acc", "after": "after_acc"}
 
 
 def table(data: CampaignData) -> pd.DataFrame:
@@ -36,7 +36,7 @@ def table(data: CampaignData) -> pd.DataFrame:
     events = training_events_of(data, runs, "plugged")
     names = ["tensors", "changed", "equal", *RECORDED]
     found = events[["candidate"]].join(details(events, names)).rename(columns=RECORDED)
-    found["change"] = found["acc_after"] - found["acc_before"]
+    found["gain"] = found["after_acc"] - found["before_acc"]
     runs = runs.merge(found, on="candidate")
     rows = arm_table(
         data,
@@ -45,12 +45,12 @@ def table(data: CampaignData) -> pd.DataFrame:
             "tensors": shared("tensors"),
             "changed": mean("changed"),
             "equal": Figure(lambda some: int(some["equal"].astype(bool).sum()), "Int64"),
-            "acc_before": mean("acc_before"),
-            "acc_after": mean("acc_after"),
-            "change": mean("change"),
-            "change_low": Figure(lambda some: mean_interval(some["change"])[1]),
-            "change_high": Figure(lambda some: mean_interval(some["change"])[2]),
-            "worst_change": Figure(lambda some: some["change"].min()),
+            "before_acc": mean("before_acc"),
+            "after_acc": mean("after_acc"),
+            "gain": mean("gain"),
+            "gain_low": Figure(lambda some: mean_interval(some["gain"])[1]),
+            "gain_high": Figure(lambda some: mean_interval(some["gain"])[2]),
+            "gain_worst": Figure(lambda some: some["gain"].min()),
             "mean_val_acc": mean("val_acc"),
             "sd_val_acc": sd("val_acc"),
         },

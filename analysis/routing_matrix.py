@@ -3,12 +3,12 @@
 One row a domain and expert, of each variant whose experts are meant for domains of classes (the
 procedure domain_experts), after the last phase, on validation: all its runs together.
 
-variant  its arm, or the variant of it
-domain   from 0
-expert   from 0; expert d is meant for domain d
-images   of the domain, in all runs
-sent     the share of them that the router sends to the expert: adds up to 1 over experts
-acc      accuracy of the expert on all of them
+variant     its arm, or the variant of it
+domain      from 0
+expert      from 0; expert d is meant for domain d
+images      of the domain, in all runs
+sent_share  the share of them that the router sends to the expert: adds up to 1 over experts
+expert_acc  accuracy of the expert on all of them
 """
 
 import pandas as pd

@@ -92,7 +92,13 @@ def _other(value: Any) -> str:
 
 
 _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
-    (("lift", "effect", "synergy", "gain", "difference", "change_val_acc"), _points),
+    (
+        (
+            *("lift", "effect", "synergy", "gain", "gap_domain", "gap_any", "difference"),
+            *("specialisation", "change_val_acc"),
+        ),
+        _points,
+    ),
     (("val_se", "test_se", "confirm_sd"), _spread),
     (("families", "members"), _families),
     (("key", "base_key"), _key),

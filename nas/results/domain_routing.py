@@ -23,13 +23,13 @@ def figures_of(counts: dict[str, Any]) -> dict[str, float]:
     )
     return {
         "top1_acc": top1,
-        "domain_oracle": domain,
-        "any_oracle": any_expert,
-        "domain_gap": domain - top1,
-        "any_gap": any_expert - top1,
-        "routed_right": right / images,
-        "acc_right": counts["right_hits"] / right if right else NAN,
-        "acc_wrong": counts["wrong_hits"] / (images - right) if images > right else NAN,
+        "domain_oracle_acc": domain,
+        "any_oracle_acc": any_expert,
+        "gap_domain": domain - top1,
+        "gap_any": any_expert - top1,
+        "right_rate": right / images,
+        "right_acc": counts["right_hits"] / right if right else NAN,
+        "wrong_acc": counts["wrong_hits"] / (images - right) if images > right else NAN,
         "specialisation": _specialisation(counts["hits"], counts["of_domain"]),
         "gradient_cosine": NAN if (cosine := counts["gradient_cosine"]) is None else cosine,
     }
@@ -69,8 +69,8 @@ _EMPTY: dict[str, Any] = {
 
 def routing_matrices(data: CampaignTables, runs: "pd.DataFrame") -> "pd.DataFrame":
     """One row per variant, domain and expert, after the last phase: `variant`, `domain`, `expert`,
-    `images` of the domain in all runs, `sent`, the share of them that goes to the expert, and
-    `acc`, the expert's accuracy on all of them."""
+    `images` of the domain in all runs, `sent_share`, of those that goes to the expert, and
+    `expert_acc`, the expert's accuracy on all of them."""
     import pandas as pd
 
     events = training_events_of(data, runs, "phase")
@@ -82,9 +82,9 @@ def routing_matrices(data: CampaignTables, runs: "pd.DataFrame") -> "pd.DataFram
         for domain, row in enumerate(found["sent"])
         for expert, sent in enumerate(row)
     ]
-    names = ["variant", "domain", "expert", "images", "sent", "acc"]
+    names = ["variant", "domain", "expert", "images", "sent_share", "expert_acc"]
     frame = pd.DataFrame(rows, columns=names).astype({"variant": "str"})
     sums = frame.groupby(names[:3], sort=False).sum().reset_index()
-    for name in ("sent", "acc"):
+    for name in ("sent_share", "expert_acc"):
         sums[name] = (sums[name] / sums["images"].where(sums["images"] > 0)).astype("float64")
     return sums.astype({"domain": "int64", "expert": "int64", "images": "int64"})

@@ -40,7 +40,7 @@ def with_growth(data: CampaignTables, runs: "pd.DataFrame") -> "pd.DataFrame":
     """The runs with
 
     - `growths`: how often each grew; `first_growth`: the epoch of the first, missing where there is
-      none, as `acc_before`: the validation accuracy of that epoch, and `gain`: what the last
+      none, as `before_acc`: the validation accuracy of that epoch, and `gain`: what the last
       epoch's is above it;
     - `experts`, `idle` and `least_share` at the end: how many there are, how many have less than
       IDLE of the work, and the smallest share;
@@ -56,8 +56,8 @@ def with_growth(data: CampaignTables, runs: "pd.DataFrame") -> "pd.DataFrame":
         left_on=["candidate", "first_growth"],
         right_on=["candidate", "epoch"],
     )
-    runs["acc_before"] = runs["candidate"].map(before.set_index("candidate")["val_acc"])
-    runs["gain"] = runs["val_acc"] - runs["acc_before"]
+    runs["before_acc"] = runs["candidate"].map(before.set_index("candidate")["val_acc"])
+    runs["gain"] = runs["val_acc"] - runs["before_acc"]
     return runs.join(_use(data, epochs), on="candidate")
 
 
