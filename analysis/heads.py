@@ -22,14 +22,24 @@ params                number of parameters
 macs                  multiply-accumulate operations of one image's forward pass; of the sparse head
                       those of its chosen experts
 images_per_second     in training, mean over epochs
+train_eigenvalue      mean largest eigenvalue of the Hessian of the loss on training images, if
+                      `nas diagnose --only curvature` was applied; see the report `curvature`
+train_eigenvalue_low  95 % t interval of the mean over runs
+train_eigenvalue_high
+test_eigenvalue       the same on test images
+test_eigenvalue_low
+test_eigenvalue_high
 """
+
+from collections.abc import Iterator
 
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import standard_error
+from nas.results.aggregates import mean_interval, standard_error
 from nas.results.arm_runs import arm_runs, epochs_of, final_metrics, with_routing
 from nas.results.arm_table import Figure, arm_table, mean, sd, shared
+from nas.results.curvature import SPLITS, curvatures
 
 
 def table(data: CampaignData) -> pd.DataFrame:
@@ -50,8 +60,16 @@ def table(data: CampaignData) -> pd.DataFrame:
             "params": shared("params"),
             "macs": shared("macs"),
             "images_per_second": mean("images_per_second"),
+            **{name: figure for split in SPLITS for name, figure in _sharpness(split)},
         },
     )
+
+
+def _sharpness(split: str) -> Iterator[tuple[str, Figure]]:
+    name = f"{split}_eigenvalue"
+    yield name, mean(name)
+    yield f"{name}_low", Figure(lambda runs: mean_interval(runs[name])[1])
+    yield f"{name}_high", Figure(lambda runs: mean_interval(runs[name])[2])
 
 
 def _perfect(runs: pd.DataFrame) -> int | None:
@@ -70,5 +88,9 @@ def _measured(data: CampaignData, runs: pd.DataFrame) -> pd.DataFrame:
         "busiest_share": shares.groupby("candidate")["value"].max(),
     }
     runs = runs.assign(**{name: runs["candidate"].map(of) for name, of in measured.items()})
+    found = curvatures(data, runs).set_index("candidate")
+    for split in SPLITS:
+        values = found.loc[found["split"] == split, "eigenvalue"]
+        runs[f"{split}_eigenvalue"] = runs["candidate"].map(values).astype("float64")
     runs["test_se"] = standard_error(runs["test_acc"], runs["test_images"].astype(float))
     return with_routing(data, runs, "entropy_norm")

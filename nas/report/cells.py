@@ -107,7 +107,13 @@ _WRITERS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("latency",), _milliseconds),
     (("disk",), disk),
     (("params", "macs", "active_macs"), _count),
-    (("kendall", "spearman", "change"), _other),  # including the bounds of their intervals
+    (
+        (
+            *("kendall", "spearman", "change", "eigenvalue", "trace", "ratio"),
+            *("train_eigenvalue", "test_eigenvalue"),
+        ),
+        _other,
+    ),  # including the bounds of their intervals
 )
 _ENDINGS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     (("_acc", "_rate", "_low", "_high", "share", "covered", "usage"), _percent),
