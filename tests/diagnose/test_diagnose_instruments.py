@@ -51,6 +51,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Curvature, "IMAGES", 24)
     monkeypatch.setattr(LossSurface, "IMAGES", 24)
     monkeypatch.setattr(LossSurface, "POINTS", 3)
+    monkeypatch.setattr(LossSurface, "PLANE", 3)
     monkeypatch.setattr(Curvature, "PROBES", 2)
     monkeypatch.setattr(FrozenDrift, "STEPS", 3)
 

@@ -89,4 +89,15 @@ def test_figures(plain: nn.Module, few: Data) -> None:
             assert len(along) == 21
             # Both lines meet at the trained weights.
             assert along[10] == found[f"{split}.random_losses"][10]  # type: ignore[index]
+    plane, sides = found["train.plane_losses"], found["plane_alphas"]
+    assert sides == pytest.approx([n / 4 - 1 for n in range(9)])
+    assert isinstance(plane, tuple)
+    assert len(plane) == 81
+    # At β = 0 it is the random line; α = −1, −0.5 and 0 are points of both.
+    middle = plane[4::9]
+    line = found["train.random_losses"]
+    assert isinstance(line, tuple)
+    assert (middle[0], middle[2], middle[4]) == pytest.approx((line[0], line[5], line[10]))
+    assert plane[40] == pytest.approx(line[10])
+    assert plane[4 * 9] != pytest.approx(plane[4], rel=1e-3), "the directions differ"
     assert found["eigenvector_residual"] <= LossSurface.TOLERANCE  # type: ignore[operator]

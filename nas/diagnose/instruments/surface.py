@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,8 +22,8 @@ from nas.diagnose.instruments.base import Figures, Instrument, NotApplicable, Su
 
 
 class LossSurface(Instrument):
-    """The mean cross-entropy along two lines θ + αd through the trained parameters θ, as
-    `SPLIT.FIGURE` for `train` and `test`, in nats:
+    """The mean cross-entropy along two lines θ + αd through the trained parameters θ, and in a
+    plane, as `SPLIT.FIGURE` for `train` and `test`, in nats:
 
     - `eigenvector_losses`: at each α of `eigenvector_alphas`, 21 from −0.5 to 0.5; d is the
       eigenvector, of length 1, of the largest eigenvalue of the Hessian of the training loss, as
@@ -32,7 +34,9 @@ class LossSurface(Instrument):
       candidate's seed, and filter-normalised (Li et al., arXiv 1712.09913): each row of the first
       dimension of a parameter has the length of the parameter's row. Parameters of one dimension
       or none, such as biases and those of BatchNorm, stay;
-    - `eigenvector_alphas` and `random_alphas`, without a split;
+    - `plane_losses`, for `train` alone: at θ + αd + βe, for each α of `plane_alphas`, nine from −1
+      to 1, each β of the same, in this order; e is drawn as d is;
+    - `eigenvector_alphas`, `random_alphas` and `plane_alphas`, without a split;
     - `eigenvector_residual`: ‖Hv − λv‖ / |λ|, without a split: a large one says that the direction
       is not an eigenvector.
 
@@ -45,6 +49,7 @@ class LossSurface(Instrument):
     TOLERANCE: ClassVar[float] = 1e-3
     PRODUCTS: ClassVar[int] = 200
     POINTS: ClassVar[int] = 21
+    PLANE: ClassVar[int] = 9
 
     def examine(self, subject: Subject) -> Figures | NotApplicable:
         model, data = subject.model, subject.data
@@ -83,6 +88,9 @@ class LossSurface(Instrument):
                 found[f"{line}_alphas"] = alphas
                 for name, batches in splits.items():
                     found[f"{name}.{line}_losses"] = losses(model, batches, direction, alphas)
+            found["plane_alphas"] = sides = _alphas(1.0, self.PLANE)
+            plane = lines["random"][0], filter_normalised(model, subject.seed, which=1)
+            found["train.plane_losses"] = plane_losses(model, splits["train"], plane, sides)
         return found
 
 
@@ -105,6 +113,23 @@ def losses(
     return tuple(found)
 
 
+def plane_losses(
+    model: nn.Module,
+    batches: Batches,
+    directions: tuple[dict[str, Tensor], dict[str, Tensor]],
+    alphas: Sequence[float],
+) -> tuple[float, ...]:
+    """As `losses`, at θ + αd + βe for each α and, within it, each β. Both directions have the same
+    parameters."""
+    start = {name: value.detach() for name, value in model.named_parameters()}
+    first, second = directions
+    found = []
+    for alpha, beta in product(alphas, alphas):
+        moved = {n: start[n] + alpha * step + beta * second[n] for n, step in first.items()}
+        found.append(mean_loss(partial(_at, model, moved), batches))
+    return tuple(found)
+
+
 def _at(model: nn.Module, parameters: dict[str, Tensor], x: Tensor) -> Tensor:
     """What the model gives with other parameters, by name."""
     logits: Tensor = torch.func.functional_call(model, parameters, (x,))
@@ -121,10 +146,12 @@ def shaped(vector: Tensor, model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def filter_normalised(model: nn.Module, seed: int) -> dict[str, Tensor]:
+def filter_normalised(model: nn.Module, seed: int, which: int = 0) -> dict[str, Tensor]:
     """A random direction of the trainable parameters of two dimensions or more, by name: each row
-    of the first dimension has the length of the parameter's row (arXiv 1712.09913, section 4)."""
-    generator = torch.Generator().manual_seed(seed)
+    of the first dimension has the length of the parameter's row (arXiv 1712.09913, section 4).
+    `which`: one of several directions of a seed."""
+    [number] = np.random.SeedSequence((seed, which)).generate_state(1) if which else [seed]
+    generator = torch.Generator().manual_seed(int(number))
     found = {}
     for name, p in model.named_parameters():
         if p.requires_grad and p.dim() > 1:
