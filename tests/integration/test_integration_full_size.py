@@ -46,3 +46,34 @@ def test_heads(tmp_path: Path) -> None:
     backbone = 11_173_962 - 5_130
     """A ResNet-18 with a CIFAR stem, without its classifier of 10 classes."""
     assert found == {head: {backbone + count} for head, count in HEADS.items()}
+
+
+BACKBONE = 11_168_832
+"""Parameters of a ResNet-18 with a CIFAR stem, without its classifier."""
+LAST_GROUP = 8_393_728
+"""Of these in the last of its four groups."""
+MACS = 555_417_600
+"""Multiply-accumulates of the backbone for 32×32 pixels."""
+
+
+def test_routed_experts(tmp_path: Path) -> None:
+    """The last group four times, each with a classifier of 100 classes; of an image one runs."""
+    rows = drawn("routing-cifar100", tmp_path)
+    assert len(rows) == 10  # of eleven arms: a dry run draws ten
+    for each in rows:
+        routers = {"linear": 256 * 4 + 4, "deep": 256 * 128 + 128 + 128 * 4 + 4}
+        router = routers[each["gate"]["router"]]
+        experts = 4 * (LAST_GROUP + 512 * 100 + 100)
+        assert each["params"] == BACKBONE - LAST_GROUP + experts + router
+        products = {"linear": 256 * 4, "deep": 256 * 128 + 128 * 4}[each["gate"]["router"]]
+        assert each["macs"] == each["active_macs"] == MACS + 512 * 100 + products
+
+
+def test_a_growing_mixture(tmp_path: Path) -> None:
+    """Two experts of 64 hidden units at the start."""
+    rows = drawn("growth-cifar10", tmp_path)
+    assert len(rows) == 4
+    for each in rows:
+        expert = 512 * 64 + 64 + 64 * 10 + 10
+        assert each["params"] == BACKBONE + 2 * expert + 512 * 2 + 2
+        assert each["macs"] == MACS + 2 * (512 * 64 + 64 * 10) + 512 * 2
