@@ -58,6 +58,10 @@ GOLDEN = {
     "pce_none": candidate("pce", {}, width=8, capacity="none", late_kernel=1, post=False),
     "pce_one_expert": candidate("pce", {}).with_(choices={"experts": 1, "width": 8}),
     "pce_room_for_all": candidate("pce", {}).with_(choices={"experts": 2, "width": 8}),
+    "routing_linear": candidate("routing", {}),
+    "routing_deep": candidate("routing", {}, backbone="resnet18", width=8, router="deep"),
+    "growth_flat": candidate("growth", {}, first_bias=4.0, bias_rate=0.01),
+    "growth_resnet18": candidate("growth", {}, stem="resnet18", width=8),
     "pce_resnet18": candidate("pce", {}, network="resnet18", stem="large", width=8),
 }
 
