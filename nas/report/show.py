@@ -30,12 +30,13 @@ _EPOCH = (
     *("temperature", "gate_entropy", "usage", "images_per_second", "seconds"),
 )
 
+_EVENT = ("attempt_id", "epoch", "step", "kind", "reason", "data")
 _METRICS = ("epoch", "split", "layer", "data")
 
 _TEXT = frozenset(
     {
         *("", "family", "model", "outcome", "stage", "message", "instrument", "figure"),
-        *("layer", "split"),
+        *("layer", "split", "kind", "reason"),
     }
 )
 """Columns that are aligned at the left."""
@@ -55,12 +56,15 @@ _SHOWN_ROUTING = (
 _SHOWN_FIGURE = ("instrument", "figure", "value")
 MOST_FIGURES = 16
 """Figures of an instrument that are shown; `nas report diagnose` has them all."""
+_SHOWN_EVENT = ("epoch", "kind", "reason")
+MOST_EVENTS = 10
+"""Events of a training that are shown; `nas show --json` has them all."""
 _SHOWN_ATTEMPT = ("attempt", "outcome", "stage", "message", "seconds")
 
 
 def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str, Any]:
-    """A candidate as plain data: results, baselines, experts, metrics of its last epoch, diagnoses,
-    attempts, epochs, code.
+    """A candidate as plain data: results, baselines, experts, metrics of its last epoch, events
+    of training, diagnoses, attempts, epochs, code.
 
     `ident` is a key, the beginning of one, or a number. Accuracies are in [0, 1], durations in
     seconds, times in seconds since 1970-01-01 UTC; missing values are None. Raises ProblemError as
@@ -93,6 +97,7 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
         "baselines": _baselines(found),
         "experts": _experts(found),
         "metrics": [{n: getattr(row, n) for n in _METRICS} for row in found.metrics],
+        "events": [{n: getattr(e, n) for n in _EVENT} for e in found.events],
         "diagnoses": [asdict(d) for d in latest_diagnoses(ledger, final.id)] if final else [],
         "recipe": spec.training_recipe.model_dump(mode="json"),
         "attempts": [{n: getattr(a, n) for n in _ATTEMPT} for a in found.attempts],
@@ -156,6 +161,7 @@ def shown(found: dict[str, Any]) -> RenderableType:
         (f"{name} {label.replace('+', ' ') or found['template']}", "bold"),
         f"\n{found['key']}",
     )
+    events = list(_events(found["events"]))
     diagnosed = list(_figures(found["diagnoses"]))
     routing = [_of_layer(row) for row in found["metrics"] if row["layer"]]
     return Group(
@@ -164,6 +170,7 @@ def shown(found: dict[str, Any]) -> RenderableType:
         _rows("accuracy", _accuracies(found), ("", "val_acc", "test_acc")),
         _rows("expert" if _alone(found) else "inside the mixture", found["experts"], _EXPERT),
         *([_rows("routing in the last epoch", routing, _SHOWN_ROUTING)] if routing else []),
+        *([_rows("events of training", events, _SHOWN_EVENT)] if events else []),
         *([_rows("diagnoses", diagnosed, _SHOWN_FIGURE)] if diagnosed else []),
         *(Text(f"no {d['instrument']}: {d['reason']}") for d in found["diagnoses"] if d["reason"]),
         _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _SHOWN_EPOCH),
@@ -242,6 +249,13 @@ def _of_layer(metrics: dict[str, Any]) -> dict[str, Any]:
     """A row of a layer's metrics; None for those that have no meaning for it."""
     known = {"layer": metrics["layer"], "split": metrics["split"], **metrics["data"]}
     return {name: known.get(name) for name in _SHOWN_ROUTING}
+
+
+def _events(events: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The first events of training, and how many more there are."""
+    yield from events[:MOST_EVENTS]
+    if (more := len(events) - MOST_EVENTS) > 0:
+        yield {"epoch": None, "kind": f"… and {more} more", "reason": "nas show --json"}
 
 
 def _figures(diagnoses: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,5 @@
-"""What a candidate's card shows besides its row of the leaderboard: its members, its curves and how
-it routes."""
+"""What a candidate's card shows besides its row of the leaderboard: its members, its curves, how
+it routes and what happened while it trained."""
 
 from typing import Any
 
@@ -7,13 +7,22 @@ import pandas as pd
 
 from nas.report.page.curves import epochs_of
 from nas.report.page.routing import LAYER, OF_A_LAYER
-from nas.report.page.serialize import values
+from nas.report.page.serialize import Column, values
 from nas.report.page.snapshot import Snapshot
 from nas.results.aggregates import control_results
 from nas.results.arm_runs import routing
+from nas.results.training_events import training_events_of
 
 CURVES = 500
 """Number of best candidates whose cards have curves."""
+
+EVENTS = 12
+"""Number of a training's events that its card lists."""
+_EVENTS = (
+    Column("epoch", "Epoch", "int"),
+    Column("kind", "Event", "text"),
+    Column("reason", "Reason", "text"),
+)
 
 
 def cards(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> dict[str, Any]:
@@ -21,8 +30,9 @@ def cards(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> d
     the order of the leaderboard's `members`, for the best `limit`; `alone`: by member, validation
     accuracy of its control; `curves`: by key, `[epochs, validation accuracy, training accuracy]`
     for the best CURVES; `routing`: by key of an arm's candidate, a row of `routing_columns` for
-    each layer that routes, of the last epoch on validation. Shares are in [0, 1]; missing values
-    are None."""
+    each layer that routes, of the last epoch on validation; `events`: by key, `rows` of
+    `events_columns` for the first EVENTS of what happened in training, and how many `more` there
+    are. Shares are in [0, 1]; missing values are None."""
     shown = board.head(limit)
     alone = control_results(ledger.data(campaign))
     return {
@@ -31,6 +41,8 @@ def cards(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> d
         "curves": _curves(ledger, campaign, shown.head(CURVES)),
         "routing_columns": [column._asdict() for column in (LAYER, *OF_A_LAYER)],
         "routing": _routing(ledger, campaign, shown),
+        "events_columns": [column._asdict() for column in _EVENTS],
+        "events": _events(ledger, campaign, shown),
     }
 
 
@@ -72,6 +84,18 @@ def _routing(ledger: Snapshot, campaign: str, shown: pd.DataFrame) -> dict[str, 
     made: dict[str, Any] = {}
     for candidate, *row in zip(found["candidate"], *cells, strict=True):
         made.setdefault(listed[candidate], []).append(row)
+    return made
+
+
+def _events(ledger: Snapshot, campaign: str, shown: pd.DataFrame) -> dict[str, Any]:
+    keys = _key_of(ledger, campaign)
+    listed = keys[keys.isin(shown["key"])]
+    found = training_events_of(ledger.data(campaign), pd.DataFrame({"candidate": listed.index}))
+    made = {}
+    for candidate, mine in found.groupby("candidate"):
+        cells = [values(mine[column.name]) for column in _EVENTS]
+        rows = [list(row) for row in zip(*cells, strict=True)]
+        made[listed[candidate]] = {"rows": rows[:EVENTS], "more": max(0, len(rows) - EVENTS)}
     return made
 
 

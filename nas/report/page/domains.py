@@ -23,11 +23,16 @@ _TABLE = (
     Column("gap_domain_high", "95 % high", "points"),
     Column("gap_any", "Gap to any expert", "points", "any expert − top-1"),
     Column("right_rate", "To its expert", "percent", "images sent to the expert of their domain"),
-    Column("right_acc", "Accuracy there", "percent", "on the images that go to their expert"),
-    Column("wrong_acc", "Accuracy elsewhere", "percent", "on the images that go to another"),
-    Column("specialisation", "Specialisation", "points", "own domain − others, mean over experts"),
+    Column("right_acc", "There", "percent", "on the images that go to their expert"),
+    Column("wrong_acc", "Elsewhere", "percent", "on the images that go to another"),
     Column(
-        "gradient_cosine", "Gradient cosine", "float", "of two domains on the shared stem, mean"
+        "specialisation",
+        "Own − other",
+        "points",
+        "specialisation: accuracy by domain, mean over experts",
+    ),
+    Column(
+        "gradient_cosine", "Gradient cosine", "change", "of two domains on the shared stem, mean"
     ),
 )
 _MATRIX = (
@@ -77,16 +82,13 @@ def about_domains(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
     last = last.assign(lost=last["gap_domain"].map(points), wrong=1 - last["domain_oracle_acc"])
     last = last.sort_values("gap_domain", kind="stable")
     least, most = last["lost"].iloc[0], last["lost"].iloc[-1]
-    against = "against sending each image to the expert of its domain"
+    against = "Compared with sending each image to the expert of its domain, routing loses"
     if least == most:
         where = f"all {len(last)} variants" if len(last) > 1 else last["name"].iloc[0]
-        first = f"In percentage points {against}, routing loses {least} in {where}."
+        first = f"{against} {least} points in {where}."
     else:
-        first = (
-            f"In percentage points {against}, routing loses least in"
-            f" {_those(last[last['lost'] == least])} and most in"
-            f" {_those(last[last['lost'] == most])}."
-        )
+        low, high = (_those(last[last["lost"] == end]) for end in (least, most))
+        first = f"{against} least in {low} and most in {high}."
     low, high = (f"{100 * share:.1f}" for share in (last["wrong"].min(), last["wrong"].max()))
     span = f"{low} %" if low == high else f"{low} to {high} %"
     worse = last[last["gap_domain"] > last["wrong"]]
@@ -99,4 +101,4 @@ def about_domains(rows: pd.DataFrame, names: Mapping[str, str]) -> str:
 
 def _those(rows: pd.DataFrame) -> str:
     each = zip(rows["name"], rows["lost"], rows["right_rate"], strict=True)
-    return listed([f"{n} ({lost}; {100 * r:.1f} % sent to their expert)" for n, lost, r in each])
+    return listed([f"{n} ({lost} points; {100 * r:.1f} % sent there)" for n, lost, r in each])

@@ -11,24 +11,25 @@ from nas.report.page.snapshot import Snapshot
 from nas.report.page.together import listed
 from nas.results.arm_runs import arm_runs
 from nas.results.training_events import IDLE, experts_by_epoch, training_events_of
+from nas.schema import printed_name
 
 LINES = 12
 """Number of runs of a variant that have a line in the figure: the first ones."""
-_ENTROPY = "H(P) / ln E, P the router’s mean probabilities: 1 is even use"
+_ENTROPY = "of ln E, P the router’s mean probabilities: 1 is even use, of the first or last epoch"
 _TABLE = (
     Column("arm", "Arm", "text"),
     Column("variant", "Variant", "text", "empty: all variants of the arm together"),
     Column("runs", "Runs", "int", "candidates and replicates that learned"),
     Column("growths", "Growths", "float", "mean number a run"),
     Column("grew_once", "Grew once", "int", "runs that grew exactly once"),
-    Column("first_growth", "First growth", "float", "mean epoch, of the runs that grew"),
+    Column("first_growth", "First", "float", "mean epoch, of the runs that grew"),
     Column("experts", "Experts", "float", "mean number at the end"),
-    Column("idle", "Idle experts", "float", "of these, with less than 2 % of the work"),
+    Column("idle", "Idle", "float", "experts with less than 2 % of the work"),
     Column("least_share", "Least share", "percent", "of the work, on validation"),
-    Column("first_entropy", "Evenness, first epoch", "float", _ENTROPY),
-    Column("last_entropy", "Evenness, end", "float", _ENTROPY),
-    Column("before_acc", "Before growth", "percent", "validation, before the first growth"),
-    Column("mean_val_acc", "Validation", "percent", "after the last epoch, of all runs"),
+    Column("first_entropy", "H(P) start", "float", _ENTROPY),
+    Column("last_entropy", "H(P) end", "float", _ENTROPY),
+    Column("before_acc", "Before", "percent", "validation, before the first growth"),
+    Column("mean_val_acc", "Val", "percent", "after the last epoch, of all runs"),
     Column("sd_val_acc", "SD", "spread", "over seeds, within variants"),
     Column("gain", "Gain", "points", "mean difference from before, of the runs that grew"),
     Column("gain_low", "95 % low", "points", "t interval over runs"),
@@ -49,8 +50,8 @@ _EVENTS = (
 def growth(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
     """`answer`: a sentence; `note`: which runs are left out; `names`: by variant, its name in
     figures; `table`: growths by arm and variant, None if no arm has the procedure growth;
-    `events`: a table of growths, one by one; `lines`: for each run, `name` (its variant), `role`,
-    `number`, and by `epoch` its `experts`, `val_acc` and whether it `grew` after it; `left_out`:
+    `events`: a table of growths, one by one; `lines`: for each run, `name` (its variant), `run`,
+    and by `epoch` its `experts`, `val_acc` and whether it `grew` after it; `left_out`:
     number of runs without a line.
 
     None for a space without arms, and where no network can grow and none grew.
@@ -93,8 +94,7 @@ def _lines(runs: pd.DataFrame, epochs: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             "name": run.members,
-            "role": run.role,
-            "number": int(run.number),
+            "run": printed_name(run.role, int(run.number)),
             "epoch": values(mine["epoch"]),
             "experts": values(mine["experts"]),
             "val_acc": values(mine["val_acc"], "percent"),

@@ -64,6 +64,11 @@ function show(key) {
   find("#card-routing").replaceChildren();
   find("#card-routing").parentElement.hidden = !layers;
   if (layers) new DataTable(find("#card-routing"), {}).update(tableOf(data.cards.routing_columns, layers));
+  const events = data.cards.events?.[key];
+  find("#card-events").replaceChildren();
+  find("#card-events").parentElement.hidden = !events;
+  if (events) new DataTable(find("#card-events"), {}).update(tableOf(data.cards.events_columns, events.rows));
+  optional(find("#card-events + p"), events?.more && `… and ${grouped.format(events.more)} more: \`nas show ${cell("number")} --json\` has them.`);
   find("#card-curves").dataset.key = key;
   drawCurves();
 }
