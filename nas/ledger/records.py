@@ -192,7 +192,15 @@ class DiagnosisRecord:
     """A number, or a list of numbers, by name."""
 
 
-T = TypeVar("T", AttemptRecord, EpochRecord, ExpertRecord, MetricsRecord, DiagnosisRecord)
+T = TypeVar(
+    "T",
+    AttemptRecord,
+    EpochRecord,
+    ExpertRecord,
+    MetricsRecord,
+    TrainingEventRecord,
+    DiagnosisRecord,
+)
 
 
 def record(kind: type[T], row: m.Base) -> T:

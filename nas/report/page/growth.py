@@ -15,19 +15,19 @@ from nas.schema import printed_name
 
 LINES = 12
 """Number of runs of a variant that have a line in the figure: the first ones."""
-_ENTROPY = "of ln E, P the router’s mean probabilities: 1 is even use, of the first or last epoch"
+_ENTROPY = "P the router’s mean probabilities on validation, of the first or the last epoch"
 _TABLE = (
     Column("arm", "Arm", "text"),
     Column("variant", "Variant", "text", "empty: all variants of the arm together"),
     Column("runs", "Runs", "int", "candidates and replicates that learned"),
     Column("growths", "Growths", "float", "mean number a run"),
     Column("grew_once", "Grew once", "int", "runs that grew exactly once"),
-    Column("first_growth", "First", "float", "mean epoch, of the runs that grew"),
+    Column("first_growth", "First growth", "float", "mean epoch, of the runs that grew"),
     Column("experts", "Experts", "float", "mean number at the end"),
     Column("idle", "Idle", "float", "experts with less than 2 % of the work"),
     Column("least_share", "Least share", "percent", "of the work, on validation"),
-    Column("first_entropy", "H(P) start", "float", _ENTROPY),
-    Column("last_entropy", "H(P) end", "float", _ENTROPY),
+    Column("first_entropy", "H(P) / ln E, start", "float", _ENTROPY),
+    Column("last_entropy", "H(P) / ln E, end", "float", _ENTROPY),
     Column("before_acc", "Before", "percent", "validation, before the first growth"),
     Column("mean_val_acc", "Val", "percent", "after the last epoch, of all runs"),
     Column("sd_val_acc", "SD", "spread", "over seeds, within variants"),
