@@ -148,7 +148,9 @@ def _arm_effects(section: Section, axes: "Axes") -> None:
 
 
 def _routing(section: Section, axes: "Axes") -> None:
-    group = next(iter(section["use"].values()))
+    group = next(iter(section["use"].values()), None)
+    if group is None:
+        raise Empty("This was not measured.")
     values, shares = group["table"]["values"], group["shares"]
     names = [section["names"][name] for name in values["name"]]
     for row, mine in enumerate(shares):
@@ -166,6 +168,8 @@ def _routing(section: Section, axes: "Axes") -> None:
 
 def _panels(axes: "Axes", names: Sequence[str], height: float, **shared: Any) -> "list[Axes]":
     """A panel with a title for each name in place of one, `height` in inches."""
+    if not names:
+        raise Empty("This was not measured.")
     figure = axes.get_figure(root=True)
     assert figure is not None
     axes.remove()
@@ -227,7 +231,8 @@ def _growth(section: Section, axes: "Axes") -> None:
 
     lines = [line for line in section["lines"] if any(n is not None for n in line["experts"])]
     if not lines:
-        raise Empty("No network that can grow is trained yet.")
+        why = "trained yet" if not section["lines"] else "recorded with its number of experts"
+        raise Empty(f"No network that can grow is {why}.")
     names = list(dict.fromkeys(line["name"] for line in lines))
     titles = [section["names"].get(name, name) for name in names]
     panels = _panels(axes, titles, 1.4, sharex=True, sharey=True)

@@ -164,7 +164,9 @@ const FIGURES = {
   },
 
   use({ use, names: called }, choice, palette) {
-    const { table: { values: v, rows }, shares } = use[choice] ?? Object.values(use)[0];
+    const group = use[choice] ?? Object.values(use)[0];
+    if (!group) return "This was not measured.";
+    const { table: { values: v, rows }, shares } = group;
     const names = v.name.map(name => folded(called[name])), some = indices(rows), busy = i => share => share > 2 / v.experts[i];
     const dead = some.filter(i => v.dead[i] > 0), edge = Math.max(...v.experts) > 16 ? 0.5 : 1;
     const bar = rank => {
@@ -185,6 +187,7 @@ const FIGURES = {
 
   routing_epochs({ epochs: { values: v }, names: called }, _, palette, width) {
     const names = [...new Set(v.name)], traces = [];
+    if (!names.length) return "This was not measured.";
     const series = [["entropy_norm_val", "load entropy, validation", palette.accent, "solid"], ["entropy_norm_train", "training", palette.accent, "dot"],
       ["spec_entropy_val", "router entropy, validation", palette.warm, "solid"], ["spec_entropy_train", "training", palette.warm, "dot"]];
     const made = panels(names.map(name => called[name] ?? name), width, palette, { range: [-0.03, 1.03], tickvals: [0, 0.5, 1] }, byEpoch(v.epoch));

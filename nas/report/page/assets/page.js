@@ -108,7 +108,7 @@ const RATES = new Set(["draws", "ok", "success_rate", "success_low", "success_hi
 // Sections' tables that are not given as such.
 const DERIVED = {
   gates: section => section.groups[find("[name=gates]").value] ?? section.groups.all,
-  routing: (section, name) => (name === "use" ? (section.use[find("[name=routing]").value] ?? Object.values(section.use)[0]).table : section[name]),
+  routing: (section, name) => (name === "use" ? (section.use[find("[name=routing]").value] ?? Object.values(section.use)[0])?.table ?? null : section[name]),
   families: ({ table, lift }, name) => (name === "lift" ? lift : { ...table, columns: table.columns.filter(c => c.name === "family" || RATES.has(c.name) === (name === "rates")) }),
   curves: (section, name) => (name === "lines" ? long(section.lines, CURVES) : section[name]),
   growth: (section, name) => (name === "lines" ? long(section.lines, GROWTH) : section[name]),
