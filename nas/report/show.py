@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -15,6 +14,7 @@ from nas.ledger import Ledger
 from nas.ledger.diagnoses import latest_diagnoses
 from nas.ledger.lookup import Found, find
 from nas.report.cells import cell, header
+from nas.report.findings import findings
 from nas.schema import model_label, printed_name
 from nas.schema.axes import RECIPE
 
@@ -54,8 +54,6 @@ _SHOWN_ROUTING = (
     *("drop_rate", "cap_ratio", "dead"),
 )
 _SHOWN_FIGURE = ("instrument", "figure", "value")
-MOST_FIGURES = 16
-"""Figures of an instrument that are shown; `nas report diagnose` has them all."""
 _SHOWN_EVENT = ("epoch", "kind", "reason")
 MOST_EVENTS = 10
 """Events of a training that are shown; `nas show --json` has them all."""
@@ -162,7 +160,7 @@ def shown(found: dict[str, Any]) -> RenderableType:
         f"\n{found['key']}",
     )
     events = list(_events(found["events"]))
-    diagnosed = list(_figures(found["diagnoses"]))
+    diagnosed = [row for d in found["diagnoses"] for row in findings(d["instrument"], d["data"])]
     routing = [_of_layer(row) for row in found["metrics"] if row["layer"]]
     return Group(
         head,
@@ -256,18 +254,6 @@ def _events(events: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     yield from events[:MOST_EVENTS]
     if (more := len(events) - MOST_EVENTS) > 0:
         yield {"epoch": None, "kind": f"… and {more} more", "reason": "nas show --json"}
-
-
-def _figures(diagnoses: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A row a figure, several numbers in one; of an instrument with many, the first."""
-    for diagnosis in diagnoses:
-        row = {"instrument": diagnosis["instrument"]}
-        for name, figure in islice(diagnosis["data"].items(), MOST_FIGURES):
-            several = isinstance(figure, list)
-            value = " ".join(cell("", each) for each in figure) if several else figure
-            yield {**row, "figure": name, "value": value}
-        if (more := len(diagnosis["data"]) - MOST_FIGURES) > 0:
-            yield {**row, "figure": f"{more} more: nas report diagnose", "value": None}
 
 
 def _sparkline(epochs: Sequence[dict[str, Any]]) -> str:

@@ -113,10 +113,10 @@ const interval = (v, stem, i, kind = "points") =>
   `${write(kind, v[stem][i])}${UNITS[kind] ?? ""}, 95 % from ${write(kind, v[`${stem}_low`][i])} to ${write(kind, v[`${stem}_high`][i])}`;
 
 // Small multiples: a panel for each name beside and below each other, their axes and titles. `every`: each has its own ticks.
-function panels(names, width, palette, yaxis, xaxis, { least = 0, panel = width < NARROW ? 110 : 130, every = false } = {}) {
+function panels(names, width, palette, yaxis, xaxis, { least = 0, panel = width < NARROW ? 110 : 130, every = false, between = every ? 0.08 : 0.06 } = {}) {
   const columns = Math.min(names.length, Math.max(1, Math.floor(width / Math.max(least, width < NARROW ? 150 : 240)))), deep = Math.ceil(names.length / columns);
   const titles = names.map(name => folded(name).split("\n")), heading = 16 * linesOf(titles.map(parts => parts.join("\n"))) + 8;
-  const gap = every ? 36 : 14, left = 30 + (yaxis.title ? 14 : 0), row = heading + panel + gap, height = deep * row - gap, between = every ? 0.08 : 0.06, axis = base(palette), axes = {};
+  const gap = every ? 36 : 14, left = 30 + (yaxis.title ? 14 : 0), row = heading + panel + gap, height = deep * row - gap, axis = base(palette), axes = {};
   names.forEach((_, i) => {
     const id = i ? i + 1 : "", column = i % columns, above = Math.floor(i / columns) * row + heading, last = every || i + columns >= names.length, first = column === 0;
     const { title: below, ...x } = xaxis, { title: beside, ...y } = yaxis;
@@ -262,6 +262,27 @@ const FIGURES = {
       hoverinfo: "text", hovertext: epochs.map((epoch, i) => `epoch ${epoch}: ${name} ${write("percent", y[i])} %`) });
     return { traces: [line("validation", val, palette.accent, "solid"), line("training", train, palette.muted, "dot")], height: 240, label: "Accuracy by epoch",
       layout: base(palette, { showlegend: true, xaxis: { ...title("epoch"), ...(epochs.length <= 10 ? { dtick: 1 } : { nticks: 8 }) }, yaxis: title("accuracy, %") }) };
+  },
+
+  surface({ eigenvector, random, plane }, _, palette, width) {
+    const known = [["along the top\neigenvector", eigenvector], ["along a random direction\nfilter-normalised", random]].filter(([, found]) => found);
+    const names = [...known.map(([name]) => name), ...(plane ? ["in a random plane\ntraining loss"] : [])], n = names.length;
+    const made = panels(names, width, palette, { title: { text: "loss, nats", standoff: 2 }, nticks: 5, rangemode: "normal" }, { title: { text: "α", standoff: 4 }, nticks: 5 },
+      { least: 200, panel: 170, every: true, between: 0.18 });
+    const traces = known.flatMap(([name, [x, train, test]], i) => [["test", test, palette.accent, "solid"], ["training", train, palette.muted, "dot"]].map(([split, y, color, dash]) => (
+      { type: "scatter", mode: "lines", x, y, ...made.at(i), name: split, legendgroup: split, showlegend: i === 0, line: { width: 2, color, dash },
+        hoverinfo: "text", hovertext: x.map((alpha, j) => lines(name.replace("\n", " "), `α ${write("float", alpha)}: ${split} loss ${write("float", y[j])} nats`)) })));
+    let margin = made.layout.margin;
+    if (plane) {
+      const [sides, losses] = plane, id = n > 1 ? n : "", { domain } = made.layout[`yaxis${id}`];
+      Object.assign(made.layout[`yaxis${id}`], { title: { text: "β", standoff: 2 }, showgrid: false });
+      traces.push({ type: "heatmap", x: sides, y: sides, z: sides.map((_, b) => losses.map(row => row[b])), ...made.at(n - 1), showlegend: false, hoverinfo: "text",
+        hovertext: sides.map((beta, b) => sides.map((alpha, a) => lines(`α ${write("float", alpha)}, β ${write("float", beta)}: training loss ${write("float", losses[a][b])} nats`))),
+        colorscale: [[0, palette.grid], [1, palette.accent]], colorbar: { thickness: 10, outlinewidth: 0, nticks: 5, y: (domain[0] + domain[1]) / 2, len: domain[1] - domain[0] } });
+      margin = { ...margin, r: 60 };
+    }
+    return { traces, height: made.height + 30, layout: base(palette, { showlegend: true, ...made.layout, margin: { ...margin, t: 34 } }),
+      label: `Loss in nats over α ${known.map(([name]) => name.replace("\n", " ")).join(" and ")}${plane ? `${known.length ? ", and " : ""}in a plane` : ""}` };
   },
 
   coverage({ draws: { values, rows }, mean }, _, palette, width) {

@@ -175,7 +175,7 @@ async function drawAll() {
     await draw(figure);
     await pause(); // the page reacts meanwhile
   }
-  if (find("#card").open) await drawCurves();
+  if (find("#card").open) await drawCard();
 }
 
 // ---- choosing, theme, print
@@ -213,7 +213,7 @@ function print(now) {
   printing = now;
   for (const table of tables.values()) table.fit();
   all("main figure").forEach(draw);
-  if (find("#card").open) drawCurves();
+  if (find("#card").open) drawCard();
 }
 
 function listen() {
