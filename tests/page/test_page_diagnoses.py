@@ -86,6 +86,8 @@ def test_the_card_shows_them(watched: Watched, tmp_path: Path, width: int) -> No
     expect(figure.locator(".scatterlayer .trace")).to_have_count(4)
     expect(figure.locator(".heatmaplayer image")).to_have_count(1)
     assert (figure.locator(".plot").get_attribute("aria-label") or "").startswith("Loss in nats")
+    for axis in ("y", "y2", "y3"):  # each panel has a scale of its own
+        assert figure.locator(f".{axis}tick text").count() > 1
     ink = "getComputedStyle(document.querySelector('#card-surface .ytick text')).fill"
     assert page.evaluate(ink) == "rgb(230, 232, 234)"
     page.locator("#card-surface summary").click()

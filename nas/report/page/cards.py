@@ -47,7 +47,7 @@ def cards(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> d
     shown = board.head(limit)
     alone = control_results(ledger.data(campaign))
     diagnoses = _diagnoses(ledger, campaign, shown)
-    lost = {key: _surface(diagnoses[key]) for key in shown["key"].head(CURVES) if key in diagnoses}
+    best = [key for key in shown["key"].head(CURVES) if key in diagnoses]
     return {
         "members": _members(ledger, campaign, shown),
         "alone": dict(zip(alone["model"], values(alone["alone_val_acc"], "percent"), strict=True)),
@@ -58,7 +58,7 @@ def cards(ledger: Snapshot, campaign: str, board: pd.DataFrame, limit: int) -> d
         "events": _events(ledger, campaign, shown),
         "diagnoses_columns": [column._asdict() for column in _FINDINGS],
         "diagnoses": {key: _findings(found) for key, found in diagnoses.items()},
-        "surfaces": {key: surface for key, surface in lost.items() if surface},
+        "surfaces": {key: found for key in best if (found := _surface(diagnoses[key]))},
     }
 
 

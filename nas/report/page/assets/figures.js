@@ -266,8 +266,8 @@ const FIGURES = {
 
   surface({ eigenvector, random, plane }, _, palette, width) {
     const known = [["along the top\neigenvector", eigenvector], ["along a random direction\nfilter-normalised", random]].filter(([, found]) => found);
-    const names = [...known.map(([name]) => name), ...(plane ? ["in a random plane\ntraining loss"] : [])], n = names.length;
-    const made = panels(names, width, palette, { title: { text: "loss, nats", standoff: 2 }, nticks: 5, rangemode: "normal" }, { title: { text: "α", standoff: 4 }, nticks: 5 },
+    const names = [...known.map(([name]) => name), ...(plane ? ["in a random plane\ntraining loss, nats"] : [])], n = names.length;
+    const made = panels(names, width, palette, { title: { text: "loss, nats", standoff: 2 }, nticks: 5, showticklabels: true }, { title: { text: "α", standoff: 4 }, nticks: 5 },
       { least: 200, panel: 170, every: true, between: 0.18 });
     const traces = known.flatMap(([name, [x, train, test]], i) => [["test", test, palette.accent, "solid"], ["training", train, palette.muted, "dot"]].map(([split, y, color, dash]) => (
       { type: "scatter", mode: "lines", x, y, ...made.at(i), name: split, legendgroup: split, showlegend: i === 0, line: { width: 2, color, dash },
