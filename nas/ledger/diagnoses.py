@@ -1,7 +1,7 @@
 """What `nas diagnose` found, in the ledger."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -56,5 +56,29 @@ def latest_diagnoses(ledger: LedgerBase, attempt: int) -> tuple[DiagnosisRecord,
     d = m.Diagnosis
     query = select(d).where(d.attempt_id == attempt).order_by(d.id)
     with ledger.session() as session:
-        found = {row.instrument: record(DiagnosisRecord, row) for row in session.scalars(query)}
+        return _latest(session.scalars(query))
+
+
+def diagnoses_of_campaign(
+    ledger: LedgerBase, campaign: str
+) -> dict[int, tuple[DiagnosisRecord, ...]]:
+    """By candidate that was examined, `latest_diagnoses` of its final attempt."""
+    d, c = m.Diagnosis, m.Candidate
+    query = (
+        select(c.id, d)
+        .join(c, c.final_attempt == d.attempt_id)
+        .join(m.Campaign, m.Campaign.id == c.campaign_id)
+        .where(m.Campaign.name == campaign)
+        .order_by(d.id)
+    )
+    rows: dict[int, list[m.Diagnosis]] = {}
+    with ledger.session() as session:
+        for candidate, row in session.execute(query):
+            rows.setdefault(candidate, []).append(row)
+        return {candidate: _latest(mine) for candidate, mine in rows.items()}
+
+
+def _latest(rows: Iterable[m.Diagnosis]) -> tuple[DiagnosisRecord, ...]:
+    """Of each instrument the last, by the instruments' names."""
+    found = {row.instrument: record(DiagnosisRecord, row) for row in rows}
     return tuple(found[name] for name in sorted(found))

@@ -19,6 +19,7 @@ from nas.ledger.records import (
     ExpertRecord,
     MetricsRecord,
     ScreenRecord,
+    TrainingEventRecord,
     campaign_record,
     candidate_record,
     record,
@@ -45,6 +46,8 @@ class Found:
     """Of the final attempt, in the order of the families."""
     metrics: tuple[MetricsRecord, ...]
     """Of the final attempt's last epoch."""
+    events: tuple[TrainingEventRecord, ...]
+    """What happened in training, in order; of an epoch that was trained again, as it was last."""
     controls: dict[str, AttemptRecord]
     """Final attempts of its members' controls, by timm model."""
     environment: dict[str, Any]
@@ -186,6 +189,13 @@ def _found(session: Session, candidate: m.Candidate) -> Found:
         .where(m.Metrics.epoch == (epochs[-1].epoch if epochs else 0))
         .order_by(m.Metrics.split.desc(), m.Metrics.layer)
     ).all()
+    events = session.scalars(
+        select(m.TrainingEvent)
+        .join(m.Attempt, m.Attempt.id == m.TrainingEvent.attempt_id)
+        .where(m.Attempt.candidate_id == candidate.id)
+        .order_by(m.TrainingEvent.epoch, m.TrainingEvent.id)
+    ).all()
+    last = {epoch.epoch: epoch.attempt_id for epoch in epochs}
     environment = attempts and session.get_one(m.Environment, attempts[-1].environment_id).data
     return Found(
         campaign=campaign_record(session.get_one(m.Campaign, candidate.campaign_id)),
@@ -194,6 +204,11 @@ def _found(session: Session, candidate: m.Candidate) -> Found:
         epochs=tuple(record(EpochRecord, row) for row in epochs),
         experts=tuple(record(ExpertRecord, row) for row in experts),
         metrics=tuple(record(MetricsRecord, row) for row in metrics),
+        events=tuple(
+            record(TrainingEventRecord, row)
+            for row in events
+            if last.get(row.epoch) == row.attempt_id
+        ),
         controls=_controls(session, candidate),
         environment=environment or {},
         inputs=_inputs(session, candidate.campaign_id, candidate.id),

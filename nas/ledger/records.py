@@ -167,6 +167,18 @@ class MetricsRecord:
 
 
 @dataclass(frozen=True)
+class TrainingEventRecord:
+    """Something that happened while an attempt trained: see nas.schema.TrainingEvent."""
+
+    attempt_id: int
+    epoch: int
+    step: int
+    kind: str
+    reason: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class DiagnosisRecord:
     """What an instrument found in a trained model."""
 
@@ -180,7 +192,15 @@ class DiagnosisRecord:
     """A number, or a list of numbers, by name."""
 
 
-T = TypeVar("T", AttemptRecord, EpochRecord, ExpertRecord, MetricsRecord, DiagnosisRecord)
+T = TypeVar(
+    "T",
+    AttemptRecord,
+    EpochRecord,
+    ExpertRecord,
+    MetricsRecord,
+    TrainingEventRecord,
+    DiagnosisRecord,
+)
 
 
 def record(kind: type[T], row: m.Base) -> T:

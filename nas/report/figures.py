@@ -23,6 +23,8 @@ WIDTH, ROW = 6.0, 0.24
 """Width of a figure and height of each row of names, in inches."""
 PANELS = 3
 """Panels beside each other, of a figure that has several."""
+MATRICES = 24
+"""Maximum number of matrices in a figure."""
 LONGEST = 30
 """Maximum length of a name at an axis, in characters."""
 VARIANT = 44
@@ -146,7 +148,9 @@ def _arm_effects(section: Section, axes: "Axes") -> None:
 
 
 def _routing(section: Section, axes: "Axes") -> None:
-    group = next(iter(section["use"].values()))
+    group = next(iter(section["use"].values()), None)
+    if group is None:
+        raise Empty("This was not measured.")
     values, shares = group["table"]["values"], group["shares"]
     names = [section["names"][name] for name in values["name"]]
     for row, mine in enumerate(shares):
@@ -162,20 +166,42 @@ def _routing(section: Section, axes: "Axes") -> None:
     _grow(axes, len(names))
 
 
-def _routing_epochs(section: Section, axes: "Axes") -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    values = section["epochs"]["values"]
-    names = list(dict.fromkeys(values["name"]))
+def _panels(axes: "Axes", names: Sequence[str], height: float, **shared: Any) -> "list[Axes]":
+    """A panel with a title for each name in place of one, `height` in inches."""
+    if not names:
+        raise Empty("This was not measured.")
     figure = axes.get_figure(root=True)
     assert figure is not None
-    axes.remove()  # in place of one there is a panel for each variant
+    axes.remove()
     deep = -(-len(names) // PANELS)
-    figure.set_size_inches(WIDTH, 0.7 + 1.4 * deep)
-    panels = figure.subplots(deep, PANELS, sharex=True, sharey=True, squeeze=False)
+    figure.set_size_inches(WIDTH, 0.7 + height * deep)
+    panels = figure.subplots(deep, PANELS, squeeze=False, **shared)
     for panel in panels.flat[len(names) :]:
         panel.set_axis_off()
-    for place, (name, panel) in enumerate(zip(names, panels.flat, strict=False)):
+    made: list[Axes] = list(panels.flat[: len(names)])
+    for name, panel in zip(names, made, strict=True):
+        panel.set_title(_short([name], VARIANT)[0], fontsize=7)
+    return made
+
+
+def _by_epoch(panels: "Sequence[Axes]") -> None:
+    """Epochs below the last panel of each column."""
+    from matplotlib.ticker import MaxNLocator
+
+    for place, panel in enumerate(panels):
+        panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        panel.tick_params(labelbottom=place + PANELS >= len(panels))
+    figure = panels[0].get_figure(root=True)
+    assert figure is not None
+    figure.supxlabel("epoch", fontsize=9)
+
+
+def _routing_epochs(section: Section, axes: "Axes") -> None:
+    values = section["epochs"]["values"]
+    names = list(dict.fromkeys(values["name"]))
+    titles = [section["names"].get(name, name) for name in names]
+    panels = _panels(axes, titles, 1.4, sharex=True, sharey=True)
+    for name, panel in zip(names, panels, strict=True):
         mine = [n for n, other in enumerate(values["name"]) if other == name]
         for stem, called, color in (
             ("entropy_norm", "load entropy", BLUE),
@@ -188,13 +214,67 @@ def _routing_epochs(section: Section, axes: "Axes") -> None:
                     label=called if split == "val" else f"{called}, training",
                     marker="o" if len(mine) == 1 else "", markersize=3,
                 )  # fmt: skip
-        panel.set_title(_short([section["names"].get(name, name)], VARIANT)[0], fontsize=7)
         panel.set_ylim(-0.03, 1.03)
-        panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        panel.tick_params(labelbottom=place + PANELS >= len(names))
-    figure.supxlabel("epoch", fontsize=9)
-    handles = panels.flat[0].get_legend_handles_labels()
+    _by_epoch(panels)
+    _legend(panels[0])
+
+
+def _legend(panel: "Axes") -> None:
+    figure = panel.get_figure(root=True)
+    assert figure is not None
+    handles = panel.get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper left", ncols=2, frameon=False, fontsize=8)
+
+
+def _growth(section: Section, axes: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    lines = [line for line in section["lines"] if any(n is not None for n in line["experts"])]
+    if not lines:
+        why = "trained yet" if not section["lines"] else "recorded with its number of experts"
+        raise Empty(f"No network that can grow is {why}.")
+    names = list(dict.fromkeys(line["name"] for line in lines))
+    titles = [section["names"].get(name, name) for name in names]
+    panels = _panels(axes, titles, 1.4, sharex=True, sharey=True)
+    for line in lines:
+        panel = panels[names.index(line["name"])]
+        experts = np.array(line["experts"], dtype=np.float64)
+        epoch, grew = np.array(line["epoch"]), np.array(line["grew"], dtype=bool)
+        panel.step(epoch, experts, where="post", color=BLUE, linewidth=1, alpha=0.7)
+        panel.plot(epoch[grew], experts[grew], "D", color=ORANGE, markersize=2.5)
+    panels[0].yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    panels[0].set_ylim(bottom=0)
+    figure = panels[0].get_figure(root=True)
+    assert figure is not None
+    figure.supylabel("experts (marks: growths)", fontsize=9)
+    _by_epoch(panels)
+
+
+def _routing_matrix(section: Section, axes: "Axes") -> None:
+    values = section["matrix"]["values"]
+    names = list(dict.fromkeys(values["variant"]))[:MATRICES]
+    if not names:
+        raise Empty("No phase has ended yet.")
+    tall, wide = (1 + max(values[name]) for name in ("domain", "expert"))
+    titles = [section["names"].get(name, name) for name in names]
+    panels = _panels(axes, titles, max(1.4, 0.6 + 0.18 * tall))
+    for name, panel in zip(names, panels, strict=True):
+        grid = np.full((tall, wide), np.nan)
+        for n in (n for n, other in enumerate(values["variant"]) if other == name):
+            d, e, share = (values[column][n] for column in ("domain", "expert", "sent_share"))
+            grid[d, e] = np.nan if share is None else 100 * share
+            if share is not None and wide <= 8:
+                color = "white" if share > 0.6 else "black"
+                text = f"{100 * share:.0f}"
+                panel.text(e, d, text, ha="center", va="center", color=color, fontsize=6)
+        panel.imshow(grid, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+        panel.set_xticks(range(0, wide, -(-wide // 8)))
+        panel.set_yticks(range(0, tall, -(-tall // 8)))
+        panel.tick_params(labelsize=7)
+    figure = panels[0].get_figure(root=True)
+    assert figure is not None
+    figure.supxlabel("expert", fontsize=9)
+    figure.supylabel("domain (cells: share of its images, %)", fontsize=9)
 
 
 def _synergies(section: Section, axes: "Axes") -> None:
@@ -289,6 +369,8 @@ _FIGURES: dict[str, tuple[str, Draw]] = {
     "effects": ("together", _effects),
     "arms": ("arms", _arms),
     "arm_effects": ("arm_effects", _arm_effects),
+    "growth": ("growth", _growth),
+    "routing_matrix": ("domains", _routing_matrix),
     "routing": ("routing", _routing),
     "routing_epochs": ("routing", _routing_epochs),
     "synergies": ("together", _synergies),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import islice
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -15,6 +14,7 @@ from nas.ledger import Ledger
 from nas.ledger.diagnoses import latest_diagnoses
 from nas.ledger.lookup import Found, find
 from nas.report.cells import cell, header
+from nas.report.findings import findings
 from nas.schema import model_label, printed_name
 from nas.schema.axes import RECIPE
 
@@ -30,12 +30,13 @@ _EPOCH = (
     *("temperature", "gate_entropy", "usage", "images_per_second", "seconds"),
 )
 
+_EVENT = ("attempt_id", "epoch", "step", "kind", "reason", "data")
 _METRICS = ("epoch", "split", "layer", "data")
 
 _TEXT = frozenset(
     {
         *("", "family", "model", "outcome", "stage", "message", "instrument", "figure"),
-        *("layer", "split"),
+        *("layer", "split", "kind", "reason"),
     }
 )
 """Columns that are aligned at the left."""
@@ -53,14 +54,15 @@ _SHOWN_ROUTING = (
     *("drop_rate", "cap_ratio", "dead"),
 )
 _SHOWN_FIGURE = ("instrument", "figure", "value")
-MOST_FIGURES = 16
-"""Figures of an instrument that are shown; `nas report diagnose` has them all."""
+_SHOWN_EVENT = ("epoch", "kind", "reason")
+MOST_EVENTS = 10
+"""Events of a training that are shown; `nas show --json` has them all."""
 _SHOWN_ATTEMPT = ("attempt", "outcome", "stage", "message", "seconds")
 
 
 def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str, Any]:
-    """A candidate as plain data: results, baselines, experts, metrics of its last epoch, diagnoses,
-    attempts, epochs, code.
+    """A candidate as plain data: results, baselines, experts, metrics of its last epoch, events
+    of training, diagnoses, attempts, epochs, code.
 
     `ident` is a key, the beginning of one, or a number. Accuracies are in [0, 1], durations in
     seconds, times in seconds since 1970-01-01 UTC; missing values are None. Raises ProblemError as
@@ -93,6 +95,7 @@ def details(ledger: Ledger, ident: str, campaign: str | None = None) -> dict[str
         "baselines": _baselines(found),
         "experts": _experts(found),
         "metrics": [{n: getattr(row, n) for n in _METRICS} for row in found.metrics],
+        "events": [{n: getattr(e, n) for n in _EVENT} for e in found.events],
         "diagnoses": [asdict(d) for d in latest_diagnoses(ledger, final.id)] if final else [],
         "recipe": spec.training_recipe.model_dump(mode="json"),
         "attempts": [{n: getattr(a, n) for n in _ATTEMPT} for a in found.attempts],
@@ -156,7 +159,8 @@ def shown(found: dict[str, Any]) -> RenderableType:
         (f"{name} {label.replace('+', ' ') or found['template']}", "bold"),
         f"\n{found['key']}",
     )
-    diagnosed = list(_figures(found["diagnoses"]))
+    events = list(_events(found["events"]))
+    diagnosed = [row for d in found["diagnoses"] for row in findings(d["instrument"], d["data"])]
     routing = [_of_layer(row) for row in found["metrics"] if row["layer"]]
     return Group(
         head,
@@ -164,6 +168,7 @@ def shown(found: dict[str, Any]) -> RenderableType:
         _rows("accuracy", _accuracies(found), ("", "val_acc", "test_acc")),
         _rows("expert" if _alone(found) else "inside the mixture", found["experts"], _EXPERT),
         *([_rows("routing in the last epoch", routing, _SHOWN_ROUTING)] if routing else []),
+        *([_rows("events of training", events, _SHOWN_EVENT)] if events else []),
         *([_rows("diagnoses", diagnosed, _SHOWN_FIGURE)] if diagnosed else []),
         *(Text(f"no {d['instrument']}: {d['reason']}") for d in found["diagnoses"] if d["reason"]),
         _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _SHOWN_EPOCH),
@@ -244,16 +249,11 @@ def _of_layer(metrics: dict[str, Any]) -> dict[str, Any]:
     return {name: known.get(name) for name in _SHOWN_ROUTING}
 
 
-def _figures(diagnoses: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A row a figure, several numbers in one; of an instrument with many, the first."""
-    for diagnosis in diagnoses:
-        row = {"instrument": diagnosis["instrument"]}
-        for name, figure in islice(diagnosis["data"].items(), MOST_FIGURES):
-            several = isinstance(figure, list)
-            value = " ".join(cell("", each) for each in figure) if several else figure
-            yield {**row, "figure": name, "value": value}
-        if (more := len(diagnosis["data"]) - MOST_FIGURES) > 0:
-            yield {**row, "figure": f"{more} more: nas report diagnose", "value": None}
+def _events(events: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The first events of training, and how many more there are."""
+    yield from events[:MOST_EVENTS]
+    if (more := len(events) - MOST_EVENTS) > 0:
+        yield {"epoch": None, "kind": f"… and {more} more", "reason": "nas show --json"}
 
 
 def _sparkline(epochs: Sequence[dict[str, Any]]) -> str:

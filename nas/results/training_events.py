@@ -25,11 +25,16 @@ def details(events: "pd.DataFrame", names: Sequence[str]) -> "pd.DataFrame":
     )
 
 
-def training_events_of(data: CampaignTables, runs: "pd.DataFrame", kind: str) -> "pd.DataFrame":
-    """The events of one kind in the trainings of runs, in order: rows of `data.training_events`.
-    Those of an epoch that was trained again are as it was trained last."""
+def training_events_of(
+    data: CampaignTables, runs: "pd.DataFrame", kind: str | None = None
+) -> "pd.DataFrame":
+    """The events in the trainings of runs, in order, of one kind if it is given: rows of
+    `data.training_events`. Those of an epoch that was trained again are as it was trained last."""
     rows = data.training_events
-    rows = rows[rows["kind"] == kind]
+    if kind is not None:
+        rows = rows[rows["kind"] == kind]
+    if rows.empty:  # without reading the epochs
+        return rows
     kept = epochs_of(data, runs)[["candidate", "epoch", "attempt"]]
     return rows.merge(kept, on=["candidate", "epoch", "attempt"]).sort_values(
         ["candidate", "epoch"], kind="stable", ignore_index=True
@@ -65,10 +70,7 @@ def _use(data: CampaignTables, epochs: "pd.DataFrame") -> "pd.DataFrame":
     """By candidate: `experts`, `idle`, `least_share`, `first_entropy`, `last_entropy`."""
     import pandas as pd
 
-    names = ("expert_shares", "marginal_entropy")
-    rows = data.ledger.metrics(data.campaign, names=names)
-    rows = rows[(rows["split"] == "val") & (rows["layer"] != "")]
-    rows = rows.merge(epochs[["candidate", "epoch", "attempt"]])
+    rows = _metrics(data, epochs, "expert_shares", "marginal_entropy")
     by = ["candidate", "epoch"]
     shares = rows[rows["metric"] == "expert_shares"].groupby(by)["value"]
     entropy = rows[rows["metric"] == "marginal_entropy"].groupby(by)["value"].mean()
@@ -85,3 +87,24 @@ def _use(data: CampaignTables, epochs: "pd.DataFrame") -> "pd.DataFrame":
     last = ends.last()[["experts", "idle", "least_share"]].astype("float64")
     entropies = ends["entropy"].agg(["first", "last"]).astype("float64")
     return last.join(entropies.add_suffix("_entropy"))
+
+
+def _metrics(data: CampaignTables, epochs: "pd.DataFrame", *names: str) -> "pd.DataFrame":
+    """The named metrics of layers that route, on validation, in epochs as they were trained last:
+    rows of `data.metrics`."""
+    rows = data.ledger.metrics(data.campaign, names=names)
+    rows = rows[(rows["split"] == "val") & (rows["layer"] != "")]
+    return rows.merge(epochs[["candidate", "epoch", "attempt"]])
+
+
+def experts_by_epoch(data: CampaignTables, runs: "pd.DataFrame") -> "pd.DataFrame":
+    """One row per run and epoch, in order: `candidate`, `epoch`, `experts`: how many it was trained
+    with, missing where that was not measured, `val_acc`, and `grew`: whether it grew after it."""
+    epochs = epochs_of(data, runs)
+    rows = epochs.sort_values(["candidate", "epoch"])[["candidate", "epoch", "val_acc"]]
+    shares = _metrics(data, epochs, "expert_shares").groupby(["candidate", "epoch", "layer"])
+    counts = shares.size().groupby(["candidate", "epoch"]).max().rename("experts")
+    rows = rows.join(counts.astype("Int64"), on=["candidate", "epoch"])
+    events = training_events_of(data, runs, "growth")[["candidate", "epoch"]].drop_duplicates()
+    rows = rows.merge(events.assign(grew=True), on=["candidate", "epoch"], how="left")
+    return rows.assign(grew=rows["grew"].notna()).reset_index(drop=True)

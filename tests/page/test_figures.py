@@ -16,7 +16,7 @@ from nas.report.figures import figures
 from nas.report.page import page_data
 from nas.schema import ProblemError
 
-OF_ARMS = {"arms", "arm_effects", "routing", "routing_epochs"}
+OF_ARMS = {"arms", "arm_effects", "growth", "routing_matrix", "routing", "routing_epochs"}
 NAMES = [name for name in figures_module.NAMES if name not in OF_ARMS]
 """Of a campaign of families."""
 

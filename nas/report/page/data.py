@@ -19,9 +19,12 @@ from nas.report.page.code_diffs import pack
 from nas.report.page.costs import costs
 from nas.report.page.coverage import audited, coverage
 from nas.report.page.curves import curves
+from nas.report.page.domains import domains
 from nas.report.page.failures import failed, failures, latest
 from nas.report.page.families import families, yields
 from nas.report.page.gates import gates
+from nas.report.page.growth import growth
+from nas.report.page.hot_plug import hot_plug
 from nas.report.page.leaders import board, leaders
 from nas.report.page.pairs import pairs
 from nas.report.page.routing import routing
@@ -78,6 +81,9 @@ def _campaign(ledger: Snapshot, name: str) -> dict[str, Any]:
         "together": lambda: together(ledger, name),
         "arms": lambda: arms(ledger, name),
         "arm_effects": lambda: arm_effects(ledger, name),
+        "growth": lambda: growth(ledger, name),
+        "domains": lambda: domains(ledger, name),
+        "hot_plug": lambda: hot_plug(ledger, name),
         "routing": lambda: routing(ledger, name),
         "best": lambda: best(ledger, name, rows(), bank=bank),
         "leaders": lambda: leaders(rows(), limit),

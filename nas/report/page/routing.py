@@ -42,10 +42,10 @@ _ARM = (
 )
 _USE = (
     Column("name", "Variant", "text"),
-    Column("experts", "Experts", "int"),
+    Column("experts", "Experts", "int", "the most that any of its runs has in a layer"),
     Column("busiest", "Busiest", "percent", "its share of the kept tokens"),
     Column("even", "Even share", "percent", "1 / number of experts"),
-    Column("least", "Least used", "percent", "its share of the kept tokens"),
+    Column("least", "Least used", "percent", "its share; 0 in runs that have fewer experts"),
     Column("dead", "Dead experts", "float", "with less than a millionth of the tokens"),
 )
 _EPOCHS = (
@@ -78,7 +78,7 @@ def routing(ledger: Snapshot, campaign: str) -> dict[str, Any] | None:
         return None
     means, layers = rows[rows["layer"] == "mean"], rows[rows["layer"] != "mean"]
     several = len(layers) > len(means)
-    names = {v.label: short_name(v.label) for arm in space.arms.values() for v in arm}
+    names = names_of(space)
     data = ledger.data(campaign)
     runs = arm_runs(data)
     return {
@@ -98,24 +98,36 @@ def short_name(label: str) -> str:
     return f"{arm}({', '.join(found)})" if settings.endswith(")") else label
 
 
+def names_of(space: Space) -> dict[str, str]:
+    """By variant, its name in figures."""
+    return {v.label: short_name(v.label) for arm in space.arms.values() for v in arm}
+
+
+def each_variant(rows: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Of rows of arms and their variants, one for each variant, with its `name`: not all variants
+    of an arm together."""
+    many = rows["arm"].map((rows["variant"] != "").groupby(rows["arm"]).any()).astype(bool)
+    rows = rows[~many | (rows["variant"] != "")]
+    pairs = zip(rows["variant"], rows["arm"], strict=True)
+    return rows.assign(name=[names.get(variant, arm) for variant, arm in pairs])
+
+
 def about_routing(means: pd.DataFrame, names: Mapping[str, str]) -> str:
     """Which variant uses its experts most evenly, and which routers are most decided. `means`: rows
     of arms and their variants, with means over layers; `names`: of variants."""
-    many = means["arm"].map((means["variant"] != "").groupby(means["arm"]).any())
-    rows = means[~many | (means["variant"] != "")]  # not all variants of an arm together
-    pairs = zip(rows["variant"], rows["arm"], strict=True)
-    rows = rows.assign(name=[names.get(variant, arm) for variant, arm in pairs])
+    rows = each_variant(means, names)
     numbers = zip(rows["name"], rows["dead"].tolist(), strict=True)
     dead = [f"{name} ({number:.3g})" for name, number in numbers if number > 0]
     sentences = [
-        _ends(rows, LOAD, "Use of the experts is least even in", "most even in", "H(q) / ln E"),
-        _ends(rows, ROUTER, "Routers are most decided in", "least in", "H(p) / ln E"),
+        ends(rows, LOAD, "Use of the experts is least even in", "most even in", "H(q) / ln E"),
+        ends(rows, ROUTER, "Routers are most decided in", "least in", "H(p) / ln E"),
         f"Dead experts: {listed(dead)}." if dead else "No expert is dead.",
     ]
     return " ".join(filter(None, sentences))
 
 
-def _ends(rows: pd.DataFrame, metric: str, low: str, high: str, formula: str) -> str:
+def ends(rows: pd.DataFrame, metric: str, low: str, high: str, formula: str) -> str:
+    """A sentence about the rows with the lowest and the highest value; empty if none has one."""
     known = rows.dropna(subset=[metric]).sort_values(metric, kind="stable")
     if known.empty:
         return ""

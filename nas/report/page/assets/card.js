@@ -1,4 +1,4 @@
-// A candidate's card: metrics, members, routing, curves, then code.
+// A candidate's card: metrics, members, routing, events, diagnoses, curves, then code.
 
 function codeOf(key) {
   const [at, other] = data.codes.of[key] ?? [];
@@ -64,12 +64,47 @@ function show(key) {
   find("#card-routing").replaceChildren();
   find("#card-routing").parentElement.hidden = !layers;
   if (layers) new DataTable(find("#card-routing"), {}).update(tableOf(data.cards.routing_columns, layers));
-  find("#card-curves").dataset.key = key;
-  drawCurves();
+  const events = data.cards.events?.[key];
+  find("#card-events").replaceChildren();
+  find("#card-events").parentElement.hidden = !events;
+  if (events) new DataTable(find("#card-events"), {}).update(tableOf(data.cards.events_columns, events.rows));
+  optional(find("#card-events + p"), events?.more && `… and ${grouped.format(events.more)} more: \`nas show ${cell("number")} --json\` has them.`);
+  const found = data.cards.diagnoses?.[key], surface = data.cards.surfaces?.[key];
+  find("#card-diagnoses").replaceChildren();
+  find("#card-diagnoses").parentElement.hidden = !found;
+  if (found) new DataTable(find("#card-diagnoses"), {}).update(tableOf(data.cards.diagnoses_columns, found));
+  find("#card-surface").hidden = !surface;
+  find("#card-surface details").open = false;
+  find("#card").dataset.key = key;
+  drawCard();
+}
+
+const LINES = { eigenvector: "along the top eigenvector", random: "along a random direction (filter-normalised)", plane: "in a plane of two random directions" };
+const LOSSES = [["where", "Where", "text"], ["alpha", "α", "float"], ["beta", "β", "float"], ["train", "Training loss", "float"], ["test", "Test loss", "float"]];
+
+// The values that the figure of a candidate's losses draws, once they are opened.
+function fillSurface() {
+  const details = find("#card-surface details"), { plane, ...lines } = data.cards.surfaces?.[find("#card").dataset.key] ?? {};
+  all(":scope > :not(summary)", details).forEach(node => node.remove());
+  if (!details.open) return;
+  const rows = Object.entries(lines).flatMap(([line, [alphas, train, test]]) => alphas.map((alpha, i) => [LINES[line], alpha, null, train[i], test[i]]));
+  if (plane) rows.push(...plane[0].flatMap((alpha, a) => plane[0].map((beta, b) => [LINES.plane, alpha, beta, plane[1][a][b], null])));
+  const host = element("div");
+  details.append(host);
+  new DataTable(host, { page: 200 }).update(tableOf(LOSSES.map(([name, title, kind]) => ({ name, title, kind, help: "" })), rows));
+}
+
+async function drawCard() {
+  await Promise.all([drawCurves(), drawSurface()]); // both begin at once: printing waits for neither
+}
+
+async function drawSurface() {
+  const host = find("#card-surface figure"), surface = data.cards.surfaces?.[find("#card").dataset.key];
+  if (surface) await plot(host, FIGURES.surface(surface, null, PALETTES[theme()], host.clientWidth), host.clientWidth);
 }
 
 async function drawCurves() {
-  const host = find("#card-curves"), [epochs, val, train] = data.cards.curves?.[host.dataset.key] ?? [];
+  const host = find("#card-curves"), [epochs, val, train] = data.cards.curves?.[find("#card").dataset.key] ?? [];
   const made = epochs?.length ? FIGURES.card({ epochs, val, train }, null, PALETTES[theme()]) : "This page does not hold its curves: `nas show` prints them.";
   await plot(host, made, host.clientWidth);
 }
@@ -77,6 +112,7 @@ async function drawCurves() {
 function listenToCard() {
   find("#card-close").onclick = () => find("#card").close();
   find("#card").onclick = event => { if (event.target === event.currentTarget) find("#card").close(); };
+  find("#card-surface details").ontoggle = fillSurface;
   find("#card-copy").onclick = async () => {
     await navigator.clipboard.writeText(find("#card-code code").textContent);
     find("#card-copy").textContent = "Copied";

@@ -112,6 +112,27 @@ function forest(names, v, stem, styles, axis, hover, palette, row, scale = perce
 const interval = (v, stem, i, kind = "points") =>
   `${write(kind, v[stem][i])}${UNITS[kind] ?? ""}, 95 % from ${write(kind, v[`${stem}_low`][i])} to ${write(kind, v[`${stem}_high`][i])}`;
 
+// Small multiples: a panel for each name beside and below each other, their axes and titles. `every`: each has its own ticks.
+function panels(names, width, palette, yaxis, xaxis, { least = 0, panel = width < NARROW ? 110 : 130, every = false, between = every ? 0.08 : 0.06 } = {}) {
+  const columns = Math.min(names.length, Math.max(1, Math.floor(width / Math.max(least, width < NARROW ? 150 : 240)))), deep = Math.ceil(names.length / columns);
+  const titles = names.map(name => folded(name).split("\n")), heading = 16 * linesOf(titles.map(parts => parts.join("\n"))) + 8;
+  const gap = every ? 36 : 14, left = 30 + (yaxis.title ? 14 : 0), row = heading + panel + gap, height = deep * row - gap, axis = base(palette), axes = {};
+  names.forEach((_, i) => {
+    const id = i ? i + 1 : "", column = i % columns, above = Math.floor(i / columns) * row + heading, last = every || i + columns >= names.length, first = column === 0;
+    const { title: below, ...x } = xaxis, { title: beside, ...y } = yaxis;
+    axes[`xaxis${id}`] = { ...axis.xaxis, ...(last ? { title: below } : {}), showticklabels: last, anchor: `y${id}`, automargin: false, showgrid: false, showline: !every,
+      domain: [(column + (column ? between : 0)) / columns, (column + 1) / columns], ...x };
+    axes[`yaxis${id}`] = { ...axis.yaxis, ...(first && beside ? { title: beside } : {}), anchor: `x${id}`, domain: [1 - (above + panel) / height, 1 - above / height], showticklabels: first, automargin: false, ...y };
+  });
+  const annotations = titles.map((parts, i) => ({ xref: `x${i ? i + 1 : ""} domain`, yref: `y${i ? i + 1 : ""} domain`, x: 0, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false, align: "left",
+    text: parts.map(short).join("<br>"), font: { size: 12 } }));
+  const at = i => ({ xaxis: `x${i ? i + 1 : ""}`, yaxis: `y${i ? i + 1 : ""}` });
+  return { at, height: height + 50, panel, width: (1 - between) * (width - left - 10) / columns, layout: { margin: { l: left, r: 10, t: 10, b: 40 }, ...axes, annotations } };
+}
+const byEpoch = epochs => ({ title: { text: "epoch", standoff: 4 }, ...(new Set(epochs).size <= 10 ? { dtick: 1 } : { nticks: 5 }),
+  range: [Math.min(...epochs) - 0.5, Math.max(...epochs) + 0.5] });
+const PANELS = 24; // at most, of matrices
+
 const FIGURES = {
   effects({ effects: { values: v, rows }, left_out }, _, palette) {
     if (!rows) return "No family’s effect can be estimated yet.";
@@ -143,7 +164,9 @@ const FIGURES = {
   },
 
   use({ use, names: called }, choice, palette) {
-    const { table: { values: v, rows }, shares } = use[choice] ?? Object.values(use)[0];
+    const group = use[choice] ?? Object.values(use)[0];
+    if (!group) return "This was not measured.";
+    const { table: { values: v, rows }, shares } = group;
     const names = v.name.map(name => folded(called[name])), some = indices(rows), busy = i => share => share > 2 / v.experts[i];
     const dead = some.filter(i => v.dead[i] > 0), edge = Math.max(...v.experts) > 16 ? 0.5 : 1;
     const bar = rank => {
@@ -162,33 +185,66 @@ const FIGURES = {
     };
   },
 
-  routing_epochs({ epochs: { values: v, rows }, names: called }, _, palette, width) {
-    const names = [...new Set(v.name)], narrow = width < NARROW;
-    const columns = Math.min(names.length, Math.max(1, Math.floor(width / (narrow ? 150 : 240)))), deep = Math.ceil(names.length / columns);
-    const titles = names.map(name => folded(called[name] ?? name).split("\n")), heading = 16 * Math.max(...titles.map(parts => parts.length)) + 8;
-    const panel = narrow ? 110 : 130, gap = 14, bottom = 24, height = deep * (heading + panel + gap);
+  routing_epochs({ epochs: { values: v }, names: called }, _, palette, width) {
+    const names = [...new Set(v.name)], traces = [];
+    if (!names.length) return "This was not measured.";
     const series = [["entropy_norm_val", "load entropy, validation", palette.accent, "solid"], ["entropy_norm_train", "training", palette.accent, "dot"],
       ["spec_entropy_val", "router entropy, validation", palette.warm, "solid"], ["spec_entropy_train", "training", palette.warm, "dot"]];
-    const axis = base(palette), axes = {}, traces = [];
+    const made = panels(names.map(name => called[name] ?? name), width, palette, { range: [-0.03, 1.03], tickvals: [0, 0.5, 1] }, byEpoch(v.epoch));
     names.forEach((name, i) => {
-      const mine = indices(rows, row => v.name[row] === name), id = i ? i + 1 : "", column = i % columns, above = Math.floor(i / columns) * (heading + panel + gap) + heading;
-      const last = i + columns >= names.length, x = pick(v.epoch, mine);
-      axes[`xaxis${id}`] = { ...axis.xaxis, ...(last ? { title: { text: "epoch", standoff: 4 } } : {}), showticklabels: last, anchor: `y${id}`, automargin: false, showgrid: false, showline: true,
-        domain: [(column + (column ? 0.06 : 0)) / columns, (column + 1) / columns], ...(x.length <= 10 ? { dtick: 1 } : { nticks: 5 }) };
-      axes[`yaxis${id}`] = { ...axis.yaxis, anchor: `x${id}`, domain: [1 - (above + panel) / height, 1 - above / height], range: [-0.03, 1.03], tickvals: [0, 0.5, 1], showticklabels: column === 0, automargin: false };
+      const mine = indices(v.name.length, row => v.name[row] === name), x = pick(v.epoch, mine);
       for (const [stem, label, color, dash] of series) {
         const y = pick(v[stem], mine);
         if (y.every(value => value === null)) continue;
-        traces.push({ type: "scatter", mode: x.length > 1 ? "lines" : "markers", x, y, xaxis: `x${id}`, yaxis: `y${id}`, name: label, legendgroup: stem, showlegend: !traces.some(t => t.legendgroup === stem),
+        traces.push({ type: "scatter", mode: x.length > 1 ? "lines" : "markers", x, y, ...made.at(i), name: label, legendgroup: stem, showlegend: !traces.some(t => t.legendgroup === stem),
           line: { width: 2, color, dash }, marker: { color }, hoverinfo: "text", hovertext: x.map((epoch, j) => lines(name, `epoch ${epoch}: ${label.includes(",") ? label : `${stem.startsWith("entropy") ? "load" : "router"} entropy, training`} ${write("float", y[j])}`)) });
       }
     });
-    return {
-      traces, height: height + bottom + (narrow ? 60 : 40), label: `Entropies of use and of the router by epoch, for ${names.length} variants`,
-      layout: base(palette, { showlegend: true, margin: { l: 30, r: 10, t: narrow ? 50 : 30, b: bottom + 16 }, ...axes,
-        annotations: names.map((_, i) => ({ xref: `x${i ? i + 1 : ""} domain`, yref: `y${i ? i + 1 : ""} domain`, x: 0, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false, align: "left",
-          text: titles[i].map(short).join("<br>"), font: { size: 12 } })) }),
-    };
+    const above = width < NARROW ? 50 : 30;
+    return { traces, height: made.height + above - 10, label: `Entropies of use and of the router by epoch, for ${names.length} variants`,
+      layout: base(palette, { showlegend: true, ...made.layout, margin: { ...made.layout.margin, t: above } }) };
+  },
+
+  growth({ lines: runs, names: called, left_out }, choice, palette, width) {
+    const known = runs.filter(run => run[choice].some(value => value !== null));
+    if (!known.length) return runs.length ? "This was not measured." : "No network that can grow is trained yet.";
+    const names = [...new Set(known.map(run => run.name))], share = choice === "val_acc", scale = share ? percent : values => values;
+    const every = known.flatMap(run => scale(run[choice])).filter(value => value !== null), most = Math.max(...every), least = share ? Math.min(...every) : 0;
+    const edge = 0.06 * (most - least) || 1;
+    const made = panels(names.map(name => called[name] ?? name), width, palette, { range: [Math.max(0, least - (share ? edge : 0)), most + edge], ...(share ? { nticks: 4 } : most <= 5 ? { dtick: 1 } : { nticks: 5 }) }, byEpoch(known.flatMap(run => run.epoch)));
+    const hover = (run, j) => lines(run.name, run.run, `epoch ${run.epoch[j]}: ${write("int", run.experts[j])} experts, ${write("percent", run.val_acc[j])} % on validation`, run.grew[j] && "grew after it");
+    const traces = known.flatMap(run => {
+      const at = made.at(names.indexOf(run.name)), y = scale(run[choice]), grew = indices(y.length, j => run.grew[j]);
+      const trace = (some, more) => ({ type: "scatter", x: pick(run.epoch, some), y: pick(y, some), ...at, hoverinfo: "text", hovertext: some.map(j => hover(run, j)), ...more });
+      return [trace(indices(y.length), { mode: y.length > 1 ? "lines" : "markers", opacity: 0.7, line: { width: 1.5, color: palette.accent, shape: share ? "linear" : "hv" }, marker: { color: palette.accent } }),
+        trace(grew, { mode: "markers", marker: { size: 5, color: palette.warm, symbol: "diamond" } })];
+    });
+    const what = share ? "Validation accuracy, %," : "Number of experts";
+    return { traces, height: made.height, layout: base(palette, made.layout),
+      label: `${what} by epoch of ${known.length} runs of ${names.length} variants${left_out ? `; ${left_out} more runs have no line` : ""}, with their growths` };
+  },
+
+  domains({ matrix: { values: v, rows }, names: called }, _, palette, width) {
+    if (!rows) return "No phase has ended yet.";
+    const every = [...new Set(v.variant)], names = every.slice(0, PANELS), edge = column => 1 + Math.max(...v[column]);
+    const tall = edge("domain"), wide = edge("expert"), ticks = n => ({ dtick: Math.ceil(n / 12), tick0: 0, range: [-0.5, n - 0.5], showgrid: false, zeroline: false });
+    const axis = ticks(tall), made = panels(names.map(name => called[name] ?? name), width, palette, { ...axis, range: [tall - 0.5, -0.5], title: { text: "domain", standoff: 2 } }, { ...ticks(wide), title: { text: "expert", standoff: 4 } },
+      { least: 26 * wide + 40, panel: Math.min(320, Math.max(90, 26 * tall)), every: true });
+    const cell = made.width / wide, shapes = [], written = cell >= 24 && made.panel / tall >= 14;
+    const traces = names.map((name, i) => {
+      const grid = () => Array.from({ length: tall }, () => Array(wide).fill(null)), z = grid(), text = grid(), hovertext = grid(), { xaxis, yaxis } = made.at(i);
+      for (const row of indices(rows, row => v.variant[row] === name)) {
+        const d = v.domain[row], e = v.expert[row], share = v.sent_share[row];
+        z[d][e] = share === null ? null : 100 * share;
+        text[d][e] = share === null ? "" : String(Math.round(100 * share));
+        hovertext[d][e] = lines(name, `domain ${d} to expert ${e}: ${write("percent", share)} % of ${grouped.format(v.images[row])} images`, `the expert’s accuracy on all of them: ${write("percent", v.expert_acc[row])} %`);
+        if (d === e) shapes.push({ type: "rect", xref: xaxis, yref: yaxis, x0: e - 0.5, x1: e + 0.5, y0: d - 0.5, y1: d + 0.5, line: { color: palette.warm, width: 1.5 } });
+      }
+      return { type: "heatmap", z, text, ...(written ? { texttemplate: "%{text}", textfont: { size: 11 } } : {}), hoverinfo: "text", hovertext, xaxis, yaxis, xgap: 1, ygap: 1, zmin: 0, zmax: 100,
+        colorscale: [[0, palette.grid], [1, palette.accent]], showscale: !written && i === 0, colorbar: { thickness: 10, outlinewidth: 0, title: { text: "%", side: "top" } } };
+    });
+    return { traces, height: made.height, layout: base(palette, { ...made.layout, shapes, ...(written ? {} : { margin: { ...made.layout.margin, r: 60 } }) }),
+      label: `Share of each domain’s images that goes to each expert, %, for ${names.length} variants${every.length > names.length ? ` of ${every.length}` : ""}` };
   },
 
   synergies({ synergies: { values: v, rows } }, _, palette) {
@@ -206,6 +262,27 @@ const FIGURES = {
       hoverinfo: "text", hovertext: epochs.map((epoch, i) => `epoch ${epoch}: ${name} ${write("percent", y[i])} %`) });
     return { traces: [line("validation", val, palette.accent, "solid"), line("training", train, palette.muted, "dot")], height: 240, label: "Accuracy by epoch",
       layout: base(palette, { showlegend: true, xaxis: { ...title("epoch"), ...(epochs.length <= 10 ? { dtick: 1 } : { nticks: 8 }) }, yaxis: title("accuracy, %") }) };
+  },
+
+  surface({ eigenvector, random, plane }, _, palette, width) {
+    const known = [["along the top\neigenvector", eigenvector], ["along a random direction\nfilter-normalised", random]].filter(([, found]) => found);
+    const names = [...known.map(([name]) => name), ...(plane ? ["in a random plane\ntraining loss, nats"] : [])], n = names.length;
+    const made = panels(names, width, palette, { title: { text: "loss, nats", standoff: 2 }, nticks: 5, showticklabels: true }, { title: { text: "α", standoff: 4 }, nticks: 5 },
+      { least: 200, panel: 170, every: true, between: 0.18 });
+    const traces = known.flatMap(([name, [x, train, test]], i) => [["test", test, palette.accent, "solid"], ["training", train, palette.muted, "dot"]].map(([split, y, color, dash]) => (
+      { type: "scatter", mode: "lines", x, y, ...made.at(i), name: split, legendgroup: split, showlegend: i === 0, line: { width: 2, color, dash },
+        hoverinfo: "text", hovertext: x.map((alpha, j) => lines(name.replace("\n", " "), `α ${write("float", alpha)}: ${split} loss ${write("float", y[j])} nats`)) })));
+    let margin = made.layout.margin;
+    if (plane) {
+      const [sides, losses] = plane, id = n > 1 ? n : "", { domain } = made.layout[`yaxis${id}`];
+      Object.assign(made.layout[`yaxis${id}`], { title: { text: "β", standoff: 2 }, showgrid: false });
+      traces.push({ type: "heatmap", x: sides, y: sides, z: sides.map((_, b) => losses.map(row => row[b])), ...made.at(n - 1), showlegend: false, hoverinfo: "text",
+        hovertext: sides.map((beta, b) => sides.map((alpha, a) => lines(`α ${write("float", alpha)}, β ${write("float", beta)}: training loss ${write("float", losses[a][b])} nats`))),
+        colorscale: [[0, palette.grid], [1, palette.accent]], colorbar: { thickness: 10, outlinewidth: 0, nticks: 5, y: (domain[0] + domain[1]) / 2, len: domain[1] - domain[0] } });
+      margin = { ...margin, r: 60 };
+    }
+    return { traces, height: made.height + 30, layout: base(palette, { showlegend: true, ...made.layout, margin: { ...margin, t: 34 } }),
+      label: `Loss in nats over α ${known.map(([name]) => name.replace("\n", " ")).join(" and ")}${plane ? `${known.length ? ", and " : ""}in a plane` : ""}` };
   },
 
   coverage({ draws: { values, rows }, mean }, _, palette, width) {

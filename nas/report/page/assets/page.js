@@ -67,16 +67,21 @@ function heading_(data) {
   const texts = {
     "pairs-answer": sections.together?.pairs, "families-answer": sections.together?.families, caution: sections.together?.caution,
     "arms-answer": sections.arms?.answer, "settings-answer": sections.arm_effects?.answer, "routing-answer": sections.routing?.answer,
-    settings: sections.arm_effects?.note && `Here: ${sections.arm_effects.note}.`,
+    "growth-answer": sections.growth?.answer, "domains-answer": sections.domains?.answer, "added-answer": sections.hot_plug?.answer,
+    growth: here(sections.growth), domains: here(sections.domains), added: here(sections.hot_plug),
+    "growth-more": sections.growth?.left_out && `${grouped.format(sections.growth.left_out)} more runs have no line.`,
+    settings: here(sections.arm_effects),
     costs: (sections.costs.rest ? "The shading counts all candidates, the dots are the best. " : "") + TIMES,
-    families: sections.families?.note && `Here: ${sections.families.note}.`,
-    screening: sections.screening?.note && `Here: ${sections.screening.note}.`,
+    families: here(sections.families),
+    screening: here(sections.screening),
   };
   for (const node of all("[data-group]")) node.textContent = sections.arms ? ARM[node.dataset.group] : node.dataset.group;
   for (const node of all("[data-text]")) optional(node, texts[node.dataset.text]);
   find("#lifts").hidden = bank;
   find("#best-title").textContent = bank ? "The best experts" : "The best candidates";
 }
+
+const here = section => section?.note && `Here: ${section.note}.`;
 
 // The best candidates, each with its interval and the command that exports it.
 function bestOnes({ table, sure, problem }) {
@@ -103,14 +108,16 @@ const RATES = new Set(["draws", "ok", "success_rate", "success_low", "success_hi
 // Sections' tables that are not given as such.
 const DERIVED = {
   gates: section => section.groups[find("[name=gates]").value] ?? section.groups.all,
-  routing: (section, name) => (name === "use" ? (section.use[find("[name=routing]").value] ?? Object.values(section.use)[0]).table : section[name]),
+  routing: (section, name) => (name === "use" ? (section.use[find("[name=routing]").value] ?? Object.values(section.use)[0])?.table ?? null : section[name]),
   families: ({ table, lift }, name) => (name === "lift" ? lift : { ...table, columns: table.columns.filter(c => c.name === "family" || RATES.has(c.name) === (name === "rates")) }),
-  curves: (section, name) => (name === "lines" ? long(section.lines) : section[name]),
+  curves: (section, name) => (name === "lines" ? long(section.lines, CURVES) : section[name]),
+  growth: (section, name) => (name === "lines" ? long(section.lines, GROWTH) : section[name]),
 };
+const CURVES = [["number", "No.", "number"], ["families", "Families", "joined"], ["epoch", "Epoch", "int"], ["val_acc", "Val", "percent"],
+  ["train_acc", "Train", "percent"], ["val_loss", "Val loss", "float"], ["train_loss", "Train loss", "float"]];
+const GROWTH = [["name", "Variant", "text"], ["run", "Run", "text"], ["epoch", "Epoch", "int"], ["experts", "Experts", "int"], ["val_acc", "Val", "percent"], ["grew", "Grew after it", "flag"]];
 
-function long(lines) {
-  const columns = [["number", "No.", "number"], ["families", "Families", "joined"], ["epoch", "Epoch", "int"], ["val_acc", "Val", "percent"],
-    ["train_acc", "Train", "percent"], ["val_loss", "Val loss", "float"], ["train_loss", "Train loss", "float"]];
+function long(lines, columns) {
   const values = Object.fromEntries(columns.map(([name]) => [name, lines.flatMap(line =>
     Array.isArray(line[name]) ? line[name] : line.epoch.map(() => line[name]))]));
   return { columns: columns.map(([name, title, kind]) => ({ name, title, kind, help: "" })), rows: values.epoch.length, values };
@@ -168,7 +175,7 @@ async function drawAll() {
     await draw(figure);
     await pause(); // the page reacts meanwhile
   }
-  if (find("#card").open) await drawCurves();
+  if (find("#card").open) await drawCard();
 }
 
 // ---- choosing, theme, print
@@ -206,7 +213,7 @@ function print(now) {
   printing = now;
   for (const table of tables.values()) table.fit();
   all("main figure").forEach(draw);
-  if (find("#card").open) drawCurves();
+  if (find("#card").open) drawCard();
 }
 
 function listen() {

@@ -159,7 +159,7 @@ class DataTable {
     made.dataset.title = column.title;
     const text = column.high && value !== null ? `${write(column.kind, value)} to ${write(column.kind, high)}` : write(column.kind, value);
     made.dataset.unit = text === MISSING ? "" : UNITS[column.kind] ?? "";
-    if (column.kind === "number" && this.open && value !== null) {
+    if (column.kind === "number" && this.open && key && value !== null) {
       const button = element("button", { type: "button", textContent: text, title: "Open its card" });
       button.dataset.key = key;
       button.onclick = () => this.open(key);
