@@ -12,8 +12,9 @@ grew_once      runs that grew exactly once
 first_growth   mean epoch of the first growth, of the runs that grew
 experts        mean number of experts at the end
 idle           of these, mean number with less than 2 % of the work
-least_share    the smallest share of the work, on validation
-first_entropy  H(P) / ln E after the first epoch, P the router's mean probabilities on validation
+least_share    mean over runs of the smallest share of the work, on validation
+first_entropy  H(P) / ln E after the first epoch, P the router's mean probabilities on validation;
+               missing with one expert
 last_entropy   the same at the end: 1 is even use
 before_acc     validation accuracy in the epoch before the first growth took effect
 mean_val_acc   validation accuracy after the last epoch, of all runs
