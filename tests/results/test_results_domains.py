@@ -96,9 +96,7 @@ def test_the_accuracy_is_exact_in_each_run(maker: Maker) -> None:
         train(maker, label, [ended(1, f"phase_{seed}", **counts), epoch(2, 0.6)], seed=seed)
     for row in nas.table("routing", maker.ledger).fillna(0.0).itertuples():
         r = row.right_rate
-        assert row.top1_acc == pytest.approx(
-            r * row.right_acc + (1 - r) * row.wrong_acc, abs=1e-12
-        )
+        assert row.top1_acc == pytest.approx(r * row.right_acc + (1 - r) * row.wrong_acc, abs=1e-12)
     table = nas.table("routing", maker.ledger).set_index("phase")
     assert table.loc["phase_0", "top1_acc"] == pytest.approx(40 / 97)
     assert pd.isna(table.loc["phase_1", "wrong_acc"])
