@@ -45,10 +45,16 @@ def table(data: CampaignData) -> pd.DataFrame:
         "gain_low": Figure(lambda runs: mean_interval(runs["gain"])[1]),
         "gain_high": Figure(lambda runs: mean_interval(runs["gain"])[2]),
     }
-    rows = arm_table(data, with_growth(data, arm_runs(data)), figures)
-    growing = {
-        arm
-        for arm, variants in data.space.arms.items()
-        if any(data.space.recipe_of(variant).procedure == "growth" for variant in variants)
-    }
+    runs = arm_runs(data)
+    chosen = next((c for c in data.space.choices if c.name == "recipe.procedure"), None)
+    if chosen:
+        runs = runs[runs["gate_recipe.procedure"] == "growth"] if len(runs) else runs
+        growing = set(data.space.arms) if "growth" in chosen.values else set()
+    else:
+        growing = {
+            arm
+            for arm, variants in data.space.arms.items()
+            if any(data.space.recipe_of(variant).procedure == "growth" for variant in variants)
+        }
+    rows = arm_table(data, with_growth(data, runs), figures)
     return rows[rows["arm"].isin(growing)].reset_index(drop=True)

@@ -11,7 +11,7 @@ from ledger_maker import Maker, epoch
 from scipy.stats import t
 
 import nas
-from nas.schema import Epoch, Metric, Recipe, Space, TrainingEvent, Variant
+from nas.schema import Choice, Epoch, Metric, Recipe, Space, TrainingEvent, Variant
 
 GROWING = Space(
     name="growth",
@@ -216,6 +216,19 @@ def test_the_same_epoch_with_its_event_twice(maker: Maker) -> None:
     train(maker, "grown", [first], [first, second])
     assert len(nas.table("growth_events", maker.ledger)) == 1
     assert nas.table("growth", maker.ledger).iloc[0]["growths"] == 1
+
+
+def test_a_procedure_that_is_a_choice(tmp_path: Path) -> None:
+    """Runs of other procedures cannot grow, so they are not among the runs."""
+    arms = {arm: GROWING.arms[arm] for arm in ("grown", "many")}
+    choice = Choice(name="recipe.procedure", values=("joint", "growth"))
+    space = GROWING.with_(arms=arms, choices=(choice,), recipe=Recipe(epochs=2))
+    maker = Maker(tmp_path / "choice.db", space=space, dataset="digits")
+    assert nas.table("growth", maker.ledger)["runs"].tolist() == [0] * 4
+    run(maker, "grown", 0.9, **{"recipe.procedure": "joint"})
+    run(maker, "grown", 0.7, **{"recipe.procedure": "growth"})
+    row = nas.table("growth", maker.ledger).iloc[0]
+    assert (row["arm"], row["runs"], row["mean_val_acc"]) == ("grown", 1, 0.7)
 
 
 def plugged(maker: Maker, label: str, seed: int, before: float, after: float, changed: int) -> None:
