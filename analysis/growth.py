@@ -12,8 +12,9 @@ grew_once      runs that grew exactly once
 first_growth   mean epoch of the first growth, of the runs that grew
 experts        mean number of experts at the end
 idle           of these, mean number with less than 2 % of the work
-least_share    the smallest share of the work, on validation
-first_entropy  H(P) / ln E after the first epoch, P the router's mean probabilities on validation
+least_share    mean over runs of the smallest share of the work, on validation
+first_entropy  H(P) / ln E after the first epoch, P the router's mean probabilities on validation;
+               missing with one expert
 last_entropy   the same at the end: 1 is even use
 before_acc     validation accuracy in the epoch before the first growth took effect
 mean_val_acc   validation accuracy after the last epoch, of all runs
@@ -44,10 +45,16 @@ def table(data: CampaignData) -> pd.DataFrame:
         "gain_low": Figure(lambda runs: mean_interval(runs["gain"])[1]),
         "gain_high": Figure(lambda runs: mean_interval(runs["gain"])[2]),
     }
-    rows = arm_table(data, with_growth(data, arm_runs(data)), figures)
-    growing = {
-        arm
-        for arm, variants in data.space.arms.items()
-        if any(data.space.recipe_of(variant).procedure == "growth" for variant in variants)
-    }
+    runs = arm_runs(data)
+    chosen = next((c for c in data.space.choices if c.name == "recipe.procedure"), None)
+    if chosen:
+        runs = runs[runs["gate_recipe.procedure"] == "growth"] if len(runs) else runs
+        growing = set(data.space.arms) if "growth" in chosen.values else set()
+    else:
+        growing = {
+            arm
+            for arm, variants in data.space.arms.items()
+            if any(data.space.recipe_of(variant).procedure == "growth" for variant in variants)
+        }
+    rows = arm_table(data, with_growth(data, runs), figures)
     return rows[rows["arm"].isin(growing)].reset_index(drop=True)

@@ -2,7 +2,7 @@
 
 One row a growth, in the order of the runs; runs and accuracies as in `growth`.
 
-number    the run's number in its campaign
+number    the run's number among those of its role, from 0
 variant   its arm, or the variant of it
 role      search, or replicate
 epoch     after which it grew

@@ -3,8 +3,8 @@
 One row an arm and phase of its training, in the order of the space, of arms whose experts are meant
 for domains of classes (the procedure domain_experts); an arm with several variants also has rows
 for each variant. At the end of a phase, on validation. Runs and means are as in `arms`;
-accuracies and shares in [0, 1]. By numbers of images, so that in each run
-top1_acc = right_rate · right_acc + (1 − right_rate) · wrong_acc exactly.
+accuracies and shares in [0, 1]. They are of numbers of images: in each run
+`top1_acc = right_rate · right_acc + (1 − right_rate) · wrong_acc` exactly.
 
 arm                the arm
 variant            one of its variants; empty for all of them together

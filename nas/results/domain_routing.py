@@ -85,6 +85,9 @@ def routing_matrices(data: CampaignTables, runs: "pd.DataFrame") -> "pd.DataFram
     names = ["variant", "domain", "expert", "images", "sent_share", "expert_acc"]
     frame = pd.DataFrame(rows, columns=names).astype({"variant": "str"})
     sums = frame.groupby(names[:3], sort=False).sum().reset_index()
-    for name in ("sent_share", "expert_acc"):
-        sums[name] = (sums[name] / sums["images"].where(sums["images"] > 0)).astype("float64")
+    seen = sums["images"].where(sums["images"] > 0)  # in runs that have the expert
+    sums["images"] = sums.groupby(names[:2])["images"].transform("max")
+    every = sums["images"].where(sums["images"] > 0)
+    sums["sent_share"] = (sums["sent_share"] / every).astype("float64")
+    sums["expert_acc"] = (sums["expert_acc"] / seen).astype("float64")
     return sums.astype({"domain": "int64", "expert": "int64", "images": "int64"})

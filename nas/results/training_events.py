@@ -85,8 +85,10 @@ def _use(data: CampaignTables, epochs: "pd.DataFrame") -> "pd.DataFrame":
     each["entropy"] = entropy.reindex(each.index) / most
     ends = each.reset_index().sort_values("epoch", kind="stable").groupby("candidate")
     last = ends.last()[["experts", "idle", "least_share"]].astype("float64")
-    entropies = ends["entropy"].agg(["first", "last"]).astype("float64")
-    return last.join(entropies.add_suffix("_entropy"))
+    for name, at in (("first", 0), ("last", -1)):  # not agg: it would pass over missing ones
+        row = ends.nth(at).set_index("candidate")
+        last[f"{name}_entropy"] = row["entropy"].astype("float64")
+    return last
 
 
 def _metrics(data: CampaignTables, epochs: "pd.DataFrame", *names: str) -> "pd.DataFrame":

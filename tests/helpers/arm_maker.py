@@ -1,5 +1,7 @@
 """Candidates of arms, and their repetitions, in a made ledger."""
 
+from collections.abc import Sequence
+
 from ledger_maker import CODE, COST, INPUTS, Maker, epoch
 
 from nas.ledger import LeasedCandidate, NewCandidate
@@ -7,6 +9,7 @@ from nas.render import template_hash
 from nas.schema import (
     Assignment,
     Candidate,
+    Epoch,
     ExpertChoice,
     Metric,
     Outcome,
@@ -84,3 +87,27 @@ def run(
             maker.store.epoch(attempt, done)
     assert maker.store.finish(leased, attempt, outcome, final=True)
     return attempt
+
+
+def train(maker: Maker, label: str, *attempts: Sequence[Epoch], seed: int = 0) -> None:
+    """A candidate of an arm, or its repetition, that was trained to its end with these epochs; all
+    attempts but the last were interrupted. It is as accurate as its last epoch."""
+    leased = draw(maker, label.partition("(")[0], label, seed=seed)
+    attempt = None
+    for epochs in attempts:
+        attempt = maker.start(leased, resumed_from=attempt)
+        for done in epochs:
+            maker.store.epoch(attempt, done)
+    assert attempt is not None
+    outcome = Outcome(
+        status=Status.OK,
+        epochs=attempts[-1][-1].epoch,
+        val_acc=attempts[-1][-1].val_acc,
+        val_loss=1.2,
+        val_images=100,
+        test_images=100,
+        seconds=10.0,
+        params=1000,
+        inputs=INPUTS,
+    )
+    assert maker.store.finish(leased, attempt, outcome, final=True)

@@ -16,4 +16,4 @@ def documented_columns(path: Path) -> list[str]:
     return [name for match in found if match for name in match[1].split(", ")]
 
 
-_NAMES = re.compile(r"((?:[a-z_]+(?:<name>)?)(?:, [a-z_]+)*)(?:  +\S.*)?$", re.MULTILINE)
+_NAMES = re.compile(r"((?:[a-z_]\w*(?:<name>)?)(?:, [a-z_]\w*)*)(?:  +\S.*)?$", re.MULTILINE)

@@ -244,6 +244,14 @@ def test_cells(column: str, value: object, text: str) -> None:
         ("change_loss_gap", "change loss gap"),
         ("drop_rate", "drop %"),
         ("cap_ratio", "cap ratio"),
+        ("gap_domain", "gap domain pt"),
+        ("gap_any", "gap any pt"),
+        ("specialisation", "specialisation pt"),
+        ("gain_worst", "gain worst pt"),
+        ("right_rate", "right %"),
+        ("sent_share", "sent share %"),
+        ("least_share", "least share %"),
+        ("last_entropy", "last entropy"),
         ("draws", "draws"),
     ],
 )
@@ -254,6 +262,7 @@ def test_headers(column: str, text: str) -> None:
 WITHOUT_FAMILIES = (
     *("failures", "failing", "diagnose"),
     *("arm_effects", "arms", "heads", "pce", "pce_latency", "pce_routing"),
+    *("growth", "growth_events", "hot_plug", "routing", "routing_matrix"),
 )
 """Reports that are empty here."""
 

@@ -199,7 +199,10 @@ OF_CAMPAIGNS = sorted(
 """The others are of a screen: see test_analyse_screens."""
 
 
-OF_ARMS = ("arm_effects", "arms", "heads", "pce", "pce_latency", "pce_routing")
+OF_ARMS = (
+    *("arm_effects", "arms", "heads", "pce", "pce_latency", "pce_routing"),
+    *("growth", "growth_events", "hot_plug", "routing", "routing_matrix"),
+)
 
 
 @pytest.mark.parametrize("name", OF_CAMPAIGNS)
