@@ -10,7 +10,7 @@ from nas.render.axes import knobs
 SYSTEMS = (Path(__file__).parents[2] / "docs" / "systems.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("template", ["pce", "heads"])
+@pytest.mark.parametrize("template", ["pce", "heads", "routing", "growth"])
 def test_axes_of(template: str) -> None:
     _, found, after = SYSTEMS.partition(f": `{template}`\n")
     assert found
