@@ -28,7 +28,8 @@ from nas.report.page.fronts import front
 from nas.schema import ExpertAxis, Member, Outcome, Role, Status
 
 SECTIONS = (
-    *("together", "arms", "arm_effects", "routing", "best", "leaders", "coverage", "families"),
+    *("together", "arms", "arm_effects", "growth", "domains", "hot_plug", "routing", "best"),
+    *("leaders", "coverage", "families"),
     *("pairs", "screening", "screened", "costs", "curves", "failures", "timeline", "gates"),
 )
 
@@ -45,7 +46,7 @@ def column(table: dict[str, Any], name: str) -> list[Any]:
 def test_every_section_is_there(data: dict[str, Any]) -> None:
     assert tuple(data["sections"]) == SECTIONS
     assert not [name for name, made in data["sections"].items() if made and "problem" in made]
-    for name in ("screening", "screened", "arms", "arm_effects", "routing"):
+    for name in ("screening", "screened", "arms", "arm_effects", "growth", "routing"):
         assert data["sections"][name] is None  # it was drawn from none
     assert data["campaign"] == "first"
     assert data["headline"].startswith("61 candidates drawn: 56 trained, 4 out of memory")

@@ -86,7 +86,7 @@ def test_the_command(filled: Maker, tmp_path: Path) -> None:
     messages = subprocess.run(
         [sys.executable, "-m", "nas.cli", *arguments], capture_output=True, text=True, check=True
     )
-    assert messages.stdout.startswith(f"{out}: 2.1 MB, opens in any browser, offline")
+    assert messages.stdout.startswith(f"{out}: 2.2 MB, opens in any browser, offline")
     # On a slow machine it says that it is at work.
     assert all(line.startswith("writing the page") for line in messages.stderr.splitlines())
     assert out.read_bytes().startswith(b"<!doctype html>")

@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
-from ledger_maker import CODE, Maker
+from ledger_maker import CODE, Maker, epoch
 
 from nas.ledger import Ledger
 from nas.ledger.lookup import find
 from nas.report import Terminal
 from nas.report.show import details, shown
-from nas.schema import Outcome, ProblemError, Role, SearchConfig, Status
+from nas.schema import Outcome, ProblemError, Role, SearchConfig, Status, TrainingEvent
 
 
 def text_of(found: dict[str, object], width: int = 120) -> str:
@@ -212,3 +212,33 @@ def test_how_it_routes(maker: Maker) -> None:
     ]
     assert found["metrics"][0]["data"] == {"gate_entropy": 0.6, "expert_shares": [0.25, 0.75]}
     assert "routing" in text_of(found)
+
+
+def test_what_happened_in_training(maker: Maker) -> None:
+    """The first events; those of an epoch that was trained again as it was trained last."""
+    events = tuple(
+        TrainingEvent(kind="growth", step=n, reason=f"plateau {n}", data={"experts": n})
+        for n in range(1, 13)
+    )
+    leased = maker.draw("ant_s", "bee_s")
+    first = maker.start(leased)
+    maker.store.epoch(first, epoch(1).with_(events=events[:1]))
+    maker.store.epoch(first, epoch(2).with_(events=(events[0].with_(reason="lost"),)))
+    again = maker.start(leased, resumed_from=first)
+    maker.store.epoch(again, epoch(2).with_(events=events[1:]))
+    found = details(Ledger(maker.path), "0")
+    assert [event["reason"] for event in found["events"]] == [event.reason for event in events]
+    assert found["events"][1] == {
+        "attempt_id": again,
+        "epoch": 2,
+        "step": 2,
+        "kind": "growth",
+        "reason": "plateau 2",
+        "data": {"experts": 2},
+    }
+    text = text_of(found)
+    assert "plateau 10 " in text
+    assert "plateau 11" not in text
+    assert "… and 2 more" in text
+    plain = maker.trained("ant_s", "cat_s", val=0.5)
+    assert "events of training" not in text_of(details(Ledger(maker.path), plain.candidate.key))
