@@ -111,17 +111,30 @@ class ConvExperts(nn.Module):
         return [partial(run_one, part) for part in parts]
 
     def alone(
-        self, tokens: torch.Tensor, expert: torch.Tensor | None = None
+        self,
+        tokens: torch.Tensor,
+        expert: torch.Tensor | None = None,
+        counts: list[int] | None = None,
     ) -> list[Callable[[], torch.Tensor]]:
-        """For each expert by itself, what gives its part of `forward`: (S, C, p, p)."""
+        """For each expert by itself, what gives its part of `forward`: (n, C, p, p)."""
         shares = [tokens] * self.experts
         if expert is None:
             shares = list(tokens.chunk(self.experts, dim=1))
+        elif counts is not None:
+            shares = list(tokens.index_select(0, expert.argsort(stable=True)).split(counts))
         return [partial(run, share) for run, share in zip(self.each(), shares, strict=True)]
 
-    def forward(self, tokens: torch.Tensor, expert: torch.Tensor | None = None) -> torch.Tensor:
-        """(S, E·C, p, p) → (S, E·C, p, p). Tokens (N, C, p, p) and each one's expert (N,) →
-        (N, C, p, p), for which every expert runs on all of them."""
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        expert: torch.Tensor | None = None,
+        counts: list[int] | None = None,
+    ) -> torch.Tensor:
+        """(S, E·C, p, p) → (S, E·C, p, p).
+
+        Or tokens (N, C, p, p) and each one's expert (N,) → (N, C, p, p): every expert runs on all
+        of them or, if it is known how many each has, one after another on its own.
+        """
         results = convolve(tokens, self.weights, self.experts)
         if expert is not None:
             rows = torch.arange(0, len(tokens) * self.experts, self.experts, device=tokens.device)

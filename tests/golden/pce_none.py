@@ -108,12 +108,17 @@ class ConvExperts(nn.Module):
         return [partial(run_one, part) for part in parts]
 
     def alone(
-        self, tokens: torch.Tensor, expert: torch.Tensor | None = None
+        self,
+        tokens: torch.Tensor,
+        expert: torch.Tensor | None = None,
+        counts: list[int] | None = None,
     ) -> list[Callable[[], torch.Tensor]]:
-        """For each expert by itself, what gives its part of `forward`: (S, C, p, p)."""
+        """For each expert by itself, what gives its part of `forward`: (n, C, p, p)."""
         shares = [tokens] * self.experts
         if expert is None:
             shares = list(tokens.chunk(self.experts, dim=1))
+        elif counts is not None:
+            shares = list(tokens.index_select(0, expert.argsort(stable=True)).split(counts))
         return [partial(run, share) for run, share in zip(self.each(), shares, strict=True)]
 
     def faster_at_once(self, tokens: torch.Tensor, most: int) -> bool:
@@ -127,9 +132,21 @@ class ConvExperts(nn.Module):
         macs = 2 * self.first.weight[0].numel() * tokens[0].numel()
         return empty * macs <= 4_000_000 * self.experts
 
-    def forward(self, tokens: torch.Tensor, expert: torch.Tensor | None = None) -> torch.Tensor:
-        """(S, E·C, p, p) → (S, E·C, p, p). Tokens (N, C, p, p) and each one's expert (N,) →
-        (N, C, p, p), for which every expert runs on all of them."""
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        expert: torch.Tensor | None = None,
+        counts: list[int] | None = None,
+    ) -> torch.Tensor:
+        """(S, E·C, p, p) → (S, E·C, p, p).
+
+        Or tokens (N, C, p, p) and each one's expert (N,) → (N, C, p, p): every expert runs on all
+        of them or, if it is known how many each has, one after another on its own.
+        """
+        if expert is not None and counts is not None:
+            alone = zip(self.alone(tokens, expert, counts), counts, strict=True)
+            parts = torch.cat([run() for run, count in alone if count])
+            return torch.empty_like(parts).index_copy(0, expert.argsort(stable=True), parts)
         results = convolve(tokens, self.weights, self.experts)
         if expert is not None:
             rows = torch.arange(0, len(tokens) * self.experts, self.experts, device=tokens.device)
@@ -328,21 +345,6 @@ class RoutedOutput(NamedTuple):
     """(B, E, C): each expert's own logits, if the experts give logits and one layer mixes them."""
 
 
-def run_apart(
-    experts: Sequence[Callable[[torch.Tensor], torch.Tensor]],
-    tokens: torch.Tensor,
-    expert: torch.Tensor,
-    counts: list[int],
-) -> torch.Tensor:
-    """Tokens (N, C, p, p), each one's expert (N,) and how many each has → results (N, C, p, p), one
-    expert after another."""
-    order = expert.argsort(stable=True)
-    shares = tokens.index_select(0, order).split(counts)
-    parts = [run(share) for run, share in zip(experts, shares, strict=True) if len(share)]
-    results = torch.cat(parts)
-    return torch.empty_like(results).index_copy(0, order, results)
-
-
 class RoutedLayer(PCELayer):
     """A PCE layer that sends each patch to the most probable of E experts.
 
@@ -387,7 +389,7 @@ class RoutedLayer(PCELayer):
             results = run_in_slots(self.experts, tokens, slots, used)
             places = used.numel()
         else:
-            results = run_apart(self.experts.each(), tokens, expert, counts)
+            results = self.experts(tokens, expert, counts)
         if best.requires_grad:  # without a gradient it would be a multiplication by 1
             results = results * unit_weight(best).to(tokens.dtype).view(-1, 1, 1, 1)
         return results, chosen, best, places

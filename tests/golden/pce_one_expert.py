@@ -91,9 +91,17 @@ class ConvExperts(nn.Module):
             *(self.second.weight, second.weight, second.bias),
         ]
 
-    def forward(self, tokens: torch.Tensor, expert: torch.Tensor | None = None) -> torch.Tensor:
-        """(S, E·C, p, p) → (S, E·C, p, p). Tokens (N, C, p, p) and each one's expert (N,) →
-        (N, C, p, p), for which every expert runs on all of them."""
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        expert: torch.Tensor | None = None,
+        counts: list[int] | None = None,
+    ) -> torch.Tensor:
+        """(S, E·C, p, p) → (S, E·C, p, p).
+
+        Or tokens (N, C, p, p) and each one's expert (N,) → (N, C, p, p): every expert runs on all
+        of them or, if it is known how many each has, one after another on its own.
+        """
         results = convolve(tokens, self.weights, self.experts)
         if expert is not None:
             rows = torch.arange(0, len(tokens) * self.experts, self.experts, device=tokens.device)

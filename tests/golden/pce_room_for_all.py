@@ -108,17 +108,30 @@ class ConvExperts(nn.Module):
         return [partial(run_one, part) for part in parts]
 
     def alone(
-        self, tokens: torch.Tensor, expert: torch.Tensor | None = None
+        self,
+        tokens: torch.Tensor,
+        expert: torch.Tensor | None = None,
+        counts: list[int] | None = None,
     ) -> list[Callable[[], torch.Tensor]]:
-        """For each expert by itself, what gives its part of `forward`: (S, C, p, p)."""
+        """For each expert by itself, what gives its part of `forward`: (n, C, p, p)."""
         shares = [tokens] * self.experts
         if expert is None:
             shares = list(tokens.chunk(self.experts, dim=1))
+        elif counts is not None:
+            shares = list(tokens.index_select(0, expert.argsort(stable=True)).split(counts))
         return [partial(run, share) for run, share in zip(self.each(), shares, strict=True)]
 
-    def forward(self, tokens: torch.Tensor, expert: torch.Tensor | None = None) -> torch.Tensor:
-        """(S, E·C, p, p) → (S, E·C, p, p). Tokens (N, C, p, p) and each one's expert (N,) →
-        (N, C, p, p), for which every expert runs on all of them."""
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        expert: torch.Tensor | None = None,
+        counts: list[int] | None = None,
+    ) -> torch.Tensor:
+        """(S, E·C, p, p) → (S, E·C, p, p).
+
+        Or tokens (N, C, p, p) and each one's expert (N,) → (N, C, p, p): every expert runs on all
+        of them or, if it is known how many each has, one after another on its own.
+        """
         results = convolve(tokens, self.weights, self.experts)
         if expert is not None:
             rows = torch.arange(0, len(tokens) * self.experts, self.experts, device=tokens.device)
@@ -277,12 +290,6 @@ class RoutedOutput(NamedTuple):
     """One per layer that routes."""
     expert_logits: torch.Tensor | None = None
     """(B, E, C): each expert's own logits, if the experts give logits and one layer mixes them."""
-
-
-def pick(results: torch.Tensor, expert: torch.Tensor, experts: int) -> torch.Tensor:
-    """Results of all experts (N, E·C, p, p), a token's expert (N,) → its results (N, C, p, p)."""
-    rows = torch.arange(0, len(results) * experts, experts, device=results.device) + expert
-    return results.unflatten(1, (experts, -1)).flatten(0, 1).index_select(0, rows)
 
 
 class RoutedLayer(PCELayer):

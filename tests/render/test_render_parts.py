@@ -78,6 +78,21 @@ def test_one_convolutional_expert_alone_has_its_places(choices: dict[str, Any]) 
             torch.testing.assert_close(calls[f"expert_moe1_{n}"](x), result)
 
 
+def test_one_convolutional_expert_alone_has_its_tokens() -> None:
+    """Without a capacity, where empty places cost more than calls."""
+    model: Any = built("pce", {"experts": 4, "capacity": "none"})
+    type(model.blocks[0].experts).faster_at_once = lambda *_: False
+    x = torch.randn(3, 3, 32, 32)
+    calls = dict(parts(model, x, CPU))
+    assert set(calls) == PCE_GATES | each("experts", LAYERS, 4)
+    with torch.no_grad():
+        chosen = model.routed(x).layers[0].chosen
+        together: Any = calls["experts_moe1"](x)
+        for n in range(4):
+            alone: Any = calls[f"expert_moe1_{n}"](x)
+            torch.testing.assert_close(alone, together[chosen[:, n]])
+
+
 def test_one_of_two_with_room_for_all_runs_on_all_tokens() -> None:
     model: Any = built("pce", {"experts": 2})
     x = torch.randn(3, 3, 32, 32)
