@@ -88,8 +88,9 @@ def noted(data: CampaignTables, frame: "pd.DataFrame", *notes: str) -> "pd.DataF
     found = [note for note in (*notes, _collapsed(data)) if note]
     if len(frame) and first_rung(data) is not None:
         ends = ("_low", "_high", "_needed")
-        intervals = [name for name in frame.columns if name.endswith(ends)]
-        for name in intervals:  # one by one, so that dtypes stay
+        bounds = [name for name in frame.columns if name.endswith(ends)]
+        intervals = any(frame[name].notna().any() for name in bounds)
+        for name in bounds:  # one by one, so that dtypes stay
             frame[name] = frame[name].mask(frame[name].notna())
         found.append(f"{SURVIVORS}, so without intervals" if intervals else SURVIVORS)
     if found:

@@ -48,11 +48,11 @@ def test_growths_are_marked_on_the_lines(watched: Watched, tmp_path: Path) -> No
     assert figure.locator(".point").count() == 2 * 3 + 2
     page.locator("#growth summary", has_text="reason").click()
     rows = page.locator("#growth details[data-table=events] tbody tr")
-    assert rows.count() == 8
+    expect(rows).to_have_count(8)
     expect(rows.first.locator("[data-name=reason]")).to_have_text("<b>plateau</b>")
     assert rows.first.locator("button").count() == 0  # a replicate has no card
     page.locator("#growth summary", has_text="by epoch").click()
-    assert page.locator("#growth details[data-table=lines] tbody tr").count() == 5 * 4
+    expect(page.locator("#growth details[data-table=lines] tbody tr")).to_have_count(5 * 4)
 
 
 def test_each_variant_has_its_matrix(watched: Watched, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_each_variant_has_its_matrix(watched: Watched, tmp_path: Path) -> None:
     assert texts == ["20", "80", "40", "60", "100", "0", "0", "100"]
     assert figure.locator(".shapelayer path").count() == 4  # the experts meant for each domain
     page.locator("#domains summary", has_text="by domain and expert").click()
-    assert page.locator("#domains details[data-table=matrix] tbody tr").count() == 8
+    expect(page.locator("#domains details[data-table=matrix] tbody tr")).to_have_count(8)
 
 
 def test_a_card_lists_its_events(

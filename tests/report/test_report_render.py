@@ -263,6 +263,7 @@ WITHOUT_FAMILIES = (
     *("failures", "failing", "diagnose"),
     *("arm_effects", "arms", "heads", "pce", "pce_latency", "pce_routing"),
     *("growth", "growth_events", "hot_plug", "routing", "routing_matrix"),
+    *("curvature", "prune_regrow"),
 )
 """Reports that are empty here."""
 

@@ -202,6 +202,7 @@ OF_CAMPAIGNS = sorted(
 OF_ARMS = (
     *("arm_effects", "arms", "heads", "pce", "pce_latency", "pce_routing"),
     *("growth", "growth_events", "hot_plug", "routing", "routing_matrix"),
+    *("curvature", "prune_regrow"),
 )
 
 
