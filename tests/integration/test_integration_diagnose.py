@@ -22,7 +22,7 @@ choices: {mixing: [top1], gate_width: [8]}
     "pce": """\
 template: pce
 image_size: 16
-arms: {moe: {experts: 3, width: 8, stages: 2, patch: 4}}
+arms: {moe: {experts: 3, width: 8, stages: 1, patch: 8}}
 """,
     "heads": """\
 template: heads
@@ -81,7 +81,7 @@ def test_every_instrument(system: str, tmp_path: Path) -> None:
     drift = rows[rows["instrument"] == "drift"].set_index("metric")["value"]
     assert drift["guarded.changed"] == 0
     if system == "growth":
-        assert "batch_1.expert_experts_2.quartiles_ms" in found["latency"], "it has grown"
+        assert "batch_1.expert_2.quartiles_ms" in found["latency"], "it has grown"
     if system == "routing":
         assert "val.domain_oracle" in found["oracle"]
     for report in ("diagnose", "curvature"):

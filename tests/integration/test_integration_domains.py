@@ -21,8 +21,8 @@ def test_a_guarded_expert_keeps_every_bit_of_the_others(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "runs.db")
     rows = table("hot_plug", ledger).set_index("arm")
     guarded, unguarded = rows.loc["guarded"], rows.loc["unguarded"]
-    assert rows["runs"].tolist() == [3, 3]
-    assert (guarded["changed"], guarded["equal"], guarded["gain_worst"]) == (0, 3, 0)
+    assert rows["runs"].tolist() == [6, 6]
+    assert (guarded["changed"], guarded["equal"], guarded["gain_worst"]) == (0, 6, 0)
     assert guarded["tensors"] == unguarded["tensors"] > 0
     assert guarded["before_acc"] == guarded["after_acc"]
     assert unguarded["changed"] > 0
@@ -30,7 +30,7 @@ def test_a_guarded_expert_keeps_every_bit_of_the_others(tmp_path: Path) -> None:
     assert unguarded["gain"] <= -0.05
     events = ledger.training_events().query("kind == 'plugged'")["data"]
     assert sorted((data["changed"] == 0, data["equal"]) for data in events) == (
-        [(False, False)] * 3 + [(True, True)] * 3
+        [(False, False)] * 6 + [(True, True)] * 6
     )
 
 

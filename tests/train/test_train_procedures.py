@@ -35,8 +35,9 @@ MODELS = {
     "growth": ("growing",),
     "domain_experts": ("domains",),
     "hot_plug": ("domains", "soft", "top1"),
+    "prune_regrow": ("layers", "single"),  # of any other it would be the same
 }
-"""Of procedures that do not train every model."""
+"""Of procedures that do not train every model, or are not tried on all."""
 KINDS = [
     (name, source) for name in PROCEDURES.names() for source in MODELS.get(name, sorted(SOURCES))
 ]
