@@ -26,9 +26,8 @@ import numpy as np
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import mean_interval
 from nas.results.arm_runs import arm_runs, of_arm
-from nas.results.arm_table import Figure, arm_table, mean
+from nas.results.arm_table import Figure, arm_table, interval, mean
 from nas.results.curvature import curvatures
 from nas.stats.comparison import unpaired_difference
 from nas.stats.observations import Floats
@@ -55,12 +54,9 @@ def table(data: CampaignData) -> pd.DataFrame:
 
 
 def _figures() -> dict[str, Figure]:
-    def end(column: str, at: int) -> Figure:
-        return Figure(lambda runs: mean_interval(runs[column])[at])
-
     found: dict[str, Figure] = {}
     for name in ("eigenvalue", "trace"):
-        found |= {name: mean(name), f"{name}_low": end(name, 1), f"{name}_high": end(name, 2)}
+        found |= {name: mean(name), **interval(name)}
     return found | {
         "unconverged": Figure(lambda runs: int((runs["converged"] == 0).sum()), "Int64")
     }

@@ -27,9 +27,8 @@ gain_high
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import mean_interval
 from nas.results.arm_runs import arm_runs
-from nas.results.arm_table import Figure, arm_table, mean, sd
+from nas.results.arm_table import Figure, arm_table, interval, mean, sd
 from nas.results.training_events import with_growth
 
 
@@ -42,8 +41,7 @@ def table(data: CampaignData) -> pd.DataFrame:
         "mean_val_acc": mean("val_acc"),
         "sd_val_acc": sd("val_acc"),
         "gain": mean("gain"),
-        "gain_low": Figure(lambda runs: mean_interval(runs["gain"])[1]),
-        "gain_high": Figure(lambda runs: mean_interval(runs["gain"])[2]),
+        **interval("gain"),
     }
     runs = arm_runs(data)
     chosen = next((c for c in data.space.choices if c.name == "recipe.procedure"), None)

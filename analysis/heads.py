@@ -31,14 +31,12 @@ test_eigenvalue_low
 test_eigenvalue_high
 """
 
-from collections.abc import Iterator
-
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import mean_interval, standard_error
+from nas.results.aggregates import standard_error
 from nas.results.arm_runs import arm_runs, epochs_of, final_metrics, with_routing
-from nas.results.arm_table import Figure, arm_table, mean, sd, shared
+from nas.results.arm_table import Figure, arm_table, interval, mean, sd, shared
 from nas.results.curvature import SPLITS, curvatures
 
 
@@ -60,16 +58,15 @@ def table(data: CampaignData) -> pd.DataFrame:
             "params": shared("params"),
             "macs": shared("macs"),
             "images_per_second": mean("images_per_second"),
-            **{name: figure for split in SPLITS for name, figure in _sharpness(split)},
+            **{
+                n: each for split in SPLITS for n, each in _sharpness(f"{split}_eigenvalue").items()
+            },
         },
     )
 
 
-def _sharpness(split: str) -> Iterator[tuple[str, Figure]]:
-    name = f"{split}_eigenvalue"
-    yield name, mean(name)
-    yield f"{name}_low", Figure(lambda runs: mean_interval(runs[name])[1])
-    yield f"{name}_high", Figure(lambda runs: mean_interval(runs[name])[2])
+def _sharpness(column: str) -> dict[str, Figure]:
+    return {column: mean(column), **interval(column)}
 
 
 def _perfect(runs: pd.DataFrame) -> int | None:

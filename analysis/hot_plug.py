@@ -23,9 +23,8 @@ sd_val_acc
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import mean_interval
 from nas.results.arm_runs import arm_runs
-from nas.results.arm_table import Figure, arm_table, mean, sd, shared
+from nas.results.arm_table import Figure, arm_table, interval, mean, sd, shared
 from nas.results.training_events import details, training_events_of
 
 RECORDED = {"before": "before_acc", "after": "after_acc"}
@@ -48,8 +47,7 @@ def table(data: CampaignData) -> pd.DataFrame:
             "before_acc": mean("before_acc"),
             "after_acc": mean("after_acc"),
             "gain": mean("gain"),
-            "gain_low": Figure(lambda some: mean_interval(some["gain"])[1]),
-            "gain_high": Figure(lambda some: mean_interval(some["gain"])[2]),
+            **interval("gain"),
             "gain_worst": Figure(lambda some: some["gain"].min()),
             "mean_val_acc": mean("val_acc"),
             "sd_val_acc": sd("val_acc"),

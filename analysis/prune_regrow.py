@@ -19,9 +19,8 @@ gain_high
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import mean_interval
 from nas.results.arm_runs import arm_runs
-from nas.results.arm_table import Figure, arm_table, mean, sd
+from nas.results.arm_table import arm_table, interval, mean, sd
 from nas.results.training_events import details, training_events_of
 
 
@@ -41,8 +40,7 @@ def table(data: CampaignData) -> pd.DataFrame:
             "mean_val_acc": mean("val_acc"),
             "sd_val_acc": sd("val_acc"),
             "gain": mean("gain"),
-            "gain_low": Figure(lambda some: mean_interval(some["gain"])[1]),
-            "gain_high": Figure(lambda some: mean_interval(some["gain"])[2]),
+            **interval("gain"),
         },
         by={"cycle": "int64"},
     )

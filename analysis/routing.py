@@ -20,7 +20,7 @@ gap_any            any_oracle_acc − top1_acc
 right_rate         r, the share of images that go to the expert of their domain
 right_acc          a_right, accuracy on those
 wrong_acc          a_wrong, accuracy on the others; missing where there are none
-specialisation     accuracy of experts on their own domain − on the others, mean over experts
+specialisation     an expert's accuracy on its own domain − its mean on the others, over experts
 gradient_cosine    of the gradients that two domains give the shared stem, mean over pairs: below 0
                    they contradict each other
 """
@@ -28,24 +28,18 @@ gradient_cosine    of the gradients that two domains give the shared stem, mean 
 import pandas as pd
 
 from nas.results import CampaignData
-from nas.results.aggregates import mean_interval
 from nas.results.arm_runs import arm_runs
-from nas.results.arm_table import Figure, arm_table, mean
+from nas.results.arm_table import arm_table, interval, mean
 from nas.results.domain_routing import phase_figures
 
-MEANS = (
-    *("top1_acc", "domain_oracle_acc", "any_oracle_acc", "gap_domain"),
-    *("gap_any", "right_rate", "right_acc", "wrong_acc", "specialisation", "gradient_cosine"),
-)
+FIGURES = {
+    **{name: mean(name) for name in ("top1_acc", "domain_oracle_acc", "any_oracle_acc")},
+    "gap_domain": mean("gap_domain"),
+    **interval("gap_domain"),
+    **{name: mean(name) for name in ("gap_any", "right_rate", "right_acc", "wrong_acc")},
+    **{name: mean(name) for name in ("specialisation", "gradient_cosine")},
+}
 
 
 def table(data: CampaignData) -> pd.DataFrame:
-    figures = {name: mean(name) for name in MEANS}
-    ends = {
-        "gap_domain_low": Figure(lambda runs: mean_interval(runs["gap_domain"])[1]),
-        "gap_domain_high": Figure(lambda runs: mean_interval(runs["gap_domain"])[2]),
-    }
-    at = MEANS.index("gap_domain") + 1
-    names = [*MEANS[:at], *ends, *MEANS[at:]]
-    ordered = {name: (figures | ends)[name] for name in names}
-    return arm_table(data, phase_figures(data, arm_runs(data)), ordered, by={"phase": "str"})
+    return arm_table(data, phase_figures(data, arm_runs(data)), FIGURES, by={"phase": "str"})

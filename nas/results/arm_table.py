@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nas.results.aggregates import mean_interval
 from nas.results.arm_runs import arm_rows, ended_runs, of_arm
 from nas.results.campaign_tables import CampaignTables
 
@@ -40,6 +41,15 @@ def sd(column: str) -> Figure:
         return float((squares / freedom) ** 0.5) if freedom else float("nan")
 
     return Figure(within)
+
+
+def interval(column: str) -> dict[str, Figure]:
+    """The ends of the 95 % t interval of the mean over runs, as `COLUMN_low` and `COLUMN_high`;
+    missing for fewer than three runs."""
+    return {
+        f"{column}_low": Figure(lambda runs: mean_interval(runs[column])[1]),
+        f"{column}_high": Figure(lambda runs: mean_interval(runs[column])[2]),
+    }
 
 
 def shared(column: str) -> Figure:

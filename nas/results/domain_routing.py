@@ -36,12 +36,14 @@ def figures_of(counts: dict[str, Any]) -> dict[str, float]:
 
 
 def _specialisation(hits: list[list[int]], of_domain: list[int]) -> float:
-    """Accuracy of experts on their own domain − on all others together, mean over experts."""
+    """An expert's accuracy on its own domain − the mean of those on the others, mean over experts,
+    as the instrument `oracle` has it."""
     found = []
     for expert, row in enumerate(hits):
-        own, others = of_domain[expert], sum(of_domain) - of_domain[expert]
-        if own and others:
-            found.append(row[expert] / own - (sum(row) - row[expert]) / others)
+        accs = {d: row[d] / images for d, images in enumerate(of_domain) if images}
+        own = accs.pop(expert, None)
+        if own is not None and accs:
+            found.append(own - sum(accs.values()) / len(accs))
     return sum(found) / len(found) if found else NAN
 
 

@@ -132,7 +132,7 @@ class Procedure:
         self.rungs = frozenset(rungs)
         self.epoch = 0
         self.settings = self.settings_of(recipe)
-        self.check()
+        self.prepare()
         self._phase = -1
         self._enter(1)
         self._losses = AuxiliaryLosses(recipe)
@@ -178,8 +178,9 @@ class Procedure:
         """What trains in which epochs, the recipe's in all."""
         return [Phase("", self.recipe.epochs, (self.part,))]
 
-    def check(self) -> None:
-        """Raises BuildError for a model that it cannot train, or settings that do not fit it."""
+    def prepare(self) -> None:
+        """Called before all else: gives the model what it needs to be trained. Raises BuildError
+        for one that it cannot train, or settings that do not fit it."""
 
     def rebuild(self, state: Mapping[str, Any]) -> None:
         """Gives the model the parameters that a state has, before their numbers are loaded."""

@@ -56,7 +56,7 @@ class DomainExperts(Procedure):
     )
     mixes = False
 
-    def check(self) -> None:
+    def prepare(self) -> None:
         needs = ("stem", "experts", "router", "class_domain")
         if not all(hasattr(self.model, name) for name in needs):
             raise BuildError("the procedure domain_experts needs a model of experts for domains")

@@ -43,7 +43,7 @@ class Growth(Procedure):
         self._accs: list[float] = []
         self._grown: int | None = None
 
-    def check(self) -> None:
+    def prepare(self) -> None:
         if not all(callable(getattr(self.model, name, None)) for name in ("grow", "structure")):
             raise BuildError("the procedure growth needs a model that can grow")
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from nas.data.batches import Split
 from nas.faults import BuildError
-from nas.moe import RoutedOutput, as_routed
+from nas.moe import RoutedModel, RoutedOutput, as_routed
 from nas.schema import Axis
 from nas.train.domains import DOMAINS, divided, own_expert, set_domains
 from nas.train.procedures.base import Phase, Procedure
@@ -50,9 +50,10 @@ class HotPlug(Procedure):
         super().__init__(*args, **kwargs)
         self._before: dict[str, Any] | None = None
 
-    def check(self) -> None:
+    def prepare(self) -> None:
         experts = getattr(self.model, "experts", None)
-        if not isinstance(experts, nn.ModuleList) or len(experts) < 2:
+        mixes = isinstance(experts, nn.ModuleList) and as_routed(self.model) is not None
+        if not mixes or len(self._experts) < 2:
             raise BuildError("the procedure hot_plug needs a mixture of at least two networks")
         least = len(self._lengths)
         if self.recipe.epochs < least:
@@ -70,6 +71,12 @@ class HotPlug(Procedure):
         return experts
 
     @property
+    def _mixture(self) -> RoutedModel:
+        routed = as_routed(self.model)
+        assert routed is not None
+        return routed
+
+    @property
     def _has_domains(self) -> bool:
         return hasattr(self.model, "class_domain")
 
@@ -81,8 +88,7 @@ class HotPlug(Procedure):
 
     def phases(self) -> Sequence[Phase]:
         *old, new = self._experts
-        routed = as_routed(self.model)
-        gate = tuple(routed.gate) if routed else ()
+        gate = tuple(self._mixture.gate)
         shared = (self.model.get_submodule("stem"),) if self._has_domains else gate
         parts = {"base": (*shared, *old), "plug": (new,), "router": gate}
         return [
@@ -156,8 +162,7 @@ class HotPlug(Procedure):
             for name, value in self.model.state_dict().items()
             if not name.startswith(newest)
         }
-        routed, found, labels = as_routed(self.model), [], []
-        assert routed is not None
+        routed, found, labels = self._mixture, [], []
         with torch.inference_mode(), self.compute.autocast():
             for x, y in self.data.val.batches(self.evaluation_batch):
                 logits = routed(self.compute.images(x)).expert_logits

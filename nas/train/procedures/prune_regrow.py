@@ -37,7 +37,7 @@ class PruneRegrow(Procedure):
         Axis("masked", 1 / 3, minimum=0.05, maximum=0.95),
     )
 
-    def check(self) -> None:
+    def prepare(self) -> None:
         least = 1 + 2 * self._cycles
         if self.recipe.epochs < least:
             raise BuildError(
