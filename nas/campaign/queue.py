@@ -35,6 +35,8 @@ class WorkQueue:
         self.waiting: list[LeasedCandidate] = []
         """Leased candidates to retry, or too large to run next to the running ones."""
         self._controls_due = self._replicates_due = True
+        self._changed: set[str] = set()
+        """Templates that were named as changed."""
         self._next_look = 0.0
         self._results = 0
 
@@ -125,10 +127,19 @@ class WorkQueue:
         """
         if not self._replicates_due:
             return None
+        changed: set[str] = set()
         for candidate in self.store.replicates_due(self.proposer.space.replicates):
-            if current_hash(candidate) is None:
-                leased = self.store.add(Role.REPLICATE, self.proposer.ready(candidate))
-                if leased is not None:
-                    return leased
+            if current_hash(candidate) is not None:
+                changed.add(candidate.template)
+                continue
+            leased = self.store.add(Role.REPLICATE, self.proposer.ready(candidate))
+            if leased is not None:
+                return leased
+        for template in sorted(changed - self._changed):
+            self._on_message(
+                f"candidates of the template {template} are not repeated with other seeds: it has"
+                " changed since they were drawn"
+            )
+        self._changed |= changed
         self._replicates_due = False
         return None

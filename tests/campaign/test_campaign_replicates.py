@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from campaign_bench import Bench, ending, ok
 
 from nas.render import render
@@ -88,6 +89,23 @@ def test_trials_limit_draws_and_not_replicates(tmp_path: Path) -> None:
     campaign.run()
     assert len(campaign.outcomes()) == 2
     assert len(campaign.outcomes("replicate")) == 4
+
+
+def test_what_a_changed_template_made_is_not_repeated_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = Bench(tmp_path, ARMS, trials=2)
+
+    def edited(trial: Trial) -> Iterator[Epoch | Outcome]:
+        monkeypatch.setattr("nas.campaign.queue.current_hash", lambda _: "b" * 16)
+        yield from ok(trial)
+
+    campaign.run(edited)
+    assert campaign.outcomes("replicate") == []
+    assert [line for line in campaign.messages if "not repeated" in line] == [
+        "candidates of the template heads are not repeated with other seeds: it has changed since"
+        " they were drawn"
+    ]
 
 
 def test_families_are_repeated_too(bench: Callable[..., Bench], tmp_path: Path) -> None:
