@@ -11,9 +11,8 @@ from nas.compute import Compute
 from nas.data.batches import Data, Split
 from nas.faults import NonFiniteLossError
 from nas.schema import Recipe
-from nas.train import load_model, procedure, score
+from nas.train import load_model, loop, procedure, score
 from nas.train.batchnorm import IMAGES, reestimate
-from nas.train.procedures import base
 from nas.train.seeding import seed_everything
 
 CPU = torch.device("cpu")
@@ -64,7 +63,7 @@ def test_few_steps_at_a_slow_momentum_evaluate_properly(
     def unguarded(model: nn.Module, *_: Any, **__: Any) -> None:
         model.eval()
 
-    monkeypatch.setattr(base, "reestimate", unguarded)
+    monkeypatch.setattr(loop, "reestimate", unguarded)
     control, bad = trained(digits)
     # The control learnt as well; only its evaluation is wrong.
     assert accuracy_with_batch_statistics(control, digits.val) > 0.85
@@ -181,7 +180,7 @@ class TestWhereValidationDecides:
             renewed.append(training.epoch + 1)
             reestimate(*args, **kwargs)
 
-        monkeypatch.setattr(base, "reestimate", watched)
+        monkeypatch.setattr(loop, "reestimate", watched)
         seed_everything(3, epoch=0)
         recipe = Recipe(epochs=3, batch_size=32, lr=5e-3, mixup_alpha=0)
         model = load_model(SLOW_NORMS, 10)
@@ -220,8 +219,8 @@ class TestWhereValidationDecides:
             reestimate(*args, **kwargs)
 
         scored: list[Any] = []
-        monkeypatch.setattr(base, "score", overflowing)
-        monkeypatch.setattr(base, "reestimate", watched)
+        monkeypatch.setattr(loop, "score", overflowing)
+        monkeypatch.setattr(loop, "reestimate", watched)
         recipe = Recipe(epochs=3, batch_size=32, lr=5e-3, mixup_alpha=0)
         model = load_model(SLOW_NORMS, 10)
         training = procedure("joint")(model, few, recipe, device=CPU, seed=3)

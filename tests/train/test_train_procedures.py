@@ -15,7 +15,7 @@ from nas.data.batches import Data, Split, TensorSplit
 from nas.registry import PROCEDURES
 from nas.schema import ProblemError, Recipe
 from nas.train import NonFiniteLossError, Procedure, load_model, procedure
-from nas.train.procedures.base import Phase
+from nas.train.loop import Phase
 from nas.train.seeding import seed_everything
 
 CPU = torch.device("cpu")

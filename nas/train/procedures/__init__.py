@@ -1,7 +1,8 @@
 """Training procedures: one file each, named in the recipe by its file's name."""
 
 from nas.registry import PROCEDURES
-from nas.train.procedures.base import Procedure, Tick
+from nas.train.loop import Tick
+from nas.train.procedures.base import Procedure
 
 __all__ = ["Procedure", "Tick", "procedure"]
 

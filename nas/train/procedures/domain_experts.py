@@ -18,7 +18,8 @@ from nas.train.domains import (
     routing_counts,
     set_domains,
 )
-from nas.train.procedures.base import Phase, Procedure
+from nas.train.loop import Phase
+from nas.train.procedures.base import Procedure
 from nas.train.scoring import Score
 
 COSINE_IMAGES = 512

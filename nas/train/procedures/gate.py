@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from nas.data.batches import Data, Split, batch_indices
 from nas.faults import BuildError
 from nas.schema import Epoch, Recipe
+from nas.train.loop import Pass, Tick
 from nas.train.mixture import Mixture, as_mixture
-from nas.train.procedures.base import Pass, Procedure, Tick
+from nas.train.procedures.base import Procedure
 from nas.train.scoring import Score
 
 

@@ -13,7 +13,8 @@ from nas.faults import BuildError
 from nas.moe import RoutedModel, RoutedOutput, as_routed
 from nas.schema import Axis
 from nas.train.domains import DOMAINS, divided, own_expert, set_domains
-from nas.train.procedures.base import Phase, Procedure
+from nas.train.loop import Phase
+from nas.train.procedures.base import Procedure
 from nas.train.scoring import Score
 
 
