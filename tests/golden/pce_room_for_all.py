@@ -98,28 +98,24 @@ class ConvExperts(nn.Module):
             *(self.second.weight, second.weight, second.bias),
         ]
 
-    def each(self) -> list[Callable[[torch.Tensor], torch.Tensor]]:
-        """The experts one by one: (n, C, p, p) → (n, C, p, p).
-
-        All weights are split at once. Sliced for one expert after another, the gradient of each
-        slice would be as large as that of all experts.
-        """
-        parts = zip(*(weight.chunk(self.experts) for weight in self.weights), strict=True)
-        return [partial(run_one, part) for part in parts]
-
     def alone(
         self,
         tokens: torch.Tensor,
         expert: torch.Tensor | None = None,
         counts: list[int] | None = None,
     ) -> list[Callable[[], torch.Tensor]]:
-        """For each expert by itself, what gives its part of `forward`: (n, C, p, p)."""
+        """For each expert by itself, what gives its part of `forward`: (n, C, p, p).
+
+        All weights are split at once. Sliced for one expert after another, the gradient of each
+        slice would be as large as that of all experts.
+        """
+        weights = zip(*(weight.chunk(self.experts) for weight in self.weights), strict=True)
         shares = [tokens] * self.experts
         if expert is None:
             shares = list(tokens.chunk(self.experts, dim=1))
         elif counts is not None:
             shares = list(tokens.index_select(0, expert.argsort(stable=True)).split(counts))
-        return [partial(run, share) for run, share in zip(self.each(), shares, strict=True)]
+        return [partial(run_one, *part) for part in zip(weights, shares, strict=True)]
 
     def forward(
         self,

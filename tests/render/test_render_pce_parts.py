@@ -71,7 +71,7 @@ class TestConvExperts:
             )
             expected = tokens[:, rows] + plain(tokens[:, rows])
             torch.testing.assert_close(together[:, rows], expected, rtol=0, atol=1e-12)
-            one = layer.each()[expert](tokens[:, rows])
+            one = layer.alone(tokens)[expert]()
             torch.testing.assert_close(one, expected, rtol=0, atol=1e-12)
 
     def test_parameters_have_at_most_four_dimensions(self) -> None:
