@@ -36,7 +36,12 @@ def set_domains(model: nn.Module, data: Data, kind: Any) -> None:
 
 
 def divided(epochs: int, shares: dict[str, float]) -> dict[str, int]:
-    """Epochs in these shares, together all of them, and at least one each if there are enough."""
+    """Epochs in these shares, together all of them, at least one each. Raises BuildError where
+    there are too few."""
+    if epochs < (least := len(shares)):
+        raise BuildError(
+            f"its {least} phases need at least {least} epochs, and the recipe has {epochs}"
+        )
     total, done, before = sum(shares.values()), 0, 0.0
     found = {}
     for left, (name, share) in enumerate(reversed(shares.items())):

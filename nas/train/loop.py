@@ -161,6 +161,11 @@ class EpochLoop:
             first += phase.epochs
         raise ValueError(f"there is no phase for epoch {epoch}")
 
+    def ended(self, epoch: int) -> str | None:
+        """The name of the phase whose last epoch this is; None within a phase."""
+        _, first, phase = self._phase_of(epoch)
+        return phase.name if epoch == first + phase.epochs - 1 else None
+
     def _figures(
         self, epoch: int, train: Pass, val: Score, clean: Score | None, trained: float, took: float
     ) -> Epoch:
@@ -276,8 +281,7 @@ class EpochLoop:
         """The validation score. BatchNorm is re-estimated first where the score decides something,
         after the last epoch of a phase and those of `rungs`. After the others the running averages
         are good enough for a curve, unless they give a loss that is not finite."""
-        _, first, phase = self._phase_of(epoch)
-        if epoch < first + phase.epochs - 1 and epoch not in self.rungs:
+        if self.ended(epoch) is None and epoch not in self.rungs:
             try:
                 return self._score()
             except NonFiniteLossError:

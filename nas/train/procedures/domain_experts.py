@@ -61,12 +61,7 @@ class DomainExperts(Procedure):
         needs = ("stem", "experts", "router", "class_domain")
         if not all(hasattr(self.model, name) for name in needs):
             raise BuildError("the procedure domain_experts needs a model of experts for domains")
-        least = len(self._lengths)
-        if self.recipe.epochs < least:
-            raise BuildError(
-                f"its {least} phases need at least {least} epochs, and the recipe has"
-                f" {self.recipe.epochs}"
-            )
+        self.phases()  # raises where there are too few epochs
         set_domains(self.model, self.data, str(self.settings["domains"]))
 
     @property
@@ -119,9 +114,8 @@ class DomainExperts(Procedure):
             self.record("domains", f"by {self.settings['domains']}", class_domain=domains)
 
     def after_epoch(self, epoch: int, val: Score) -> None:
-        _, first, phase = self._phase_of(epoch)
-        if epoch == first + phase.epochs - 1:
-            self.record("phase", f"phase {phase.name} ended", phase=phase.name, **self._counts())
+        if (phase := self.ended(epoch)) is not None:
+            self.record("phase", f"phase {phase} ended", phase=phase, **self._counts())
 
     def _counts(self) -> dict[str, Any]:
         model: Any = self.model

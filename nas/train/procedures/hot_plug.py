@@ -56,12 +56,7 @@ class HotPlug(Procedure):
         mixes = isinstance(experts, nn.ModuleList) and as_routed(self.model) is not None
         if not mixes or len(self._experts) < 2:
             raise BuildError("the procedure hot_plug needs a mixture of at least two networks")
-        least = len(self._lengths)
-        if self.recipe.epochs < least:
-            raise BuildError(
-                f"its {least} phases need at least {least} epochs, and the recipe has"
-                f" {self.recipe.epochs}"
-            )
+        self.phases()  # raises where there are too few epochs
         if self._has_domains:
             set_domains(self.model, self.data, str(self.settings["domains"]))
 
@@ -137,8 +132,7 @@ class HotPlug(Procedure):
             self._before = self._frozen_parts()
 
     def after_epoch(self, epoch: int, val: Score) -> None:
-        _, first, phase = self._phase_of(epoch)
-        if phase.name != "plug" or epoch < first + phase.epochs - 1 or self._before is None:
+        if self.ended(epoch) != "plug" or self._before is None:
             return
         before, after = self._before, self._frozen_parts()
         self._before = None
