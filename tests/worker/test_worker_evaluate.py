@@ -16,8 +16,7 @@ from nas.compute import keep_survivors
 from nas.render import render
 from nas.schema import Candidate, Member, Recipe, Status, Task, Trial
 from nas.schema.candidate import Expert
-from nas.train import load_model, score
-from nas.train.procedures import base
+from nas.train import load_model, loop, score
 from nas.worker import evaluate as module
 from nas.worker.evaluate import WEIGHTS
 
@@ -33,7 +32,7 @@ class TestWell:
             scored.append(len(split))
             return score(model, split, *args, **kwargs)
 
-        monkeypatch.setattr(base, "score", watched)
+        monkeypatch.setattr(loop, "score", watched)
         monkeypatch.setattr(module, "score", watched)
         epochs, outcome = finish(make_trial(code))
         assert len(epochs) == 2
