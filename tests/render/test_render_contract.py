@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from render_samples import candidate, execute, variants
+from render_samples import GOLDEN, candidate, execute, variants
 
+from nas.compute import LAYOUT
 from nas.render import axes, render, template_hash, templates
 from nas.schema import Candidate
 
@@ -19,7 +20,7 @@ VARIANTS = [
     )
     for name in templates()
     for variant in variants(name)
-]
+] + [pytest.param(variant, id=name) for name, variant in GOLDEN.items()]
 
 
 def images(variant: Candidate, count: int = 5) -> torch.Tensor:
@@ -55,10 +56,16 @@ class TestEveryTemplate:
                 imported.add((node.module or "").split(".")[0])
         assert imported <= {"torch", "timm", *sys.stdlib_module_names}
 
-    def test_gives_logits_and_gradients(self, variant: Candidate) -> None:
+    @pytest.mark.parametrize("layout", [torch.contiguous_format, LAYOUT], ids=str)
+    def test_gives_logits_and_gradients(
+        self, variant: Candidate, layout: torch.memory_format
+    ) -> None:
         torch.manual_seed(0)
-        model = execute(render(variant)).build(CLASSES)
-        logits = model(images(variant))
+        model = execute(render(variant)).build(CLASSES).to(memory_format=layout)
+        x = images(variant).contiguous(memory_format=layout)
+        with torch.inference_mode():
+            assert model.eval()(x).shape == (5, CLASSES)
+        logits = model.train()(x)
         assert logits.shape == (5, CLASSES)
         assert logits.isfinite().all()
         torch.nn.functional.cross_entropy(logits, torch.arange(5)).backward()
@@ -92,7 +99,11 @@ class TestEveryTemplate:
         assert render(variant) == render(backwards)
 
 
-MIXTURES = [p for p in VARIANTS if hasattr(execute(render(p.values[0])), "build_gate")]
+MIXTURES = [
+    p
+    for p in VARIANTS
+    if p.id not in GOLDEN and hasattr(execute(render(p.values[0])), "build_gate")
+]
 
 
 @pytest.mark.parametrize("variant", MIXTURES)
