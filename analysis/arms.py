@@ -10,8 +10,8 @@ row are means of its cells' means, so each cell counts equally; standard deviati
 cells. Intervals are 95 % t intervals of that mean, with a variance for each cell and the degrees of
 freedom of Satterthwaite: with one cell the usual interval, or Welch's (1947) of a difference. They
 are missing while a cell of the row, or of the reference, has fewer than two runs, or the only cell
-fewer than three. So is the difference while one of several cells has fewer than two runs, and where
-the two arms were drawn with different choices. With early stopping there are no intervals.
+fewer than three. So is the difference while a cell has fewer than two runs, and where the two arms
+were drawn with different choices. With early stopping there are no intervals.
 
 arm                   the arm; the reference is the arm that the others are compared with
 variant               one of its variants; empty for all of them together
@@ -29,7 +29,7 @@ mean_val_loss         mean validation loss
 params                number of parameters
 macs                  multiply-accumulate operations of one image's forward pass, as executed
 active_macs           the same without experts' places for tokens that no token takes
-seconds               mean worker time of a run, in seconds
+seconds               mean worker time of a run, all its attempts, in seconds
 failed                candidates and replicates that failed
 collapsed             runs that learned nothing, which the means leave out
 """
@@ -45,6 +45,8 @@ from nas.results.outcomes import FAILED
 from nas.schema import Status
 from nas.stats.comparison import CellMean, difference_of_cells
 from nas.stats.observations import Floats
+
+THROUGH = "runs"
 
 FIGURES = {
     "mean_val_acc": mean("val_acc"),
@@ -100,7 +102,21 @@ def table(data: CampaignData) -> pd.DataFrame:
         rows.append(row)
     more = pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS)
     frame = arm_table(data, runs, FIGURES).join(more)[ORDER]
-    return noted(data, frame, f"differences are against {reference}" if reference else "")
+    return noted(data, frame, *_notes(frame, reference))
+
+
+def _notes(frame: pd.DataFrame, reference: str) -> list[str]:
+    """What differences are against, and which figures need more runs."""
+    others = frame[frame["arm"] != reference]
+    notes = []
+    if others["difference"].notna().any():
+        notes.append(f"differences are against {reference}")
+    done = frame[frame["runs"] > 0]
+    if done["val_acc_low"].isna().any():
+        notes.append("an interval of a mean needs three runs, or two of each variant")
+    if len(others) and others["difference"].isna().any():
+        notes.append(f"a difference needs two runs of each variant, and of {reference}")
+    return notes
 
 
 def _cells(

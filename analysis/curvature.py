@@ -32,6 +32,8 @@ from nas.results.curvature import curvatures
 from nas.stats.comparison import unpaired_difference
 from nas.stats.observations import Floats
 
+THROUGH = "ratio_high"
+
 NONE = "No curvature was measured yet: `nas diagnose --all --only curvature` does so."
 RATIO = ("ratio", "ratio_low", "ratio_high")
 

@@ -27,6 +27,8 @@ from nas.results.arm_runs import arm_runs
 from nas.results.arm_table import Figure, arm_table, interval, mean, sd, shared
 from nas.results.training_events import details, training_events_of
 
+THROUGH = "gain_worst"
+
 RECORDED = {"before": "before_acc", "after": "after_acc"}
 
 

@@ -22,9 +22,16 @@ HEADER_LINES = 2
 class Column:
     """One column's text."""
 
+    name: str
+    """That of its values; of an interval, that of the upper bound."""
     header: str
     numeric: bool
     cells: list[str]
+
+    @property
+    def of_last(self) -> bool:
+        """Whether it is the interval of the column before it."""
+        return self.header == INTERVAL
 
     @property
     def width(self) -> int:
@@ -58,10 +65,10 @@ def columns_of(table: Table, limit: int | None = None) -> tuple[list[Column], in
             empty += 1
         elif stem is None:
             cells = [cell(name, value) for value in values[:limit]]
-            found.append(Column(header(name), _numeric(values), cells))
+            found.append(Column(name, header(name), _numeric(values), cells))
         else:
             cells = list(_intervals(table, name, limit))
-            found.append(Column(_interval_header(stem, before, table), True, cells))
+            found.append(Column(name, _interval_header(stem, before, table), True, cells))
         before = name
     return found, empty
 

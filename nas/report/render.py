@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from csv import QUOTE_NONNUMERIC
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -39,9 +39,10 @@ def render(
     CSV and JSON have every column in full precision; JSON is a list of records with null for
     missing values. The formats for people have shares in percent, intervals in one column, and no
     empty columns. A `table` has the columns that fit the terminal's width and the first `limit`
-    rows; its footer has `note` and counts the omitted rows and columns. Without rows, the formats
-    for people show the reason in the DataFrame's `attrs["empty"]`. Raises UsageError for an unknown
-    format.
+    rows; its footer has `note` and counts the omitted rows and columns. What does not fit, up to
+    the column in the DataFrame's `attrs["through"]`, follows below, beside the rows' names again.
+    Without rows, the formats for people show the reason in `attrs["empty"]`. Raises UsageError for
+    an unknown format.
     """
     if format in ("csv", "json"):
         import pandas as pd
@@ -80,6 +81,8 @@ class _Page:
     """Number of omitted empty columns."""
     empty: str = ""
     """Why there are no rows."""
+    through: int = 0
+    """How many of the first columns are shown on any terminal."""
 
     @classmethod
     def of(
@@ -90,7 +93,10 @@ class _Page:
         limit: int | None,
     ) -> "_Page":
         columns, dropped = columns_of(_values(table), limit)
-        why = "" if len(table) else getattr(table, "attrs", {}).get("empty", "")
+        told = getattr(table, "attrs", {})
+        why = "" if len(table) else told.get("empty", "")
+        names = [column.name for column in columns]
+        last = told.get("through", "")
         return cls(
             title=visible(title),
             note=visible(note),
@@ -99,11 +105,12 @@ class _Page:
             total=len(table),
             dropped=dropped,
             empty=visible(str(why)),
+            through=names.index(last) + 1 if last in names else 0,
         )
 
-    def lines(self, columns: int | None = None) -> Iterator[tuple[str, ...]]:
-        """The cells of each row, of the first `columns`."""
-        return zip(*(column.cells for column in self.columns[:columns]), strict=True)
+    def lines(self, columns: Iterable[int]) -> Iterator[tuple[str, ...]]:
+        """The cells of each row, of the columns with these numbers."""
+        return zip(*(self.columns[n].cells for n in columns), strict=True)
 
     def footer(self, columns: int) -> str:
         rows = f"{self.total:,} row{'s'[: self.total != 1]}"
@@ -122,31 +129,50 @@ class _Page:
             last = self.note if self.empty else self.footer(len(self.columns))
             yield from map(Text, filter(None, (self.title, self.empty, last)))
             return
-        widths = [column.width for column in self.columns]
-        count = _fitting(widths, options.max_width)
-        narrow = [column.narrow for column in self.columns]
-        if (more := _fitting(narrow, options.max_width)) > count:
-            widths, count = narrow, more
-        table = Table(
-            title=self.title or None,
-            title_justify="left",
-            caption=self.footer(count),
-            caption_justify="left",
-            box=SIMPLE_HEAD,
-            pad_edge=False,
-        )
-        for column, width in zip(self.columns[:count], widths, strict=False):
-            justify: JustifyMethod = "right" if column.numeric else "left"
-            table.add_column(column.header, justify=justify, width=width, overflow="fold")
-        for row in self.lines(count):
-            table.add_row(*map(Text, row))  # Text, so that brackets are not markup
-        yield table
+        blocks = list(self._blocks(options.max_width))
+        for number, (shown, widths) in enumerate(blocks, start=1):
+            ends = number == len(blocks)
+            table = Table(
+                title=self.title or None if number == 1 else None,
+                title_justify="left",
+                caption=self.footer(shown[-1] + 1) if ends else None,
+                caption_justify="left",
+                box=SIMPLE_HEAD,
+                pad_edge=False,
+            )
+            for n, width in zip(shown, widths, strict=True):
+                column = self.columns[n]
+                justify: JustifyMethod = "right" if column.numeric else "left"
+                table.add_column(column.header, justify=justify, width=width, overflow="fold")
+            for row in self.lines(shown):
+                table.add_row(*map(Text, row))  # Text, so that brackets are not markup
+            yield table
 
+    def _blocks(self, width: int) -> Iterator[tuple[list[int], list[int]]]:
+        """The numbers of the columns of each table that is printed below the one before, and their
+        widths. All but the first begin with the columns of words that name the rows."""
+        names = list(takewhile(lambda n: not self.columns[n].numeric, range(len(self.columns))))
+        start: list[int] = []
+        done = 0
+        while done == 0 or done < self.through:
+            waiting = [*start, *range(done, len(self.columns))]
+            widths = [self.columns[n].width for n in waiting]
+            narrow = [self.columns[n].narrow for n in waiting]
+            count = self._fitting(waiting, widths, width, len(start) + 1)
+            if (more := self._fitting(waiting, narrow, width, len(start) + 1)) > count:
+                widths, count = narrow, more
+            yield waiting[:count], widths[:count]
+            done = waiting[count - 1] + 1
+            start = [n for n in names if n < done]
 
-def _fitting(widths: Sequence[int], most: int) -> int:
-    """How many of the first columns fit, at least one. Each has 3 characters of space beside it,
-    but the table's edges have only 2."""
-    return max(1, sum(so_far - 1 <= most for so_far in accumulate(width + 3 for width in widths)))
+    def _fitting(self, numbers: Sequence[int], widths: Sequence[int], most: int, least: int) -> int:
+        """How many of the columns with these numbers fit, at least so many; never a value without
+        its interval. Each has 3 characters of space beside it, but the table's edges have only
+        2."""
+        ends = accumulate(width + 3 for width in widths)
+        count = max(least, sum(so_far - 1 <= most for so_far in ends))
+        parted = count < len(numbers) and self.columns[numbers[count]].of_last
+        return count - 1 if parted and count > least else count
 
 
 def _values(table: "pd.DataFrame | Sequence[Mapping[str, Any]]") -> Values:
@@ -199,7 +225,7 @@ def _markdown(page: _Page) -> str:
         return "\n".join([*lines, markdown(page.empty), "", markdown(page.note)]) + "\n"
     rule = " | ".join("---:" if column.numeric else "---" for column in page.columns)
     lines += [line(column.header for column in page.columns), f"| {rule} |"]
-    lines += [line(row) for row in page.lines()]
+    lines += [line(row) for row in page.lines(range(len(page.columns)))]
     lines += ["", markdown(page.footer(len(page.columns)))]
     return "\n".join(lines) + "\n"
 
@@ -215,6 +241,6 @@ def _latex(page: _Page) -> str:
         kinds = "".join("r" if column.numeric else "l" for column in page.columns)
         lines += [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule"]
         lines += [line(column.header for column in page.columns), r"\midrule"]
-        lines += [line(row) for row in page.lines()]
+        lines += [line(row) for row in page.lines(range(len(page.columns)))]
         lines += [r"\bottomrule", r"\end{tabular}"]
     return "\n".join([*lines, f"% {page.footer(len(page.columns))}"]) + "\n"

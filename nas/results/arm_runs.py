@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from nas.ledger.columns import EPOCHS, METRICS, frame
-from nas.results.aggregates import finals, learned
+from nas.results.aggregates import finals, learned, seconds_of
 from nas.results.campaign_tables import CampaignTables
 from nas.schema import Space
 
@@ -16,7 +16,8 @@ CLEAN = {"clean_loss": "clean_loss", "clean_acc": "clean_train_acc"}
 
 def arm_runs(data: CampaignTables) -> pd.DataFrame:
     """The runs that were trained to the end and learned something, one row a candidate, with the
-    columns of `attempts`; none for a space without arms.
+    columns of `attempts`, though `seconds` are those of all attempts; none for a space without
+    arms.
 
     Also `train_loss`: the whole objective in the last epoch, as optimised; `clean_loss` and
     `clean_train_acc`: of the training images, unaugmented, missing where they were not scored
@@ -34,6 +35,8 @@ def arm_runs(data: CampaignTables) -> pd.DataFrame:
         values = clean.loc[clean["metric"] == metric, "value"]
         runs[column] = runs["candidate"].map(values).astype("float64")
     runs["cell"] = cells_of(runs)
+    spent = pd.concat([seconds_of(data, role) for role in ROLES])
+    runs["seconds"] = runs["candidate"].map(spent).astype("float64")
     return runs.assign(loss_gap=runs["val_loss"] - runs["clean_loss"])
 
 

@@ -28,6 +28,7 @@ def figures_of(counts: dict[str, Any]) -> dict[str, float]:
         "gap_domain": domain - top1,
         "gap_any": any_expert - top1,
         "right_rate": right / images,
+        "largest_rate": max(counts["of_domain"], default=0) / images,
         "right_acc": counts["right_hits"] / right if right else NAN,
         "wrong_acc": counts["wrong_hits"] / (images - right) if images > right else NAN,
         "specialisation": _specialisation(counts["hits"], counts["of_domain"]),

@@ -18,6 +18,9 @@ from nas.trust import is_trusted
 if TYPE_CHECKING:
     import pandas as pd
 
+THROUGH = "THROUGH"
+"""The constant of an analysis that names the last column that every terminal shows."""
+
 
 def tables() -> dict[str, Path]:
     """Every analysis by name, with its file. A file of the working directory replaces an analysis
@@ -78,7 +81,8 @@ def _computed(name: str, data: CampaignData) -> "pd.DataFrame":
 
     path = _path(name)
     try:
-        found = _function(path)(data)
+        function = _function(path)
+        found = function(data)
     except ProblemError:
         raise
     except Exception as error:  # users write analyses, and rows may be damaged
@@ -91,6 +95,7 @@ def _computed(name: str, data: CampaignData) -> "pd.DataFrame":
             where=str(path),
             fix="return a DataFrame",
         )
+    found.attrs.setdefault("through", function.__globals__.get(THROUGH, ""))
     return found
 
 

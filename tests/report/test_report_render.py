@@ -71,6 +71,48 @@ def test_a_narrow_terminal_gets_the_first_columns_and_is_reported(width: int) ->
     assert "families" in words  # headers break between words only
 
 
+ARMS = pd.DataFrame(
+    {
+        "arm": ["dense", "sparse"],
+        "mean_val_acc": [0.9, 0.8],
+        "val_acc_low": [0.85, 0.7],
+        "val_acc_high": [0.95, 0.9],
+        "difference": [np.nan, -0.1],
+        "difference_low": [np.nan, -0.2],
+        "difference_high": [np.nan, 0.0],
+        "runs": [3, 4],
+        "seconds": [1.0, 2.0],
+    }
+)
+
+
+def test_what_an_analysis_must_show_follows_below_where_there_is_no_room() -> None:
+    frame = ARMS.copy()
+    frame.attrs["through"] = "runs"
+    text = printed(render(frame, "table", title="Which?"), 46)
+    assert all(len(line) <= 46 for line in text.splitlines())
+    first, second = text.split("\n arm ")[1:]
+    assert "[85.00, 95.00]" in first
+    assert "-10.00" not in first
+    for text_of in ("sparse", "-10.00", "[-20.00, +0.00]", "4"):
+        assert text_of in second
+    assert text.count("Which?") == 1
+    assert " ".join(text.split()).endswith(
+        "2 rows; 1 more column with -f csv, or on a wider terminal"
+    )
+
+
+@pytest.mark.parametrize("width", range(20, 100))
+def test_no_value_stands_without_its_interval(width: int) -> None:
+    for through in ("", "difference", "seconds"):
+        frame = ARMS.copy()
+        frame.attrs["through"] = through
+        text = printed(render(frame, "table"), width)
+        assert ("-10.00" in text) <= ("[-20.00," in text) or through == "difference"
+        if through == "seconds":
+            assert all(name in text for name in ("sparse", "-10.00", "[-20.00,", "runs"))
+
+
 def test_a_table_fills_the_terminal_to_its_last_column() -> None:
     """Two columns of 30 and 44 characters, 3 between them, 2 at the edges and 1 of rich's."""
     table = pd.DataFrame({"a": ["x" * 30], "b": [int("9" * 33)]})
@@ -249,6 +291,7 @@ def test_cells(column: str, value: object, text: str) -> None:
         ("specialisation", "specialisation pt"),
         ("gain_worst", "gain worst pt"),
         ("right_rate", "right %"),
+        ("largest_rate", "largest %"),
         ("sent_share", "sent share %"),
         ("least_share", "least share %"),
         ("last_entropy", "last entropy"),

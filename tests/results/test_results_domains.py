@@ -42,6 +42,7 @@ FIGURES = {
     "gap_domain": 0.2,
     "gap_any": 0.3,
     "right_rate": 0.6,
+    "largest_rate": 0.5,
     "right_acc": 45 / 60,
     "wrong_acc": 5 / 40,
     # .8 − .2 of the first expert, .6 − .1 of the second

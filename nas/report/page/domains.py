@@ -23,6 +23,7 @@ _TABLE = (
     Column("gap_domain_high", "95 % high", "points"),
     Column("gap_any", "Gap to any expert", "points", "any expert − top-1"),
     Column("right_rate", "To its expert", "percent", "images sent to the expert of their domain"),
+    Column("largest_rate", "Largest domain", "percent", "share of the images that are of it"),
     Column("right_acc", "There", "percent", "on the images that go to their expert"),
     Column("wrong_acc", "Elsewhere", "percent", "on the images that go to another"),
     Column(

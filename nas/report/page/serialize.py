@@ -20,16 +20,17 @@ points (`spread` without a sign), other differences with a sign (`change`), coun
 `hours` as a duration too, times in UTC."""
 
 _DIGITS = {
-    "percent": 5,
-    "points": 5,
-    "spread": 5,
+    "percent": 8,
+    "points": 8,
+    "spread": 8,
     "float": 4,
     "change": 4,
     "probability": 6,
     "seconds": 2,
     "hours": 5,
 }
-"""Decimals that are kept: more than are shown, and a third of the bytes of full precision."""
+"""Decimals that are kept: so many more than are shown that rounding twice changes nothing that is
+seen, and half of the bytes of full precision."""
 
 
 class Column(NamedTuple):
