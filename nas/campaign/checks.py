@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from nas import data
 from nas.campaign import controls
 from nas.campaign.bank import check_starts
 from nas.campaign.constraints import check_constraints
@@ -11,7 +12,15 @@ from nas.execute import make_executor
 from nas.hardware import check_gpus
 from nas.registry import LOSSES, PROCEDURES
 from nas.render import Place, check_space, check_trusted, placed
-from nas.schema import GATE, CampaignConfig, ProblemError, Recipe, Scalar, Space
+from nas.schema import (
+    GATE,
+    CampaignConfig,
+    ProblemError,
+    Recipe,
+    Scalar,
+    Space,
+    UsageError,
+)
 from nas.schema.axes import RECIPE, Part
 from nas.schema.recipe_fields import recipe_choices, recipe_fields
 from nas.space.file_schema import TRAINS_NO_EXPERT
@@ -106,3 +115,22 @@ def check_settings(space: Space, config: CampaignConfig) -> None:
     check_scheduler(space, config)
     check_starts(space, config)
     check_screen(config)
+    check_domains(space, config)
+
+
+def check_domains(space: Space, config: CampaignConfig) -> None:
+    """Raises UsageError for experts that are meant for the domains of a data set that names
+    none."""
+    if space.experts is not None or data.num_domains(config.dataset):
+        return
+    chosen = {choice.name: choice.values for choice in space.choices}
+    for _, recipe in space.recipes():
+        given = recipe.settings.get("domains", "given")
+        kinds = chosen.get(f"{RECIPE}settings.domains", (given,))
+        if recipe.procedure in ("domain_experts", "hot_plug") and "given" in kinds:
+            raise UsageError(
+                f"{config.dataset} names no domains of its classes, and {space.name} has experts"
+                " for those that are given",
+                where=f"--dataset {config.dataset}",
+                fix="add --set recipe.settings.domains=even, or features, or confusion",
+            )

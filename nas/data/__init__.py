@@ -21,6 +21,7 @@ from nas.data.catalog import (
     kept_small,
     memory_bytes,
     num_classes,
+    num_domains,
     num_images,
 )
 from nas.schema import Task
@@ -50,6 +51,7 @@ __all__ = [
     "load_images",
     "memory_bytes",
     "num_classes",
+    "num_domains",
     "num_images",
 ]
 

@@ -45,6 +45,11 @@ def canonical(dataset: str) -> str:
     return name + colon + str(followed(_at_home(path)))
 
 
+def num_domains(dataset: str) -> int:
+    """The number of domains that a data set names of its classes; 0 if it names none."""
+    return find(dataset, Path())[0].domains
+
+
 def check_name(dataset: str) -> None:
     """Raises ProblemError if there is no data set of that name, downloaded or not."""
     find(dataset, Path())

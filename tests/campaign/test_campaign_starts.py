@@ -1,10 +1,13 @@
-"""Finetuned experts whose learning rate would leave its bounds are refused before a campaign."""
+"""What cannot be trained is refused before a campaign: finetuned experts whose learning rate would
+leave its bounds, and experts for domains that a data set does not name."""
 
 import pytest
 from campaign_bench import small_space
 
 from nas.campaign.bank import check_starts
+from nas.campaign.checks import check_domains
 from nas.schema import BankConfig, Choice, ProblemError, Recipe, SearchConfig, Space
+from nas.space import load
 
 FROM_BANK = SearchConfig(experts="bank-1")
 
@@ -31,3 +34,14 @@ def test_a_bank_of_tuned_experts_has_no_such_choice() -> None:
     check_starts(alone, BankConfig())
     with pytest.raises(ProblemError, match="beyond its bounds"):
         check_starts(alone, BankConfig(experts="bank-1"))
+
+
+def test_domains_that_a_data_set_does_not_name() -> None:
+    given, digits = load("hot-plug"), SearchConfig(dataset="digits")
+    check_domains(given, SearchConfig(dataset=given.dataset))
+    with pytest.raises(ProblemError, match="digits names no domains of its classes") as wrong:
+        check_domains(given, digits)
+    assert "--set recipe.settings.domains=even" in str(wrong.value)
+    even = given.recipe.having({"settings.domains": "even"})
+    check_domains(given.with_(recipe=even), digits)
+    check_domains(small_space(), digits)

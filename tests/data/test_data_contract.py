@@ -126,6 +126,7 @@ def test_what_is_cheap_to_know_agrees_with_the_loaded_set(load_small: Load, tmp_
     for name in BUILT_IN:
         data = load_small(name)
         assert nas.data.num_classes(name, tmp_path) == data.num_classes
+        assert nas.data.num_domains(name) == len(set(data.class_domains))
         images = sum(len(split) for split in (data.train, data.val, data.test))
         most = nas.data.memory_bytes(name, tmp_path, image_size=10, channels=3)
         assert most == images * 3 * 10 * 10

@@ -237,6 +237,7 @@ class TestDomainExperts:
         training = start("domain_experts", few)
         [event] = events_of(training, "domains")
         assert event.data["class_domain"] == [0] * 5 + [1] * 5
+        assert event.reason == "by even: of 5, 5 classes"
         assert training.model.state_dict()["class_domain"].tolist() == [0] * 5 + [1] * 5
 
     def test_permuted_domains_leave_predictions_unchanged(self, few: Data) -> None:

@@ -209,3 +209,8 @@ def test_shares_of_all_experts_are_measured(few: Data) -> None:
 def test_a_model_that_cannot_grow_is_refused(few: Data) -> None:
     with pytest.raises(BuildError, match="needs a model that can grow"):
         start(few, SOURCES["soft"])
+
+
+def test_fewer_experts_than_it_begins_with_are_refused(few: Data) -> None:
+    with pytest.raises(BuildError, match="max_experts is 1, and it begins with 2 experts"):
+        start(few, GROWING, settings={"max_experts": 1})

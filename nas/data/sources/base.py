@@ -24,6 +24,8 @@ class Source(ABC):
     """The size of its download, as in `170 MB`; empty if there is no download."""
     images: ClassVar[int] = 0
     """The number of images, if it does not depend on `where`."""
+    domains: ClassVar[int] = 0
+    """The number of domains in which its classes are known to be; 0 if none are known."""
     images_are_files: ClassVar[bool] = False
     """Whether images are files, read by nas.data.preprocess, or arrays of pixels."""
     pixels: ClassVar[str] = ""

@@ -40,6 +40,7 @@ class Cifar100(Cifar):
     classes = 100
     folder = "cifar-100-python"
     published = ("train", "test", "meta", "file.txt~")
+    domains = len(set(_DOMAINS.values()))
     class_domains = tuple(_DOMAINS[name] for name in sorted(_DOMAINS))  # labels are alphabetical
 
     @staticmethod

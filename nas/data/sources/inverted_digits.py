@@ -20,6 +20,7 @@ class InvertedDigits(Digits):
     """Which digits are inverted is drawn once, so every campaign sees the same images."""
 
     about = "the digits, half of them inverted: 20 classes in 2 domains"
+    domains = 2
     pixels = (
         f"{STRETCHED}; an image of classes 10–19 then became {1 - CONTRAST:.1f} · 127.5 +"
         f" {CONTRAST} · (255 − p), rounded, where p are its pixels in 0…255."

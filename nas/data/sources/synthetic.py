@@ -37,6 +37,7 @@ class Synthetic(Source):
 
     about = "16 procedural classes in 4 domains, with known structure"
     images = len(DOMAINS) * CLASSES_PER_DOMAIN * IMAGES_PER_CLASS
+    domains = len(DOMAINS)
 
     def num_classes(self, where: Path) -> int:
         return len(DOMAINS) * CLASSES_PER_DOMAIN

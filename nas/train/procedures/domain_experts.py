@@ -111,7 +111,9 @@ class DomainExperts(Procedure):
     def before_epoch(self, epoch: int) -> None:
         if epoch == 1:
             domains = self._class_domain.tolist()
-            self.record("domains", f"by {self.settings['domains']}", class_domain=domains)
+            sizes = ", ".join(str(domains.count(d)) for d in sorted(set(domains)))
+            reason = f"by {self.settings['domains']}: of {sizes} classes"
+            self.record("domains", reason, class_domain=domains)
 
     def after_epoch(self, epoch: int, val: Score) -> None:
         if (phase := self.ended(epoch)) is not None:

@@ -46,6 +46,9 @@ class Growth(Procedure):
     def prepare(self) -> None:
         if not all(callable(getattr(self.model, name, None)) for name in ("grow", "structure")):
             raise BuildError("the procedure growth needs a model that can grow")
+        most = int(self.settings["max_experts"])
+        if most < self.experts:
+            raise BuildError(f"max_experts is {most}, and it begins with {self.experts} experts")
 
     @property
     def experts(self) -> int:
