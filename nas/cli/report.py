@@ -9,7 +9,7 @@ from rich.table import Table
 
 from nas.cli import complete, consent, options
 from nas.cli.chosen import campaign_named
-from nas.cli.console import console, echo, put, put_shown, write
+from nas.cli.console import console, echo, note, put, put_shown, write
 from nas.cli.option_checks import writable
 from nas.cli.output import Form, form_of, print_records, rendered_analysis
 from nas.cli.working import working
@@ -56,6 +56,9 @@ def report(
             help="Number of a screen, for tables of screens. [the campaign's, or the latest]",
         ),
     ] = None,
+    about: Annotated[
+        bool, typer.Option("--about", help="Say what the table's columns mean, and stop.")
+    ] = False,
     db: options.Db = "runs.db",
 ) -> None:
     """Print one table about a campaign, or write all of them as one page.
@@ -67,6 +70,9 @@ def report(
     from nas.ledger import Ledger
 
     form = form_of(form, as_json, output)
+    if about:
+        _explain(name)
+        return
     consent.ask_about_analyses()
     if html is not None or figures is not None:
         if name is not None or output is not None or form != "table" or screen is not None:
@@ -85,6 +91,15 @@ def report(
         _list(form, output)
     else:
         _print_table(name, Ledger(db), campaign, screen, form, output)
+
+
+def _explain(name: str | None) -> None:
+    from nas.results import about
+
+    if name is None:
+        raise UsageError("--about is about one table", fix="name it; `nas report` lists them")
+    for line in about(name).splitlines():
+        echo(line)
 
 
 def _list(form: Form, output: Path | None) -> None:
@@ -130,6 +145,7 @@ def _print_table(
         put(text, output)
     else:
         put_shown(output, *([] if fair is None else [format_audit(fair)]), text)
+        note(f"`nas report {name} --about` says what the columns mean.")
 
 
 def _question(name: str) -> str:

@@ -40,6 +40,12 @@ def passed_over() -> list[Path]:
 
 def question(name: str) -> str:
     """The question an analysis answers: the first line of its docstring. Runs none of its code."""
+    return about(name).splitlines()[0]
+
+
+def about(name: str) -> str:
+    """An analysis' docstring: its question, what its rows are, and its columns with their units.
+    Runs none of its code."""
     path = _path(name)
     try:
         docstring = ast.get_docstring(ast.parse(read_source(path)))
@@ -49,7 +55,7 @@ def question(name: str) -> str:
         raise ProblemError(
             "an analysis opens with its question", where=str(path), fix="give the file a docstring"
         )
-    return docstring.splitlines()[0]
+    return docstring
 
 
 def table(

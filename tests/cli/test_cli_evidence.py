@@ -62,6 +62,17 @@ def test_a_report_that_advises_nothing_is_not_taken_up(lopsided: Path) -> None:
     assert "Traceback" not in reported.stderr
 
 
+def test_a_report_says_what_its_columns_mean(lopsided: Path) -> None:
+    told = nas("report", "leaderboard", "--about", cwd=lopsided)
+    assert told.returncode == 0
+    assert told.stdout.splitlines()[0].endswith("?")
+    assert "seconds               worker time of all its attempts, in seconds" in told.stdout
+    unnamed = nas("report", "--about", cwd=lopsided)
+    assert (unnamed.returncode, unnamed.stdout) == (2, "")
+    shown = nas("report", "leaderboard", cwd=lopsided)
+    assert "nas report leaderboard --about" in shown.stderr
+
+
 def test_audit_without_a_dry_run_is_refused_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,11 +117,15 @@ class TestProcedureContract:
             assert epoch.seconds * epoch.images_per_second > 40  # a phase may train on some
             assert epoch.peak_memory_bytes > 10**7
 
-    @pytest.mark.parametrize("after", [0, 1, 2, 3])
     @pytest.mark.parametrize(
-        "recipe",
-        [{}, {"augment": "strong", "cutmix": 0.5}, SCHEDULED],
-        ids=["plain", "augmented", "scheduled"],
+        ("after", "recipe"),
+        [
+            *((after, {}) for after in range(4)),
+            (2, {"augment": "strong", "cutmix": 0.5}),
+            (1, SCHEDULED),
+            (2, SCHEDULED),
+        ],
+        ids=[*map(str, range(4)), "augmented", "1-scheduled", "2-scheduled"],
     )
     def test_a_resumed_run_equals_an_uninterrupted_one(
         self, start: Start, after: int, recipe: dict[str, Any]
