@@ -93,10 +93,10 @@ class _Page:
         limit: int | None,
     ) -> "_Page":
         columns, dropped = columns_of(_values(table), limit)
-        told = getattr(table, "attrs", {})
-        why = "" if len(table) else told.get("empty", "")
+        given = getattr(table, "attrs", {})
+        why = "" if len(table) else given.get("empty", "")
         names = [column.name for column in columns]
-        last = told.get("through", "")
+        last = given.get("through", "")
         return cls(
             title=visible(title),
             note=visible(note),

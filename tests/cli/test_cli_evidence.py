@@ -63,10 +63,10 @@ def test_a_report_that_advises_nothing_is_not_taken_up(lopsided: Path) -> None:
 
 
 def test_a_report_says_what_its_columns_mean(lopsided: Path) -> None:
-    told = nas("report", "leaderboard", "--about", cwd=lopsided)
-    assert told.returncode == 0
-    assert told.stdout.splitlines()[0].endswith("?")
-    assert "seconds               worker time of all its attempts, in seconds" in told.stdout
+    meaning = nas("report", "leaderboard", "--about", cwd=lopsided)
+    assert meaning.returncode == 0
+    assert meaning.stdout.splitlines()[0].endswith("?")
+    assert "seconds               worker time of all its attempts, in seconds" in meaning.stdout
     unnamed = nas("report", "--about", cwd=lopsided)
     assert (unnamed.returncode, unnamed.stdout) == (2, "")
     shown = nas("report", "leaderboard", cwd=lopsided)

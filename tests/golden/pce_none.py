@@ -145,8 +145,9 @@ class ConvExperts(nn.Module):
             return torch.empty_like(parts).index_copy(0, expert.argsort(stable=True), parts)
         results = convolve(tokens, self.weights, self.experts)
         if expert is not None:
-            rows = torch.arange(0, len(tokens) * self.experts, self.experts, device=tokens.device)
-            results = results.view(-1, *tokens.shape[1:]).index_select(0, rows + expert)
+            rows = torch.arange(len(tokens), device=tokens.device)
+            # Not a view as (N·E, C, p, p), which channels_last has none of.
+            results = results.unflatten(1, (self.experts, -1))[rows, expert]
         return tokens + results
 
 
