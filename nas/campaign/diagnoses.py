@@ -14,6 +14,7 @@ from nas.ledger.drivers import running_campaign
 from nas.ledger.lookup import Found
 from nas.processes import Sandbox
 from nas.render import render_to_run
+from nas.report.findings import cautions
 from nas.schema import ProblemError, printed_name
 from nas.schema.problem import NotInstalledError
 from nas.trained import check_weights, compared_code, kept_weights
@@ -47,7 +48,7 @@ class Callbacks:
     """What is called while candidates are examined."""
 
     on_message: Callable[[str], None] = lambda line: None
-    """Called with what cannot be examined, as one line of text."""
+    """Called with what cannot be examined, or not be relied on, as one line of text."""
     on_detail: Callable[[str], None] = lambda text: None
     """Called with the traceback, or the output, of an instrument that failed."""
     watch: Watch = lambda number, total, what: None
@@ -139,6 +140,8 @@ def diagnose(
             figures=finding.figures,
             reason=finding.reason,
         )
+        for line in cautions(job.instrument, finding.figures):
+            callbacks.on_message(f"{job.title}: {line}")
         known[job.attempt] = job.found
         failures -= 1
     return Examined(tuple(known.values()), failures)

@@ -31,7 +31,8 @@ def measure_latencies(
     """The entries by key, with their latency in seconds; missing ones are measured and stored.
 
     Running trials and profiles would distort it, so nothing is measured while a campaign of this
-    ledger is running. That is printed, as are experts that cannot be measured. Raises ProblemError
+    ledger is running. That is printed, as are experts that cannot be measured, and
+    work of other programs meanwhile. Raises ProblemError
     if a template of the working directory would run instead of nas's own without consent.
     """
     found = {entry.key: entry for entry in entries}
@@ -72,6 +73,12 @@ def measure_latencies(
                 on_message(f"{entry.model}: its latency cannot be measured: {answer.problem}")
                 sandbox.close()
                 continue
-            found[entry.key] = entry.with_(latency=answer.value)
+            seconds, others = answer.value
+            if others.disturbs:
+                on_message(
+                    f"{entry.model}: other programs used {100 * others.share:.0f} % of the CPUs"
+                    " while its latency was measured, so it is too long"
+                )
+            found[entry.key] = entry.with_(latency=seconds)
             bank.amend(found[entry.key])
     return found

@@ -8,6 +8,7 @@ import typer
 from nas.cli import options
 from nas.cli.console import echo, note
 from nas.cli.output import form_of, print_facts, print_records
+from nas.cli.volume import verbose
 from nas.schema import printed_name
 
 Candidate = Annotated[
@@ -27,7 +28,8 @@ def show(
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Show one candidate: its metrics, baselines, experts, epochs and attempts.
+    """Show one candidate: its metrics, baselines, experts, epochs and attempts; with -v also the
+    tracebacks of those that failed.
 
     Example: `nas show 12`
     """
@@ -44,7 +46,7 @@ def show(
         print_facts(chosen, found, shown=[])
     else:
         facts = {name: value for name, value in found.items() if name != "code"}
-        print_facts(chosen, facts, shown=[shown(found)])
+        print_facts(chosen, facts, shown=[shown(found, tracebacks=verbose())])
 
 
 def export(

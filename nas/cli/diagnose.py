@@ -65,7 +65,9 @@ def diagnose(
     """Examine trained candidates with instruments, and record what they find.
 
     Needs the candidates' weights (`nas search --keep-weights`). What was found before, with the
-    same weights on the same kind of device, is not measured again.
+    same weights on the same kind of device, is not measured again. On a CPU `latency` takes about a
+    minute a candidate and needs an idle machine; `curvature` and `surface` take minutes, the others
+    seconds.
 
     Example: `nas diagnose best --only routing`
     """

@@ -53,9 +53,12 @@ def rendered_analysis(
     space: Space | None = None,
 ) -> RenderableType:
     """An analysis' table as `nas.report.render` gives it, with its own note after the campaign. For
-    people, candidates of a `space` of arms are named by their variants."""
+    people, candidates of a `space` of arms are named by their variants, and figures of instruments
+    by their titles."""
     if form not in ("csv", "json"):
-        answer = with_labels(answer, space)
+        from nas.report.findings import for_people
+
+        answer = for_people(with_labels(answer, space), every=form != "table")
     notes = (campaign and f"campaign {campaign}", answer.attrs.get("note"))
     note = "; ".join(filter(None, notes))
     return render(answer, form, title=title, note=note, limit=limit)

@@ -6,7 +6,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from nas.diagnose.explaining import LOAD, OTHER_WORK
 from nas.diagnose.instruments.base import Figures, Instrument, NotApplicable, Subject
+from nas.measure.other_work import other_work
 from nas.registry import INSTRUMENTS
 from nas.schema import Candidate
 from nas.train.scoring import evaluation_batch
@@ -54,7 +56,8 @@ def instrument(name: str) -> type[Instrument]:
 
 
 def examine(name: str, trained: TrainedCandidate) -> Finding:
-    """What the instrument of that name finds in a candidate.
+    """What the instrument of that name finds in a candidate; where it has to work alone, also how
+    busy other programs kept the machine.
 
     Data stay in this process for the next call. Exceptions of the data, the model and the
     instrument pass; ValueError for figures that are none.
@@ -78,12 +81,15 @@ def examine(name: str, trained: TrainedCandidate) -> Finding:
         batch_size=evaluation_batch(candidate.training_recipe, trained.micro_batches),
         seed=candidate.seed,
     )
+    kind = instrument(name)
     start = awake()
-    found = instrument(name)().examine(subject)
+    with other_work() as others:
+        found = kind().examine(subject)
     seconds = awake() - start
     if isinstance(found, NotApplicable):
         return Finding({}, found.reason, seconds)
-    return Finding(checked(found), "", seconds)
+    meanwhile = {OTHER_WORK: others.share, LOAD: others.load} if kind.alone else {}
+    return Finding(checked({**found, **meanwhile}), "", seconds)
 
 
 def checked(figures: Figures) -> dict[str, float | tuple[float, ...]]:

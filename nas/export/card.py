@@ -58,15 +58,17 @@ def card(config: Mapping[str, Any], code: str, weights: bool) -> str:
         *([] if config.get("code_compared", True) else [_UNCOMPARED, ""]),
     ]
     if config["experts"]:
+        names, rule = ("| expert | timm model", "| --- | ---") if count else ("| expert", "| ---")
         lines += [
-            "| expert | timm model | val acc % | test acc % | gate weight % | alone, test acc % |",
-            "| --- | --- | ---: | ---: | ---: | ---: |",
+            f"{names} | val acc % | test acc % | gate weight % | alone, test acc % |",
+            f"{rule} | ---: | ---: | ---: | ---: |",
         ]
     for e in config["experts"]:
         figures = (
             cell(name, e[name]) for name in ("val_acc", "test_acc", "usage", "alone_test_acc")
         )
-        names = f"{markdown(e['family'])} | {code_span(e['model'])}"
+        between = " | " if count else " "  # of others the two are one name
+        names = f"{markdown(e['family'])}{between}{code_span(e['model'])}"
         lines.append(f"| {names} | {' | '.join(figures)} |")
     gate = markdown(", ".join(f"{name} {value}" for name, value in config["gate"].items()))
     lines += [
@@ -91,7 +93,7 @@ def card(config: Mapping[str, Any], code: str, weights: bool) -> str:
             for name, which, there in (
                 ("its best member trained alone", "alone", count),
                 ("uniform average of its experts", "uniform", count or config["experts"]),
-                ("top-1 oracle over its experts", "oracle", count or config["experts"]),
+                ("oracle: any of its experts right", "oracle", count or config["experts"]),
             )
             if there
         ),

@@ -10,13 +10,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nas.diagnose.explaining import explained
+from nas.diagnose.legends.base import Figure
 from nas.ledger import Ledger
 from nas.ledger.diagnoses import latest_diagnoses
 from nas.ledger.lookup import Found, find
 from nas.report.cells import cell, header
-from nas.report.findings import findings
+from nas.report.findings import findings, value_text
 from nas.schema import model_label, printed_name
 from nas.schema.axes import RECIPE
+from nas.schema.visible import visible
 
 _BARS = "▁▂▃▄▅▆▇█"
 _RESULT = ("val_acc", "val_loss", "test_acc", "params", "peak_memory_bytes", "rung")
@@ -25,6 +28,8 @@ _ATTEMPT = (
     *("device", "memory_fraction", "micro_batches", "resumed_from", "started_at", "ended_at"),
 )
 _EXPERT = (*("family", "model", "val_acc", "test_acc", "usage", "alone_val_acc", "alone_test_acc"),)
+_HEADERS = {"usage": "gate weight %", "expert_shares": "images sent to each"}
+"""Headers of columns whose names do not say enough."""
 _EPOCH = (
     *("attempt_id", "epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr"),
     *("temperature", "gate_entropy", "usage", "images_per_second", "seconds"),
@@ -36,7 +41,7 @@ _METRICS = ("epoch", "split", "layer", "data")
 _TEXT = frozenset(
     {
         *("", "family", "model", "outcome", "stage", "message", "instrument", "figure"),
-        *("layer", "split", "kind", "reason"),
+        *("layer", "split", "kind", "reason", "expert_shares", "value"),
     }
 )
 """Columns that are aligned at the left."""
@@ -51,10 +56,12 @@ _SHOWN_EPOCH = (
 )
 _SHOWN_ROUTING = (
     *("layer", "split", "spec_entropy", "entropy_norm", "imbalance"),
-    *("drop_rate", "cap_ratio", "dead"),
+    *("drop_rate", "cap_ratio", "dead", "expert_shares"),
 )
 _SHOWN_FIGURE = ("instrument", "figure", "value")
 _SHOWN_EVENT = ("epoch", "kind", "reason")
+ORACLE = "oracle: any expert right"
+"""As the instrument `oracle` calls it."""
 MOST_EVENTS = 10
 """Events of a training that are shown; `nas show --json` has them all."""
 _SHOWN_ATTEMPT = ("attempt", "outcome", "stage", "message", "seconds")
@@ -151,8 +158,9 @@ def _experts(found: Found) -> list[dict[str, Any]]:
     return rows
 
 
-def shown(found: dict[str, Any]) -> RenderableType:
-    """The result of `details` for a terminal, without the code."""
+def shown(found: dict[str, Any], *, tracebacks: bool = False) -> RenderableType:
+    """The result of `details` for a terminal, without the code and what is not known; with
+    `tracebacks` those of failed attempts."""
     name = printed_name(found["role"], found["number"])
     label = model_label(found["families"], found["members"] if found["arm"] else None)
     head = Text.assemble(
@@ -162,22 +170,30 @@ def shown(found: dict[str, Any]) -> RenderableType:
     events = list(_events(found["events"]))
     diagnosed = [row for d in found["diagnoses"] for row in findings(d["instrument"], d["data"])]
     routing = [_of_layer(row) for row in found["metrics"] if row["layer"]]
-    return Group(
-        head,
-        _facts(found),
+    tables = (
         _rows("accuracy", _accuracies(found), ("", "val_acc", "test_acc")),
         _rows("expert" if _alone(found) else "inside the mixture", found["experts"], _EXPERT),
-        *([_rows("routing in the last epoch", routing, _SHOWN_ROUTING)] if routing else []),
-        *([_rows("events of training", events, _SHOWN_EVENT)] if events else []),
-        *([_rows("diagnoses", diagnosed, _SHOWN_FIGURE)] if diagnosed else []),
+        _rows("routing in the last epoch", routing, _SHOWN_ROUTING, explain=True),
+        _rows("events of training", events, _SHOWN_EVENT),
+        _rows("diagnoses", diagnosed, _SHOWN_FIGURE),
         *(Text(f"no {d['instrument']}: {d['reason']}") for d in found["diagnoses"] if d["reason"]),
         _rows(f"epochs  {_sparkline(found['epochs'])}", found["epochs"], _SHOWN_EPOCH),
         _rows("attempts", _numbered(found["attempts"]), _SHOWN_ATTEMPT),
+        *(_tracebacks(found) if tracebacks else ()),
     )
+    return Group(head, _facts(found), *(table for table in tables if table is not None))
+
+
+def _tracebacks(found: dict[str, Any]) -> Iterator[Text]:
+    for attempt in found["attempts"]:
+        if attempt["detail"]:
+            yield Text(f"attempt {attempt['number']}\n{visible(attempt['detail'], lines=True)}")
 
 
 def _macs(found: dict[str, Any]) -> str:
     executed, active = found["macs"], found["active_macs"]
+    if executed is None:
+        return ""
     without = active is not None and active != executed
     more = f", {cell('macs', active)} without unused places" if without else ""
     return cell("macs", executed) + more
@@ -192,15 +208,23 @@ def _facts(found: dict[str, Any]) -> Table:
         "outcome": found["outcome"] or "open",
         "gate" if found["experts"] and found["arm"] is None else "settings": gate,
         "data": f"{found['dataset']}, {found['image_size']} px",
-        "params": cell("params", found["params"]),
+        "params": cell("params", found["params"]) if found["params"] else "",
         "MACs": _macs(found),
-        "memory": f"{cell('memory_bytes', found['memory_bytes'])} per training step (estimate); "
-        f"{cell('peak_memory_bytes', found['peak_memory_bytes'])} peak of the worker",
-        "seconds": cell("seconds", found["seconds"]),
+        "memory": _memory(found),
+        "time": cell("seconds", found["seconds"]) if found["seconds"] else "",
     }
     for name, value in facts.items():
-        grid.add_row(Text(name, style="dim"), value)
+        if value:
+            grid.add_row(Text(name, style="dim"), value)
     return grid
+
+
+def _memory(found: dict[str, Any]) -> str:
+    what = {
+        "memory_bytes": "per training step (estimate)",
+        "peak_memory_bytes": "peak of the worker",
+    }
+    return "; ".join(f"{cell(n, found[n])} {text}" for n, text in what.items() if found[n])
 
 
 def _alone(found: dict[str, Any]) -> bool:
@@ -213,29 +237,54 @@ def _accuracies(found: dict[str, Any]) -> Iterable[dict[str, Any]]:
     yield {"": what, "val_acc": found["val_acc"], "test_acc": found["test_acc"]}
     if _alone(found):
         return
-    names = {"alone": "best member alone", "uniform": "uniform average", "oracle": "top-1 oracle"}
+    names = {"alone": "best member alone", "uniform": "uniform average", "oracle": ORACLE}
     for baseline, name in names.items():
         values = found["baselines"][baseline]
         if values["val_acc"] is not None or (found["experts"] and found["arm"] is None):
             yield {"": name, **values}
 
 
-def _rows(title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> Table:
-    """A table of rows without its empty columns."""
+def _rows(
+    title: str, rows: Iterable[dict[str, Any]], columns: Sequence[str], *, explain: bool = False
+) -> Table | None:
+    """A table of rows without its empty columns; None where nothing stands beside the first. With
+    `explain` its caption says what each metric of routing means."""
     rows = list(rows)
+    label, *_ = columns
     columns = [name for name in columns if any(row[name] not in (None, "") for row in rows)]
+    if not set(columns) - {label}:
+        return None
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    if explain:
+        table.caption, table.caption_justify = Text("\n".join(_meanings(columns))), "left"
     for name in columns:
         text = name in _TEXT
         table.add_column(
-            header(name),
+            _header(name),
             justify="left" if text else "right",
             overflow="fold",
             no_wrap=name in ("family", "model"),
+            min_width=0 if text else max(len(cell(name, row[name])) for row in rows),
         )
     for row in rows:
         table.add_row(*(Text(cell(name, row[name])) for name in columns))
     return table
+
+
+def _meanings(metrics: Iterable[str]) -> Iterator[str]:
+    """What each metric of routing means, a line each; other columns have none."""
+    for name in metrics:
+        if meaning := _metric(name).meaning:
+            yield f"{_header(name)}: {meaning}"
+
+
+def _metric(name: str) -> Figure:
+    """What a metric of routing means."""
+    return explained("routing", f"val.layer.{name}")
+
+
+def _header(name: str) -> str:
+    return _HEADERS.get(name) or header(name)
 
 
 def _numbered(attempts: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
@@ -246,6 +295,8 @@ def _numbered(attempts: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
 def _of_layer(metrics: dict[str, Any]) -> dict[str, Any]:
     """A row of a layer's metrics; None for those that have no meaning for it."""
     known = {"layer": metrics["layer"], "split": metrics["split"], **metrics["data"]}
+    if shares := known.get("expert_shares"):
+        known["expert_shares"] = value_text(_metric("expert_shares"), shares)
     return {name: known.get(name) for name in _SHOWN_ROUTING}
 
 

@@ -19,6 +19,7 @@ from nas.experts import Bank, Entry
 from nas.experts.components import load
 from nas.ledger import Ledger, Owner
 from nas.ledger.drivers import at_work
+from nas.measure.other_work import OtherWork
 from nas.processes import Answer, Failure
 from nas.render import template_hash
 from nas.schema import ProblemError, SearchConfig
@@ -46,7 +47,7 @@ class FakeSandbox:
         self.measured.append(model)
         if model.startswith("slow"):
             return Answer(None, Failure.TIMEOUT, "no answer after 300 s; killed")
-        return Answer({1: 0.002, 32: 0.02})
+        return Answer(({1: 0.002, 32: 0.02}, OtherWork(0.4 if model.startswith("busy") else 0.0)))
 
 
 @pytest.fixture
@@ -114,6 +115,17 @@ def test_one_that_cannot_be_measured_is_reported_of_and_the_others_are(ledger: L
     found = measure_latencies(ledger, bank, entries, CONFIG, on_message=messages.append)
     assert messages == ["slow_s: its latency cannot be measured: no answer after 300 s; killed"]
     assert [bool(found[entry.key].latency) for entry in entries] == [False, True]
+
+
+def test_a_busy_machine_is_told_of(ledger: Ledger) -> None:
+    bank = bank_of(ledger)
+    entries = [unmeasured(bank, "busy"), unmeasured(bank, "calm")]
+    messages: list[str] = []
+    measure_latencies(ledger, bank, entries, CONFIG, on_message=messages.append)
+    assert messages == [
+        "busy_s: other programs used 40 % of the CPUs while its latency was measured, so it is too"
+        " long"
+    ]
 
 
 def test_without_a_gpu_that_works_nothing_is_measured(

@@ -11,7 +11,16 @@ from real_nas import inside, nas_inside
 
 from nas.cli import profiles
 from nas.results.power import ProfiledTime
-from nas.schema import ExpertAxis, Member, MemberProfile, ProblemError, Recipe, Space
+from nas.schema import (
+    ExpertAxis,
+    Member,
+    MemberProfile,
+    Outcome,
+    ProblemError,
+    Recipe,
+    Space,
+    Status,
+)
 
 COMMANDS = (
     ["list"],
@@ -239,3 +248,15 @@ def test_a_plan_for_arms_is_about_arms(tmp_path: Path) -> None:
     assert "an arm's effect against the average arm" in shown
     assert "family" not in shown
     assert "pair" not in shown
+
+
+def test_show_prints_tracebacks_with_v(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "runs.db")
+    leased = maker.draw("ant_s", "bee_s")
+    end = Outcome(status=Status.CRASH, stage="train", message="boom", detail="File x\nValueError")
+    maker.finish(leased, end)
+    maker.store.release_all()
+    assert "File x\nValueError" in nas_inside("show", "0", "-v", cwd=tmp_path)
+    plain = nas_inside("show", "0", cwd=tmp_path)
+    assert "boom" in plain
+    assert "File x" not in plain

@@ -1,7 +1,5 @@
 """Instruments: what all promise, on every kind of model, and what each finds."""
 
-import inspect
-import re
 from collections.abc import Callable, Iterator
 from math import isfinite
 
@@ -14,6 +12,7 @@ from torch import nn
 from nas.compute import Compute
 from nas.data.batches import Data
 from nas.diagnose.examining import checked, instrument
+from nas.diagnose.explaining import MOST_HEADLINES, headlines, legend
 from nas.diagnose.instruments.base import Instrument, NotApplicable, Subject
 from nas.diagnose.instruments.curvature import Curvature
 from nas.diagnose.instruments.diversity import ExpertDiversity, diversity
@@ -28,8 +27,9 @@ from nas.diagnose.instruments.latency import (
 )
 from nas.diagnose.instruments.routing import RoutingMetrics
 from nas.diagnose.instruments.surface import LossSurface
+from nas.diagnose.legends.base import Unit, matches, named
 from nas.moe import all_metrics
-from nas.registry import INSTRUMENTS, METRICS
+from nas.registry import INSTRUMENTS
 from nas.train import load_model, score
 
 CPU = Compute(torch.device("cpu"))
@@ -71,16 +71,6 @@ class TestContract:
         for value in checked(found).values():
             assert all(map(isfinite, value if isinstance(value, tuple) else [value]))
 
-    def test_every_figure_is_documented(self, name: str, source: str, few: Data) -> None:
-        kind = instrument(name)
-        found = kind().examine(subject(source, few))
-        named = inspect.getdoc(kind) or ""
-        if not isinstance(found, NotApplicable):
-            for figure in found:
-                last = figure.rpartition(".")[2]
-                one_of_several = re.sub(r"\d+$", "", last)  # matrix_0 is a `matrix_D`
-                assert one_of_several in named or last in METRICS.names(), figure
-
     def test_the_seed_decides(self, name: str, source: str, few: Data) -> None:
         kind = instrument(name)
         first, second = (kind().examine(subject(source, few)) for _ in range(2))
@@ -104,6 +94,40 @@ class TestContract:
         assert all(p.requires_grad for p in model.parameters() if p is not first)
         assert torch.equal(torch.get_rng_state(), random)
         assert np.array_equal(np.random.get_state()[1], numbers)
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS.names())
+def test_every_figure_has_a_title_a_unit_and_a_meaning(name: str, few: Data) -> None:
+    """And no legend has figures that the instrument never gives."""
+    known = legend(name)
+    assert known is not None
+    given: set[str] = set()
+    for source in SOURCES:
+        found = instrument(name)().examine(subject(source, few))
+        if not isinstance(found, NotApplicable):
+            given |= set(found)
+    for figure in given:
+        meaning = named(known.figures, figure)
+        assert meaning is not None, figure
+        assert meaning.title != figure
+        assert isinstance(meaning.unit, Unit)
+        assert meaning.meaning.endswith(".")
+        assert "{" not in meaning.title
+    for described in known.figures:
+        assert any(matches([described.name], figure) for figure in given), described.name
+    assert 3 <= len(known.headlines) <= 6
+    assert 1 <= len(headlines(name, sorted(given))) <= MOST_HEADLINES
+
+
+def test_patterns_of_a_legend_do_not_overlap() -> None:
+    for name in INSTRUMENTS.names():
+        known = legend(name)
+        assert known is not None
+        examples = [figure.name.replace("{", "").replace("}", "") for figure in known.figures]
+        for example, figure in zip(examples, known.figures, strict=True):
+            assert named(known.figures, example).name == example  # type: ignore[union-attr]
+            first = next(f for f in known.figures if matches([f.name], example))
+            assert first is figure
 
 
 def _state(model: nn.Module) -> dict[str, object]:

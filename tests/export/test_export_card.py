@@ -56,6 +56,22 @@ def test_names_what_it_is(candidate: Any, families: str, title: str, what: str) 
 
 
 @pytest.mark.parametrize(
+    ("drawn", "head", "row"),
+    [
+        (["e"], "| expert | timm model | val acc % |", "| resnet | `test_resnet` | 50.00 |"),
+        ([], "| expert | val acc % |", "| resnet `test_resnet` | 50.00 |"),
+    ],
+)
+def test_only_drawn_experts_are_timm_models(drawn: list[str], head: str, row: str) -> None:
+    figures = {"val_acc": 0.5, "test_acc": 0.5, "usage": 1.0, "alone_test_acc": None}
+    given = config({"experts": drawn})
+    given["experts"] = [{"family": "resnet", "model": "test_resnet", **figures}]
+    lines = card(given, "", True).splitlines()
+    assert [line for line in lines if line.startswith(head)]
+    assert [line for line in lines if line.replace("\\", "").startswith(row)]
+
+
+@pytest.mark.parametrize(
     ("code", "packages"),
     [
         ("import math\nimport torch\n", "torch, safetensors and Pillow"),

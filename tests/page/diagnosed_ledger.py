@@ -30,8 +30,8 @@ def diagnosed(path: Path) -> Maker:
     maker.trained("ant_s", "bee_s", val=0.9)
     maker.trained("cat_s", "dog_s", val=0.8)
     maker.trained("ant_s", "cat_s", val=0.7)
-    put(maker, 1, "latency", {"median_ms": 9.0})  # an earlier one
-    put(maker, 1, "latency", {"median_ms": 1.5, "batches": (1.0, 8.0)})
+    put(maker, 1, "latency", {"threads": 1.0})  # an earlier one
+    put(maker, 1, "latency", {"threads": 1.0, "batch_8.quartiles_ms": (1.0, 1.5, 2.0)})
     put(maker, 1, "oracle", {}, reason="it has <b>no</b> experts")
     put(maker, 1, "routing", {f"figure_{n:02}": n / 4 for n in range(20)})
     put(maker, 1, "surface", {**SURFACE, **PLANE})

@@ -29,13 +29,13 @@ def test_a_card_lists_what_nas_show_lists(tmp_path: Path) -> None:
     assert list(cards["diagnoses"]) == keys[:2]
     rows = cards["diagnoses"][keys[0]]
     assert rows[:3] == [
-        ["latency", "median_ms", "1.50"],
-        ["latency", "batches", "1.00 8.00"],
+        ["latency", "time, batch of 8: quartiles", "1.00 / 1.50 / 2.00 ms"],
+        ["latency", "1 more", "nas report diagnose -f csv"],
         ["oracle", None, "does not apply: it has <b>no</b> experts"],
     ]
     assert [row[1] for row in rows if row[0] == "routing"] == [
-        *(f"figure_{n:02}" for n in range(16)),
-        "4 more: nas report diagnose",
+        *(f"figure_{n:02}" for n in range(8)),
+        "12 more",
     ]
     console = Console(file=StringIO(), width=2000, record=True)
     console.print(shown(details(maker.ledger, keys[0])))

@@ -284,3 +284,13 @@ def test_an_instrument_examines(add: Add, few: Data) -> None:
     found = instrument("margins")().examine(subject)
     e2 = torch.tensor(2.0).exp().item()
     assert found == {"test.margin": pytest.approx((e2 - 1) / (e2 + 9))}
+
+
+def test_an_instrument_s_legend_explains_it(add: Add) -> None:
+    from nas.report.findings import findings
+
+    add("nas/diagnose/legends/margins.py")
+    assert list(findings("margins", {"test.margin": 0.5, "new": 1.0})) == [
+        {"instrument": "margins", "figure": "certainty, test images", "value": "0.500"},
+        {"instrument": "margins", "figure": "1 more", "value": "nas report diagnose -f csv"},
+    ]

@@ -11,12 +11,12 @@ from nas.ledger import Ledger
 from nas.ledger.lookup import find
 from nas.report import Terminal
 from nas.report.show import details, shown
-from nas.schema import Outcome, ProblemError, Role, SearchConfig, Status, TrainingEvent
+from nas.schema import Metric, Outcome, ProblemError, Role, SearchConfig, Status, TrainingEvent
 
 
-def text_of(found: dict[str, object], width: int = 120) -> str:
+def text_of(found: dict[str, object], width: int = 120, *, tracebacks: bool = False) -> str:
     console = Terminal(width=width, no_color=True, file=io.StringIO())
-    console.print(shown(found))
+    console.print(shown(found, tracebacks=tracebacks))
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
@@ -57,7 +57,7 @@ def test_everything_about_a_candidate(maker: Maker) -> None:
     assert found["code"] == CODE
     assert found["environment"] == {"python": "3.11"}
     text = text_of(found)
-    for part in ("#0 ant bee", "90.00", "top-1 oracle", "95.00", "▁█"):
+    for part in ("#0 ant bee", "90.00", "oracle: any expert right", "95.00", "▁█"):
         assert part in text
     assert "def build" not in text  # `nas show --code` prints it
 
@@ -68,7 +68,7 @@ def test_one_expert_is_no_mixture(maker: Maker, role: Role) -> None:
     leased = maker.trained("ant_s", val=0.9, inside=(0.9,), usage=(1.0,), role=role)
     text = text_of(details(Ledger(maker.path), leased.candidate.key))
     assert "this network" in text
-    for part in ("mixture", "best member alone", "top-1 oracle"):
+    for part in ("mixture", "best member alone", "any expert right"):
         assert part not in text
 
 
@@ -83,13 +83,43 @@ def test_a_failure_and_its_retries(maker: Maker) -> None:
     assert found["attempts"][1]["detail"] == "at\nline"
     assert found["baselines"]["alone"] == {"val_acc": None, "test_acc": None}
     assert "too big" in text_of(found)
+    assert "at\nline" not in text_of(found)
+    assert "attempt 2\nat\nline" in text_of(found, tracebacks=True)
+    for part in ("accuracy", "mixture\n", "params", "epochs", "best member alone"):
+        assert part not in text_of(found), part
 
 
 def test_an_open_candidate(maker: Maker) -> None:
     maker.draw("ant_s", "bee_s")
     found = details(maker.ledger, "0")
     assert (found["outcome"], found["attempts"], found["environment"]) == (None, [], {})
-    assert "open" in text_of(found)
+    text = text_of(found)
+    assert "open" in text
+    for part in ("accuracy", "params", "time", "–", "epochs", "attempts"):
+        assert part not in text, part
+
+
+def test_numbers_are_whole_on_a_narrow_terminal(maker: Maker) -> None:
+    leased = maker.trained("ant_s", "bee_s", val=0.9, inside=(0.8, 0.86), usage=(0.3, 0.7))
+    maker.control("ant_s", 0.8, 0.79)
+    text = text_of(details(maker.ledger, leased.candidate.key), 62)
+    for part in ("weight", "30.00", "86.00", "79.00"):
+        assert part in text, text
+
+
+def test_weights_and_work_are_named_apart(maker: Maker) -> None:
+    """An expert may have most weight, and get no more images than the others."""
+    leased = maker.draw("ant_s", "bee_s")
+    attempt = maker.start(leased)
+    shares = Metric(name="expert_shares", value=(0.55, 0.45), split="val", layer="gate")
+    even = Metric(name="entropy_norm", value=0.99, split="val", layer="gate")
+    maker.store.epoch(attempt, epoch(1).with_(metrics=(shares, even)))
+    maker.store.finish(leased, attempt, Outcome(status=Status.OK, val_acc=0.5), final=True)
+    text = text_of(details(maker.ledger, leased.candidate.key), 160)
+    assert "55.00, 45.00 %" in text
+    words = " ".join(text.split())
+    assert "images sent to each: Each expert's share of the tokens" in words
+    assert "entropy norm: H(q) / ln E, q the experts' shares of the work" in words
 
 
 def key_of(maker: Maker, ident: str, campaign: str | None = None) -> str:

@@ -249,7 +249,8 @@ def test_latency_against_the_reference(maker: Maker) -> None:
                 seconds=1.0,
                 figures={
                     "threads": 1.0,
-                    "batch_8.quartiles_ms": (made, made, made),
+                    "batch_8.quartiles_ms": (0.5 * made, made, 2 * made),
+                    "other_work": 0.3 if label == "dense" and seed else 0.01,
                     "batch_8.gate_moe1.quartiles_ms": (1.0, 1.0, 1.0),  # of a part
                     "batch_64.median_ms": 5 * made,
                     "batch_8.median_ms": made,
@@ -263,6 +264,10 @@ def test_latency_against_the_reference(maker: Maker) -> None:
     assert dense.sd_median_ms == pytest.approx(2**0.5)
     assert (moe.variant, moe.median_ms, moe.slowdown) == ("", 9.0, 3.0)
     assert (variant.variant, variant.images_per_s) == ("moe(2,True)", pytest.approx(8000 / 9))
+    assert (moe.quartile_1_ms, moe.quartile_3_ms) == (4.5, 18.0)
+    assert (moe.slowdown_least, moe.slowdown_most) == (4.5 / 6.0, 18.0 / 1.5)
+    assert (dense.disturbed, moe.disturbed) == (True, False)
+    assert (dense.other_work_share, moe.other_work_share) == (0.3, 0.01)
 
 
 def test_latency_is_compared_within_an_environment(maker: Maker) -> None:

@@ -73,7 +73,7 @@ def test_the_bank_keeps_what_the_model_says(bank: Bank, make_trial: Any, tmp_pat
     safetensors.torch.load_model(model, bank.checked(entry, WEIGHTS))
     assert entry.latency == {}  # measured when nothing else runs
     weights = str(bank.checked(entry, WEIGHTS))
-    found = measure_latency(entry.candidate, SINGLE, weights, 10, "cpu", "auto")
+    found, _ = measure_latency(entry.candidate, SINGLE, weights, 10, "cpu", "auto")
     assert found.keys() == {1, 32}
     assert all(seconds > 0 for seconds in found.values())
     assert entry.proxies.keys() == {"grad_norm", "naswot"}

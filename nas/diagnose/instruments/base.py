@@ -42,8 +42,8 @@ class NotApplicable:
 class Instrument(ABC):
     """Examines a trained model.
 
-    A file in this folder holds one subclass; its docstring names every figure with its unit, and
-    `tests/diagnose` runs the contract on each:
+    A file in this folder holds one subclass; the file of the same name in `nas/diagnose/legends`
+    says what each figure means, and `tests/diagnose` runs the contract on each:
 
     - the same model, data and seed give the same figures, except for measured times;
     - afterwards the model's parameters, buffers, gradients, `requires_grad` and modes, and torch's

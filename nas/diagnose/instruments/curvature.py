@@ -8,17 +8,8 @@ from nas.diagnose.instruments.base import Figures, Instrument, NotApplicable, Su
 
 class Curvature(Instrument):
     """Largest eigenvalues and trace of the Hessian of the mean cross-entropy with respect to all
-    trainable parameters, as `SPLIT.FIGURE` for `train` and `test`:
-
-    - `eigenvalue_1`, `eigenvalue_2`, `eigenvalue_3`: the algebraically largest, the largest first,
-      in nats per squared unit of the parameters;
-    - `residual_1`, `residual_2`, `residual_3`: ‖Hv − λv‖ / |λ| of each, v of length 1: a true
-      eigenvalue lies within this share of λ;
-    - `converged`: 1 if every residual is at most `TOLERANCE`, else 0. The eigenvalues are then
-      those of a Krylov space, and too small rather than too large;
-    - `products`: products of the Hessian with a vector that these took, at most `PRODUCTS`;
-    - `trace`: the sum of these eigenvalues and Hutchinson's estimate of the rest from `PROBES`
-      vectors of random signs, and `trace_se`, its standard error, in the same unit.
+    trainable parameters, as `SPLIT.FIGURE` for `train` and `test`; the trace by `PROBES` random
+    vectors.
 
     The loss is plain: without smoothing, losses of routing, augmentation, dropout or noise, and
     with BatchNorm's fixed statistics. It is that of `IMAGES` images, or all where a split has

@@ -12,15 +12,7 @@ from nas.moe import RoutedModel, as_routed
 
 class ExpertDiversity(Instrument):
     """How differently the experts err, by their own logits, as means over all pairs of experts
-    (Kuncheva and Whitaker 2003, doi 10.1023/A:1022859003006), as `SPLIT.MEASURE` for `val` and
-    `test`. Of a pair, a and d are the shares of images that both classify correctly and wrongly, b
-    and c those that one of them alone does:
-
-    - `q_statistic`: (ad − bc) / (ad + bc), 1 for experts that err on the same images, 0 for
-      independent ones, negative for those that err on different ones. A pair for which it is 0/0
-      is left out;
-    - `double_fault`: d;
-    - `disagreement`: b + c.
+    (Kuncheva and Whitaker 2003), as `SPLIT.MEASURE` for `val` and `test`.
     """
 
     def examine(self, subject: Subject) -> Figures | NotApplicable:

@@ -18,22 +18,14 @@ from nas.train import Score, score
 from nas.train.freeze import train_only, unfreeze
 
 Found = dict[str, float | tuple[float, ...]]
+WAYS = ("guarded", "unguarded")
 
 
 class FrozenDrift(Instrument):
     """How much the frozen parts of a network change while its gate is trained, as `WAY.FIGURE` for
     `guarded`, frozen by `nas.train.freeze.train_only`, and `unguarded`, frozen by
     `requires_grad_(False)` alone. In training mode BatchNorm's running statistics follow the images
-    even without gradients.
-
-    - `changed`: how many of the frozen parts' tensors (parameters, and buffers, such as
-      `num_batches_tracked`) are not as they were, bit for bit. If it is not 0 for `guarded`, a
-      module changes buffers of its own that freezing its parts does not hold;
-    - `largest`: the largest change of a frozen channel's running mean, in units of the running
-      standard deviation √(var + eps) that it had; 0 without BatchNorm;
-    - `points`: the change of the model's validation accuracy, in percentage points;
-    - `expert_points`: the change of each expert's, by its own logits, where it has such;
-    - `tensors`, without a way: how many tensors the frozen parts have.
+    even without gradients. It does not apply where neither way changes a tensor.
 
     Before accuracies are measured again, the gate's parameters and buffers are put back as they
     were, so that what it learned neither hides the harm of the drift nor adds to it. A gate in
@@ -59,14 +51,16 @@ class FrozenDrift(Instrument):
         frozen = frozen_tensors(subject.model, parts)
         if not frozen:
             return NotApplicable("it has no other part")
-        found: Found = {"tensors": float(len(frozen))}
+        copies = {way: self._trained(subject, guarded=way == "guarded") for way in WAYS}
+        changes = {way: changed(frozen, copied) for way, copied in copies.items()}
+        if not any(changes.values()):
+            return NotApplicable("it has no buffers that training moves")
+        learned = {name for name, _ in subject.model.named_parameters()}
+        buffers = len(frozen.keys() - learned)
+        found: Found = {"tensors": float(len(frozen)), "buffers": float(buffers)}
         before = _scored(subject.model, subject)
-        for way in ("guarded", "unguarded"):
-            copied = self._trained(subject, guarded=way == "guarded")
-            parts = trained_parts(copied)
-            now = frozen_tensors(copied, parts)
-            changed = [not torch.equal(now[name], frozen[name]) for name in frozen]
-            found[f"{way}.changed"] = float(sum(changed))
+        for way, copied in copies.items():
+            found[f"{way}.changed"] = float(changes[way])
             found[f"{way}.largest"] = largest(frozen, copied)
             after = _scored(copied, subject)
             found[f"{way}.points"] = 100 * (after.acc - before.acc)
@@ -137,6 +131,12 @@ def frozen_tensors(model: nn.Module, parts: list[nn.Module]) -> dict[str, Tensor
     trained = {id(tensor) for tensor in tensors(parts)}
     every = chain(model.named_parameters(), model.named_buffers())
     return {name: tensor.detach() for name, tensor in every if id(tensor) not in trained}
+
+
+def changed(before: dict[str, Tensor], after: nn.Module) -> int:
+    """How many of the frozen tensors, by name, are not as they were, bit for bit."""
+    now = frozen_tensors(after, trained_parts(after))
+    return sum(not torch.equal(now[name], tensor) for name, tensor in before.items())
 
 
 def largest(before: dict[str, Tensor], after: nn.Module) -> float:

@@ -18,18 +18,8 @@ from nas.moe import as_routed
 
 
 class ForwardLatency(Instrument):
-    """Times of one pass in evaluation mode, by the size of its batch, B of `BATCHES`:
-
-    - `batch_B.median_ms` and `batch_B.quartiles_ms`: the median, and the three quartiles, of the
-      whole model's, in milliseconds. Where images or tokens choose experts, this is the sparse
-      mixture;
-    - `batch_B.images_per_s`: B over the median;
-    - of a model that routes, `batch_B.PART.quartiles_ms`, where PART is `dense`, the pass that runs
-      every expert on every image, if it has one; `gate_LAYER`, a layer's router, of a mixture
-      `gate`; `expert_I`, the mixture's expert I from 0; or where a layer's experts are computed
-      together, `experts_LAYER`, all of them, and `expert_LAYER_I`, one by itself on what it has of
-      theirs: its places, or all tokens;
-    - `threads`: of the process.
+    """Times of one pass in evaluation mode, by the size of its batch, B of `BATCHES`: of the whole
+    model, and of a model that routes also of its parts. It takes about a minute.
 
     The model runs as training runs it: uncompiled, in its precision, on a CPU on one thread. The
     images are of the validation split, since what a router does depends on them. A batch size that

@@ -18,33 +18,9 @@ Found = dict[str, float | tuple[float, ...]]
 
 class OracleGap(Instrument):
     """What a mixture loses by not choosing a right expert, as `SPLIT.FIGURE` for `val` and `test`.
-    Shares of images:
-
-    - `acc`: that the model classifies correctly;
-    - `oracle`: that at least one expert classifies correctly, by its own logits;
-    - `gap`: that some expert classifies correctly and the model does not, and `gap_interval`, its
-      95 % Wilson interval;
-    - `mixture_only`: that the model classifies correctly though no expert alone does, as a weighted
-      mean of logits can. So `oracle` − `acc` = `gap` − `mixture_only`.
 
     A model may have a buffer `class_domain`, the expert that is meant for each class (see
-    `nas.moe.RoutedModel`). Then further, of the images whose class has one:
-
-    - `known`: their share of the split; the next ones are shares of these images;
-    - `known_acc`: that the model classifies correctly; `acc`, where `known` is 1;
-    - `domain_oracle`: that the expert classifies correctly that is meant for the image;
-    - `domain_gap`: `domain_oracle` − `known_acc`, negative where mixing beats the right expert, and
-      `domain_gap_interval`, the 95 % t interval of this mean of paired differences, for at least 3
-      images. It has width 0 where both classify the same images correctly;
-    - `top1_acc`: that the expert classifies correctly that the router ranks first;
-    - `routed_right`: whose own expert the router ranks first, and `acc_right` and `acc_wrong`, the
-      accuracy of the expert ranked first on these images and on the others. So `top1_acc` =
-      `routed_right` · `acc_right` + (1 − `routed_right`) · `acc_wrong`: all are ratios of counts;
-    - `matrix_D`: of domain D's images, those for which the router ranks each expert first. A row
-      sums to 1;
-    - `specialisation_E`: expert E's accuracy on each domain that has a `matrix_D`, in their order;
-    - `specialisation`: an expert's accuracy on its own domain minus the mean of its accuracies on
-      the others, in [−1, 1], as a mean over experts: positive if experts know their own best.
+    `nas.moe.RoutedModel`). Then there are further figures, of the images whose class has one.
 
     A figure that would be divided by 0 is left out. Intervals are for the chance in which images a
     split has, with the model as it is. The model never gets the labels, but images that decided

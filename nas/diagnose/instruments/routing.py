@@ -6,7 +6,7 @@ from nas.train import score
 
 
 class RoutingMetrics(Instrument):
-    """Every metric of routing (`nas/moe/metrics` documents each with its unit), as
+    """Every metric of routing (`nas/moe/metrics`), as
     `SPLIT.LAYER.METRIC`: SPLIT is `val` or `test`, LAYER the layer's name, `gate` for a mixture.
     `expert_shares` has one number for each expert of the layer. A metric that has no meaning for a
     layer is left out.

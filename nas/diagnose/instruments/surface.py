@@ -25,20 +25,13 @@ class LossSurface(Instrument):
     """The mean cross-entropy along two lines θ + αd through the trained parameters θ, and in a
     plane, as `SPLIT.FIGURE` for `train` and `test`, in nats:
 
-    - `eigenvector_losses`: at each α of `eigenvector_alphas`, 21 from −0.5 to 0.5; d is the
-      eigenvector, of length 1, of the largest eigenvalue of the Hessian of the training loss, as
-      the instrument `curvature` computes it (arXiv 2601.15021). It is not scaled by the
-      parameters, so models of different scales cannot be compared by it. Its largest component is
-      positive;
-    - `random_losses`: at each α of `random_alphas`, 21 from −1 to 1; d is random, normal, by the
-      candidate's seed, and filter-normalised (Li et al., arXiv 1712.09913): each row of the first
-      dimension of a parameter has the length of the parameter's row. Parameters of one dimension
-      or none, such as biases and those of BatchNorm, stay;
-    - `plane_losses`, for `train` alone: at θ + αd + βe, for each α of `plane_alphas`, nine from −1
-      to 1, each β of the same, in this order; e is drawn as d is;
-    - `eigenvector_alphas`, `random_alphas` and `plane_alphas`, without a split;
-    - `eigenvector_residual`: ‖Hv − λv‖ / |λ|, without a split: a large one says that the direction
-      is not an eigenvector.
+    - along the eigenvector, of length 1, of the largest eigenvalue of the Hessian of the training
+      loss, as the instrument `curvature` computes it. It is not scaled by the parameters, so models
+      of different scales cannot be compared by it. Its largest component is positive;
+    - along a random direction, normal, by the candidate's seed, and filter-normalised: each row of
+      the first dimension of a parameter has the length of the parameter's row. Parameters of one
+      dimension or none, such as biases and those of BatchNorm, stay;
+    - in the plane of it and another such direction, of the training loss.
 
     Images, loss and precision are those of `curvature`; frozen parameters stay. Unlike there,
     routing is not held fixed: parameters far from θ may choose other experts. It needs the extra
