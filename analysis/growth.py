@@ -31,6 +31,8 @@ from nas.results.arm_runs import arm_runs
 from nas.results.arm_table import Figure, arm_table, interval, mean, sd
 from nas.results.training_events import with_growth
 
+EMPTY = "No arm's networks can grow (the procedure growth)."
+
 
 def table(data: CampaignData) -> pd.DataFrame:
     figures = {

@@ -18,6 +18,8 @@ from nas.results import CampaignData
 from nas.results.arm_runs import arm_runs
 from nas.results.training_events import details, training_events_of
 
+EMPTY = "No network has grown."
+
 KINDS = {
     "number": "int64",
     "variant": "str",

@@ -39,6 +39,8 @@ from nas.results.arm_runs import arm_runs, epochs_of, final_metrics, with_routin
 from nas.results.arm_table import Figure, arm_table, interval, mean, sd, shared
 from nas.results.curvature import SPLITS, curvatures
 
+TEMPLATE = "heads"
+
 
 def table(data: CampaignData) -> pd.DataFrame:
     return arm_table(

@@ -31,6 +31,8 @@ from nas.results import CampaignData
 from nas.results.arm_runs import arm_runs, with_routing
 from nas.results.arm_table import arm_table, mean, no_gap, sd, shared
 
+TEMPLATE = "pce"
+
 FIGURES = {
     "mean_val_acc": mean("val_acc"),
     "sd_val_acc": sd("val_acc"),

@@ -47,7 +47,7 @@ ORDER = [
     *("arm", "variant", "batch", "median_ms", "slowdown", "device", "sd_median_ms", "images_per_s"),
     *("runs", "mean_test_acc", "environment", "machine", "params", "macs"),
 ]
-NONE = "No latency was measured yet: `nas diagnose --all --only latency` does so."
+EMPTY = "No latency was measured yet: `nas diagnose --all --only latency` does so."
 
 
 def table(data: CampaignData) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def table(data: CampaignData) -> pd.DataFrame:
     slowdown = frame["median_ms"] / base.reindex(pd.MultiIndex.from_frame(frame[[*PLACE]])).array
     frame["slowdown"] = slowdown
     made = frame[ORDER]
-    made.attrs = {**frame.attrs, "empty": NONE}
+    made.attrs = frame.attrs
     return made
 
 

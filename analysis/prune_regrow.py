@@ -23,6 +23,8 @@ from nas.results.arm_runs import arm_runs
 from nas.results.arm_table import arm_table, interval, mean, sd
 from nas.results.training_events import details, training_events_of
 
+EMPTY = "No run was pruned and regrown (the procedure prune_regrow)."
+
 
 def table(data: CampaignData) -> pd.DataFrame:
     runs = arm_runs(data).drop(columns="val_acc")  # of the last epoch

@@ -32,6 +32,8 @@ from nas.results.arm_runs import arm_runs
 from nas.results.arm_table import arm_table, interval, mean
 from nas.results.domain_routing import phase_figures
 
+EMPTY = "No run has experts that are meant for domains (the procedure domain_experts)."
+
 FIGURES = {
     **{name: mean(name) for name in ("top1_acc", "domain_oracle_acc", "any_oracle_acc")},
     "gap_domain": mean("gap_domain"),
