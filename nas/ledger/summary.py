@@ -91,6 +91,11 @@ class Summary(Frozen):
     """Until the budget is spent or all trials and their replicates ended, whichever is first; None
     if unknown."""
 
+    @property
+    def ended_runs(self) -> int:
+        """Candidates of the search and replicates that have an outcome."""
+        return _ended(self.counts[Role.SEARCH]) + _ended(self.counts[Role.REPLICATE])
+
 
 def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
     """The summary of a campaign, by default of `Ledger.campaign()`; ProblemError if none exists."""
