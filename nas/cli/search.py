@@ -159,8 +159,10 @@ def _blaming_size(recipe: RecipeOptions, space: str) -> Iterator[None]:
 def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str) -> SearchConfig:
     """With --from-screen K, the settings that train the K best mixtures of a screen and K controls.
 
-    Raises UsageError if the screen has fewer than K mixtures with the score --by.
+    Raises UsageError for a space without families, and if the screen has fewer than K mixtures with
+    the score --by.
     """
+    from nas.campaign.bank import families_of
     from nas.campaign.screen import find_screen
     from nas.ledger import Ledger
     from nas.ledger.screens import best_screened, check_score, screen_of
@@ -171,6 +173,7 @@ def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str)
         return config
     if draw.sampler != DrawOptions.sampler:
         raise typer.BadParameter("--from-screen has its own sampler", param_hint="--sampler")
+    families_of(space)
     top, by = draw.from_screen, draw.by
     score = "uniform" if by == CORRECTED else by
     check_score(score)

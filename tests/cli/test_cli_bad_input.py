@@ -89,6 +89,15 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["search", "--db", "."], 2, ["a ledger must be a regular file"]),
         (["search", "--time-limit", f"{'9' * 400}d"], 2, ["--time-limit", "duration"]),
         (["bank", "--dataset", "cifar10"], 1, ["nas data get cifar10"]),
+        *(  # at once: there is no ledger, and a bank would not help
+            ([*words, "--db", "no.db"], 2, ["pce is a space of arms", "a space with families"])
+            for words in (
+                ["bank", "pce"],
+                ["screen", "pce"],
+                ["search", "pce", "--experts", "bank"],
+                ["search", "pce", "--from-screen", "3"],
+            )
+        ),
         (["bank", "tyni"], 2, ["did you mean tiny"]),
         (["bank", "--max-size", "much"], 2, ["--max-size"]),
         (["screen"], 2, ["no ledger", "nas bank"]),
