@@ -135,6 +135,8 @@ def _closing_line(
     if superseded := sum(s.counts[Role.SUPERSEDED].values()):
         parts.append(f"{superseded} superseded by a changed template")
     counts = ", ".join(parts) or "nothing drawn"
+    if s.planned_runs is not None:
+        counts += f"; {s.ended_runs:,} of {s.planned_runs:,} runs done"
     worked = format_duration(s.worked_seconds)
     reason = ended.stop and ended.stop.reason
     words: tuple[str, ...]

@@ -85,8 +85,7 @@ def search(
     if dry.dry_run:
         if runs_unasked(chosen.template):
             _check_losses(chosen, settings, place)
-        trials = config.trials or 10
-        print_draws(chosen, config, keep.name, output.db, trials, dry.render, dry.audit, form)
+        print_draws(chosen, config, keep.name, output.db, dry.render, dry.audit, form)
         return
     consent.ask_about_templates(chosen, config, typed=typed)
     _check_losses(chosen, settings, place)
