@@ -29,6 +29,7 @@ from nas.schema.scores import CORRECTED
 if TYPE_CHECKING:
     from nas.render import Place
 
+SIZE = "image_size"
 DEFAULT_SECONDS = 240.0
 """Working time of a search without --budget, --trials and --from-screen."""
 
@@ -138,21 +139,32 @@ def _blaming(settings: Mapping[str, object]) -> Iterator[None]:
 
 @contextmanager
 def _blaming_size(recipe: RecipeOptions, space: str) -> Iterator[None]:
-    """Makes an error that a space has at another size of images alone one of --image-size."""
+    """Makes an error that a space has at another size of images alone one of the option that gives
+    the size."""
     from nas.render import SpaceError, check_space
 
     try:
         yield
     except SpaceError as error:
-        if recipe.image_size is None:
+        option, usual = _size_option(recipe)
+        if not option:
             raise
         try:
-            check_space(replace(recipe, image_size=None).adjusted(space))
+            check_space(usual.adjusted(space))
         except ProblemError:
             raise error from None
         problem = error.problem
-        where = f"--image-size {recipe.image_size}"
-        raise UsageError(problem.what, where=where, fix=problem.fix) from None
+        raise UsageError(problem.what, where=option, fix=problem.fix) from None
+
+
+def _size_option(recipe: RecipeOptions) -> tuple[str, RecipeOptions]:
+    """The option that gives the images' size, empty if none does, and all others."""
+    if recipe.image_size is not None:
+        return f"--image-size {recipe.image_size}", replace(recipe, image_size=None)
+    others = [w for w in recipe.assignments or () if w.partition("=")[0].strip() != SIZE]
+    if len(others) < len(recipe.assignments or ()):
+        return f"--set {SIZE}", replace(recipe, assignments=others)
+    return "", recipe
 
 
 def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str) -> SearchConfig:
