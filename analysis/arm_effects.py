@@ -46,6 +46,8 @@ from nas.results.arm_table import no_gap, noted
 from nas.stats.linear import slopes
 from nas.stats.observations import Floats
 
+EMPTY = "No setting of an arm was trained with several values."
+
 OUTCOMES = {
     "val_acc": "change_val_acc",
     "loss_gap": "change_loss_gap",

@@ -30,6 +30,8 @@ from nas.results.aggregates import by_pair
 from nas.results.outcomes import FAILED, NOT_FAILED
 from nas.stats import synergies
 
+EMPTY = "No candidate has two families or arms, so there are no pairs."
+
 COLUMNS = [
     *("family_a", "family_b", "synergy", "synergy_low", "synergy_high", "q_value", "together"),
     *("ok", "mean_val_acc", "draws", "failed", "success_rate", "best_val_acc", "collapsed"),
@@ -70,4 +72,4 @@ def table(data: CampaignData) -> pd.DataFrame:
     )
     answer = answer.reset_index(drop=True)[COLUMNS]
     answer.attrs["note"] = data.observed.note
-    return answer
+    return answer if data.space.k > 1 else answer.iloc[:0]

@@ -33,8 +33,7 @@ from nas.stats.comparison import unpaired_difference
 from nas.stats.observations import Floats
 
 THROUGH = "ratio_high"
-
-NONE = "No curvature was measured yet: `nas diagnose --all --only curvature` does so."
+EMPTY = "No curvature was measured yet: `nas diagnose --all --only curvature` does so."
 RATIO = ("ratio", "ratio_low", "ratio_high")
 
 
@@ -51,7 +50,6 @@ def table(data: CampaignData) -> pd.DataFrame:
     for at, name in enumerate(RATIO):
         place = rows.columns.get_loc("trace")
         rows.insert(place, name, pd.Series([r[at] for r in ratios], dtype="float64"))  # type: ignore[arg-type]
-    rows.attrs["empty"] = NONE
     return rows
 
 

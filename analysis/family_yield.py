@@ -56,6 +56,8 @@ from nas.results.collapse import MajorityClass
 from nas.results.outcomes import FAILED
 from nas.stats import Advice, advise, family_effects
 
+EMPTY = "The space has no families."
+
 COLUMNS = [
     *("family", "mean_val_acc", "effect", "effect_low", "effect_high", "advice"),
     *("draws", "ok", "success_rate", "collapse_rate", "reason", "alone_val_acc", "lift_over_own"),

@@ -32,6 +32,7 @@ from nas.results.arm_table import Figure, arm_table, interval, mean, sd
 from nas.results.training_events import with_growth
 
 THROUGH = "gain_high"
+EMPTY = "No arm's networks can grow (the procedure growth)."
 
 
 def table(data: CampaignData) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from nas.results.arm_runs import arm_runs
 from nas.results.training_events import details, training_events_of
 
 THROUGH = "reason"
+EMPTY = "No network has grown."
 
 KINDS = {
     "number": "int64",

@@ -40,6 +40,7 @@ from nas.results.arm_table import Figure, arm_table, interval, mean, sd, shared
 from nas.results.curvature import SPLITS, curvatures
 
 THROUGH = "macs"
+TEMPLATE = "heads"
 
 
 def table(data: CampaignData) -> pd.DataFrame:

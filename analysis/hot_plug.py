@@ -28,6 +28,7 @@ from nas.results.arm_table import Figure, arm_table, interval, mean, sd, shared
 from nas.results.training_events import details, training_events_of
 
 THROUGH = "gain_worst"
+EMPTY = "No run has an added expert (the procedure hot_plug)."
 
 RECORDED = {"before": "before_acc", "after": "after_acc"}
 

@@ -32,6 +32,7 @@ from nas.results.arm_runs import arm_runs, with_routing
 from nas.results.arm_table import arm_table, mean, no_gap, sd, shared
 
 THROUGH = "spec_entropy"
+TEMPLATE = "pce"
 
 FIGURES = {
     "mean_val_acc": mean("val_acc"),

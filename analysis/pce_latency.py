@@ -68,7 +68,7 @@ ORDER = [
     *("disturbed", "device", "quartile_1_ms", "quartile_3_ms", "sd_median_ms", "images_per_s"),
     *("other_work_share", "runs", "mean_test_acc", "environment", "machine", "params", "macs"),
 ]
-NONE = "No latency was measured yet: `nas diagnose --all --only latency` does so."
+EMPTY = "No latency was measured yet: `nas diagnose --all --only latency` does so."
 
 
 def table(data: CampaignData) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def table(data: CampaignData) -> pd.DataFrame:
         frame[column] = frame[time] / base[of].array
     frame["disturbed"] = frame["other_work_share"] > TOO_BUSY
     made = frame[ORDER]
-    made.attrs = {**frame.attrs, "empty": NONE}
+    made.attrs = frame.attrs
     return made
 
 

@@ -28,6 +28,8 @@ from nas.results import CampaignData
 from nas.results.arm_runs import arm_runs, routing
 from nas.results.arm_table import arm_table, mean, sd
 
+EMPTY = "No layer of any run routes."
+
 FIGURES = {
     "spec_entropy": mean("spec_entropy"),
     "entropy_norm": mean("entropy_norm"),

@@ -24,6 +24,7 @@ from nas.results.arm_table import arm_table, interval, mean, sd
 from nas.results.training_events import details, training_events_of
 
 THROUGH = "gain_high"
+EMPTY = "No run was pruned and regrown (the procedure prune_regrow)."
 
 
 def table(data: CampaignData) -> pd.DataFrame:

@@ -35,6 +35,7 @@ from nas.results.arm_table import arm_table, interval, mean
 from nas.results.domain_routing import phase_figures
 
 THROUGH = "wrong_acc"
+EMPTY = "No run has experts that are meant for domains (the procedure domain_experts)."
 
 FIGURES = {
     **{name: mean(name) for name in ("top1_acc", "domain_oracle_acc", "any_oracle_acc")},

@@ -17,6 +17,8 @@ from nas.results import CampaignData
 from nas.results.arm_runs import arm_runs
 from nas.results.domain_routing import routing_matrices
 
+EMPTY = "No run has experts that are meant for domains (the procedure domain_experts)."
+
 
 def table(data: CampaignData) -> pd.DataFrame:
     return routing_matrices(data, arm_runs(data))

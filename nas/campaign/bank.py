@@ -64,11 +64,20 @@ def bank_of(ledger: Ledger) -> Bank:
     return Bank(contained(ledger.files, FOLDER))
 
 
-def single_expert_space(space: Space) -> Space:
-    """A space whose candidates are the single members of `space`."""
+def families_of(space: Space) -> ExpertAxis:
+    """The families of a space. Raises UsageError for one without: a bank has no experts for it."""
     if space.experts is None:
-        raise ProblemError(f"{space.name} has no families to train", fix="choose another space")
-    experts = ExpertAxis(k=1, families=space.experts.families)
+        kind = "arms" if space.arms else "choices alone"
+        raise UsageError(
+            f"{space.name} is a space of {kind}; a bank holds experts of families",
+            fix=f"choose a space with families, or `nas search {space.name}` without a bank",
+        )
+    return space.experts
+
+
+def single_expert_space(space: Space) -> Space:
+    """A space whose candidates are the single members of `space`. Raises as `families_of`."""
+    experts = ExpertAxis(k=1, families=families_of(space).families)
     return space.with_(template=TEMPLATE, experts=experts, choices=())
 
 

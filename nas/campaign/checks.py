@@ -61,8 +61,12 @@ def check_recipes(space: Space, place: Place | None = None) -> None:
                 _check_setting(everywhere, name.removeprefix("settings."), value)
     chosen = any(choice.name == f"{RECIPE}procedure" for choice in space.choices)
     for part, recipe in space.recipes():
+        same = recipe.procedure == space.recipe.procedure
         for name, value in recipe.settings.items():
-            with placed(part or ("recipe", "settings", name), place):
+            given = (*part, f"{RECIPE}settings.{name}")
+            if same and space.recipe.settings.get(name) == value:  # it has it from there
+                given = ("recipe", "settings", name)
+            with placed(given, place):
                 _check_setting(everywhere if chosen else (recipe.procedure,), name, value)
 
 

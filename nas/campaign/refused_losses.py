@@ -81,5 +81,5 @@ def _part(space: Space, picks: Picks, loss: str) -> tuple[str | int, ...]:
     if any(choice.name == chosen for choice in space.choices):
         return ("choices", chosen)
     if space.arms and loss not in space.recipe.losses:
-        return ("arms", picks[0].family)
+        return ("arms", picks[0].family, chosen)
     return ("recipe", "losses", loss)

@@ -94,9 +94,10 @@ def budget_of(text: str | None) -> float | None:
 
 def from_bank(space: Space, config: SearchConfig, bank: str, db: str) -> tuple[Space, SearchConfig]:
     """The space and the settings of a search whose experts come from a bank."""
-    from nas.campaign.bank import find_bank, with_starts
+    from nas.campaign.bank import families_of, find_bank, with_starts
     from nas.ledger import Ledger
 
+    families_of(space)  # first, because no bank that could be filled would help
     name, hold_out = find_bank(Ledger(db), bank, space, config)
     changes = {"experts": name, "hold_out": hold_out, "controls": False}
     return with_starts(space), config.with_(**changes)

@@ -115,7 +115,8 @@ def compare(
 
     The row `pairs` compares candidates with the same members, settings and replicate, if data and
     split agree; it is the most precise, since what a pair shares cancels. `all` compares all
-    candidates that learned, `best` the best of each campaign.
+    candidates that learned, `best` the best of each campaign. Candidates are those of the search:
+    their replicates do not count.
 
     Example: `nas compare tiny-digits tiny-digits-2`
     """
@@ -135,21 +136,26 @@ def compare(
         "b": found.b,
         "differ": list(found.differ),
         "not_paired": found.unpaired or None,
+        "replicates_left_out": list(found.left_out),
         "rows": rows,
     }
     lines = [f"a: {found.a}", f"b: {found.b}"]
     lines += [f"  {line}" for line in found.differ] or ["both with the same settings"]
     if found.unpaired:
         lines.append(f"not paired: {found.unpaired}")
-    table = render(found.rows, "table", title=f"How does {a} compare with {b}?", limit=None)
+    counted = "n counts candidates of the search"
+    if any(found.left_out):
+        counted += f", not their {found.left_out[0]:,} and {found.left_out[1]:,} replicates"
+    title = f"How does {a} compare with {b}?"
+    table = render(found.rows, "table", title=title, note=counted, limit=None)
     shown = ["\n".join(map(visible, lines)), "", table]
     print_records(
         chosen,
         rows,
         shown=shown,
         document=document,
-        title=f"How does {a} compare with {b}?",
-        note="; ".join([f"a: {a}, b: {b}", *filter(None, [found.unpaired])]),
+        title=title,
+        note="; ".join([f"a: {a}, b: {b}", *filter(None, [found.unpaired]), counted]),
         output=output,
     )
 

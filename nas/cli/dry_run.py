@@ -8,7 +8,13 @@ from nas.cli.console import echo, echo_json, note, open_if_there, write
 from nas.cli.output import Form, print_records
 from nas.cli.working import working
 from nas.files import make_folder
+from nas.report.cells import cell
 from nas.schema import CampaignConfig, Space, UsageError
+
+FEW = 10
+"""Candidates that are printed where --trials names no number."""
+ALL = 100
+"""The most candidates of a space of arms that are all printed then."""
 
 
 def print_draws(
@@ -16,7 +22,6 @@ def print_draws(
     config: CampaignConfig,
     name: str | None,
     db: str,
-    trials: int,
     folder: Path | None,
     audit: bool,
     form: Form,
@@ -48,6 +53,8 @@ def print_draws(
             f"{name} continues with its own space {space.name}, sampler {config.sampler} and seed"
             f" {config.seed}."
         )
+    every = bool(space.arms) and space.points <= ALL
+    trials = config.trials or (space.points if every else FEW)
     with working("building each member once"):
         draws = DryRun(space, config, trials, ledger=ledger, after=name, on_message=note)
     if folder:
@@ -62,9 +69,9 @@ def print_draws(
         if form == "table":  # now, because a large space takes long
             gate = " ".join(f"{k}={v}" for k, v in data["gate"].items())
             members = " + ".join(data["members"])
-            size = "      –" if data["params"] is None else f"{data['params'] / 1e6:7.2f}"
+            size = cell("params", data["params"])
             refused = f"  refused: {data['refused']}" if data["refused"] else ""
-            echo(f"{data['key']}  {size} M  {gate}  {members}{refused}")
+            echo(f"{data['key']}  {size:>7}  {gate}  {members}{refused}")
     found = draws.verdict if audit else None
     if form == "json":
         judged = found and {
@@ -78,6 +85,22 @@ def print_draws(
         print_records(form, rows, note=found.line if found else "")
     elif found is not None:
         echo(found.line)
+    if space.arms:
+        note(_extent(space))
+    if name is None and len(candidates) < space.points:
+        more = f"{space.points} shows all" if every else "N shows more"
+        note(f"Shown: {len(candidates):,} of {space.points:,} candidates; --trials {more}.")
+
+
+def _extent(space: Space) -> str:
+    """How many candidates and runs a space of arms holds."""
+    variants = sum(map(len, space.arms.values()))
+    parts = [f"{variants:,} variant{'s'[: variants != 1]}"]
+    if space.settings > 1:
+        parts.append(f"{space.settings:,} combinations of choices")
+    if space.replicates > 1:
+        parts.append(f"{space.replicates} replicates")
+    return f"{space.name} holds {space.runs:,} runs: {' × '.join(parts)}."
 
 
 def _flat(candidate: dict[str, Any]) -> dict[str, Any]:

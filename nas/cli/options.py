@@ -141,8 +141,8 @@ Output = Annotated[
         "--output",
         "-o",
         callback=writable,
-        help="Write to this file instead of the screen. Without --format, .json, .csv, .md and .tex"
-        " name the format.",
+        help="Write to this file instead of the screen. Without --format, .json, .csv, .md, .tex"
+        " and .txt name the format.",
         rich_help_panel=OUTPUT,
     ),
 ]

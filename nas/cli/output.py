@@ -23,19 +23,35 @@ FEW_ROWS = 20
 Form = Literal["table", "json", "csv", "md", "latex"]
 
 
-_SUFFIXES: dict[str, Form] = {".json": "json", ".csv": "csv", ".md": "md", ".tex": "latex"}
+_SUFFIXES: dict[str, Form] = {
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "md",
+    ".tex": "latex",
+    ".txt": "table",
+    "": "table",
+}
 """Formats by the suffix of an output file."""
 
 
 def form_of(form: Form | None, as_json: bool, output: Path | None = None) -> Form:
     """The chosen format; by default the one that the output file's name ends in, or a table.
-    `--json` means `-f json`. Raises BadParameter for both `--json` and another format."""
+    `--json` means `-f json`. Raises BadParameter for both `--json` and another format, and for a
+    file that names no format where no other is chosen."""
     if as_json and form not in (None, "table", "json"):
         raise typer.BadParameter(f"--json contradicts -f {form}: leave out one of the two")
     if as_json:
         return "json"
-    by_name = "table" if output is None else _SUFFIXES.get(output.suffix.lower(), "table")
-    return form or by_name
+    if form is not None or output is None:
+        return form or "table"
+    suffix = output.suffix.lower()
+    if suffix not in _SUFFIXES:
+        known = ", ".join(filter(None, _SUFFIXES))
+        raise typer.BadParameter(
+            f"no format is known by {suffix}: name the file {known}, or choose one with --format",
+            param_hint="--output",
+        )
+    return _SUFFIXES[suffix]
 
 
 def progress_console(form: Form) -> Terminal:

@@ -10,10 +10,12 @@ import typer
 from rich.text import Text
 
 from nas.cli import complete, defaults, options
+from nas.cli.arm_plan import arm_facts, arm_lines
 from nas.cli.groups import grouped
 from nas.cli.option_checks import finite, only_with
 from nas.cli.option_groups import LengthOptions
 from nas.cli.output import form_of, print_facts
+from nas.cli.plan_text import PROBABLY, known, size
 from nas.cli.working import working
 from nas.schema import ProblemError, Space, UsageError, format_duration
 
@@ -32,7 +34,8 @@ class BasisOptions:
             min=0.0,
             max=100.0,
             callback=finite,
-            help="Standard deviation that families do not explain, in percentage points.",
+            help="Standard deviation that families do not explain, for arms that of one variant's"
+            " runs, in percentage points.",
         ),
     ] = None
     like: Annotated[
@@ -75,13 +78,15 @@ def plan(
     as_json: options.Json = False,
     db: options.Db = "runs.db",
 ) -> None:
-    """Compute a campaign's power: the smallest effects that it finds with 80 % probability.
+    """Compute a campaign's power: the smallest effects that it finds with 80 % probability; for
+    arms, the smallest differences from the reference arm.
 
     With --budget, the time per candidate is that of --like or, before the first campaign, the sum
     of its members' profiles (`nas families`). Missing profiles are measured first.
 
     Example: `nas plan moe4 --trials 1146 --noise 2`
     """
+    from nas.results.power import arm_powers
     from nas.results.power import plan as power_of
     from nas.space import load
 
@@ -95,11 +100,14 @@ def plan(
     chosen = load(space)
     if not chosen.groups:
         raise UsageError(f"{chosen.name} has no families or arms to compare", where=space)
+    if chosen.arms and "trials" not in given and basis.like is None:
+        raise UsageError(
+            f"how long a run of an arm of {chosen.name} takes is not known before some are trained",
+            where="--budget",
+            fix=f"give --like CAMPAIGN, or --trials {chosen.points}, which is all of it",
+        )
     before = _measured(basis.like, db)
     trials, time = _trials(given, before, lambda: _profiled(space, profile, db))
-    rate = before.success_rate * before.learned_rate if before else 1.0
-    with working("simulating the draws"):
-        found = power_of(chosen, trials, success_rate=rate)
     points, origin = _noise(basis.noise, before)
     facts = {
         "space": chosen.name,
@@ -107,12 +115,29 @@ def plan(
         "noise_points": points,
         "like": asdict(before) if before else None,
         "candidate_seconds": before.seconds if before else time and time.candidate,
+    }
+    if chosen.arms:
+        arms = arm_powers(chosen, chosen.replicates)
+        facts |= arm_facts(chosen, trials, points, arms)
+        lines = [*arm_lines(chosen, trials, points, origin, arms)]
+        if before and "trials" not in given:
+            lines.insert(
+                0,
+                f"By {before.campaign}, a trial takes {format_duration(before.seconds)} with its"
+                f" replicates: {trials:,} trials in the budget.",
+            )
+        print_facts(chosen_form, facts, shown=[Text(line) for line in lines])
+        return
+    rate = before.success_rate * before.learned_rate if before else 1.0
+    with working("simulating the draws"):
+        found = power_of(chosen, trials, success_rate=rate)
+    facts |= {
         "results": found.results,
         "together": found.together,
-        "family_sd": _known(found.family),
-        "pair_sd": _known(found.pair),
-        "family_points": _known(found.family, points),
-        "pair_points": _known(found.pair, points),
+        "family_sd": known(found.family),
+        "pair_sd": known(found.pair),
+        "family_points": known(found.family, points),
+        "pair_points": known(found.pair, points),
     }
     lines = [*_draws(chosen, trials, rate, found, time), *_sizes(chosen, found, points, origin)]
     print_facts(chosen_form, facts, shown=[Text(line) for line in lines])
@@ -130,12 +155,6 @@ def _draws(
     short = f" (the space ends at {found.results:,})" if found.results < int(trials * rate) else ""
     families = len(space.families)
     each = found.results * space.k / families
-    if space.arms:
-        yield (
-            f"{trials:,} stratified trials of {space.name}, {families} arms, {found.results:,} with"
-            f" a result{short}: {each:.1f} of each arm."
-        )
-        return
     yield (
         f"{trials:,} stratified trials of {space.name}, {space.k} of {families} families,"
         f" {found.results:,} with a result{short}: a family is in {each:.1f} of them, a pair in"
@@ -145,17 +164,15 @@ def _draws(
 
 def _sizes(space: Space, found: "Detectable", points: float | None, origin: str) -> Iterator[str]:
     """In words, the smallest effects that are found."""
-    one, several = ("an arm", "arms") if space.arms else ("a family", "families")
     if points is not None:
-        yield f"Noise, which {several} do not explain: {points:.2f} points, {origin}."
-    yield "Found with a probability of 80 %, if at least as large as:"
-    average = f"the average {space.kinds[0]}"
-    yield f"  {_size(found.family, points):>12}  {one}'s effect against {average}"
+        yield f"Noise, which families do not explain: {points:.2f} points, {origin}."
+    yield PROBABLY.capitalize()
+    yield f"  {size(found.family, points):>12}  a family's effect against the average family"
     if space.k > 1:
         what = "a synergy of one pair, among all pairs, at a false-discovery rate of 5 %"
-        yield f"  {_size(found.pair, points):>12}  {what}"
+        yield f"  {size(found.pair, points):>12}  {what}"
     if points is None:
-        yield f"sd: the standard deviation {several} do not explain; {origin}, --noise gives it."
+        yield f"sd: the standard deviation families do not explain; {origin}, --noise gives it."
 
 
 def _noise(typed: float | None, before: "Measured | None") -> tuple[float | None, str]:
@@ -207,16 +224,6 @@ def _trials(
         return before.trials(given["budget_seconds"]), None
     time = profiled()
     return time.trials(given["budget_seconds"]), time
-
-
-def _known(size: float, points: float | None = 1.0) -> float | None:
-    return None if isnan(size) or points is None else size * points
-
-
-def _size(size: float, points: float | None) -> str:
-    if isnan(size):
-        return "too few"
-    return f"{size:.2f} sd" if points is None else f"{size * points:.2f} points"
 
 
 def register(app: typer.Typer) -> None:

@@ -136,6 +136,8 @@ def _print_table(
     with working("auditing the draws"):
         fair = audit_result(ledger, chosen) if chosen else None
     space = ledger.campaign(chosen).space if chosen else None
+    if form in ("csv", "json") and answer.empty:  # the other forms say it themselves
+        echo(answer.attrs["empty"], err=True)
     text = rendered_analysis(answer, form, question(name), chosen, space=space)
     if isinstance(text, str):
         if fair is not None and form == "md":

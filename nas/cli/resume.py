@@ -66,6 +66,15 @@ def confirm(
     top: Annotated[int, typer.Option(min=1, max=10**6, help="Number of candidates.")] = 5,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="New seeds per candidate.")] = 3,
     campaign: options.Campaign = None,
+    keep_weights: Annotated[
+        str,
+        typer.Option(
+            metavar=options.choices("best:N", "all", "none"),
+            show_default=False,
+            help="Weights to keep, of what this trains too. [all]",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "all",
     *,
     machine: MachineOptions,
     output: OutputOptions,
@@ -77,7 +86,7 @@ def confirm(
     from nas.ledger import Ledger
 
     form = output.chosen
-    given = machine.given() | output.given()
+    given = machine.given() | output.given() | {"keep_weights": keep_weights}
     ledger = Ledger(output.db, read_only=False, create=False)
     row = ledger.campaign(campaign_named(ledger, campaign))
     config = arguments.config_in(row, **given)

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING
 
 import typer
@@ -134,6 +135,8 @@ def _closing_line(
     if superseded := sum(s.counts[Role.SUPERSEDED].values()):
         parts.append(f"{superseded} superseded by a changed template")
     counts = ", ".join(parts) or "nothing drawn"
+    if s.planned_runs is not None:
+        counts += f"; {s.ended_runs:,} of {s.planned_runs:,} runs done"
     worked = format_duration(s.worked_seconds)
     reason = ended.stop and ended.stop.reason
     words: tuple[str, ...]
@@ -142,7 +145,9 @@ def _closing_line(
     elif reason is StopReason.BIASED:
         words = ("resume", "-c", name, "--lax-coverage")
     elif reason is StopReason.BUDGET:
-        words = ("resume", "-c", name, "--budget", _as_option(2 * (s.budget_seconds or 0.0)))
+        # The last trial is finished after the budget has ended: more than that was worked.
+        spent = max(s.budget_seconds or 0.0, s.worked_seconds)
+        words = ("resume", "-c", name, "--budget", _as_option(2 * spent))
     elif ended.stop and not confirmed:
         words = ("resume", "-c", name)
     elif s.best is None:
@@ -163,12 +168,14 @@ def _outcomes(counts: dict[str, int], noun: str = "") -> Iterator[str]:
 
 
 def _as_option(seconds: float) -> str:
-    """A duration in the format of --budget."""
-    whole = max(1, round(seconds))
+    """A duration in the format of --budget, rounded up where it has ten of a unit."""
+    whole = max(1, ceil(seconds))
     size, unit = next(
-        (n, u) for n, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if whole % n == 0
+        (n, u)
+        for n, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+        if whole % n == 0 or whole >= 10 * n
     )
-    return f"{whole // size}{unit}"
+    return f"{ceil(whole / size)}{unit}"
 
 
 def _print_tables(ledger: "Ledger", name: str, form: Form = "table", *, confirmed: bool) -> None:

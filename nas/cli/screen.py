@@ -91,7 +91,7 @@ def screen(
     Example: `nas screen moe4 --dataset cifar10`
     """
     from nas import data
-    from nas.campaign.bank import fitting_bank
+    from nas.campaign.bank import families_of, fitting_bank
     from nas.compute import use_threads
     from nas.hardware import check_gpus
     from nas.ledger import Ledger
@@ -100,6 +100,7 @@ def screen(
     space = defaults.space_for(space, gpus)
     use_threads(defaults.workers_for(0))
     chosen = recipe.adjusted(space)
+    families_of(chosen)
     dataset = defaults.dataset_for(source.dataset, gpus, chosen)
     data.check_name(dataset)
     config = _configured(data.canonical(dataset), source, experts, limits)

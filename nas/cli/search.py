@@ -29,6 +29,7 @@ from nas.schema.scores import CORRECTED
 if TYPE_CHECKING:
     from nas.render import Place
 
+SIZE = "image_size"
 DEFAULT_SECONDS = 240.0
 """Working time of a search without --budget, --trials and --from-screen."""
 
@@ -85,8 +86,7 @@ def search(
     if dry.dry_run:
         if runs_unasked(chosen.template):
             _check_losses(chosen, settings, place)
-        trials = config.trials or 10
-        print_draws(chosen, config, keep.name, output.db, trials, dry.render, dry.audit, form)
+        print_draws(chosen, config, keep.name, output.db, dry.render, dry.audit, form)
         return
     consent.ask_about_templates(chosen, config, typed=typed)
     _check_losses(chosen, settings, place)
@@ -139,28 +139,41 @@ def _blaming(settings: Mapping[str, object]) -> Iterator[None]:
 
 @contextmanager
 def _blaming_size(recipe: RecipeOptions, space: str) -> Iterator[None]:
-    """Makes an error that a space has at another size of images alone one of --image-size."""
+    """Makes an error that a space has at another size of images alone one of the option that gives
+    the size."""
     from nas.render import SpaceError, check_space
 
     try:
         yield
     except SpaceError as error:
-        if recipe.image_size is None:
+        option, usual = _size_option(recipe)
+        if not option:
             raise
         try:
-            check_space(replace(recipe, image_size=None).adjusted(space))
+            check_space(usual.adjusted(space))
         except ProblemError:
             raise error from None
         problem = error.problem
-        where = f"--image-size {recipe.image_size}"
-        raise UsageError(problem.what, where=where, fix=problem.fix) from None
+        raise UsageError(problem.what, where=option, fix=problem.fix) from None
+
+
+def _size_option(recipe: RecipeOptions) -> tuple[str, RecipeOptions]:
+    """The option that gives the images' size, empty if none does, and all others."""
+    if recipe.image_size is not None:
+        return f"--image-size {recipe.image_size}", replace(recipe, image_size=None)
+    others = [w for w in recipe.assignments or () if w.partition("=")[0].strip() != SIZE]
+    if len(others) < len(recipe.assignments or ()):
+        return f"--set {SIZE}", replace(recipe, assignments=others)
+    return "", recipe
 
 
 def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str) -> SearchConfig:
     """With --from-screen K, the settings that train the K best mixtures of a screen and K controls.
 
-    Raises UsageError if the screen has fewer than K mixtures with the score --by.
+    Raises UsageError for a space without families, and if the screen has fewer than K mixtures with
+    the score --by.
     """
+    from nas.campaign.bank import families_of
     from nas.campaign.screen import find_screen
     from nas.ledger import Ledger
     from nas.ledger.screens import best_screened, check_score, screen_of
@@ -171,6 +184,7 @@ def _from_screen(space: Space, config: SearchConfig, draw: DrawOptions, db: str)
         return config
     if draw.sampler != DrawOptions.sampler:
         raise typer.BadParameter("--from-screen has its own sampler", param_hint="--sampler")
+    families_of(space)
     top, by = draw.from_screen, draw.by
     score = "uniform" if by == CORRECTED else by
     check_score(score)

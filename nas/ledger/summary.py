@@ -71,6 +71,9 @@ class Summary(Frozen):
     """Candidates of the search so far."""
     subsets: int
     """Number of sets of families in the space."""
+    planned_runs: int | None
+    """Candidates of the search and replicates in all, as far as is known: those that failed have no
+    replicates. None for a space without arms, which no campaign is meant to exhaust."""
     counts: dict[str, dict[str, int]]
     """Candidates by role, then by final outcome; `open` counts those without one."""
     failures: dict[str, int]
@@ -90,6 +93,11 @@ class Summary(Frozen):
     eta_seconds: float | None
     """Until the budget is spent or all trials and their replicates ended, whichever is first; None
     if unknown."""
+
+    @property
+    def ended_runs(self) -> int:
+        """Candidates of the search and replicates that have an outcome."""
+        return _ended(self.counts[Role.SEARCH]) + _ended(self.counts[Role.REPLICATE])
 
 
 def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
@@ -122,6 +130,7 @@ def summary(ledger: Ledger, campaign: str | None = None) -> Summary:
         worked_seconds=row.worked_seconds,
         drawn=drawn,
         subsets=row.space.subsets,
+        planned_runs=_planned_runs(row, search),
         counts=counts,
         failures=failures,
         benched=benched,
@@ -152,6 +161,15 @@ def _eta(row: CampaignRecord, counts: dict[str, dict[str, int]]) -> float | None
         planned = (row.space.replicates - 1) * (search.get(Status.OK, 0) + share * left)
         ends.append((left + max(0.0, planned - again)) * worked / (trained + again))
     return min(ends) if ends else None
+
+
+def _planned_runs(row: CampaignRecord, search: dict[str, int]) -> int | None:
+    if not row.space.arms:
+        return None
+    points = row.space.points
+    limit = points if row.config.trials is None else min(points, row.config.trials)
+    never_repeated = _ended(search) - search.get(Status.OK, 0)
+    return limit + (limit - never_repeated) * (row.space.replicates - 1)
 
 
 def _ended(outcomes: dict[str, int]) -> int:

@@ -127,13 +127,14 @@ def check_space(space: Space, place: Place | None = None) -> None:
                 _check_value(space, choice.name, value)
     for arm, variants in space.arms.items():
         for variant in variants:
-            with placed(("arms", arm), place):
-                check_choices(space.template, variant.settings)
+            for name, value in variant.settings.items():
+                with placed(("arms", arm, name), place):
+                    check_choices(space.template, {name: value})
     for picks, choices in _samples(space):
         try:
             _render_sample(space, picks, choices)
-        except RefusedError:
-            blamed = _to_blame(space, picks, choices)
+        except RefusedError as error:
+            blamed = _to_blame(space, picks, choices, error.problem.what)
             if blamed is not None:
                 with placed(blamed, place):
                     raise
@@ -187,21 +188,17 @@ def _render_sample(
 
 
 def _to_blame(
-    space: Space, picks: tuple[ExpertChoice, ...], choices: Mapping[str, Scalar]
+    space: Space, picks: tuple[ExpertChoice, ...], choices: Mapping[str, Scalar], why: str
 ) -> tuple[str | int, ...] | None:
-    """The part for which a template refuses a sample: the number of experts, an arm, or a choice's
-    value. None if each of them is allowed in another combination."""
+    """The part for which a template refuses a sample, as `why` says: the number of experts, what is
+    wrong with an arm, or a choice's value. None if each of them is allowed in another combination.
+    """
     groups = space.groups.items()
     with_any = [picks]
     if space.arms:
         with_any = [(ExpertChoice(arm, label),) for arm, labels in groups for label in labels]
-        if _never_allowed(space, with_any, {}):
-            for choice in space.choices:  # is all well with the template's own value?
-                others = {n: v for n, v in choices.items() if n != choice.name}
-                if not _refused(space, picks, others):
-                    return ("choices", choice.name, _place_of(choice, choices))
         if _never_allowed(space, [picks], {}):
-            return ("arms", picks[0].family)
+            return _wrong_with(space, picks[0], choices, why)
     elif _refused(space, picks, {}):
         return ("template",) if space.experts is None else ("experts", "choose")
     for choice in space.choices:
@@ -209,6 +206,30 @@ def _to_blame(
         if _never_allowed(space, with_any, {choice.name: value}):
             return ("choices", choice.name, _place_of(choice, choices))
     return None
+
+
+def _wrong_with(
+    space: Space, pick: ExpertChoice, choices: Mapping[str, Scalar], why: str
+) -> tuple[str | int, ...]:
+    """The part of a space without which a template would not refuse a variant of an arm: one of its
+    settings, first one that `why` names, the size of the images, or a choice's value, against their
+    defaults. The arm, where that is none of them alone."""
+    arm, variant = pick.family, space.variant(pick.family, pick.model)
+    alone = space.with_(arms={arm: (variant,)}, reference="")
+    said = why.split()
+    for name in sorted(variant.settings, key=lambda name: name not in said):
+        others = {n: v for n, v in variant.settings.items() if n != name}
+        less = variant.with_(settings=others)
+        if not _refused(alone.with_(arms={arm: (less,)}), (pick,), choices):
+            return ("arms", arm, name)
+    usual = Space.model_fields["image_size"].default
+    if not _refused(alone.with_(image_size=usual), (pick,), choices):
+        return ("image_size",)
+    for choice in space.choices:
+        without = {n: v for n, v in choices.items() if n != choice.name}
+        if not _refused(alone, (pick,), without):
+            return ("choices", choice.name, _place_of(choice, choices))
+    return ("arms", arm)
 
 
 def _place_of(choice: Choice, choices: Mapping[str, Scalar]) -> int:

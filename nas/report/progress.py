@@ -41,6 +41,7 @@ def panel(s: Summary) -> RenderableType:
     for name, row in (
         ("budget", _budget(s)),
         ("trials", _trials(s)),
+        ("runs", _runs(s)),
         ("confirm", _confirming(s)),
         ("done", _counts(s)),
         ("failures", _failures(s)),
@@ -89,6 +90,12 @@ def _trials(s: Summary) -> RenderableType | None:
     finished = s.drawn - s.counts["search"].get("open", 0)
     eta = f", ends in {format_duration(s.eta_seconds)}" if s.eta_seconds else ""
     return _bar(finished, s.trials, f"{finished} of {s.trials}{eta}")
+
+
+def _runs(s: Summary) -> RenderableType | None:
+    if s.planned_runs is None:
+        return None
+    return _bar(s.ended_runs, s.planned_runs, f"{s.ended_runs:,} of {s.planned_runs:,}")
 
 
 def _confirming(s: Summary) -> RenderableType | None:

@@ -9,6 +9,7 @@ import numpy as np
 from nas.ledger import Ledger
 from nas.results.aggregates import learned
 from nas.results.campaign_tables import CampaignTables
+from nas.schema import Role
 from nas.stats.comparison import Difference, paired_difference, unpaired_difference
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Comparison:
     """One line a setting that differs, as in `recipe.lr: 0.001 against 0.003`."""
     unpaired: str
     """Why no candidates are paired; "" where some are."""
+    left_out: tuple[int, int]
+    """Replicates that learned, of A and of B: they are not results of further candidates."""
     rows: "pd.DataFrame"
     """`what` was compared: PAIRS, ALL or BEST; `on`: val or test; `a_acc`, `b_acc`: mean accuracies
     in [0, 1]; `difference`: A less B, with `difference_low` and `difference_high`, its 95 %
@@ -69,7 +72,8 @@ def compare(ledger: Ledger, a: str, b: str) -> Comparison:
     difference = unpaired_difference(best[0], best[1])
     found.append(_row(BEST, "val", best[0], best[1], difference))
     differ = tuple(_differences(*(_settings(data) for data in frames)))
-    return Comparison(a, b, differ, why, pd.DataFrame(found))
+    again = [len(learned(data, Role.REPLICATE)) for data in frames]
+    return Comparison(a, b, differ, why, (again[0], again[1]), pd.DataFrame(found))
 
 
 def _row(what: str, on: str, a: Any, b: Any, found: Difference) -> dict[str, Any]:

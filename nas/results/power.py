@@ -6,10 +6,13 @@ from statistics import fmean
 
 from nas.ledger import Ledger
 from nas.ledger.summary import summary
+from nas.results.arm_runs import arm_runs
+from nas.results.arm_table import sd
 from nas.results.campaign_data import CampaignData
 from nas.sample import make_sampler
 from nas.schema import MemberProfile, ProblemError, Record, Space
 from nas.stats import Detectable, Observations, detectable, family_effects
+from nas.stats.power import detectable_difference
 
 DRAWN = 3000
 """The largest number of simulated draws; beyond it, errors are scaled by 1/√n."""
@@ -21,12 +24,13 @@ class Measured:
 
     campaign: str
     noise: float
-    """Residual standard deviation of accuracy; NaN if it cannot be estimated."""
+    """Residual standard deviation of accuracy, for arms that of one variant's runs; NaN if it
+    cannot be estimated."""
     success_rate: float
     learned_rate: float
     """The share of its comparable runs that did not collapse."""
     seconds: float
-    """Budget time per drawn candidate, including controls."""
+    """Budget time per drawn candidate, including controls; for arms including its replicates."""
 
     def trials(self, budget: float) -> int:
         """The number of candidates in a budget of seconds."""
@@ -80,16 +84,39 @@ def measured(ledger: Ledger, campaign: str | None) -> Measured | None:
     campaign_summary = summary(ledger, campaign)
     if campaign_summary.per_hour is None or campaign_summary.success_rate is None:
         return None
-    observed = CampaignData(ledger, campaign_summary.campaign).observed
-    noise = family_effects(observed.observations).noise
+    data = CampaignData(ledger, campaign_summary.campaign)
+    observed = data.observed
     learned = len(observed.observations.value) / observed.runs if observed.runs else 1.0
+    noise, seconds = family_effects(observed.observations).noise, 3600 / campaign_summary.per_hour
+    if data.space.arms:
+        noise = sd("val_acc").of(arm_runs(data))
+        ended = campaign_summary.ended_runs
+        seconds = campaign_summary.worked_seconds / ended * data.space.replicates
     return Measured(
-        campaign_summary.campaign,
-        noise,
-        campaign_summary.success_rate,
-        learned,
-        3600 / campaign_summary.per_hour,
+        campaign_summary.campaign, noise, campaign_summary.success_rate, learned, seconds
     )
+
+
+@dataclass(frozen=True)
+class ArmPower:
+    """What a space of arms can tell of an arm, against the reference arm."""
+
+    arm: str
+    runs: int
+    difference: float
+    """The smallest difference that is found with a probability of 80 %, in units of the noise; NaN
+    with too few runs."""
+
+
+def arm_powers(space: Space, replicates: int) -> list[ArmPower]:
+    """For each arm but the reference, with all its variants trained so many times."""
+    cells = {arm: len(variants) * space.settings for arm, variants in space.arms.items()}
+    reference = space.reference or next(iter(space.arms))
+    return [
+        ArmPower(arm, n * replicates, detectable_difference(n, cells[reference], replicates))
+        for arm, n in cells.items()
+        if arm != reference
+    ]
 
 
 def plan(space: Space, trials: int, *, success_rate: float = 1.0, seed: int = 0) -> Detectable:

@@ -12,6 +12,7 @@ from nas import resources
 from nas.files import read_source
 from nas.ledger import Ledger
 from nas.results.campaign_data import CampaignData
+from nas.results.empty import explained
 from nas.schema import ProblemError, UsageError, did_you_mean
 from nas.trust import is_trusted
 
@@ -47,10 +48,7 @@ def about(name: str) -> str:
     """An analysis' docstring: its question, what its rows are, and its columns with their units.
     Runs none of its code."""
     path = _path(name)
-    try:
-        docstring = ast.get_docstring(ast.parse(read_source(path)))
-    except (SyntaxError, ValueError) as error:
-        raise _problem(path, error) from error
+    docstring = ast.get_docstring(_parsed(path))
     if not docstring:
         raise ProblemError(
             "an analysis opens with its question", where=str(path), fix="give the file a docstring"
@@ -64,15 +62,16 @@ def table(
     """An analysis' table for a campaign, by default that of `Ledger.campaign`; `screen`: a screen's
     number, instead of the campaign's own.
 
-    The docstring of `analysis/<name>.py` documents its columns and units. Raises
-    ProblemError for an unknown name or campaign, and for an analysis that fails, naming its line.
+    The docstring of `analysis/<name>.py` documents its columns and units. A table without rows
+    says why in `attrs["empty"]`. Raises ProblemError for an unknown name or campaign, and for an
+    analysis that fails, naming its line.
     """
     found = ledger.campaign(campaign).name
     data = CampaignData(ledger, found, screen, named=campaign is not None)
     made = answer(name, data)
     if screen is not None and not data.of_screen:
         raise UsageError(f"{name} is about no screen", where="--screen", fix="leave it out")
-    return made
+    return explained(made, data, **_said(_path(name)))
 
 
 def answer(name: str, data: CampaignData) -> "pd.DataFrame":
@@ -122,6 +121,23 @@ def _path(name: str) -> Path:
     if name not in known:
         raise UsageError(f"no analysis is named {name!r}", fix=did_you_mean(name, known))
     return known[name]
+
+
+def _said(path: Path) -> dict[str, str]:
+    """What a file says of itself in texts named EMPTY and TEMPLATE. Runs none of its code."""
+    texts = {}
+    for statement in _parsed(path).body:
+        match statement:
+            case ast.Assign([ast.Name(("EMPTY" | "TEMPLATE") as name)], ast.Constant(str(text))):
+                texts[name.lower()] = text
+    return texts
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(read_source(path))
+    except (SyntaxError, ValueError) as error:
+        raise _problem(path, error) from error
 
 
 def _function(path: Path) -> "Callable[[CampaignData], pd.DataFrame]":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from math import comb
+from math import comb, prod
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from nas.schema.base import Frozen, OmitDefaults
 from nas.schema.problem import fault_of
 from nas.schema.recipe import Recipe, Scalar
+from nas.schema.symmetric import symmetric
 
 NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 RECIPE = "recipe."
@@ -253,6 +254,22 @@ class Space(OmitDefaults):
     def subsets(self) -> int:
         """The number of sets of k families or arms; 1 for a space of choices alone."""
         return comb(len(self.families), self.k)
+
+    @property
+    def settings(self) -> int:
+        """The number of combinations of the choices' values."""
+        return prod(len(choice.values) for choice in self.choices)
+
+    @property
+    def points(self) -> int:
+        """The number of candidates that it holds, replicates apart."""
+        sizes = [len(members) for members in self.groups.values()]
+        return symmetric(sizes, self.k)[self.k] * self.settings
+
+    @property
+    def runs(self) -> int:
+        """The number of runs of all its candidates, if each succeeds."""
+        return self.points * self.replicates
 
     def without(self, members: Iterable[str]) -> Self:
         """This space without some models or variants, and without families or arms left empty.

@@ -14,7 +14,7 @@ def recipe_fields(space: Space) -> Iterator[tuple[Part, str, Any]]:
         yield ("recipe", *name.split(".")), name, value
     for part, recipe in space.recipes() if space.arms else ():
         for name, value in recipe.dotted():
-            yield part, name, value
+            yield (*part, f"{RECIPE}{name}"), name, value
     yield from recipe_choices(space)
 
 

@@ -49,6 +49,11 @@ def explain(error: ErrorDetails, form: type[BaseModel]) -> Problem:
             what=f"unknown field {str(path[-1])!r}{inside}",
             fix=did_you_mean(str(path[-1]), known) or f"choose from {', '.join(known)}",
         )
+    if kind == "unknown_name":
+        return Problem(
+            what=f"unknown {context['noun']} {str(path[-1])!r} in {dotted(path[:-1])}",
+            fix=did_you_mean(str(path[-1]), context["known"]),
+        )
     if kind == "missing":
         return Problem(what=f"{name} is missing", fix=f"add {path[-1]}")
     given = _shown(error["input"])

@@ -24,6 +24,7 @@ from nas.registry import DATA_SETS, LOSSES, PROCEDURES
 from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space, Variant
 from nas.schema.axes import NAME, RECIPE, RESERVED_ARGS, SETTING
 from nas.schema.ramp import Ramp, values_of
+from nas.schema.recipe import Name, Weight
 
 MOST_VALUES = 1000
 """Maximum number of values, over all choices."""
@@ -32,6 +33,8 @@ TRAINS_NO_EXPERT = (
     f" {START}: [{FROZEN}] trains a gate over a bank's experts"
 )
 """Why a recipe may not have the procedure GATE."""
+BALANCE = "balance"
+"""The loss whose weight is a field of the recipe."""
 _WORD = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9_.+-]{0,199})?")
 
 
@@ -64,6 +67,13 @@ def _listed(value: Any) -> Any:
 
 
 FileScalar = Annotated[Any, AfterValidator(_scalar)]
+
+
+def _loss(name: str) -> str:
+    if name != BALANCE and name not in LOSSES.names():
+        known = [known for known in LOSSES.names() if known != BALANCE]
+        raise PydanticCustomError("unknown_name", "unknown", {"noun": "loss", "known": known})
+    return name
 
 
 class FileMember(Frozen):
@@ -106,14 +116,7 @@ class FileRecipe(Recipe):
             raise ValueError("should have a value above 0, or nothing is learned")
         return schedule
 
-    @field_validator("losses")
-    @classmethod
-    def _losses_known(cls, losses: dict[str, float]) -> dict[str, float]:
-        for name in losses:
-            if name not in LOSSES.names():
-                known = ", ".join(repr(known) for known in LOSSES.names() if known != "balance")
-                raise ValueError(f"name an unknown loss {name!r}; there is {known or 'none yet'}")
-        return losses
+    losses: dict[Annotated[Name, AfterValidator(_loss)], Weight] = {}
 
 
 class FileVariant(Frozen):

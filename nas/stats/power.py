@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas.stats.comparison import FEWEST
 from nas.stats.family_effects import (
     CONFIDENCE,
     SPARE,
@@ -35,6 +36,28 @@ class Detectable:
     have too few results."""
     together: float
     """The mean number of results with both families of a pair."""
+
+
+def detectable_difference(cells_a: int, cells_b: int, results: int) -> float:
+    """The smallest true difference between the means of A's and B's cells that is found with a
+    probability of 80 %, in units of the standard deviation of a cell's results, of which each has
+    so many; NaN where `nas.stats.comparison.difference_of_cells` gives no interval.
+
+    (t₁ + t₂) standard errors as in `detectable`, with Welch's degrees of freedom at equal
+    variances.
+    """
+    from scipy import stats
+
+    if min(cells_a, cells_b) * (results - 1) < FEWEST - 1:
+        return np.nan
+    # Each of V cells adds 1/(n V²) to the squared error, with n − 1 degrees of freedom.
+    variance = sum(1 / (results * cells) for cells in (cells_a, cells_b))
+    spread = sum(
+        cells * (1 / (results * cells**2)) ** 2 / (results - 1) for cells in (cells_a, cells_b)
+    )
+    free = variance**2 / spread
+    needed = stats.t.ppf((1 + CONFIDENCE) / 2, free) + stats.t.ppf(POWER, free)
+    return float(needed * variance**0.5)
 
 
 def detectable(seen: Observations) -> Detectable:

@@ -8,7 +8,7 @@ from nas.ledger import Ledger
 from nas.ledger.lookup import Found
 from nas.schema import WEIGHTS, ProblemError, printed_name
 
-AGAIN = "`nas confirm` trains leaders again"
+AGAIN = "`nas confirm` trains leaders again and keeps the weights, of `confirm 0` first"
 
 
 def kept_weights(ledger: Ledger, found: Found, *, otherwise: str = "") -> Path:

@@ -16,7 +16,7 @@ from nas.ledger import CampaignStore, Ledger, Owner
 from nas.ledger.drivers import ELSEWHERE_SECONDS, at_work, is_running
 from nas.ledger.models import DRIVER_MARK, Event
 from nas.ledger.removal import remove_campaign
-from nas.schema import Choice, Member, ProblemError, SearchConfig, Space, Variant
+from nas.schema import Choice, Member, ProblemError, Role, SearchConfig, Space, Variant
 
 CONFIG = {"dataset": "digits", "split_seed": 0, "hold_out": 0.0}
 
@@ -114,6 +114,25 @@ def test_compare_for_a_person(two: Path) -> None:
         assert words in shown
     assert max(map(len, shown.splitlines())) <= 80
     assert r"\begin{tabular}" in nas_inside("compare", "a", "b", "-f", "latex", cwd=two)
+
+
+def test_compare_says_what_it_counts(two: Path) -> None:
+    assert "n counts candidates of the search;" in nas_inside("compare", "a", "b", cwd=two)
+
+
+def test_compare_says_which_runs_it_leaves_out(tmp_path: Path) -> None:
+    for name, replicates in (("a", 2), ("b", 0)):
+        maker = Maker(tmp_path / "runs.db", name=name, dataset="digits", sampler="uniform")
+        maker.trained("ant_s", "bee_s", val=0.5)
+        for again in range(replicates):
+            maker.trained("ant_s", "bee_s", val=0.6, replicate=again + 1, role=Role.REPLICATE)
+        maker.ledger.close()
+    shown = " ".join(nas_inside("compare", "a", "b", cwd=tmp_path).split())
+    assert "n counts candidates of the search, not their 2 and 0 replicates" in shown
+    found = json.loads(nas_inside("compare", "a", "b", "--json", cwd=tmp_path))
+    assert found["replicates_left_out"] == [2, 0]
+    assert {row["n_a"] for row in found["rows"]} == {1}
+    assert "not their 2 and 0" in nas_inside("compare", "a", "b", "-f", "md", cwd=tmp_path)
 
 
 def test_compare_says_in_words_what_differs(tmp_path: Path) -> None:

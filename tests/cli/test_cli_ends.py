@@ -16,10 +16,12 @@ from real_nas import SPACE, command, environment, inside, run
 
 from nas.campaign.run import RunResult
 from nas.campaign.screen import ScreenRun
+from nas.campaign.stopping import SPENT
 from nas.cli.run_and_print import _closing_line, _print_tables
 from nas.cli.screen import print_screen
 from nas.ledger.summary import summary
 from nas.schema import Role
+from nas.schema.duration import parse_duration
 
 TEMPLATE = '''"""A network that trains in a moment, or fails."""
 
@@ -86,6 +88,22 @@ def test_the_closing_line_counts_replicates_apart(tmp_path: Path) -> None:
     maker.trained("ant_s", "bee_s", val=0.5, replicate=2, role=Role.REPLICATE)
     maker.draw("ant_s", "bee_s", replicate=3, role=Role.REPLICATE)
     assert counts().endswith("2 replicates ok, 1 replicate unfinished")
+
+
+@pytest.mark.parametrize(
+    ("budget", "worked", "next_budget"),
+    [(4.0, 16.4, "33s"), (480.0, 481.0, "17m"), (480.0, 479.9, "16m"), (7200.0, 90000.5, "51h")],
+)
+def test_the_next_budget_is_above_what_was_worked(
+    tmp_path: Path, budget: float, worked: float, next_budget: str
+) -> None:
+    """The last trial is trained to its end, so a short budget is exceeded manifold."""
+    maker = Maker(tmp_path / "runs.db")
+    found = summary(maker.ledger).with_(budget_seconds=budget, worked_seconds=worked)
+    line = _closing_line(maker.ledger, "first", RunResult(SPENT), found, confirmed=False)
+    typed = shlex.split(line)
+    assert typed[typed.index("--budget") + 1] == next_budget
+    assert parse_duration(next_budget) > worked
 
 
 def test_tables_at_the_end_have_their_notes(
@@ -221,6 +239,17 @@ def test_the_next_command_can_be_typed(here: Path) -> None:
     assert again.returncode == 2
     typed = f"nas resume -c 'two words' --db {shlex.quote(str(here / db))}"
     assert typed in again.stderr
+
+
+def test_the_remedy_for_weights_that_were_not_kept_gives_some(here: Path) -> None:
+    search("sound", here, "--keep-weights", "none")
+    refused = inside("export", "best", "-o", "model", cwd=here)
+    assert "`nas confirm` trains leaders again and keeps the weights" in refused.stderr
+    assert inside("confirm", "--top", "1", "--seeds", "1", cwd=here).returncode == 0
+    assert inside("export", "confirm 0", "-o", "model", cwd=here).returncode == 0
+    words = ("confirm", "--top", "1", "--seeds", "2", "--keep-weights", "none")
+    assert inside(*words, cwd=here).returncode == 0
+    assert inside("export", "confirm 1", "-o", "other", cwd=here).returncode == 1
 
 
 def test_a_hint_names_no_ledger_that_is_taken_anyhow(

@@ -240,16 +240,6 @@ def test_a_budget_is_planned_before_there_is_a_campaign(
     assert found["candidate_seconds"] == pytest.approx(seconds)
 
 
-def test_a_plan_for_arms_is_about_arms(tmp_path: Path) -> None:
-    arms = "".join(f"  {head}: {{head: {head}}}\n" for head in ("dense", "soft", "sparse"))
-    (tmp_path / "own.yaml").write_text(f"template: heads\narms:\n{arms}")
-    shown = nas_inside("plan", "own.yaml", "--trials", "40", "--noise", "2", cwd=tmp_path)
-    assert "40 stratified trials of own, 3 arms, 3 with a result" in shown
-    assert "an arm's effect against the average arm" in shown
-    assert "family" not in shown
-    assert "pair" not in shown
-
-
 def test_show_prints_tracebacks_with_v(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "runs.db")
     leased = maker.draw("ant_s", "bee_s")

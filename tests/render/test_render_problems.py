@@ -257,7 +257,7 @@ class TestSpaces:
         ("variants", "b", "part"),
         [
             ({"one": 1, "two": 2}, (1, 2), None),
-            ({"one": 1, "two": 2}, (2,), ("arms", "two")),
+            ({"one": 1, "two": 2}, (2,), ("arms", "two", "a")),
             ({"two": 2}, (1, 2), ("choices", "b", 1)),
         ],
     )

@@ -9,6 +9,7 @@ from ledger_maker import Maker
 
 import nas
 from nas.ledger.diagnoses import put_diagnosis
+from nas.results import CampaignData, answer
 from nas.schema import Metric, Space, Variant
 
 SPACE = Space(
@@ -203,11 +204,13 @@ def test_routing_by_layer(maker: Maker) -> None:
 
 def test_heads(maker: Maker) -> None:
     fill(maker)
-    row = nas.table("heads", maker.ledger).set_index("variant").loc["moe(2,True)"]
+    row = (
+        answer("heads", CampaignData(maker.ledger, "first")).set_index("variant").loc["moe(2,True)"]
+    )
     assert row["perfect"] == 2
     assert row["busiest_share"] == 0.7
     assert row["test_se"] == pytest.approx(0.048, abs=1e-3)  # √(p(1−p)/104), p = 62.5/104
-    dense = nas.table("heads", maker.ledger).iloc[0]
+    dense = answer("heads", CampaignData(maker.ledger, "first")).iloc[0]
     assert (dense["perfect"], dense["mean_clean_train_acc"]) == (0, 0.9)
     assert pd.isna(dense["busiest_share"])
 
@@ -219,7 +222,9 @@ def test_the_best_epoch_and_the_last(maker: Maker, resumed: int | None) -> None:
     metrics = routed((1.0, 3.0))
     attempt = run(maker, "moe(2,True)", 0.5, first=0.9, resumed=resumed, metrics=metrics)
     assert attempt == (1 if resumed is None else 2)
-    row = nas.table("heads", maker.ledger).set_index("variant").loc["moe(2,True)"]
+    row = (
+        answer("heads", CampaignData(maker.ledger, "first")).set_index("variant").loc["moe(2,True)"]
+    )
     assert row["mean_val_acc"] == 0.5
     assert row["mean_best_val_acc"] == 0.9
     assert row["images_per_second"] == 200  # 100 in the first epoch, 300 in the last

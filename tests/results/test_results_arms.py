@@ -150,7 +150,7 @@ def test_runs_that_learned_nothing_are_counted_and_named(maker: Maker) -> None:
     for seed, (dense, soft) in enumerate([(0.70, 0.80), (0.72, 0.1), (0.74, 0.83)]):
         run(maker, "dense", dense, seed=seed)
         run(maker, "soft", soft, seed=seed)
-    for name in ("arms", "heads", "pce"):
+    for name in ("arms", "heads"):
         table = nas.table(name, maker.ledger)
         assert table["runs"].tolist()[:2] == [2, 3]
         assert "left out, because they learned nothing: 1 of soft" in table.attrs["note"]

@@ -68,7 +68,7 @@ def test_such_spaces_are_sound_and_are_read_as_they_are_written() -> None:
         ("recipe.lr: [0.001, 0.01]", "recipe.losses.zed: [1]", "no loss is called 'zed'"),
         ("recipe.lr: [0.001, 0.01]", "recipe.procedure: [jont]", "did you mean joint"),
         ("recipe.lr: [0.001, 0.01]", "recipe.procedure: [joint, gate]", "procedure must train exp"),
-        ("recipe.losses.kl", "recipe.losses.lk", "soft[0].recipe.losses name an unknown loss 'lk'"),
+        ("recipe.losses.kl", "recipe.losses.lk", "unknown loss 'lk' in arms.soft[0].recipe.losses"),
         (
             "recipe.losses.kl: [0,",
             "recipe.lr: [1,",

@@ -38,11 +38,11 @@ recipe: {epochs: 1}
 @pytest.mark.parametrize(
     ("text", "old", "new", "line", "words"),
     [
-        (HEADS, "top_k: 2", "top_k: 9", 6, "top_k 9 is larger than the number of experts"),
+        (HEADS, "top_k: 2", "top_k: 9", 8, "top_k 9 is larger than the number of experts"),
         (HEADS, "slots: 1", "slots: 4", 5, "have more slots than an image has tokens"),
         (HEADS, "experts: 4", "experts: 1", 4, "1 is not a value of experts — give it 2 to 64"),
         (HEADS, "hidden: [64]", "hidden: [64, 0]", 10, "0 is not a value of hidden"),
-        (HEADS, "head: sparse", "head: spare", 6, "did you mean sparse"),
+        (HEADS, "head: sparse", "head: spare", 7, "did you mean sparse"),
         (
             PCE,
             "patch: [8]",
