@@ -19,9 +19,6 @@ from nas.trust import is_trusted
 if TYPE_CHECKING:
     import pandas as pd
 
-THROUGH = "THROUGH"
-"""The constant of an analysis that names the last column that every terminal shows."""
-
 
 def tables() -> dict[str, Path]:
     """Every analysis by name, with its file. A file of the working directory replaces an analysis
@@ -71,7 +68,9 @@ def table(
     made = answer(name, data)
     if screen is not None and not data.of_screen:
         raise UsageError(f"{name} is about no screen", where="--screen", fix="leave it out")
-    return explained(made, data, **_said(_path(name)))
+    said = _said(_path(name))
+    made.attrs.setdefault("through", said.get("through", ""))
+    return explained(made, data, **{key: said[key] for key in ("empty", "template") if key in said})
 
 
 def answer(name: str, data: CampaignData) -> "pd.DataFrame":
@@ -86,8 +85,7 @@ def _computed(name: str, data: CampaignData) -> "pd.DataFrame":
 
     path = _path(name)
     try:
-        function = _function(path)
-        found = function(data)
+        found = _function(path)(data)
     except ProblemError:
         raise
     except Exception as error:  # users write analyses, and rows may be damaged
@@ -100,7 +98,6 @@ def _computed(name: str, data: CampaignData) -> "pd.DataFrame":
             where=str(path),
             fix="return a DataFrame",
         )
-    found.attrs.setdefault("through", function.__globals__.get(THROUGH, ""))
     return found
 
 
@@ -124,11 +121,14 @@ def _path(name: str) -> Path:
 
 
 def _said(path: Path) -> dict[str, str]:
-    """What a file says of itself in texts named EMPTY and TEMPLATE. Runs none of its code."""
+    """What a file says of itself in texts named EMPTY (why there may be no rows), TEMPLATE (the
+    only one that it is about) and THROUGH (the last column that every terminal shows), by the
+    names in lower case. Runs none of its code."""
+    known = ("EMPTY", "TEMPLATE", "THROUGH")
     texts = {}
     for statement in _parsed(path).body:
         match statement:
-            case ast.Assign([ast.Name(("EMPTY" | "TEMPLATE") as name)], ast.Constant(str(text))):
+            case ast.Assign([ast.Name(name)], ast.Constant(str(text))) if name in known:
                 texts[name.lower()] = text
     return texts
 
