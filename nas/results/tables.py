@@ -62,7 +62,7 @@ def table(
     made = answer(name, data)
     if screen is not None and not data.of_screen:
         raise UsageError(f"{name} is about no screen", where="--screen", fix="leave it out")
-    return explained(made, data, **_said(_path(name)))
+    return explained(made, data, **_declared(_path(name)))
 
 
 def answer(name: str, data: CampaignData) -> "pd.DataFrame":
@@ -112,7 +112,7 @@ def _path(name: str) -> Path:
     return known[name]
 
 
-def _said(path: Path) -> dict[str, str]:
+def _declared(path: Path) -> dict[str, str]:
     """What a file says of itself in texts named EMPTY and TEMPLATE. Runs none of its code."""
     texts = {}
     for statement in _parsed(path).body:

@@ -229,3 +229,10 @@ def test_a_budget_is_planned_before_there_is_a_campaign(
     k = space.experts.k if space.experts else 0
     seconds = k * space.recipe.epochs * 1797 * 0.01  # of the digits
     assert found["candidate_seconds"] == pytest.approx(seconds)
+
+
+def test_why_a_table_is_empty_is_no_part_of_its_data(place: Path) -> None:
+    done = inside("report", "growth", "--json", cwd=place)
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    assert "This is about arms, and the space" in done.stderr
+    assert "This is about arms" in nas_inside("report", "growth", "-f", "md", cwd=place)
