@@ -216,8 +216,8 @@ def _wrong_with(
     defaults. The arm, where that is none of them alone."""
     arm, variant = pick.family, space.variant(pick.family, pick.model)
     alone = space.with_(arms={arm: (variant,)}, reference="")
-    said = why.split()
-    for name in sorted(variant.settings, key=lambda name: name not in said):
+    mentioned = why.split()
+    for name in sorted(variant.settings, key=lambda name: name not in mentioned):
         others = {n: v for n, v in variant.settings.items() if n != name}
         less = variant.with_(settings=others)
         if not _refused(alone.with_(arms={arm: (less,)}), (pick,), choices):

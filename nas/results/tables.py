@@ -68,9 +68,11 @@ def table(
     made = answer(name, data)
     if screen is not None and not data.of_screen:
         raise UsageError(f"{name} is about no screen", where="--screen", fix="leave it out")
-    said = _said(_path(name))
-    made.attrs.setdefault("through", said.get("through", ""))
-    return explained(made, data, **{key: said[key] for key in ("empty", "template") if key in said})
+    declared = _declared(_path(name))
+    made.attrs.setdefault("through", declared.get("through", ""))
+    return explained(
+        made, data, **{key: declared[key] for key in ("empty", "template") if key in declared}
+    )
 
 
 def answer(name: str, data: CampaignData) -> "pd.DataFrame":
@@ -120,7 +122,7 @@ def _path(name: str) -> Path:
     return known[name]
 
 
-def _said(path: Path) -> dict[str, str]:
+def _declared(path: Path) -> dict[str, str]:
     """What a file says of itself in texts named EMPTY (why there may be no rows), TEMPLATE (the
     only one that it is about) and THROUGH (the last column that every terminal shows), by the
     names in lower case. Runs none of its code."""

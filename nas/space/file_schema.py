@@ -72,7 +72,8 @@ FileScalar = Annotated[Any, AfterValidator(_scalar)]
 def _loss(name: str) -> str:
     if name != BALANCE and name not in LOSSES.names():
         known = [known for known in LOSSES.names() if known != BALANCE]
-        raise PydanticCustomError("unknown_name", "unknown", {"noun": "loss", "known": known})
+        context = {"noun": "loss", "name": name, "known": known}
+        raise PydanticCustomError("unknown_name", "unknown {noun} '{name}'", context)
     return name
 
 

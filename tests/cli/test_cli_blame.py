@@ -32,10 +32,10 @@ def test_what_all_arms_have_is_no_arm_s_fault(
     assert old in text
     text = re.sub(re.escape(old), new, text, count=1)
     (tmp_path / "own.yaml").write_text(text)
-    code, said = refused(tmp_path, "own.yaml")
+    code, message = refused(tmp_path, "own.yaml")
     assert code == 1
-    assert said.startswith(f"nas: own.yaml:{line_of(text, blamed)}: patch ")
-    assert "does not divide" in said
+    assert message.startswith(f"nas: own.yaml:{line_of(text, blamed)}: patch ")
+    assert "does not divide" in message
 
 
 def test_of_an_arm_the_setting_is_named(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ choices: {width: [16], stages: [2]}
 
 
 @pytest.mark.parametrize(
-    ("words", "where", "said"),
+    ("words", "where", "message"),
     [
         (["routing", "recipe.settings.domains=confuson"], None, "did you mean confusion?"),
         (["routing", "recipe.settings.domain=given"], None, "did you mean domains?"),
@@ -72,30 +72,32 @@ choices: {width: [16], stages: [2]}
     ],
 )
 def test_a_wrong_setting_is_the_option_s(
-    tmp_path: Path, words: list[str], where: str | None, said: str
+    tmp_path: Path, words: list[str], where: str | None, message: str
 ) -> None:
     space, setting = words
     code, line = refused(tmp_path, space, "--set", setting)
     assert code == 2
     assert line.startswith(f"nas: {where or '--set ' + setting.partition('=')[0]}: ")
-    assert said in line
+    assert message in line
 
 
 def test_an_error_of_the_file_stays_the_file_s(tmp_path: Path) -> None:
     text = (shipped("search_spaces") / "routing.yaml").read_text()
     text = text.replace("settings: {domains: given}", "settings: {domains: givn}")
     (tmp_path / "own.yaml").write_text(text)
-    code, said = refused(tmp_path, "own.yaml", "--set", "recipe.lr=0.1")
+    code, message = refused(tmp_path, "own.yaml", "--set", "recipe.lr=0.1")
     assert code == 1
     line = line_of(text, "settings: {domains: givn}")
-    assert said.startswith(f"nas: own.yaml:{line}: 'givn' is not a value")
+    assert message.startswith(f"nas: own.yaml:{line}: 'givn' is not a value")
 
 
 def test_an_unknown_loss_of_an_arm(tmp_path: Path) -> None:
     text = "template: heads\narms:\n  dense: {head: dense}\n  soft: {head: soft, %s}\n"
     for loss in ("recipe.losses.zz: [1, 2]", "recipe: {losses: {zz: 1}}"):
         (tmp_path / "own.yaml").write_text(text % loss)
-        code, said = refused(tmp_path, "own.yaml")
+        code, message = refused(tmp_path, "own.yaml")
         assert code == 1
-        assert said.startswith("nas: own.yaml:4: unknown loss 'zz' in arms.soft[0].recipe.losses")
-        assert said.endswith("did you mean z?")
+        assert message.startswith(
+            "nas: own.yaml:4: unknown loss 'zz' in arms.soft[0].recipe.losses"
+        )
+        assert message.endswith("did you mean z?")

@@ -250,3 +250,10 @@ def test_show_prints_tracebacks_with_v(tmp_path: Path) -> None:
     plain = nas_inside("show", "0", cwd=tmp_path)
     assert "boom" in plain
     assert "File x" not in plain
+
+
+def test_why_a_table_is_empty_is_no_part_of_its_data(place: Path) -> None:
+    done = inside("report", "growth", "--json", cwd=place)
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    assert "This is about arms, and the space" in done.stderr
+    assert "This is about arms" in nas_inside("report", "growth", "-f", "md", cwd=place)

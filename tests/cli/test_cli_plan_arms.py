@@ -75,5 +75,5 @@ def test_noise_and_time_are_those_of_a_campaign_s_runs(tmp_path: Path) -> None:
     assert found["noise_points"] == pytest.approx(2.0), "the arms' difference is no noise"
     assert found["candidate_seconds"] == pytest.approx(30.0), "a variant and its two replicates"
     assert found["trials"] == 4
-    _, said = planned(tmp_path, "--budget", "2m", "--like", "first")
-    assert "By first, a trial takes 30s with its replicates: 4 trials in the budget." in said
+    _, message = planned(tmp_path, "--budget", "2m", "--like", "first")
+    assert "By first, a trial takes 30s with its replicates: 4 trials in the budget." in message

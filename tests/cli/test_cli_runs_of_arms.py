@@ -69,18 +69,18 @@ def test_a_dry_run_counts_parameters_of_any_size(tmp_path: Path) -> None:
 def test_runs_that_are_done_and_planned(tmp_path: Path) -> None:
     """6 candidates of 3 runs each; one that failed has no replicates."""
 
-    def told() -> tuple[int | None, int]:
+    def counted() -> tuple[int | None, int]:
         found = summary(maker.ledger)
         return found.planned_runs, found.ended_runs
 
     maker = Maker(tmp_path / "runs.db", space=ARMS, dataset="digits")
-    assert told() == (18, 0)
+    assert counted() == (18, 0)
     run(maker, "dense", 0.5, width=4)
     run(maker, "dense", 0.5, width=4, seed=1)
-    assert told() == (18, 2)
+    assert counted() == (18, 2)
     run(maker, "dense", None, width=8)
     maker.start(draw(maker, "sparse", "sparse(2)", width=4))
-    assert told() == (16, 3)
+    assert counted() == (16, 3)
     line = _closing_line(
         maker.ledger, "first", RunResult(None), summary(maker.ledger), confirmed=False
     )

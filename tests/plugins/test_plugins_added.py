@@ -202,7 +202,7 @@ def test_a_setting_is_refused_where_no_procedure_has_it(add: Add, tmp_path: Path
     text = refused(ARMS.replace("alone: [0, 1]", "alone: [0, -1]"))
     assert f"{path}:6: " in text
     text = refused(ARMS.split("choices")[0] + "recipe: {settings: {alone: 1}}\n")
-    assert f"{path}:3: the procedure {never}" in text
+    assert f"{path}:5: the procedure {never}" in text, "of the recipe, not of the arm that has it"
 
 
 def test_a_loss_by_hand(add: Add) -> None:

@@ -103,8 +103,8 @@ def test_a_users_analysis_says_it_too(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "analysis").mkdir()
     code = '"""Which?"""\n\n\ndef table(data):\n    return data.candidates.iloc[:0]\n'
-    for name, said in (("mute", ""), ("told", '\n\nEMPTY = "There is no cheese."')):
-        (tmp_path / "analysis" / f"{name}.py").write_text(code + said)
+    for name, more in (("mute", ""), ("told", '\n\nEMPTY = "There is no cheese."')):
+        (tmp_path / "analysis" / f"{name}.py").write_text(code + more)
     ledger = filled["families"].ledger
     assert nas.table("told", ledger).attrs["empty"] == "There is no cheese."
     assert "Nothing in this campaign" in nas.table("mute", ledger).attrs["empty"]
