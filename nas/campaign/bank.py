@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from nas.campaign.controls import TEMPLATE
+from nas.campaign.controls import template_alone
 from nas.campaign.naming import default_name
 from nas.contained import contained
 from nas.data.manifest import Manifest
@@ -19,6 +19,7 @@ from nas.render import template_hash
 from nas.schema import (
     FINETUNED,
     FROZEN,
+    PROBE,
     SCRATCH,
     START,
     Assignment,
@@ -78,7 +79,8 @@ def families_of(space: Space) -> ExpertAxis:
 def single_expert_space(space: Space) -> Space:
     """A space whose candidates are the single members of `space`. Raises as `families_of`."""
     experts = ExpertAxis(k=1, families=families_of(space).families)
-    return space.with_(template=TEMPLATE, experts=experts, choices=())
+    starts = (Choice(name=START, values=(PROBE,)),) if space.pretrained else ()
+    return space.with_(template=template_alone(space), experts=experts, choices=starts)
 
 
 def bank_members(space: Space, config: DataConfig) -> list[BankMember]:
@@ -87,7 +89,9 @@ def bank_members(space: Space, config: DataConfig) -> list[BankMember]:
     If `config` takes experts from a bank, they are tuned: trained further, alone, from the experts
     that the same settings give from scratch.
     """
-    alone, digest = single_expert_space(space), template_hash(TEMPLATE)
+    alone = single_expert_space(space)
+    digest = template_hash(alone.template)
+    start = {choice.name: choice.values[0] for choice in alone.choices}
     bank_keys = None
     if config.from_bank:
         scratch = bank_members(space, config.with_(experts=SCRATCH))
@@ -97,7 +101,7 @@ def bank_members(space: Space, config: DataConfig) -> list[BankMember]:
             family,
             Candidate.of(
                 alone,
-                Assignment(picks=(ExpertChoice(family, member.model),)),
+                Assignment((ExpertChoice(family, member.model),), tuple(start.items())),
                 config.task,
                 digest,
                 replicate=config.replicate,
@@ -277,7 +281,13 @@ def with_starts(space: Space) -> Space:
 def check_starts(space: Space, config: DataConfig) -> None:
     """Raises ProblemError if the space's choice START contradicts the use of a bank."""
     starts = [value for choice in space.choices if choice.name == START for value in choice.values]
-    if not config.from_bank and any(value != SCRATCH for value in starts):
+    if not space.pretrained and PROBE in starts:
+        raise UsageError(
+            f"{space.name} has experts start {PROBE}, and no pretrained ones",
+            fix="name the weights of its members",
+        )
+    allowed = {SCRATCH, PROBE, FINETUNED} if space.pretrained else {SCRATCH}
+    if not config.from_bank and any(value not in allowed for value in starts):
         raise UsageError(
             f"{space.name} has experts start {', '.join(map(str, starts))}",
             where="--experts scratch",
@@ -289,7 +299,7 @@ def check_starts(space: Space, config: DataConfig) -> None:
             where=f"--experts {config.experts}",
             fix="search that with a campaign of its own",
         )
-    if FINETUNED in starts or (config.from_bank and not starts):
+    if config.from_bank and (FINETUNED in starts or not starts):
         _check_finetuned(space)
 
 

@@ -9,6 +9,7 @@ from nas.campaign.constraints import check_constraints
 from nas.campaign.screen import check_screen
 from nas.campaign.tracking import check_log
 from nas.execute import make_executor
+from nas.experts.weights import WeightStore, check_weights
 from nas.hardware import check_gpus
 from nas.registry import LOSSES, PROCEDURES
 from nas.render import Place, check_space, check_trusted, placed
@@ -37,7 +38,9 @@ def check_consent(space: Space, config: CampaignConfig) -> None:
 def templates_run(space: Space, config: CampaignConfig) -> tuple[str, ...]:
     """The templates whose code a campaign runs."""
     return (
-        (space.template, controls.TEMPLATE) if controls.wanted(space, config) else (space.template,)
+        (space.template, controls.template_alone(space))
+        if controls.wanted(space, config)
+        else (space.template,)
     )
 
 
@@ -120,6 +123,8 @@ def check_settings(space: Space, config: CampaignConfig) -> None:
     check_starts(space, config)
     check_screen(config)
     check_domains(space, config)
+    if space.pretrained:
+        check_weights(space, WeightStore.default())
 
 
 def check_domains(space: Space, config: CampaignConfig) -> None:

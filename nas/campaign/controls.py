@@ -18,7 +18,14 @@ from nas.schema import (
     Task,
 )
 
-TEMPLATE = "single"
+SINGLE = "single"
+PRETRAINED = "pretrained"
+
+
+def template_alone(space: Space) -> str:
+    """The template of one member of a space alone: one that prepares its own images, where members
+    are pretrained."""
+    return PRETRAINED if space.pretrained else SINGLE
 
 
 def wanted(space: Space, config: CampaignConfig) -> bool:
@@ -28,14 +35,15 @@ def wanted(space: Space, config: CampaignConfig) -> bool:
 
 def control(space: Space, pick: ExpertChoice, task: Task) -> Candidate:
     """The candidate that trains one member alone."""
-    alone = space.with_(template=TEMPLATE)
-    return Candidate.of(alone, Assignment(picks=(pick,)), task, template_hash(TEMPLATE))
+    template = template_alone(space)
+    alone = space.with_(template=template)
+    return Candidate.of(alone, Assignment(picks=(pick,)), task, template_hash(template))
 
 
 def check_template(candidate: Candidate, space: Space) -> None:
     """Raises CandidateError if a ledger's candidate has another template than its campaign: the
     user consented only to the campaign's."""
-    if candidate.template not in (space.template, TEMPLATE):
+    if candidate.template not in (space.template, template_alone(space)):
         raise CandidateError(
             f"candidate {candidate.key} is of the template {candidate.template}, and its campaign"
             f" of {space.template}: the ledger was changed by another program",

@@ -28,6 +28,7 @@ from nas.cli import (
     search,
     spaces,
     status,
+    weights,
 )
 from nas.cli.console import echo, note_printed
 from nas.cli.volume import reset, with_volume
@@ -131,10 +132,10 @@ def _root(
 
 for room in (
     *(search, resume, bank, screen, status, report, candidates, diagnose, campaigns, plan, replay),
-    *(integrations, spaces, families, data_sets, consent, doctor, backup),
+    *(integrations, spaces, families, data_sets, weights, consent, doctor, backup),
 ):
     room.register(app)
-for level in (app, data_sets.data):
+for level in (app, data_sets.data, weights.weights):
     for command in level.registered_commands:
         assert command.callback is not None
         command.callback = with_volume(command.callback)

@@ -110,6 +110,10 @@ class RecipeOptions:
         space = with_settings(load(name), parse_settings(self.assignments))
         if self.image_size is not None:
             space = with_settings(space, {"image_size": self.image_size}, where="--image-size")
+        if space.pretrained:
+            from nas.experts.weights import WeightStore, resolved
+
+            space = resolved(space, WeightStore.default())
         try:
             return space.with_(recipe=space.recipe.with_(**self.given()))
         except ValidationError as error:

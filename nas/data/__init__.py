@@ -97,4 +97,5 @@ def load_images(
         channels=channels,
         root=root,
         device=device,
+        standardize=task.standardize,
     )

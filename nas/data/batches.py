@@ -27,6 +27,8 @@ class Preparation:
     """`(1, C, 1, 1)` on the device, over training images in [0, 1]; `std` too."""
     std: Tensor
     mirror: bool
+    standardize: bool = True
+    """Whether the model's input is (x − mean) / std; otherwise x in [0, 1]."""
     _fill: tuple[float, ...] = field(init=False, repr=False)
     """The mean colour in 0…255, read from the device once."""
 
@@ -36,9 +38,16 @@ class Preparation:
     def __call__(
         self, images: Tensor, index: Tensor, augment: Augment, generator: torch.Generator | None
     ) -> Tensor:
-        """uint8 `(N, C, H, W)`, `(B,)` → normalised floats `(B, C, size, size)`."""
+        """uint8 `(N, C, H, W)`, `(B,)` → floats `(B, C, size, size)`, normalised or in [0, 1]."""
         if augment == "none" or generator is None:
-            return self._normalised(self._resized(images.index_select(0, index)))
+            x = self._resized(images.index_select(0, index))
+            return self._normalised(x) if self.standardize else x
+        return self._input(self._augmented(images, index, augment, generator))
+
+    def _augmented(
+        self, images: Tensor, index: Tensor, augment: Augment, generator: torch.Generator
+    ) -> Tensor:
+        """Normalised, as what is erased is 0 or noise."""
         if augment == "strong":
             x = distort(
                 images.index_select(0, index),
@@ -66,6 +75,9 @@ class Preparation:
 
     def _normalised(self, x: Tensor) -> Tensor:
         return (x - self.mean) / self.std
+
+    def _input(self, x: Tensor) -> Tensor:
+        return x if self.standardize else (x * self.std + self.mean).clamp_(0, 1)
 
 
 class Split(ABC):
@@ -141,6 +153,33 @@ class TensorSplit(Split):
             yield self._prepare(self._stored, stored, augment, generator), self.labels[here]
 
 
+class FeatureSplit(Split):
+    """What networks make of images, instead of the images themselves."""
+
+    def __init__(self, features: Tensor, labels: Tensor) -> None:
+        """`features` `(N, F)` and `labels` `(N,)` on the device."""
+        self.labels = labels
+        self._features = features[:, :, None, None]  # (N, F, 1, 1), as if they were images
+
+    def subset(self, index: Tensor) -> "FeatureSplit":
+        here = index.to(self.labels.device)
+        return FeatureSplit(self._features[here, :, 0, 0], self.labels[here])
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        generator: torch.Generator | None = None,
+        augment: Augment = "none",
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features `(B, F, 1, 1)` and labels. Raises ValueError for an augmentation."""
+        if augment != "none":
+            raise ValueError("features cannot be augmented")
+        for index in batch_indices(len(self), batch_size, generator):
+            here = sent(index, self.labels.device)
+            yield self._features[here], self.labels[here]
+
+
 @dataclass(frozen=True, slots=True)
 class Data:
     """A data set ready for training."""
@@ -150,7 +189,8 @@ class Data:
     test: Split
     class_names: tuple[str, ...]
     mean: tuple[float, ...]
-    """Per channel over training images in [0, 1]; the model's input is (x − mean) / std."""
+    """Per channel: the model's input is (x − mean) / std of an image in [0, 1]. Those of the
+    training images; 0 and 1 where it gets images as they are."""
     std: tuple[float, ...]
     held: Split | None = None
     """Training images that are held out from the model; None without a hold-out."""

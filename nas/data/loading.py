@@ -30,6 +30,7 @@ def load_images(
     channels: int,
     root: Path,
     device: torch.device,
+    standardize: bool = True,
     memory_limit: int = MEMORY_LIMIT,
 ) -> "Images":
     """See `nas.data.load_images`."""
@@ -43,7 +44,7 @@ def load_images(
     training = tuple(sorted(files)) if isinstance(files, tuple) else ()
     decode = Decoder(stored or image_size, channels, range_of(training))
     kind: type[Images] = _Streamed if stored is None else _InMemory
-    return kind(raw, pools, split_seed, image_size, decode, device)
+    return kind(raw, pools, split_seed, image_size, decode, device, standardize)
 
 
 def load(dataset: str, *, hold_out: float = 0.0, **where: Any) -> Data:
@@ -63,7 +64,9 @@ class Images(ABC):
         image_size: int,
         decode: Decoder,
         device: torch.device,
+        standardize: bool,
     ) -> None:
+        self._standardize = standardize
         self._class_names, self._mirror = raw.class_names, raw.mirror
         self._class_domains = raw.class_domains
         self._labels = [pool.labels for pool in pools]
@@ -87,13 +90,16 @@ class Images(ABC):
         if hold_out:
             kept, held = kept_and_held(self._labels[0], hold_out, self._seed, self._class_names)
         prepare = self._preparation(kept)
+        mean, std = prepare.mean, prepare.std
+        if not self._standardize:
+            mean, std = torch.zeros_like(mean), torch.ones_like(std)
         return Data(
             train=self._split(0, kept, prepare),
             val=self._split(1, None, prepare),
             test=self._split(2, None, prepare),
             class_names=self._class_names,
-            mean=tuple(prepare.mean.flatten().tolist()),
-            std=tuple(prepare.std.flatten().tolist()),
+            mean=tuple(mean.flatten().tolist()),
+            std=tuple(std.flatten().tolist()),
             held=None if held is None else self._split(0, held, prepare),
             value_range=self._decode.value_range,
             class_domains=self._class_domains,
@@ -104,7 +110,8 @@ class Images(ABC):
         std, mean = torch.std_mean(sample.float() / 255, dim=(0, 2, 3), keepdim=True)
         # The scale of a constant channel must not become infinite.
         std = std.clamp(min=1e-3)
-        return Preparation(self._size, mean.to(self._device), std.to(self._device), self._mirror)
+        here = mean.to(self._device), std.to(self._device)
+        return Preparation(self._size, *here, self._mirror, self._standardize)
 
     @abstractmethod
     def _sample(self, kept: Index) -> Tensor:

@@ -20,7 +20,9 @@ def meta_cost(
     Raises ProblemError for a member that does not build or does not accept images of that size. If
     the argument `img_size` would help, the error says so.
     """
-    return _meta_cost(member.model_dump_json(), image_size, channels, num_classes)
+    image_size, channels = member.sees(image_size, channels)
+    plain = member.with_(weights=None)
+    return _meta_cost(plain.model_dump_json(), image_size, channels, num_classes)
 
 
 @lru_cache(maxsize=4096)

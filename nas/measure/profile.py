@@ -62,7 +62,8 @@ def profile_member_or_crowded(
 def _profile(
     member: Member, conditions: ProfileConditions, bench: "_Bench", batch: int
 ) -> MemberProfile:
-    size, channels, classes = conditions.image_size, conditions.channels, conditions.num_classes
+    classes = conditions.num_classes
+    size, channels = member.sees(conditions.image_size, conditions.channels)
     params, macs = meta_cost(member, size, channels, classes)
     with stage("does not build"):
         model = create(member, classes, channels)

@@ -291,6 +291,7 @@ def _experts(candidate: Candidate) -> list[dict[str, Any]]:
             "family": expert.family,
             "model": expert.member.model,
             "args": dict(sorted(expert.member.args.items())),
+            "inputs": expert.member.inputs(candidate.image_size),
         }
         for expert in candidate.experts
     ]

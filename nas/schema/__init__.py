@@ -6,6 +6,7 @@ from nas.schema.base import Frozen
 from nas.schema.candidate import (
     FINETUNED,
     FROZEN,
+    PROBE,
     SCRATCH,
     START,
     STARTS,
@@ -51,9 +52,10 @@ from nas.schema.problem import (
     one_line,
 )
 from nas.schema.profile import Cost, MemberProfile, ProfileConditions
-from nas.schema.recipe import GATE, Recipe, Scalar, Task
+from nas.schema.recipe import FINETUNE, GATE, JOINT, Recipe, Scalar, Task
 from nas.schema.record import DrawConstraints, Phase, Record
 from nas.schema.trial import CHECKPOINT, WEIGHTS, Trial
+from nas.schema.weights import ModelInput, Weights
 
 __all__ = [
     "BUSY",
@@ -61,10 +63,13 @@ __all__ = [
     "CROWDED",
     "DEVICE",
     "DRIVER",
+    "FINETUNE",
     "FINETUNED",
     "FROZEN",
     "GATE",
+    "JOINT",
     "MEMORY_OF_OTHERS",
+    "PROBE",
     "SCRATCH",
     "START",
     "STARTS",
@@ -87,6 +92,7 @@ __all__ = [
     "Member",
     "MemberProfile",
     "Metric",
+    "ModelInput",
     "Outcome",
     "Phase",
     "Problem",
@@ -106,6 +112,7 @@ __all__ = [
     "Trial",
     "UsageError",
     "Variant",
+    "Weights",
     "campaign_config",
     "command_line",
     "did_you_mean",

@@ -12,6 +12,7 @@ from nas.schema.base import Frozen, OmitDefaults
 from nas.schema.problem import fault_of
 from nas.schema.recipe import Recipe, Scalar
 from nas.schema.symmetric import symmetric
+from nas.schema.weights import ModelInput, Weights
 
 NAME = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 RECIPE = "recipe."
@@ -37,12 +38,16 @@ RESERVED_ARGS = frozenset(
 """Arguments of `timm.create_model` that a template sets, or that would read files."""
 
 
-class Member(Frozen):
+class Member(OmitDefaults):
     """One timm model of a family."""
+
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     model: str = Field(pattern=NAME, max_length=120)
     args: dict[str, Scalar] = {}
     """Keyword arguments of `timm.create_model`, such as `img_size`."""
+    weights: Weights | None = None
+    """What it was pretrained to; None: it starts from nothing."""
 
     @field_validator("args")
     @classmethod
@@ -51,6 +56,21 @@ class Member(Frozen):
             if not name.isidentifier():
                 raise ValueError(f"{name!r} is not an argument name")
         return args
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _named(cls, weights: Any) -> Any:
+        return {"name": weights} if isinstance(weights, str) else weights
+
+    def inputs(self, image_size: int) -> ModelInput:
+        """The images that it sees: as it was pretrained, or of its space's size."""
+        return ModelInput(image_size=image_size) if self.weights is None else self.weights.inputs
+
+    def sees(self, image_size: int, channels: int) -> tuple[int, int]:
+        """Side in pixels and channels of what its network gets, of images of a space."""
+        if self.weights is None:
+            return image_size, channels
+        return self.weights.inputs.image_size, 3
 
 
 class Choice(Frozen):
@@ -249,6 +269,11 @@ class Space(OmitDefaults):
         if self.experts is None:
             return ()
         return tuple((f, m) for f in self.families for m in self.experts.families[f])
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether some member starts from pretrained weights."""
+        return any(member.weights is not None for _, member in self.members)
 
     @property
     def subsets(self) -> int:

@@ -12,12 +12,13 @@ from pydantic import ConfigDict, Field, field_validator
 
 from nas.schema.axes import RECIPE, Member, Space
 from nas.schema.base import Frozen, OmitDefaults
-from nas.schema.recipe import GATE, Recipe, Scalar, Task
+from nas.schema.recipe import FINETUNE, GATE, JOINT, Recipe, Scalar, Task
 
 START = "start"
-SCRATCH, FROZEN, FINETUNED = "scratch", "frozen", "finetuned"
-STARTS = (SCRATCH, FROZEN, FINETUNED)
-"""The choice of how a candidate's experts are initialised, and its values."""
+SCRATCH, FROZEN, FINETUNED, PROBE = "scratch", "frozen", "finetuned", "probe"
+STARTS = (SCRATCH, FROZEN, FINETUNED, PROBE)
+"""The choice of how a candidate's experts are initialised, and its values. `probe`: pretrained, and
+only their classifiers learn."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -99,12 +100,17 @@ def sorted_experts(experts: Iterable[Expert]) -> tuple[Expert, ...]:
     return tuple(sorted(experts, key=lambda e: (e.family, e.member.model)))
 
 
+def is_pretrained(experts: Iterable[Expert]) -> bool:
+    """Whether some expert has pretrained weights; then each prepares images itself."""
+    return any(expert.member.weights is not None for expert in experts)
+
+
 @dataclass(frozen=True, slots=True)
 class ExpertSource:
     """The initialisation of a candidate's experts."""
 
     start: str
-    """`scratch`, `frozen` or `finetuned`."""
+    """One of STARTS."""
     keys: tuple[str, ...]
     """Keys of their bank experts, in the candidate's order; empty for `scratch`."""
 
@@ -174,7 +180,7 @@ class Candidate(OmitDefaults):
             recipe=recipe.having(
                 {n.removeprefix(RECIPE): v for n, v in choices.items() if n.startswith(RECIPE)}
             ),
-            task=task,
+            task=task.with_(standardize=False) if is_pretrained(experts) else task,
             replicate=replicate,
             init_from=tuple(init_from[e.member.model] for e in sorted_experts(experts))
             if init_from
@@ -206,19 +212,33 @@ class Candidate(OmitDefaults):
     @property
     def source(self) -> ExpertSource:
         """How its experts are initialised, and whether they are trained further."""
-        start = str(self.settings.get(START, FINETUNED if self.init_from else SCRATCH))
+        trained = self.init_from or self.pretrained
+        start = str(self.settings.get(START, FINETUNED if trained else SCRATCH))
         return ExpertSource(start, self.init_from)
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether an expert has pretrained weights, which `start: scratch` leaves aside."""
+        return is_pretrained(self.experts)
 
     @cached_property
     def training_recipe(self) -> Recipe:
-        """The recipe that its training applies: with finetuned experts their learning rate is
-        reduced; with frozen ones only the gate is trained.
+        """The recipe that its training applies: with a bank's experts that are finetuned their
+        learning rate is reduced; with frozen ones only the gate is trained, and of those that are
+        probed only the classifiers too.
 
         Raises pydantic's ValidationError if a setting leaves its bounds.
         """
-        if self.source.start == FROZEN:
-            return self.recipe.with_(procedure=GATE, settings={})  # they are the other's
-        return self.recipe.finetuned() if self.source.start == FINETUNED else self.recipe
+        source = self.source
+        if source.start in (FROZEN, PROBE):
+            recipe = self.recipe if source.start == FROZEN else self.recipe.probed()
+            procedure = GATE if source.start == FROZEN else PROBE
+            return recipe.with_(procedure=procedure, settings={})  # they are the other's
+        if source.start == FINETUNED and source.keys:
+            return self.recipe.finetuned()
+        if source.start == SCRATCH and self.recipe.procedure == FINETUNE:
+            return self.recipe.with_(procedure=JOINT, settings={})
+        return self.recipe
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -8,10 +8,14 @@ from pydantic import AfterValidator, Field, PlainValidator, field_validator
 from nas.schema.base import OmitDefaults
 from nas.schema.ramp import AS_IT_IS, Ramp, Scheduled, as_ramp, values_of
 
+JOINT, FINETUNE = "joint", "finetune"
+"""The procedure that trains all of a model from the beginning, and that for pretrained experts."""
 GATE = "gate"
 """The procedure for frozen experts. It follows from a candidate's `start`, and is never set in a
 recipe, which describes the training of experts."""
 
+
+PROBE_FACTOR = 10.0
 
 Scalar = bool | int | float | str
 """A value of an axis or a model argument in a space file; rendered with `repr` only."""
@@ -52,7 +56,7 @@ class Recipe(OmitDefaults):
         }
     )
 
-    procedure: str = Field("joint", pattern=r"^[a-z][a-z0-9_]*$")
+    procedure: str = Field(JOINT, pattern=r"^[a-z][a-z0-9_]*$")
     settings: dict[Name, Scalar] = {}
     """Settings of the procedure, by name: see its file in `nas/train/procedures`."""
     epochs: int = Field(2, ge=1, le=10_000)
@@ -145,11 +149,16 @@ class Recipe(OmitDefaults):
             gate_lr_multiplier=self.gate_lr_multiplier / self.warm_lr,
         )
 
+    def probed(self) -> Self:
+        """The recipe for what stands on features: few parameters, on inputs of mean 0 and
+        deviation 1, which PROBE_FACTOR times the rate suits."""
+        return self.with_(lr=min(10.0, PROBE_FACTOR * self.lr))
+
 
 class Task(OmitDefaults):
     """The data on which a campaign trains and selects."""
 
-    omit_if_default: ClassVar[frozenset[str]] = frozenset({"hold_out"})
+    omit_if_default: ClassVar[frozenset[str]] = frozenset({"hold_out", "standardize"})
 
     dataset: str = "digits"
     """See `nas data`; a user's own images are `folder:PATH` or `classes:PATH`."""
@@ -158,3 +167,6 @@ class Task(OmitDefaults):
     hold_out: float = Field(0.0, ge=0, lt=1)
     """Share of the training images held out from the model, so that a gate or weights fitted to its
     predictions are not fitted to images it has memorised."""
+    standardize: bool = True
+    """Whether a model gets images less the training images' mean, divided by their deviation;
+    otherwise images in [0, 1], which it prepares itself. Follows from a candidate's experts."""

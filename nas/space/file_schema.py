@@ -25,6 +25,7 @@ from nas.schema import FROZEN, GATE, START, Frozen, Recipe, Scalar, Space, Varia
 from nas.schema.axes import NAME, RECIPE, RESERVED_ARGS, SETTING
 from nas.schema.ramp import Ramp, values_of
 from nas.schema.recipe import Name, Weight
+from nas.schema.weights import NAME as WEIGHTS_NAME
 
 MOST_VALUES = 1000
 """Maximum number of values, over all choices."""
@@ -82,6 +83,8 @@ class FileMember(Frozen):
 
     model: str = Field(pattern=NAME, max_length=120)
     args: dict[Annotated[str, AfterValidator(_argument)], FileScalar] = {}
+    weights: Annotated[str, Field(pattern=WEIGHTS_NAME, max_length=300)] | None = None
+    """Pretrained weights: `MODEL.TAG` of timm's, `hf-hub:REPOSITORY`, or a file or folder."""
 
 
 class FileExperts(Frozen):
@@ -267,7 +270,7 @@ class FileSpace(Frozen):
         """Converts to a Space. Raises ValidationError with Space's field names."""
         data = self.model_dump(exclude={"experts", "arms", "choices"})
         if self.experts is not None:
-            families = self.experts.model_dump()["families"]
+            families = self.experts.model_dump(exclude_none=True)["families"]
             data["experts"] = {"k": self.experts.choose, "families": families}
         data["arms"] = {
             arm: _arm(arm, variants, self.recipe) for arm, variants in self.arms.items()

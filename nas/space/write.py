@@ -99,10 +99,15 @@ def _variant(variant: Variant) -> dict[str, Any]:
 def _members(members: tuple[Member, ...]) -> list[Any]:
     """All on one line, or one line each if there are several and some have arguments."""
     written = [_member(member) for member in members]
-    return written if len(written) > 1 and any(m.args for m in members) else _Flow(written)
+    return (
+        written
+        if len(written) > 1 and any(m.args or m.weights for m in members)
+        else _Flow(written)
+    )
 
 
 def _member(member: Member) -> Any:
-    if not member.args:
-        return member.model
-    return _FlowMap(model=member.model, args=_FlowMap(member.args))
+    more: dict[str, Any] = {"args": _FlowMap(member.args)} if member.args else {}
+    if member.weights is not None:
+        more["weights"] = member.weights.name
+    return _FlowMap(model=member.model, **more) if more else member.model

@@ -107,6 +107,10 @@ class EpochLoop:
         """What trains in which epochs, the recipe's in all."""
         return [Phase("", self.recipe.epochs, (self.part,))]
 
+    def rate_scales(self) -> Mapping[int, float]:
+        """Factors on the learning rate of single parameters, by id; 1 where none is given."""
+        return {}
+
     def objective(self, out: RoutedOutput, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `(B, C)`, whose hits are counted, and what a network that routes is to lower
         besides the auxiliary losses, a scalar. `targets`: label distributions `(B, C)`."""
@@ -150,7 +154,7 @@ class EpochLoop:
             self._phase = index
             self.model.zero_grad()
             train_only(self.model, phase.parts, guarded=phase.guarded)
-            self.optimizer = build_optimizer(self.model, self.recipe)
+            self.optimizer = build_optimizer(self.model, self.recipe, self.rate_scales())
 
     def _phase_of(self, epoch: int) -> tuple[int, int, Phase]:
         """The number of an epoch's phase, the phase's first epoch, and the phase."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from math import cos, inf, pi
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -16,15 +17,18 @@ EXPERTS, GATE = "experts", "gate"
 """The parts that have their own rates: what decides, and all the rest of a network."""
 
 
-def build_optimizer(model: nn.Module, recipe: Recipe) -> Optimizer:
+def build_optimizer(
+    model: nn.Module, recipe: Recipe, scales: Mapping[int, float] = MappingProxyType({})
+) -> Optimizer:
     """AdamW (arXiv 1711.05101) or SGD over experts and gate, each with its own rate and decay.
 
     Parameters of one dimension or none, so biases, norms and the gate's temperature, are never
     decayed. A model without a gate has the experts' groups alone. Each group carries its
-    `part` and its `peak_lr`, which `set_rates` scales.
+    `part` and its `peak_lr`, which `set_rates` scales. `scales`: factors on the rates of single
+    parameters, by their ids.
     """
     gate_ids = {id(parameter) for parameter in gate_parameters(model)}
-    groups: dict[tuple[str, float], dict[str, Any]] = {}
+    groups: dict[tuple[str, float, float], dict[str, Any]] = {}
     for parameter in model.parameters():
         if not parameter.requires_grad:
             continue
@@ -34,8 +38,10 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> Optimizer:
         else:
             part, lr, decay = EXPERTS, recipe.lr, recipe.weight_decay
         decay = decay if parameter.ndim > 1 else 0.0
+        scale = scales.get(id(parameter), 1.0)
+        lr *= scale
         empty = {"params": [], "lr": lr, "peak_lr": lr, "weight_decay": decay, "part": part}
-        groups.setdefault((part, decay), empty)["params"].append(parameter)
+        groups.setdefault((part, decay, scale), empty)["params"].append(parameter)
     # One kernel for all tensors; the default loop costs a small model more than its backward.
     if recipe.optimizer == "sgd":
         return SGD(groups.values(), lr=recipe.lr, momentum=recipe.momentum, fused=True)
@@ -80,11 +86,9 @@ def set_rates(optimizer: Optimizer, factors: Mapping[str, float]) -> None:
 
 
 def rate(optimizer: Optimizer, part: str) -> float | None:
-    """The learning rate of a part; None if the model has no such part."""
-    for group in optimizer.param_groups:
-        if group["part"] == part:
-            return float(group["lr"])
-    return None
+    """The largest learning rate in a part; None if the model has no such part."""
+    rates = [float(group["lr"]) for group in optimizer.param_groups if group["part"] == part]
+    return max(rates, default=None)
 
 
 def clip(optimizer: Optimizer, recipe: Recipe) -> Tensor:

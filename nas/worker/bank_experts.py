@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from nas.data.batches import Data, Split
 from nas.experts import Bank, BankError
+from nas.experts.loading import load_trunk
+from nas.experts.weights import WeightStore
 from nas.schema import (
     FINETUNED,
     SCRATCH,
@@ -28,9 +30,21 @@ from nas.schema import (
 
 def task_of(candidate: Candidate, *, for_bank: bool = False) -> Task:
     """A candidate's data; finetuned experts also train on held-out images, except for the bank."""
-    if candidate.source.start == FINETUNED and not for_bank:
+    if candidate.source.start == FINETUNED and candidate.init_from and not for_bank:
         return candidate.task.with_(hold_out=0.0)
     return candidate.task
+
+
+def load_pretrained(model: nn.Module, candidate: Candidate) -> None:
+    """Loads the store's weights into the trunks of a mixture's experts, or of a single one.
+
+    Raises ProblemError where they are missing, damaged, or do not fit.
+    """
+    store = WeightStore.default()
+    for expert, network in zip(candidate.experts, getattr(model, "experts", [model]), strict=True):
+        if expert.member.weights is not None:
+            file = store.checked(expert.member.weights)
+            load_trunk(network.trunk.network, expert.member, file)
 
 
 def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> dict[str, Any]:
@@ -42,6 +56,10 @@ def load_bank_experts(model: nn.Module, trial: Trial, data: Data) -> dict[str, A
     candidate = trial.candidate
     source = candidate.source
     if not source.keys:
+        if candidate.pretrained:
+            if source.start != SCRATCH:
+                load_pretrained(model, candidate)
+            return {}
         if source.start != SCRATCH:
             raise ProblemError(
                 f"{source.start} experts must come from a bank",
