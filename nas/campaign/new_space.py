@@ -1,13 +1,69 @@
 """Makes a search space from timm's models, each of which is built and trained for one step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from nas.campaign.controls import PRETRAINED
 from nas.campaign.profiling import profile_members
+from nas.experts.published import PERMISSIVE, best_by_family
 from nas.measure import conditions
 from nas.measure.propose import candidates, proposed_space
-from nas.schema import Member, MemberProfile, Space
+from nas.schema import (
+    FINETUNE,
+    Choice,
+    ExpertAxis,
+    Member,
+    MemberProfile,
+    ProblemError,
+    Recipe,
+    Space,
+    Weights,
+)
 
 CLASSES = 10
+FAMILIES = 12
+"""How many families a space of pretrained networks has."""
+
+
+def pretrained_space(
+    name: str,
+    *,
+    dataset: str,
+    choose: int,
+    max_params: int,
+    max_macs: int,
+    licences: Collection[str] = PERMISSIVE,
+) -> Space:
+    """A space of timm's pretrained networks: of the families with the best published accuracy, the
+    best member of each within the limits. Raises ProblemError for fewer families than `choose`."""
+    best = best_by_family(max_params=max_params, max_macs=max_macs, licences=licences)
+    if len(best) < choose:
+        raise ProblemError(
+            f"only {len(best)} families have pretrained networks within these limits",
+            fix="allow more parameters or multiply-accumulates, or more licences",
+        )
+    chosen = dict(list(best.items())[:FAMILIES])
+    families = {
+        family: (Member(model=each.model, weights=Weights(name=each.name)),)
+        for family, each in chosen.items()
+    }
+    return Space(
+        name=name,
+        description="Pretrained networks, and mixtures of them, for images of one's own.",
+        template=PRETRAINED,
+        image_size=max(each.image_size for each in chosen.values()),
+        dataset=dataset,
+        experts=ExpertAxis(k=choose, families=dict(sorted(families.items()))),
+        choices=(Choice(name="gate_width", values=(16,)),),
+        recipe=Recipe(
+            procedure=FINETUNE,
+            epochs=10,
+            batch_size=32,
+            lr=1e-3,
+            weight_decay=0.05,
+            mixup_alpha=0,
+            augment="standard",
+        ),
+    )
 
 
 def new_space(

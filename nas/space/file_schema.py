@@ -229,7 +229,8 @@ class FileSpace(Frozen):
     template: str = Field("moe4", pattern=r"^[a-z][a-z0-9_]*$")
     image_size: int = Field(32, ge=8, le=2048)
     channels: int = Field(3, ge=1, le=16)
-    dataset: str = Field("", max_length=60)
+    dataset: str = Field("", max_length=4096)
+    """As `--dataset` has it: a name, or `folder:PATH` for images of one's own."""
     experts: FileExperts | None = None
     arms: dict[
         Annotated[str, Field(pattern=NAME, max_length=60)],
@@ -253,7 +254,7 @@ class FileSpace(Frozen):
     @field_validator("dataset")
     @classmethod
     def _known_data(cls, name: str) -> str:
-        if name and name not in DATA_SETS.names():
+        if name and name.partition(":")[0] not in DATA_SETS.names():
             known = ", ".join(repr(known) for known in DATA_SETS.names())
             raise PydanticCustomError("literal_error", "unknown", {"expected": known})
         return name

@@ -5,7 +5,18 @@ from typing import Any
 import torch
 
 from nas.render import render, template_hash
-from nas.schema import Candidate, Epoch, Outcome, Recipe, Task, Trial
+from nas.schema import (
+    Candidate,
+    Epoch,
+    Member,
+    ModelInput,
+    Outcome,
+    Recipe,
+    Task,
+    Trial,
+    Weights,
+)
+from nas.schema.candidate import Expert
 from nas.worker.evaluate import evaluate
 
 FAMILIES = ("alpha", "beta", "gamma")
@@ -167,7 +178,7 @@ def build(num_classes):
 """16 tokens an image through two layers that route, with a capacity; of 1 × 16 × 16 images."""
 
 
-def rendered(template: str, **choices: Any) -> str:
+def rendered(template: str, *experts: Expert, **choices: Any) -> str:
     """For 1 × 16 × 16 images."""
     return render(
         Candidate(
@@ -175,7 +186,7 @@ def rendered(template: str, **choices: Any) -> str:
             template_hash=template_hash(template),
             image_size=16,
             channels=1,
-            experts=(),
+            experts=experts,
             choices=choices,
             recipe=Recipe(),
             task=Task(),
@@ -189,6 +200,26 @@ GROWING = rendered("growth", first_bias=2.0)
 DOMAINS = rendered("routing", experts=2, width=4)
 """Two experts for domains on a shared stem."""
 
+PRETRAINED = tuple(
+    Expert(
+        family=family,
+        member=Member(
+            model=model,
+            args=args,
+            weights=Weights(name=f"{model}.none", inputs=ModelInput(image_size=16, crop=0.8)),
+        ),
+    )
+    for family, model, args in (
+        ("resnet", "test_resnet", {}),
+        ("vit", "test_vit", {"img_size": 16, "patch_size": 8}),
+    )
+)
+"""Members as if pretrained: what they start from is not loaded here."""
+TRUNKS = rendered("pretrained", *PRETRAINED)
+"""A mixture of two networks with trunks."""
+TRUNK = rendered("pretrained", PRETRAINED[0])
+"""One of them alone."""
+
 SOURCES = {
     "single": SINGLE,
     "soft": MIXTURE,
@@ -196,6 +227,8 @@ SOURCES = {
     "layers": LAYERS,
     "growing": GROWING,
     "domains": DOMAINS,
+    "trunks": TRUNKS,
+    "trunk": TRUNK,
 }
 
 

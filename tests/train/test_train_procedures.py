@@ -36,6 +36,9 @@ MODELS = {
     "domain_experts": ("domains",),
     "hot_plug": ("domains", "soft", "top1"),
     "prune_regrow": ("layers", "single"),  # of any other it would be the same
+    "probe": ("trunk", "trunks"),
+    "finetune": ("trunk", "trunks"),
+    "joint": ("domains", "growing", "layers", "single", "soft", "top1", "trunks"),
 }
 """Of procedures that do not train every model, or are not tried on all."""
 KINDS = [
