@@ -51,7 +51,7 @@ def fetch(member: Member, store: WeightStore, folder: Path | None = None) -> Wei
             name=name,
             inputs=_inputs(member, located.config),
             revision=located.revision,
-            licence=_licence(located, member),
+            licence=_licence(located),
             outputs=outputs,
         )
         return store.put(member, file, weights)
@@ -61,14 +61,14 @@ def _located(member: Member) -> Located:
     assert member.weights is not None
     name = member.weights.name
     if name.startswith(HUB):
-        return _from_hub(name.removeprefix(HUB), member)
+        return _from_hub(name.removeprefix(HUB))
     if (path := Path(name).expanduser()).exists():
-        return _at(path, member)
+        return _at(path)
     if "/" in name or Path(name).suffix in KINDS:
         raise ProblemError(
             "there is no such file or folder", where=name, fix="correct `weights` in the space"
         )
-    return _from_hub(_repository(name, member), member)
+    return _from_hub(_repository(name))
 
 
 def _in_folder(folder: Path, member: Member) -> Located:
@@ -81,7 +81,7 @@ def _in_folder(folder: Path, member: Member) -> Located:
     ]
     for path in tries:
         if path.exists():
-            return _at(path, member)
+            return _at(path)
     raise ProblemError(
         f"it has no weights {member.weights.name}",
         where=str(folder),
@@ -90,7 +90,7 @@ def _in_folder(folder: Path, member: Member) -> Located:
     )
 
 
-def _at(path: Path, member: Member) -> Located:
+def _at(path: Path) -> Located:
     if path.is_file():
         beside = path.parent / CONFIG
         return Located(path, _config(beside) if path.name in FILES and beside.is_file() else {})
@@ -101,31 +101,24 @@ def _at(path: Path, member: Member) -> Located:
     raise ProblemError(f"it has none of {', '.join(FILES)}", where=str(path))
 
 
-def _repository(name: str, member: Member) -> str:
+def _repository(name: str) -> str:
     """The hub's name of timm's weights `MODEL.TAG`."""
     import timm
     from timm.models import get_pretrained_cfg
 
     model, _, tag = name.partition(".")
-    known = timm.list_models(f"{model}.*", pretrained=True) + timm.list_models(
-        model, pretrained=True
-    )
-    tags = ", ".join(sorted(set(known))[:6])
+    known = timm.list_models(f"{model}*", pretrained=True) if timm.is_model(model) else []
+    known = sorted(each for each in known if each.partition(".")[0] == model)
+    fix = f"choose from {', '.join(known[:6])}" if known else "timm has none of this model"
     if not tag:
-        raise ProblemError(
-            f"{name} names no weights: which of its published ones is not said",
-            fix=f"choose from {tags}" if tags else "timm has none of it",
-        )
-    cfg = get_pretrained_cfg(name) if timm.is_model(model) else None
-    if cfg is None or not cfg.hf_hub_id or name not in known:
-        raise ProblemError(
-            f"timm {timm.__version__} has no weights {name!r}",
-            fix=f"choose from {tags}" if tags else "it has none of this model",
-        )
+        raise ProblemError(f"{name} does not say which of its published weights", fix=fix)
+    cfg = get_pretrained_cfg(name) if name in known else None
+    if cfg is None or not cfg.hf_hub_id:
+        raise ProblemError(f"timm {timm.__version__} has no weights {name!r}", fix=fix)
     return str(cfg.hf_hub_id)
 
 
-def _from_hub(repository: str, member: Member) -> Located:
+def _from_hub(repository: str) -> Located:
     """Not tested against a hub: its answers are stood in for by a folder in tests."""
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
@@ -213,7 +206,7 @@ def _pretrained_cfg(member: Member, config: Mapping[str, Any]) -> Mapping[str, A
     return {}
 
 
-def _licence(located: Located, member: Member) -> str:
+def _licence(located: Located) -> str:
     own = located.config.get("pretrained_cfg")
     given = own.get("license") if isinstance(own, dict) else None
     return str(given or located.licence or "")

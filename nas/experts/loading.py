@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -32,8 +33,11 @@ def full_state(member: Member, file: Path, outputs: int) -> dict[str, Tensor]:
                 **member.args,
             )
     except Exception as error:  # safetensors, timm and torch have their own for each kind
+        why = shorten(
+            " ".join(str(error).split()), 300, placeholder=" …"
+        )  # one line names no tensor
         raise ProblemError(
-            f"the weights {member.weights.name} do not fit {member.model}: {one_line(error)}",
+            f"the weights {member.weights.name} do not fit {member.model}: {why}",
             where=str(file),
             fix="choose weights of this model, with the arguments that it was trained with",
         ) from error
