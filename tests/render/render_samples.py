@@ -7,7 +7,7 @@ from typing import Any
 from nas.render import axes, render
 from nas.render.engine import RefusedError
 from nas.resources import shipped
-from nas.schema import Candidate, Member, ProblemError, Recipe, Task
+from nas.schema import Candidate, Member, ModelInput, ProblemError, Recipe, Task, Weights
 from nas.schema.candidate import Expert
 
 CNNS = {
@@ -41,7 +41,27 @@ def candidate(
     )
 
 
+PRETRAINED = {
+    "ResNet": Member(
+        model="test_resnet",
+        weights=Weights(
+            name="test_resnet.mine",
+            inputs=ModelInput(image_size=24, crop=0.8, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4)),
+        ),
+    ),
+    "ViT": Member(
+        model="test_vit",
+        args={"img_size": 32},
+        weights=Weights(
+            name="test_vit.mine", inputs=ModelInput(image_size=32, interpolation="nearest")
+        ),
+    ),
+}
+
 GOLDEN = {
+    "pretrained_two": candidate("pretrained", PRETRAINED),
+    "pretrained_alone": candidate("pretrained", {"ResNet": PRETRAINED["ResNet"]}),
+    "pretrained_grey": candidate("pretrained", PRETRAINED, channels=1, gate_width=4),
     "moe4_soft": candidate(),
     "moe4_top1": candidate(mixing="top1"),
     "moe4_top2": candidate(mixing="top2", gate_width=32, temperature=1, noise=0.0),
