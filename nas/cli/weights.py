@@ -9,21 +9,39 @@ from rich.text import Text
 
 from nas.cli import options
 from nas.cli.console import note
-from nas.cli.output import form_of, print_records
+from nas.cli.output import Form, form_of, print_records
 from nas.cli.working import working
-from nas.schema import Member, ProblemError, Space
+from nas.report.cells import disk
+from nas.schema import ProblemError, Weights
 
 if TYPE_CHECKING:
     from nas.experts.weights import WeightStore
 
-weights = typer.Typer(no_args_is_help=True)
+weights = typer.Typer(invoke_without_command=True)
 
 Name = Annotated[str, typer.Argument(help="The space: a name or a .yaml file.")]
 
 
 @weights.callback()
-def _group() -> None:
-    """Pretrained weights: fetched once, then used without a network."""
+def _list(
+    context: typer.Context, form: options.Format = "table", as_json: options.Json = False
+) -> None:
+    """List the pretrained weights on this machine.
+
+    Example: `nas weights`
+    """
+    from nas.experts.weights import WeightStore
+
+    if context.invoked_subcommand is not None:
+        if form != "table" or as_json:
+            option = "--json" if as_json else "--format"
+            raise typer.BadParameter(f"write {option} after `{context.invoked_subcommand}`")
+        return
+    store = WeightStore.default()
+    kept = sorted(store.all(), key=lambda each: each.name)
+    _print([_facts(each, store) for each in kept], form_of(form, as_json))
+    if not kept:
+        note("None yet: `nas weights get SPACE` fetches those that a space names.")
 
 
 @weights.command()
@@ -64,7 +82,8 @@ def get(
             except ProblemError as error:
                 failed += 1
                 note(str(error))
-    _print(chosen, store, chosen_form)
+    wanted = [(store.find(member), member.weights) for member in members]
+    _print([_facts(found or named, store) for found, named in wanted if named], chosen_form)
     if failed:
         raise ProblemError(
             f"{failed} of {len(members)} weights are missing",
@@ -72,43 +91,28 @@ def get(
         )
 
 
-@weights.command("list")
-def list_(space: Name, form: options.Format = "table", as_json: options.Json = False) -> None:
-    """List the pretrained weights that a space names, and whether they are on this machine.
-
-    Example: `nas weights list photos`
-    """
-    from nas.experts.weights import WeightStore
-    from nas.space import load
-
-    _print(load(space), WeightStore.default(), form_of(form, as_json))
-
-
-def _print(space: Space, store: "WeightStore", form: str) -> None:
-    from nas.experts.weights import pretrained_members
-
-    records = [_record(member, store) for member in pretrained_members(space)]
+def _print(records: list[dict[str, object]], form: Form) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("member", "weights", "px", "licence", "revision", ""):
-        table.add_column(column, justify="right" if column == "px" else "left")
+    for column in ("weights", "px", "licence", "revision", "size"):
+        table.add_column(column, justify="right" if column in ("px", "size") else "left")
     for record in records:
-        here = Text("here", "green") if record["here"] else Text("missing", "red")
-        shown = (record[name] for name in ("member", "weights", "image_size", "licence"))
-        table.add_row(*(str(each or "") for each in shown), str(record["revision"] or "")[:8], here)
-    print_records(form, records, shown=[table])  # type: ignore[arg-type]
+        size, revision = record["bytes"], str(record["revision"] or "")
+        there = disk(size) if isinstance(size, int) else Text("missing", "red")
+        shown = (str(record[name] or "") for name in ("weights", "image_size", "licence"))
+        table.add_row(*shown, revision[:8], there)
+    print_records(form, records, shown=[table])
 
 
-def _record(member: Member, store: "WeightStore") -> dict[str, object]:
-    assert member.weights is not None
-    found = store.find(member)
+def _facts(known: Weights, store: "WeightStore") -> dict[str, object]:
+    file = store.file(known)
+    there = known.found and file.is_file()
     return {
-        "member": member.model,
-        "weights": member.weights.name,
-        "here": found is not None,
-        "image_size": found.inputs.image_size if found else None,
-        "licence": found.licence if found else None,
-        "revision": found.revision if found else None,
-        "sha256": found.sha256 if found else None,
+        "weights": known.name,
+        "image_size": known.inputs.image_size if there else None,
+        "licence": known.licence,
+        "revision": known.revision,
+        "sha256": known.sha256,
+        "bytes": file.stat().st_size if there else None,
     }
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,12 @@ class WeightStore:
         except (OSError, ValidationError, ProblemError):
             return None
         return found if found.found and self.file(found).is_file() else None
+
+    def all(self) -> Iterator[Weights]:
+        """What is known of all weights; of damaged records nothing."""
+        for path in self.folder.glob("names/*.json"):
+            with suppress(OSError, ValidationError, ProblemError):
+                yield Weights.model_validate_json(read_source(path))
 
     def file(self, weights: Weights) -> Path:
         """Where the file lies."""

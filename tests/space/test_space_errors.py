@@ -124,8 +124,8 @@ WRONG = {
     "procedure": (
         "lr: 1e-3",
         "procedure: jiont",
-        "11: recipe.procedure is 'jiont', not one of domain_experts, growth, hot_plug, joint,"
-        " prune_regrow — did you mean joint?",
+        "11: recipe.procedure is 'jiont', not one of domain_experts, finetune, growth,"
+        " hot_plug, joint, probe, prune_regrow — did you mean joint?",
     ),
     "a procedure that trains no expert": (
         "lr: 1e-3",
