@@ -47,6 +47,8 @@ from nas.stats.comparison import CellMean, difference_of_cells
 from nas.stats.observations import Floats
 
 THROUGH = "runs"
+FEWEST_SEEDS = 2
+"""Of a difference from the reference arm: one of single seeds would look like a finding."""
 
 FIGURES = {
     "mean_val_acc": mean("val_acc"),
@@ -95,7 +97,8 @@ def table(data: CampaignData) -> pd.DataFrame:
             "failed": int(theirs["outcome"].isin(FAILED).sum()),
             "collapsed": int(theirs["collapsed"].sum()),
         }
-        if arm != reference and choices == known:
+        seeds = min(map(len, [*cells, *baseline]), default=0)
+        if arm != reference and choices == known and seeds >= FEWEST_SEEDS:
             against = difference_of_cells(cells, baseline)
             row["difference"] = against.mean
             row["difference_low"], row["difference_high"] = against.low, against.high

@@ -20,6 +20,7 @@ from nas.cli import (
     doctor,
     families,
     integrations,
+    new,
     plan,
     replay,
     report,
@@ -132,7 +133,7 @@ def _root(
 
 for room in (
     *(search, resume, bank, screen, status, report, candidates, diagnose, campaigns, plan, replay),
-    *(integrations, spaces, families, data_sets, weights, consent, doctor, backup),
+    *(integrations, spaces, new, families, data_sets, weights, consent, doctor, backup),
 ):
     room.register(app)
 for level in (app, data_sets.data, weights.weights):

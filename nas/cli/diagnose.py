@@ -87,13 +87,18 @@ def diagnose(
     if not found:
         echo("nas: no candidate's weights are kept: see --keep-weights of `nas search`", err=True)
         raise typer.Exit(1)
+    _provide(found)
+    if not only:
+        instruments = usable(instruments, lambda line: echo(line, err=True))
+    _examine(ledger, found, instruments, Conditions(gpus or 0, seconds, again), chosen)
+
+
+def _provide(found: "Sequence[Found]") -> None:
+    """Asks for what the candidates need: their data, and consent to their templates' code."""
     for name, some in _by_campaign(found).items():
         config = some[0].campaign.config
         defaults.provide(config.dataset, Path(config.data_root))
         consent.ask_about_code(_templates(some), name)
-    if not only:
-        instruments = usable(instruments, lambda line: echo(line, err=True))
-    _examine(ledger, found, instruments, Conditions(gpus or 0, seconds, again), chosen)
 
 
 def _instruments(only: Sequence[str] | None) -> tuple[str, ...]:

@@ -67,11 +67,7 @@ def print_draws(
         if folder and drawn.code:
             write(folder / f"{data['key']}.py", drawn.code)
         if form == "table":  # now, because a large space takes long
-            gate = " ".join(f"{k}={v}" for k, v in data["gate"].items())
-            members = " + ".join(data["members"])
-            size = cell("params", data["params"])
-            refused = f"  refused: {data['refused']}" if data["refused"] else ""
-            echo(f"{data['key']}  {size:>7}  {gate}  {members}{refused}")
+            echo(_line(data))
     found = draws.verdict if audit else None
     if form == "json":
         judged = found and {
@@ -90,6 +86,14 @@ def print_draws(
     if name is None and len(candidates) < space.points:
         more = f"{space.points} shows all" if every else "N shows more"
         note(f"Shown: {len(candidates):,} of {space.points:,} candidates; --trials {more}.")
+
+
+def _line(candidate: dict[str, Any]) -> str:
+    gate = " ".join(f"{k}={v}" for k, v in candidate["gate"].items())
+    members = " + ".join(candidate["members"])
+    size = cell("params", candidate["params"])
+    refused = f"  refused: {candidate['refused']}" if candidate["refused"] else ""
+    return f"{candidate['key']}  {size:>7}  {gate}  {members}{refused}"
 
 
 def _extent(space: Space) -> str:

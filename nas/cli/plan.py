@@ -67,6 +67,17 @@ class ProfileOptions:
         }
 
 
+def _check_basis(space: Space, *, known_time: bool) -> None:
+    if not space.groups:
+        raise UsageError(f"{space.name} has no families or arms to compare")
+    if space.arms and not known_time:
+        raise UsageError(
+            f"how long a run of an arm of {space.name} takes is not known before some are trained",
+            where="--budget",
+            fix=f"give --like CAMPAIGN, or --trials {space.points}, which is all of it",
+        )
+
+
 @grouped
 def plan(
     space: options.SpaceName = None,
@@ -98,14 +109,7 @@ def plan(
         only_with("--budget without --like", profile.given(space))
     space = defaults.space_for(space, profile.gpus)
     chosen = load(space)
-    if not chosen.groups:
-        raise UsageError(f"{chosen.name} has no families or arms to compare", where=space)
-    if chosen.arms and "trials" not in given and basis.like is None:
-        raise UsageError(
-            f"how long a run of an arm of {chosen.name} takes is not known before some are trained",
-            where="--budget",
-            fix=f"give --like CAMPAIGN, or --trials {chosen.points}, which is all of it",
-        )
+    _check_basis(chosen, known_time="trials" in given or basis.like is not None)
     before = _measured(basis.like, db)
     trials, time = _trials(given, before, lambda: _profiled(space, profile, db))
     points, origin = _noise(basis.noise, before)

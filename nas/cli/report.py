@@ -80,14 +80,8 @@ def report(
                 f"{'--html' if html is not None else '--figures'} writes the whole report",
                 fix="leave out the table's name, --format, --output and --screen",
             )
-        ledger = Ledger(db)
-        campaign = campaign_named(ledger, campaign)
-        if html is not None:
-            _write_page(html, ledger, campaign)
-        if figures is not None:
-            _write_figures(figures, ledger, campaign)
-        return
-    if name is None:
+        _write_all(Ledger(db), campaign, html, figures)
+    elif name is None:
         _list(form, output)
     else:
         _print_table(name, Ledger(db), campaign, screen, form, output)
@@ -157,6 +151,16 @@ def _question(name: str) -> str:
         return question(name)
     except ProblemError as error:  # an unfinished analysis of the user's
         return str(error)
+
+
+def _write_all(
+    ledger: "Ledger", campaign: str | None, html: Path | None, figures: Path | None
+) -> None:
+    campaign = campaign_named(ledger, campaign)
+    if html is not None:
+        _write_page(html, ledger, campaign)
+    if figures is not None:
+        _write_figures(figures, ledger, campaign)
 
 
 def _write_page(path: Path, ledger: "Ledger", campaign: str | None) -> None:

@@ -234,7 +234,7 @@ class Candidate(OmitDefaults):
             recipe = self.recipe if source.start == FROZEN else self.recipe.probed()
             procedure = GATE if source.start == FROZEN else PROBE
             return recipe.with_(procedure=procedure, settings={})  # they are the other's
-        if source.start == FINETUNED and source.keys:
+        if source.start == FINETUNED and (source.keys or not self.pretrained):
             return self.recipe.finetuned()
         if source.start == SCRATCH and self.recipe.procedure == FINETUNE:
             return self.recipe.with_(procedure=JOINT, settings={})

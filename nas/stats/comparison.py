@@ -64,8 +64,7 @@ class CellMean:
     FEWEST − 1 more than there are cells."""
     results: int
     complete: bool
-    """Whether the mean can be compared: each cell has two results, so that it is neither of one
-    seed alone nor of those cells that happen to be done."""
+    """Whether the mean can be compared: the only cell has a result, or each of several has two."""
     variance: float
     """The squared standard error; NaN where there is no interval."""
     spread: float
@@ -83,14 +82,14 @@ class CellMean:
             variance = sum(parts)
             spread = sum(v**2 / (n - 1) for v, n in zip(parts, sizes, strict=True))
         half = _half_width(variance, spread)
-        complete = fewest >= 2
+        complete = fewest >= min(2, len(cells))
         return cls(mean, mean - half, mean + half, sum(sizes), complete, variance, spread)
 
 
 def difference_of_cells(a: Sequence[Floats], b: Sequence[Floats]) -> Difference:
     """The mean of the cells' means of A minus that of B, see `CellMean`; independent results.
 
-    NaN while a cell has fewer than two results: see `CellMean.complete`.
+    NaN while one of several cells has fewer than two results: it would depend on which are done.
     """
     of_a, of_b = CellMean.of(a), CellMean.of(b)
     mean = of_a.mean - of_b.mean if of_a.complete and of_b.complete else _NAN

@@ -135,7 +135,7 @@ def test_figures_are_printed_with_titles_and_units(folder: Path) -> None:
     assert "indecision of the router in nats" not in " ".join(screen.split())
 
 
-def test_work_of_other_programs_is_recorded_and_told(
+def test_work_of_other_programs_is_recorded_and_reported(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(diagnoses, "examine", diagnose_samples.on_a_busy_machine)

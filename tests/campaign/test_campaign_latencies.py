@@ -117,7 +117,7 @@ def test_one_that_cannot_be_measured_is_reported_of_and_the_others_are(ledger: L
     assert [bool(found[entry.key].latency) for entry in entries] == [False, True]
 
 
-def test_a_busy_machine_is_told_of(ledger: Ledger) -> None:
+def test_a_busy_machine_is_reported(ledger: Ledger) -> None:
     bank = bank_of(ledger)
     entries = [unmeasured(bank, "busy"), unmeasured(bank, "calm")]
     messages: list[str] = []

@@ -88,6 +88,8 @@ PRINTED: dict[str, list[list[str]]] = {
     "families": [["families", NOWHERE]],
     "data": [["data"]],
     "data get": [["data", "get", NOWHERE]],
+    "weights": [["weights"]],
+    "weights get": [["weights", "get", NOWHERE], ["weights", "get", "mine"]],
     "doctor": [["doctor"], ["doctor", "--json"], ["doctor", "--db", NOWHERE]],
 }
 SHOWN = (["status"], ["report", "failures"], ["report", "leaderboard", "-f", "csv"], ["show", "#0"])

@@ -196,7 +196,7 @@ def test_one_broken_analysis_spoils_its_own_sections_only(
 
 def test_missing_values_are_none_and_infinite_ones_too() -> None:
     floats = pd.Series([0.123456789, np.nan, np.inf])
-    assert values(floats, "percent") == [0.12346, None, None]
+    assert values(floats, "percent") == [0.12345679, None, None]
     assert values(pd.Series([1, None], dtype="Int64"), "int") == [1, None]
     times = pd.to_datetime(pd.Series([0.0, None], dtype="float64"), unit="s", utc=True)
     assert values(times, "time") == [0.0, None]
