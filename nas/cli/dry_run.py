@@ -36,7 +36,7 @@ def print_draws(
     from nas.ledger import Ledger
     from nas.ledger.output_paths import check_output
 
-    ledger = open_if_there(db)
+    ledger, wanted = open_if_there(db), config.trials
     if name is not None:
         # An existing campaign draws with its own space, sampler and seed.
         ledger = ledger or Ledger(db)
@@ -54,7 +54,7 @@ def print_draws(
             f" {config.seed}."
         )
     every = bool(space.arms) and space.points <= ALL
-    trials = config.trials or (space.points if every else FEW)
+    trials = wanted or (space.points if every else FEW)
     with working("building each member once"):
         draws = DryRun(space, config, trials, ledger=ledger, after=name, on_message=note)
     if folder:
