@@ -91,7 +91,7 @@ def bank_members(space: Space, config: DataConfig) -> list[BankMember]:
     """
     alone = single_expert_space(space)
     digest = template_hash(alone.template)
-    start = {choice.name: choice.values[0] for choice in alone.choices}
+    start = tuple((choice.name, choice.values[0]) for choice in alone.choices)
     bank_keys = None
     if config.from_bank:
         scratch = bank_members(space, config.with_(experts=SCRATCH))
@@ -101,7 +101,7 @@ def bank_members(space: Space, config: DataConfig) -> list[BankMember]:
             family,
             Candidate.of(
                 alone,
-                Assignment((ExpertChoice(family, member.model),), tuple(start.items())),
+                Assignment((ExpertChoice(family, member.model),), start),
                 config.task,
                 digest,
                 replicate=config.replicate,

@@ -13,6 +13,7 @@ from nas.experts.weights import WeightStore, check_weights
 from nas.hardware import check_gpus
 from nas.registry import LOSSES, PROCEDURES
 from nas.render import Place, check_space, check_trusted, placed
+from nas.render.library import parsed
 from nas.schema import (
     GATE,
     CampaignConfig,
@@ -124,7 +125,19 @@ def check_settings(space: Space, config: CampaignConfig) -> None:
     check_screen(config)
     check_domains(space, config)
     if space.pretrained:
+        check_prepares(space)
         check_weights(space, WeightStore.default())
+
+
+def check_prepares(space: Space) -> None:
+    """Raises ProblemError for pretrained members in a template that does not prepare images for
+    them: it reads no `expert.inputs`."""
+    if not any("expert.inputs" in part.source for part in parsed(space.template)):
+        raise ProblemError(
+            f"the template {space.template} has no use for the weights that members name",
+            where=f"space {space.name}",
+            fix=f"write template: {controls.PRETRAINED}, or leave out the weights",
+        )
 
 
 def check_domains(space: Space, config: CampaignConfig) -> None:

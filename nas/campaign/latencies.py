@@ -31,9 +31,9 @@ def measure_latencies(
     """The entries by key, with their latency in seconds; missing ones are measured and stored.
 
     Running trials and profiles would distort it, so nothing is measured while a campaign of this
-    ledger is running. That is printed, as are experts that cannot be measured, and
-    work of other programs meanwhile. Raises ProblemError
-    if a template of the working directory would run instead of nas's own without consent.
+    ledger is running. That is printed, as are experts that cannot be measured, and work of other
+    programs meanwhile. Raises ProblemError if a template of the working directory would run instead
+    of nas's own without consent.
     """
     found = {entry.key: entry for entry in entries}
     missing = [entry for entry in found.values() if not entry.latency]

@@ -9,7 +9,6 @@ from nas.measure import conditions
 from nas.measure.propose import candidates, proposed_space
 from nas.schema import (
     FINETUNE,
-    Choice,
     ExpertAxis,
     Member,
     MemberProfile,
@@ -53,7 +52,6 @@ def pretrained_space(
         image_size=max(each.image_size for each in chosen.values()),
         dataset=dataset,
         experts=ExpertAxis(k=choose, families=dict(sorted(families.items()))),
-        choices=(Choice(name="gate_width", values=(16,)),),
         recipe=Recipe(
             procedure=FINETUNE,
             epochs=10,

@@ -5,7 +5,7 @@ weights of at most 60 M parameters, measured at the size that they were trained 
 """
 
 import csv
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -76,9 +76,3 @@ def _module_of(model: str) -> str:
     import timm
 
     return str(timm.model_entrypoint(model).__module__).rpartition(".")[2]
-
-
-def accuracies(names: Iterable[str]) -> dict[str, float]:
-    """The published accuracy of weights, by name, of those that have one."""
-    known = published()
-    return {name: known[name].top1 for name in names if name in known}

@@ -16,6 +16,7 @@ recipe, which describes the training of experts."""
 
 
 PROBE_FACTOR = 10.0
+"""See `Recipe.probed`."""
 
 Scalar = bool | int | float | str
 """A value of an axis or a model argument in a space file; rendered with `repr` only."""

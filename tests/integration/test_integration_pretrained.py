@@ -75,6 +75,14 @@ def test_what_is_missing_is_refused_with_the_command_that_fetches_it(
     assert lacking.stderr.count("it has no weights") == 3
 
 
+def test_a_template_that_does_not_prepare_images_is_refused(folder: Path) -> None:
+    (folder / "moe.yaml").write_text(SPACE.replace("template: pretrained", "template: moe4"))
+    refused = inside("search", "moe.yaml", *INLINE, "--db", "moe.db", cwd=folder)
+    assert refused.returncode == 1
+    assert "the template moe4 has no use for the weights" in refused.stderr
+    assert "write template: pretrained" in refused.stderr
+
+
 def test_from_photographs_to_an_exported_mixture(folder: Path, tmp_path: Path) -> None:
     listed = json.loads(
         nas_inside("weights", "get", "photos.yaml", "--from", "saved", "--json", cwd=folder)
