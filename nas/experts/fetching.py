@@ -119,7 +119,7 @@ def _repository(name: str) -> str:
 
 
 def _from_hub(repository: str) -> Located:
-    """Not tested against a hub: its answers are stood in for by a folder in tests."""
+    """Never run against a hub: in tests its client is stood in for."""
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 

@@ -3,7 +3,9 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import huggingface_hub
 import pytest
 import safetensors.torch
 import timm
@@ -162,6 +164,35 @@ def test_a_name_without_a_tag_is_no_name_of_weights(store: WeightStore) -> None:
         fetch(member("resnet18", weights="resnet18.nonsense"), store)
     with pytest.raises(ProblemError, match="no such file or folder"):
         fetch(member(weights="somewhere/else"), store)
+
+
+def test_a_hub_gives_revision_and_licence(
+    store: WeightStore, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a stand-in for the hub's client: a folder's files at one commit."""
+    files = saved / "test_resnet.mine"
+
+    class Api:
+        def model_info(self, name: str, revision: str | None) -> SimpleNamespace:
+            assert (name, revision) == ("someone/resnet", "v2")
+            return SimpleNamespace(sha="c0ffee", card_data={"license": "other"})
+
+    def download(name: str, file: str, *, revision: str) -> str:
+        assert (name, revision) == ("someone/resnet", "c0ffee")
+        return str(files / file)
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    found = fetch(member(weights="hf-hub:someone/resnet@v2"), store)
+    assert (found.revision, found.licence) == ("c0ffee", "mit"), "the checkpoint's own comes first"
+
+    def offline(*_: object, **__: object) -> str:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", offline)
+    with pytest.raises(ProblemError, match=r"does not give someone/resnet: .*no route") as wrong:
+        fetch(member(weights="hf-hub:someone/resnet@v2"), store)
+    assert "--from DIR" in str(wrong.value)
 
 
 def test_a_folder_that_lacks_them_says_what_to_put_there(store: WeightStore, saved: Path) -> None:
